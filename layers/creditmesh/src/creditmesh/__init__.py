@@ -1,0 +1,1 @@
+"""The package every function, job and tool of the platform shares."""
