@@ -1,0 +1,121 @@
+"""Reading one value of a source's answer: tolerant of how it is written, strict about what it means (C10).
+
+Each reader returns the value and a finding code; the value is None where it cannot be known.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from decimal import ROUND_HALF_UP, Context, Decimal
+from math import isfinite
+
+# 1 trillion yuan in fen: beyond it a value is an error of the source, and sums would leave 64 bits.
+MAX_MINOR = 10**14
+MAX_COUNT = 10**9
+_LONGEST_TEXT = 40
+_UNITS = {None: 1, "": 1, "万": 10_000, "亿": 100_000_000}
+_NUMBER = re.compile(r"([+-]?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))(\.[0-9]*)?(万|亿)?元?")
+_DAY = re.compile(r"([0-9]{4})(?:([0-9]{2})([0-9]{2})|[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?)(?:[T ].*)?", re.DOTALL)
+_MONTH = re.compile(r"([0-9]{4})(?:([0-9]{2})|[-/.年]([0-9]{1,2})月?)")
+_YEARS = range(1900, 2201)
+# Wide enough that scaling never rounds: the only rounding is the one to whole fen.
+_EXACT = Context(prec=80)
+
+
+def plain(text: str) -> str:
+    """Full-width forms made ordinary, any minus made a hyphen, white space and currency signs removed."""
+    ordinary = unicodedata.normalize("NFKC", text[: 4 * _LONGEST_TEXT]).replace("\u2212", "-")
+    return re.sub(r"[\s¥]|CNY|RMB", "", ordinary)
+
+
+def read_number(value: object) -> tuple[Decimal | None, str | None]:
+    """A decimal number from a number or a text such as ``１，２３４.５``, ``¥1,234.5``, ``(12.00)`` or ``3.5万``."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None, "not_a_number"
+    if isinstance(value, int):
+        # Python refuses to print an integer of more than 4,300 digits.
+        return (Decimal(value), None) if abs(value) <= MAX_MINOR else (None, "out_of_range")
+    if isinstance(value, float):
+        return (Decimal(str(value)), None) if isfinite(value) else (None, "not_a_number")
+    if isinstance(value, Decimal):
+        return (value, None) if value.is_finite() else (None, "not_a_number")
+    return _number_of_text(value)
+
+
+def _number_of_text(value: str) -> tuple[Decimal | None, str | None]:
+    text = plain(value)
+    bracketed = text.startswith("(") and text.endswith(")")
+    match = _NUMBER.fullmatch(text[1:-1] if bracketed else text)
+    if match is None or len(text) > _LONGEST_TEXT:
+        return None, "not_a_number"
+    sign, whole, grouped, fraction, unit = match.groups()
+    number = Decimal((whole or grouped.replace(",", "")) + (fraction or ""))
+    number = _EXACT.multiply(number, Decimal(_UNITS[unit]))
+    negative = bracketed != (sign == "-")
+    return (number.copy_negate() if negative else number), None
+
+
+def read_minor(value: object) -> tuple[int | None, str | None]:
+    """An amount of the currency's main unit, as integer minor units, rounded half up."""
+    number, fault = read_number(value)
+    if number is None:
+        return None, fault
+    if number.copy_abs() > MAX_MINOR // 100:
+        return None, "out_of_range"
+    scaled = number.scaleb(2, _EXACT)
+    minor = int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP, context=_EXACT))
+    return minor, None if scaled == minor else "rounded"
+
+
+def read_count(value: object) -> tuple[int | None, str | None]:
+    """A whole number from 0 to 10⁹."""
+    number, fault = read_number(value)
+    if number is None:
+        return None, fault
+    if number.copy_abs() > MAX_COUNT:
+        return None, "out_of_range"
+    if number != int(number):
+        return None, "not_a_whole_number"
+    return (None, "negative") if number < 0 else (int(number), None)
+
+
+def read_date(value: object) -> tuple[date | None, str | None]:
+    """A day from ``2026-09-30``, ``2026/9/30``, ``20260930``, ``2026年9月30日`` or an instant that begins so."""
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day), None
+    match = _DAY.fullmatch(folded(value))
+    if match is None:
+        return None, "not_a_date"
+    year, month, day = int(match[1]), int(match[2] or match[4]), int(match[3] or match[5])
+    try:
+        found = date(year, month, day)
+    except ValueError:
+        return None, "not_a_date"
+    return (found, None) if year in _YEARS else (None, "out_of_range")
+
+
+def read_month(value: object) -> tuple[int | None, str | None]:
+    """A month's index (see ``exact.month_index``) from ``2026-09``, ``2026/9``, ``202609`` or ``2026年9月``."""
+    match = _MONTH.fullmatch(folded(value))
+    if match is None:
+        return None, "not_a_month"
+    year, month = int(match[1]), int(match[2] or match[3])
+    if not 1 <= month <= 12 or year not in _YEARS:
+        return None, "not_a_month"
+    return year * 12 + month - 1, None
+
+
+def folded(value: object) -> str:
+    """A short text with full-width forms made ordinary; empty for what is no text."""
+    return unicodedata.normalize("NFKC", value[:_LONGEST_TEXT]).strip() if isinstance(value, str) else ""
+
+
+def read_flag(value: object) -> tuple[bool | None, str | None]:
+    """A boolean, also written as text."""
+    if isinstance(value, bool):
+        return value, None
+    known = {"true": True, "false": False, "是": True, "否": False}
+    text = folded(value).lower()
+    return (known[text], None) if text in known else (None, "not_a_boolean")

@@ -1,0 +1,335 @@
+"""Features computed by hand from small answers (C10)."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from creditmesh.gateway.key_data import FEATURE_TYPES, KeyData, SourceDataInvalid, extract
+
+AS_OF = date(2026, 11, 21)
+TAXPAYER = "99990100MA00000000"
+
+
+def month(back: int) -> str:
+    """The month ``back`` months before the as-of month."""
+    index = AS_OF.year * 12 + AS_OF.month - 1 - back
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def statement(period_end: str, revenue: str, profit: str) -> dict[str, Any]:
+    return {
+        "period_end": period_end,
+        "months": 3,
+        "revenue": revenue,
+        "profit": profit,
+        "operating_cash_flow": "-10.00",
+        "total_assets": "3000.00",
+        "current_assets": "1000.00",
+        "total_liabilities": "1000.00",
+        "current_liabilities": "600.00",
+    }
+
+
+ENDS = ["2024-12-31", "2025-03-31", "2025-06-30", "2025-09-30", "2025-12-31", "2026-03-31", "2026-06-30", "2026-09-30"]
+
+
+def tax_answer() -> dict[str, Any]:
+    return {
+        "basics": {
+            "taxpayer_id": TAXPAYER,
+            "name": "Yunzhou Test",
+            "status": "normal",
+            "credit_rating": "B",
+            "registered_on": "2015-03-22",
+            "industry": "C34",
+        },
+        "statements": [
+            *(statement(end, "200.00", "20.00") for end in ENDS[:4]),
+            *(statement(end, "250.00", "25.00") for end in ENDS[4:]),
+        ],
+        "payments": [
+            {"tax_type": "VAT", "period": month(14), "amount": "7.00", "due_on": "2025-10-15", "paid_on": "2025-10-15"},
+            {"tax_type": "VAT", "period": month(3), "amount": "9.00", "due_on": "2026-09-15", "paid_on": "2026-09-16"},
+            {"tax_type": "VAT", "period": month(2), "amount": "11.00", "due_on": "2026-10-15", "paid_on": None},
+            {"tax_type": "VAT", "period": month(1), "amount": "13.00", "due_on": "2026-11-25", "paid_on": None},
+        ],
+        "invoices": [invoice(back) for back in range(24, 0, -1) if back not in (20, 19, 18, 5)],
+        "currency": "CNY",
+        "generated_at": "2026-11-21T00:00:00Z",
+    }
+
+
+def invoice(back: int) -> dict[str, Any]:
+    """Months 12 to 7 back invoice 100.00 each, the later ones 150.00; month 5 back has none."""
+    amount = "150.00" if back <= 6 else "100.00"
+    return {
+        "month": month(back),
+        "count": 10,
+        "void_count": 1 if back == 1 else 0,
+        "amount": amount,
+        "customer_count": 4 if back % 2 else 5,
+        "top_customer_amount": "40.00",
+    }
+
+
+def registry_answer() -> dict[str, Any]:
+    return {
+        "registration": {
+            "taxpayer_id": TAXPAYER,
+            "name": "Yunzhou Test",
+            "status": "active",
+            "established_on": "2015-02-21",
+            "registered_capital": "5000000.00",
+            "legal_representative": "Test",
+            "industry": "C34",
+            "address": "1 Test Road",
+        },
+        "filings": [
+            {"year": 2021, "filed_on": "2022-05-20"},
+            {"year": 2022, "filed_on": "2023-05-20"},
+            {"year": 2023, "filed_on": None},
+            {"year": 2025, "filed_on": "2026-05-20"},
+        ],
+        "changes": [
+            {"kind": "legal_representative", "on": "2024-10-31"},
+            {"kind": "legal_representative", "on": "2024-11-01"},
+            {"kind": "address", "on": "2026-01-01"},
+            {"kind": "legal_representative", "on": "2026-11-20"},
+        ],
+        "pledges": [
+            {"registered_on": "2024-01-02", "released_on": None, "amount": "100000.00"},
+            {"registered_on": "2024-01-02", "released_on": "2026-11-21", "amount": "100000.00"},
+            {"registered_on": "2024-01-02", "released_on": "2027-01-01", "amount": "100000.00"},
+        ],
+        "operations": {"abnormal_listed": False, "listed_on": None},
+        "penalties": [{"on": "2025-03-04", "kind": "late filing", "amount": "2000.00"}],
+        "currency": "CNY",
+        "generated_at": "2026-11-21T00:00:00Z",
+    }
+
+
+def key_data(tax: Any = None, registry: Any = None) -> KeyData:
+    return extract(
+        tax_answer() if tax is None else tax,
+        registry_answer() if registry is None else registry,
+        blacklist_hits=0,
+        requested_amount_minor=30_000_000,
+        requested_term_months=12,
+        as_of=AS_OF,
+    )
+
+
+def findings(data: KeyData) -> set[tuple[str, str, str]]:
+    return {(one.field, one.severity, one.finding) for one in data.quality}
+
+
+def test_every_feature_by_hand() -> None:
+    # Invoices of the last 12 months: 6 × 100 and 5 × 150 and one 0, so S = 1350, Q = 6·100² + 5·150² = 172,500,
+    # 12·Q − S² = 247,500 and √247500 / 1350 = 0.36851… (in yuan; the ratio is the same in fen).
+    assert key_data().features == {
+        "taxpayer_status": "normal",
+        "tax_credit_rating": "B",
+        "tax_registration_months": 139,
+        "revenue_12m_minor": 100_000,
+        "revenue_prior_12m_minor": 80_000,
+        "revenue_growth_bps": 2_500,
+        "profit_12m_minor": 10_000,
+        "profit_margin_bps": 1_000,
+        "operating_cash_flow_12m_minor": -4_000,
+        "total_assets_minor": 300_000,
+        "total_liabilities_minor": 100_000,
+        "net_assets_minor": 200_000,
+        "debt_ratio_bps": 3_333,
+        "current_ratio_bps": 16_667,
+        "statement_months": 24,
+        "tax_paid_12m_minor": 900,
+        "tax_paid_prior_12m_minor": 700,
+        "tax_burden_bps": 90,
+        "tax_late_count_24m": 2,
+        "tax_arrears_minor": 1_100,
+        "invoice_total_12m_minor": 135_000,
+        "invoice_months_active_12m": 11,
+        "invoice_gap_months_max_24m": 3,
+        "invoice_volatility_bps": 3_685,
+        "invoice_trend_bps": 2_500,
+        "invoice_void_rate_bps": 91,
+        "top_customer_share_bps": 3_259,
+        "customer_count_12m": 5,
+        "registration_status": "active",
+        "industry": "C34",
+        "company_age_months": 141,
+        "registered_capital_minor": 500_000_000,
+        "legal_rep_changes_24m": 2,
+        "penalty_count_24m": 1,
+        "pledge_active_count": 2,
+        "abnormal_operation_listed": False,
+        "annual_filings_missed": 2,
+        "blacklist_hits": 0,
+        "requested_amount_minor": 30_000_000,
+        "requested_term_months": 12,
+    }
+    assert key_data().quality == []
+
+
+def test_features_are_those_of_the_interface_page_in_its_order() -> None:
+    page = Path(__file__).parents[3] / "docs" / "interfaces" / "key-data.md"
+    rows = re.findall(r"^\| ([a-z0-9_, ]+) \| (integer|string|boolean) \|", page.read_text("utf-8"), re.MULTILINE)
+    types = {"integer": int, "string": str, "boolean": bool}
+    assert [(name, types[kind]) for names, kind in rows for name in names.split(", ")] == list(FEATURE_TYPES.items())
+    assert list(key_data().features) == list(FEATURE_TYPES)
+
+
+def test_written_variants_of_a_number_mean_the_same() -> None:
+    tax = tax_answer()
+    for number, written in enumerate(["１，２５０.00", "¥ 1,250.00", 1250, 1250.0], start=4):
+        tax["statements"][number]["revenue"] = written
+    data = key_data(tax)
+    assert data.features["revenue_12m_minor"] == 500_000
+    assert data.quality == []
+
+
+def test_negative_revenue_is_flagged_and_leaves_the_sum_unknown() -> None:
+    tax = tax_answer()
+    tax["statements"][7]["revenue"] = "-250.00"
+    data = key_data(tax)
+    assert data.features["revenue_12m_minor"] is None
+    assert data.features["revenue_growth_bps"] is None
+    assert data.features["revenue_prior_12m_minor"] == 80_000
+    assert findings(data) == {("tax.statements[7].revenue", "warning", "negative")}
+
+
+def test_a_loss_is_not_an_oddity() -> None:
+    tax = tax_answer()
+    tax["statements"][7]["profit"] = "-175.00"
+    data = key_data(tax)
+    assert data.features["profit_12m_minor"] == -10_000
+    assert data.features["profit_margin_bps"] == -1_000
+    assert data.quality == []
+
+
+def test_of_two_statements_for_a_period_the_last_wins() -> None:
+    tax = tax_answer()
+    tax["statements"].append(statement("2026-09-30", "650.00", "25.00"))
+    data = key_data(tax)
+    assert data.features["revenue_12m_minor"] == 140_000
+    assert findings(data) == {("tax.statements[8]", "warning", "duplicate_period")}
+
+
+def test_a_missing_quarter_makes_its_year_unknown() -> None:
+    tax = tax_answer()
+    del tax["statements"][5]
+    data = key_data(tax)
+    assert data.features["revenue_12m_minor"] is None
+    assert data.features["revenue_prior_12m_minor"] == 80_000
+    assert data.features["statement_months"] == 21
+    assert findings(data) == {("tax.statements", "warning", "gap")}
+
+
+def test_a_young_firm_has_unknown_years_without_a_complaint() -> None:
+    tax = tax_answer()
+    tax["basics"]["registered_on"] = "2026-04-10"
+    tax["statements"] = tax["statements"][6:]
+    tax["invoices"] = [one for one in tax["invoices"] if one["month"] >= "2026-04"]
+    data = key_data(tax)
+    assert data.features["revenue_12m_minor"] is None
+    assert data.features["statement_months"] == 6
+    assert data.features["tax_registration_months"] == 7
+    assert data.features["invoice_gap_months_max_24m"] == 1
+    assert data.features["invoice_trend_bps"] is None
+    assert data.quality == []
+
+
+def test_old_statements_are_called_stale() -> None:
+    tax = tax_answer()
+    tax["statements"] = tax["statements"][:5]
+    assert ("tax.statements", "warning", "stale") in findings(key_data(tax))
+
+
+def test_unknown_words_become_null_with_a_finding() -> None:
+    tax, registry = tax_answer(), registry_answer()
+    tax["basics"]["status"] = "on holiday"
+    registry["registration"]["status"] = "moon"
+    data = key_data(tax, registry)
+    assert data.features["taxpayer_status"] is None
+    assert data.features["registration_status"] is None
+    assert findings(data) == {
+        ("tax.basics.status", "warning", "unknown_value"),
+        ("registry.registration.status", "warning", "unknown_value"),
+    }
+
+
+def test_an_absent_rating_is_no_oddity() -> None:
+    tax = tax_answer()
+    tax["basics"]["credit_rating"] = None
+    data = key_data(tax)
+    assert data.features["tax_credit_rating"] is None
+    assert data.quality == []
+
+
+def test_a_wrong_currency_makes_every_amount_unknown() -> None:
+    tax = tax_answer()
+    tax["currency"] = "USD"
+    data = key_data(tax)
+    money = [
+        name for name in FEATURE_TYPES if name.endswith("_minor") and not name.startswith(("requested", "registered"))
+    ]
+    assert {name: data.features[name] for name in money} == dict.fromkeys(money)
+    assert data.features["tax_late_count_24m"] == 2
+    assert data.features["invoice_months_active_12m"] == 11
+    assert findings(data) == {("tax.currency", "error", "wrong_currency")}
+
+
+def test_a_row_that_could_belong_anywhere_makes_its_section_unknown() -> None:
+    tax = tax_answer()
+    tax["invoices"][3]["month"] = "soon"
+    data = key_data(tax)
+    assert data.features["invoice_total_12m_minor"] is None
+    assert data.features["revenue_12m_minor"] == 100_000
+    assert ("tax.invoices[3]", "error", "key_unreadable") in findings(data)
+
+
+def test_an_unavailable_source_leaves_its_features_null() -> None:
+    data = extract(tax_answer(), None, blacklist_hits=1, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF)
+    assert data.features["company_age_months"] is None
+    assert data.features["penalty_count_24m"] is None
+    assert data.features["revenue_12m_minor"] == 100_000
+    assert findings(data) == {("registry", "error", "source_unavailable")}
+
+
+def test_sources_that_speak_of_different_firms_are_told_on() -> None:
+    registry = registry_answer()
+    registry["registration"]["taxpayer_id"] = "99990100MA00000001"
+    assert ("registry.registration.taxpayer_id", "error", "sources_disagree") in findings(key_data(None, registry))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "rule"),
+    [
+        ("basics", [], "must_be_object"),
+        ("statements", {}, "must_be_array"),
+        ("payments", "none", "must_be_array"),
+        ("invoices[0]", 7, "must_be_object"),
+    ],
+)
+def test_garbage_shapes_are_refused_by_name(path: str, value: object, rule: str) -> None:
+    tax = deepcopy(tax_answer())
+    section, _, index = path.partition("[")
+    if index:
+        tax[section][0] = value
+    else:
+        tax[section] = value
+    with pytest.raises(SourceDataInvalid) as raised:
+        key_data(tax)
+    assert (raised.value.source, raised.value.path, raised.value.rule) == ("tax", path, rule)
+
+
+def test_an_answer_that_is_no_object_is_refused() -> None:
+    with pytest.raises(SourceDataInvalid) as raised:
+        key_data(["<html>"])
+    assert (raised.value.source, raised.value.path, raised.value.rule) == ("tax", "", "must_be_object")

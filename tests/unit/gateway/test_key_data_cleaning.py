@@ -1,0 +1,132 @@
+"""One value at a time: what is understood, what is refused, and how halves round (C10)."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from creditmesh.gateway.cleaning import read_count, read_date, read_flag, read_minor, read_month
+from creditmesh.gateway.exact import divide_half_up, full_months, ratio_bps, volatility_bps
+
+
+@pytest.mark.parametrize(
+    ("written", "minor", "finding"),
+    [
+        ("1234.50", 123_450, None),
+        ("1,234.5", 123_450, None),
+        ("１，２３４．５０", 123_450, None),
+        ("￥1,234.50元", 123_450, None),
+        ("CNY 12", 1_200, None),
+        ("3.5万", 3_500_000, None),
+        ("1.2亿元", 12_000_000_000, None),
+        ("-0.01", -1, None),
+        ("\u221212.00", -1_200, None),
+        ("(12.00)", -1_200, None),
+        (12, 1_200, None),
+        (0.1, 10, None),
+        (Decimal("0.105"), 11, "rounded"),
+        ("0.005", 1, "rounded"),
+        ("-0.005", -1, "rounded"),
+        ("0.0049999999999999999999999999999999999", 0, "rounded"),
+        ("1,23.00", None, "not_a_number"),
+        ("12.00.00", None, "not_a_number"),
+        ("1e5", None, "not_a_number"),
+        ("about ten", None, "not_a_number"),
+        ("٣", None, "not_a_number"),
+        (True, None, "not_a_number"),
+        ([], None, "not_a_number"),
+        (float("nan"), None, "not_a_number"),
+        (float("inf"), None, "not_a_number"),
+        (1e300, None, "out_of_range"),
+        pytest.param(10**5000, None, "out_of_range", id="unprintable"),
+        ("9" * 35, None, "out_of_range"),
+        pytest.param("9" * 5000, None, "not_a_number", id="long text"),
+    ],
+)
+def test_amounts(written: object, minor: int | None, finding: str | None) -> None:
+    assert read_minor(written) == (minor, finding)
+
+
+@pytest.mark.parametrize(
+    ("written", "count", "finding"),
+    [
+        (40, 40, None),
+        ("４０", 40, None),
+        (40.0, 40, None),
+        ("1,000", 1000, None),
+        (-1, None, "negative"),
+        (2.5, None, "not_a_whole_number"),
+        (10**10, None, "out_of_range"),
+        (False, None, "not_a_number"),
+    ],
+)
+def test_counts(written: object, count: int | None, finding: str | None) -> None:
+    assert read_count(written) == (count, finding)
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-09-03", "2026/9/3", "20260903", "2026年9月3日", "２０２６-09-03", "2026-09-03T10:00:00Z"]
+)
+def test_dates(written: str) -> None:
+    assert read_date(written) == (date(2026, 9, 3), None)
+
+
+@pytest.mark.parametrize("written", ["2026-02-30", "03.09.2026", "2026-9", "", None, 20260903, "0000-01-01"])
+def test_no_dates(written: object) -> None:
+    assert read_date(written) == (None, "not_a_date")
+
+
+@pytest.mark.parametrize("written", ["2026-09", "2026/9", "202609", "2026年9月"])
+def test_months(written: str) -> None:
+    assert read_month(written) == (2026 * 12 + 8, None)
+
+
+@pytest.mark.parametrize("written", ["2026-13", "2026-00", "26-09", 202609])
+def test_no_months(written: object) -> None:
+    assert read_month(written) == (None, "not_a_month")
+
+
+@pytest.mark.parametrize(
+    ("written", "flag"), [(True, True), ("False", False), ("是", True), ("maybe", None), (1, None)]
+)
+def test_flags(written: object, flag: bool | None) -> None:
+    assert read_flag(written) == (flag, None if flag is not None else "not_a_boolean")
+
+
+@pytest.mark.parametrize(("numerator", "quotient"), [(5, 3), (-5, -3), (4, 2), (3, 2), (-3, -2), (0, 0)])
+def test_halves_round_away_from_zero(numerator: int, quotient: int) -> None:
+    assert divide_half_up(numerator, 2) == quotient
+
+
+def test_ratios_have_no_sense_over_nothing_and_are_capped() -> None:
+    assert ratio_bps(1, 0) is None
+    assert ratio_bps(1, -1) is None
+    assert ratio_bps(10**14, 1) == 1_000_000_000
+    assert ratio_bps(-(10**14), 1) == -1_000_000_000
+
+
+def test_volatility_is_exact_where_floats_are_not() -> None:
+    assert volatility_bps([100, 100, 100]) == 0
+    assert volatility_bps([0, 200]) == 10_000
+    # √(3·(1+4+9) − 36) / 6 = √6 / 6 = 0.40824829…
+    assert volatility_bps([1, 2, 3]) == 4_082
+    # Adding a common scale changes nothing, even beyond what a double can hold.
+    assert volatility_bps([10**14, 2 * 10**14, 3 * 10**14]) == 4_082
+    assert volatility_bps([0, 0, 0]) is None
+    assert volatility_bps([1, None, 3]) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "months"),
+    [
+        (date(2026, 1, 31), date(2026, 2, 28), 1),
+        (date(2026, 1, 31), date(2026, 2, 27), 0),
+        (date(2024, 2, 29), date(2025, 2, 28), 12),
+        (date(2026, 1, 15), date(2026, 1, 15), 0),
+        (date(2025, 12, 22), date(2026, 11, 21), 10),
+    ],
+)
+def test_full_months(start: date, end: date, months: int) -> None:
+    assert full_months(start, end) == months
