@@ -1,0 +1,65 @@
+"""Where the embedded cloud keeps its state and what it listens on, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+MINISTACK_VERSION = "1.5.33"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one emulator process; ``docs/embedded-cloud.md`` lists the variables."""
+
+    port: int
+    state_dir: Path
+    region: str
+    lambda_python: str
+    spark_venv: Path
+    max_workers: int
+    max_workers_per_function: int
+    snapshot_seconds: float
+    preload: tuple[str, ...]
+
+    @classmethod
+    def from_environment(cls, environ: dict[str, str] | None = None) -> Config:
+        """Read the settings, with defaults that suit a checkout of this repository."""
+        env = dict(os.environ) if environ is None else environ
+        root = Path(__file__).resolve().parents[2]
+        return cls(
+            port=int(env.get("GATEWAY_PORT", "4566")),
+            state_dir=Path(env.get("STATE_DIR", str(root / ".state" / "cloud"))).resolve(),
+            region=env.get("MINISTACK_REGION", "eu-west-1"),
+            lambda_python=env.get("CREDITMESH_LAMBDA_PYTHON", str(root / ".venvs" / "lambda" / "bin" / "python")),
+            spark_venv=Path(env.get("CREDITMESH_SPARK_HOME_VENV", str(root / ".venvs" / "spark"))),
+            max_workers=int(env.get("LAMBDA_MAX_PROCS", "24")),
+            max_workers_per_function=int(env.get("LAMBDA_FUNCTION_MAX_PROCS", "6")),
+            snapshot_seconds=float(env.get("CREDITMESH_SNAPSHOT_SECONDS", "1")),
+            preload=tuple(
+                filter(None, env.get("CREDITMESH_LAMBDA_PRELOAD", "boto3,pydantic,aws_lambda_powertools").split(","))
+            ),
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """URL under which functions, jobs and clients on this machine reach the emulator."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def upstream_environment(self) -> dict[str, str]:
+        """What MiniStack reads at import time; set before the first import of it."""
+        return {
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "localhost",
+            "MINISTACK_REGION": self.region,
+            "STATE_DIR": str(self.state_dir / "services"),
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self.state_dir / "s3"),
+            # Listeners and helpers that this platform never uses and that would bind ports or look for a daemon.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+        }

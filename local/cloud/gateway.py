@@ -1,0 +1,76 @@
+"""The short way in for AWS JSON calls.
+
+Most calls of the platform (DynamoDB, Step Functions, Secrets Manager, KMS, EventBridge, …) are ``POST /`` with an
+``X-Amz-Target`` header. MiniStack walks about thirty host and path checks before it looks at that header; here such
+a call goes straight to its service with the same account, region and error handling. Everything else takes
+MiniStack's own way.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from cloud.upstream import app, responses, router
+
+# X-Amz-Target prefix -> MiniStack service; anything not listed here takes the long way.
+SERVICES = {
+    "DynamoDB_20120810": "dynamodb",
+    "AWSStepFunctions": "states",
+    "secretsmanager": "secretsmanager",
+    "TrentService": "kms",
+    "AWSEvents": "events",
+    "AmazonSQS": "sqs",
+    "AmazonSSM": "ssm",
+}
+
+after_call: list[Callable[[str, str], None]] = []
+"""Called with (service, action) after each call that came this way or the long way; the snapshot listens here."""
+
+
+async def fast(
+    method: str, target: str, headers: dict[str, str], body: bytes
+) -> tuple[int, dict[str, Any], bytes | str] | None:
+    """Answer an AWS JSON call, or None where the request is none."""
+    wanted = headers.get("x-amz-target")
+    if wanted is None or method != "POST" or target != "/":
+        _note(_scope_service(headers), method)
+        return None
+    prefix, _, action = wanted.partition(".")
+    service = SERVICES.get(prefix)
+    if service is None or headers.get("content-encoding") or headers.get("x-amz-content-sha256", "").startswith("STREAM"):
+        _note(_scope_service(headers), action)
+        return None
+    async with app._get_reset_lock():
+        pass
+    key = router.extract_access_key_id(headers, {})
+    if key:
+        responses.set_request_account_id(key)
+    responses.set_request_region(router.extract_region(headers, {}))
+    request_id = str(uuid.uuid4())
+    try:
+        status, answer, payload = await app._get_module(app.SERVICE_REGISTRY[service]["module"]).handle_request(
+            method, "/", headers, body, {}
+        )
+    except Exception as problem:  # the emulator answers an error of its own as AWS answers InternalError
+        app.logger.exception("error in %s", wanted)
+        fault = json.dumps({"__type": "InternalError", "message": str(problem)})
+        return 500, {"Content-Type": "application/x-amz-json-1.0"}, fault
+    app.fix_error_content_type(service, status, answer)
+    app.fix_success_content_type(service, status, answer)
+    answer["x-amzn-requestid"] = request_id
+    _note(service, action)
+    return status, answer, payload
+
+
+def _scope_service(headers: dict[str, str]) -> str:
+    """Service name in the SigV4 credential scope, or empty."""
+    scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
+    return scope[3] if len(scope) > 3 else ""
+
+
+def _note(service: str, action: str) -> None:
+    for listener in after_call:
+        listener(service, action)

@@ -1,0 +1,54 @@
+"""Lambda workers: cheap to start, bounded in number, killed without a hang, with the real error type.
+
+Upstream unpacks code and layers into a new directory for every worker, starts the emulator's own interpreter with the
+emulator's own environment, keeps any number of workers, ends a worker after each error, waits up to 50 ms after each
+call for output, and answers every exception as ``Runtime.HandlerError`` without a stack, so that Retry and Catch by
+name never match.
+
+We fork workers from a zygote that has the layer's libraries loaded (``cloud.zygote``), unpack each content once, give
+the worker the environment Lambda gives, bound the pool, and answer ``errorType``, ``errorMessage`` and ``stackTrace``
+as Lambda does; a worker that dies in the middle of a call answers ``Runtime.ExitError`` at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloud.config import Config
+from cloud.lambda_executor import Executor
+from cloud.upstream import lambda_svc
+
+_executors: list[Executor] = []
+
+
+def apply(config: Config) -> None:
+    """Put our executor in the place of the warm-worker pool for Python functions."""
+    executor = Executor(config)
+    _executors.append(executor)
+    upstream_execute = lambda_svc._execute_function_warm
+    upstream_invalidate = lambda_svc.invalidate_worker
+    upstream_reset = lambda_svc.reset
+
+    def execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        runtime = (func.get("config") or func).get("Runtime", "")
+        if not runtime.startswith("python") or not func.get("code_zip"):
+            return dict(upstream_execute(func, event, request_id))
+        return executor.execute(func, event, request_id)
+
+    def invalidate(name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None) -> None:
+        upstream_invalidate(name, qualifier=qualifier, account=account, region=region)
+        executor.forget(name, account, region)
+
+    def reset() -> None:
+        upstream_reset()
+        executor.pool.forget(lambda _key: True)
+
+    lambda_svc._execute_function_warm = execute
+    lambda_svc.invalidate_worker = invalidate
+    lambda_svc.reset = reset
+
+
+def close() -> None:
+    """End all workers."""
+    for executor in _executors:
+        executor.close()

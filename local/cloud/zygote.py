@@ -1,0 +1,89 @@
+"""Parent of a layer's Lambda workers: imports the heavy libraries once, then forks a worker in milliseconds.
+
+Runs in the bare interpreter CREDITMESH_LAMBDA_PYTHON, standard library only, one process per set of layers. Control
+messages come over a SEQPACKET socket whose number is the only argument: first ``{"paths", "preload"}``, then for each
+worker its settings with two descriptors, the worker's channel and its log file. Nothing listens; the process ends when
+the emulator does, because its socket closes, and its workers end with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+
+import worker  # beside this file
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def preload(names: list[str]) -> None:
+    """Import what every function is likely to import; what the layer lacks is left out."""
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        if name == "boto3":
+            _share_service_models(module)
+
+
+def _share_service_models(boto3: object) -> None:
+    """Parse the service models once: clients of the default session in every worker then share the pages."""
+    boto3.setup_default_session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")  # type: ignore[attr-defined]
+    loader = boto3.DEFAULT_SESSION._session.get_component("data_loader")  # type: ignore[attr-defined]
+    loader.load_data("endpoints")
+    for service in ("dynamodb", "s3", "stepfunctions", "kms", "secretsmanager", "events", "sqs"):
+        loader.load_service_model(service, "service-2")
+    boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]
+    loaders = importlib.import_module("botocore.loaders")
+    create = loaders.create_loader
+
+    def shared(search_path_string: str | None = None) -> object:
+        return create(search_path_string) if search_path_string else loader
+
+    importlib.import_module("botocore.session").create_loader = shared  # type: ignore[attr-defined]
+    loaders.create_loader = shared
+
+
+def fork_worker(control: socket.socket, settings: dict[str, object], channel: int, log: int) -> None:
+    """Fork; the child becomes the worker and never returns."""
+    parent = os.getpid()
+    if os.fork():
+        os.close(channel)
+        os.close(log)
+        return
+    control.close()
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    worker.become(settings, socket.socket(fileno=channel), log)
+
+
+def main() -> None:
+    """Serve fork requests until the emulator closes the control socket."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; the emulator watches each worker by pidfd
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the emulator ends us in order
+    start = json.loads(control.recv(1 << 20))
+    sys.path[:0] = start["paths"]
+    preload(start["preload"])
+    gc.collect()
+    gc.freeze()
+    control.send(b'{"status": "ready"}')
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 2)
+        if not data:
+            os._exit(0)
+        fork_worker(control, json.loads(data), *descriptors)
+
+
+if __name__ == "__main__":
+    main()
