@@ -1,0 +1,205 @@
+"""Rule conditions as data: a small typed JSON expression with SQL's three-valued logic (M06).
+
+Grammar (a subset of JsonLogic)::
+
+    operand   := integer | string | boolean | {"var": feature}
+    condition := {"==" | "!=" | "<" | "<=" | ">" | ">=": [operand, operand]}
+               | {"in": [operand, [literal, ...]]}
+               | {"missing": feature}
+               | {"and" | "or": [condition, ...]} | {"not": condition}
+
+A condition is true, false or unknown (None). A comparison or ``in`` with an unknown operand is unknown; ``and``, ``or``
+and ``not`` follow Kleene; ``missing`` is never unknown. Both sides of a comparison have the same type, and only
+integers are ordered. All of this is what Spark SQL does, so both evaluators agree.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from creditmesh.risk.document import Node
+
+FeatureType = Literal["integer", "string", "boolean"]
+FeatureValue = int | str | bool | None
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MAX_DEPTH = 16
+MAX_ITEMS = 64
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A literal."""
+
+    value: int | str | bool
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The value of a feature, which may be unknown."""
+
+    feature: str
+
+
+Operand = Constant | Variable
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two operands of one type, compared."""
+
+    operator: str
+    left: Operand
+    right: Operand
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Whether an operand is one of some literals."""
+
+    item: Operand
+    options: tuple[int | str | bool, ...]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Whether a feature is unknown."""
+
+    feature: str
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Kleene's «and»."""
+
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Kleene's «or»."""
+
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Negation:
+    """Kleene's «not»."""
+
+    item: Condition
+
+
+Condition = Comparison | Membership | Missing | AllOf | AnyOf | Negation
+
+
+def evaluate_condition(condition: Condition, features: Mapping[str, FeatureValue]) -> bool | None:
+    """Return whether ``condition`` holds for ``features``; None means unknown."""
+    match condition:
+        case Comparison(name, left, right):
+            first, second = _value(left, features), _value(right, features)
+            return None if first is None or second is None else COMPARISONS[name](first, second)
+        case Membership(item, options):
+            value = _value(item, features)
+            return None if value is None else value in options
+        case Missing(feature):
+            return features.get(feature) is None
+        case Negation(item):
+            inner = evaluate_condition(item, features)
+            return None if inner is None else not inner
+        case AllOf(items):
+            return _kleene(items, features, decisive=False)
+        case AnyOf(items):
+            return _kleene(items, features, decisive=True)
+
+
+def _value(operand: Operand, features: Mapping[str, FeatureValue]) -> FeatureValue:
+    return operand.value if isinstance(operand, Constant) else features.get(operand.feature)
+
+
+def _kleene(items: tuple[Condition, ...], features: Mapping[str, FeatureValue], *, decisive: bool) -> bool | None:
+    """One decisive item settles it; otherwise any unknown item leaves it unknown."""
+    values = [evaluate_condition(item, features) for item in items]
+    if decisive in values:
+        return decisive
+    return None if None in values else not decisive
+
+
+def parse_condition(node: Node, types: Mapping[str, FeatureType], depth: int = 0) -> Condition:
+    """Read and type-check a condition over the features of ``types``.
+
+    Raises:
+        ArtefactInvalid: the expression breaks the grammar or mixes types.
+    """
+    if depth > MAX_DEPTH:
+        raise node.fail(f"is nested at most {MAX_DEPTH} deep")
+    pairs = node.mapping()
+    if len(pairs) != 1:
+        raise node.fail("has exactly one operator")
+    name, argument = next(iter(pairs.items()))
+    if name in COMPARISONS:
+        return _parse_comparison(name, argument, types)
+    if name == "in":
+        return _parse_membership(argument, types)
+    if name == "missing":
+        return Missing(argument.choice(types))
+    if name == "not":
+        return Negation(parse_condition(argument, types, depth + 1))
+    if name in ("and", "or"):
+        parts = tuple(parse_condition(item, types, depth + 1) for item in argument.items(1, MAX_ITEMS))
+        return AllOf(parts) if name == "and" else AnyOf(parts)
+    raise node.fail(f"has one of the operators {' '.join(COMPARISONS)} in missing and or not")
+
+
+def _parse_comparison(name: str, node: Node, types: Mapping[str, FeatureType]) -> Comparison:
+    first, second = node.items(2, 2)
+    left, right = _parse_operand(first, types), _parse_operand(second, types)
+    kind = _type_of(left, types)
+    if kind != _type_of(right, types):
+        raise node.fail("compares two operands of the same type")
+    if name not in ("==", "!=") and kind != "integer":
+        raise node.fail("orders integers only")
+    return Comparison(name, left, right)
+
+
+def _parse_membership(node: Node, types: Mapping[str, FeatureType]) -> Membership:
+    first, second = node.items(2, 2)
+    item = _parse_operand(first, types)
+    kind = _type_of(item, types)
+    return Membership(item, tuple(parse_literal(option, kind) for option in second.items(1, MAX_ITEMS)))
+
+
+def _parse_operand(node: Node, types: Mapping[str, FeatureType]) -> Operand:
+    if isinstance(node.value, dict):
+        return Variable(node.fields(["var"])["var"].choice(types))
+    if isinstance(node.value, bool):
+        return Constant(node.value)
+    return Constant(node.integer() if isinstance(node.value, int) else node.text(r"(?s).{0,200}"))
+
+
+def parse_literal(node: Node, kind: FeatureType) -> int | str | bool:
+    """Return the literal at ``node``, which must be of type ``kind``."""
+    if kind == "integer":
+        return node.integer()
+    if kind == "string":
+        return node.text(r"(?s).{0,200}")
+    if not isinstance(node.value, bool):
+        raise node.fail("is true or false")
+    return node.value
+
+
+def _type_of(operand: Operand, types: Mapping[str, FeatureType]) -> FeatureType:
+    if isinstance(operand, Variable):
+        return types[operand.feature]
+    if isinstance(operand.value, bool):
+        return "boolean"
+    return "integer" if isinstance(operand.value, int) else "string"
