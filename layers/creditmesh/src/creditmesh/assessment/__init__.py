@@ -1,0 +1,1 @@
+"""Assessing an application: scoring requests to Spark, the fallback, the report (C11, C15, C16). The model itself lives in `risk`."""

@@ -1,0 +1,158 @@
+"""Use cases of an assessment: ask Spark, fall back to Python, write the report and the decision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from creditmesh.assessment.store import ScoringRequestStore
+from creditmesh.gateway.service import Collection
+from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
+from creditmesh.intake.store import ApplicationStore
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import DomainError, NotFound
+from creditmesh.platform.objects import Objects
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tasks import Tasks
+from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.report import build_report, render_html
+
+_DECLINES = {
+    "blacklist": Outcome.DECLINED_BLACKLIST,
+    "admission": Outcome.DECLINED_ADMISSION,
+    "score": Outcome.DECLINED_SCORE,
+    "limit": Outcome.DECLINED_LIMIT,
+}
+
+
+class ScoringFailed(DomainError):
+    """Spark could not score the request; the fallback evaluator will."""
+
+    code = "scoring_failed"
+
+
+class Assessment:
+    """Scores applications and reports on them.
+
+    Args:
+        artefact: gives the model in force.
+    """
+
+    def __init__(
+        self, applications: ApplicationStore, requests: ScoringRequestStore, collection: Collection, reports: Objects,
+        artefact: Callable[[], Artefact], tasks: Tasks, clock: Clock,
+    ) -> None:  # fmt: skip
+        self._applications, self._requests, self._collection = applications, requests, collection
+        self._reports, self._artefact, self._tasks, self._clock = reports, artefact, tasks, clock
+
+    def request(self, application_id: str, token: str) -> None:
+        """Put the application's key data before the resident Spark job (C11); the task goes on with its answer."""
+        application = self._applications.get(application_id)
+        application.require_open()
+        earlier = self._requests.get(application_id)
+        if application.risk or (earlier and earlier["state"] == "done"):
+            self._tasks.succeed(token, {"engine": (earlier or {}).get("engine", "spark")})
+            return
+        self._requests.put(application_id, self._features(application), token)
+
+    def complete(self, request: Mapping[str, Any]) -> None:
+        """Tell the process of a request that Spark has answered."""
+        if request["state"] == "done":
+            self._tasks.succeed(request["task_token"], {"engine": request.get("engine", "spark")})
+        elif request["state"] == "failed":
+            self._tasks.fail(request["task_token"], ScoringFailed.__name__, "the request could not be scored")
+
+    def score_in_process(self, application_id: str) -> None:
+        """Score with the plain evaluator: same artefact, same result, and the result says so (DESIGN 2)."""
+        application = self._applications.get(application_id)
+        application.require_open()
+        result = evaluate(self._artefact(), self._features(application)).to_dict()
+        self._requests.answer(application_id, result)
+
+    def decide(self, application_id: str) -> RiskSummary:
+        """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
+        application = self._applications.get(application_id)
+        if application.risk:
+            return application.risk
+        application.require_open()
+        request = self._requests.get(application_id)
+        if request is None or "result" not in request:
+            raise ScoringFailed("the application has not been scored")
+        result = json.loads(request["result"])
+        decided_at = iso(self._clock.now())
+        summary = _summary(result, request["engine"], decided_at)
+        key = f"reports/{application_id}.json"
+        self._reports.put_json(key, self._report(application, request, result, decided_at))
+        self._record(application_id, summary, key)
+        return summary
+
+    def report(self, application: Application) -> dict[str, Any]:
+        """The assessment report (C16).
+
+        Raises:
+            NotFound: the application has not been assessed yet.
+        """
+        if application.report_key is None:
+            raise NotFound("the application has no report yet", field="application_id")
+        return dict(self._reports.get_json(application.report_key))
+
+    def report_html(self, application: Application, language: str) -> str:
+        """The report as a page to read; `language` is zh-CN or en."""
+        return render_html(self.report(application), language)
+
+    def _features(self, application: Application) -> dict[str, int | str | bool | None]:
+        if application.key_data_key is None:
+            raise NotAwaited("the application's data has not been collected")
+        return self._collection.read(application.key_data_key).features
+
+    def _report(
+        self, application: Application, request: Mapping[str, Any], result: dict[str, Any], decided_at: str
+    ) -> dict[str, Any]:
+        document = self._collection.read(application.key_data_key or "")
+        requested = {
+            "amount": str(application.requested()),
+            "currency": application.currency,
+            "term_months": application.term_months,
+        }
+        return build_report(
+            application_id=application.application_id,
+            firm_name=application.firm_name,
+            requested=requested,
+            risk_result=result,
+            artefact=self._artefact(),
+            features=json.loads(request["features"]),
+            sources=[source.model_dump(exclude={"raw_key"}) for source in document.sources],
+            engine=request["engine"],
+            decided_at=decided_at,
+        )
+
+    def _record(self, application_id: str, summary: RiskSummary, report_key: str) -> None:
+        values = {"risk": summary.model_dump(exclude_none=True), "report_key": report_key}
+        if summary.decision == "approve":
+            write = self._applications.change(application_id, to=Status.ASSESSED, values=values)
+        else:
+            write = self._applications.change(
+                application_id, to=Status.CLOSED, outcome=_DECLINES[summary.stage], note=", ".join(summary.reasons),
+                values=values, remove=("waiting",),
+            )  # fmt: skip
+        try:
+            self._applications.apply(write)
+        except ConditionFailed:
+            return  # a repeat of this step has recorded it
+
+
+def _summary(result: Mapping[str, Any], engine: str, decided_at: str) -> RiskSummary:
+    return RiskSummary(
+        decision=result["decision"],
+        stage=result["stage"],
+        score=result["score"],
+        grade=result["grade"],
+        limit_minor=result["limit_minor"],
+        reasons=list(result["reasons"]),
+        engine=engine,
+        model_id=result["model_id"],
+        model_version=result["model_version"],
+        decided_at=decided_at,
+    )

@@ -1,0 +1,61 @@
+"""Scoring requests in DynamoDB: the hand-over between the process and the resident Spark job (DESIGN 2, docs/risk-model.md)."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+
+RETENTION_SECONDS = 30 * 86400
+
+
+class ScoringRequestStore:
+    """One request per application; the newest token is the one that is answered.
+
+    Args:
+        shards: over how many index partitions open requests are spread.
+    """
+
+    def __init__(self, tables: Tables, table: str, shards: int, clock: Clock) -> None:
+        self._tables, self._table, self._shards, self._clock = tables, table, shards, clock
+
+    def get(self, application_id: str) -> Item | None:
+        """The request, or None."""
+        return self._tables.get(self._table, {"request_id": application_id})
+
+    def put(self, application_id: str, features: Mapping[str, Any], token: str) -> None:
+        """Ask for a score; an older unanswered request of the application is replaced."""
+        now = self._clock.now()
+        shard = zlib.crc32(application_id.encode()) % self._shards
+        item = {
+            "request_id": application_id,
+            "application_id": application_id,
+            "queue": f"open#{shard}",
+            "state": "open",
+            "created_at": iso(now),
+            "features": json.dumps(features, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+            "task_token": token,
+            "attempts": 0,
+            "expires_at": int(now.timestamp()) + RETENTION_SECONDS,
+        }
+        self._tables.write(Put(self._table, item, "request_id", replace=True))
+
+    def answer(self, application_id: str, result: Mapping[str, Any]) -> None:
+        """Store a result made by the fallback evaluator, unless Spark's has come in after all."""
+        change = {
+            "state": "done",
+            "result": json.dumps(result, ensure_ascii=False, sort_keys=True),
+            "engine": "python",
+            "scored_at_ms": int(self._clock.now().timestamp() * 1000),
+        }
+        key = {"request_id": application_id}
+        try:
+            self._tables.write(
+                Update(self._table, key, set=change, remove=("queue",), where={"state": ("open", "claimed", "failed")})
+            )
+        except ConditionFailed:
+            return

@@ -1,0 +1,1 @@
+"""Consent and authorisation codes (C02-C08)."""

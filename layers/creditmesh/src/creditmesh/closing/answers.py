@@ -1,0 +1,162 @@
+"""What lenders answer: decision, contract, disbursement; taken once, however often it comes (DESIGN 7)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from creditmesh.closing.model import (
+    Closing,
+    ContractReady,
+    ContradictoryAnswer,
+    Decision,
+    Disbursed,
+    DisbursementFailed,
+    LenderRejected,
+    LenderUnavailable,
+    Question,
+)
+from creditmesh.closing.store import ClosingStore
+from creditmesh.intake.model import Outcome, Status
+from creditmesh.intake.store import ApplicationStore
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.tables import ConditionFailed, Update
+from creditmesh.platform.tasks import Tasks
+
+Message = Decision | ContractReady | Disbursed | DisbursementFailed
+
+
+class LenderAnswers:
+    """Takes lenders' messages and lets the processes go on."""
+
+    def __init__(self, store: ClosingStore, applications: ApplicationStore, tasks: Tasks) -> None:
+        self._store, self._applications, self._tasks = store, applications, tasks
+
+    def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
+        """Take one authentic message; False if it was a repeat.
+
+        Raises:
+            NotFound: the lender has no such application.
+            ContradictoryAnswer, InvalidInput: it does not go with what was said before; nothing is changed.
+        """
+        closing = self._store.get(message.data.application_id)
+        if closing.lender_id != institution_id:
+            raise NotFound("nothing has been submitted for this application", field="data.application_id")
+        repeat = webhook_id in closing.webhooks
+        if not repeat:
+            try:
+                self._take(closing, webhook_id, message)
+            except ConditionFailed:
+                closing = self._store.get(closing.application_id)
+                if webhook_id not in closing.webhooks and not _already_said(closing, message):
+                    raise ContradictoryAnswer("another answer was taken before, or none is awaited") from None
+                repeat = True
+        # Told again on a repeat too: the first time may have died between the write and this call.
+        self._tell(closing, message)
+        return not repeat
+
+    def _take(self, closing: Closing, webhook_id: str, message: Message) -> None:
+        if isinstance(message, Decision):
+            self._take_decision(closing, webhook_id, message)
+        elif isinstance(message, ContractReady):
+            self._take_contract(closing, webhook_id, message)
+        elif isinstance(message, Disbursed):
+            self._take_disbursement(closing, webhook_id, message)
+        else:
+            note = {"failed": message.data.model_dump(exclude_none=True)}
+            self._store.transact(
+                [self._store.change(closing.application_id, note, webhook=webhook_id, absent=("disbursement",))],
+                webhook_id,
+            )
+
+    def _take_decision(self, closing: Closing, webhook_id: str, message: Decision) -> None:
+        data = message.data
+        answer = data.model_dump(exclude_none=True, exclude={"application_id"})
+        taken = self._store.change(
+            closing.application_id, {"decision": answer}, absent=("decision",), webhook=webhook_id
+        )
+        if data.decision == "approved":
+            self._check_approval(closing, message)
+            moved = self._move(closing, Status.APPROVED, f"{data.approved_amount} {data.currency}")
+        else:
+            moved = self._applications.change(
+                closing.application_id, to=Status.CLOSED, outcome=Outcome.LENDER_REJECTED, by=closing.lender_id,
+                note=data.reason or data.reason_code or "no reason given", remove=("waiting",),
+            )  # fmt: skip
+        self._store.transact([taken, moved], webhook_id)
+
+    def _check_approval(self, closing: Closing, message: Decision) -> None:
+        data, application = message.data, self._applications.get(closing.application_id)
+        for name in ("approved_amount", "currency", "annual_rate_bps", "term_months"):
+            if getattr(data, name) is None:
+                raise InvalidInput("is required in an approval", field=f"data.{name}")
+        if data.currency != application.currency:
+            raise InvalidInput(f"must be {application.currency}", field="data.currency")
+        offer = application.offered(closing.lender_id, closing.product_id) or {}
+        if not 0 < _minor(data.approved_amount) <= _minor(offer.get("approvable_amount")):
+            raise InvalidInput("must be positive and within the limit", field="data.approved_amount")
+
+    def _take_contract(self, closing: Closing, webhook_id: str, message: ContractReady) -> None:
+        data = message.data
+        if closing.decision is None or closing.rejected():
+            raise ContradictoryAnswer("the loan has not been approved")
+        if hashlib.sha256(data.document.encode()).hexdigest() != data.document_sha256:
+            raise InvalidInput("is not the SHA-256 of the document", field="data.document_sha256")
+        if closing.contract is not None:
+            raise ConditionFailed("there is a contract already")
+        key = self._store.keep_document(closing.application_id, data.document)
+        contract = {"contract_id": data.contract_id, "document_key": key, "document_sha256": data.document_sha256}
+        taken = self._store.change(
+            closing.application_id, {"contract": contract}, absent=("contract",), webhook=webhook_id
+        )
+        self._store.transact([taken, self._move(closing, Status.CONTRACT_READY, None)], webhook_id)
+
+    def _take_disbursement(self, closing: Closing, webhook_id: str, message: Disbursed) -> None:
+        data = message.data
+        if closing.signature is None or closing.contract is None or closing.decision is None:
+            raise ContradictoryAnswer("the contract has not been signed")
+        if data.contract_id != closing.contract["contract_id"]:
+            raise InvalidInput("is not the contract that was signed", field="data.contract_id")
+        agreed = (closing.decision["approved_amount"], closing.decision["currency"])
+        if (data.amount, data.currency) != agreed:
+            raise InvalidInput(f"must be {' '.join(agreed)} as approved", field="data.amount")
+        answer = data.model_dump(exclude={"application_id"})
+        taken = self._store.change(
+            closing.application_id, {"disbursement": answer}, absent=("disbursement",), webhook=webhook_id
+        )
+        moved = self._applications.change(
+            closing.application_id, to=Status.CLOSED, outcome=Outcome.DISBURSED, by=closing.lender_id,
+            note=f"{data.amount} {data.currency}", remove=("waiting",),
+        )  # fmt: skip
+        self._store.transact([taken, moved], webhook_id)
+
+    def _move(self, closing: Closing, status: Status, note: str | None) -> Update:
+        return self._applications.change(closing.application_id, to=status, by=closing.lender_id, note=note)
+
+    def _tell(self, closing: Closing, message: Message) -> None:
+        if isinstance(message, Decision) and message.data.decision == "rejected":
+            self._tasks.fail(closing.token, LenderRejected.__name__, "")
+        elif isinstance(message, DisbursementFailed):
+            self._tasks.fail(closing.token, LenderUnavailable.__name__, message.data.reason_code)
+        elif closing.question is _answers(message):
+            self._tasks.succeed(closing.token, {})
+
+
+def _answers(message: Message) -> Question:
+    kinds: dict[type[Any], Question] = {Decision: Question.DECISION, ContractReady: Question.CONTRACT}
+    return kinds.get(type(message), Question.DISBURSEMENT)
+
+
+def _already_said(closing: Closing, message: Message) -> bool:
+    """Whether a message says again, under another id, what was taken before."""
+    stored = {Decision: closing.decision, ContractReady: closing.contract, Disbursed: closing.disbursement}.get(
+        type(message)
+    )
+    if stored is None:
+        return False
+    said = message.data.model_dump(exclude_none=True, exclude={"application_id", "document"})
+    return all(stored.get(name) == value for name, value in said.items())
+
+
+def _minor(amount: str | None) -> int:
+    return int((amount or "0.00").replace(".", ""))

@@ -1,0 +1,168 @@
+"""From submission to disbursement: what is asked of a lender and what it answers (C21-C24)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from creditmesh.kernel.errors import Conflict, Unavailable
+
+
+class LenderUnavailable(Unavailable):
+    """The lender takes no message, or cannot disburse: a person has to look (C24)."""
+
+    code = "lender_unavailable"
+
+
+class LenderRejected(Conflict):
+    """The lender decided against the loan (C23)."""
+
+    code = "lender_rejected"
+
+
+class ContradictoryAnswer(Conflict):
+    """A lender's message does not go with what was agreed or said before."""
+
+    code = "contradictory_answer"
+
+
+class Question(StrEnum):
+    """What the platform waits for from a lender."""
+
+    DECISION = "decision"
+    CONTRACT = "contract"
+    DISBURSEMENT = "disbursement"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """How a question is put: message type and path at the lender (docs/interfaces/institutions.md)."""
+
+    type: str
+    path: str
+
+
+EXCHANGES = {
+    Question.DECISION: Exchange("loan.application.submitted", "/v1/applications"),
+    Question.CONTRACT: Exchange("loan.contract.requested", "/v1/contracts"),
+    Question.DISBURSEMENT: Exchange("loan.contract.signed", "/v1/signatures"),
+}
+
+_Id = Annotated[str, Field(min_length=1, max_length=80)]
+_Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$")]
+_Text = Annotated[str, Field(max_length=500)]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    application_id: _Id
+
+
+class DecisionData(_Data):
+    """A lender's decision."""
+
+    decision: Literal["approved", "rejected"]
+    lender_reference: _Id
+    approved_amount: _Amount | None = None
+    currency: str | None = None
+    annual_rate_bps: int | None = Field(default=None, ge=0, le=3600)
+    term_months: int | None = Field(default=None, ge=1, le=360)
+    reason_code: str | None = Field(default=None, max_length=60)
+    reason: _Text | None = None
+
+
+class ContractData(_Data):
+    """A contract ready to be read and signed."""
+
+    contract_id: _Id
+    document: str = Field(max_length=100_000)
+    document_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class DisbursedData(_Data):
+    """Money has been paid out."""
+
+    contract_id: _Id
+    disbursement_id: _Id
+    amount: _Amount
+    currency: str
+    disbursed_at: str = Field(max_length=40)
+    bank_reference: _Id
+
+
+class DisbursementFailedData(_Data):
+    """Money could not be paid out."""
+
+    contract_id: _Id
+    reason_code: str = Field(max_length=60)
+    reason: _Text
+
+
+class Decision(BaseModel):
+    """Message `loan.decision`."""
+
+    type: Literal["loan.decision"]
+    data: DecisionData
+
+
+class ContractReady(BaseModel):
+    """Message `loan.contract.ready`."""
+
+    type: Literal["loan.contract.ready"]
+    data: ContractData
+
+
+class Disbursed(BaseModel):
+    """Message `loan.disbursed`."""
+
+    type: Literal["loan.disbursed"]
+    data: DisbursedData
+
+
+class DisbursementFailed(BaseModel):
+    """Message `loan.disbursement.failed`."""
+
+    type: Literal["loan.disbursement.failed"]
+    data: DisbursementFailedData
+
+
+LenderMessage = Annotated[Decision | ContractReady | Disbursed | DisbursementFailed, Field(discriminator="type")]
+LENDER_MESSAGE: TypeAdapter[Decision | ContractReady | Disbursed | DisbursementFailed] = TypeAdapter(LenderMessage)
+
+
+class Closing(BaseModel):
+    """One application's closing with one lender."""
+
+    model_config = ConfigDict(frozen=True)
+
+    application_id: str
+    lender_id: str
+    product_id: str
+    created_at: str
+    token: str | None = Field(default=None, repr=False)
+    """Answers the state machine when the lender has answered."""
+    question: Question = Question.DECISION
+    asked: dict[str, int] = {}
+    webhooks: list[str] = []
+    """Ids of the lender's messages taken so far; a repeat changes nothing (DESIGN 7)."""
+    decision: dict[str, Any] | None = None
+    contract: dict[str, Any] | None = None
+    signature: dict[str, Any] | None = None
+    disbursement: dict[str, Any] | None = None
+
+    def answered(self, question: Question) -> bool:
+        """Whether the lender has answered that question."""
+        answers = {
+            Question.DECISION: self.decision,
+            Question.CONTRACT: self.contract,
+            Question.DISBURSEMENT: self.disbursement,
+        }
+        return answers[question] is not None
+
+    def rejected(self) -> bool:
+        """Whether the lender decided against the loan."""
+        return self.decision is not None and self.decision["decision"] == "rejected"

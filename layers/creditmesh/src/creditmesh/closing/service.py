@@ -1,0 +1,136 @@
+"""Use cases towards the lender: submit, ask for the contract, order the disbursement. The borrower's side is in `signing`, the answers in `answers`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.closing.model import EXCHANGES, Closing, LenderRejected, LenderUnavailable, Question
+from creditmesh.closing.store import ClosingStore
+from creditmesh.intake.model import Application, NotAwaited, Status
+from creditmesh.intake.store import ApplicationStore
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.money import format_minor
+from creditmesh.platform.outbox import Message, Outbox
+from creditmesh.platform.tables import Item
+from creditmesh.platform.tasks import Tasks
+
+
+class Closings:
+    """Puts the questions to the chosen lender; each through the outbox, each harmless to repeat."""
+
+    def __init__(
+        self, store: ClosingStore, applications: ApplicationStore, outbox: Outbox, tasks: Tasks, clock: Clock
+    ) -> None:
+        self._store, self._applications, self._outbox = store, applications, outbox
+        self._tasks, self._clock = tasks, clock
+
+    def submit(self, application_id: str, token: str) -> None:
+        """Send report and chosen product to the lender; its decision answers the task (C21)."""
+        application = self._applications.get(application_id)
+        closing = self._store.find(application_id)
+        if closing is None:
+            application.require_open()
+            self._submit_first(application, token)
+        elif closing.rejected():
+            self._tasks.fail(token, LenderRejected.__name__, "")
+        else:
+            self._ask(application, closing, Question.DECISION, token, _submission(application))
+
+    def request_contract(self, application_id: str, token: str) -> None:
+        """Ask for the contract of an approved loan; `loan.contract.ready` answers the task (C22)."""
+        closing = self._store.get(application_id)
+        if closing.decision is None:
+            raise NotAwaited("the lender has not decided")
+        data = {"application_id": application_id, "lender_reference": closing.decision["lender_reference"]}
+        self._ask(self._applications.get(application_id), closing, Question.CONTRACT, token, data)
+
+    def order_disbursement(self, application_id: str, token: str) -> None:
+        """Send the signed contract, which is the order to pay; `loan.disbursed` answers the task (C22)."""
+        closing = self._store.get(application_id)
+        if closing.contract is None or closing.signature is None:
+            raise NotAwaited("the contract has not been signed")
+        data = {
+            "application_id": application_id,
+            "contract_id": closing.contract["contract_id"],
+            "document_sha256": closing.contract["document_sha256"],
+            "signer_name": closing.signature["signer_name"],
+            "signed_at": closing.signature["signed_at"],
+        }
+        self._ask(self._applications.get(application_id), closing, Question.DISBURSEMENT, token, data)
+
+    def message_parked(self, item: Item) -> None:
+        """A message to the lender could not be delivered: the process goes on to a person (C24)."""
+        closing = self._store.find(item["application_id"])
+        if closing and EXCHANGES[closing.question].type == item["type"]:
+            self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender takes no message")
+
+    def _submit_first(self, application: Application, token: str) -> None:
+        if application.chosen_lender_id is None or application.chosen_product_id is None:
+            raise NotAwaited("no product has been chosen")
+        closing = Closing(
+            application_id=application.application_id,
+            lender_id=application.chosen_lender_id,
+            product_id=application.chosen_product_id,
+            created_at=iso(self._clock.now()),
+            token=token,
+            asked={Question.DECISION: 1},
+        )
+        message = _message(closing, Question.DECISION, 1, _submission(application))
+        moved = self._applications.change(application.application_id, to=Status.SUBMITTED)
+        self._store.transact([self._store.create(closing), self._outbox.put(message), moved], message.message_id)
+
+    def _ask(
+        self, application: Application, closing: Closing, question: Question, token: str, data: dict[str, Any]
+    ) -> None:
+        """Put a question, once more if it was put before without an answer."""
+        if closing.answered(question):
+            self._tasks.succeed(token, {})
+            return
+        application.require_open()
+        number = closing.asked.get(question, 0) + 1
+        message = _message(closing, question, number, data)
+        change = {"token": token, "question": question.value, "asked": {**closing.asked, question.value: number}}
+        writes = [self._store.change(closing.application_id, change), self._outbox.put(message)]
+        if application.status is Status.WITH_OPERATOR:
+            writes.append(self._applications.change(closing.application_id, to=_standing(closing), by="operator"))
+        self._store.transact(writes, message.message_id)
+
+
+def _standing(closing: Closing) -> Status:
+    """Where an application stands once an operator has sent it on its way again."""
+    if closing.signature:
+        return Status.SIGNED
+    return Status.APPROVED if closing.decision else Status.SUBMITTED
+
+
+def _message(closing: Closing, question: Question, number: int, data: dict[str, Any]) -> Message:
+    exchange = EXCHANGES[question]
+    return Message(
+        message_id=f"{closing.application_id}.{question.value}.{number}",
+        institution_id=closing.lender_id,
+        type=exchange.type,
+        path=exchange.path,
+        application_id=closing.application_id,
+        data=data,
+    )
+
+
+def _submission(application: Application) -> dict[str, Any]:
+    offer = application.offered(application.chosen_lender_id, application.chosen_product_id)
+    risk = application.risk
+    if offer is None or risk is None or risk.limit_minor is None:
+        raise NotAwaited("the application has no chosen offer")
+    return {
+        "application_id": application.application_id,
+        "product_id": application.chosen_product_id,
+        "amount": offer["amount"],
+        "currency": application.currency,
+        "term_months": application.term_months,
+        "firm": {"name": application.firm_name, "taxpayer_id": application.taxpayer_id},
+        "assessment": {
+            "score": risk.score,
+            "grade": risk.grade,
+            "limit": format_minor(risk.limit_minor),
+            "model_version": risk.model_version,
+        },
+    }

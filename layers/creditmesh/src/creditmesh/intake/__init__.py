@@ -1,0 +1,1 @@
+"""Loan applications from request to outcome (C01)."""

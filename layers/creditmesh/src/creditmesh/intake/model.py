@@ -1,0 +1,196 @@
+"""A loan application and its way to an outcome (C01)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.errors import Conflict, InvalidInput
+from creditmesh.kernel.identifiers import taxpayer_id
+from creditmesh.kernel.money import Money
+
+MIN_AMOUNT_MINOR = 1_000_00
+MAX_AMOUNT_MINOR = 100_000_000_00
+MAX_TERM_MONTHS = 360
+
+
+class ApplicationClosed(Conflict):
+    """The application has its outcome already; nothing more happens to it."""
+
+    code = "application_closed"
+
+
+class NotAwaited(Conflict):
+    """The application does not wait for this answer (now)."""
+
+    code = "not_awaited"
+
+
+class Status(StrEnum):
+    """Where an application stands."""
+
+    RECEIVED = "received"
+    AUTHORIZATION_REQUIRED = "authorization_required"
+    AUTHORIZED = "authorized"
+    COLLECTED = "collected"
+    ASSESSED = "assessed"
+    OFFERED = "offered"
+    CHOSEN = "chosen"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    CONTRACT_READY = "contract_ready"
+    SIGNED = "signed"
+    WITH_OPERATOR = "with_operator"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """How an application ended; each is a named end of the state machine."""
+
+    DISBURSED = "disbursed"
+    DECLINED_BLACKLIST = "declined_blacklist"
+    DECLINED_ADMISSION = "declined_admission"
+    DECLINED_SCORE = "declined_score"
+    DECLINED_LIMIT = "declined_limit"
+    NO_MATCH = "no_match"
+    LENDER_REJECTED = "lender_rejected"
+    AUTHORIZATION_FAILED = "authorization_failed"
+    AUTHORIZATION_EXPIRED = "authorization_expired"
+    CHOICE_EXPIRED = "choice_expired"
+    SIGNATURE_EXPIRED = "signature_expired"
+    CLOSED_BY_OPERATOR = "closed_by_operator"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN = tuple(status.value for status in Status if status is not Status.CLOSED)
+
+
+class LoanRequest(BaseModel):
+    """What a borrower asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    taxpayer_id: str = Field(min_length=15, max_length=40, description="Unified social credit code of the firm")
+    firm_name: str = Field(min_length=2, max_length=120)
+    amount: str = Field(max_length=20, description="Decimal string with two decimals", examples=["300000.00"])
+    currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
+    term_months: int = Field(ge=1, le=MAX_TERM_MONTHS, strict=True)
+    purpose: str = Field(min_length=2, max_length=200)
+
+    def money(self) -> Money:
+        """The amount asked for.
+
+        Raises:
+            InvalidInput: malformed, or outside what the platform lends.
+        """
+        money = Money.parse(self.amount, self.currency)
+        if not MIN_AMOUNT_MINOR <= money.minor <= MAX_AMOUNT_MINOR:
+            low, high = Money(MIN_AMOUNT_MINOR, "CNY"), Money(MAX_AMOUNT_MINOR, "CNY")
+            raise InvalidInput(f"must lie between {low} and {high}", field="amount")
+        return money
+
+    def checked_taxpayer_id(self) -> str:
+        """The firm's taxpayer id in canonical form.
+
+        Raises:
+            InvalidInput: it breaks the standard's rules.
+        """
+        return taxpayer_id(self.taxpayer_id)
+
+
+class TimelineEntry(BaseModel):
+    """One thing that happened, as the borrower may read it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: str
+    status: Status
+    by: str = Field(description="role or part of the platform that caused it")
+    note: str | None = None
+
+
+class Waiting(BaseModel):
+    """What an application waits for. The token answers the state machine and never leaves the platform."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    token: str = Field(repr=False)
+    since: str
+    note: str | None = None
+
+
+class RiskSummary(BaseModel):
+    """The risk result in short; the report in S3 has all of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: str
+    stage: str
+    score: int | None = None
+    grade: str | None = None
+    limit_minor: int | None = None
+    reasons: list[str] = []
+    engine: str
+    model_id: str
+    model_version: str
+    decided_at: str
+
+
+class Application(BaseModel):
+    """One application as stored; the taxpayer id only sealed, and as blind index."""
+
+    model_config = ConfigDict(frozen=True)
+
+    application_id: str
+    tenant: str
+    channel: str
+    created_by: str
+    created_at: str
+    updated_at: str
+    firm_name: str
+    taxpayer_id: str = Field(repr=False)
+    taxpayer_index: str
+    amount_minor: int
+    currency: str
+    term_months: int
+    purpose: str
+    status: Status
+    outcome: Outcome | None = None
+    outcome_note: str | None = None
+    timeline: list[TimelineEntry]
+    waiting: Waiting | None = None
+    authorization_requests: int = 0
+    key_data_key: str | None = None
+    report_key: str | None = None
+    risk: RiskSummary | None = None
+    matches: list[dict[str, Any]] | None = None
+    nearest: dict[str, Any] | None = None
+    chosen_product_id: str | None = None
+    chosen_lender_id: str | None = None
+    execution: str
+
+    def requested(self) -> Money:
+        """The amount asked for."""
+        return Money(self.amount_minor, self.currency)
+
+    def require_open(self) -> None:
+        """Raises ApplicationClosed once there is an outcome."""
+        if self.status is Status.CLOSED:
+            raise ApplicationClosed(f"the application has ended: {self.outcome}")
+
+    def visible_to(self, caller: Caller) -> bool:
+        """Whether the caller may see this application at all (DESIGN 8)."""
+        if caller.role in STAFF:
+            return True
+        if caller.role is Role.LENDER:
+            return self.chosen_lender_id == caller.tenant and self.status not in (Status.OFFERED, Status.CHOSEN)
+        return self.tenant == caller.tenant or self.channel == f"bank:{caller.tenant}"
+
+    def offered(self, lender_id: str | None, product_id: str | None) -> dict[str, Any] | None:
+        """The offer of that lender's product among the matches, or None."""
+        wanted = (lender_id, product_id)
+        return next((one for one in self.matches or [] if (one["lender_id"], one["product_id"]) == wanted), None)

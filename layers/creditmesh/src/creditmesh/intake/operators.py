@@ -1,0 +1,101 @@
+"""The operators' queue: what a machine could not finish waits here for a person (C24)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from creditmesh.intake.model import NotAwaited, Outcome, Status
+from creditmesh.intake.store import ApplicationStore, waiting_for
+from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import Forbidden, NotFound
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
+from creditmesh.platform.tasks import Tasks
+
+OPEN_QUEUE = "open"
+
+
+class OperatorTask(BaseModel):
+    """A piece of work for a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    application_id: str
+    stage: str = Field(description="state of the process that could not go on")
+    reason: str
+    created_at: str
+    queue: str | None = OPEN_QUEUE
+    resolved_at: str | None = None
+    resolved_by: str | None = None
+    action: str | None = None
+    note: str | None = None
+
+
+class OperatorQueue:
+    """Hands work to people and takes their word back."""
+
+    def __init__(self, tables: Tables, table: str, applications: ApplicationStore, tasks: Tasks, clock: Clock) -> None:
+        self._tables, self._table = tables, table
+        self._applications, self._tasks, self._clock = applications, tasks, clock
+
+    def hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
+        """Put an application before the operators and wait for their word."""
+        self._applications.get(application_id).require_open()
+        now = self._clock.now()
+        task = OperatorTask(
+            task_id=f"{application_id}.{int(now.timestamp() * 1000)}", application_id=application_id, stage=stage,
+            reason=reason[:200], created_at=iso(now),
+        )  # fmt: skip
+        moved = self._applications.change(
+            application_id, to=Status.WITH_OPERATOR, note=f"{stage}: {task.reason}",
+            waiting=waiting_for("operator", token, self._clock, task.task_id),
+        )  # fmt: skip
+        item = task.model_dump(mode="json", exclude_none=True)
+        self._tables.transact([Put(self._table, item, "task_id"), moved], task.task_id)
+
+    def list(self, caller: Caller, limit: int) -> list[OperatorTask]:
+        """Open tasks, oldest first."""
+        if caller.role not in STAFF:
+            raise Forbidden("only the platform's staff sees the operators' queue")
+        found = self._tables.query(self._table, "queue", OPEN_QUEUE, index="by-queue", limit=limit)
+        return [OperatorTask.model_validate(item) for item in found]
+
+    def resolve(self, caller: Caller, task_id: str, action: str, note: str) -> OperatorTask:
+        """Say how an application goes on.
+
+        Args:
+            action: `retry` sends it through the stage again, `close` ends it.
+
+        Raises:
+            NotFound: no such task.
+            NotAwaited: it has been resolved otherwise.
+        """
+        if caller.role is not Role.OPERATOR:
+            raise Forbidden("only operators resolve tasks")
+        task = self._get(task_id)
+        word = {"resolved_at": iso(self._clock.now()), "resolved_by": caller.subject, "action": action, "note": note}
+        if task.action is None:
+            try:
+                self._tables.write(
+                    Update(self._table, {"task_id": task_id}, set=word, remove=("queue",), absent=("action",))
+                )
+            except ConditionFailed:
+                task = self._get(task_id)
+        if (task.action or action) != action:
+            raise NotAwaited(f"the task has been resolved with {task.action}")
+        self._tell(task.application_id, task_id, action, note)
+        return self._get(task_id)
+
+    def _tell(self, application_id: str, task_id: str, action: str, note: str) -> None:
+        waiting = self._applications.get(application_id).waiting
+        if action == "close":
+            self._applications.close(application_id, Outcome.CLOSED_BY_OPERATOR, by=Role.OPERATOR, note=note)
+        if waiting and waiting.note == task_id:
+            self._tasks.succeed(waiting.token, {"action": action})
+
+    def _get(self, task_id: str) -> OperatorTask:
+        item = self._tables.get(self._table, {"task_id": task_id})
+        if item is None:
+            raise NotFound("no such task", field="task_id")
+        return OperatorTask.model_validate({"queue": None, **item})

@@ -1,0 +1,211 @@
+"""Use cases of an application: apply, read, bring an authorisation, withdraw, and be taken up again after a break-down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+
+from creditmesh.authorization.service import Authorizations
+from creditmesh.intake.model import (
+    Application,
+    LoanRequest,
+    NotAwaited,
+    Outcome,
+    Status,
+    TimelineEntry,
+)
+from creditmesh.intake.store import ApplicationStore, waiting_for
+from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.clock import Clock, iso, parse_instant
+from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from creditmesh.kernel.ids import derived_id
+from creditmesh.platform.crypto import BlindIndex
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tasks import Tasks
+
+STALE_SECONDS = 30
+ANSWERED = (Status.AUTHORIZED, Status.CHOSEN, Status.SIGNED)
+"""The borrower's answer is stored; if its process was never told, it is told again."""
+WITHDRAWABLE = (Status.AUTHORIZATION_REQUIRED, Status.OFFERED, Status.CONTRACT_READY, Status.WITH_OPERATOR)
+
+
+class Intake:
+    """Takes applications in and keeps them going."""
+
+    def __init__(
+        self, store: ApplicationStore, authorizations: Authorizations, tasks: Tasks, index: BlindIndex, clock: Clock
+    ) -> None:
+        self._store, self._authorizations, self._tasks = store, authorizations, tasks
+        self._index, self._clock = index, clock
+
+    def apply(self, caller: Caller, request: LoanRequest, key: str) -> Application:
+        """Take a loan request and start its process (C01).
+
+        Args:
+            key: the client's idempotency key; the same key of the same tenant meets the first application again.
+
+        Raises:
+            InvalidInput: naming field and rule.
+            Conflict: the key was used for another request.
+        """
+        if caller.role not in (Role.BORROWER, Role.BANK):
+            raise Forbidden("only borrowers, and banks for their customers, apply")
+        money, taxpayer = request.money(), request.checked_taxpayer_id()
+        now = iso(self._clock.now())
+        application_id = derived_id("app", caller.tenant, key)
+        channel = f"bank:{caller.tenant}" if caller.role is Role.BANK else "direct"
+        application = Application(
+            application_id=application_id, tenant=caller.tenant, channel=channel, created_by=caller.subject, created_at=now,
+            updated_at=now, firm_name=request.firm_name, taxpayer_id=taxpayer,
+            taxpayer_index=self._index.of("taxpayer_id", taxpayer), amount_minor=money.minor, currency=money.currency,
+            term_months=request.term_months, purpose=request.purpose, status=Status.RECEIVED,
+            timeline=[TimelineEntry(at=now, status=Status.RECEIVED, by=caller.role)], execution=application_id,
+        )  # fmt: skip
+        try:
+            self._store.create(application)
+        except ConditionFailed:
+            application = self._same_request(application, self._store.get(application_id))
+        self._tasks.start(application.execution, application_id)
+        return application
+
+    def read(self, caller: Caller, application_id: str) -> Application:
+        """An application the caller may see.
+
+        Raises:
+            NotFound: there is none, or it is another's; the answer does not tell which.
+        """
+        application = self._store.get(application_id)
+        if not application.visible_to(caller):
+            raise NotFound("no such application", field="application_id")
+        return application
+
+    def list(self, caller: Caller, status: Status | None, limit: int) -> list[Application]:
+        """The caller's applications, newest first; staff name a status.
+
+        Raises:
+            InvalidInput: staff named no status.
+        """
+        if caller.role in STAFF:
+            if status is None:
+                raise InvalidInput("staff list applications by status", field="status")
+            return list(self._store.of_status(status, limit))
+        found = self._own(caller, limit if status is None else 1000)
+        return list(islice((one for one in found if one.visible_to(caller) and status in (None, one.status)), limit))
+
+    def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> bool:
+        """Ask the borrower for an authorisation and wait (C04, C08); False once he has been asked `allowed` times."""
+        application = self._store.get(application_id)
+        application.require_open()
+        if application.authorization_requests >= allowed:
+            self._store.close(application_id, Outcome.AUTHORIZATION_FAILED, note=reason)
+            return False
+        waiting = waiting_for("authorization", token, self._clock, reason)
+        asked = {"authorization_requests": application.authorization_requests + 1}
+        self._store.apply(
+            self._store.change(
+                application_id, to=Status.AUTHORIZATION_REQUIRED, note=reason, waiting=waiting, values=asked
+            )
+        )
+        return True
+
+    def login_link(self, caller: Caller, application_id: str) -> str:
+        """Where the borrower grants access to his tax data (C05)."""
+        application = self.read(caller, application_id)
+        application.require_open()
+        return self._authorizations.login_link(application_id, application.taxpayer_id)
+
+    def authorize(self, caller: Caller, application_id: str, code: str, expires_at: str) -> Application:
+        """Take the code the borrower brought back and go on (C06, C08)."""
+        if caller.role not in (Role.BORROWER, Role.BANK):
+            raise Forbidden("only the borrower brings an authorisation")
+        return self._authorized(self.read(caller, application_id), code, expires_at, caller.subject)
+
+    def authorize_on_return(self, state: str, taxpayer_id: str, code: str, expires_at: str) -> Application:
+        """The same for a borrower whom the source sent back with a `state` of ours (C06)."""
+        application = self._store.get(self._authorizations.returning(state))
+        if taxpayer_id != application.taxpayer_id:
+            raise InvalidInput("is not the taxpayer of this application", field="taxpayer_id")
+        return self._authorized(application, code, expires_at, "redirect")
+
+    def withdraw(self, caller: Caller, application_id: str) -> Application:
+        """End an application at the borrower's wish, as long as he has signed nothing and no lender decides on it."""
+        if caller.role not in (Role.BORROWER, Role.BANK):
+            raise Forbidden("only the borrower withdraws")
+        application = self.read(caller, application_id)
+        application.require_open()
+        try:
+            self._store.apply(
+                self._store.change(
+                    application_id, to=Status.CLOSED, outcome=Outcome.WITHDRAWN, by=caller.role, come_from=WITHDRAWABLE,
+                    note="withdrawn by the borrower",
+                )
+            )  # fmt: skip
+        except ConditionFailed:
+            raise NotAwaited("the application can be withdrawn only while it waits for the borrower") from None
+        if application.waiting:
+            self._tasks.fail(application.waiting.token, "ApplicationClosed", "withdrawn")
+        return self._store.get(application_id)
+
+    def resume_stalled(self) -> int:
+        """Start again what has lost its execution, from the stored state; how many were (nothing is ever lost)."""
+        edge = self._clock.now() - timedelta(seconds=STALE_SECONDS)
+        resumed = 0
+        for status in Status:
+            if status is Status.CLOSED:
+                continue
+            for application in self._store.of_status(status):
+                if parse_instant(application.updated_at) < edge:
+                    resumed += self._take_up(application)
+        return resumed
+
+    def _take_up(self, application: Application) -> bool:
+        if not self._tasks.is_running(application.execution):
+            return self._restart(application)
+        if application.status in ANSWERED and application.waiting:
+            return self._tasks.succeed(application.waiting.token, {})
+        return False
+
+    def _restart(self, application: Application) -> bool:
+        base, _, number = application.execution.partition("-r")
+        name = f"{base}-r{int(number or 0) + 1}"
+        try:
+            self._store.apply(
+                self._store.change(
+                    application.application_id, values={"execution": name}, where={"execution": application.execution}
+                )
+            )
+        except Conflict:
+            return False  # it moved on, or another sweep was quicker
+        return self._tasks.start(name, application.application_id)
+
+    def _authorized(self, application: Application, code: str, expires_at: str, by: str) -> Application:
+        application.require_open()
+        if application.status is not Status.AUTHORIZATION_REQUIRED:
+            raise NotAwaited("the application does not wait for an authorisation")
+        self._authorizations.take(application.taxpayer_id, code, expires_at, by)
+        self._store.apply(
+            self._store.change(
+                application.application_id,
+                to=Status.AUTHORIZED,
+                by="borrower",
+                come_from=(Status.AUTHORIZATION_REQUIRED,),
+            )
+        )
+        if application.waiting:
+            self._tasks.succeed(application.waiting.token, {})
+        return self._store.get(application.application_id)
+
+    def _own(self, caller: Caller, limit: int) -> Iterator[Application]:
+        if caller.role is Role.LENDER:
+            return self._store.of_lender(caller.tenant, limit)
+        if caller.role is Role.BANK:
+            return self._store.of_channel(f"bank:{caller.tenant}", limit)
+        return self._store.of_tenant(caller.tenant, limit)
+
+    @staticmethod
+    def _same_request(new: Application, stored: Application) -> Application:
+        fields = ("taxpayer_id", "firm_name", "amount_minor", "currency", "term_months", "purpose")
+        if any(getattr(new, name) != getattr(stored, name) for name in fields):
+            raise Conflict("this Idempotency-Key was used for another request", field="Idempotency-Key")
+        return stored

@@ -1,0 +1,122 @@
+"""Applications in DynamoDB. Every change is conditional on the status it starts from and adds its own timeline entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from creditmesh.intake.model import OPEN, Application, ApplicationClosed, Outcome, Status, TimelineEntry, Waiting
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.crypto import FieldCipher
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+
+
+class ApplicationStore:
+    """The aggregate's store; other contexts get it to read an application and to move it on."""
+
+    def __init__(self, tables: Tables, table: str, cipher: FieldCipher, clock: Clock) -> None:
+        self._tables, self._table, self._cipher, self._clock = tables, table, cipher, clock
+
+    def create(self, application: Application) -> None:
+        """Store a new application.
+
+        Raises:
+            ConditionFailed: one with that id exists.
+        """
+        item = application.model_dump(mode="json", exclude_none=True)
+        item["taxpayer_id"] = self._cipher.seal(
+            application.taxpayer_id, self._table, application.application_id, "taxpayer_id"
+        )
+        self._tables.write(Put(self._table, item, "application_id"))
+
+    def get(self, application_id: str) -> Application:
+        """The application of that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        item = self._tables.get(self._table, {"application_id": application_id})
+        if item is None:
+            raise NotFound("no such application", field="application_id")
+        return self._opened(item)
+
+    def change(
+        self, application_id: str, *, to: Status | None = None, by: str = "platform", note: str | None = None,
+        outcome: Outcome | None = None, values: Mapping[str, Any] | None = None, remove: Sequence[str] = (),
+        come_from: Sequence[Status] | None = None, waiting: Waiting | None = None, where: Mapping[str, Any] | None = None,
+    ) -> Update:  # fmt: skip
+        """The write that moves an application on; for `apply` or for a transaction.
+
+        Args:
+            to: new status, written to the timeline; None leaves the status alone.
+            come_from: the statuses it may have now; any open one by default.
+            waiting: what it waits for from now on.
+            where: further attributes it must have.
+        """
+        now = iso(self._clock.now())
+        change: dict[str, Any] = {"updated_at": now, **(values or {})}
+        append: dict[str, list[Any]] = {}
+        if to is not None:
+            change["status"] = to.value
+            entry = TimelineEntry(at=now, status=to, by=by, note=outcome or note)
+            append["timeline"] = [entry.model_dump(mode="json", exclude_none=True)]
+        if outcome is not None:
+            change["outcome"], change["outcome_note"] = outcome.value, note
+        if waiting is not None:
+            change["waiting"] = waiting.model_dump(mode="json", exclude_none=True)
+        allowed = tuple(status.value for status in come_from) if come_from else OPEN
+        key = {"application_id": application_id}
+        return Update(self._table, key, change, tuple(remove), append, {"status": allowed, **(where or {})})
+
+    def apply(self, write: Update) -> None:
+        """Carry out one change.
+
+        Raises:
+            ApplicationClosed: it has ended in the meantime.
+            ConditionFailed: it is in another open status than the change expects.
+        """
+        try:
+            self._tables.write(write)
+        except ConditionFailed:
+            self.get(write.key["application_id"]).require_open()
+            raise
+
+    def close(self, application_id: str, outcome: Outcome, *, by: str = "platform", note: str | None = None) -> None:
+        """Record the outcome; a second one changes nothing."""
+        try:
+            write = self.change(
+                application_id, to=Status.CLOSED, outcome=outcome, by=by, note=note, remove=("waiting",)
+            )
+            self.apply(write)
+        except ApplicationClosed:
+            return
+
+    def of_tenant(self, tenant: str, limit: int) -> Iterator[Application]:
+        """A tenant's applications, newest first."""
+        return map(self._opened, self._query("by-tenant", "tenant", tenant, limit))
+
+    def of_channel(self, channel: str, limit: int) -> Iterator[Application]:
+        """What came through a channel, newest first."""
+        return map(self._opened, self._query("by-channel", "channel", channel, limit))
+
+    def of_lender(self, lender_id: str, limit: int) -> Iterator[Application]:
+        """What was given to a lender, newest first."""
+        return map(self._opened, self._query("by-lender", "chosen_lender_id", lender_id, limit))
+
+    def of_status(self, status: Status, limit: int | None = None) -> Iterator[Application]:
+        """Applications in one status, newest first."""
+        return map(self._opened, self._query("by-status", "status", status.value, limit))
+
+    def _query(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[Item]:
+        return self._tables.query(self._table, attribute, value, index=index, limit=limit, newest_first=True)
+
+    def _opened(self, item: Item) -> Application:
+        sealed = item["taxpayer_id"]
+        plain = self._cipher.open(sealed, self._table, item["application_id"], "taxpayer_id")
+        return Application.model_validate({**item, "taxpayer_id": plain})
+
+
+def waiting_for(kind: str, token: str, clock: Clock, note: str | None = None) -> Waiting:
+    """A wait that begins now."""
+    return Waiting(kind=kind, token=token, since=iso(clock.now()), note=note)

@@ -1,0 +1,1 @@
+"""Values every context shares: money, identifiers, clock, ids, errors, the caller."""

@@ -1,0 +1,36 @@
+"""Who is asking: an authenticated subject with one role in one tenant (DESIGN 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a caller may do at all."""
+
+    BORROWER = "borrower"
+    MANAGER = "manager"
+    LENDER = "lender"
+    BANK = "bank"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+STAFF = frozenset({Role.MANAGER, Role.OPERATOR, Role.AUDITOR})
+"""Roles of the platform itself, which see every tenant's applications."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The subject of a verified token.
+
+    Attributes:
+        subject: the token's `sub`.
+        role: the one role it carries.
+        tenant: the firm, lender or bank it belongs to; `platform` for staff.
+    """
+
+    subject: str
+    role: Role
+    tenant: str

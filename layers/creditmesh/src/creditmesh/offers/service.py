@@ -1,0 +1,125 @@
+"""Use cases of offers: lenders keep their catalogue, applications are matched, borrowers choose."""
+
+from __future__ import annotations
+
+from creditmesh.gateway.service import Collection
+from creditmesh.intake.model import Application, NotAwaited, Outcome, Status
+from creditmesh.intake.store import ApplicationStore, waiting_for
+from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import Forbidden, InvalidInput
+from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, nearest
+from creditmesh.offers.store import ProductStore
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tasks import Tasks
+
+
+class Offers:
+    """The catalogue and its matching."""
+
+    def __init__(
+        self, products: ProductStore, applications: ApplicationStore, collection: Collection, tasks: Tasks, clock: Clock
+    ) -> None:
+        self._products, self._applications, self._collection = products, applications, collection
+        self._tasks, self._clock = tasks, clock
+
+    def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
+        """Enter or replace one of the lender's own products (C17)."""
+        if caller.role is not Role.LENDER:
+            raise Forbidden("only lenders push products")
+        product = Product(
+            **terms.model_dump(), lender_id=caller.tenant, product_id=product_id, pushed_at=iso(self._clock.now())
+        )
+        self._products.put(product)
+        return product
+
+    def take_back(self, caller: Caller, product_id: str) -> None:
+        """Take one of the lender's own products out of the catalogue."""
+        if caller.role is not Role.LENDER:
+            raise Forbidden("only lenders take products back")
+        self._products.delete(caller.tenant, product_id)
+
+    def catalogue(self) -> list[Product]:
+        """Every product on the platform."""
+        return list(self._products.all())
+
+    def offer(self, application_id: str, token: str) -> int:
+        """Match the application, show the borrower the offers and wait for his choice (C18, C19); how many there are.
+
+        Raises:
+            NothingMatches: recorded as outcome, with the nearest product (C20).
+        """
+        application = self._applications.get(application_id)
+        if application.chosen_product_id:
+            self._tasks.succeed(token, {})
+            return len(application.matches or [])
+        application.require_open()
+        need, products = self._need(application), self.catalogue()
+        offers = match(products, need)
+        if not offers:
+            self._nothing(application_id, products, need)
+            raise NothingMatches("no product fits")
+        self._applications.apply(
+            self._applications.change(
+                application_id, to=Status.OFFERED, note=f"{len(offers)} offers",
+                values={"matches": [offer.model_dump(mode="json") for offer in offers]},
+                waiting=waiting_for("choice", token, self._clock),
+            )
+        )  # fmt: skip
+        return len(offers)
+
+    def choose(self, caller: Caller, application: Application, lender_id: str, product_id: str) -> Application:
+        """Take the borrower's choice among the offers (C21)."""
+        if caller.role not in (Role.BORROWER, Role.BANK):
+            raise Forbidden("only the borrower chooses")
+        if (application.chosen_lender_id, application.chosen_product_id) == (lender_id, product_id):
+            return application
+        application.require_open()
+        if application.status is not Status.OFFERED or application.waiting is None:
+            raise NotAwaited("the application does not wait for a choice")
+        offer = application.offered(lender_id, product_id)
+        if offer is None:
+            raise InvalidInput("must be one of the offers of this application", field="product_id")
+        try:
+            self._applications.apply(
+                self._applications.change(
+                    application.application_id, to=Status.CHOSEN, by=caller.role, note=offer["name"],
+                    values={"chosen_product_id": product_id, "chosen_lender_id": lender_id},
+                    come_from=(Status.OFFERED,),
+                )
+            )  # fmt: skip
+        except ConditionFailed:
+            raise NotAwaited("the application does not wait for a choice any more") from None
+        self._tasks.succeed(application.waiting.token, {})
+        return self._applications.get(application.application_id)
+
+    def _need(self, application: Application) -> Need:
+        risk = application.risk
+        if risk is None or risk.limit_minor is None or risk.grade is None or application.key_data_key is None:
+            raise NotAwaited("the application has not been approved by risk control")
+        features = self._collection.read(application.key_data_key).features
+        industry = features.get("industry")
+        return Need(
+            amount_minor=application.amount_minor,
+            currency=application.currency,
+            term_months=application.term_months,
+            limit_minor=risk.limit_minor,
+            grade=risk.grade,
+            industry=industry if isinstance(industry, str) else None,
+            today=self._clock.now().date(),
+        )
+
+    def _nothing(self, application_id: str, products: list[Product], need: Need) -> None:
+        best = nearest(products, need)
+        note = f"nearest: {best.name}: {'; '.join(best.missing)}" if best else "the catalogue is empty"
+        values = {"nearest": best.model_dump(mode="json")} if best else {}
+        self._applications.apply(
+            self._applications.change(
+                application_id,
+                to=Status.CLOSED,
+                outcome=Outcome.NO_MATCH,
+                note=note,
+                values=values,
+                remove=("waiting",),
+            )
+        )

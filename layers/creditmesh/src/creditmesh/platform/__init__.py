@@ -1,0 +1,1 @@
+"""The AWS side shared by all contexts: tables, objects, events, secrets, HTTP, observability, wiring."""

@@ -1,0 +1,106 @@
+"""The institutions the platform talks to: addresses from configuration, keys from Secrets Manager."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from creditmesh.kernel.errors import NotFound
+
+CACHE_SECONDS = 300
+
+
+class Address(BaseModel):
+    """One institution as the SSM parameter lists it; nothing secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tax", "registry", "lender"]
+    name: str
+    base_url: str
+    login_url: str | None = None
+    """Where a browser reaches the login page, if elsewhere than `base_url`."""
+
+
+class Keys(BaseModel):
+    """One institution's keys as the secret lists them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_key: str = Field(default="", repr=False)
+    client_id: str = "creditmesh"
+    webhook_secrets: list[str] = Field(default_factory=list, repr=False)
+    """Standard Webhooks secrets, newest first; ours are signed with the first, theirs may use any."""
+
+
+class Institution(BaseModel):
+    """An institution with its keys."""
+
+    model_config = ConfigDict(frozen=True)
+
+    institution_id: str
+    address: Address
+    keys: Keys
+
+
+class Directory(Protocol):
+    """Finds institutions."""
+
+    def get(self, institution_id: str) -> Institution:
+        """The institution of that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+    def of_kind(self, kind: str) -> list[Institution]:
+        """All institutions of a kind, ordered by id."""
+
+
+_ADDRESSES = TypeAdapter(dict[str, Address])
+_KEYS = TypeAdapter(dict[str, Keys])
+
+
+class ConfiguredDirectory:
+    """The directory as configuration and secret say, read again every few minutes.
+
+    Args:
+        read_addresses: gives the SSM parameter's JSON text.
+        read_keys: gives the secret's JSON text.
+        monotonic: seconds, for the age of what was read.
+    """
+
+    def __init__(
+        self,
+        read_addresses: Callable[[], str],
+        read_keys: Callable[[], str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read_addresses, self._read_keys, self._monotonic = read_addresses, read_keys, monotonic
+        self._known: dict[str, Institution] = {}
+        self._read_at: float | None = None
+
+    def get(self, institution_id: str) -> Institution:
+        """See `Directory.get`."""
+        try:
+            return self._all()[institution_id]
+        except KeyError:
+            raise NotFound("no such institution", field="institution_id") from None
+
+    def of_kind(self, kind: str) -> list[Institution]:
+        """See `Directory.of_kind`."""
+        return [one for _, one in sorted(self._all().items()) if one.address.kind == kind]
+
+    def _all(self) -> dict[str, Institution]:
+        if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
+            addresses = _ADDRESSES.validate_json(self._read_addresses())
+            keys = _KEYS.validate_json(self._read_keys())
+            self._known = {
+                name: Institution(institution_id=name, address=address, keys=keys.get(name, Keys()))
+                for name, address in addresses.items()
+            }
+            self._read_at = self._monotonic()
+        return self._known

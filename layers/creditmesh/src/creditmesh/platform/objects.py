@@ -1,0 +1,45 @@
+"""Documents in S3: raw answers, key data, reports, contracts, models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from creditmesh.kernel.errors import NotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Objects:
+    """One bucket. What is written once is never overwritten by other content: keys of raw answers carry their hash."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: str, content: bytes, content_type: str) -> str:
+        """Store `content`; its SHA-256 in hex is the answer."""
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+        return hashlib.sha256(content).hexdigest()
+
+    def put_json(self, key: str, document: Any) -> str:
+        """Store a document as canonical JSON (sorted keys, no floats of ours in it)."""
+        text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return self.put(key, text.encode(), "application/json")
+
+    def get(self, key: str) -> bytes:
+        """The content under `key`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except self._client.exceptions.NoSuchKey:
+            raise NotFound(f"no document under {key}") from None
+
+    def get_json(self, key: str) -> Any:
+        """The JSON document under `key`."""
+        return json.loads(self.get(key))

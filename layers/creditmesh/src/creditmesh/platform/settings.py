@@ -1,0 +1,52 @@
+"""What a function is told by its environment, typed and read once."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Names of resources and the few figures an operator sets; template.yaml gives each."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str = "local"
+    applications_table: str
+    authorizations_table: str
+    scoring_requests_table: str
+    list_entries_table: str
+    products_table: str
+    closings_table: str
+    outbox_table: str
+    operator_tasks_table: str
+    idempotency_table: str
+    data_bucket: str
+    artefact_bucket: str
+    model_key: str = "models/origination-1.0.0.json"
+    event_bus: str
+    field_key_id: str = Field(description="KMS key that wraps the field data keys")
+    index_secret: str = Field(description="Secrets Manager id of the blind-index key")
+    institutions_secret: str = Field(description="Secrets Manager id of the institutions' keys")
+    guest_secret: str = Field(description="Secrets Manager id of the key that signs guests' tokens")
+    institutions_parameter: str = Field(description="SSM parameter that lists the institutions")
+    origination_arn: str = Field(description="ARN of the origination state machine")
+    retry_queue_url: str = Field(description="SQS queue of messages to be tried again")
+    parked_queue_url: str = Field(description="SQS queue of messages nobody took")
+    public_url: str = Field(description="where borrowers reach the API; the tax bureau sends them back there")
+    max_authorization_requests: int = 3
+    scoring_shards: int = 1
+    scoring_timeout_seconds: int = 15
+
+
+@cache
+def settings() -> Settings:
+    """The settings from the environment; a missing one is named at once.
+
+    Raises:
+        pydantic.ValidationError: a variable is missing or malformed.
+    """
+    names = Settings.model_fields
+    return Settings.model_validate({name: os.environ[name.upper()] for name in names if name.upper() in os.environ})

@@ -1,0 +1,76 @@
+"""Standard Webhooks signatures, both ways (DESIGN 7)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from creditmesh.kernel.errors import DomainError
+
+TOLERANCE_SECONDS = 300
+
+
+class SignatureRefused(DomainError):
+    """A webhook is not authentic; the answer never says why."""
+
+    code = "signature_refused"
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """The `webhook-signature` value for a message.
+
+    Args:
+        secret: `whsec_` + base64.
+        timestamp: seconds since the epoch.
+    """
+    return "v1," + base64.b64encode(_mac(secret, message_id, str(timestamp), body)).decode()
+
+
+def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The headers that go with a signed message."""
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": sign(secret, message_id, timestamp, body),
+    }
+
+
+def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: int) -> str:
+    """Check a received message; any of `secrets` may have signed it, so that they can be rotated.
+
+    Args:
+        headers: names in lower case.
+        now: seconds since the epoch.
+
+    Returns:
+        The message's id.
+
+    Raises:
+        SignatureRefused: whatever is wrong.
+    """
+    message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not message_id or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+        raise SignatureRefused("not authentic")
+    if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
+        raise SignatureRefused("not authentic")
+    offered = [_decoded(part[3:]) for part in headers.get("webhook-signature", "").split(" ") if part.startswith("v1,")]
+    expected = [_mac(secret, message_id, timestamp, body) for secret in secrets]
+    if not any(hmac.compare_digest(one, other) for one in offered for other in expected):
+        raise SignatureRefused("not authentic")
+    return message_id
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _mac(secret: str, message_id: str, timestamp: str, body: bytes) -> bytes:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    return hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()

@@ -1,0 +1,212 @@
+"""DynamoDB as stores use it: plain dictionaries, a condition on every write that changes state, transactions (DESIGN 5)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from creditmesh.kernel.errors import Conflict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+
+class ConditionFailed(Conflict):
+    """The item is no longer in the state this write expects."""
+
+    code = "state_changed"
+
+
+class _Integers(TypeDeserializer):
+    """All our numbers are integers; boto3 would give Decimals."""
+
+    def _deserialize_n(self, value: str) -> int:
+        return int(value)
+
+
+_encode = TypeSerializer().serialize
+_decode = _Integers().deserialize
+
+
+def encode(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain dictionary in DynamoDB's wire form; attributes that are None stay away."""
+    return {name: _encode(value) for name, value in item.items() if value is not None}
+
+
+def decode(item: Mapping[str, Any]) -> Item:
+    """The inverse of `encode`, also for a stream record's image."""
+    return {name: _decode(value) for name, value in item.items()}
+
+
+@dataclass(frozen=True)
+class Update:
+    """One conditional change of one item.
+
+    Attributes:
+        set: attributes to set.
+        remove: attributes to take away.
+        append: list attribute -> entries to add at its end.
+        where: attribute -> value or tuple of allowed values; the item must exist.
+        absent: attributes that must not be there yet.
+    """
+
+    table: str
+    key: Mapping[str, str]
+    set: Mapping[str, Any] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    append: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    where: Mapping[str, Any] = field(default_factory=dict)
+    absent: Sequence[str] = ()
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of UpdateItem, or of an Update inside a transaction."""
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+
+        def name(attribute: str) -> str:
+            placeholder = f"#{len(names)}"
+            names[placeholder] = attribute
+            return placeholder
+
+        def value(content: Any) -> str:
+            placeholder = f":{len(values)}"
+            values[placeholder] = _encode(content)
+            return placeholder
+
+        sets = [f"{name(a)} = {value(v)}" for a, v in self.set.items() if v is not None]
+        for attribute, entries in self.append.items():
+            column = name(attribute)
+            sets.append(f"{column} = list_append(if_not_exists({column}, {value([])}), {value(list(entries))})")
+        expression = f"SET {', '.join(sets)}" if sets else ""
+        if self.remove:
+            expression += " REMOVE " + ", ".join(name(a) for a in self.remove)
+        conditions = [f"attribute_exists({name(next(iter(self.key)))})"]
+        for attribute, allowed in self.where.items():
+            options = allowed if isinstance(allowed, tuple) else (allowed,)
+            conditions.append(f"{name(attribute)} IN ({', '.join(value(option) for option in options)})")
+        conditions += [f"attribute_not_exists({name(a)})" for a in self.absent]
+        arguments: dict[str, Any] = {
+            "TableName": self.table,
+            "Key": encode(self.key),
+            "UpdateExpression": expression.strip(),
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": names,
+        }
+        if values:
+            arguments["ExpressionAttributeValues"] = values
+        return {"Update": arguments}
+
+
+@dataclass(frozen=True)
+class Put:
+    """One new item; it must not exist yet unless `replace` is set."""
+
+    table: str
+    item: Mapping[str, Any]
+    key: str
+    replace: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of PutItem, or of a Put inside a transaction."""
+        arguments: dict[str, Any] = {"TableName": self.table, "Item": encode(self.item)}
+        if not self.replace:
+            arguments["ConditionExpression"] = "attribute_not_exists(#0)"
+            arguments["ExpressionAttributeNames"] = {"#0": self.key}
+        return {"Put": arguments}
+
+
+Write = Update | Put
+
+
+class Tables:
+    """Reads and writes over one DynamoDB client."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def get(self, table: str, key: Mapping[str, str]) -> Item | None:
+        """The item under `key`, read consistently, or None."""
+        found = self._client.get_item(TableName=table, Key=encode(key), ConsistentRead=True).get("Item")
+        return decode(found) if found else None
+
+    def write(self, write: Write) -> None:
+        """Carry out one write.
+
+        Raises:
+            ConditionFailed: the item is not as the write expects it.
+        """
+        (kind, arguments), *_ = write.request().items()
+        call = self._client.put_item if kind == "Put" else self._client.update_item
+        try:
+            call(**arguments)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise ConditionFailed("the item changed in the meantime") from None
+
+    def transact(self, writes: Sequence[Write], token: str) -> None:
+        """Carry out all writes or none; exactly the same writes under the same token within ten minutes change nothing.
+
+        A later try, whose time stamps differ, is another request to DynamoDB; there the writes' own conditions decide.
+
+        Raises:
+            ConditionFailed: one of the items is not as its write expects it.
+        """
+        items = [write.request() for write in writes]
+        digest = hashlib.sha256(f"{token}\x1f{items!r}".encode()).hexdigest()
+        try:
+            self._client.transact_write_items(
+                TransactItems=items,  # type: ignore[arg-type]
+                ClientRequestToken=digest[:36],
+            )
+        except ClientError as error:
+            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+            if "ConditionalCheckFailed" in reasons:
+                raise ConditionFailed("an item of the transaction changed in the meantime") from None
+            raise
+
+    def query(
+        self, table: str, attribute: str, equals: str, *, index: str | None = None, limit: int | None = None,
+        newest_first: bool = False, until: tuple[str, str] | None = None,
+    ) -> Iterator[Item]:  # fmt: skip
+        """Items of one partition, in sort-key order, page after page.
+
+        Args:
+            until: sort attribute and its highest value.
+        """
+        names = {"#0": attribute}
+        values = {":0": _encode(equals)}
+        condition = "#0 = :0"
+        if until:
+            names["#1"], values[":1"] = until[0], _encode(until[1])
+            condition += " AND #1 <= :1"
+        arguments: dict[str, Any] = {
+            "TableName": table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": not newest_first,
+        }
+        if index:
+            arguments["IndexName"] = index
+        left = limit
+        while True:
+            if left is not None:
+                arguments["Limit"] = left
+            page = self._client.query(**arguments)
+            for found in page["Items"]:
+                yield decode(found)
+            if left is not None:
+                left -= len(page["Items"])
+            if "LastEvaluatedKey" not in page or left == 0:
+                return
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def delete(self, table: str, key: Mapping[str, str]) -> None:
+        """Remove an item; removing what is not there is no error."""
+        self._client.delete_item(TableName=table, Key=encode(key))

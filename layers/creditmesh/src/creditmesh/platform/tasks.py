@@ -1,0 +1,60 @@
+"""Step Functions as the platform uses it: start an execution, answer a waiting task (DESIGN 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+# A token whose task has ended cannot be answered; the execution has gone on without it, so that is no error here.
+_GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+
+
+class Tasks:
+    """Starts the origination process and answers its waiting tasks."""
+
+    def __init__(self, client: SFNClient, origination_arn: str) -> None:
+        self._client = client
+        self._origination_arn = origination_arn
+
+    def start(self, name: str, application_id: str) -> bool:
+        """Start the process; False if an execution of that name exists already."""
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._origination_arn, name=name, input=json.dumps({"application_id": application_id})
+            )
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return False
+        return True
+
+    def is_running(self, name: str) -> bool:
+        """Whether the execution of that name still runs."""
+        arn = self._origination_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        try:
+            return self._client.describe_execution(executionArn=arn)["status"] in ("RUNNING", "PENDING_REDRIVE")
+        except self._client.exceptions.ExecutionDoesNotExist:
+            return False
+
+    def succeed(self, token: str | None, output: Mapping[str, Any]) -> bool:
+        """Let a waiting task go on with `output`; False if it no longer waits."""
+        return self._answer("send_task_success", token, output=json.dumps(dict(output)))
+
+    def fail(self, token: str | None, error: str, cause: str = "") -> bool:
+        """Let a waiting task fail by the error's name; False if it no longer waits."""
+        return self._answer("send_task_failure", token, error=error, cause=cause)
+
+    def _answer(self, call: str, token: str | None, **arguments: str) -> bool:
+        if not token:
+            return False
+        try:
+            getattr(self._client, call)(taskToken=token, **arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return False
+            raise
+        return True

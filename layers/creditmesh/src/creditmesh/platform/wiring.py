@@ -1,0 +1,214 @@
+"""Joins real stores and clients to the services; the only module that does (conventions 7). Everything is made on first use and kept per process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from creditmesh.assessment.service import Assessment
+from creditmesh.assessment.store import ScoringRequestStore
+from creditmesh.authorization.service import Authorizations
+from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.closing.answers import LenderAnswers
+from creditmesh.closing.service import Closings
+from creditmesh.closing.signature import Signatures
+from creditmesh.closing.store import ClosingStore
+from creditmesh.gateway.clients import CompanyRegistry, TaxBureau
+from creditmesh.gateway.service import Collection
+from creditmesh.intake.operators import OperatorQueue
+from creditmesh.intake.service import Intake
+from creditmesh.intake.store import ApplicationStore
+from creditmesh.kernel.clock import Clock, SystemClock
+from creditmesh.offers.service import Offers
+from creditmesh.offers.store import ProductStore
+from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.events import EventPublisher
+from creditmesh.platform.http import HttpClient
+from creditmesh.platform.institutions import ConfiguredDirectory
+from creditmesh.platform.objects import Objects
+from creditmesh.platform.outbox import Outbox
+from creditmesh.platform.queue import SqsRetryQueue
+from creditmesh.platform.settings import settings
+from creditmesh.platform.tables import Item, Tables
+from creditmesh.platform.tasks import Tasks
+from creditmesh.risk.artefact import Artefact, load
+from creditmesh.screening.service import Lists
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=15)
+
+
+@cache
+def client(service: str) -> Any:
+    """One boto3 client per service and process."""
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+@cache
+def clock() -> Clock:
+    """The machine's clock."""
+    return SystemClock()
+
+
+def secret(name: str) -> str:
+    """A secret's text, read anew each time; callers cache what they make of it."""
+    secrets: SecretsManagerClient = client("secretsmanager")
+    return secrets.get_secret_value(SecretId=name)["SecretString"]
+
+
+@cache
+def tables() -> Tables:
+    """DynamoDB."""
+    return Tables(client("dynamodb"))
+
+
+@cache
+def data() -> Objects:
+    """The bucket of raw answers, key data, reports and contracts."""
+    return Objects(client("s3"), settings().data_bucket)
+
+
+@cache
+def cipher() -> FieldCipher:
+    """Seals personal fields."""
+    return FieldCipher(client("kms"), settings().field_key_id)
+
+
+@cache
+def blind_index() -> BlindIndex:
+    """Finds sealed values."""
+    return BlindIndex(secret(settings().index_secret).encode())
+
+
+@cache
+def guest_key() -> bytes:
+    """Signs guests' tokens and the `state` of redirects."""
+    return secret(settings().guest_secret).encode()
+
+
+@cache
+def tasks() -> Tasks:
+    """Step Functions."""
+    return Tasks(client("stepfunctions"), settings().origination_arn)
+
+
+@cache
+def http() -> HttpClient:
+    """Calls to institutions."""
+    return HttpClient()
+
+
+@cache
+def directory() -> ConfiguredDirectory:
+    """The institutions."""
+
+    def addresses() -> str:
+        return str(client("ssm").get_parameter(Name=settings().institutions_parameter)["Parameter"]["Value"])
+
+    return ConfiguredDirectory(addresses, lambda: secret(settings().institutions_secret))
+
+
+@cache
+def applications() -> ApplicationStore:
+    """Applications."""
+    return ApplicationStore(tables(), settings().applications_table, cipher(), clock())
+
+
+@cache
+def authorizations() -> Authorizations:
+    """Authorisations."""
+    store = AuthorizationStore(tables(), settings().authorizations_table, cipher())
+    return_url = f"{settings().public_url}/v1/authorizations/return"
+    return Authorizations(store, blind_index(), directory(), clock(), guest_key(), return_url)
+
+
+@cache
+def intake() -> Intake:
+    """Applications' use cases."""
+    return Intake(applications(), authorizations(), tasks(), blind_index(), clock())
+
+
+@cache
+def operators() -> OperatorQueue:
+    """The operators' queue."""
+    return OperatorQueue(tables(), settings().operator_tasks_table, applications(), tasks(), clock())
+
+
+@cache
+def lists() -> Lists:
+    """The blacklist."""
+    return Lists(tables(), settings().list_entries_table, blind_index(), clock())
+
+
+@cache
+def collection() -> Collection:
+    """Collection from the sources."""
+    tax = TaxBureau(directory(), http(), clock())
+    registry = CompanyRegistry(directory(), http(), clock())
+    return Collection(authorizations(), tax, registry, data(), clock())
+
+
+@cache
+def artefact() -> Artefact:
+    """The model in force."""
+    artefacts = Objects(client("s3"), settings().artefact_bucket)
+    return load(artefacts.get(settings().model_key).decode())
+
+
+@cache
+def assessment() -> Assessment:
+    """Scoring and report."""
+    requests = ScoringRequestStore(tables(), settings().scoring_requests_table, settings().scoring_shards, clock())
+    return Assessment(applications(), requests, collection(), data(), artefact, tasks(), clock())
+
+
+@cache
+def offers() -> Offers:
+    """Catalogue and matching."""
+    return Offers(ProductStore(tables(), settings().products_table), applications(), collection(), tasks(), clock())
+
+
+@cache
+def closing_store() -> ClosingStore:
+    """Closings."""
+    return ClosingStore(tables(), settings().closings_table, data())
+
+
+@cache
+def outbox() -> Outbox:
+    """What leaves the platform."""
+    queue = SqsRetryQueue(client("sqs"), settings().retry_queue_url, settings().parked_queue_url)
+
+    def parked(item: Item) -> None:
+        closings().message_parked(item)
+
+    return Outbox(tables(), settings().outbox_table, cipher(), directory(), http(), clock(), queue, parked)
+
+
+@cache
+def closings() -> Closings:
+    """Questions to lenders."""
+    return Closings(closing_store(), applications(), outbox(), tasks(), clock())
+
+
+@cache
+def lender_answers() -> LenderAnswers:
+    """Answers of lenders."""
+    return LenderAnswers(closing_store(), applications(), tasks())
+
+
+@cache
+def signatures() -> Signatures:
+    """Contracts and signatures."""
+    return Signatures(closing_store(), applications(), tasks(), clock())
+
+
+@cache
+def events() -> EventPublisher:
+    """The platform's event bus."""
+    return EventPublisher(client("events"), settings().event_bus)

@@ -1,0 +1,1 @@
+"""Lists that stop an application (C12, M04)."""
