@@ -13,6 +13,15 @@ from cloud.config import Config
 # In this order: later mends wrap what earlier ones put in place.
 ALL = (
     "lambda_workers",
+    "sfn_lifecycle",
+    "sfn_jsonata",
+    "sfn_task_tokens",
+    "sfn_distributed_map",
+    "sfn_retry",
+    "cfn_table_ttl",
+    "dynamodb_durability",
+    "sfn_durability",
+    "snapshots",
 )  # fmt: skip
 
 
