@@ -1,0 +1,123 @@
+"""Resident Spark job: answers scoring requests in near real time (DESIGN 2; C11, M13).
+
+Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings in
+``creditmesh.risk.spark_settings.RESIDENT``. AWS endpoints and credentials come from the environment, as boto3 reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from creditmesh.risk.artefact import Artefact, load
+from creditmesh.risk.resident import ResidentScorer
+from creditmesh.risk.scoring_queue import ScoringQueue
+from creditmesh.risk.worker import Worker, WorkerErrors
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+_AWS = Config(
+    connect_timeout=2, read_timeout=5, max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 3}
+)
+
+
+def main() -> None:
+    """Start Spark, fetch the model, warm up, then work until told to stop."""
+    arguments = parse_arguments()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    started = time.monotonic()
+    spark = SparkSession.builder.appName("score-applications").getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    artefact = fetch_artefact(arguments.model_uri)
+    scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
+    scorer.warm_up(arguments.warm_up_calls)
+    worker = Worker(
+        make_queue(arguments),
+        scorer,
+        artefact,
+        max_batch=arguments.max_batch,
+        log=log,
+        errors=WorkerErrors(transient=(BotoCoreError, ClientError), scoring=(Py4JError, PySparkException)),
+    )
+    log(
+        {
+            "event": "ready",
+            "worker_id": arguments.worker_id,
+            "model": f"{artefact.model_id}-{artefact.version}",
+            "model_hash": artefact.content_hash,
+            "start_ms": round((time.monotonic() - started) * 1000),
+        }
+    )
+    worker.run(stop, arguments.poll_ms, keep_on(arguments.run_for_seconds))
+    log({"event": "stopped", "worker_id": arguments.worker_id})
+    spark.stop()
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the job's entry point arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", required=True, help="the table scoring-requests")
+    parser.add_argument("--index", required=True, help="its index by-queue")
+    parser.add_argument("--model-uri", required=True, help="s3://bucket/key of the artefact")
+    parser.add_argument("--shards", type=int, default=4, help="into how many queues the requests are spread")
+    parser.add_argument("--poll-ms", type=int, default=50)
+    parser.add_argument("--lease-ms", type=int, default=15_000, help="after which another worker may take a request")
+    parser.add_argument("--max-batch", type=int, default=500)
+    parser.add_argument("--warm-up-calls", type=int, default=100)
+    parser.add_argument("--worker-id", default=str(uuid.uuid4()))
+    parser.add_argument("--run-for-seconds", type=float, help="end after this time (tests)")
+    return parser.parse_args()
+
+
+def fetch_artefact(uri: str) -> Artefact:
+    """Return the model stored at ``uri`` (s3://bucket/key)."""
+    place = urlsplit(uri)
+    if place.scheme != "s3" or not place.netloc or not place.path.strip("/"):
+        raise SystemExit(f"--model-uri must be s3://bucket/key, not {uri}")
+    answer = boto3.client("s3", config=_AWS).get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
+    return load(answer["Body"].read().decode("utf-8"))
+
+
+def make_queue(arguments: argparse.Namespace) -> ScoringQueue:
+    """Return the queue over the real table."""
+    return ScoringQueue(
+        boto3.client("dynamodb", config=_AWS),
+        table=arguments.table,
+        index=arguments.index,
+        shards=arguments.shards,
+        worker_id=arguments.worker_id,
+        lease_ms=arguments.lease_ms,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+    )
+
+
+def keep_on(run_for_seconds: float | None) -> Callable[[], bool]:
+    """Return what says whether to go on: not beyond the time given, nor once spark-submit, our parent, is gone."""
+    parent, deadline = os.getppid(), None if run_for_seconds is None else time.monotonic() + run_for_seconds
+
+    def check() -> bool:
+        return os.getppid() == parent and (deadline is None or time.monotonic() < deadline)
+
+    return check
+
+
+def log(record: Mapping[str, Any]) -> None:
+    """Write one structured line to standard output; records carry ids, counts and times, never features."""
+    print(json.dumps({"job": "score-applications", **record}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The resident job's loop: look for requests, claim them, score them as one batch, write the answers (C11, M13)."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from creditmesh.risk.errors import FeatureInvalid
+from creditmesh.risk.expression import FeatureValue
+from creditmesh.risk.model import Artefact
+from creditmesh.risk.result import RiskResult
+from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest
+
+MAX_ATTEMPTS = 5
+_IDLE_FACTOR = 4
+_MAX_PAUSE_SECONDS = 5.0
+_WRITERS = 8
+
+Errors = tuple[type[Exception], ...]
+Log = Callable[[Mapping[str, Any]], None]
+
+
+class Scorer(Protocol):
+    """What scores a batch: the resident Spark session."""
+
+    def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]]) -> list[RiskResult]:
+        """Return the results in the batch's order."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorkerErrors:
+    """Which exceptions mean what, so that this module needs neither botocore nor py4j."""
+
+    transient: Errors = ()
+    scoring: Errors = ()
+
+
+class Worker:
+    """One worker over one queue."""
+
+    def __init__(
+        self, queue: ScoringQueue, scorer: Scorer, artefact: Artefact, *, max_batch: int, log: Log, errors: WorkerErrors
+    ) -> None:
+        """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event."""
+        self._queue = queue
+        self._scorer = scorer
+        self._artefact = artefact
+        self._max_batch = max_batch
+        self._log = log
+        self._errors = errors
+        self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
+
+    def run(self, stop: threading.Event, poll_ms: int, keep_on: Callable[[], bool]) -> None:
+        """Work until ``stop`` is set or ``keep_on`` says no; a batch begun is always finished.
+
+        Polls every ``poll_ms`` after work, ever more slowly down to a quarter of that rate when there is none.
+        """
+        busy_pause, pause = poll_ms / 1000, poll_ms / 1000
+        longest = busy_pause * _IDLE_FACTOR
+        while keep_on() and not stop.is_set():
+            try:
+                found = self.run_once()
+                pause = busy_pause if found else min(pause * 1.5, longest)
+            except self._errors.transient as error:
+                self._log({"event": "poll_failed", "error": type(error).__name__})
+                pause = min(max(pause, busy_pause) * 2, _MAX_PAUSE_SECONDS)
+            stop.wait(pause)
+        self._pool.shutdown()
+
+    def run_once(self) -> int:
+        """Claim, score and answer one batch; return how many requests were claimed."""
+        started = time.monotonic()
+        claimed = [item for item in self._pool.map(self._claim, self._queue.claimable(self._max_batch)) if item]
+        if not claimed:
+            return 0
+        readable = [(item, features) for item in claimed if (features := self._features(item)) is not None]
+        scoring = time.monotonic()
+        scored = self._score(readable)
+        answering = time.monotonic()
+        written = list(self._pool.map(lambda pair: self._queue.answer(*pair), scored))
+        self._log(
+            {
+                "event": "batch_scored",
+                "claimed": len(claimed),
+                "answered": sum(written),
+                "failed": len(claimed) - len(scored),
+                "lease_lost": len(written) - sum(written),
+                "claim_ms": _ms(started, scoring),
+                "score_ms": _ms(scoring, answering),
+                "write_ms": _ms(answering, time.monotonic()),
+            }
+        )
+        return len(claimed)
+
+    def _claim(self, request_id: str) -> ScoringRequest | None:
+        """A claim that fails for a moment must not drop the others: the request is found again by the next poll."""
+        try:
+            return self._queue.claim(request_id)
+        except self._errors.transient as error:
+            self._log({"event": "claim_failed", "request_id": request_id, "error": type(error).__name__})
+            return None
+
+    def _features(self, request: ScoringRequest) -> Mapping[str, FeatureValue] | None:
+        """Return the request's features, or answer it «failed» and return None."""
+        try:
+            if request.attempts > MAX_ATTEMPTS:
+                raise ValueError(f"given up after {MAX_ATTEMPTS} attempts")
+            return self._artefact.checked(parse_features(request.features))
+        except ValueError as error:
+            self._refuse(request, str(error))
+            return None
+
+    def _refuse(self, request: ScoringRequest, error: str) -> None:
+        self._queue.fail(request, error)
+        self._log({"event": "request_failed", "request_id": request.request_id, "error": error})
+
+    def _score(
+        self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]]
+    ) -> list[tuple[ScoringRequest, RiskResult]]:
+        """Score all as one batch; if that fails, one by one, so that one request cannot hold up the others."""
+        if not readable:
+            return []
+        requests = [request for request, _ in readable]
+        try:
+            results = self._scorer.score_batch([features for _, features in readable])
+            return list(zip(requests, results, strict=True))
+        except self._errors.scoring as error:
+            self._log({"event": "batch_failed", "count": len(readable), "error": type(error).__name__})
+        self._scorer.score_batch([{}])  # A dead session fails here too and ends the process: the leases run out.
+        if len(readable) > 1:
+            return [pair for item in readable for pair in self._score([item])]
+        self._refuse(requests[0], "the engine cannot score these features")
+        return []
+
+
+def parse_features(text: str) -> Mapping[str, Any]:
+    """Return the JSON object in ``text``.
+
+    Raises:
+        FeatureInvalid: it is something else; the message does not quote it.
+    """
+    try:
+        features = json.loads(text)
+    except (ValueError, RecursionError):
+        features = None
+    if not isinstance(features, dict):
+        raise FeatureInvalid("features", "is a JSON object")
+    return features
+
+
+def _ms(since: float, until: float) -> int:
+    return round((until - since) * 1000)

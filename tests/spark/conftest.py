@@ -1,0 +1,39 @@
+"""One local Spark session for all tests, set as the resident job sets its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from creditmesh.risk.artefact import Artefact, load
+from creditmesh.risk.spark_settings import RESIDENT
+from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """A local session with one core."""
+    builder = SparkSession.builder.master("local[1]").config("spark.driver.bindAddress", "127.0.0.1")
+    builder = builder.config("spark.driver.host", "127.0.0.1").config(map=dict(RESIDENT))
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def origination() -> Artefact:
+    """The model that is shipped."""
+    return load((ROOT / "models" / "origination-1.0.0.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def good_firm() -> dict[str, Any]:
+    """A made-up firm that the shipped model approves."""
+    firm: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))
+    return firm

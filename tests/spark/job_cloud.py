@@ -1,0 +1,128 @@
+"""The pieces of AWS the resident job needs, served by the emulator in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).parents[2]
+TABLE, INDEX, BUCKET = "scoring-requests", "by-queue", "models"
+MODEL_URI = f"s3://{BUCKET}/origination-1.0.0.json"
+
+
+def environment(port: int) -> dict[str, str]:
+    """Return the environment in which boto3 reaches the emulator at ``port``."""
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+def client(service: str, port: int) -> Any:
+    """Return a boto3 client of the emulator at ``port``."""
+    return boto3.client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@contextmanager
+def emulator(directory: Path) -> Iterator[int]:
+    """Run the emulator, with the table and the shipped model in it, and give its port."""
+    port = free_port()
+    settings = {
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "localhost",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": "eu-west-1",
+        "IOT_MTLS_ENABLED": "0",
+        "STATE_DIR": str(directory),
+        "S3_DATA_DIR": str(directory),
+    }
+    with (directory / "emulator.log").open("w") as output:
+        process = subprocess.Popen(
+            [ROOT / ".venvs/cloud/bin/ministack"], env={**os.environ, **settings}, stdout=output, stderr=output
+        )
+    try:
+        wait_for_port(port)
+        create_resources(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def create_resources(port: int) -> None:
+    """Create the table with its index and put the shipped model into a bucket."""
+    create_table(client("dynamodb", port))
+    storage = client("s3", port)
+    storage.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    storage.put_object(
+        Bucket=BUCKET, Key="origination-1.0.0.json", Body=(ROOT / "models/origination-1.0.0.json").read_bytes()
+    )
+
+
+def create_table(dynamodb: Any) -> None:
+    """Create the table of scoring requests as the platform's template describes it."""
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "request_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("request_id", "queue", "created_at")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "queue", "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def py_files(directory: Path) -> Path:
+    """Return a zip of what the job imports: the package's root and its risk context."""
+    source = ROOT / "layers/creditmesh/src"
+    target = directory / "creditmesh.zip"
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.write(source / "creditmesh/__init__.py", "creditmesh/__init__.py")
+        for path in sorted((source / "creditmesh/risk").glob("*.py")):
+            archive.write(path, f"creditmesh/risk/{path.name}")
+    return target
+
+
+def free_port() -> int:
+    """Return a port nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, seconds: float = 30) -> None:
+    """Wait until something listens on ``port``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
