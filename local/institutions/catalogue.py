@@ -1,0 +1,64 @@
+"""The lenders' products (C17): small and quick, large and cheap, for good grades and for middling ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# Best first; the platform's artefact uses A to F of them.
+GRADES = ("AAA", "AA", "A", "B", "C", "D", "E", "F")
+CURRENCY = "CNY"
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product; amounts in yuan, the rate in basis points a year."""
+
+    lender_id: str
+    product_id: str
+    name: str
+    min_amount: int
+    max_amount: int
+    min_term_months: int
+    max_term_months: int
+    annual_rate_bps: int
+    disbursement_hours: int
+    min_grade: str
+    industries_excluded: tuple[str, ...] = ()
+
+    def terms(self) -> dict[str, Any]:
+        """What is pushed to the platform: the body of ``PUT /v1/products/{product_id}``."""
+        return {
+            "name": self.name,
+            "currency": CURRENCY,
+            "min_amount": f"{self.min_amount}.00",
+            "max_amount": f"{self.max_amount}.00",
+            "min_term_months": self.min_term_months,
+            "max_term_months": self.max_term_months,
+            "annual_rate_bps": self.annual_rate_bps,
+            "disbursement_hours": self.disbursement_hours,
+            "min_grade": self.min_grade,
+            "industries_excluded": list(self.industries_excluded),
+            "repayment_methods": ["annuity"],
+            "valid_from": "2026-01-01",
+            "valid_until": "2035-12-31",
+        }
+
+
+_NO = ("E50",)
+_PRODUCTS = (
+    Product("harbor-bank", "harbor-working-capital", "Harbor Working Capital", 200_000, 3_000_000, 6, 36, 520, 48, "B"),
+    Product("harbor-bank", "harbor-invoice", "Harbor Invoice Loan", 100_000, 1_000_000, 3, 12, 620, 24, "C"),
+    Product("riverstone-credit", "riverstone-quick", "Riverstone Quick", 50_000, 500_000, 3, 24, 1_080, 1, "D"),
+    Product("riverstone-credit", "riverstone-growth", "Riverstone Growth", 200_000, 1_500_000, 6, 24, 860, 6, "D", _NO),
+    Product("northgate-bank", "northgate-tax-loan", "Northgate Tax Loan", 100_000, 2_000_000, 6, 24, 590, 12, "C"),
+    Product("northgate-bank", "northgate-starter", "Northgate Starter", 50_000, 300_000, 6, 36, 740, 24, "D"),
+    Product("northgate-bank", "northgate-prime", "Northgate Prime", 500_000, 3_000_000, 12, 36, 450, 72, "A"),
+)  # fmt: skip
+
+
+def products_of(lender_id: str) -> list[Product]:
+    """A lender's products; a lender without any of its own lends on terms drawn up for new lenders."""
+    own = [product for product in _PRODUCTS if product.lender_id == lender_id]
+    general = Product(lender_id, f"{lender_id}-general", "General Loan", 50_000, 1_000_000, 3, 24, 900, 24, "C")
+    return own or [general]

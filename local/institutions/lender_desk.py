@@ -1,0 +1,168 @@
+"""The lender's desk: what each message leads to. Runs inside the store's transaction that took the message."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from institutions.catalogue import products_of
+from institutions.config import Config
+from institutions.contract import contract_text
+from institutions.database import instant
+from institutions.faults import Faults
+from institutions.lender_messages import MessageRefused, parse_submission, text
+from institutions.lender_store import LenderStore
+from institutions.messages import encode
+from institutions.population import persona_id
+from institutions.tax_figures import money
+from institutions.underwriting import decide
+
+
+class Desk:
+    """Acts on messages: changes the store and plans callbacks, never sends."""
+
+    def __init__(self, name: str, config: Config, store: LenderStore, faults: Faults) -> None:
+        self._name = name
+        self._store = store
+        self._faults = faults
+        self._delay = config.institutions[name].decision_delay_ms / 1000
+        self._products = {product.product_id: product for product in products_of(name)}
+        self._unwanted = persona_id(config.seed, "lender_rejects")
+        self._silent = persona_id(config.seed, "lender_silent")
+
+    def act(self, message_type: str, data: dict[str, Any], now: float) -> None:
+        """Act on a message that is new.
+
+        Raises:
+            MessageRefused: it does not go with what is known; nothing is changed.
+        """
+        if message_type == "loan.application.submitted":
+            self._take_application(data, now)
+        elif message_type == "loan.contract.requested":
+            self._draw_up_contract(data, now)
+        else:
+            self._take_signature(data, now)
+
+    def answer_again(self, message_type: str, data: dict[str, Any], now: float) -> None:
+        """A question put again, in a new message, is answered again; a disbursement that failed is tried again."""
+        application = self._application(data)
+        if message_type == "loan.contract.signed" and application["state"] == "disbursement_failed":
+            self._disburse(application, now)
+        else:
+            self._store.resend(data["application_id"], message_type, now)
+
+    def _take_application(self, data: dict[str, Any], now: float) -> None:
+        asked = parse_submission(data)
+        product = self._products.get(asked.product_id)
+        unwanted = asked.taxpayer_id == self._unwanted
+        verdict = decide(asked, product, self._store.lent_fen(asked.taxpayer_id), unwanted=unwanted)
+        silent = asked.taxpayer_id == self._silent
+        reference = self._id("REF", asked.application_id)
+        self._store.add_application(
+            {
+                "application_id": asked.application_id,
+                "state": "silent" if silent else "approved" if verdict.approved else "rejected",
+                "lender_reference": reference,
+                "product_id": asked.product_id,
+                "taxpayer_id": asked.taxpayer_id,
+                "firm_name": asked.firm_name,
+                "amount_fen": asked.amount_fen,
+                "currency": asked.currency,
+                "annual_rate_bps": product.annual_rate_bps if product else None,
+                "term_months": asked.term_months,
+            }
+        )
+        if silent:
+            return
+        answer: dict[str, Any] = {"application_id": asked.application_id, "lender_reference": reference}
+        if verdict.approved and product is not None:
+            answer |= {
+                "decision": "approved",
+                "approved_amount": money(asked.amount_fen),
+                "currency": asked.currency,
+                "annual_rate_bps": product.annual_rate_bps,
+                "term_months": asked.term_months,
+            }
+        else:
+            answer |= {"decision": "rejected", "reason_code": verdict.reason_code, "reason": verdict.reason}
+        self._plan("loan.application.submitted", "loan.decision", answer, now + self._delay)
+
+    def _draw_up_contract(self, data: dict[str, Any], now: float) -> None:
+        application = self._application(data)
+        if application["state"] != "approved":
+            raise MessageRefused(409, "not_approved", "application_id")
+        if text(data, "lender_reference") != application["lender_reference"]:
+            raise MessageRefused(422, "unknown_reference", "lender_reference")
+        contract_id = self._id("CON", application["application_id"])
+        document = contract_text(
+            contract_id=contract_id,
+            lender_name=self._name.replace("-", " ").title(),
+            firm_name=application["firm_name"],
+            taxpayer_id=application["taxpayer_id"],
+            amount_fen=application["amount_fen"],
+            currency=application["currency"],
+            annual_rate_bps=application["annual_rate_bps"],
+            term_months=application["term_months"],
+            drawn_up_at=instant(now),
+        )
+        digest = hashlib.sha256(document.encode()).hexdigest()
+        change = {"state": "contract_ready", "contract_id": contract_id, "document_sha256": digest}
+        self._store.set_application(application["application_id"], change)
+        answer = {
+            "application_id": application["application_id"],
+            "contract_id": contract_id,
+            "document": document,
+            "document_sha256": digest,
+        }
+        self._plan("loan.contract.requested", "loan.contract.ready", answer, now)
+
+    def _take_signature(self, data: dict[str, Any], now: float) -> None:
+        application = self._application(data)
+        if application["state"] != "contract_ready":
+            raise MessageRefused(409, "no_contract", "application_id")
+        for name, column in (("contract_id", "contract_id"), ("document_sha256", "document_sha256")):
+            if text(data, name) != application[column]:
+                raise MessageRefused(422, "not_the_contract", name)
+        text(data, "signer_name")
+        text(data, "signed_at")
+        self._disburse(application, now)
+
+    def _disburse(self, application: dict[str, Any], now: float) -> None:
+        application_id = application["application_id"]
+        answer = {"application_id": application_id, "contract_id": application["contract_id"]}
+        if self._faults.take(("fail_disbursement",), "loan.disbursement.failed"):
+            self._store.set_application(application_id, {"state": "disbursement_failed"})
+            answer |= {"reason_code": "account_rejected", "reason": "The payee's bank returned the payment."}
+            self._plan("loan.contract.signed", "loan.disbursement.failed", answer, now)
+            return
+        paid = {
+            "disbursement_id": self._id("DIS", application_id),
+            "bank_reference": self._id("BNK", application_id),
+            "currency": application["currency"],
+            "disbursed_at": instant(now),
+        }
+        self._store.disburse({"application_id": application_id, "amount_fen": application["amount_fen"], **paid})
+        self._store.set_application(application_id, {"state": "disbursed"})
+        answer |= {"amount": money(application["amount_fen"]), **paid}
+        self._plan("loan.contract.signed", "loan.disbursed", answer, now)
+
+    def _application(self, data: dict[str, Any]) -> dict[str, Any]:
+        application = self._store.application(data["application_id"])
+        if application is None:
+            raise MessageRefused(422, "unknown_application", "application_id")
+        return application
+
+    def _plan(self, answers: str, message_type: str, data: dict[str, Any], due_at: float) -> None:
+        self._store.plan_callback(
+            webhook_id=f"msg_{self._id(message_type, data['application_id'])}",
+            application_id=data["application_id"],
+            answers=answers,
+            type=message_type,
+            body=encode(message_type, instant(due_at), data),
+            due_at=due_at,
+        )
+
+    def _id(self, kind: str, application_id: str) -> str:
+        """An id that the same application always gets again."""
+        digest = hashlib.sha256(f"{self._name}:{kind}:{application_id}".encode()).hexdigest()
+        return f"{kind}-{digest[:20]}" if kind.isupper() else digest[:32]

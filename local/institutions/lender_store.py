@@ -1,0 +1,156 @@
+"""What a lender remembers: messages, applications, disbursements, and the callbacks it owes (C21, C22)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from institutions.database import connect, transaction
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (webhook_id TEXT PRIMARY KEY, received_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS exchanges (
+    application_id TEXT NOT NULL, type TEXT NOT NULL, content_sha256 TEXT NOT NULL,
+    PRIMARY KEY (application_id, type));
+CREATE TABLE IF NOT EXISTS applications (
+    application_id TEXT PRIMARY KEY, state TEXT NOT NULL, lender_reference TEXT NOT NULL, product_id TEXT NOT NULL,
+    taxpayer_id TEXT NOT NULL, firm_name TEXT NOT NULL, amount_fen INTEGER NOT NULL, currency TEXT NOT NULL,
+    annual_rate_bps INTEGER, term_months INTEGER NOT NULL, contract_id TEXT, document_sha256 TEXT);
+CREATE TABLE IF NOT EXISTS disbursements (
+    application_id TEXT PRIMARY KEY, disbursement_id TEXT NOT NULL UNIQUE, amount_fen INTEGER NOT NULL,
+    currency TEXT NOT NULL, bank_reference TEXT NOT NULL UNIQUE, disbursed_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS callbacks (
+    webhook_id TEXT PRIMARY KEY, application_id TEXT NOT NULL, answers TEXT NOT NULL, type TEXT NOT NULL,
+    body BLOB NOT NULL, due_at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'pending', last_status INTEGER);
+CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (state, due_at);
+"""
+
+
+class ContentDiffers(Exception):
+    """Raised when an exchange is repeated with other content (409)."""
+
+
+class LenderStore:
+    """One lender's SQLite file; every public method is one statement or runs inside ``change``."""
+
+    def __init__(self, state_dir: Path, name: str) -> None:
+        self._db: sqlite3.Connection = connect(state_dir, name, _SCHEMA)
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """One transaction: a message, what it changes and the callbacks it leads to, or nothing of it."""
+        with transaction(self._db):
+            yield
+
+    def note_message(self, webhook_id: str, received_at: float) -> bool:
+        """Remember a message; False if it is known."""
+        cursor = self._db.execute("INSERT OR IGNORE INTO messages VALUES (?, ?)", (webhook_id, received_at))
+        return cursor.rowcount == 1
+
+    def note_exchange(self, application_id: str, message_type: str, data: Mapping[str, Any]) -> bool:
+        """Remember an exchange; False if it was had with the same content.
+
+        Raises:
+            ContentDiffers: it was had with other content.
+        """
+        content = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+        key = (application_id, message_type)
+        row = self._db.execute("SELECT * FROM exchanges WHERE application_id = ? AND type = ?", key).fetchone()
+        if row is None:
+            self._db.execute("INSERT INTO exchanges VALUES (?, ?, ?)", (*key, content))
+            return True
+        if row["content_sha256"] != content:
+            raise ContentDiffers(application_id)
+        return False
+
+    def application(self, application_id: str) -> dict[str, Any] | None:
+        """One application, or None."""
+        row = self._db.execute("SELECT * FROM applications WHERE application_id = ?", (application_id,)).fetchone()
+        return None if row is None else dict(row)
+
+    def applications(self) -> list[dict[str, Any]]:
+        """All applications, in the order they came."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM applications ORDER BY rowid")]
+
+    def add_application(self, values: Mapping[str, Any]) -> None:
+        """Keep a new application."""
+        columns = ", ".join(values)
+        marks = ", ".join("?" for _ in values)
+        self._db.execute(f"INSERT INTO applications ({columns}) VALUES ({marks})", tuple(values.values()))
+
+    def set_application(self, application_id: str, values: Mapping[str, Any]) -> None:
+        """Change some of an application's columns."""
+        changes = ", ".join(f"{column} = ?" for column in values)
+        self._db.execute(
+            f"UPDATE applications SET {changes} WHERE application_id = ?", (*values.values(), application_id)
+        )
+
+    def lent_fen(self, taxpayer_id: str) -> int:
+        """What a firm was lent so far."""
+        return int(
+            self._db.execute(
+                "SELECT COALESCE(SUM(d.amount_fen), 0) FROM disbursements d JOIN applications USING (application_id)"
+                " WHERE taxpayer_id = ?",
+                (taxpayer_id,),
+            ).fetchone()[0]
+        )
+
+    def disburse(self, values: Mapping[str, Any]) -> None:
+        """Pay out; the primary key forbids a second time for the same application (sqlite3.IntegrityError)."""
+        self._db.execute(
+            "INSERT INTO disbursements VALUES (:application_id, :disbursement_id, :amount_fen, :currency,"
+            " :bank_reference, :disbursed_at)",
+            dict(values),
+        )
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """All disbursements, in the order they were made."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM disbursements ORDER BY rowid")]
+
+    def plan_callback(
+        self, *, webhook_id: str, application_id: str, answers: str, type: str, body: bytes, due_at: float
+    ) -> None:
+        """Owe the platform a message; ``answers`` is the type of the message it answers."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO callbacks (webhook_id, application_id, answers, type, body, due_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (webhook_id, application_id, answers, type, body, due_at),
+        )
+
+    def resend(self, application_id: str, answers: str, due_at: float) -> None:
+        """Owe an answer anew, under its old id, since the question was put again."""
+        self._db.execute(
+            "UPDATE callbacks SET state = 'pending', attempts = 0, due_at = ? WHERE application_id = ? AND answers = ?"
+            " AND state <> 'pending'",
+            (due_at, application_id, answers),
+        )
+
+    def due_callbacks(self, now: float, limit: int) -> list[dict[str, Any]]:
+        """Callbacks to be sent now, the longest due first."""
+        rows = self._db.execute(
+            "SELECT * FROM callbacks WHERE state = 'pending' AND due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+        )
+        return [dict(row) for row in rows]
+
+    def next_due(self) -> float | None:
+        """When the next callback is due, in seconds since the epoch."""
+        row = self._db.execute("SELECT MIN(due_at) FROM callbacks WHERE state = 'pending'").fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def set_callback(self, webhook_id: str, *, state: str, attempts: int, due_at: float, status: int | None) -> None:
+        """Note how a sending ended."""
+        self._db.execute(
+            "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, last_status = ? WHERE webhook_id = ?",
+            (state, attempts, due_at, status, webhook_id),
+        )
+
+    def callbacks(self) -> list[dict[str, Any]]:
+        """All callbacks without their bodies, in the order they were planned."""
+        columns = "webhook_id, application_id, type, state, attempts, due_at, last_status"
+        return [dict(row) for row in self._db.execute(f"SELECT {columns} FROM callbacks ORDER BY rowid")]

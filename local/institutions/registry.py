@@ -1,0 +1,36 @@
+"""The company registry: what it holds about a firm, for who has a key (C09)."""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from institutions.config import Config
+from institutions.population import Population
+from institutions.registry_figures import registry_data
+
+
+class CompanyRegistry:
+    """The registry's one route over the made-up population."""
+
+    def __init__(self, name: str, config: Config) -> None:
+        self._settings = config.institutions[name]
+        self._config = config
+        self._population = Population(config.seed, config.population)
+
+    def routes(self) -> list[Route]:
+        """All routes of the interface."""
+        return [Route("/api/v1/companies/{taxpayer_id}", self.company, methods=["GET"])]
+
+    async def company(self, request: Request) -> Response:
+        """One company's record."""
+        given = request.headers.get("x-api-key", "")
+        if not hmac.compare_digest(given.encode(), self._settings.api_key.encode()):
+            return JSONResponse({"error": "invalid_api_key"}, status_code=401)
+        firm = self._population.by_taxpayer_id(request.path_params["taxpayer_id"], self._config.today())
+        if firm is None:
+            return JSONResponse({"error": "no_such_company"}, status_code=404)
+        return JSONResponse(registry_data(firm, self._config.today()))
