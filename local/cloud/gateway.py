@@ -40,7 +40,11 @@ async def fast(
         return None
     prefix, _, action = wanted.partition(".")
     service = SERVICES.get(prefix)
-    if service is None or headers.get("content-encoding") or headers.get("x-amz-content-sha256", "").startswith("STREAM"):
+    if (
+        service is None
+        or headers.get("content-encoding")
+        or headers.get("x-amz-content-sha256", "").startswith("STREAM")
+    ):
         _note(_scope_service(headers), action)
         return None
     async with app._get_reset_lock():

@@ -17,7 +17,9 @@ from urllib.parse import unquote
 
 logger = logging.getLogger("cloud.http")
 
-Application = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+Application = Callable[
+    [dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]
+]
 Fast = Callable[[str, str, dict[str, str], bytes], Awaitable[tuple[int, dict[str, Any], bytes | str] | None]]
 
 _LIMIT = 64 * 1024
@@ -52,7 +54,9 @@ class Request:
 class Connection:
     """Requests and answers of one client connection, one after another."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: Application, fast: Fast) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: Application, fast: Fast
+    ) -> None:
         self.reader = reader
         self.writer = writer
         self.app = app
@@ -85,7 +89,9 @@ class Connection:
         lines = head[:-4].split(b"\r\n")
         try:
             method, target, version = lines[0].decode("ascii").split(" ")
-            headers = [(name.strip().lower(), value.strip()) for name, value in (line.split(b":", 1) for line in lines[1:])]
+            headers = [
+                (name.strip().lower(), value.strip()) for name, value in (line.split(b":", 1) for line in lines[1:])
+            ]
         except ValueError as odd:
             raise BadRequest("malformed request line or header") from odd
         fields = dict(headers)
@@ -102,7 +108,7 @@ class Connection:
         return request
 
     async def _chunks(self) -> bytes:
-        parts = []
+        parts: list[bytes] = []
         while True:
             try:
                 size = int((await self.reader.readuntil(b"\r\n")).split(b";")[0], 16)
@@ -194,7 +200,9 @@ class _Exchange:
         has_length = any(name.lower() == b"content-length" for name, _ in self.headers)
         if not has_length and not bodiless:
             self.chunked = more
-            self.headers.append((b"transfer-encoding", b"chunked") if more else (b"content-length", str(len(body)).encode()))
+            self.headers.append(
+                (b"transfer-encoding", b"chunked") if more else (b"content-length", str(len(body)).encode())
+            )
         if self.chunked and body:
             body = f"{len(body):x}\r\n".encode() + body + b"\r\n"
         self.connection._head(self.status, self.headers, self.request.keep_alive, b"" if bodiless else body)
@@ -224,7 +232,7 @@ async def serve(app: Application, fast: Fast, host: str, port: int, stop: asynci
         await Connection(reader, writer, app, fast).serve()
 
     lifespan = asyncio.ensure_future(app({"type": "lifespan"}, inbox.get, lifespan_send))
-    tasks.add(lifespan)  # type: ignore[arg-type]
+    tasks.add(lifespan)
     await inbox.put({"type": "lifespan.startup"})
     await ready.wait()
     server = await asyncio.start_server(connected, host, port, limit=_LIMIT, backlog=512)

@@ -81,7 +81,10 @@ class Journal:
     def wants_compaction(self, most_bytes: int) -> bool:
         """Whether the segments are large or many."""
         numbers = self._numbers()
-        return len(numbers) > _MANY_SEGMENTS or sum(self._segment(number).stat().st_size for number in numbers) > most_bytes
+        return (
+            len(numbers) > _MANY_SEGMENTS
+            or sum(self._segment(number).stat().st_size for number in numbers) > most_bytes
+        )
 
     def close(self) -> None:
         """Close the open segment."""

@@ -33,7 +33,11 @@ class Executor:
         try:
             worker = self.pool.lease(key, lambda: self._start(func, config), max(timeout, 60.0))
         except Busy:
-            return dict(lambda_svc._throttle_response("ConcurrentInvocationLimitExceeded", "Rate Exceeded: no worker became free"))
+            return dict(
+                lambda_svc._throttle_response(
+                    "ConcurrentInvocationLimitExceeded", "Rate Exceeded: no worker became free"
+                )
+            )
         except StartFailed as failure:
             return {"body": {**failure.document, "requestId": request_id}, "error": True, "log": failure.log}
         except WorkerDied:
@@ -116,7 +120,9 @@ class Executor:
     def forget(self, name: str, account: str | None = None, region: str | None = None) -> None:
         """End the idle workers of a function that was changed or deleted."""
         self.pool.forget(
-            lambda key: isinstance(key, tuple) and key[2] == name and account in (None, key[0]) and region in (None, key[1])
+            lambda key: (
+                isinstance(key, tuple) and key[2] == name and account in (None, key[0]) and region in (None, key[1])
+            )
         )
 
     def close(self) -> None:
@@ -146,8 +152,14 @@ def _layer_sha256(layer: str | dict[str, Any]) -> str | None:
 
 
 def _timed_out(request_id: str, timeout: float) -> dict[str, Any]:
-    return {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"}
+    return {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds",
+    }
 
 
 def _exit_error(request_id: str) -> dict[str, Any]:
-    return {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {request_id} Error: Runtime exited without providing a reason"}
+    return {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {request_id} Error: Runtime exited without providing a reason",
+    }

@@ -119,7 +119,9 @@ class WorkerPool:
         if self._count[waiter.key] >= self._limit_per_key:
             return doomed
         if self._total >= self._limit:
-            victim = min((key for key, held in self._idle.items() if held), key=lambda key: self._idle[key][0][0], default=None)
+            victim = min(
+                (key for key, held in self._idle.items() if held), key=lambda key: self._idle[key][0][0], default=None
+            )
             if victim is None:
                 return doomed
             doomed.append(self._idle[victim].popleft()[1])

@@ -127,7 +127,7 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [python, "-s", "-E", str(_HERE / "zygote.py"), str(theirs.fileno())],
+                [python, "-s", "-E", str(_HERE / "runtime" / "zygote.py"), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], env=_base_environment(), stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self._control = ours
@@ -135,7 +135,9 @@ class Zygote:
         self._control.settimeout(_START_SECONDS)
         self._control.send(json.dumps({"paths": layers, "preload": preload}).encode())
         if not self._control.recv(1024):
-            raise RuntimeError(f"the Lambda interpreter {python} ended at start; its message stands in the emulator's log")
+            raise RuntimeError(
+                f"the Lambda interpreter {python} ended at start; its message stands in the emulator's log"
+            )
 
     def fork(self, settings: dict[str, Any]) -> Worker:
         """Start a worker; raises what ``Worker.wait_until_ready`` raises."""

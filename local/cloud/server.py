@@ -51,7 +51,7 @@ async def run(config: Config, mended: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    from cloud import gateway, http, upstream  # noqa: PLC0415  MiniStack reads its settings when it is imported
+    from cloud import gateway, http, upstream
 
     async def long_way(*_: object) -> None:
         return None
@@ -70,7 +70,7 @@ def main() -> None:
     os.environ.setdefault("LOG_LEVEL", "WARNING")
     mended = os.environ.get("CREDITMESH_UNMENDED") != "1"
     if mended:
-        from cloud import mends  # noqa: PLC0415  as above
+        from cloud import mends
 
         mends.apply_all(config)
     asyncio.new_event_loop().run_until_complete(run(config, mended))

@@ -21,6 +21,7 @@ ALL = (
     "cfn_table_ttl",
     "dynamodb_durability",
     "sfn_durability",
+    "emr_serverless",
     "snapshots",
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ def _with_ttl(upstream: Any, after_properties: int) -> Any:
         table = result[0] if isinstance(result, tuple) else result
         if specification := properties.get("TimeToLiveSpecification"):
             status, _, answer = dynamodb._update_ttl({"TableName": table, "TimeToLiveSpecification": specification})
-            if status >= 300:  # noqa: PLR2004  HTTP
+            if status >= 300:
                 raise ValueError(f"TimeToLiveSpecification of {table}: {answer!r}")
         return result
 

@@ -35,7 +35,9 @@ def apply(config: Config) -> None:
             return dict(upstream_execute(func, event, request_id))
         return executor.execute(func, event, request_id)
 
-    def invalidate(name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None) -> None:
+    def invalidate(
+        name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None
+    ) -> None:
         upstream_invalidate(name, qualifier=qualifier, account=account, region=region)
         executor.forget(name, account, region)
 

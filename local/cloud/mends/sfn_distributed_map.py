@@ -27,7 +27,12 @@ def apply(_config: Config) -> None:
     upstream = sf._run_distributed_map
 
     def run(
-        state: dict[str, Any], raw_input: Any, effective: Any, iterator: Any, execution: dict[str, Any], ctx: dict[str, Any]
+        state: dict[str, Any],
+        raw_input: Any,
+        effective: Any,
+        iterator: Any,
+        execution: dict[str, Any],
+        ctx: dict[str, Any],
     ) -> Any:
         if not is_jsonata(state, ctx):
             return upstream(state, raw_input, effective, iterator, execution, ctx)
@@ -112,5 +117,5 @@ def _described(child: dict[str, Any]) -> dict[str, Any]:
 
 def _put(bucket: str, key: str, body: bytes) -> None:
     status, _, answer = s3._put_object(bucket, key, body, {})
-    if status >= 300:  # noqa: PLR2004  HTTP
+    if status >= 300:
         raise sf._ExecutionError("States.ResultWriterFailed", f"s3://{bucket}/{key}: {answer!r}")

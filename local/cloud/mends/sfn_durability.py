@@ -43,7 +43,7 @@ def _wrap_start(journal: Journal) -> None:
 
     def start(data: dict[str, Any]) -> Any:
         answer = upstream(data)
-        if answer[0] == 200:  # noqa: PLR2004  HTTP
+        if answer[0] == 200:
             execution = sf._executions[json.loads(answer[2])["executionArn"]]
             journal.append(["start", *_scope(), {name: execution[name] for name in _START}])
         return answer

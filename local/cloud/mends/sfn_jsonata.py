@@ -80,7 +80,7 @@ class _Parsed:
         self._upstream = upstream
         self._free: dict[str, list[Any]] = {}
 
-    def jsonata(self, expression: str, timeout: int | None = None) -> _Lent:  # noqa: ARG002  upstream passes its limit
+    def jsonata(self, expression: str, timeout: int | None = None) -> _Lent:
         """A parsed expression; never the same object to two threads at once."""
         free = self._free.get(expression)
         try:

@@ -81,7 +81,9 @@ def _time_out(arn: str, mine: Running) -> None:
     execution = sf._executions.get(arn)
     if execution is None or running.get(arn) is not mine or execution["status"] != "RUNNING":
         return
-    execution.update(status="TIMED_OUT", stopDate=responses.now_iso(), error="States.Timeout", cause="Execution timed out")
+    execution.update(
+        status="TIMED_OUT", stopDate=responses.now_iso(), error="States.Timeout", cause="Execution timed out"
+    )
     sf._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
     mine.end()
     sf._emit_execution_status_event(execution)

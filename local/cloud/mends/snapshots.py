@@ -23,7 +23,19 @@ from cloud.upstream import app, dynamodb, lambda_svc, persistence
 logger = logging.getLogger("cloud.snapshots")
 
 _SKIPPED = {"cloudwatch"}
-_READ_ACTIONS = ("Get", "Describe", "List", "Query", "Scan", "BatchGet", "TransactGet", "Head", "Receive", "Filter", "HEAD")
+_READ_ACTIONS = (
+    "Get",
+    "Describe",
+    "List",
+    "Query",
+    "Scan",
+    "BatchGet",
+    "TransactGet",
+    "Head",
+    "Receive",
+    "Filter",
+    "HEAD",
+)
 _JOURNALLED = ("dynamodb", "states")  # of these only definitions are saved here
 _DEFINITIONS = ("Table", "StateMachine", "TimeToLive", "ContinuousBackups", "Tag")
 _URGENT = {"cognito-idp", "secretsmanager", "ssm", "kms", "lambda", "s3", "scheduler"}

@@ -60,7 +60,9 @@ class Cloud:
         }  # fmt: skip
         self.state_dir.mkdir(parents=True, exist_ok=True)
         with (self.state_dir / "emulator.log").open("ab") as log:
-            self.process = subprocess.Popen([str(PYTHON), "-m", "cloud.server"], env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [str(PYTHON), "-m", "cloud.server"], env=environment, stdout=log, stderr=log
+            )
         assert eventually(self.healthy, 20), f"the emulator did not start; see {self.state_dir}/emulator.log"
         return self
 
@@ -116,7 +118,9 @@ class Cloud:
     def machine(self, name: str, states: dict[str, Any], start: str, **fields: Any) -> str:
         """Create a JSONata state machine; returns its ARN."""
         definition = {"QueryLanguage": "JSONata", "StartAt": start, "States": states, **fields}
-        made = self.client("stepfunctions").create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)
+        made = self.client("stepfunctions").create_state_machine(
+            name=name, definition=json.dumps(definition), roleArn=ROLE
+        )
         return str(made["stateMachineArn"])
 
     def run(self, machine: str, given: Any = None, seconds: float = 10.0) -> dict[str, Any]:

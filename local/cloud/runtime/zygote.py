@@ -16,8 +16,10 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
-import worker  # beside this file
+worker: Any = importlib.import_module("worker")  # beside this file
+sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -34,22 +36,22 @@ def preload(names: list[str]) -> None:
             _share_service_models(module)
 
 
-def _share_service_models(boto3: object) -> None:
+def _share_service_models(boto3: Any) -> None:
     """Parse the service models once: clients of the default session in every worker then share the pages."""
-    boto3.setup_default_session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")  # type: ignore[attr-defined]
-    loader = boto3.DEFAULT_SESSION._session.get_component("data_loader")  # type: ignore[attr-defined]
+    boto3.setup_default_session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
+    loader = boto3.DEFAULT_SESSION._session.get_component("data_loader")
     loader.load_data("endpoints")
     for service in ("dynamodb", "s3", "stepfunctions", "kms", "secretsmanager", "events", "sqs"):
         loader.load_service_model(service, "service-2")
-    boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]
-    loaders = importlib.import_module("botocore.loaders")
+    boto3.DEFAULT_SESSION = None
+    loaders: Any = importlib.import_module("botocore.loaders")
+    session: Any = importlib.import_module("botocore.session")
     create = loaders.create_loader
 
     def shared(search_path_string: str | None = None) -> object:
         return create(search_path_string) if search_path_string else loader
 
-    importlib.import_module("botocore.session").create_loader = shared  # type: ignore[attr-defined]
-    loaders.create_loader = shared
+    session.create_loader = loaders.create_loader = shared
 
 
 def fork_worker(control: socket.socket, settings: dict[str, object], channel: int, log: int) -> None:

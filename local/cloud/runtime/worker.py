@@ -80,7 +80,7 @@ def _encode(value: object) -> object:
 
 
 def load_handler(handler: str) -> Any:
-    """Import ``package/module.function``; raises a (document, kind) pair as Lambda names these failures."""
+    """Import what ``package/module.function`` names."""
     module, _, name = handler.rpartition(".")
     return getattr(importlib.import_module(module.replace("/", ".")), name)
 
@@ -95,7 +95,7 @@ def invoke(function: Any, settings: dict[str, Any], invocation: dict[str, Any]) 
         document = error_document(leaving, request_id, "Runtime.ExitError")
         document["errorMessage"] = f"RequestId: {request_id} Error: Runtime exited"
         return {"status": "error", "document": document, "fatal": True}
-    except BaseException as problem:  # Lambda reports whatever the handler raises and lives on
+    except BaseException as problem:  # noqa: BLE001  Lambda reports whatever the handler raises and lives on
         traceback.print_exc()
         return {"status": "error", "document": error_document(problem, request_id)}
     return {"status": "ok", "result": result}
@@ -119,8 +119,6 @@ def _prepare(settings: dict[str, Any], log: int) -> None:
     os.environ.update(settings["environment"])
     time.tzset()
     os.chdir(settings["code_dir"])
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [path for path in sys.path if path != here]
     sys.modules.pop("worker", None)  # a function may have a module of that name
     sys.path.insert(0, settings["code_dir"])
     for path in settings["paths"]:
@@ -133,10 +131,10 @@ def become(settings: dict[str, Any], channel: socket.socket, log: int) -> NoRetu
     _prepare(settings, log)
     try:
         function = load_handler(settings["handler"])
-    except BaseException as problem:  # an import may fail with anything; Lambda reports it as the answer
+    except BaseException as problem:  # noqa: BLE001  an import may fail with anything; Lambda reports it as the answer
         traceback.print_exc()
-        kinds = {AttributeError: "Runtime.HandlerNotFound", ImportError: "Runtime.ImportModuleError"}
-        kind = next((name for cls, name in kinds.items() if isinstance(problem, cls)), None)
+        kind = "Runtime.ImportModuleError" if isinstance(problem, ImportError) else None
+        kind = "Runtime.HandlerNotFound" if isinstance(problem, AttributeError) else kind
         document = error_document(problem, "", kind)
         write_frame(channel, json.dumps({"status": "error", "document": document, "pid": os.getpid()}).encode())
         os._exit(1)

@@ -1,0 +1,227 @@
+"""EMR Serverless job runs on this machine: real ``spark-submit`` processes with states, retries and a memory on disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cloud.config import Config
+from cloud.java import NoJava, java_home
+from cloud.journal import Journal
+
+logger = logging.getLogger("cloud.emr")
+
+FINAL = ("SUCCESS", "FAILED", "CANCELLED")
+_HOUR = 3600.0
+_STREAMING_ATTEMPTS_PER_HOUR = 5  # EMR's default for STREAMING; BATCH is not repeated by default
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
+
+Run = dict[str, Any]
+
+
+class JobRuns:
+    """All job runs of one emulator.
+
+    Args:
+        config: settings.
+        fetch: returns the bytes of ``s3://bucket/key`` as the emulator holds it; raises KeyError if there is none.
+    """
+
+    def __init__(self, config: Config, fetch: Callable[[str], bytes]) -> None:
+        self._config = config
+        self._fetch = fetch
+        self._folder = config.state_dir / "emr"
+        self._journal = Journal(self._folder, "runs")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._changed = threading.Condition()
+        self.runs: dict[str, Run] = {}
+        for (run,) in self._journal.replay():
+            self.runs[run["jobRunId"]] = run
+
+    def start(self, application: dict[str, Any], request: dict[str, Any]) -> Run:
+        """Start a run, or return the one that the same ``clientToken`` started before."""
+        token = request.get("clientToken")
+        with self._changed:
+            for known in self.runs.values():
+                if token and known["clientToken"] == token and known["applicationId"] == application["applicationId"]:
+                    return known
+            run = _new_run(application, request)
+            self._keep(run)
+        threading.Thread(target=self._attempts, args=(run,), name=f"emr-{run['jobRunId']}", daemon=True).start()
+        return run
+
+    def wait(self, run: Run, give_up: Callable[[], bool]) -> None:
+        """Return once the run is over or ``give_up()`` is true."""
+        with self._changed:
+            while run["state"] not in FINAL and not give_up():
+                self._changed.wait(0.5)
+
+    def cancel(self, run: Run) -> None:
+        """End the run's process."""
+        with self._changed:
+            if run["state"] in FINAL:
+                return
+            self._move(run, "CANCELLED", "Cancelled by request")
+            process = self._processes.get(run["jobRunId"])
+        if process is not None:
+            _end(process)
+
+    def recover(self) -> None:
+        """After a restart of the emulator: what ran is FAILED, a STREAMING run goes on under its retry policy."""
+        for run in list(self.runs.values()):
+            if run["state"] in FINAL:
+                continue
+            if run["mode"] == "STREAMING" and self._may_retry(run):
+                threading.Thread(target=self._attempts, args=(run,), name=f"emr-{run['jobRunId']}", daemon=True).start()
+            else:
+                with self._changed:
+                    self._move(run, "FAILED", "The emulator was restarted while the job ran")
+
+    def close(self) -> None:
+        """End all processes; runs keep their state, so that ``recover`` finds what ran."""
+        with self._changed:
+            processes, self._processes = list(self._processes.values()), {}
+        for process in processes:
+            _end(process)
+
+    def _attempts(self, run: Run) -> None:
+        while True:
+            code, tail = self._attempt(run)
+            with self._changed:
+                if run["state"] in FINAL:
+                    return
+                if code == 0:
+                    self._move(run, "SUCCESS", "")
+                    return
+                if not self._may_retry(run):
+                    self._move(run, "FAILED", f"Job failed, exit code {code}: {tail}")
+                    return
+                run["attempt"] += 1
+                self._move(run, "PENDING", f"Attempt {run['attempt']} follows: {tail}")
+            time.sleep(min(2.0 ** (run["attempt"] - 2), 30.0))
+
+    def _may_retry(self, run: Run) -> bool:
+        policy = run["retryPolicy"]
+        if run["mode"] == "STREAMING":
+            now = time.time()
+            run["failures"] = [*(moment for moment in run["failures"] if now - moment < _HOUR), now]
+            return len(run["failures"]) <= int(policy.get("maxFailedAttemptsPerHour", _STREAMING_ATTEMPTS_PER_HOUR))
+        return bool(run["attempt"] < int(policy.get("maxAttempts", 1)))
+
+    def _attempt(self, run: Run) -> tuple[int, str]:
+        """One spark-submit; its exit code and the end of its output."""
+        folder = self._folder / run["jobRunId"]
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / f"attempt-{run['attempt']}.log"
+        try:
+            command = self._command(run["jobDriver"]["sparkSubmit"], folder)
+            environment = self._environment(run)
+        except (KeyError, NoJava) as problem:
+            return 1, str(problem)
+        with log.open("ab") as output, self._changed:
+            if run["state"] in FINAL:
+                return 1, ""
+            process = subprocess.Popen(
+                [sys.executable, str(_DIE_WITH_PARENT), *command], stdout=output, stderr=output, stdin=subprocess.PIPE,
+                env=environment, cwd=folder, start_new_session=True,
+            )  # fmt: skip
+            self._processes[run["jobRunId"]] = process
+            self._move(run, "RUNNING", "")
+        code = process.wait()
+        with self._changed:
+            self._processes.pop(run["jobRunId"], None)
+        return code, log.read_bytes()[-600:].decode("utf-8", "replace")
+
+    def _command(self, submit: dict[str, Any], folder: Path) -> list[str]:
+        python = self._config.spark_venv / "bin" / "python"
+        homes = sorted(self._config.spark_venv.glob("lib/python3*/site-packages/pyspark"))
+        if not homes:
+            raise KeyError(f"no pyspark in {self._config.spark_venv}; run `make setup`")
+        parameters = [self._local(word, folder) for word in shlex.split(submit.get("sparkSubmitParameters") or "")]
+        fixed = ["--master", "local[2]", "--conf", f"spark.pyspark.python={python}",
+                 "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1",
+                 "--conf", "spark.ui.enabled=false", "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"]  # fmt: skip
+        entry = self._local(submit["entryPoint"], folder)
+        return [
+            str(homes[0] / "bin" / "spark-submit"),
+            *parameters,
+            *fixed,
+            entry,
+            *(submit.get("entryPointArguments") or []),
+        ]
+
+    def _local(self, word: str, folder: Path) -> str:
+        """``word`` with every s3:// file in it fetched, as EMR makes them reach the driver; other S3 names stay."""
+        if not word.endswith((".py", ".zip", ".egg", ".whl", ".jar")) or "s3://" not in word:
+            return word
+        return ",".join(self._download(part, folder) if part.startswith("s3://") else part for part in word.split(","))
+
+    def _download(self, url: str, folder: Path) -> str:
+        target = folder / "files" / url.rsplit("/", 1)[-1]
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(self._fetch(url))
+        return str(target)
+
+    def _environment(self, run: Run) -> dict[str, str]:
+        venv = self._config.spark_venv
+        python = str(venv / "bin" / "python")
+        home = java_home(venv, self._config.state_dir / "java")
+        keep = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR", "USER") if key in os.environ}
+        return {
+            **keep, "PATH": f"{home}/bin:{venv}/bin:{os.environ.get('PATH', os.defpath)}", "JAVA_HOME": str(home),
+            "SPARK_HOME": str(sorted(venv.glob("lib/python3*/site-packages/pyspark"))[0]), "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, "AWS_ENDPOINT_URL": self._config.endpoint,
+            "AWS_ACCESS_KEY_ID": run["arn"].split(":")[4], "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self._config.region, "AWS_DEFAULT_REGION": self._config.region,
+            "EMR_SERVERLESS_JOB_RUN_ID": run["jobRunId"],
+        }  # fmt: skip
+
+    def _move(self, run: Run, state: str, details: str) -> None:
+        run.update(state=state, stateDetails=details, updatedAt=time.time())
+        if state in FINAL:
+            run["endedAt"] = time.time()
+        self._keep(run)
+        logger.info("job run %s (%s): %s %s", run["jobRunId"], run["name"], state, details[:200])
+
+    def _keep(self, run: Run) -> None:
+        self.runs[run["jobRunId"]] = run
+        self._journal.append([json.loads(json.dumps(run))])
+        self._changed.notify_all()
+
+
+def _new_run(application: dict[str, Any], request: dict[str, Any]) -> Run:
+    number = f"00{uuid.uuid4().hex[:14]}"
+    now = time.time()
+    return {
+        "applicationId": application["applicationId"], "jobRunId": number, "name": request.get("name", ""),
+        "arn": f"{application['arn']}/jobruns/{number}", "createdBy": application["arn"].replace("emr-serverless", "iam"),
+        "createdAt": now, "updatedAt": now, "executionRole": request.get("executionRoleArn", ""), "state": "SUBMITTED",
+        "stateDetails": "", "releaseLabel": application["releaseLabel"], "jobDriver": request.get("jobDriver", {}),
+        "configurationOverrides": request.get("configurationOverrides", {}), "tags": request.get("tags", {}),
+        "mode": request.get("mode", "BATCH"), "retryPolicy": request.get("retryPolicy", {}), "attempt": 1,
+        "clientToken": request.get("clientToken"), "failures": [],
+    }  # fmt: skip
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a job's whole process group."""
+    for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
