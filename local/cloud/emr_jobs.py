@@ -180,7 +180,7 @@ class JobRuns:
         keep = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR", "USER") if key in os.environ}
         return {
             **keep, "PATH": f"{home}/bin:{venv}/bin:{os.environ.get('PATH', os.defpath)}", "JAVA_HOME": str(home),
-            "SPARK_HOME": str(sorted(venv.glob("lib/python3*/site-packages/pyspark"))[0]), "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_HOME": str(min(venv.glob("lib/python3*/site-packages/pyspark"))), "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, "AWS_ENDPOINT_URL": self._config.endpoint,
             "AWS_ACCESS_KEY_ID": run["arn"].split(":")[4], "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": self._config.region, "AWS_DEFAULT_REGION": self._config.region,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import importlib.metadata
 import logging
 import os
 import signal
 import socket
 import sys
+import threading
+import time
 
 from cloud.config import MINISTACK_VERSION, Config
-
-_PR_SET_PDEATHSIG = 1
 
 
 def require_version() -> None:
@@ -40,9 +39,20 @@ def require_port(port: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Let the kernel end this process when its parent dies, if the parent asked for it."""
-    if os.environ.get("CREDITMESH_DIE_WITH_PARENT") == "1":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """End in order when the process that started us is gone, if it asked for that.
+
+    Not by the kernel's parent-death signal: that one comes when the *thread* that started us ends.
+    """
+    if os.environ.get("CREDITMESH_DIE_WITH_PARENT") != "1":
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="cloud-parent", daemon=True).start()
 
 
 async def run(config: Config, mended: bool) -> None:

@@ -1,0 +1,116 @@
+"""The artefacts of a deployment: the Lambda layer, and the archives Spark jobs take along.
+
+Archives are reproducible: the same content gives the same bytes, so a second deployment finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import py_compile
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
+# What Lambda runs (DESIGN 10); the host's own platform needs no arguments.
+_STAGE = ["--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"]
+_UNWANTED = ("__pycache__", "*.dist-info", "tests", "bin", "*.pyi")
+
+
+def digest(paths: Iterable[Path], extra: str = "") -> str:
+    """SHA-256 over names and contents of files and of all files below directories."""
+    found = hashlib.sha256(extra.encode())
+    for top in paths:
+        for path in [top] if top.is_file() else _files(top):
+            found.update(f"{path.name if path == top else path.relative_to(top)}\0{path.stat().st_size}\0".encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+
+
+def archive(folder: Path, target: Path, prefix: str = "") -> None:
+    """Zip ``folder`` (byte-code included where it was compiled on purpose) under ``prefix``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(f"{prefix}{path.relative_to(folder)}", _EPOCH)
+                entry.external_attr = 0o644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                file.writestr(entry, path.read_bytes())
+
+
+def layer(root: Path, target: Path, *, stage: bool) -> bool:
+    """Build ``target`` (``…/layer``, with ``python/`` below) from the layer's lock and the package.
+
+    Args:
+        root: the repository.
+        target: directory that becomes the layer.
+        stage: for AWS (arm64, Python 3.13) instead of this machine.
+
+    Returns:
+        False if it was up to date.
+
+    Raises:
+        subprocess.CalledProcessError: a package could not be installed.
+    """
+    source = root / "layers" / "creditmesh" / "src"
+    wanted = digest([root / "locks" / "layer.txt", source, Path(__file__)], f"{stage} {sys.version}")
+    stamp = target.with_suffix(".stamp")
+    if stamp.exists() and stamp.read_text() == wanted:
+        return False
+    packages = target / "python"
+    shutil.rmtree(target, ignore_errors=True)
+    packages.mkdir(parents=True)
+    uv = root / ".venvs" / "uv" / "bin" / "uv"
+    install = [
+        str(uv),
+        "pip",
+        "install",
+        "-q",
+        "--target",
+        str(packages),
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ]
+    platform = _STAGE if stage else ["--python", str(root / ".venvs" / "lambda" / "bin" / "python")]
+    subprocess.run([*install, *platform, "-r", str(root / "locks" / "layer.txt")], check=True)
+    shutil.copytree(source / "creditmesh", packages / "creditmesh", ignore=shutil.ignore_patterns("__pycache__"))
+    _slim(packages)
+    if not stage:  # byte-code of another Python version would only be ballast
+        compileall.compile_dir(
+            packages, quiet=2, workers=2, stripdir=str(packages), prependdir="/opt/python",
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )  # fmt: skip
+    stamp.write_text(wanted)
+    return True
+
+
+def _slim(packages: Path) -> None:
+    """Leave out what no function reads: tests, scripts, type stubs, models of services that the platform does not use."""
+    for pattern in _UNWANTED:
+        for path in packages.rglob(pattern):
+            if pattern == "*.dist-info":
+                _keep_metadata_only(path)
+            elif path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _keep_metadata_only(dist_info: Path) -> None:
+    """``importlib.metadata`` asks for name, version and entry points; the rest may go."""
+    for path in sorted(dist_info.rglob("*"), reverse=True):
+        if path.is_file() and path.name not in ("METADATA", "entry_points.txt", "top_level.txt"):
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

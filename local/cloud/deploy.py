@@ -1,0 +1,224 @@
+"""Build what template.yaml needs and deploy it to the embedded cloud; a second run with nothing changed does nothing.
+
+Run with ``.venvs/cloud/bin/python -m cloud.deploy --endpoint http://127.0.0.1:4566 --parameters parameters.json``.
+With ``--stage`` the artefacts are built for AWS (arm64) and no endpoint is set: the AWS CLI uses its own settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from cloud import build
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class DeployFailed(Exception):
+    """A step of the deployment failed; the message says which and why."""
+
+
+@dataclass
+class Deployment:
+    """What to deploy, and where.
+
+    Attributes:
+        endpoint: URL of the embedded cloud, or None for AWS.
+        template: the SAM template.
+        parameters: its parameter values.
+        stack: the stack's name.
+        build_dir: where artefacts are built.
+        region: AWS region.
+        package_bucket: bucket for code archives; made where it is missing.
+        artefact_output: stack output that names the bucket for jobs and models; without such an output none are sent.
+    """
+
+    endpoint: str | None
+    template: Path = ROOT / "template.yaml"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    stack: str = "creditmesh"
+    build_dir: Path = ROOT / "build"
+    region: str = "eu-west-1"
+    package_bucket: str = "creditmesh-packages"
+    artefact_output: str = "ArtefactBucketName"
+    stage: bool = False
+
+    def run(self) -> dict[str, str]:
+        """Build, package, deploy, upload; returns the stack's outputs.
+
+        Raises:
+            DeployFailed: a step failed.
+        """
+        self.build_dir.mkdir(parents=True, exist_ok=True)
+        build.layer(ROOT, self._layer, stage=self.stage)
+        wanted = self._fingerprint()
+        if self._deployed() != wanted:
+            self._package_and_deploy(wanted)
+        outputs = self.outputs()
+        self._upload(outputs)
+        return outputs
+
+    @property
+    def _layer(self) -> Path:
+        return self.build_dir / ("layer-stage" if self.stage else "layer")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the target."""
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if self.endpoint else {}
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=self.region, **keys)  # type: ignore[call-overload]
+
+    def _fingerprint(self) -> str:
+        folder = self.template.parent
+        sources = [self.template, *(folder / name for name in ("functions", "stepfunctions", "nested"))]
+        layer = self._layer.with_suffix(".stamp").read_text()
+        return build.digest(
+            (path for path in sources if path.exists()), layer + json.dumps(dict(self.parameters), sort_keys=True)
+        )
+
+    def _deployed(self) -> str | None:
+        """Fingerprint of what the stack holds; its tag survives with the stack, wherever we build."""
+        stack = self._stack()
+        if stack is None or not stack["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in stack["StackStatus"]:
+            return None
+        return next((tag["Value"] for tag in stack.get("Tags", []) if tag["Key"] == "fingerprint"), None)
+
+    def _stack(self) -> dict[str, Any] | None:
+        stacks = self.client("cloudformation")
+        try:
+            found: dict[str, Any] = stacks.describe_stacks(StackName=self.stack)["Stacks"][0]
+        except stacks.exceptions.ClientError:
+            return None
+        return found
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs by name."""
+        stack = self._stack()
+        return {output["OutputKey"]: output["OutputValue"] for output in (stack or {}).get("Outputs", [])}
+
+    def _package_and_deploy(self, fingerprint: str) -> None:
+        packaged = self.build_dir / "packaged.yaml"
+        self._drop_byte_code()
+        self._make_package_bucket()
+        self._aws("package", "--template-file", str(self.template), "--s3-bucket", self.package_bucket,
+                  "--output-template-file", str(packaged))  # fmt: skip
+        command = ["deploy", "--template-file", str(packaged), "--stack-name", self.stack, "--no-fail-on-empty-changeset",
+                   "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND",
+                   "--s3-bucket", self.package_bucket, "--tags", f"fingerprint={fingerprint}"]  # fmt: skip
+        if self.parameters:
+            command += ["--parameter-overrides", *(f"{name}={value}" for name, value in self.parameters.items())]
+        self._aws(*command)
+
+    def _drop_byte_code(self) -> None:
+        for cache in (self.template.parent / "functions").rglob("__pycache__"):
+            shutil.rmtree(cache, ignore_errors=True)
+
+    def _make_package_bucket(self) -> None:
+        storage = self.client("s3")
+        if self.package_bucket not in {bucket["Name"] for bucket in storage.list_buckets()["Buckets"]}:
+            storage.create_bucket(
+                Bucket=self.package_bucket, CreateBucketConfiguration={"LocationConstraint": self.region}
+            )
+
+    def _aws(self, *arguments: str) -> None:
+        environment = {**os.environ, "AWS_DEFAULT_REGION": self.region, "AWS_PAGER": ""}
+        if self.endpoint:
+            environment |= {
+                "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            }  # fmt: skip
+        command = [sys.executable, "-m", "awscli", "cloudformation", *arguments]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, cwd=self.template.parent
+        )
+        if done.returncode:
+            raise DeployFailed(
+                f"aws cloudformation {arguments[0]} failed:\n{done.stderr or done.stdout}{self._reasons()}"
+            )
+
+    def _reasons(self) -> str:
+        stacks = self.client("cloudformation")
+        try:
+            events = stacks.describe_stack_events(StackName=self.stack)["StackEvents"]
+        except stacks.exceptions.ClientError:
+            return ""
+        bad = [event for event in events if "FAILED" in event["ResourceStatus"]]
+        return "".join(f"\n{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in bad[:8])
+
+    def _upload(self, outputs: Mapping[str, str]) -> None:
+        """Jobs, the risk package for Spark and models; an object that is there already is not sent again."""
+        bucket = outputs.get(self.artefact_output)
+        if bucket is None:
+            return
+        files = {f"emr/jobs/{path.name}": path for path in sorted((ROOT / "emr" / "jobs").glob("*.py"))}
+        files |= {f"models/{path.name}": path for path in sorted((ROOT / "models").glob("*.json"))}
+        package = self._risk_archive()
+        if package is not None:
+            files["emr/creditmesh-risk.zip"] = package
+        storage = self.client("s3")
+        for key, path in files.items():
+            mark = build.digest([path])
+            if self._mark(storage, bucket, key) != mark:
+                storage.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), Metadata={"sha256": mark})
+
+    @staticmethod
+    def _mark(storage: Any, bucket: str, key: str) -> str | None:
+        try:
+            return str(storage.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256"))
+        except storage.exceptions.ClientError:
+            return None
+
+    def _risk_archive(self) -> Path | None:
+        """``creditmesh/risk`` and the packages above it, importable by Spark's Python from --py-files."""
+        source = ROOT / "layers" / "creditmesh" / "src" / "creditmesh"
+        if not (source / "risk").is_dir():
+            return None
+        staging = self.build_dir / "risk"
+        shutil.rmtree(staging, ignore_errors=True)
+        ignore = shutil.ignore_patterns("__pycache__")
+        for part in ("risk", "kernel"):
+            if (source / part).is_dir():
+                shutil.copytree(source / part, staging / "creditmesh" / part, ignore=ignore)
+        shutil.copy(source / "__init__.py", staging / "creditmesh" / "__init__.py")
+        target = self.build_dir / "creditmesh-risk.zip"
+        build.archive(staging, target)
+        return target
+
+
+def main() -> None:
+    """Command line."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--endpoint", help="URL of the embedded cloud; none for AWS")
+    arguments.add_argument("--template", type=Path, default=Deployment.template)
+    arguments.add_argument("--parameters", type=Path, help="JSON file of parameter values")
+    arguments.add_argument("--stack", default=Deployment.stack)
+    arguments.add_argument("--region", default=Deployment.region)
+    arguments.add_argument("--package-bucket", default=Deployment.package_bucket)
+    arguments.add_argument("--stage", action="store_true", help="build for AWS (arm64, Python 3.13)")
+    options = arguments.parse_args()
+    started = time.monotonic()
+    deployment = Deployment(
+        endpoint=options.endpoint, template=options.template.resolve(), stack=options.stack, region=options.region,
+        parameters=json.loads(options.parameters.read_text()) if options.parameters else {},
+        package_bucket=options.package_bucket, stage=options.stage,
+    )  # fmt: skip
+    try:
+        outputs = deployment.run()
+    except (DeployFailed, subprocess.CalledProcessError) as problem:
+        sys.exit(f"deployment failed: {problem}")
+    print(json.dumps(outputs, indent=1))
+    print(f"deployed in {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

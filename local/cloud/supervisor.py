@@ -1,0 +1,266 @@
+"""Keeps the processes of a local platform running: starts them in order, brings back what dies, ends all at the end.
+
+Standard library and psutil only, since `make run` and the tests use it from the developer's environment::
+
+    supervisor = Supervisor(log_dir)
+    supervisor.start("cloud", [python, "-m", "cloud.server"], env, "http://127.0.0.1:4566/_ministack/health")
+    ...
+    supervisor.stop_all()
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+import psutil
+
+_LOOK_SECONDS = 0.2
+_STEADY_SECONDS = 10.0  # a process that lived so long starts again at once
+_LONGEST_PAUSE = 5.0
+_GRACE_SECONDS = 10.0
+
+
+class PortTaken(Exception):
+    """Somebody else listens on a port that a child needs."""
+
+
+class NotHealthy(Exception):
+    """A child did not answer in time; the message holds the end of its log."""
+
+
+@dataclass
+class _Child:
+    name: str
+    argv: list[str]
+    environment: dict[str, str]
+    health_url: str | None
+    log: Path
+    process: subprocess.Popen[bytes]
+    started: float
+    restarts: int = 0
+    failures: int = 0
+    wanted: bool = True
+    not_before: float = 0.0
+
+
+def healthy(url: str, timeout: float = 2.0) -> bool:
+    """Whether ``url`` answers with a status below 500."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            return bool(answer.status < 500)
+    except urllib.error.HTTPError as answer:
+        return answer.code < 500
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def require_free_port(port: int, who: str, host: str = "127.0.0.1") -> None:
+    """Raise PortTaken, with the process that holds it where that can be seen, unless ``port`` can be bound."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as taken:
+            raise PortTaken(f"{who} needs port {port} on {host}, but {_holder(port)} listens there.") from taken
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and local and local.port == port and connection.pid:
+                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except psutil.Error:
+        pass
+    return "another process"
+
+
+class Supervisor:
+    """Children by name, each in a process group of its own.
+
+    Args:
+        log_dir: each child's output goes to ``<name>.log`` there.
+    """
+
+    def __init__(self, log_dir: Path) -> None:
+        self._log_dir = log_dir
+        self._children: dict[str, _Child] = {}
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._watcher: threading.Thread | None = None
+        log_dir.mkdir(parents=True, exist_ok=True)
+
+    def start(
+        self, name: str, argv: list[str], env: dict[str, str], health_url: str | None = None, timeout: float = 30.0
+    ) -> int:
+        """Start a child and wait until it is healthy; from then on it is brought back whenever it ends.
+
+        Args:
+            name: how the other methods call it.
+            argv: command and arguments.
+            env: its environment, added to this process's own.
+            health_url: URL that answers once it serves; its port must be free before.
+            timeout: seconds until it must answer.
+
+        Returns:
+            Its process id.
+
+        Raises:
+            PortTaken: the port of ``health_url`` is in use.
+            NotHealthy: it ended or did not answer in time.
+            ValueError: a child of this name runs already.
+        """
+        with self._lock:
+            if name in self._children:
+                raise ValueError(f"{name} runs already")
+            if health_url:
+                require_free_port(urlsplit(health_url).port or 80, name)
+            environment = {**os.environ, "CREDITMESH_DIE_WITH_PARENT": "1", **env}
+            log = self._log_dir / f"{name}.log"
+            process = _spawn(argv, environment, log)
+            child = _Child(name, argv, environment, health_url, log, process, time.monotonic())
+            self._children[name] = child
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+                self._watcher.start()
+        try:
+            self.wait_healthy(name, timeout)
+        except NotHealthy:
+            self.stop(name)
+            raise
+        return self.pid(name)
+
+    def wait_healthy(self, name: str, timeout: float = 30.0) -> None:
+        """Return once the child answers; raises NotHealthy."""
+        child = self._children[name]
+        deadline = time.monotonic() + timeout
+        while child.health_url and not healthy(child.health_url):
+            if child.process.poll() is not None and child.restarts == 0 and child.failures > 1:
+                break
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        else:
+            if child.process.poll() is None:
+                return
+        tail = child.log.read_bytes()[-1500:].decode("utf-8", "replace")
+        raise NotHealthy(f"{name} did not start; the end of {child.log}:\n{tail}")
+
+    def pid(self, name: str) -> int:
+        """Process id of the child as it runs now."""
+        return self._children[name].process.pid
+
+    def restarts(self, name: str) -> int:
+        """How often it was brought back."""
+        return self._children[name].restarts
+
+    def names(self) -> list[str]:
+        """The children, in the order in which they were started."""
+        return list(self._children)
+
+    def restart(self, name: str, timeout: float = 30.0) -> int:
+        """End a child in order, start it again and wait for it; returns the new process id."""
+        child = self._children[name]
+        child.wanted = False
+        _end(child.process)
+        with self._lock:
+            self._revive(child)
+            child.wanted = True
+        self.wait_healthy(name, timeout)
+        return child.process.pid
+
+    def stop(self, name: str) -> None:
+        """End a child and forget it."""
+        with self._lock:
+            child = self._children.pop(name)
+            child.wanted = False
+        _end(child.process)
+
+    def stop_all(self) -> None:
+        """End all children, the last started first; afterwards no process of theirs is left."""
+        self._ended.set()
+        for name in reversed(self.names()):
+            self.stop(name)
+
+    def run_until_signal(self) -> None:
+        """Block until SIGINT or SIGTERM, then stop all."""
+        asked = threading.Event()
+
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            asked.set()
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            while not asked.wait(0.5):
+                pass
+        finally:
+            self.stop_all()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            with self._lock:
+                for child in list(self._children.values()):
+                    self._look(child)
+
+    def _look(self, child: _Child) -> None:
+        if not child.wanted or self._ended.is_set() or child.process.poll() is None:
+            return
+        now = time.monotonic()
+        if child.not_before == 0.0:
+            child.failures = 0 if now - child.started > _STEADY_SECONDS else child.failures + 1
+            pause = 0.0 if child.failures <= 1 else min(0.25 * 2.0**child.failures, _LONGEST_PAUSE)
+            child.not_before = now + pause
+        if now >= child.not_before:
+            _end(child.process)  # its group may still hold the port
+            self._revive(child)
+
+    def _revive(self, child: _Child) -> None:
+        child.process = _spawn(child.argv, child.environment, child.log)
+        child.started = time.monotonic()
+        child.restarts += 1
+        child.not_before = 0.0
+
+
+def _spawn(argv: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a child, what it started, and what of its group it left behind."""
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        below = []
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+    for left in below:
+        try:
+            left.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(below, timeout=5)
