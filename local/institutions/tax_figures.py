@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from institutions.draw import clamp, power
@@ -49,6 +50,7 @@ def money(fen: int) -> str:
     return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
+@lru_cache(maxsize=4096)
 def invoiced_fen(firm: Firm, month: int) -> int:
     """What the firm invoices in a month; the same whenever it is asked, so that history never changes."""
     if month < month_of(firm.registered_on):
@@ -66,7 +68,7 @@ def _status(firm: Firm) -> str:
     draw = firm.draw("status")
     if firm.persona != "ordinary":
         return "abnormal" if firm.persona == "tax_abnormal" else "normal"
-    if not draw.chance(clamp(0.03 - 0.04 * firm.factors.discipline, 0.005, 0.3)):
+    if not draw.chance(clamp(0.015 - 0.03 * firm.factors.discipline, 0.005, 0.3)):
         return "normal"
     return draw.pick(("abnormal", "abnormal", "suspended", "deregistered"))
 
@@ -138,7 +140,7 @@ def _payment(firm: Firm, tax_type: str, month: int, amount: int, as_of: date) ->
     draw = firm.draw("payment", tax_type, month)
     due_on = date((month + 1) // 12, (month + 1) % 12 + 1, 15)
     discipline = firm.factors.discipline
-    never = draw.chance(clamp(-0.08 * (discipline + 0.9), 0.0, 0.2))
+    never = draw.chance(clamp(-0.08 * (discipline + 1.3), 0.0, 0.2))
     late = draw.chance(clamp(0.03 - 0.03 * discipline, 0.0, 0.4))
     paid_on = due_on + timedelta(days=draw.whole(1, 40) if late else -draw.whole(0, 9))
     return {

@@ -1,0 +1,102 @@
+"""Write ``examples/applications.jsonl``: every persona among ordinary firms, each with what it asks for.
+
+``python -m institutions.write_examples`` writes the same file to the byte every time; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from institutions.population import DEFAULT_SEED, PERSONAS, Firm, Population, blacklist_entries, expired_code
+
+LINES = 30
+# Only who a firm is goes into the file, and that does not depend on the day.
+_DAY = date(2026, 11, 21)
+_OUTCOMES = {
+    "good_firm": "disbursed",
+    "blacklisted": "declined_blacklist",
+    "expired_code": "disbursed",
+    "tax_abnormal": "declined_admission",
+    "no_product_fits": "no_match",
+    "lender_rejects": "lender_rejected",
+    "lender_silent": "with_operator",
+    "thin_file": "declined_admission",
+}
+_PURPOSES = ("Working capital", "Raw materials", "New equipment", "Seasonal stock", "Wages", "Rent and fit-out")
+_TERMS = (12, 6, 24, 12, 18)
+_STEP_YUAN = 10_000
+
+
+def lines(seed: int = DEFAULT_SEED) -> list[dict[str, Any]]:
+    """The examples of a population: a persona, then a few ordinary firms, and so on."""
+    return [_line(firm, number) for number, firm in enumerate(_mixed(Population(seed)))]
+
+
+def text(seed: int = DEFAULT_SEED) -> str:
+    """The file's text."""
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines(seed))
+
+
+def _mixed(population: Population) -> Iterator[Firm]:
+    """Every third a persona; of the ordinary, one in ten is a firm that may well be declined."""
+    personas = iter(PERSONAS)
+    steady, shaky = _ordinary(population, steady=True), _ordinary(population, steady=False)
+    for number in range(LINES):
+        persona = next(personas, None) if number % 3 == 0 else None
+        if persona:
+            yield population.persona(persona, _DAY)
+        else:
+            yield next(shaky if number % 10 == 7 else steady)
+
+
+def _ordinary(population: Population, *, steady: bool) -> Iterator[Firm]:
+    blacklist = set(blacklist_entries(population.seed, population.size))
+    for index in range(len(PERSONAS), population.size):
+        firm = population.firm(index, _DAY)
+        if firm.taxpayer_id not in blacklist and _is_steady(firm) == steady:
+            yield firm
+
+
+def _is_steady(firm: Firm) -> bool:
+    factors = firm.factors
+    return factors.quality > 0.2 and factors.discipline > 0.2 and factors.size > -1 and firm.established_on.year < 2022
+
+
+def _line(firm: Firm, number: int) -> dict[str, Any]:
+    # Four per cent of a year's turnover, in steps, is what such a firm would ask for.
+    yuan = firm.annual_revenue_fen // 100 // 25 // _STEP_YUAN * _STEP_YUAN
+    application = {
+        "amount": f"{max(100_000, min(1_000_000, yuan))}.00",
+        "currency": "CNY",
+        # No product lends for ten years.
+        "term_months": 120 if firm.persona == "no_product_fits" else _TERMS[number % len(_TERMS)],
+        "purpose": _PURPOSES[number % len(_PURPOSES)],
+    }
+    behaviour: dict[str, Any] = {"validity_days": 365, "choice": "best", "sign": True}
+    if firm.persona == "expired_code":
+        behaviour["first_code"] = expired_code(firm.seed)
+    return {
+        "persona": firm.persona,
+        "firm": {"name": firm.name, "name_latin": firm.name_latin, "taxpayer_id": firm.taxpayer_id},
+        "application": application,
+        "expected_outcome": _OUTCOMES.get(firm.persona, "any"),
+        "behaviour": behaviour,
+    }
+
+
+def main() -> None:
+    """Write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("examples/applications.jsonl"))
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    arguments = parser.parse_args()
+    arguments.output.write_text(text(arguments.seed), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
