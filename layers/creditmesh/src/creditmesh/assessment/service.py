@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.assessment.store import ScoringRequestStore
-from creditmesh.gateway.service import Collection
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
-from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
 from creditmesh.platform.objects import Objects
@@ -18,6 +16,11 @@ from creditmesh.platform.tasks import Tasks
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
+
+if TYPE_CHECKING:
+    from creditmesh.gateway.store import KeyDataStore
+    from creditmesh.intake.store import ApplicationStore
+
 
 _DECLINES = {
     "blacklist": Outcome.DECLINED_BLACKLIST,
@@ -41,10 +44,10 @@ class Assessment:
     """
 
     def __init__(
-        self, applications: ApplicationStore, requests: ScoringRequestStore, collection: Collection, reports: Objects,
+        self, applications: ApplicationStore, requests: ScoringRequestStore, key_data: KeyDataStore, reports: Objects,
         artefact: Callable[[], Artefact], tasks: Tasks, clock: Clock,
     ) -> None:  # fmt: skip
-        self._applications, self._requests, self._collection = applications, requests, collection
+        self._applications, self._requests, self._key_data = applications, requests, key_data
         self._reports, self._artefact, self._tasks, self._clock = reports, artefact, tasks, clock
 
     def request(self, application_id: str, token: str) -> None:
@@ -105,12 +108,12 @@ class Assessment:
     def _features(self, application: Application) -> dict[str, int | str | bool | None]:
         if application.key_data_key is None:
             raise NotAwaited("the application's data has not been collected")
-        return self._collection.read(application.key_data_key).features
+        return self._key_data.get(application.key_data_key).features
 
     def _report(
         self, application: Application, request: Mapping[str, Any], result: dict[str, Any], decided_at: str
     ) -> dict[str, Any]:
-        document = self._collection.read(application.key_data_key or "")
+        document = self._key_data.get(application.key_data_key or "")
         requested = {
             "amount": str(application.requested()),
             "currency": application.currency,

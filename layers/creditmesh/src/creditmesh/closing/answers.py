@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing.model import (
     Closing,
@@ -18,10 +18,13 @@ from creditmesh.closing.model import (
 )
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Outcome, Status
-from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed, Update
 from creditmesh.platform.tasks import Tasks
+
+if TYPE_CHECKING:
+    from creditmesh.intake.store import ApplicationStore
+
 
 Message = Decision | ContractReady | Disbursed | DisbursementFailed
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing.model import EXCHANGES, Closing, LenderRejected, LenderUnavailable, Question
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Application, NotAwaited, Status
-from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.money import format_minor
 from creditmesh.platform.outbox import Message, Outbox
-from creditmesh.platform.tables import Item
+from creditmesh.platform.tables import Item, Write
 from creditmesh.platform.tasks import Tasks
+
+if TYPE_CHECKING:
+    from creditmesh.intake.store import ApplicationStore
 
 
 class Closings:
@@ -90,7 +92,7 @@ class Closings:
         number = closing.asked.get(question, 0) + 1
         message = _message(closing, question, number, data)
         change = {"token": token, "question": question.value, "asked": {**closing.asked, question.value: number}}
-        writes = [self._store.change(closing.application_id, change), self._outbox.put(message)]
+        writes: list[Write] = [self._store.change(closing.application_id, change), self._outbox.put(message)]
         if application.status is Status.WITH_OPERATOR:
             writes.append(self._applications.change(closing.application_id, to=_standing(closing), by="operator"))
         self._store.transact(writes, message.message_id)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from creditmesh.closing.model import Closing
 from creditmesh.closing.store import ClosingStore
-from creditmesh.intake.model import Application, NotAwaited, Status
-from creditmesh.intake.store import ApplicationStore, waiting_for
+from creditmesh.intake.model import Application, NotAwaited, Status, waiting_for
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
+
+if TYPE_CHECKING:
+    from creditmesh.intake.store import ApplicationStore
 
 
 class Signatures:

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.model import AuthorizationRequired
-from creditmesh.authorization.service import Authorizations
-from creditmesh.gateway.clients import CompanyRegistry, TaxBureau
 from creditmesh.gateway.key_data import SourceDataInvalid, extract
 from creditmesh.gateway.model import (
     AuthorizationRejected,
     KeyDataDocument,
     RawAnswer,
-    SourceRecord,
     SourceUnavailable,
 )
+from creditmesh.gateway.store import KeyDataStore, RawAnswerStore
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.platform.objects import Objects
+
+if TYPE_CHECKING:
+    from creditmesh.authorization.service import Authorizations
+    from creditmesh.gateway.clients import CompanyRegistry, TaxBureau
 
 
 class Collection:
     """Collects one firm's data for one application."""
 
     def __init__(
-        self, authorizations: Authorizations, tax: TaxBureau, registry: CompanyRegistry, objects: Objects, clock: Clock
+        self,
+        authorizations: Authorizations,
+        tax: TaxBureau,
+        registry: CompanyRegistry,
+        raw: RawAnswerStore,
+        key_data: KeyDataStore,
+        clock: Clock,
     ) -> None:
         self._authorizations, self._tax, self._registry = authorizations, tax, registry
-        self._objects, self._clock = objects, clock
+        self._raw, self._key_data, self._clock = raw, key_data, clock
 
     def collect(
         self,
@@ -65,7 +71,7 @@ class Collection:
         except SourceDataInvalid as error:
             raise SourceUnavailable(f"{error.source}: {error.path}: {error.rule}") from None
         finally:
-            records = [self._keep(application_id, answer) for answer in (tax, registry)]
+            records = [self._raw.put(application_id, answer) for answer in (tax, registry)]
         document = KeyDataDocument(
             application_id=application_id,
             as_of=iso(now),
@@ -73,21 +79,7 @@ class Collection:
             features=key_data.features,
             quality=[finding.model_dump(mode="json") for finding in key_data.quality],
         )
-        key = f"key-data/{application_id}.json"
-        self._objects.put_json(key, document.model_dump(mode="json"))
-        return key
-
-    def read(self, key: str) -> KeyDataDocument:
-        """The key data stored under `key`."""
-        return KeyDataDocument.model_validate(self._objects.get_json(key))
-
-    def _keep(self, application_id: str, answer: RawAnswer) -> SourceRecord:
-        digest = hashlib.sha256(answer.body).hexdigest()
-        key = f"raw/{application_id}/{answer.source}-{digest[:16]}.json"
-        self._objects.put(key, answer.body, "application/json")
-        return SourceRecord(
-            source=answer.source, channel=answer.channel, fetched_at=answer.fetched_at, raw_key=key, sha256=digest
-        )
+        return self._key_data.put(document)
 
 
 def _document(answer: RawAnswer) -> Mapping[str, Any]:

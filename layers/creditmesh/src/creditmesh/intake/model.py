@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import Money
@@ -21,6 +22,12 @@ class ApplicationClosed(Conflict):
     """The application has its outcome already; nothing more happens to it."""
 
     code = "application_closed"
+
+
+class AuthorizationExhausted(Conflict):
+    """The borrower was asked for an authorisation as often as the platform asks (C08)."""
+
+    code = "authorization_exhausted"
 
 
 class NotAwaited(Conflict):
@@ -121,6 +128,11 @@ class Waiting(BaseModel):
     token: str = Field(repr=False)
     since: str
     note: str | None = None
+
+
+def waiting_for(kind: str, token: str, clock: Clock, note: str | None = None) -> Waiting:
+    """A wait that begins now."""
+    return Waiting(kind=kind, token=token, since=iso(clock.now()), note=note)
 
 
 class RiskSummary(BaseModel):

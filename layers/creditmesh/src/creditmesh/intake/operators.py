@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.intake.model import NotAwaited, Outcome, Status
-from creditmesh.intake.store import ApplicationStore, waiting_for
+from creditmesh.intake.model import NotAwaited, Outcome, Status, waiting_for
+from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, NotFound

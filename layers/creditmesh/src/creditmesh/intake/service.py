@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from creditmesh.authorization.service import Authorizations
 from creditmesh.intake.model import (
     Application,
+    AuthorizationExhausted,
     LoanRequest,
     NotAwaited,
     Outcome,
     Status,
     TimelineEntry,
+    waiting_for,
 )
-from creditmesh.intake.store import ApplicationStore, waiting_for
+from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -23,6 +25,10 @@ from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.crypto import BlindIndex
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
+
+if TYPE_CHECKING:
+    from creditmesh.authorization.service import Authorizations
+
 
 STALE_SECONDS = 30
 ANSWERED = (Status.AUTHORIZED, Status.CHOSEN, Status.SIGNED)
@@ -93,13 +99,17 @@ class Intake:
         found = self._own(caller, limit if status is None else 1000)
         return list(islice((one for one in found if one.visible_to(caller) and status in (None, one.status)), limit))
 
-    def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> bool:
-        """Ask the borrower for an authorisation and wait (C04, C08); False once he has been asked `allowed` times."""
+    def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> None:
+        """Ask the borrower for an authorisation and wait (C04, C08).
+
+        Raises:
+            AuthorizationExhausted: he has been asked `allowed` times; recorded as outcome.
+        """
         application = self._store.get(application_id)
         application.require_open()
         if application.authorization_requests >= allowed:
             self._store.close(application_id, Outcome.AUTHORIZATION_FAILED, note=reason)
-            return False
+            raise AuthorizationExhausted(reason)
         waiting = waiting_for("authorization", token, self._clock, reason)
         asked = {"authorization_requests": application.authorization_requests + 1}
         self._store.apply(
@@ -107,7 +117,6 @@ class Intake:
                 application_id, to=Status.AUTHORIZATION_REQUIRED, note=reason, waiting=waiting, values=asked
             )
         )
-        return True
 
     def login_link(self, caller: Caller, application_id: str) -> str:
         """Where the borrower grants access to his tax data (C05)."""

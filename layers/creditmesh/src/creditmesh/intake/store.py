@@ -115,8 +115,3 @@ class ApplicationStore:
         sealed = item["taxpayer_id"]
         plain = self._cipher.open(sealed, self._table, item["application_id"], "taxpayer_id")
         return Application.model_validate({**item, "taxpayer_id": plain})
-
-
-def waiting_for(kind: str, token: str, clock: Clock, note: str | None = None) -> Waiting:
-    """A wait that begins now."""
-    return Waiting(kind=kind, token=token, since=iso(clock.now()), note=note)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from creditmesh.gateway.service import Collection
-from creditmesh.intake.model import Application, NotAwaited, Outcome, Status
-from creditmesh.intake.store import ApplicationStore, waiting_for
+from typing import TYPE_CHECKING
+
+from creditmesh.intake.model import Application, NotAwaited, Outcome, Status, waiting_for
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
@@ -13,14 +13,18 @@ from creditmesh.offers.store import ProductStore
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
 
+if TYPE_CHECKING:
+    from creditmesh.gateway.store import KeyDataStore
+    from creditmesh.intake.store import ApplicationStore
+
 
 class Offers:
     """The catalogue and its matching."""
 
     def __init__(
-        self, products: ProductStore, applications: ApplicationStore, collection: Collection, tasks: Tasks, clock: Clock
+        self, products: ProductStore, applications: ApplicationStore, key_data: KeyDataStore, tasks: Tasks, clock: Clock
     ) -> None:
-        self._products, self._applications, self._collection = products, applications, collection
+        self._products, self._applications, self._key_data = products, applications, key_data
         self._tasks, self._clock = tasks, clock
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
@@ -97,7 +101,7 @@ class Offers:
         risk = application.risk
         if risk is None or risk.limit_minor is None or risk.grade is None or application.key_data_key is None:
             raise NotAwaited("the application has not been approved by risk control")
-        features = self._collection.read(application.key_data_key).features
+        features = self._key_data.get(application.key_data_key).features
         industry = features.get("industry")
         return Need(
             amount_minor=application.amount_minor,

@@ -13,6 +13,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+__all__ = ["Handler", "LambdaContext", "count", "logger", "metrics", "observed"]
+
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "creditmesh"), utc=True)

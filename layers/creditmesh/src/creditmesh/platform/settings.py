@@ -35,10 +35,9 @@ class Settings(BaseModel):
     origination_arn: str = Field(description="ARN of the origination state machine")
     retry_queue_url: str = Field(description="SQS queue of messages to be tried again")
     parked_queue_url: str = Field(description="SQS queue of messages nobody took")
-    public_url: str = Field(description="where borrowers reach the API; the tax bureau sends them back there")
+    public_url_parameter: str = Field(description="SSM parameter: where borrowers reach the API")
     max_authorization_requests: int = 3
     scoring_shards: int = 1
-    scoring_timeout_seconds: int = 15
 
 
 @cache

@@ -18,6 +18,8 @@ from creditmesh.closing.signature import Signatures
 from creditmesh.closing.store import ClosingStore
 from creditmesh.gateway.clients import CompanyRegistry, TaxBureau
 from creditmesh.gateway.service import Collection
+from creditmesh.gateway.store import KeyDataStore, RawAnswerStore
+from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.operators import OperatorQueue
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
@@ -59,6 +61,11 @@ def secret(name: str) -> str:
     """A secret's text, read anew each time; callers cache what they make of it."""
     secrets: SecretsManagerClient = client("secretsmanager")
     return secrets.get_secret_value(SecretId=name)["SecretString"]
+
+
+def parameter(name: str) -> str:
+    """An SSM parameter's text, read anew each time."""
+    return str(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
 
 @cache
@@ -106,11 +113,9 @@ def http() -> HttpClient:
 @cache
 def directory() -> ConfiguredDirectory:
     """The institutions."""
-
-    def addresses() -> str:
-        return str(client("ssm").get_parameter(Name=settings().institutions_parameter)["Parameter"]["Value"])
-
-    return ConfiguredDirectory(addresses, lambda: secret(settings().institutions_secret))
+    return ConfiguredDirectory(
+        lambda: parameter(settings().institutions_parameter), lambda: secret(settings().institutions_secret)
+    )
 
 
 @cache
@@ -123,7 +128,7 @@ def applications() -> ApplicationStore:
 def authorizations() -> Authorizations:
     """Authorisations."""
     store = AuthorizationStore(tables(), settings().authorizations_table, cipher())
-    return_url = f"{settings().public_url}/v1/authorizations/return"
+    return_url = f"{parameter(settings().public_url_parameter)}/v1/authorizations/return"
     return Authorizations(store, blind_index(), directory(), clock(), guest_key(), return_url)
 
 
@@ -140,6 +145,12 @@ def operators() -> OperatorQueue:
 
 
 @cache
+def collecting() -> Collecting:
+    """Collection as a step of the process."""
+    return Collecting(applications(), lists(), collection())
+
+
+@cache
 def lists() -> Lists:
     """The blacklist."""
     return Lists(tables(), settings().list_entries_table, blind_index(), clock())
@@ -150,7 +161,13 @@ def collection() -> Collection:
     """Collection from the sources."""
     tax = TaxBureau(directory(), http(), clock())
     registry = CompanyRegistry(directory(), http(), clock())
-    return Collection(authorizations(), tax, registry, data(), clock())
+    return Collection(authorizations(), tax, registry, RawAnswerStore(data()), key_data(), clock())
+
+
+@cache
+def key_data() -> KeyDataStore:
+    """Key data."""
+    return KeyDataStore(data())
 
 
 @cache
@@ -164,13 +181,13 @@ def artefact() -> Artefact:
 def assessment() -> Assessment:
     """Scoring and report."""
     requests = ScoringRequestStore(tables(), settings().scoring_requests_table, settings().scoring_shards, clock())
-    return Assessment(applications(), requests, collection(), data(), artefact, tasks(), clock())
+    return Assessment(applications(), requests, key_data(), data(), artefact, tasks(), clock())
 
 
 @cache
 def offers() -> Offers:
     """Catalogue and matching."""
-    return Offers(ProductStore(tables(), settings().products_table), applications(), collection(), tasks(), clock())
+    return Offers(ProductStore(tables(), settings().products_table), applications(), key_data(), tasks(), clock())
 
 
 @cache

@@ -1,0 +1,23 @@
+"""Tells the waiting processes of scores the resident Spark job has written (stream of the scoring requests, DESIGN 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, logger, observed
+from creditmesh.platform.tables import decode
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer each request's task; the records that failed are named for another try."""
+    failed = []
+    for record in event["Records"]:
+        try:
+            wiring.assessment().complete(decode(record["dynamodb"]["NewImage"]))
+        except Exception as error:
+            # One bad record must not take the others of its batch along; it is tried again.
+            logger.error("score not told", extra={"error": type(error).__name__})
+            failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
+    return {"batchItemFailures": failed}

@@ -1,0 +1,15 @@
+"""Step ScoreOnSpark of the origination process (C11)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Put the request before the resident Spark job; `task_token` is answered with its result."""
+    wiring.assessment().request(event["application_id"], event["task_token"])
+    return {}

@@ -1,0 +1,15 @@
+"""Step WriteReport of the origination process (C12-C16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Record the decision of `application_id` and write its report."""
+    summary = wiring.assessment().decide(event["application_id"])
+    return {"decision": summary.decision, "stage": summary.stage}

@@ -1,0 +1,15 @@
+"""Step AwaitSignature of the origination process (C22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Wait for the borrower; `task_token` is answered when he has signed."""
+    wiring.signatures().await_signature(event["application_id"], event["task_token"])
+    return {}

@@ -1,0 +1,15 @@
+"""Step OrderDisbursement of the origination process (C22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Send the signed contract; `task_token` is answered when the lender has paid."""
+    wiring.closings().order_disbursement(event["application_id"], event["task_token"])
+    return {}

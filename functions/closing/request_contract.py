@@ -1,0 +1,15 @@
+"""Step RequestContract of the origination process (C22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Ask the lender for the contract; `task_token` is answered when it is there."""
+    wiring.closings().request_contract(event["application_id"], event["task_token"])
+    return {}

@@ -1,0 +1,15 @@
+"""Step SubmitToLender of the origination process (C21)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Submit to the chosen lender; `task_token` is answered by its decision."""
+    wiring.closings().submit(event["application_id"], event["task_token"])
+    return {}

@@ -1,0 +1,15 @@
+"""Step QueueForOperator of the origination process (C24)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Hand the application over to a person; `task_token` is answered with his `action`."""
+    wiring.operators().hand_over(event["application_id"], event["task_token"], event["stage"], event["reason"])
+    return {}

@@ -1,0 +1,81 @@
+"""The same request once: Powertools' idempotency over DynamoDB, for POST requests with an Idempotency-Key (DESIGN 8).
+
+It costs two writes a request, so it wraps only use cases that are not harmless to repeat by themselves. Errors are not kept: a request that failed may be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyInconsistentStateError,
+    IdempotencyPersistenceLayerError,
+    IdempotencyValidationError,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from creditmesh.kernel.errors import Conflict, KeyReused, Unavailable
+from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
+from creditmesh.platform.web import Reply
+
+KEPT_SECONDS = 86400
+
+
+class InProgress(Conflict):
+    """The first request with this key has not been answered yet."""
+
+    code = "request_in_progress"
+
+
+@cache
+def _layer() -> DynamoDBPersistenceLayer:
+    return DynamoDBPersistenceLayer(settings().idempotency_table, boto3_client=wiring.client("dynamodb"))
+
+
+def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], context: LambdaContext) -> Reply:
+    """What `act` answers, or what it answered to the same request in the last 24 hours.
+
+    Args:
+        scope: everything that makes requests the same: caller, route, path, key.
+        document: the parsed body; only its hash is kept.
+        context: tells when this invocation is over, for then a repeat may try again.
+
+    Raises:
+        KeyReused: the key came with another body.
+        InProgress: the first request is still at work.
+        Unavailable: the table does not answer.
+    """
+    config = IdempotencyConfig(
+        event_key_jmespath="scope", payload_validation_jmespath="digest", expires_after_seconds=KEPT_SECONDS,
+        hash_function="sha256", lambda_context=context,
+    )  # fmt: skip
+
+    @idempotent_function(data_keyword_argument="request", persistence_store=_layer(), config=config, key_prefix="api")
+    def kept(*, request: dict[str, Any]) -> dict[str, Any]:
+        reply = act()
+        return {"status": reply.status, "body": reply.body, "content_type": reply.content_type}
+
+    try:
+        return Reply(**kept(request={"scope": list(scope), "digest": _digest(document)}))
+    except IdempotencyValidationError:
+        raise KeyReused("this key was used for another request", field="Idempotency-Key") from None
+    except IdempotencyAlreadyInProgressError:
+        raise InProgress("the first request with this Idempotency-Key is still at work") from None
+    except (IdempotencyPersistenceLayerError, IdempotencyInconsistentStateError):
+        raise Unavailable("try again in a moment") from None
+
+
+def _digest(document: Any) -> str:
+    text = json.dumps(document, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,207 @@
+"""Who sends a request: tokens of an OIDC issuer (RS256), and guests' tokens of our own (HS256) (C01, DESIGN 8).
+
+Each algorithm belongs to one kind of key and one issuer, so no token can be checked with the other's: an RS256 token meets only RSA keys from the issuer's
+key set, an HS256 token only the platform's guest key. Any other algorithm, `none` among them, is refused before a key is looked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.errors import DomainError
+from creditmesh.platform.http import HttpClient, InstitutionUnavailable
+
+GUEST_ISSUER = "creditmesh-guest"
+GUEST_AUDIENCE = "creditmesh"
+GUEST_PREFIX = "guest:"
+GUEST_VALIDITY = timedelta(days=7)
+LEEWAY_SECONDS = 30
+KEYS_SECONDS = 3600
+KEYS_PAUSE_SECONDS = 30
+MIN_RSA_BITS = 2048
+_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+class TokenRefused(DomainError):
+    """A token does not prove who sends it; the answer never says why."""
+
+    code = "token_refused"
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """The OIDC issuer the platform trusts.
+
+    Attributes:
+        audiences: any of them must be in `aud`.
+        keys_url: where the key set is; None: as the issuer's discovery document says.
+        role_claim: claim that holds the role, a text or a list of which exactly one is a role of ours.
+        tenant_claim: claim that holds the tenant; staff may lack it.
+    """
+
+    issuer: str
+    audiences: tuple[str, ...]
+    keys_url: str | None = None
+    role_claim: str = "cognito:groups"
+    tenant_claim: str = "custom:tenant"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Issuer | None:
+        """From OIDC_ISSUER, OIDC_AUDIENCE (several with commas), OIDC_JWKS_URL, ROLE_CLAIM, TENANT_CLAIM; None without an issuer."""
+        issuer = environment.get("OIDC_ISSUER", "")
+        if not issuer:
+            return None
+        return cls(
+            issuer=issuer,
+            audiences=tuple(part.strip() for part in environment["OIDC_AUDIENCE"].split(",") if part.strip()),
+            keys_url=environment.get("OIDC_JWKS_URL") or None,
+            role_claim=environment.get("ROLE_CLAIM") or "cognito:groups",
+            tenant_claim=environment.get("TENANT_CLAIM") or "custom:tenant",
+        )
+
+
+@dataclass
+class KeySet:
+    """An issuer's public keys, kept for an hour; an unknown key id makes them be read again, but not at every stranger's wish."""
+
+    issuer: Issuer
+    http: HttpClient
+    monotonic: Callable[[], float] = time.monotonic
+    _keys: dict[str, jwt.PyJWK] = field(default_factory=dict, repr=False)
+    _read_at: float | None = None
+
+    def get(self, key_id: str) -> jwt.PyJWK:
+        """The RSA key of that id.
+
+        Raises:
+            TokenRefused: the issuer has none.
+            InstitutionUnavailable: the issuer does not answer.
+        """
+        age = None if self._read_at is None else self.monotonic() - self._read_at
+        if age is None or age > KEYS_SECONDS or (key_id not in self._keys and age > KEYS_PAUSE_SECONDS):
+            self._keys = self._fetch()
+            self._read_at = self.monotonic()
+        try:
+            return self._keys[key_id]
+        except KeyError:
+            raise TokenRefused("unknown key") from None
+
+    def _fetch(self) -> dict[str, jwt.PyJWK]:
+        try:
+            found = jwt.PyJWKSet.from_dict(self._get(self.issuer.keys_url or self._discovered()))
+        except jwt.PyJWTError:
+            raise InstitutionUnavailable("the issuer's key set cannot be read") from None
+        return {key.key_id: key for key in found if key.key_id and _is_strong_rsa(key)}
+
+    def _discovered(self) -> str:
+        document = self._get(f"{self.issuer.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if document.get("issuer") != self.issuer.issuer or not isinstance(document.get("jwks_uri"), str):
+            raise InstitutionUnavailable("the issuer's discovery document is not its own")
+        return str(document["jwks_uri"])
+
+    def _get(self, url: str) -> dict[str, Any]:
+        found = self.http.call("GET", url, headers={"accept": "application/json"})
+        document = found.json() if found.status == 200 else None
+        if not isinstance(document, dict):
+            raise InstitutionUnavailable(f"the issuer answered {found.status}")
+        return document
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Tells who a token belongs to.
+
+    Attributes:
+        guest_key: gives the key that signs guests' tokens.
+        keys: the issuer's keys; None where only guests are known.
+    """
+
+    guest_key: Callable[[], bytes] = field(repr=False)
+    keys: KeySet | None
+
+    def caller(self, token: str) -> Caller:
+        """The caller of a valid token.
+
+        Raises:
+            TokenRefused: whatever is wrong with it.
+            InstitutionUnavailable: the issuer's keys cannot be had now.
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") == "HS256":
+                return self._guest(token)
+            if header.get("alg") == "RS256" and self.keys and isinstance(header.get("kid"), str):
+                return self._member(token, self.keys, header["kid"])
+        except jwt.PyJWTError:
+            raise TokenRefused("not authentic") from None
+        raise TokenRefused("not an algorithm of ours")
+
+    def _guest(self, token: str) -> Caller:
+        claims = jwt.decode(
+            token, self.guest_key(), algorithms=["HS256"], audience=GUEST_AUDIENCE, issuer=GUEST_ISSUER,
+            leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat", "iss", "aud", "sub", "application_id"]},
+        )  # fmt: skip
+        return Caller(subject=claims["sub"], role=Role.BORROWER, tenant=claims["sub"])
+
+    def _member(self, token: str, keys: KeySet, key_id: str) -> Caller:
+        claims = jwt.decode(
+            token, keys.get(key_id), algorithms=["RS256"], audience=keys.issuer.audiences, issuer=keys.issuer.issuer,
+            leeway=LEEWAY_SECONDS, options={"require": ["exp", "iss", "aud", "sub"]},
+        )  # fmt: skip
+        role = _role(claims.get(keys.issuer.role_claim))
+        tenant = claims.get(keys.issuer.tenant_claim, "platform" if role in STAFF else None)
+        if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant):
+            raise TokenRefused("no tenant")
+        return Caller(subject=claims["sub"], role=role, tenant=tenant)
+
+
+def guest_tenant(key: bytes, idempotency_key: str) -> str:
+    """The tenant of a guest's one application.
+
+    A guest has no account: what makes an application his is the Idempotency-Key he drew, so it must be long and random (`functions/api` asks for that). The
+    tenant follows from the key under a secret of ours, so that neither tenant nor application id betrays it. Repeating a request gives the token again only with
+    the same body to the last field; with any other body the answer is 422. A stranger would have to guess 130 random bits and all the figures of the request.
+    """
+    mac = hmac.new(key, f"guest-tenant\x1f{idempotency_key}".encode(), hashlib.sha256).hexdigest()
+    return f"{GUEST_PREFIX}{mac[:40]}"
+
+
+def guest_token(key: bytes, *, tenant: str, application_id: str, issued_at: datetime) -> str:
+    """The token that opens one guest's application for seven days from `issued_at`; equal arguments give the same token."""
+    claims = {
+        "iss": GUEST_ISSUER,
+        "aud": GUEST_AUDIENCE,
+        "sub": tenant,
+        "application_id": application_id,
+        "iat": int(issued_at.timestamp()),
+        "exp": int((issued_at + GUEST_VALIDITY).timestamp()),
+    }
+    return jwt.encode(claims, key, algorithm="HS256")
+
+
+def _role(claim: Any) -> Role:
+    named = claim if isinstance(claim, list) else [claim]
+    known = {Role(name) for name in named if isinstance(name, str) and name in set(Role)}
+    if len(known) != 1:
+        raise TokenRefused("not exactly one role")
+    return known.pop()
+
+
+def _is_strong_rsa(key: jwt.PyJWK) -> bool:
+    return (
+        key.key_type == "RSA"
+        and key.algorithm_name == "RS256"
+        and key.public_key_use in (None, "sig")
+        and key.key.key_size >= MIN_RSA_BITS
+    )

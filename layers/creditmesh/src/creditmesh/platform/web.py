@@ -1,0 +1,259 @@
+"""HTTP for handlers, whatever framework calls them: strict JSON in, replies and problem details (RFC 9457) out (DESIGN 8)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError, HTTPClientError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from creditmesh.kernel.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, Unavailable
+from creditmesh.platform.observability import logger
+
+T = TypeVar("T")
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+HTML = "text/html; charset=utf-8"
+MAX_BODY_BYTES = 64 * 1024
+RETRY_AFTER_SECONDS = 5
+
+SECURITY_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
+    "x-content-type-options": "nosniff",
+}
+"""On every answer. Pages carry their style inline and nothing else is loaded; a URL may hold a code, so no referrer."""
+
+_PASSING = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "SlowDown",
+        "ThrottlingException",
+        "TransactionInProgressException",
+    }
+)
+"""AWS error codes that pass by themselves."""
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(description="path of the field, like `data.approved_amount`")
+    rule: str = Field(description="the rule it breaks")
+
+
+class Problem(BaseModel):
+    """Problem details of RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="stable, machine-readable name of the problem")
+    detail: str
+    instance: str
+    errors: list[FieldError] | None = Field(default=None, description="only for bad input")
+
+
+class Unauthenticated(DomainError):
+    """The request carries no valid proof of who sends it."""
+
+    code = "unauthenticated"
+
+
+class MalformedBody(DomainError):
+    """The body is not JSON: bad syntax, not UTF-8, a repeated key, NaN or an infinity."""
+
+    code = "malformed_json"
+
+
+class BodyTooLarge(DomainError):
+    """The body is longer than the route takes."""
+
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(DomainError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class MethodNotAllowed(DomainError):
+    """The path exists, but not for this method."""
+
+    code = "method_not_allowed"
+
+
+class InvalidFields(InvalidInput):
+    """Several fields of the input break their rules."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{one.field}: {one.rule}" for one in errors), field=errors[0].field)
+        self.errors = errors
+
+
+STATUS_OF: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (MalformedBody, HTTPStatus.BAD_REQUEST),
+    (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (UnsupportedMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (MethodNotAllowed, HTTPStatus.METHOD_NOT_ALLOWED),
+)
+"""The one place that says which answer an error becomes, by class; any other error is a 500."""
+
+_EXTRA_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": str(RETRY_AFTER_SECONDS)},
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; the security headers are added on the way out."""
+
+    status: int
+    body: str = ""
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def all_headers(self) -> dict[str, str]:
+        """Every header of the answer, names in lower case."""
+        own = {"content-type": self.content_type} if self.body else {}
+        return {**SECURITY_HEADERS, **own, **self.headers}
+
+    def proxy(self) -> dict[str, Any]:
+        """The answer as a Lambda proxy integration gives it to API Gateway."""
+        return {"statusCode": self.status, "headers": self.all_headers(), "body": self.body, "isBase64Encoded": False}
+
+
+def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: list[FieldError] | None = None) -> Reply:
+    """A problem document."""
+    document = Problem(
+        type=f"urn:creditmesh:problem:{code}", title=status.phrase, status=status, code=code, detail=detail,
+        instance=instance, errors=errors,
+    )  # fmt: skip
+    text = document.model_dump_json(exclude_none=True)
+    return Reply(status, text, PROBLEM, _EXTRA_HEADERS.get(status, {}))
+
+
+def answer(error: Exception, instance: str) -> Reply:
+    """The problem document an error becomes; what no one foresaw is logged by class and place, and tells nothing."""
+    if isinstance(error, DomainError):
+        for kind, status in STATUS_OF:
+            if isinstance(error, kind):
+                return problem(status, error.code, _detail(error), instance, _field_errors(error))
+    if _is_passing(error):
+        logger.warning("a service did not answer", extra={"error": type(error).__name__, "at": _place(error)})
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, Unavailable.code, "try again in a moment", instance)
+    # Only class and place: a message might quote what a user typed.
+    logger.error("unexpected error", extra={"error": type(error).__name__, "at": _place(error)})
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "an unexpected error happened", instance)
+
+
+def safely(act: Callable[[], Reply], instance: str) -> Reply:
+    """What `act` answers, or the problem document of what it raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001  # the outermost line of defence: a client always gets a document
+        return answer(error, instance)
+
+
+def read_json(raw: bytes, content_type: str | None, limit: int = MAX_BODY_BYTES) -> Any:
+    """The body as JSON, read strictly, so that sender and receiver cannot understand it differently.
+
+    Raises:
+        BodyTooLarge, UnsupportedMediaType, MalformedBody: see the classes.
+    """
+    if len(raw) > limit:
+        raise BodyTooLarge(f"the body may have at most {limit} bytes")
+    if (content_type or "").partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaType(f"content-type must be {JSON}")
+    try:
+        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError):
+        raise MalformedBody("the body must be JSON in UTF-8, without repeated keys, NaN or infinities") from None
+
+
+def validated(adapter: TypeAdapter[T], document: Any, *, tagged: bool = False) -> T:
+    """A document as a model.
+
+    Args:
+        tagged: the adapter is of a discriminated union; pydantic then puts the tag before each field's path.
+
+    Raises:
+        InvalidFields: naming each field and rule.
+    """
+    try:
+        return adapter.validate_python(document)
+    except ValidationError as error:
+        raise InvalidFields([_field_error(one, tagged) for one in error.errors(include_url=False)]) from None
+
+
+def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
+    path = [str(part) for part in error["loc"][1 if tagged else 0 :]]
+    discriminator = str(error.get("ctx", {}).get("discriminator", "")).strip("'")
+    return FieldError(field=".".join(path) or discriminator or "body", rule=error["msg"].removeprefix("Value error, "))
+
+
+def _field_errors(error: DomainError) -> list[FieldError] | None:
+    if isinstance(error, InvalidFields):
+        return error.errors
+    if isinstance(error, InvalidInput) and error.field:
+        return [FieldError(field=error.field, rule=error.message)]
+    return None
+
+
+def _detail(error: DomainError) -> str:
+    single = isinstance(error, InvalidInput) and not isinstance(error, InvalidFields) and error.field
+    return f"{error.field}: {error.message}" if single else error.message
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+        return error.response["Error"]["Code"] in _PASSING or bool(reasons & {"TransactionConflict", "ThrottlingError"})
+    return isinstance(error, HTTPClientError)
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else "unknown"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("repeated key")
+    return document
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("out of range")
+    return number

@@ -1,0 +1,22 @@
+"""A client of the platform's REST API and a borrower who uses it, as another firm's developers would write them.
+
+Used by `make run`, the benchmarks and the tests; knows the platform by docs/interfaces/api.md only.
+"""
+
+from client.api import Api, ProblemError
+from client.borrower import Borrower, Journey
+from client.bureau import Bureau, BureauError, Grant
+from client.views import ApplicationView, Contract, Offer
+
+__all__ = [
+    "Api",
+    "ApplicationView",
+    "Borrower",
+    "Bureau",
+    "BureauError",
+    "Contract",
+    "Grant",
+    "Journey",
+    "Offer",
+    "ProblemError",
+]

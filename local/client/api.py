@@ -1,0 +1,186 @@
+"""Typed access to the REST API over httpx, with retries that can do no harm."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from client.views import ApplicationView, Contract, Offer, OperatorTask, TimelineEntry
+
+Token = str | Callable[[], str] | None
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_TRY_AGAIN = {429, 500, 502, 503, 504}
+_CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+
+
+class ProblemError(Exception):
+    """The API said no (RFC 9457).
+
+    Attributes:
+        status: HTTP status.
+        code: stable name of the problem.
+        errors: for bad input, the fields and the rules they break.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(f"{status} {code}: {detail}" + "".join(f"; {e.get('field')}: {e.get('rule')}" for e in errors or []))
+        self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine; emulators answer under names like ``x.execute-api.localhost``."""
+    host = urlsplit(url).hostname or ""
+    return host in _LOOPBACK or host.endswith(".localhost")
+
+
+def http_client(base_url: str, timeout: float = 20.0) -> httpx.Client:
+    """A pooled client for many threads; on this machine no proxy of the environment gets between."""
+    return httpx.Client(timeout=timeout, limits=_CONNECTIONS, trust_env=not is_loopback(base_url))
+
+
+class Api:
+    """The platform as one caller sees it. Safe to share between threads.
+
+    Args:
+        base_url: without a trailing slash, e.g. the stack's output ``ApiUrl``.
+        token: bearer token, or what gives one when it is needed.
+        http: a client to share; made if left out.
+        patience_seconds: how long a request is repeated when nobody answers or the answer is 429 or 5xx; every POST
+            carries an idempotency key, so that a repeat changes nothing.
+    """
+
+    def __init__(
+        self, base_url: str, token: Token = None, *, http: httpx.Client | None = None, patience_seconds: float = 20.0
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._token, self._http, self._patience = token, http or http_client(base_url), patience_seconds
+
+    def as_caller(self, token: Token) -> Api:
+        """The same API for another caller, over the same connections."""
+        return Api(self.base_url, token, http=self._http, patience_seconds=self._patience)
+
+    def apply(self, request: Mapping[str, Any], key: str | None = None) -> ApplicationView:
+        """Hand in a loan request (C01); ``key`` is the idempotency key."""
+        return ApplicationView.model_validate(self.call("POST", "/v1/applications", request, key=key))
+
+    def apply_as_guest(self, request: Mapping[str, Any], key: str | None = None) -> tuple[ApplicationView, Api]:
+        """Hand in a loan request without an account; the second part is the API as that guest (C01)."""
+        answer = self.as_caller(None).call("POST", "/v1/guest/applications", request, key=key)
+        return ApplicationView.model_validate(answer["application"]), self.as_caller(answer["access_token"])
+
+    def application(self, application_id: str) -> ApplicationView:
+        """How an application stands."""
+        return ApplicationView.model_validate(self.call("GET", f"/v1/applications/{application_id}"))
+
+    def applications(self, status: str | None = None, limit: int = 100) -> list[ApplicationView]:
+        """The caller's applications, newest first."""
+        wanted = f"?limit={limit}" + (f"&status={status}" if status else "")
+        answer = self.call("GET", f"/v1/applications{wanted}")
+        return [ApplicationView.model_validate(one) for one in answer["applications"]]
+
+    def timeline(self, application_id: str) -> list[TimelineEntry]:
+        """What happened to an application, oldest first."""
+        answer = self.call("GET", f"/v1/applications/{application_id}/timeline")
+        return [TimelineEntry.model_validate(one) for one in answer["timeline"]]
+
+    def authorization_link(self, application_id: str) -> str:
+        """Where the borrower grants access to his tax data (C05)."""
+        return str(self.call("GET", f"/v1/applications/{application_id}/authorization-link")["url"])
+
+    def authorize(self, application_id: str, code: str, expires_at: str) -> ApplicationView:
+        """Bring the authorisation code (C06, C08)."""
+        body = {"authorization_code": code, "expires_at": expires_at}
+        return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/authorization", body))
+
+    def report(self, application_id: str) -> dict[str, Any]:
+        """The assessment report (C16)."""
+        return dict(self.call("GET", f"/v1/applications/{application_id}/report"))
+
+    def matches(self, application_id: str) -> list[Offer]:
+        """The offers, best first (C18, C19)."""
+        answer = self.call("GET", f"/v1/applications/{application_id}/matches")
+        return [Offer.model_validate(one) for one in answer["matches"]]
+
+    def choose(self, application_id: str, lender_id: str, product_id: str) -> ApplicationView:
+        """Take an offer (C21)."""
+        body = {"lender_id": lender_id, "product_id": product_id}
+        return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/choice", body))
+
+    def contract(self, application_id: str) -> Contract:
+        """The contract to read (C22)."""
+        return Contract.model_validate(self.call("GET", f"/v1/applications/{application_id}/contract"))
+
+    def sign(self, application_id: str, document_sha256: str, signer_name: str) -> ApplicationView:
+        """Sign the contract (C22)."""
+        body = {"document_sha256": document_sha256, "signer_name": signer_name, "consent": True}
+        return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/signature", body))
+
+    def withdraw(self, application_id: str) -> ApplicationView:
+        """Withdraw an application."""
+        return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/withdrawal", {}))
+
+    def products(self) -> list[dict[str, Any]]:
+        """The catalogue (C17)."""
+        return list(self.call("GET", "/v1/products")["products"])
+
+    def put_blacklist_entry(self, entry: Mapping[str, Any]) -> None:
+        """Enter a firm into the blacklist (C12)."""
+        self.call("PUT", "/v1/blacklist", entry)
+
+    def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
+        """What waits for a person (C24)."""
+        return [OperatorTask.model_validate(one) for one in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]]
+
+    def resolve(self, task_id: str, action: str, note: str) -> None:
+        """Settle a person's task: ``retry`` or ``close`` (C24)."""
+        self.call("POST", f"/v1/operator-tasks/{task_id}/resolution", {"action": action, "note": note})
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
+        """One request; the JSON answer, or None where there is none.
+
+        Raises:
+            ProblemError: the API refused.
+            httpx.TransportError: nobody answered for as long as the patience lasts.
+        """
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method == "POST" else {}
+        answer = self._patiently(method, path, body, headers)
+        if answer.status_code >= 400:
+            raise _problem(answer)
+        return answer.json() if answer.content else None
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request as it is, without a retry and whatever the answer; ``options`` go to httpx."""
+        return self._http.request(method, f"{self.base_url}{path}", **options)
+
+    def _patiently(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: dict[str, str]
+    ) -> httpx.Response:
+        deadline, pause = time.monotonic() + self._patience, 0.2
+        while True:
+            if token := self._token() if callable(self._token) else self._token:
+                headers["Authorization"] = f"Bearer {token}"
+            try:
+                answer = self._http.request(method, f"{self.base_url}{path}", json=body, headers=headers)
+                if answer.status_code not in _TRY_AGAIN or time.monotonic() + pause > deadline:
+                    return answer
+            except httpx.TransportError:
+                if time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+def _problem(answer: httpx.Response) -> ProblemError:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return ProblemError(answer.status_code, "unreadable", answer.text[:200])
+    detail = document.get("detail") or document.get("title") or document.get("message") or document.get("Message") or ""
+    return ProblemError(answer.status_code, str(document.get("code", "")), str(detail), document.get("errors"))

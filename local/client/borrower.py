@@ -1,0 +1,147 @@
+"""A borrower who does what the application asks of him, until it has ended (C01-C08, C16-C22)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from client.api import Api, ProblemError
+from client.bureau import Bureau
+from client.views import ApplicationView, Offer, TimelineEntry
+
+Watch = Callable[[ApplicationView], None]
+_NOT_AWAITED = {"not_awaited", "application_closed", "conflict"}
+
+
+class ContractMismatch(Exception):
+    """The contract's text is not what its hash says; nobody should sign that."""
+
+
+class TooSlow(Exception):
+    """The application did not end in the time the borrower gives it."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """An authorisation code the borrower has from elsewhere."""
+
+    code: str = field(repr=False)
+    expires_at: str
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What a borrower lived through.
+
+    Attributes:
+        logins: how often he had to log in at the tax bureau; 0 where a stored authorisation was reused (C03).
+    """
+
+    application: ApplicationView
+    timeline: list[TimelineEntry]
+    logins: int
+    report: dict[str, Any] | None
+
+
+class Borrower:
+    """One borrower with one wish.
+
+    Args:
+        api: the platform, with the borrower's token.
+        password: his password at the tax bureau.
+        first_code: a code he brings instead of logging in when he is asked the first time (C08).
+        validity_days: for how long he grants access.
+        watch: told of each new standing of the application.
+        poll_seconds: least and greatest pause between two looks at the application.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        bureau: Bureau,
+        request: Mapping[str, Any],
+        *,
+        password: str,
+        signer_name: str = "张晓明",
+        first_code: Code | None = None,
+        validity_days: int = 365,
+        watch: Watch = lambda _: None,
+        poll_seconds: tuple[float, float] = (0.15, 1.5),
+    ) -> None:
+        self._api, self._bureau, self._request = api, bureau, dict(request)
+        self._password, self._signer_name, self._first_code = password, signer_name, first_code
+        self._validity_days, self._watch, self._poll = validity_days, watch, poll_seconds
+        self._logins, self._report = 0, None
+
+    def live_through(self, key: str, seconds: float = 120.0) -> Journey:
+        """Apply and answer whatever is asked, until the application has ended.
+
+        Args:
+            key: idempotency key of the application.
+
+        Raises:
+            TooSlow: it did not end within ``seconds``, or a person of the platform has to look at it.
+            ContractMismatch: the contract is not what its hash says.
+        """
+        view = self._apply(key)
+        deadline, (pause, longest) = time.monotonic() + seconds, self._poll
+        while not view.ended:
+            if time.monotonic() > deadline:
+                raise TooSlow(f"{view.application_id} still {view.status} after {seconds:.0f} s")
+            newer = self._answer(view)
+            if newer is None:
+                time.sleep(pause)
+                newer = self._api.application(view.application_id)
+            pause = self._poll[0] if newer.status != view.status else min(pause * 1.5, longest)
+            if newer.status != view.status:
+                self._watch(newer)
+            view = newer
+        return Journey(view, self._api.timeline(view.application_id), self._logins, self._read_report(view))
+
+    def _apply(self, key: str) -> ApplicationView:
+        view = self._api.apply(self._request, key)
+        self._watch(view)
+        return view
+
+    def _answer(self, view: ApplicationView) -> ApplicationView | None:
+        """Do what is awaited; None if nothing is, or if somebody was quicker."""
+        acts = {"authorization": self.authorize, "choice": self.choose, "signature": self.sign}
+        act = acts.get(view.awaits or "")
+        if act is None:
+            return None
+        try:
+            return act(view.application_id)
+        except ProblemError as problem:
+            if problem.status == 409 and problem.code in _NOT_AWAITED:
+                return None
+            raise
+
+    def authorize(self, application_id: str) -> ApplicationView:
+        """Bring a code: the one at hand, or a new one from the bureau's pages (C04-C06, C08)."""
+        if self._first_code is not None:
+            code, self._first_code = self._first_code, None
+            return self._api.authorize(application_id, code.code, code.expires_at)
+        link = self._api.authorization_link(application_id)
+        grant = self._bureau.grant(link, self._password, validity_days=self._validity_days)
+        self._logins += 1
+        return self._api.authorize(application_id, grant.code, grant.expires_at)
+
+    def choose(self, application_id: str) -> ApplicationView:
+        """Read report and offers, take the best (C16, C19, C21)."""
+        self._report = self._api.report(application_id)
+        best: Offer = self._api.matches(application_id)[0]
+        return self._api.choose(application_id, best.lender_id, best.product_id)
+
+    def sign(self, application_id: str) -> ApplicationView:
+        """Read the contract, check that it is what its hash says, sign it (C22)."""
+        contract = self._api.contract(application_id)
+        if hashlib.sha256(contract.document.encode()).hexdigest() != contract.document_sha256:
+            raise ContractMismatch(f"{application_id}: the document does not have the hash {contract.document_sha256}")
+        return self._api.sign(application_id, contract.document_sha256, self._signer_name)
+
+    def _read_report(self, view: ApplicationView) -> dict[str, Any] | None:
+        """The report, where risk control got as far as writing one."""
+        return self._report or (self._api.report(view.application_id) if view.decision else None)

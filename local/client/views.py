@@ -1,0 +1,76 @@
+"""What the API answers, as far as a client reads it; unknown members are kept, so that the API may grow."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Chosen(_View):
+    """The product a borrower took."""
+
+    lender_id: str
+    product_id: str
+
+
+class ApplicationView(_View):
+    """An application as the API shows it (docs/interfaces/api.md)."""
+
+    application_id: str
+    status: str
+    outcome: str | None = None
+    outcome_note: str | None = None
+    awaits: str | None = None
+    authorization_problem: str | None = None
+    created_at: str
+    updated_at: str
+    score: int | None = None
+    grade: str | None = None
+    limit: str | None = None
+    decision: str | None = None
+    reasons: list[str] = []
+    engine: str | None = None
+    chosen: Chosen | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has its outcome."""
+        return self.status == "closed"
+
+
+class TimelineEntry(_View):
+    """One thing that happened."""
+
+    at: str
+    status: str
+    by: str
+    note: str | None = None
+
+
+class Offer(_View):
+    """One matched product; the list is ranked, best first (C19)."""
+
+    lender_id: str
+    product_id: str
+    name: str
+    amount: str
+    annual_rate_bps: int
+
+
+class Contract(_View):
+    """The lender's contract."""
+
+    contract_id: str
+    document: str
+    document_sha256: str
+    signed_at: str | None = None
+
+
+class OperatorTask(_View):
+    """A piece of work for a person (C24)."""
+
+    task_id: str
+    application_id: str
