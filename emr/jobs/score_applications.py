@@ -7,6 +7,7 @@ Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -116,7 +117,8 @@ def keep_on(run_for_seconds: float | None) -> Callable[[], bool]:
 
 def log(record: Mapping[str, Any]) -> None:
     """Write one structured line to standard output; records carry ids, counts and times, never features."""
-    print(json.dumps({"job": "score-applications", **record}), flush=True)
+    with contextlib.suppress(BrokenPipeError):  # spark-submit, which reads our output, may be gone before us.
+        print(json.dumps({"job": "score-applications", **record}), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
+
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.spark_settings import RESIDENT
-from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).parents[2]
 

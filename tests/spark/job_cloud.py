@@ -32,7 +32,8 @@ def environment(port: int) -> dict[str, str]:
 
 def client(service: str, port: int) -> Any:
     """Return a boto3 client of the emulator at ``port``."""
-    return boto3.client(
+    connect: Any = boto3.client
+    return connect(
         service,
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="eu-west-1",

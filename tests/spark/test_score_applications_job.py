@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_cloud import INDEX, MODEL_URI, ROOT, TABLE, client, emulator, environment, py_files
+
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.scoring_queue import open_item
 from creditmesh.risk.spark_settings import RESIDENT, spark_submit_parameters
-from job_cloud import INDEX, MODEL_URI, ROOT, TABLE, client, emulator, environment, py_files
 
 SHARDS = 2
+LEASE_SECONDS = 15
 GOOD_FIRM: dict[str, Any] = json.loads((ROOT / "models/sample-firm.json").read_text(encoding="utf-8"))
 
 
@@ -32,7 +34,15 @@ class Job:
             str(ROOT / ".venvs/spark/bin/spark-submit"),
             *("--master", "local[1]", *spark_submit_parameters(RESIDENT).split()),
             *("--py-files", str(py_files(directory)), str(ROOT / "emr/jobs/score_applications.py")),
-            *(*arguments, "--worker-id", worker_id, "--run-for-seconds", "120"),
+            *(
+                *arguments,
+                "--lease-ms",
+                str(LEASE_SECONDS * 1000),
+                "--worker-id",
+                worker_id,
+                "--run-for-seconds",
+                "120",
+            ),
         ]
         binaries = ROOT / ".venvs/spark/bin"
         env = {**environment(port), "PYSPARK_PYTHON": str(binaries / "python"), "SPARK_LOCAL_IP": "127.0.0.1"}
@@ -146,12 +156,17 @@ def test_takes_over_from_a_worker_that_died(port: int, jobs: list[Job]) -> None:
     assert get(port, "held")["state"] == "claimed"
 
 
-def test_ends_on_sigterm(port: int, jobs: list[Job]) -> None:
-    """The platform's signal to end is obeyed, and what is asked afterwards is left to the other worker."""
+def test_ends_on_sigterm_and_leaves_the_rest_to_the_other(port: int, jobs: list[Job]) -> None:
+    """The signal to end is obeyed; what is asked meanwhile and afterwards is answered by the other worker, soon."""
     first, second = jobs
+    asked = [f"end-{i}" for i in range(30)]
+    for request_id in asked[:15]:
+        put(port, request_id)
     first.process.send_signal(signal.SIGTERM)
+    for request_id in asked[15:]:
+        put(port, request_id)
+    until(lambda: all(closed(port, request_id) for request_id in asked), seconds=LEASE_SECONDS - 5)
     first.process.wait(timeout=30)
-    put(port, "after-end")
-    until(lambda: closed(port, "after-end"))
-    assert get(port, "after-end")["claimed_by"] == "worker-2"
+    assert {get(port, request_id)["state"] for request_id in asked} == {"done"}
+    assert get(port, asked[-1])["claimed_by"] == "worker-2"
     assert second.process.poll() is None

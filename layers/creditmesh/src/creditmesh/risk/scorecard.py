@@ -41,6 +41,7 @@ def _characteristic(node: Node, types: Mapping[str, FeatureType], reasons: Mappi
     bins = parts["bins"].items(1, 50)
     numeric_bins = _numeric_bins(bins) if numeric else ()
     category_bins = () if numeric else _category_bins(bins, types[feature])
+    labels = _numeric_labels(numeric_bins) if numeric else _category_labels(category_bins)
     missing = _points(parts["missing_points"])
     other = missing if numeric else _points(parts["other_points"])
     return Characteristic(
@@ -49,7 +50,7 @@ def _characteristic(node: Node, types: Mapping[str, FeatureType], reasons: Mappi
         numeric_bins=numeric_bins,
         category_bins=category_bins,
         reason_code=parts["reason_code"].choice(reasons),
-        labels=(*_numeric_labels(numeric_bins), *_category_labels(category_bins), OTHER, MISSING),
+        labels=(*labels, OTHER, MISSING),
         points=(*(item.points for item in numeric_bins), *(item.points for item in category_bins), other, missing),
     )
 

@@ -137,11 +137,15 @@ class ScoringQueue:
         """Close a request that can never be scored; ``error`` says why, without its values."""
         return self._close(request, "failed", "#error = :text, engine = :engine", error, {"#error": "error"})
 
+    def release(self, request: ScoringRequest) -> bool:
+        """Give a claim back unanswered, for any worker to take at once."""
+        values: dict[str, AttributeValueTypeDef] = {":open": {"S": "open"}, **self._mine_values(request)}
+        update = "SET #state = :open REMOVE lease_until, claimed_by, claimed_at_ms"
+        return self._update(request.request_id, update, _MINE, values) is not None
+
     def _close(self, request: ScoringRequest, state: str, assignments: str, text: str, names: dict[str, str]) -> bool:
         values: dict[str, AttributeValueTypeDef] = {
-            ":claimed": {"S": "claimed"},
-            ":me": {"S": self._worker_id},
-            ":attempt": {"N": str(request.attempts)},
+            **self._mine_values(request),
             ":closed": {"S": state},
             ":text": {"S": text},
             ":engine": {"S": "spark"},
@@ -149,6 +153,13 @@ class ScoringQueue:
         }
         update = f"SET #state = :closed, scored_at_ms = :now, {assignments} REMOVE #queue, lease_until"
         return self._update(request.request_id, update, _MINE, values, {"#queue": "queue", **names}) is not None
+
+    def _mine_values(self, request: ScoringRequest) -> dict[str, AttributeValueTypeDef]:
+        return {
+            ":claimed": {"S": "claimed"},
+            ":me": {"S": self._worker_id},
+            ":attempt": {"N": str(request.attempts)},
+        }
 
     def _claim_values(self, now: int | None = None) -> dict[str, AttributeValueTypeDef]:
         moment = self._now_ms() if now is None else now

@@ -81,7 +81,11 @@ class Worker:
             return 0
         readable = [(item, features) for item in claimed if (features := self._features(item)) is not None]
         scoring = time.monotonic()
-        scored = self._score(readable)
+        try:
+            scored = self._score(readable)
+        except self._errors.scoring:
+            self._release([request for request, _ in readable])
+            raise
         answering = time.monotonic()
         written = list(self._pool.map(lambda pair: self._queue.answer(*pair), scored))
         self._log(
@@ -116,6 +120,11 @@ class Worker:
             self._refuse(request, str(error))
             return None
 
+    def _release(self, requests: Sequence[ScoringRequest]) -> None:
+        """Give back what a dead engine cannot score, so that nobody need wait for the leases to end."""
+        released = list(self._pool.map(self._queue.release, requests))
+        self._log({"event": "batch_released", "count": sum(released)})
+
     def _refuse(self, request: ScoringRequest, error: str) -> None:
         self._queue.fail(request, error)
         self._log({"event": "request_failed", "request_id": request.request_id, "error": error})
@@ -132,7 +141,7 @@ class Worker:
             return list(zip(requests, results, strict=True))
         except self._errors.scoring as error:
             self._log({"event": "batch_failed", "count": len(readable), "error": type(error).__name__})
-        self._scorer.score_batch([{}])  # A dead session fails here too and ends the process: the leases run out.
+        self._scorer.score_batch([{}])  # A dead session fails here too, which ends the process.
         if len(readable) > 1:
             return [pair for item in readable for pair in self._score([item])]
         self._refuse(requests[0], "the engine cannot score these features")
