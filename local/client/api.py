@@ -28,7 +28,9 @@ class ProblemError(Exception):
     """
 
     def __init__(self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
-        super().__init__(f"{status} {code}: {detail}" + "".join(f"; {e.get('field')}: {e.get('rule')}" for e in errors or []))
+        super().__init__(
+            f"{status} {code}: {detail}" + "".join(f"; {e.get('field')}: {e.get('rule')}" for e in errors or [])
+        )
         self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
 
 
@@ -95,7 +97,9 @@ class Api:
     def authorize(self, application_id: str, code: str, expires_at: str) -> ApplicationView:
         """Bring the authorisation code (C06, C08)."""
         body = {"authorization_code": code, "expires_at": expires_at}
-        return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/authorization", body))
+        return ApplicationView.model_validate(
+            self.call("POST", f"/v1/applications/{application_id}/authorization", body)
+        )
 
     def report(self, application_id: str) -> dict[str, Any]:
         """The assessment report (C16)."""
@@ -134,7 +138,9 @@ class Api:
 
     def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
         """What waits for a person (C24)."""
-        return [OperatorTask.model_validate(one) for one in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]]
+        return [
+            OperatorTask.model_validate(one) for one in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]
+        ]
 
     def resolve(self, task_id: str, action: str, note: str) -> None:
         """Settle a person's task: ``retry`` or ``close`` (C24)."""

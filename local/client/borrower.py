@@ -74,13 +74,15 @@ class Borrower:
         self._api, self._bureau, self._request = api, bureau, dict(request)
         self._password, self._signer_name, self._first_code = password, signer_name, first_code
         self._validity_days, self._watch, self._poll = validity_days, watch, poll_seconds
-        self._logins, self._report = 0, None
+        self._logins = 0
+        self._report: dict[str, Any] | None = None
 
     def live_through(self, key: str, seconds: float = 120.0) -> Journey:
         """Apply and answer whatever is asked, until the application has ended.
 
         Args:
             key: idempotency key of the application.
+            seconds: how long he waits for its end.
 
         Raises:
             TooSlow: it did not end within ``seconds``, or a person of the platform has to look at it.

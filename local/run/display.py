@@ -1,0 +1,142 @@
+"""What a newcomer sees: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from run.cases import Case
+from run.results import STAGES, Row
+
+_PLAIN_WIDTH = 190
+_NARROW = 150
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """The console; wide where nobody folds the lines."""
+    made = Console(stderr=to_stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=to_stderr, highlight=False, width=_PLAIN_WIDTH)
+
+
+class Display:
+    """Shows the start's steps and the applications' stages; safe to be told by many threads."""
+
+    def __init__(self, out: Console) -> None:
+        self._out, self._lock = out, threading.Lock()
+        self._began: dict[str, float] = {}
+        self._steps: dict[str, RenderableType] = {}
+        self._bars = Progress(
+            TextColumn("{task.description:<12}"), BarColumn(bar_width=40), MofNCompleteColumn(), console=out
+        )
+        self._stages: dict[str, TaskID] = {}
+        self._reached: dict[str, set[int]] = {}
+        self._live = Live(console=out, refresh_per_second=8, transient=False) if out.is_terminal else None
+
+    def __enter__(self) -> Display:
+        """Begin to show."""
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last picture standing."""
+        if self._live:
+            self._draw()
+            self._live.stop()
+
+    def begin(self, step: str) -> None:
+        """A step of the start begins."""
+        with self._lock:
+            self._began[step] = time.monotonic()
+            self._steps[step] = Spinner("dots", text=step)
+            self._draw()
+
+    def end(self, step: str, note: str = "") -> None:
+        """It is done."""
+        self._close(step, "✓", note)
+
+    def fail(self, step: str) -> None:
+        """It failed."""
+        self._close(step, "✗", "failed")
+
+    def expect(self, count: int) -> None:
+        """So many applications will come."""
+        with self._lock:
+            self._stages = {stage: self._bars.add_task(stage, total=count) for stage in STAGES}
+            self._reached = {stage: set() for stage in STAGES}
+            self._draw()
+
+    def stage(self, case: Case, stage: str) -> None:
+        """An application was seen in a stage, and so has passed those before it."""
+        if stage not in self._stages:
+            return
+        passed = [stage] if stage == "ended" else STAGES[: STAGES.index(stage) + 1]
+        with self._lock:
+            for one in passed:
+                self._reached[one].add(id(case))
+                self._bars.update(self._stages[one], completed=len(self._reached[one]))
+            self._draw()
+
+    def row(self, row: Row) -> None:
+        """An application has ended."""
+        if self._live:
+            return
+        mark = "✓" if row.as_expected else "✗"
+        seconds = row.stages.get("ended")
+        took = f"{seconds:6.1f} s" if seconds is not None else "      –"
+        with self._lock:
+            self._out.print(f"  {mark} {took}  {row.persona:<16} {row.outcome or row.error}  {row.firm}")
+
+    def _close(self, step: str, mark: str, note: str) -> None:
+        with self._lock:
+            seconds = time.monotonic() - self._began.get(step, time.monotonic())
+            line = f"{mark} {step:<16} {seconds:5.1f} s  {note}".rstrip()
+            self._steps[step] = Text(line)
+            if self._live:
+                self._draw()
+            else:
+                self._out.print(line)
+
+    def _draw(self) -> None:
+        if self._live:
+            shown: list[RenderableType] = list(self._steps.values())
+            self._live.update(Group(*shown, self._bars) if self._stages else Group(*shown))
+
+
+def table(rows: Sequence[Row], width: int) -> Table:
+    """The result of every application; seconds count from its receipt."""
+    wide = width >= _NARROW
+    shown = Table(title="Applications (seconds since receipt)", title_justify="left", pad_edge=False, box=None)
+    for name in ("firm", "persona", "outcome", "score", "limit", "product", "lender" if wide else ""):
+        if name:
+            shown.add_column(name, justify="right" if name in ("score", "limit") else "left", no_wrap=True)
+    stages = STAGES[1:] if wide else ("assessed", "ended")
+    for stage in stages:
+        shown.add_column(stage, justify="right")
+    shown.add_column("expected")
+    for row in rows:
+        seconds = [f"{row.stages[stage]:.1f}" if stage in row.stages else "–" for stage in stages]
+        cells = [
+            row.firm,
+            row.persona,
+            row.outcome or "none",
+            str(row.score or "–"),
+            row.limit or "–",
+            row.product or "–",
+        ]
+        verdict = "yes" if row.as_expected else f"no: {row.expected}"
+        shown.add_row(
+            *cells, *([row.lender or "–"] if wide else []), *seconds, verdict, style=None if row.as_expected else "red"
+        )
+    return shown

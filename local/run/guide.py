@@ -1,0 +1,35 @@
+"""Where everything is, and commands ready to be pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from run.platform import LocalPlatform
+from run.results import Row
+
+
+def guide(platform: LocalPlatform, rows: Sequence[Row]) -> str:
+    """Addresses and commands; the token comes from a file, so that no shell history keeps it."""
+    api, token = platform.api_url, platform.places.token
+    shown = next((row for row in rows if row.outcome == "disbursed"), next((row for row in rows if row.score), None))
+    lines = [
+        "",
+        f"API            {api}",
+        f"OpenAPI        {api}/v1/openapi.json",
+        f"AWS endpoint   {platform.endpoint}   (any AWS client: AWS_ENDPOINT_URL, access key and secret «test»)",
+        f"Tax bureau     {platform.estate.url('tax-bureau')}/oauth/authorize?client_id=creditmesh",
+        f"Logs           {platform.places.state_dir / 'logs'}",
+    ]
+    lines += [f"{name:<14} {platform.estate.url(name)}/_ledger" for name in platform.estate.lenders]
+    if shown:
+        bearer = f'-H "Authorization: Bearer $(cat {token})"'
+        one = f"{api}/v1/applications/{shown.application_id}"
+        lines += [
+            "",
+            "Try (as the business manager; the token is good for an hour):",
+            f"  curl -s {bearer} {one}",
+            f"  curl -s {bearer} {one}/timeline",
+            f"  curl -s {bearer} -H 'Accept: text/html' '{one}/report?language=en' > report.html   # or language=zh-CN",
+            f"  curl -s {bearer} '{api}/v1/applications?status=closed&limit=5'",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""Where one instance of the platform keeps its things, and which ports it uses."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from run.errors import RunError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_PORT = 4566
+INSTITUTIONS = 5
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A block of ports on 127.0.0.1: the cloud first, then each institution."""
+
+    first: int = DEFAULT_PORT
+
+    @property
+    def cloud(self) -> int:
+        """The embedded cloud's port, where AWS clients and the API's callers connect."""
+        return self.first
+
+    @property
+    def institutions(self) -> int:
+        """First port of the institutions."""
+        return self.first + 1
+
+    def all(self) -> list[int]:
+        """Every port used."""
+        return list(range(self.first, self.first + 1 + INSTITUTIONS))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Files of one instance, all below ``state_dir``."""
+
+    state_dir: Path
+
+    @property
+    def cloud(self) -> Path:
+        """State of the embedded cloud."""
+        return self.state_dir / "cloud"
+
+    @property
+    def institutions(self) -> Path:
+        """Configuration that the institutions share; holds keys."""
+        return self.state_dir / "institutions.json"
+
+    @property
+    def institutions_state(self) -> Path:
+        """The institutions' own data."""
+        return self.state_dir / "institutions"
+
+    @property
+    def user_key(self) -> Path:
+        """The key from which this machine's users' passwords are made."""
+        return self.state_dir / "users.key"
+
+    @property
+    def token(self) -> Path:
+        """A staff token for ready-made curl commands."""
+        return self.state_dir / "token"
+
+    @property
+    def blacklist_mark(self) -> Path:
+        """Says which blacklist has been loaded into which stack."""
+        return self.state_dir / "blacklist.loaded"
+
+    def log(self, name: str) -> Path:
+        """Log file of one program."""
+        return self.state_dir / "logs" / f"{name}.log"
+
+    def lock(self) -> IO[str]:
+        """Hold the state directory for this process alone, until the file is closed.
+
+        Raises:
+            RunError: another process uses it.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        held = (self.state_dir / "lock").open("a+")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.seek(0)
+            owner = held.read().strip() or "unknown"
+            held.close()
+            raise RunError(
+                f"The platform already runs from {self.state_dir} (process {owner}); stop it first."
+            ) from None
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        return held
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content, or None where there is no readable one."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,222 @@
+"""The platform on this machine: started in the right order, as much as possible at a time, stopped without a trace."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from client import Api, Bureau
+from client.api import http_client
+from cloud.supervisor import NotHealthy, PortTaken, Supervisor, require_free_port
+from run import spark, stack
+from run.errors import RunError
+from run.estate import Estate
+from run.places import ROOT, Places, Ports, write_private
+from run.users import Users
+
+_THREADS = 16
+_AWS = Config(
+    connect_timeout=5, read_timeout=90, max_pool_connections=40, retries={"mode": "standard", "max_attempts": 3}
+)
+
+
+class Steps(Protocol):
+    """Who is told how the start goes on."""
+
+    def begin(self, step: str) -> None:
+        """A step begins."""
+
+    def end(self, step: str, note: str = "") -> None:
+        """It is done."""
+
+    def fail(self, step: str) -> None:
+        """It failed."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def begin(self, step: str) -> None:
+        """See `Steps`."""
+
+    def end(self, step: str, note: str = "") -> None:
+        """See `Steps`."""
+
+    def fail(self, step: str) -> None:
+        """See `Steps`."""
+
+
+class LocalPlatform:
+    """One instance: embedded cloud, stack, institutions, Spark.
+
+    Args:
+        state_dir: where it keeps everything; another directory and other ports make another instance.
+        ports: what it listens on, on 127.0.0.1 only.
+        steps: told how the start goes on.
+        population: number of made-up firms.
+    """
+
+    def __init__(
+        self, state_dir: Path, ports: Ports | None = None, *, steps: Steps | None = None, population: int = 400
+    ) -> None:
+        self.places, self.ports = Places(state_dir.resolve()), ports or Ports()
+        self.estate = Estate(self.places, self.ports, population=population)
+        self.outputs: dict[str, str] = {}
+        self._steps: Steps = steps or Silent()
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock: IO[str] | None = None
+        self._stopping = threading.Lock()
+
+    @property
+    def endpoint(self) -> str:
+        """Where AWS clients reach the embedded cloud."""
+        return f"http://127.0.0.1:{self.ports.cloud}"
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the REST API."""
+        return self.outputs["ApiUrl"]
+
+    @cached_property
+    def supervisor(self) -> Supervisor:
+        """Keeps the programs running; names: ``cloud`` and the institutions' ids."""
+        return Supervisor(self.places.state_dir / "logs")
+
+    @cached_property
+    def users(self) -> Users:
+        """Users and their tokens."""
+        pool, client = self.outputs["UserPoolId"], self.outputs["UserPoolClientId"]
+        return Users(self.aws("cognito-idp"), pool, client, self.places.user_key)
+
+    @cached_property
+    def bureau(self) -> Bureau:
+        """A browser at the tax bureau."""
+        return Bureau(http_client(self.estate.url("tax-bureau")))
+
+    @cached_property
+    def _anybody(self) -> Api:
+        return Api(self.api_url)
+
+    def api(self, role: str, tenant: str) -> Api:
+        """The API as a user of that role in that tenant."""
+        return self._anybody.as_caller(self.users.token(role, tenant))
+
+    def aws(self, service: str) -> Any:
+        """A boto3 client of the embedded cloud."""
+        return boto3.client(  # type: ignore[call-overload]
+            service, endpoint_url=self.endpoint, region_name=stack.REGION, config=_AWS,
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )  # fmt: skip
+
+    def start(self, *, fresh: bool = False) -> None:
+        """Bring everything up; a repeat with nothing changed takes seconds.
+
+        Args:
+            fresh: forget everything of earlier runs first.
+
+        Raises:
+            RunError: with what went wrong and what to do; nothing is left running then.
+        """
+        self._lock = self.places.lock()
+        try:
+            if fresh:
+                self._forget()
+            self._start()
+        except (PortTaken, NotHealthy) as problem:
+            self.stop()
+            raise RunError(str(problem)) from problem
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        for port in self.ports.all():
+            require_free_port(port, "The platform")
+        # These threads live until the end: the kernel ends the institutions together with the thread that started them.
+        self._pool = pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="platform")
+        warm_up = spark.WarmUp(self.places.cloud)
+        with self._step("embedded cloud"):
+            self._start_cloud()
+        with self._step("stack"):
+            values = stack.parameters(self.endpoint, self.estate.addresses())
+            self.outputs = stack.deploy(self.endpoint, values, self.places.state_dir)
+            secret = self.outputs["InstitutionsSecret"]
+            self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
+        scoring = pool.submit(self._start_spark, warm_up)
+        self._open_for_business(pool)
+        scoring.result()
+
+    def _start_cloud(self) -> None:
+        environment = {
+            "PYTHONPATH": str(ROOT / "local"), "GATEWAY_PORT": str(self.ports.cloud),
+            "STATE_DIR": str(self.places.cloud), "MINISTACK_REGION": stack.REGION,
+        }  # fmt: skip
+        command = [str(stack.CLOUD_PYTHON), "-m", "cloud.server"]
+        self.supervisor.start("cloud", command, environment, f"{self.endpoint}/_ministack/health", timeout=60.0)
+
+    def _open_for_business(self, pool: ThreadPoolExecutor) -> None:
+        """Institutions, users, catalogue, blacklist: side by side, as far as they do not need each other."""
+        self.estate.configure(self.api_url)
+        staff = pool.submit(self._make_staff)
+        with self._step("institutions"):
+            self.estate.start(self.supervisor, pool)
+        staff.result()
+        listed = pool.submit(self._load_blacklist, pool)
+        with self._step("catalogue") as note:
+            count = self.estate.push_catalogue(self.api_url, lambda name: self.users.token("lender", name)(), pool)
+            note.append(f"{count} products of {len(self.estate.lenders)} lenders")
+        listed.result()
+
+    def _make_staff(self) -> None:
+        with self._step("users"):
+            write_private(self.places.token, self.users.token("manager", "platform")())
+            self.users.token("operator", "platform")()
+            for lender in self.estate.lenders:
+                self.users.token("lender", lender)()
+
+    def _load_blacklist(self, pool: ThreadPoolExecutor) -> None:
+        with self._step("blacklist") as note:
+            count = self.estate.load_blacklist(self.api("operator", "platform"), pool, self.outputs["UserPoolId"])
+            note.append(f"{count} firms")
+
+    def _start_spark(self, warm_up: spark.WarmUp) -> None:
+        with self._step("Spark") as note:
+            run = spark.ensure(self.aws("lambda"), self.outputs["EnsureScoringJobFunction"])
+            seconds = warm_up.wait(self.aws("emr-serverless"), self.outputs["ScoringApplicationId"], run)
+            note.append(f"resident job warm, its own start took {seconds:.1f} s")
+
+    def _forget(self) -> None:
+        for entry in self.places.state_dir.iterdir():
+            if entry.name != "lock":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[list[str]]:
+        self._steps.begin(name)
+        note: list[str] = []
+        try:
+            yield note
+        except BaseException:
+            self._steps.fail(name)
+            raise
+        self._steps.end(name, *note)
+
+    def stop(self) -> None:
+        """End every process; may be called twice, and after a start that failed."""
+        with self._stopping:
+            self.supervisor.stop_all()
+            if self._pool:
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
+            if self._lock:
+                self._lock.close()
+                self._lock = None

@@ -1,0 +1,107 @@
+"""What came of the applications: one row each, and the medians of all."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from client import Journey
+from client.views import TimelineEntry
+from run.cases import Case
+
+STAGES = ("received", "authorized", "collected", "assessed", "offered", "submitted", "approved", "signed", "ended")
+_SHOWN_AS = {"closed": "ended"}
+
+
+class Row(BaseModel):
+    """One application's result.
+
+    Attributes:
+        logins: how often the borrower had to log in at the tax bureau; 0 where a stored authorisation was reused (C03).
+        stages: seconds from the application's receipt until each stage was reached (for the last time).
+        engine: who computed the score.
+    """
+
+    persona: str
+    firm: str
+    application_id: str | None = None
+    outcome: str | None = None
+    note: str | None = None
+    expected: str
+    as_expected: bool
+    score: int | None = None
+    limit: str | None = None
+    engine: str | None = None
+    product: str | None = None
+    lender: str | None = None
+    logins: int = 0
+    stages: dict[str, float] = {}
+    error: str | None = None
+
+
+def seconds_of(timeline: Sequence[TimelineEntry]) -> dict[str, float]:
+    """When each stage was reached, in seconds since the first entry."""
+    begin = _instant(timeline[0].at)
+    return {
+        _SHOWN_AS.get(entry.status, entry.status): round((_instant(entry.at) - begin).total_seconds(), 3)
+        for entry in timeline
+    }
+
+
+def row_of(case: Case, journey: Journey) -> Row:
+    """The row of an application that has ended."""
+    view = journey.application
+    return Row(
+        persona=case.persona,
+        firm=case.firm.name,
+        application_id=view.application_id,
+        outcome=view.outcome,
+        note=view.outcome_note,
+        expected=case.expected_outcome,
+        as_expected=view.outcome == case.expected_outcome,
+        score=view.score,
+        limit=view.limit,
+        engine=view.engine,
+        product=view.chosen.product_id if view.chosen else None,
+        lender=view.chosen.lender_id if view.chosen else None,
+        logins=journey.logins,
+        stages=seconds_of(journey.timeline),
+    )
+
+
+def failed_row(case: Case, problem: BaseException) -> Row:
+    """The row of an application that did not end, or was not taken."""
+    error = f"{type(problem).__name__}: {problem}"
+    return Row(
+        persona=case.persona, firm=case.firm.name, expected=case.expected_outcome, as_expected=False, error=error
+    )
+
+
+def medians(rows: Sequence[Row]) -> dict[str, float | None]:
+    """Median seconds from receipt to the report, and to the money, over those that came so far."""
+    assessed = [row.stages["assessed"] for row in rows if "assessed" in row.stages]
+    disbursed = [row.stages["ended"] for row in rows if row.outcome == "disbursed"]
+    return {"to_report_seconds": _median(assessed), "to_disbursement_seconds": _median(disbursed)}
+
+
+def summary(rows: Sequence[Row], wall_seconds: float) -> dict[str, Any]:
+    """All of it in figures."""
+    return {
+        "applications": len(rows),
+        "ended": sum(row.outcome is not None for row in rows),
+        "as_expected": sum(row.as_expected for row in rows),
+        "wall_seconds": round(wall_seconds, 2),
+        **medians(rows),
+    }
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return round(statistics.median(values), 3) if values else None
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

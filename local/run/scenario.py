@@ -1,0 +1,93 @@
+"""Send the applications through the API, each by a borrower of its own, all at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import httpx
+
+from client import Borrower, BureauError, ProblemError
+from client.borrower import ContractMismatch, TooSlow
+from client.views import ApplicationView
+from run.cases import Case
+from run.platform import LocalPlatform
+from run.results import Row, failed_row, row_of
+
+PATIENCE_SECONDS = 180.0
+_STEP = {"closed": "ended"}
+_ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPError)
+
+
+class Operator:
+    """The person who settles what the platform hands over (C24): closes it, as nobody can make the lender speak."""
+
+    def __init__(self, platform: LocalPlatform) -> None:
+        self._api = platform.api("operator", "platform")
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="operator", daemon=True)
+
+    def __enter__(self) -> Operator:
+        """Come to work."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Go home."""
+        self._over.set()
+        self._thread.join(timeout=30)
+
+    def _work(self) -> None:
+        while not self._over.wait(1.0):
+            try:
+                for task in self._api.operator_tasks():
+                    self._api.resolve(task.task_id, "close", "settled by the example's operator")
+            except (ProblemError, httpx.HTTPError):
+                continue  # another try a second later; what nobody settles is seen in the table
+
+
+def run(
+    platform: LocalPlatform,
+    cases: Sequence[Case],
+    watch: Callable[[Case, str], None] = lambda _case, _stage: None,
+    done: Callable[[Row], None] = lambda _: None,
+) -> tuple[list[Row], float]:
+    """Let every case live through its application; the rows in the cases' order, and the seconds all took.
+
+    Args:
+        platform: running.
+        cases: who asks for what.
+        watch: told of every stage that a case's application is seen in.
+        done: told of each that has ended, or been given up.
+    """
+    batch, started = uuid.uuid4().hex[:12], time.monotonic()
+    rows: dict[int, Row] = {}
+    with Operator(platform), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
+        lives = {
+            pool.submit(_live, platform, case, f"{batch}-{number}", watch): number for number, case in enumerate(cases)
+        }
+        for life in as_completed(lives):
+            rows[lives[life]] = life.result()
+            done(rows[lives[life]])
+    return [rows[number] for number in range(len(cases))], time.monotonic() - started
+
+
+def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, str], None]) -> Row:
+    def seen(view: ApplicationView) -> None:
+        watch(case, _STEP.get(view.status, view.status))
+
+    borrower = Borrower(
+        platform.api("borrower", case.tenant),
+        platform.bureau,
+        case.request(),
+        password=case.password,
+        first_code=case.first_code(),
+        watch=seen,
+    )
+    try:
+        return row_of(case, borrower.live_through(key, PATIENCE_SECONDS))
+    except _ABANDONED as problem:
+        return failed_row(case, problem)

@@ -1,0 +1,51 @@
+"""The stack in the embedded cloud: its parameters, its deployment, its outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from run.errors import RunError
+from run.places import ROOT
+
+NAME = "creditmesh-local"
+STAGE = "local"
+REGION = "eu-west-1"
+CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
+LENDER_SECONDS = 8  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
+
+
+def parameters(endpoint: str, institutions: str) -> dict[str, str]:
+    """What the template is told on this machine."""
+    return {
+        "Stage": STAGE,
+        "Institutions": institutions,
+        "JwksUrlPrefix": f"{endpoint}/",
+        "PublicUrlPrefix": f"{endpoint}/restapis/",
+        "PublicUrlSuffix": f"/{STAGE}/_user_request_",
+        "LenderSeconds": str(LENDER_SECONDS),
+    }
+
+
+def deploy(endpoint: str, values: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Build and deploy template.yaml, which does nothing where nothing has changed; the stack's outputs.
+
+    Raises:
+        RunError: with the stack's own events.
+    """
+    file = folder / "parameters.json"
+    file.write_text(json.dumps(values, indent=1))
+    command = [
+        str(CLOUD_PYTHON), "-m", "cloud.deploy", "--endpoint", endpoint, "--parameters", str(file),
+        "--stack", NAME, "--region", REGION,
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    (folder / "logs" / "deploy.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise RunError(f"The stack could not be deployed.\n{done.stderr.strip()[-3000:]}")
+    outputs: dict[str, str] = json.loads(done.stdout)
+    return outputs
