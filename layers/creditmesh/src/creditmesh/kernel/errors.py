@@ -50,3 +50,9 @@ class Unavailable(DomainError):
     """Something outside did not answer as it should; trying again later may help."""
 
     code = "unavailable"
+
+
+class KeyReused(InvalidInput):
+    """An Idempotency-Key came again with another request."""
+
+    code = "idempotency_key_reused"

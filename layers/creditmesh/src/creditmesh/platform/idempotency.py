@@ -1,6 +1,7 @@
 """The same request once: Powertools' idempotency over DynamoDB, for POST requests with an Idempotency-Key (DESIGN 8).
 
-It costs two writes a request, so it wraps only use cases that are not harmless to repeat by themselves. Errors are not kept: a request that failed may be sent again.
+It costs two writes a request, so it wraps only use cases that do not meet their own first result when repeated. Errors
+are not kept: a request that failed may be sent again.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ def _layer() -> DynamoDBPersistenceLayer:
     return DynamoDBPersistenceLayer(settings().idempotency_table, boto3_client=wiring.client("dynamodb"))
 
 
-def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], context: LambdaContext) -> Reply:
+def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], context: LambdaContext | None) -> Reply:
     """What `act` answers, or what it answered to the same request in the last 24 hours.
 
     Args:
         scope: everything that makes requests the same: caller, route, path, key.
         document: the parsed body; only its hash is kept.
+        act: carries the request out.
         context: tells when this invocation is over, for then a repeat may try again.
 
     Raises:
@@ -61,13 +63,15 @@ def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], contex
         hash_function="sha256", lambda_context=context,
     )  # fmt: skip
 
-    @idempotent_function(data_keyword_argument="request", persistence_store=_layer(), config=config, key_prefix="api")
     def kept(*, request: dict[str, Any]) -> dict[str, Any]:
         reply = act()
         return {"status": reply.status, "body": reply.body, "content_type": reply.content_type}
 
+    first = idempotent_function(
+        kept, data_keyword_argument="request", persistence_store=_layer(), config=config, key_prefix="api"
+    )
     try:
-        return Reply(**kept(request={"scope": list(scope), "digest": _digest(document)}))
+        return Reply(**first(request={"scope": list(scope), "digest": _digest(document)}))
     except IdempotencyValidationError:
         raise KeyReused("this key was used for another request", field="Idempotency-Key") from None
     except IdempotencyAlreadyInProgressError:

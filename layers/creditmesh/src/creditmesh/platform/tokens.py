@@ -1,7 +1,8 @@
 """Who sends a request: tokens of an OIDC issuer (RS256), and guests' tokens of our own (HS256) (C01, DESIGN 8).
 
-Each algorithm belongs to one kind of key and one issuer, so no token can be checked with the other's: an RS256 token meets only RSA keys from the issuer's
-key set, an HS256 token only the platform's guest key. Any other algorithm, `none` among them, is refused before a key is looked for.
+Each algorithm belongs to one kind of key and one issuer, so no token can be checked with the other's: an RS256 token
+meets only RSA keys from the issuer's key set, an HS256 token only the platform's guest key. Any other algorithm, `none`
+among them, is refused before a key is looked for.
 """
 
 from __future__ import annotations
@@ -58,7 +59,11 @@ class Issuer:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Issuer | None:
-        """From OIDC_ISSUER, OIDC_AUDIENCE (several with commas), OIDC_JWKS_URL, ROLE_CLAIM, TENANT_CLAIM; None without an issuer."""
+        """From OIDC_ISSUER, OIDC_AUDIENCE (several with commas), OIDC_JWKS_URL, ROLE_CLAIM and TENANT_CLAIM.
+
+        Returns:
+            None without an issuer.
+        """
         issuer = environment.get("OIDC_ISSUER", "")
         if not issuer:
             return None
@@ -73,7 +78,10 @@ class Issuer:
 
 @dataclass
 class KeySet:
-    """An issuer's public keys, kept for an hour; an unknown key id makes them be read again, but not at every stranger's wish."""
+    """An issuer's public keys, kept for an hour.
+
+    An unknown key id makes them be read again, but at most twice a minute: strangers can make up key ids.
+    """
 
     issuer: Issuer
     http: HttpClient
@@ -169,16 +177,18 @@ class Verifier:
 def guest_tenant(key: bytes, idempotency_key: str) -> str:
     """The tenant of a guest's one application.
 
-    A guest has no account: what makes an application his is the Idempotency-Key he drew, so it must be long and random (`functions/api` asks for that). The
-    tenant follows from the key under a secret of ours, so that neither tenant nor application id betrays it. Repeating a request gives the token again only with
-    the same body to the last field; with any other body the answer is 422. A stranger would have to guess 130 random bits and all the figures of the request.
+    A guest has no account: what makes an application his is the Idempotency-Key he drew, so it must be long and random
+    (`functions/api` asks for 22 characters, 130 bits). The tenant follows from the key under a secret of ours, so that
+    neither tenant nor application id betrays the key. Repeating a request gives the token again only with the same body
+    to the last field, and never a longer-lived one; with any other body the answer is 422 and no token. So a stranger
+    who guesses a key still has no token: he would have to guess the whole request with it.
     """
     mac = hmac.new(key, f"guest-tenant\x1f{idempotency_key}".encode(), hashlib.sha256).hexdigest()
     return f"{GUEST_PREFIX}{mac[:40]}"
 
 
 def guest_token(key: bytes, *, tenant: str, application_id: str, issued_at: datetime) -> str:
-    """The token that opens one guest's application for seven days from `issued_at`; equal arguments give the same token."""
+    """The token that opens one guest's application for seven days; equal arguments give the same token."""
     claims = {
         "iss": GUEST_ISSUER,
         "aud": GUEST_AUDIENCE,

@@ -1,4 +1,4 @@
-"""HTTP for handlers, whatever framework calls them: strict JSON in, replies and problem details (RFC 9457) out (DESIGN 8)."""
+"""HTTP for handlers, whatever framework calls them: strict JSON in, problem details (RFC 9457) out (DESIGN 8)."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def safely(act: Callable[[], Reply], instance: str) -> Reply:
     """What `act` answers, or the problem document of what it raises."""
     try:
         return act()
-    except Exception as error:  # noqa: BLE001  # the outermost line of defence: a client always gets a document
+    except Exception as error:  # the outermost line of defence: a client always gets a document
         return answer(error, instance)
 
 
@@ -197,6 +197,8 @@ def validated(adapter: TypeAdapter[T], document: Any, *, tagged: bool = False) -
     """A document as a model.
 
     Args:
+        adapter: reads the model.
+        document: the parsed JSON.
         tagged: the adapter is of a discriminated union; pydantic then puts the tag before each field's path.
 
     Raises:

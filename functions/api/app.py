@@ -1,0 +1,50 @@
+"""The API's entry point: `api.app.app` is the Lambda handler. Logging is set up by `observability`, not by Chalice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import Chalice, Request, Response
+
+from api import applications, authorizations, closing, meta, offers, operators
+from api.routing import to_response
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.observability import logger
+from creditmesh.platform.web import MethodNotAllowed, answer
+
+app = Chalice(app_name="creditmesh", configure_logs=False)
+for _context in (applications, authorizations, offers, closing, operators, meta):
+    app.register_blueprint(_context.blueprint)
+
+
+@app.middleware("http")
+def outermost(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
+    """Log each request by route and status, and answer what reaches no view with problem documents too."""
+    if request is None:
+        return to_response(answer(NotFound("no such route"), "/"))
+    context = request.context
+    logger.set_correlation_id(str(context.get("requestId", "")))
+    response = _misdirected(request) or get_response(request)
+    logger.info(
+        "answered",
+        extra={
+            "method": request.method,
+            "route": request.path,
+            "status": response.status_code,
+            "application_id": (request.uri_params or {}).get("application_id"),
+        },
+    )
+    return response
+
+
+def _misdirected(request: Request) -> Response | None:
+    instance = str(request.context.get("path") or request.path)
+    if request.path not in app.routes:
+        return to_response(answer(NotFound("no such route"), instance))
+    methods = app.routes[request.path]
+    if request.method not in methods:
+        response = to_response(answer(MethodNotAllowed(f"{request.method} is not allowed here"), instance))
+        response.headers["allow"] = ", ".join(sorted(methods))
+        return response
+    return None

@@ -1,0 +1,104 @@
+"""Applications: apply, follow, withdraw (C01)."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from api.negotiation import language, wants_html
+from api.routing import APPLICANTS, Call, Key, route
+from api.schemas import (
+    ApplicationList,
+    ApplicationView,
+    GuestApplication,
+    Listing,
+    Nothing,
+    Report,
+    ReportQuery,
+    Timeline,
+)
+from creditmesh.intake.model import Application, LoanRequest
+from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.clock import parse_instant
+from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput
+from creditmesh.platform import wiring
+from creditmesh.platform.tokens import GUEST_PREFIX, GUEST_VALIDITY, guest_tenant, guest_token
+from creditmesh.platform.web import HTML, JSON, Reply
+
+blueprint = Blueprint(__name__)
+
+GUEST_KEY_LENGTH = 22
+GUEST_KEY_VARIETY = 8
+
+
+class AccessExpired(Conflict):
+    """A guest's token has run out, and repeating his request gives no new one."""
+
+    code = "access_expired"
+
+
+@route(blueprint, "POST", "/v1/applications", roles=APPLICANTS, status=202, key=Key.DERIVED)
+def apply(call: Call, body: LoanRequest) -> ApplicationView:
+    """Apply for a loan. A repeat of the key shows the application as it stands by then."""
+    key = call.required_key
+    if call.caller.tenant.startswith(GUEST_PREFIX):
+        raise Forbidden("a guest's token is for one application only")
+    return ApplicationView.of(wiring.intake().apply(call.caller, body, key))
+
+
+@route(blueprint, "POST", "/v1/guest/applications", roles=None, status=202, key=Key.DERIVED)
+def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
+    """Apply for a loan without an account. The Idempotency-Key stands for the guest: 22 or more random characters."""
+    key = call.required_key
+    if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
+        raise InvalidInput("must be at least 22 random characters for a guest", field="Idempotency-Key")
+    tenant = guest_tenant(wiring.guest_key(), key)
+    # A body that differs in any field is refused here, before a token is made.
+    application = wiring.intake().apply(Caller(subject=tenant, role=Role.BORROWER, tenant=tenant), body, key)
+    issued_at = parse_instant(application.created_at)
+    if wiring.clock().now() >= issued_at + GUEST_VALIDITY:
+        raise AccessExpired("the token of this application has run out")
+    token = guest_token(
+        wiring.guest_key(), tenant=tenant, application_id=application.application_id, issued_at=issued_at
+    )
+    return GuestApplication(application=ApplicationView.of(application), access_token=token)
+
+
+@route(blueprint, "GET", "/v1/applications")
+def list_applications(call: Call, query: Listing) -> ApplicationList:
+    """List one's own applications, newest first. Staff name a status."""
+    found = wiring.intake().list(call.caller, query.status, query.limit)
+    return ApplicationList(applications=[ApplicationView.of(one) for one in found])
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}")
+def read_application(call: Call, application_id: str) -> ApplicationView:
+    """Read one application."""
+    return ApplicationView.of(_read(call, application_id))
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/timeline")
+def read_timeline(call: Call, application_id: str) -> Timeline:
+    """Read what happened to an application, oldest first."""
+    return Timeline(timeline=_read(call, application_id).timeline)
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})
+def read_report(call: Call, application_id: str, query: ReportQuery) -> Reply:
+    """Read the assessment report: JSON, or a page with `Accept: text/html` (C16)."""
+    application = _read(call, application_id)
+    if wants_html(call.header("accept")):
+        chosen = query.language or language(call.header("accept-language"))
+        page = wiring.assessment().report_html(application, chosen)
+        return Reply(200, page, HTML, {"content-language": chosen, "vary": "accept, accept-language"})
+    report = Report.model_validate(wiring.assessment().report(application))
+    return Reply(200, report.model_dump_json(), headers={"vary": "accept, accept-language"})
+
+
+@route(blueprint, "POST", "/v1/applications/{application_id}/withdrawal", roles=APPLICANTS)
+def withdraw(call: Call, application_id: str, body: Nothing) -> ApplicationView:
+    """Withdraw an application that waits for the borrower."""
+    return ApplicationView.of(wiring.intake().withdraw(call.caller, application_id))
+
+
+def _read(call: Call, application_id: str) -> Application:
+    return wiring.intake().read(call.caller, application_id)

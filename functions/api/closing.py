@@ -1,0 +1,27 @@
+"""Closing: read the contract, sign it (C22)."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from api.routing import Call, route
+from api.schemas import ApplicationView, Contract, SignatureGiven
+from creditmesh.kernel.caller import Role
+from creditmesh.platform import wiring
+
+blueprint = Blueprint(__name__)
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/contract")
+def read_contract(call: Call, application_id: str) -> Contract:
+    """Read the contract."""
+    application = wiring.intake().read(call.caller, application_id)
+    return Contract.of(*wiring.signatures().contract(application))
+
+
+@route(blueprint, "POST", "/v1/applications/{application_id}/signature", roles=frozenset({Role.BORROWER}), status=202)
+def sign(call: Call, application_id: str, body: SignatureGiven) -> ApplicationView:
+    """Sign the contract that was read, named by its hash."""
+    application = wiring.intake().read(call.caller, application_id)
+    signed = wiring.signatures().sign(call.caller, application, body.document_sha256, body.signer_name)
+    return ApplicationView.of(signed)

@@ -1,0 +1,33 @@
+"""About the API itself."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.metadata import version
+
+from chalice.app import Blueprint
+
+from api import openapi
+from api.routing import Call, route
+from api.schemas import Health
+from creditmesh.platform.web import JSON, Reply
+
+blueprint = Blueprint(__name__)
+
+
+@route(blueprint, "GET", "/v1/health", roles=None)
+def health(call: Call) -> Health:
+    """Tell that the API answers."""
+    return Health(version=version("creditmesh"))
+
+
+@route(blueprint, "GET", "/v1/openapi.json", roles=None, produces={JSON: None})
+def read_openapi(call: Call) -> Reply:
+    """Read this description."""
+    return Reply(200, _document())
+
+
+@cache
+def _document() -> str:
+    return json.dumps(openapi.document(blueprint.current_app), ensure_ascii=False)

@@ -1,0 +1,50 @@
+"""Offers: the lenders' catalogue, matches and the borrower's choice (C17-C21)."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from api.routing import APPLICANTS, Call, route
+from api.schemas import ApplicationView, Choice, Matches, Products
+from creditmesh.kernel.caller import Role
+from creditmesh.offers.model import Nearest, Offer, Product, ProductTerms
+from creditmesh.platform import wiring
+
+blueprint = Blueprint(__name__)
+
+LENDERS = frozenset({Role.LENDER})
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/matches")
+def read_matches(call: Call, application_id: str) -> Matches:
+    """Read the offers of an application, best first; or the nearest product where nothing fits (C18-C20)."""
+    application = wiring.intake().read(call.caller, application_id)
+    return Matches(
+        matches=[Offer.model_validate(one) for one in application.matches or []],
+        nearest=Nearest.model_validate(application.nearest) if application.nearest else None,
+    )
+
+
+@route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202)
+def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
+    """Choose one of the offers (C21)."""
+    application = wiring.intake().read(call.caller, application_id)
+    return ApplicationView.of(wiring.offers().choose(call.caller, application, body.lender_id, body.product_id))
+
+
+@route(blueprint, "GET", "/v1/products")
+def list_products(call: Call) -> Products:
+    """List the catalogue."""
+    return Products(products=wiring.offers().catalogue())
+
+
+@route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS)
+def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
+    """Enter or replace one of the lender's own products (C17)."""
+    return wiring.offers().push(call.caller, product_id, body)
+
+
+@route(blueprint, "DELETE", "/v1/products/{product_id}", roles=LENDERS, status=204)
+def take_product_back(call: Call, product_id: str) -> None:
+    """Take one of the lender's own products out of the catalogue."""
+    wiring.offers().take_back(call.caller, product_id)

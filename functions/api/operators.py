@@ -1,0 +1,33 @@
+"""Operators: what waits for a person, and the blacklist (C12, C24)."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from api.routing import Call, route
+from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
+from creditmesh.intake.operators import OperatorTask
+from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.platform import wiring
+
+blueprint = Blueprint(__name__)
+
+OPERATORS = frozenset({Role.OPERATOR})
+
+
+@route(blueprint, "GET", "/v1/operator-tasks", roles=STAFF)
+def list_tasks(call: Call, query: TaskListing) -> OperatorTasks:
+    """List the open tasks, oldest first."""
+    return OperatorTasks(tasks=wiring.operators().list(call.caller, query.limit))
+
+
+@route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS)
+def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
+    """Say how an application goes on."""
+    return wiring.operators().resolve(call.caller, task_id, body.action, body.note)
+
+
+@route(blueprint, "PUT", "/v1/blacklist", roles=OPERATORS, status=204)
+def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
+    """Put a firm on the blacklist; the source's earlier entry is replaced (C12)."""
+    wiring.lists().enter(body.taxpayer_id, source=body.source, reason=body.reason, valid_until=body.valid_until)

@@ -1,0 +1,259 @@
+"""What the API takes and gives, where a context's own model does not say it already (docs/interfaces/api.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from creditmesh.closing.model import Closing
+from creditmesh.intake.model import Application, Outcome, Status, TimelineEntry
+from creditmesh.intake.operators import OperatorTask
+from creditmesh.kernel.clock import iso, parse_instant
+from creditmesh.kernel.identifiers import taxpayer_id
+from creditmesh.kernel.money import format_minor
+from creditmesh.offers.model import Nearest, Offer, Product
+
+AWAITS: dict[Status, Literal["authorization", "choice", "signature", "operator"]] = {
+    Status.AUTHORIZATION_REQUIRED: "authorization",
+    Status.OFFERED: "choice",
+    Status.CONTRACT_READY: "signature",
+    Status.WITH_OPERATOR: "operator",
+}
+
+
+class In(BaseModel):
+    """A body or query: nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Out(BaseModel):
+    """An answer: every field is there, null where nothing is known."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Nothing(In):
+    """An empty object."""
+
+
+def _instant(text: str) -> str:
+    return iso(parse_instant(text))
+
+
+Instant = Annotated[
+    str, Field(max_length=40, examples=["2027-11-21T00:00:00Z"]), AfterValidator(_instant)
+]  # in the form `iso` writes, for it is compared as text
+
+
+class Chosen(Out):
+    """The product the borrower chose."""
+
+    lender_id: str
+    product_id: str
+
+
+class ApplicationView(Out):
+    """An application as its parties see it."""
+
+    application_id: str
+    status: Status
+    outcome: Outcome | None
+    outcome_note: str | None
+    created_at: str
+    updated_at: str
+    firm_name: str
+    amount: str
+    currency: str
+    term_months: int
+    purpose: str
+    channel: str
+    awaits: Literal["authorization", "choice", "signature", "operator"] | None = Field(
+        description="what the application waits for"
+    )
+    authorization_problem: str | None = Field(description="why an authorisation is asked for")
+    score: int | None
+    grade: str | None
+    limit: str | None
+    decision: str | None
+    reasons: list[str]
+    engine: str | None
+    model_version: str | None
+    chosen: Chosen | None
+
+    @classmethod
+    def of(cls, one: Application) -> ApplicationView:
+        """The view of a stored application; tokens, tenants and ids of taxpayers stay behind."""
+        risk = one.risk
+        asked = one.status is Status.AUTHORIZATION_REQUIRED and one.waiting
+        return cls(
+            application_id=one.application_id, status=one.status, outcome=one.outcome, outcome_note=one.outcome_note,
+            created_at=one.created_at, updated_at=one.updated_at, firm_name=one.firm_name,
+            amount=format_minor(one.amount_minor), currency=one.currency, term_months=one.term_months,
+            purpose=one.purpose, channel=one.channel, awaits=AWAITS.get(one.status),
+            authorization_problem=one.waiting.note if asked and one.waiting else None,
+            score=risk.score if risk else None, grade=risk.grade if risk else None,
+            limit=format_minor(risk.limit_minor) if risk and risk.limit_minor is not None else None,
+            decision=risk.decision if risk else None, reasons=risk.reasons if risk else [],
+            engine=risk.engine if risk else None, model_version=risk.model_version if risk else None,
+            chosen=_chosen(one),
+        )  # fmt: skip
+
+
+def _chosen(one: Application) -> Chosen | None:
+    if one.chosen_lender_id is None or one.chosen_product_id is None:
+        return None
+    return Chosen(lender_id=one.chosen_lender_id, product_id=one.chosen_product_id)
+
+
+class GuestApplication(Out):
+    """A guest's application and the token that opens it."""
+
+    application: ApplicationView
+    access_token: str = Field(description="bearer token for this application, valid 7 days from its creation")
+
+
+class ApplicationList(Out):
+    """Applications, newest first."""
+
+    applications: list[ApplicationView]
+
+
+class Timeline(Out):
+    """What happened to an application, oldest first."""
+
+    timeline: list[TimelineEntry]
+
+
+class Link(Out):
+    """Where to send the borrower's browser."""
+
+    url: str
+
+
+class Matches(Out):
+    """The offers of an application, best first; or the product that fails least."""
+
+    matches: list[Offer]
+    nearest: Nearest | None
+
+
+class Contract(Out):
+    """The contract to read and sign."""
+
+    contract_id: str
+    document: str
+    document_sha256: str
+    signed_at: str | None
+
+    @classmethod
+    def of(cls, closing: Closing, document: str) -> Contract:
+        """The contract of a closing that has one."""
+        contract, signature = closing.contract or {}, closing.signature or {}
+        return cls(
+            contract_id=contract["contract_id"], document=document, document_sha256=contract["document_sha256"],
+            signed_at=signature.get("signed_at"),
+        )  # fmt: skip
+
+
+class Products(Out):
+    """The catalogue."""
+
+    products: list[Product]
+
+
+class OperatorTasks(Out):
+    """Open tasks, oldest first."""
+
+    tasks: list[OperatorTask]
+
+
+class Health(Out):
+    """That the API answers, and in which version."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class WebhookTaken(Out):
+    """A lender's message was taken."""
+
+    duplicate: bool = Field(description="it had come before and changed nothing")
+
+
+class Report(BaseModel):
+    """The assessment report; its parts are the risk context's own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    application_id: str
+
+
+class Listing(In):
+    """Which applications to list."""
+
+    status: Status | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+
+
+class TaskListing(In):
+    """How many tasks to list."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+
+
+class ReportQuery(In):
+    """In which language to write the report's page."""
+
+    language: Literal["zh-CN", "en"] | None = None
+
+
+class ReturnQuery(BaseModel):
+    """What the tax bureau's redirect carries: a code, or why there is none. Bureaus may add parameters of their own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: str = Field(max_length=200)
+    code: str | None = Field(default=None, max_length=400)
+    expires_at: str | None = Field(default=None, max_length=40)
+    taxpayer_id: str | None = Field(default=None, max_length=40)
+    error: str | None = Field(default=None, max_length=80)
+
+
+class BroughtAuthorization(In):
+    """The authorisation the borrower brings back from the tax bureau (C06)."""
+
+    authorization_code: str = Field(max_length=400, repr=False)
+    expires_at: str = Field(max_length=40, examples=["2027-11-21T00:00:00Z"])
+
+
+class Choice(In):
+    """One of the application's offers (C21)."""
+
+    lender_id: str = Field(min_length=1, max_length=100)
+    product_id: str = Field(min_length=1, max_length=100)
+
+
+class SignatureGiven(In):
+    """The borrower's consent to the contract he was shown (C22)."""
+
+    document_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    signer_name: str = Field(min_length=2, max_length=80)
+    consent: Literal[True]
+
+
+class BlacklistEntry(In):
+    """A firm that must not be lent to (C12)."""
+
+    taxpayer_id: Annotated[str, Field(max_length=40), AfterValidator(taxpayer_id)]
+    source: str = Field(min_length=2, max_length=80)
+    reason: str = Field(min_length=2, max_length=200)
+    valid_until: Instant | None = None
+
+
+class Resolution(In):
+    """How an application goes on after a person has looked (C24)."""
+
+    action: Literal["retry", "close"]
+    note: str = Field(min_length=2, max_length=200)
