@@ -20,7 +20,7 @@ from creditmesh.intake.model import (
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso, parse_instant
-from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, KeyReused, NotFound
 from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.crypto import BlindIndex
 from creditmesh.platform.tables import ConditionFailed
@@ -53,7 +53,7 @@ class Intake:
 
         Raises:
             InvalidInput: naming field and rule.
-            Conflict: the key was used for another request.
+            KeyReused: the key was used for another request.
         """
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only borrowers, and banks for their customers, apply")
@@ -216,5 +216,5 @@ class Intake:
     def _same_request(new: Application, stored: Application) -> Application:
         fields = ("taxpayer_id", "firm_name", "amount_minor", "currency", "term_months", "purpose")
         if any(getattr(new, name) != getattr(stored, name) for name in fields):
-            raise Conflict("this Idempotency-Key was used for another request", field="Idempotency-Key")
+            raise KeyReused("this key was used for another request", field="Idempotency-Key")
         return stored
