@@ -1,4 +1,4 @@
-"""Writes the origination model's artefact: ``python models/build_origination.py > models/origination-1.0.0.json``.
+"""Writes the origination model's artefact: ``python -m models.build_origination > models/origination-1.0.0.json``.
 
 Expert judgement, not trained: points are set around 600 at odds of 20 good firms to 1 bad, 40 points doubling the
 odds, for small firms with CNY 1-50 million of revenue a year that ask for CNY 50,000 to 2,000,000.
@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from creditmesh.risk.artefact import load, seal
-from origination_texts import FEATURES, REASONS
+from models.origination_texts import FEATURES, REASONS
 
 YUAN = 100
 WAN = 10_000 * YUAN

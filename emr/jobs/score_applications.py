@@ -1,7 +1,7 @@
 """Resident Spark job: answers scoring requests in near real time (DESIGN 2; C11, M13).
 
-Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings in
-``creditmesh.risk.spark_settings.RESIDENT``. AWS endpoints and credentials come from the environment, as boto3 reads them.
+Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
+``creditmesh.risk.spark_settings.RESIDENT``. Endpoints and credentials come from the environment, as boto3 reads them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.scoring_queue import ScoringQueue
 from creditmesh.risk.worker import Worker, WorkerErrors
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 
 _AWS = Config(
     connect_timeout=2, read_timeout=5, max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 3}

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from artefact_strategies import artefacts, feature_rows, rows_near_bounds
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
@@ -17,6 +16,7 @@ from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.spark import RESULT_FIELDS, feature_schema, result_from_row, score
+from tests.spark.artefact_strategies import artefacts, feature_rows, rows_near_bounds
 
 # Shrinking would run Spark hundreds of times; the rows that differ are shown as they are.
 spark_settings = settings(

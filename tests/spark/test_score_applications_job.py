@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_cloud import INDEX, MODEL_URI, ROOT, TABLE, client, emulator, environment, py_files
 
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.scoring_queue import open_item
 from creditmesh.risk.spark_settings import RESIDENT, spark_submit_parameters
+from tests.spark.job_cloud import INDEX, MODEL_URI, ROOT, TABLE, client, emulator, environment, py_files
 
 SHARDS = 2
 LEASE_SECONDS = 15
@@ -120,7 +120,7 @@ def test_answers_each_request_once_like_the_python_evaluator(port: int, jobs: li
     until(lambda: all(closed(port, request_id) for request_id in asked))
     for request_id, features in asked.items():
         item = get(port, request_id)
-        assert item["state"] == "done" and item["engine"] == "spark" and item["attempts"] == "1"
+        assert (item["state"], item["engine"], item["attempts"]) == ("done", "spark", "1")
         assert "queue" not in item
         assert json.loads(item["result"]) == evaluate(origination, features).to_dict()
     assert sum(record["answered"] for job in jobs for record in job.events("batch_scored")) == len(asked)

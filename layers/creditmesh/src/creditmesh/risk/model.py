@@ -1,4 +1,4 @@
-"""The decision model as values: everything a decision is made from, in one frozen, hashed, versioned value (C11-C15, S10).
+"""The decision model: all that a decision is made from, as one frozen, hashed, versioned value (C11-C15, S10).
 
 The format is described in docs/risk-model.md and, for tools, in models/artefact.schema.json.
 """

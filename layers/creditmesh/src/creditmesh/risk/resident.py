@@ -28,8 +28,8 @@ class Cells:
 
     def __init__(self, spark: SparkSession, count: int) -> None:
         """Make ``count`` cells, each holding an empty JSON array."""
-        gateway, jvm = spark.sparkContext._gateway, spark._jvm
-        assert gateway is not None and jvm is not None
+        gateway: Any = spark.sparkContext._gateway
+        jvm: Any = spark._jvm
         self._cells = [gateway.new_array(jvm.java.lang.Object, 1) for _ in range(count)]
         rows = jvm.java.util.ArrayList()
         for cell in self._cells:

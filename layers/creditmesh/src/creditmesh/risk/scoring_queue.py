@@ -1,6 +1,6 @@
-"""The table ``scoring-requests`` as a queue: who asks puts an item, a worker claims it for a while and answers (C11, M13).
+"""The table ``scoring-requests`` as a queue: items are put, claimed for a while by a worker, and answered (C11, M13).
 
-An item is in the index ``by-queue`` only while its attribute ``queue`` (``open#<shard>``) is there, which is until it is
+An item is in the index ``by-queue`` only while it has its attribute ``queue`` (``open#<shard>``), that is until it is
 answered. Every change is one conditional write, so of any number of workers exactly one answers. The DynamoDB client
 comes in as an argument: this package imports nothing of AWS.
 """
