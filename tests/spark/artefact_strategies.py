@@ -98,12 +98,12 @@ def methods(draw: st.DrawFn, index: int) -> dict[str, Any]:
 
 
 @st.composite
-def artefacts(draw: st.DrawFn) -> Artefact:
-    """Any valid artefact over ``FEATURES``."""
+def artefact_documents(draw: st.DrawFn) -> dict[str, Any]:
+    """The document, not yet sealed, of any valid artefact over ``FEATURES``."""
     scores = sorted(draw(st.sets(st.integers(-100, 100), min_size=1, max_size=5)), reverse=True)
     grade = {"pd_bps": st.integers(0, 10_000), "annual_rate_bps": st.integers(0, 3_000)}
     factors = st.sampled_from([0, 1, 3_333, 9_999, 10_000])
-    document = {
+    return {
         "format_version": 1,
         "model_id": "generated",
         "version": "0.0.1",
@@ -137,7 +137,11 @@ def artefacts(draw: st.DrawFn) -> Artefact:
         "max_reasons": draw(st.integers(1, 4)),
         "reasons": dict.fromkeys(("R1", "R2", "R3", "R4"), TEXT),
     }
-    return load(json.dumps(seal(document)))
+
+
+def artefacts() -> st.SearchStrategy[Artefact]:
+    """Any valid artefact over ``FEATURES``."""
+    return artefact_documents().map(lambda document: load(json.dumps(seal(document))))
 
 
 @st.composite

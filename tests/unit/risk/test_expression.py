@@ -1,0 +1,58 @@
+"""Conditions follow SQL's three-valued logic (M06)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from creditmesh.risk.document import Node
+from creditmesh.risk.expression import FeatureType, evaluate_condition, parse_condition
+
+TYPES: dict[str, FeatureType] = {"t": "boolean", "f": "boolean", "u": "boolean", "n": "integer", "none": "integer"}
+FEATURES = {"t": True, "f": False, "u": None, "n": 5, "none": None}
+
+
+def outcome(condition: dict[str, Any]) -> bool | None:
+    return evaluate_condition(parse_condition(Node(condition), TYPES), FEATURES)
+
+
+def is_true(name: str) -> dict[str, Any]:
+    return {"==": [{"var": name}, True]}
+
+
+AND = {"tt": True, "tf": False, "tu": None, "ff": False, "fu": False, "uu": None}
+OR = {"tt": True, "tf": True, "tu": True, "ff": False, "fu": None, "uu": None}
+
+
+@pytest.mark.parametrize(("operator", "table"), [("and", AND), ("or", OR)])
+def test_and_and_or_follow_kleene_in_either_order(operator: str, table: dict[str, bool | None]) -> None:
+    for names, expected in table.items():
+        for order in (names, names[::-1]):
+            assert outcome({operator: [is_true(name) for name in order]}) is expected, order
+
+
+@pytest.mark.parametrize(("name", "expected"), [("t", False), ("f", True), ("u", None)])
+def test_not_leaves_the_unknown_unknown(name: str, expected: bool | None) -> None:
+    assert outcome({"not": is_true(name)}) is expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"<": [{"var": "n"}, 5]}, False),
+        ({"<=": [{"var": "n"}, 5]}, True),
+        ({">": [{"var": "n"}, 4]}, True),
+        ({">=": [4, {"var": "n"}]}, False),
+        ({"!=": [{"var": "n"}, 5]}, False),
+        ({"!=": [{"var": "none"}, 5]}, None),
+        ({"==": [{"var": "none"}, {"var": "none"}]}, None),
+        ({"in": [{"var": "n"}, [4, 5]]}, True),
+        ({"in": [{"var": "n"}, [4]]}, False),
+        ({"in": [{"var": "none"}, [4, 5]]}, None),
+        ({"missing": "none"}, True),
+        ({"missing": "n"}, False),
+    ],
+)
+def test_comparisons(condition: dict[str, Any], expected: bool | None) -> None:
+    assert outcome(condition) is expected

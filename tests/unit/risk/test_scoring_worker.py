@@ -1,0 +1,223 @@
+"""Claims, leases, answers and poison on a real table's conditions, in process (C11, M13)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.result import RiskResult
+from creditmesh.risk.scoring_queue import ScoringQueue, open_item
+from creditmesh.risk.worker import MAX_ATTEMPTS, Worker, WorkerErrors
+from tests.spark.job_cloud import INDEX, TABLE, create_table
+
+SHARDS, LEASE_MS = 3, 1_000
+
+
+class Clock:
+    """Epoch milliseconds that the test sets."""
+
+    now = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class EngineFailed(Exception):
+    """What the fake engine raises."""
+
+
+class Engine:
+    """Scores with the Python evaluator; fails on a given industry, or always once dead."""
+
+    def __init__(self, artefact: Artefact) -> None:
+        self.artefact = artefact
+        self.batches: list[int] = []
+        self.dead = False
+
+    def score_batch(self, batch: Sequence[Mapping[str, Any]]) -> list[RiskResult]:
+        self.batches.append(len(batch))
+        if self.dead or any(features.get("industry") == "crash" for features in batch):
+            raise EngineFailed
+        return [evaluate(self.artefact, features) for features in batch]
+
+
+class Scene:
+    """A table, a clock, and what a worker needs."""
+
+    def __init__(self, dynamodb: Any, artefact: Artefact, firm: dict[str, Any]) -> None:
+        self.dynamodb, self.artefact, self.firm = dynamodb, artefact, firm
+        self.clock, self.engine, self.logged = Clock(), Engine(artefact), list[Mapping[str, Any]]()
+
+    def put(self, request_id: str, **attributes: Any) -> None:
+        features = {**self.firm, **attributes.pop("changes", {})}
+        item = open_item(
+            request_id=request_id,
+            application_id="application",
+            task_token="token",
+            features=features,
+            created_at="2026-11-22T00:00:00Z",
+            shards=SHARDS,
+        )
+        typed = {k: {"N" if isinstance(v, int) else "S": str(v)} for k, v in {**item, **attributes}.items()}
+        self.dynamodb.put_item(TableName=TABLE, Item=typed)
+
+    def get(self, request_id: str) -> dict[str, str]:
+        item = self.dynamodb.get_item(TableName=TABLE, Key={"request_id": {"S": request_id}})["Item"]
+        return {name: next(iter(value.values())) for name, value in item.items()}
+
+    def queue(self, worker_id: str) -> ScoringQueue:
+        return ScoringQueue(
+            self.dynamodb,
+            table=TABLE,
+            index=INDEX,
+            shards=SHARDS,
+            worker_id=worker_id,
+            lease_ms=LEASE_MS,
+            now_ms=self.clock,
+        )
+
+    def worker(self, worker_id: str = "w1", max_batch: int = 500) -> Worker:
+        errors = WorkerErrors(scoring=(EngineFailed,))
+        return Worker(
+            self.queue(worker_id),
+            self.engine,
+            self.artefact,
+            max_batch=max_batch,
+            log=self.logged.append,
+            errors=errors,
+        )
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch, origination: Artefact, good_firm: dict[str, Any]) -> Iterator[Scene]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="eu-west-1")
+        create_table(dynamodb)
+        yield Scene(dynamodb, origination, good_firm)
+
+
+def test_a_batch_is_scored_at_once_and_answered_in_full(scene: Scene) -> None:
+    for i in range(7):
+        scene.put(f"r{i}", changes={"debt_ratio_bps": 1_000 * i})
+    assert scene.worker().run_once() == 7
+    assert scene.engine.batches == [7]
+    for i in range(7):
+        item = scene.get(f"r{i}")
+        assert (item["state"], item["engine"], item["attempts"]) == ("done", "spark", "1")
+        assert "queue" not in item
+        assert "lease_until" not in item
+        assert item["task_token"] == "token"
+        expected = evaluate(scene.artefact, {**scene.firm, "debt_ratio_bps": 1_000 * i})
+        assert json.loads(item["result"]) == expected.to_dict()
+    assert scene.worker().run_once() == 0
+
+
+def test_a_batch_is_no_larger_than_allowed(scene: Scene) -> None:
+    for i in range(7):
+        scene.put(f"r{i}")
+    worker = scene.worker(max_batch=4)
+    assert [worker.run_once(), worker.run_once(), worker.run_once()] == [4, 3, 0]
+
+
+def test_a_claim_excludes_others_until_its_lease_ends(scene: Scene) -> None:
+    scene.put("r")
+    first, second = scene.queue("w1"), scene.queue("w2")
+    held = first.claim("r")
+    assert held is not None
+    assert second.claim("r") is None
+    assert second.claimable(10) == []
+    scene.clock.now += LEASE_MS
+    assert second.claimable(10) == ["r"]
+    taken = second.claim("r")
+    assert taken is not None
+    assert taken.attempts == 2
+    result = evaluate(scene.artefact, scene.firm)
+    assert first.answer(held, result) is False
+    assert first.fail(held, "late") is False
+    assert second.answer(taken, result) is True
+    assert second.answer(taken, result) is False
+    assert scene.get("r")["claimed_by"] == "w2"
+
+
+def test_an_earlier_claim_of_the_same_worker_cannot_answer(scene: Scene) -> None:
+    scene.put("r")
+    queue = scene.queue("w1")
+    stale = queue.claim("r")
+    scene.clock.now += LEASE_MS
+    fresh = queue.claim("r")
+    assert stale is not None
+    assert fresh is not None
+    result = evaluate(scene.artefact, scene.firm)
+    assert [queue.answer(stale, result), queue.answer(fresh, result)] == [False, True]
+
+
+def test_a_released_claim_is_open_at_once(scene: Scene) -> None:
+    scene.put("r")
+    request = scene.queue("w1").claim("r")
+    assert request is not None
+    assert scene.queue("w2").release(request) is False
+    assert scene.queue("w1").release(request) is True
+    assert scene.queue("w2").claim("r") is not None
+
+
+@pytest.mark.parametrize(
+    ("features", "error"),
+    [
+        ("{broken", "features: is a JSON object"),
+        ("[]", "features: is a JSON object"),
+        ('{"debt_ratio_bps": 1.5}', "debt_ratio_bps: is of type integer"),
+        ('{"debt_ratio_bps": 99999999999999999999}', "debt_ratio_bps: is a 64-bit integer"),
+    ],
+)
+def test_poison_is_closed_and_the_rest_is_scored(scene: Scene, features: str, error: str) -> None:
+    scene.put("poison", features=features)
+    scene.put("sound")
+    assert scene.worker().run_once() == 2
+    poison = scene.get("poison")
+    assert (poison["state"], poison["error"]) == ("failed", error)
+    assert "queue" not in poison
+    assert scene.get("sound")["state"] == "done"
+
+
+def test_one_request_the_engine_chokes_on_does_not_hold_up_the_others(scene: Scene) -> None:
+    scene.put("crash", changes={"industry": "crash"})
+    for i in range(3):
+        scene.put(f"r{i}")
+    scene.worker().run_once()
+    assert scene.get("crash")["state"] == "failed"
+    assert {scene.get(f"r{i}")["state"] for i in range(3)} == {"done"}
+
+
+def test_a_dead_engine_gives_its_claims_back_and_ends_the_worker(scene: Scene) -> None:
+    scene.put("r")
+    scene.engine.dead = True
+    with pytest.raises(EngineFailed):
+        scene.worker().run_once()
+    assert scene.get("r")["state"] == "open"
+    scene.engine.dead = False
+    assert scene.worker("w2").run_once() == 1
+
+
+def test_a_request_that_keeps_killing_workers_is_given_up(scene: Scene) -> None:
+    scene.put("r", attempts=MAX_ATTEMPTS)
+    scene.worker().run_once()
+    assert scene.get("r")["error"] == f"given up after {MAX_ATTEMPTS} attempts"
+    assert scene.engine.batches == []
+
+
+def test_log_tells_counts_and_times_but_no_features(scene: Scene) -> None:
+    scene.put("r", changes={"industry": "very-private"})
+    scene.worker().run_once()
+    (record,) = scene.logged
+    assert record["event"] == "batch_scored"
+    assert (record["claimed"], record["answered"], record["failed"], record["lease_lost"]) == (1, 1, 0, 0)
+    assert "very-private" not in json.dumps(scene.logged)
