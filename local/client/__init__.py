@@ -6,6 +6,7 @@ Used by `make run`, the benchmarks and the tests; knows the platform by docs/int
 from client.api import Api, ProblemError
 from client.borrower import Borrower, Journey
 from client.bureau import Bureau, BureauError, Grant
+from client.crowd import Crowd, Outcome
 from client.views import ApplicationView, Contract, Offer
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Bureau",
     "BureauError",
     "Contract",
+    "Crowd",
     "Grant",
     "Journey",
     "Offer",
+    "Outcome",
     "ProblemError",
 ]

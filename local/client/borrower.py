@@ -88,7 +88,7 @@ class Borrower:
             TooSlow: it did not end within ``seconds``, or a person of the platform has to look at it.
             ContractMismatch: the contract is not what its hash says.
         """
-        view = self._apply(key)
+        view = self.apply(key)
         deadline, (pause, longest) = time.monotonic() + seconds, self._poll
         while not view.ended:
             if time.monotonic() > deadline:
@@ -103,7 +103,8 @@ class Borrower:
             view = newer
         return Journey(view, self._api.timeline(view.application_id), self._logins, self._read_report(view))
 
-    def _apply(self, key: str) -> ApplicationView:
+    def apply(self, key: str) -> ApplicationView:
+        """Hand in the request (C01)."""
         view = self._api.apply(self._request, key)
         self._watch(view)
         return view

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from client.borrower import Code
-from institutions.population import DEFAULT_SEED, expired_code, password
+from institutions.population import password
 from run.places import ROOT
 
 EXAMPLES = ROOT / "examples" / "applications.jsonl"
-_LONG_AGO_EXPIRED = "2026-01-01T00:00:00Z"
+ANY = "any"
+WITH_OPERATOR = "with_operator"
+_EXPIRED_ON = "2026-01-01T00:00:00Z"
 
 
 class Firm(BaseModel):
@@ -22,19 +24,36 @@ class Firm(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    name_latin: str = ""
     taxpayer_id: str
 
 
+class Behaviour(BaseModel):
+    """What the borrower does when he is asked something; the best offer is chosen, and the contract signed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    validity_days: int = 365
+    choice: Literal["best"] = "best"
+    sign: Literal[True] = True
+    first_code: str | None = Field(default=None, description="an old code, tried before logging in (C08)")
+
+
 class Case(BaseModel):
-    """One line of the file."""
+    """One line of the file.
+
+    Attributes:
+        expected_outcome: the outcome; ``any`` for firms drawn at random; ``with_operator`` where a person has to help,
+            whatever that person does then.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     persona: str
     firm: Firm
     application: dict[str, Any]
-    expected_outcome: str
-    behaviour: Any = None
+    expected_outcome: str = ANY
+    behaviour: Behaviour = Behaviour()
 
     @property
     def tenant(self) -> str:
@@ -46,13 +65,22 @@ class Case(BaseModel):
         """The firm's password at the tax bureau."""
         return password(self.firm.taxpayer_id)
 
+    @property
+    def first_code(self) -> Code | None:
+        """The old code that this firm tries before it logs in, if it has one."""
+        return Code(self.behaviour.first_code, _EXPIRED_ON) if self.behaviour.first_code else None
+
     def request(self) -> Mapping[str, Any]:
         """The body of the loan request."""
         return {"taxpayer_id": self.firm.taxpayer_id, "firm_name": self.firm.name, **self.application}
 
-    def first_code(self, seed: int = DEFAULT_SEED) -> Code | None:
-        """The old code that this firm tries before it logs in, if it has one (C08)."""
-        return Code(expired_code(seed), _LONG_AGO_EXPIRED) if self.persona == "expired_code" else None
+    def met_by(self, outcome: str | None, statuses: Sequence[str]) -> bool:
+        """Whether what came of it is what should."""
+        if self.expected_outcome == ANY:
+            return outcome is not None
+        return self.expected_outcome == outcome or (
+            self.expected_outcome == WITH_OPERATOR and WITH_OPERATOR in statuses and outcome is not None
+        )
 
 
 def read(path: Path = EXAMPLES) -> list[Case]:

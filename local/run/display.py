@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -19,6 +19,7 @@ from run.results import STAGES, Row
 
 _PLAIN_WIDTH = 190
 _NARROW = 150
+_SHOWN_UNDER = {"authorization_required": "received", "chosen": "offered", "contract_ready": "approved"}
 
 
 def console(*, to_stderr: bool = False) -> Console:
@@ -38,7 +39,7 @@ class Display:
             TextColumn("{task.description:<12}"), BarColumn(bar_width=40), MofNCompleteColumn(), console=out
         )
         self._stages: dict[str, TaskID] = {}
-        self._reached: dict[str, set[int]] = {}
+        self._reached: dict[str, set[str]] = {}
         self._live = Live(console=out, refresh_per_second=8, transient=False) if out.is_terminal else None
 
     def __enter__(self) -> Display:
@@ -79,17 +80,20 @@ class Display:
 
     def stage(self, case: Case, stage: str) -> None:
         """An application was seen in a stage, and so has passed those before it."""
-        if stage not in self._stages:
-            return
-        passed = [stage] if stage == "ended" else STAGES[: STAGES.index(stage) + 1]
+        stage = _SHOWN_UNDER.get(stage, stage)
+        passed = STAGES[: STAGES.index(stage) + 1] if stage in STAGES[:-1] else [stage]
+        self._count(case.firm.taxpayer_id, passed)
+
+    def _count(self, who: str, stages: Iterable[str]) -> None:
         with self._lock:
-            for one in passed:
-                self._reached[one].add(id(case))
-                self._bars.update(self._stages[one], completed=len(self._reached[one]))
+            for stage in self._stages.keys() & set(stages):
+                self._reached[stage].add(who)
+                self._bars.update(self._stages[stage], completed=len(self._reached[stage]))
             self._draw()
 
     def row(self, row: Row) -> None:
-        """An application has ended."""
+        """An application has ended; now its stages are known for sure."""
+        self._count(row.taxpayer_id, row.stages)
         if self._live:
             return
         mark = "✓" if row.as_expected else "✗"

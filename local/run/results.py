@@ -28,6 +28,7 @@ class Row(BaseModel):
 
     persona: str
     firm: str
+    taxpayer_id: str
     application_id: str | None = None
     outcome: str | None = None
     note: str | None = None
@@ -58,11 +59,12 @@ def row_of(case: Case, journey: Journey) -> Row:
     return Row(
         persona=case.persona,
         firm=case.firm.name,
+        taxpayer_id=case.firm.taxpayer_id,
         application_id=view.application_id,
         outcome=view.outcome,
         note=view.outcome_note,
         expected=case.expected_outcome,
-        as_expected=view.outcome == case.expected_outcome,
+        as_expected=case.met_by(view.outcome, [entry.status for entry in journey.timeline]),
         score=view.score,
         limit=view.limit,
         engine=view.engine,
@@ -77,7 +79,12 @@ def failed_row(case: Case, problem: BaseException) -> Row:
     """The row of an application that did not end, or was not taken."""
     error = f"{type(problem).__name__}: {problem}"
     return Row(
-        persona=case.persona, firm=case.firm.name, expected=case.expected_outcome, as_expected=False, error=error
+        persona=case.persona,
+        firm=case.firm.name,
+        taxpayer_id=case.firm.taxpayer_id,
+        expected=case.expected_outcome,
+        as_expected=False,
+        error=error,
     )
 
 

@@ -84,7 +84,8 @@ def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, 
         platform.bureau,
         case.request(),
         password=case.password,
-        first_code=case.first_code(),
+        first_code=case.first_code,
+        validity_days=case.behaviour.validity_days,
         watch=seen,
     )
     try:

@@ -1,0 +1,154 @@
+"""Many borrowers at the same time, looked after with few requests: a look at each list of those who are waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import httpx
+
+from client.api import Api, ProblemError
+from client.borrower import Borrower
+from client.views import ApplicationView
+
+_MOST_LISTED = 100
+_ACTS: dict[str, Callable[[Borrower, str], ApplicationView]] = {
+    "authorization_required": Borrower.authorize,
+    "offered": Borrower.choose,
+    "contract_ready": Borrower.sign,
+}
+
+
+@dataclass
+class Outcome:
+    """What came of a crowd.
+
+    Attributes:
+        ended: application id to its last view.
+        seconds: from the first application handed in to the last one seen to have ended.
+        open: application id to the status of those that had not ended in time.
+        problems: what went wrong on the borrowers' side, each told once.
+    """
+
+    ended: dict[str, ApplicationView]
+    seconds: float
+    open: dict[str, str]
+    problems: list[str] = field(default_factory=list)
+
+
+class Crowd:
+    """Hands in many applications and does for each what it awaits.
+
+    Args:
+        staff: the API as an operator; lists by status, and sends on what was handed to a person (C24).
+        groups: the borrowers of each tenant, at most 100 in one, with the API as that tenant.
+        workers: requests at the same time.
+        look_seconds: pause between two looks.
+        retry_tasks: whether tasks of these applications are settled with ``retry``.
+    """
+
+    def __init__(
+        self,
+        staff: Api,
+        groups: Sequence[tuple[Api, Sequence[Borrower]]],
+        *,
+        workers: int = 12,
+        look_seconds: float = 0.5,
+        retry_tasks: bool = False,
+    ) -> None:
+        self._staff, self._tenants = staff, [api for api, _ in groups]
+        self._borrowers = [one for _, members in groups for one in members]
+        self._workers, self._look_seconds, self._retry_tasks = workers, look_seconds, retry_tasks
+        self._mine: dict[str, Borrower] = {}
+        self._busy: set[str] = set()
+        self._ended: dict[str, ApplicationView] = {}
+        self._problems: set[str] = set()
+        self._lock = threading.Lock()
+
+    def live_through(self, batch: str, seconds: float, meanwhile: Callable[[int], None] = lambda _: None) -> Outcome:
+        """Hand in all applications and look after them until all have ended.
+
+        Args:
+            batch: makes the idempotency keys of these applications.
+            seconds: how long to go on at most.
+            meanwhile: called after each look with the number of applications ended so far.
+        """
+        started = time.monotonic()
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="crowd") as pool:
+            handed_in = [pool.submit(self._apply, one, f"{batch}-{n:04d}") for n, one in enumerate(self._borrowers)]
+            while time.monotonic() - started < seconds:
+                idle = not self._look(pool) and not wait(handed_in, timeout=0).not_done
+                if idle:
+                    self._count_ended()
+                meanwhile(len(self._ended))
+                if len(self._ended) == len(self._borrowers):
+                    break
+                time.sleep(self._look_seconds)
+            took = time.monotonic() - started
+            left = {name: self._staff.application(name).status for name in self._mine.keys() - self._ended.keys()}
+        return Outcome(self._ended, took, left, sorted(self._problems))
+
+    def _apply(self, borrower: Borrower, key: str) -> None:
+        view = borrower.apply(key)
+        with self._lock:
+            self._mine[view.application_id] = borrower
+
+    def _look(self, pool: ThreadPoolExecutor) -> bool:
+        """Have done what is awaited; whether there was anything to do."""
+        found = False
+        for status, act in _ACTS.items():
+            for view in self._listed(status):
+                if self._take(view.application_id):
+                    pool.submit(self._act, act, view.application_id)
+                    found = True
+        return (self._retry_all() if self._retry_tasks else False) or found or bool(self._busy)
+
+    def _listed(self, status: str, caller: Api | None = None) -> list[ApplicationView]:
+        try:
+            return (caller or self._staff).applications(status, _MOST_LISTED)
+        except (ProblemError, httpx.HTTPError) as problem:
+            self._note(problem)
+            return []
+
+    def _take(self, application_id: str) -> bool:
+        with self._lock:
+            if application_id not in self._mine or application_id in self._busy:
+                return False
+            self._busy.add(application_id)
+            return True
+
+    def _act(self, act: Callable[[Borrower, str], ApplicationView], application_id: str) -> None:
+        try:
+            act(self._mine[application_id], application_id)
+        except ProblemError as problem:
+            if problem.status != 409:  # 409: the list was a moment old
+                self._note(problem)
+        except (httpx.HTTPError, RuntimeError) as problem:
+            self._note(problem)
+        finally:
+            with self._lock:
+                self._busy.discard(application_id)
+
+    def _retry_all(self) -> bool:
+        try:
+            tasks = [task for task in self._staff.operator_tasks() if task.application_id in self._mine]
+            for task in tasks:
+                self._staff.resolve(task.task_id, "retry", "tried again")
+            return bool(tasks)
+        except (ProblemError, httpx.HTTPError) as problem:
+            self._note(problem)
+            return False
+
+    def _count_ended(self) -> None:
+        """Nothing is awaited: each tenant looks at what has ended."""
+        for tenant in self._tenants:
+            for view in self._listed("closed", tenant):
+                if view.application_id in self._mine:
+                    self._ended[view.application_id] = view
+
+    def _note(self, problem: Exception) -> None:
+        with self._lock:
+            self._problems.add(f"{type(problem).__name__}: {problem}"[:300])

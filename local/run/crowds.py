@@ -1,0 +1,59 @@
+"""A crowd of borrowers on a running platform, and the proof from the lenders' own books that none was paid twice."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from client import Borrower, Crowd, Outcome
+from run.cases import Case
+from run.platform import LocalPlatform
+
+_PER_TENANT = 50
+
+
+def crowd(
+    platform: LocalPlatform,
+    cases: Sequence[Case],
+    seconds: float,
+    meanwhile: Callable[[int], None] = lambda _: None,
+    *,
+    retry_tasks: bool = False,
+) -> Outcome:
+    """All cases at the same time; see `client.crowd`.
+
+    Args:
+        platform: running.
+        cases: who asks for what.
+        seconds: how long to wait for all to end.
+        meanwhile: called after each look with the number of applications ended so far.
+        retry_tasks: whether an operator sends on what was handed to a person.
+    """
+    batch, groups = uuid.uuid4().hex[:12], []
+    for start in range(0, len(cases), _PER_TENANT):
+        api = platform.api("borrower", f"crowd-{batch}-{start}")
+        members = [
+            Borrower(api, platform.bureau, case.request(), password=case.password)
+            for case in cases[start : start + _PER_TENANT]
+        ]
+        groups.append((api, members))
+    staff = platform.api("operator", "platform")
+    return Crowd(staff, groups, retry_tasks=retry_tasks).live_through(batch, seconds, meanwhile)
+
+
+def paid(platform: LocalPlatform) -> Counter[str]:
+    """How often each application was disbursed, by the books of all lenders."""
+    return Counter(
+        str(entry["application_id"]) for name in platform.estate.lenders for entry in platform.estate.ledger(name)
+    )
+
+
+def discrepancies(outcome: Outcome, books: Counter[str]) -> list[str]:
+    """Where outcomes and books differ: paid twice, paid without an outcome, an outcome without a payment."""
+    found = []
+    for application_id, view in outcome.ended.items():
+        times, wanted = books[application_id], int(view.outcome == "disbursed")
+        if times != wanted:
+            found.append(f"{application_id}: {view.outcome}, but disbursed {times} times")
+    return found + [f"{name}: open, but disbursed" for name in outcome.open if books[name]]

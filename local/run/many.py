@@ -1,0 +1,48 @@
+"""Any number of applications of ordinary firms, for the bench and the fault tests; the same each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from institutions.population import DEFAULT_SEED, PERSONAS, Firm, Population, blacklist_entries
+from run.cases import Case
+from run.cases import Firm as Asking
+
+POPULATION = 1_000
+_TERMS = (12, 6, 24, 18)
+_STEP_YUAN = 10_000
+
+
+def cases(count: int, *, skip: int = 0, seed: int = DEFAULT_SEED, population: int = POPULATION) -> list[Case]:
+    """Firms that most lenders like, each asking for what such a firm needs.
+
+    Raises:
+        ValueError: the population has not that many.
+    """
+    found = [_case(firm, number) for number, firm in enumerate(_sound(Population(seed, population)))]
+    if len(found) < skip + count:
+        raise ValueError(f"only {len(found)} such firms among {population}")
+    return found[skip : skip + count]
+
+
+def _sound(firms: Population) -> Iterator[Firm]:
+    today = datetime.now(UTC).date()
+    listed = set(blacklist_entries(firms.seed, firms.size))
+    for index in range(len(PERSONAS), firms.size):
+        firm = firms.firm(index, today)
+        sound = min(firm.factors.quality, firm.factors.discipline) > 0.1 and firm.established_on.year < 2022
+        if sound and firm.taxpayer_id not in listed:
+            yield firm
+
+
+def _case(firm: Firm, number: int) -> Case:
+    yuan = firm.annual_revenue_fen // 100 // 25 // _STEP_YUAN * _STEP_YUAN
+    application = {
+        "amount": f"{max(100_000, min(800_000, yuan))}.00",
+        "currency": "CNY",
+        "term_months": _TERMS[number % len(_TERMS)],
+        "purpose": "Working capital",
+    }
+    asking = Asking(name=firm.name, name_latin=firm.name_latin, taxpayer_id=firm.taxpayer_id)
+    return Case(persona=firm.persona, firm=asking, application=application)
