@@ -32,7 +32,7 @@ def quantiles(values: Sequence[float], digits: int = 3) -> dict[str, float | int
 
 
 def memory(root: psutil.Process) -> dict[str, float | int]:
-    """PSS and RSS in MiB of all processes below ``root``, itself not counted. PSS shares out shared pages, RSS counts them each time."""
+    """Memory in MiB of all processes below ``root``; PSS shares out shared pages, RSS counts them in each process."""
     pss = rss = count = 0
     for process in root.children(recursive=True):
         try:
