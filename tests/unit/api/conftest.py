@@ -1,0 +1,127 @@
+"""AWS in process (moto) with the template's tables, and the services wired to it as in a function."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from moto import mock_aws
+
+from creditmesh.platform import idempotency, wiring
+from creditmesh.platform.settings import settings
+
+ROOT = Path(__file__).parents[3]
+REGION = "eu-west-1"
+SECRETS = {
+    name: "whsec_" + base64.b64encode(f"{name} {'of a lender':*<20}".encode()).decode() for name in ("new", "old", "b")
+}
+INSTITUTIONS = {
+    "tax": {"kind": "tax", "name": "Tax bureau", "base_url": "http://tax.test", "login_url": "https://login.tax.test"},
+    "registry": {"kind": "registry", "name": "Company registry", "base_url": "http://registry.test"},
+    "lender-a": {"kind": "lender", "name": "Lender A", "base_url": "http://a.test"},
+    "lender-b": {"kind": "lender", "name": "Lender B", "base_url": "http://b.test"},
+}
+KEYS = {
+    "tax": {"api_key": "k-tax", "webhook_secrets": [SECRETS["new"]]},
+    "lender-a": {"webhook_secrets": [SECRETS["new"], SECRETS["old"]]},
+    "lender-b": {"webhook_secrets": [SECRETS["b"]]},
+}
+PASS = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+class Answers(list[tuple[str, dict[str, Any]]]):
+    """The task tokens answered so far: (call, parameters); moto itself forgets them."""
+
+    def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name.startswith("SendTask"):
+            self.append((model.name, params))
+
+    def of(self, token: str) -> list[str]:
+        return [name for name, params in self if params["taskToken"] == token]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[None]:
+    """The platform's resources, and an environment that names them."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        for name, value in _resources().items():
+            patch.setenv(name, value)
+        forget()
+        yield
+    forget()
+
+
+@pytest.fixture(scope="module")
+def answers(cloud: None) -> Answers:
+    """What the process was told."""
+    found = Answers()
+    wiring.client("stepfunctions").meta.events.register("provide-client-params.sfn", found)
+    return found
+
+
+def forget() -> None:
+    """Drop everything made for another environment."""
+    for made in [*vars(wiring).values(), settings, *vars(idempotency).values()]:
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+
+
+def _resources() -> dict[str, str]:
+    names = {**_tables(), **_secrets()}
+    bucket = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    s3 = boto3.client("s3", region_name=REGION)
+    for name in ("data", "artefact"):
+        s3.create_bucket(Bucket=f"creditmesh-{name}", **bucket)
+        names[f"{name.upper()}_BUCKET"] = f"creditmesh-{name}"
+    model = (ROOT / "models/origination-1.0.0.json").read_bytes()
+    s3.put_object(Bucket="creditmesh-artefact", Key="models/origination-1.0.0.json", Body=model)
+    names["FIELD_KEY_ID"] = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
+    names["ORIGINATION_ARN"] = boto3.client("stepfunctions", region_name=REGION).create_state_machine(
+        name="loan-origination", definition=json.dumps(PASS), roleArn="arn:aws:iam::123456789012:role/none"
+    )["stateMachineArn"]
+    return names | {
+        "EVENT_BUS": "default",
+        "RETRY_QUEUE_URL": "http://sqs.test/1",
+        "PARKED_QUEUE_URL": "http://sqs.test/2",
+    }
+
+
+def _secrets() -> dict[str, str]:
+    secrets, ssm = (boto3.client(name, region_name=REGION) for name in ("secretsmanager", "ssm"))
+    texts = {"INDEX_SECRET": "i" * 40, "GUEST_SECRET": "g" * 40, "INSTITUTIONS_SECRET": json.dumps(KEYS)}
+    for name, text in texts.items():
+        secrets.create_secret(Name=name, SecretString=text)
+    parameters = {"INSTITUTIONS_PARAMETER": json.dumps(INSTITUTIONS), "PUBLIC_URL_PARAMETER": "https://api.test"}
+    for name, text in parameters.items():
+        ssm.put_parameter(Name=f"/{name}", Value=text, Type="String")
+    return {name: name for name in texts} | {name: f"/{name}" for name in parameters}
+
+
+class _Template(yaml.SafeLoader):
+    """Reads template.yaml; CloudFormation's own tags become None."""
+
+
+_Template.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def _tables() -> dict[str, str]:
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    template = yaml.load((ROOT / "template.yaml").read_text(), _Template)  # a SafeLoader
+    wanted = ("TableName", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
+    names = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            given = {key: value for key, value in resource["Properties"].items() if key in wanted}
+            dynamodb.create_table(**given | {"TableName": name})
+            snake = "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in name).lstrip("_")
+            names[f"{snake}_TABLE"] = name
+    return names
