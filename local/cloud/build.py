@@ -35,13 +35,13 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
 
 
-def archive(folder: Path, target: Path, prefix: str = "") -> None:
-    """Zip ``folder`` (byte-code included where it was compiled on purpose) under ``prefix``."""
+def archive(folder: Path, target: Path, *, byte_code: bool = False) -> None:
+    """Zip ``folder``, with byte-code only where it was compiled on purpose."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(f"{prefix}{path.relative_to(folder)}", _EPOCH)
+            if path.is_file() and (byte_code or "__pycache__" not in path.parts):
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)), _EPOCH)
                 entry.external_attr = 0o644 << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 file.writestr(entry, path.read_bytes())

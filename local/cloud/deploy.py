@@ -19,14 +19,49 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_parse  # type: ignore[import-not-found]
 
 from cloud import build
 
+_LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri", "TemplateURL")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class DeployFailed(Exception):
     """A step of the deployment failed; the message says which and why."""
+
+
+def prepare(template: Path, build_dir: Path) -> Path:
+    """The template as `aws cloudformation package` can take it; returns where it was written.
+
+    That command does not know SAM's Globals: for a function without a CodeUri of its own it archives the whole folder
+    of the template, virtual environments included. So each function gets the CodeUri from Globals, code folders are
+    archived reproducibly first, and paths become absolute.
+    """
+    document = yaml_parse(template.read_text())
+    shared = ((document.get("Globals") or {}).get("Function") or {}).pop("CodeUri", None)
+    archives: dict[str, str] = {}
+    for resource in document["Resources"].values():
+        properties = resource.get("Properties") or {}
+        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in properties:
+            properties.setdefault("CodeUri", shared)
+        for name in _LOCAL_PATHS:
+            path = properties.get(name)
+            if isinstance(path, str) and not path.startswith(("s3://", "http")):
+                properties[name] = _packable(template.parent / path, build_dir, archives)
+    target = build_dir / "prepared.yaml"
+    target.write_text(yaml_dump(document))
+    return target
+
+
+def _packable(path: Path, build_dir: Path, archives: dict[str, str]) -> str:
+    if not path.is_dir():
+        return str(path)
+    if str(path) not in archives:
+        target = build_dir / f"{path.name}.zip"
+        build.archive(path, target)
+        archives[str(path)] = str(target)
+    return archives[str(path)]
 
 
 @dataclass
@@ -51,7 +86,7 @@ class Deployment:
     build_dir: Path = ROOT / "build"
     region: str = "eu-west-1"
     package_bucket: str = "creditmesh-packages"
-    artefact_output: str = "ArtefactBucketName"
+    artefact_output: str = "ArtefactBucket"
     stage: bool = False
 
     def run(self) -> dict[str, str]:
@@ -61,7 +96,7 @@ class Deployment:
             DeployFailed: a step failed.
         """
         self.build_dir.mkdir(parents=True, exist_ok=True)
-        build.layer(ROOT, self._layer, stage=self.stage)
+        self._build_layer()
         wanted = self._fingerprint()
         if self._deployed() != wanted:
             self._package_and_deploy(wanted)
@@ -72,6 +107,15 @@ class Deployment:
     @property
     def _layer(self) -> Path:
         return self.build_dir / ("layer-stage" if self.stage else "layer")
+
+    def _build_layer(self) -> None:
+        """``build/layer.zip``, which template.yaml names, holds the layer of the platform asked for last."""
+        build.layer(ROOT, self._layer, stage=self.stage)
+        stamp = self._layer.with_suffix(".stamp").read_text()
+        target, packed = self.build_dir / "layer.zip", self.build_dir / "layer.zip.stamp"
+        if not target.exists() or not packed.exists() or packed.read_text() != stamp:
+            build.archive(self._layer, target, byte_code=not self.stage)
+            packed.write_text(stamp)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the target."""
@@ -108,9 +152,9 @@ class Deployment:
 
     def _package_and_deploy(self, fingerprint: str) -> None:
         packaged = self.build_dir / "packaged.yaml"
-        self._drop_byte_code()
+        prepared = prepare(self.template, self.build_dir)
         self._make_package_bucket()
-        self._aws("package", "--template-file", str(self.template), "--s3-bucket", self.package_bucket,
+        self._aws("package", "--template-file", str(prepared), "--s3-bucket", self.package_bucket,
                   "--output-template-file", str(packaged))  # fmt: skip
         command = ["deploy", "--template-file", str(packaged), "--stack-name", self.stack, "--no-fail-on-empty-changeset",
                    "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND",
@@ -118,10 +162,6 @@ class Deployment:
         if self.parameters:
             command += ["--parameter-overrides", *(f"{name}={value}" for name, value in self.parameters.items())]
         self._aws(*command)
-
-    def _drop_byte_code(self) -> None:
-        for cache in (self.template.parent / "functions").rglob("__pycache__"):
-            shutil.rmtree(cache, ignore_errors=True)
 
     def _make_package_bucket(self) -> None:
         storage = self.client("s3")
