@@ -80,7 +80,9 @@ def test_a_refusal_goes_back_too(bureau: TestClient, firm: FirmOf) -> None:
     assert parse_qs(urlsplit(location).query) == {"error": ["access_denied"], "state": ["s"]}
 
 
-@pytest.mark.parametrize("uri", ["https://elsewhere.example/", "javascript:alert(1)", "http://localhost@evil.example/", "//x"])
+@pytest.mark.parametrize(
+    "uri", ["https://elsewhere.example/", "javascript:alert(1)", "http://localhost@evil.example/", "//x"]
+)
 def test_a_code_goes_nowhere_else(bureau: TestClient, uri: str) -> None:
     answer = bureau.get("/oauth/authorize", params={"client_id": "creditmesh", "redirect_uri": uri})
     assert answer.status_code == 400
@@ -170,7 +172,9 @@ def test_key_data_is_drawn_from_the_answers_as_they_are(client: Open, config: Co
 def test_faults_come_as_ordered_and_end(client: Open, config: Config) -> None:
     registry = client("company-registry")
     path = "/api/v1/companies/x"
-    assert registry.post("/_faults", json={"kind": "status", "status": 503, "count": 2, "path": "/api"}).status_code == 201
+    assert (
+        registry.post("/_faults", json={"kind": "status", "status": 503, "count": 2, "path": "/api"}).status_code == 201
+    )
     assert registry.post("/_faults", json={"kind": "garbage", "count": 1}).status_code == 201
     assert [registry.get(path).status_code for _ in range(2)] == [503, 503]
     garbage = registry.get(path)
@@ -191,9 +195,14 @@ def test_faults_can_be_called_off_and_spare_the_testers_paths(client: Open) -> N
 
 @pytest.mark.parametrize(
     ("order", "field"),
-    [({"kind": "fire"}, "kind"), ({"kind": "delay", "count": 0}, "count"), ({"kind": "status", "status": 200}, "status"),
-     ({"kind": "delay", "delay_ms": "1"}, "delay_ms"), ([], "body")],
-)  # fmt: skip
+    [
+        ({"kind": "fire"}, "kind"),
+        ({"kind": "delay", "count": 0}, "count"),
+        ({"kind": "status", "status": 200}, "status"),
+        ({"kind": "delay", "delay_ms": "1"}, "delay_ms"),
+        ([], "body"),
+    ],
+)
 def test_malformed_orders_are_refused_by_field(client: Open, order: Any, field: str) -> None:
     answer = client("company-registry").post("/_faults", json=order)
     assert (answer.status_code, answer.json()["field"]) == (400, field)

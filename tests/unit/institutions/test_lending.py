@@ -67,7 +67,9 @@ def test_instalments_by_hand() -> None:
     ]
 
 
-@pytest.mark.parametrize(("amount", "bps", "term"), [(5_000_000, 450, 36), (300_000_000, 1_080, 24), (1, 900, 3), (100, 0, 7)])
+@pytest.mark.parametrize(
+    ("amount", "bps", "term"), [(5_000_000, 450, 36), (300_000_000, 1_080, 24), (1, 900, 3), (100, 0, 7)]
+)
 def test_principal_adds_up(amount: int, bps: int, term: int) -> None:
     rows = annuity(amount, bps, term)
     assert sum(row.principal for row in rows) == amount
@@ -87,7 +89,15 @@ def test_the_contract_names_parties_terms_and_total() -> None:
         term_months=3,
         drawn_up_at="2026-11-21T00:00:00Z",
     )
-    for part in ("CON-1", "Harbor Bank", "云岭青达机械有限公司", "91990901MAXDB23Y11", "1000.00 CNY", "12.05 %", "3 months"):
+    for part in (
+        "CON-1",
+        "Harbor Bank",
+        "云岭青达机械有限公司",
+        "91990901MAXDB23Y11",
+        "1000.00 CNY",
+        "12.05 %",
+        "3 months",
+    ):
         assert part in text
     assert f"{sum(row.amount for row in annuity(100_000, 1_205, 3)) / 100:.2f}" in text.splitlines()[-1]
 
@@ -102,7 +112,7 @@ def test_signatures_agree_with_the_published_example() -> None:
 
 def test_signatures_agree_with_the_platforms_both_ways() -> None:
     old, new = ("whsec_" + base64.b64encode(bytes([fill]) * 32).decode() for fill in (1, 2))
-    body = "{}".encode()
+    body = b"{}"
     ours = {name.lower(): value for name, value in headers(f"{old} {new}", "m1", 1_000, body).items()}
     assert verify([new], ours, body, 1_100) == "m1"
     theirs = signed_headers(new, "m2", 1_000, body)

@@ -1,0 +1,128 @@
+"""Institutions as real processes: killed without warning, they lose nothing and pay nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from institutions.grant import obtain_code
+from institutions.population import Firm
+
+from .conftest import Platform
+from .exchange import Exchange, submission
+
+LOCAL = Path(__file__).parents[3] / "local"
+LENDER = "harbor-bank"
+FirmOf = Callable[[str], Firm]
+
+
+class Process:
+    """One institution in a process of its own."""
+
+    def __init__(self, name: str, document: dict[str, Any], path: Path) -> None:
+        self.name, self._path = name, path
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        document["institutions"][name]["port"] = port
+        path.write_text(json.dumps(document), "utf-8")
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(base_url=self.url, timeout=10)
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "institutions.serve", "--config", str(self._path), "--id", self.name]
+        self.child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(LOCAL)})
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                assert self.http.get("/_health").json() == {"status": "ok"}
+                return
+            except httpx.TransportError:
+                assert self.child.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait()
+
+
+@pytest.fixture
+def start(document: dict[str, Any], tmp_path: Path) -> Iterator[Callable[[str], Process]]:
+    started: list[Process] = []
+
+    def run(name: str) -> Process:
+        process = Process(name, document, tmp_path / "institutions.json")
+        process.start()
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.http.close()
+
+
+def test_a_killed_lender_takes_up_what_it_owes(
+    start: Callable[[str], Process], document: dict[str, Any], platform: Platform, firm: FirmOf
+) -> None:
+    document["institutions"][LENDER]["decision_delay_ms"] = 700
+    bank = start(LENDER)
+    exchange = Exchange(bank.http, document["institutions"][LENDER]["webhook_secret"])
+    for number in range(20):
+        assert exchange.submit(submission(firm("good_firm"), f"app-{number}", amount="100000.00")).status_code == 202
+    bank.kill()
+    told_before = len(platform.received)
+    assert told_before < 20
+    bank.start()
+    decisions = [message["data"] for message in platform.wait_for(20, 20)]
+    assert {one["application_id"] for one in decisions} == {f"app-{number}" for number in range(20)}
+
+
+def test_no_kill_makes_a_lender_pay_twice(
+    start: Callable[[str], Process], document: dict[str, Any], platform: Platform, firm: FirmOf
+) -> None:
+    bank = start(LENDER)
+    exchange = Exchange(bank.http, document["institutions"][LENDER]["webhook_secret"])
+    exchange.submit(submission(firm("good_firm")))
+    exchange.request_contract(platform.wait_for(1)[0]["data"])
+    contract = platform.wait_for(2)[1]["data"]
+    platform.answers = [503] * 2
+    assert exchange.sign(contract, webhook_id="order").status_code == 202
+    bank.kill()
+    bank.start()
+    assert exchange.sign(contract, webhook_id="order").status_code == 200
+    assert exchange.sign(contract, webhook_id="order-again").status_code == 200
+    deadline = time.monotonic() + 20
+    while bank.http.get("/_callbacks").json()["callbacks"][-1]["state"] != "delivered":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    told = [json.loads(body)["data"] for _, body in platform.received[2:]]
+    assert len({one["disbursement_id"] for one in told}) == 1
+    assert len(bank.http.get("/_ledger").json()["disbursements"]) == 1
+
+
+def test_the_bureau_is_small_and_its_forms_lead_to_a_code_that_outlives_it(
+    start: Callable[[str], Process], document: dict[str, Any], firm: FirmOf
+) -> None:
+    bureau, good = start("tax-bureau"), firm("good_firm").taxpayer_id
+    grant = obtain_code(bureau.url, good, redirect_uri="http://localhost/back", state="s-1", validity_days=30)
+    assert (grant.taxpayer_id, grant.state) == (good, "s-1")
+    bureau.kill()
+    bureau.start()
+    headers = {"x-api-key": document["institutions"]["tax-bureau"]["api_key"]}
+    body = {"taxpayer_id": good, "authorization_code": grant.code}
+    assert bureau.http.post("/api/v1/taxpayer-data", json=body, headers=headers).status_code == 200
+    assert obtain_code(bureau.url, good).code != grant.code
+    assert psutil.Process(bureau.child.pid).memory_info().rss < 60 * 2**20
