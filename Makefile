@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 SETUP := $(PYTHON) local/setup.py
 DEV := .venv/bin
+export PYTHONPATH := local:functions
 
 .PHONY: help
 help: ## list the tasks
@@ -13,6 +14,39 @@ help: ## list the tasks
 setup: ## install everything a developer's machine needs (safe to repeat)
 	@$(SETUP)
 
+.PHONY: run
+run: setup ## start the whole platform here and send 30 applications through it; ARGS="--once" ends after them
+	@$(DEV)/python -m run $(ARGS)
+
+.PHONY: check
+check: setup ## style, types, layers, template
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs
+	$(DEV)/mypy local/cloud local/client local/institutions local/run benchmarks
+	$(DEV)/lint-imports --no-cache
+	$(DEV)/cfn-lint template.yaml
+
+.PHONY: test
+test: check ## every check and every test
+	$(DEV)/pytest tests
+
+.PHONY: test-fast
+test-fast: setup ## the tests that need no running platform
+	$(DEV)/pytest tests/unit tests/property tests/infrastructure
+
+.PHONY: bench-origination
+bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/
+	@$(DEV)/python -m benchmarks.bench_origination
+
+.PHONY: build
+build: setup ## the layer for AWS (arm64, Python 3.13) under build/
+	@$(DEV)/python -m cloud.build
+
 .PHONY: lock
 lock: ## resolve the lock files anew from pyproject.toml
 	@$(SETUP) --lock
+
+.PHONY: clean
+clean: ## forget what runs have built and stored here; the environments stay
+	rm -rf build .local

@@ -154,10 +154,16 @@ class Call:
 
 
 def route(
-    blueprint: Blueprint, method: str, path: str, *, roles: frozenset[Role] | None = EVERYONE, status: int = 200,
-    key: Key | None = None, produces: Mapping[str, type[BaseModel] | None] | None = None,
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    roles: frozenset[Role] | None = EVERYONE,
+    status: int = 200,
+    key: Key | None = None,
+    produces: Mapping[str, type[BaseModel] | None] | None = None,
     on_problem: Callable[[Reply, Call], Reply] | None = None,
-) -> Callable[[View], View]:  # fmt: skip
+) -> Callable[[View], View]:
     """Declare a view; see the module and `Operation`."""
     idempotency = key or (Key.KEPT if method == "POST" else Key.NONE)
 

@@ -88,17 +88,29 @@ class ApplicationView(Out):
         risk = one.risk
         asked = one.status is Status.AUTHORIZATION_REQUIRED and one.waiting
         return cls(
-            application_id=one.application_id, status=one.status, outcome=one.outcome, outcome_note=one.outcome_note,
-            created_at=one.created_at, updated_at=one.updated_at, firm_name=one.firm_name,
-            amount=format_minor(one.amount_minor), currency=one.currency, term_months=one.term_months,
-            purpose=one.purpose, channel=one.channel, awaits=AWAITS.get(one.status),
+            application_id=one.application_id,
+            status=one.status,
+            outcome=one.outcome,
+            outcome_note=one.outcome_note,
+            created_at=one.created_at,
+            updated_at=one.updated_at,
+            firm_name=one.firm_name,
+            amount=format_minor(one.amount_minor),
+            currency=one.currency,
+            term_months=one.term_months,
+            purpose=one.purpose,
+            channel=one.channel,
+            awaits=AWAITS.get(one.status),
             authorization_problem=one.waiting.note if asked and one.waiting else None,
-            score=risk.score if risk else None, grade=risk.grade if risk else None,
+            score=risk.score if risk else None,
+            grade=risk.grade if risk else None,
             limit=format_minor(risk.limit_minor) if risk and risk.limit_minor is not None else None,
-            decision=risk.decision if risk else None, reasons=risk.reasons if risk else [],
-            engine=risk.engine if risk else None, model_version=risk.model_version if risk else None,
+            decision=risk.decision if risk else None,
+            reasons=risk.reasons if risk else [],
+            engine=risk.engine if risk else None,
+            model_version=risk.model_version if risk else None,
             chosen=_chosen(one),
-        )  # fmt: skip
+        )
 
 
 def _chosen(one: Application) -> Chosen | None:
@@ -152,9 +164,11 @@ class Contract(Out):
         """The contract of a closing that has one."""
         contract, signature = closing.contract or {}, closing.signature or {}
         return cls(
-            contract_id=contract["contract_id"], document=document, document_sha256=contract["document_sha256"],
+            contract_id=contract["contract_id"],
+            document=document,
+            document_sha256=contract["document_sha256"],
             signed_at=signature.get("signed_at"),
-        )  # fmt: skip
+        )
 
 
 class Products(Out):

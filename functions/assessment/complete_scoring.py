@@ -1,4 +1,4 @@
-"""Tells the waiting processes of scores the resident Spark job has written (stream of the scoring requests, DESIGN 2)."""
+"""Tells waiting processes of scores that Spark has written (stream of the scoring requests, DESIGN 2)."""
 
 from __future__ import annotations
 

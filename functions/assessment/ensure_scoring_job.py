@@ -1,4 +1,7 @@
-"""Scheduled: keeps the resident Spark job alive (DESIGN 2). EMR restarts a failed attempt by itself; this starts a new run when none is left."""
+"""Scheduled: keeps the resident Spark job alive (DESIGN 2).
+
+EMR restarts a failed attempt by itself; this starts a new run when none is left.
+"""
 
 from __future__ import annotations
 

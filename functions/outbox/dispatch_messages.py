@@ -30,7 +30,7 @@ def _deliver(record: dict[str, Any]) -> str | None:
         else:
             result = wiring.outbox().deliver(decode(record["dynamodb"]["NewImage"]))
     except Exception as error:
-        # One bad record must not take the others of its batch along; it is tried again, then parked by the event source.
+        # One bad record must not take the others of its batch along; it is tried again, then set aside by the source.
         logger.error("message not handled", extra={"error": type(error).__name__})
         identifier = record.get("messageId") or record["dynamodb"]["SequenceNumber"]
         return str(identifier)

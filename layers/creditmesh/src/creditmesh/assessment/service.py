@@ -44,9 +44,15 @@ class Assessment:
     """
 
     def __init__(
-        self, applications: ApplicationStore, requests: ScoringRequestStore, key_data: KeyDataStore, reports: Objects,
-        artefact: Callable[[], Artefact], tasks: Tasks, clock: Clock,
-    ) -> None:  # fmt: skip
+        self,
+        applications: ApplicationStore,
+        requests: ScoringRequestStore,
+        key_data: KeyDataStore,
+        reports: Objects,
+        artefact: Callable[[], Artefact],
+        tasks: Tasks,
+        clock: Clock,
+    ) -> None:
         self._applications, self._requests, self._key_data = applications, requests, key_data
         self._reports, self._artefact, self._tasks, self._clock = reports, artefact, tasks, clock
 
@@ -71,8 +77,8 @@ class Assessment:
         """Score with the plain evaluator: same artefact, same result, and the result says so (DESIGN 2)."""
         application = self._applications.get(application_id)
         application.require_open()
-        result = evaluate(self._artefact(), self._features(application)).to_dict()
-        self._requests.answer(application_id, result)
+        features = self._features(application)
+        self._requests.answer(application_id, features, evaluate(self._artefact(), features).to_dict())
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
@@ -137,9 +143,13 @@ class Assessment:
             write = self._applications.change(application_id, to=Status.ASSESSED, values=values)
         else:
             write = self._applications.change(
-                application_id, to=Status.CLOSED, outcome=_DECLINES[summary.stage], note=", ".join(summary.reasons),
-                values=values, remove=("waiting",),
-            )  # fmt: skip
+                application_id,
+                to=Status.CLOSED,
+                outcome=_DECLINES[summary.stage],
+                note=", ".join(summary.reasons),
+                values=values,
+                remove=("waiting",),
+            )
         try:
             self._applications.apply(write)
         except ConditionFailed:

@@ -1,4 +1,4 @@
-"""Scoring requests in DynamoDB: the hand-over between the process and the resident Spark job (DESIGN 2, docs/risk-model.md)."""
+"""Scoring requests in DynamoDB: the hand-over between a process and the resident Spark job (DESIGN 2)."""
 
 from __future__ import annotations
 
@@ -29,23 +29,17 @@ class ScoringRequestStore:
 
     def put(self, application_id: str, features: Mapping[str, Any], token: str) -> None:
         """Ask for a score; an older unanswered request of the application is replaced."""
-        now = self._clock.now()
         shard = zlib.crc32(application_id.encode()) % self._shards
-        item = {
-            "request_id": application_id,
-            "application_id": application_id,
-            "queue": f"open#{shard}",
-            "state": "open",
-            "created_at": iso(now),
-            "features": json.dumps(features, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
-            "task_token": token,
-            "attempts": 0,
-            "expires_at": int(now.timestamp()) + RETENTION_SECONDS,
-        }
+        waiting = {"queue": f"open#{shard}", "state": "open", "task_token": token}
+        item = {**self._item(application_id, features), **waiting}
         self._tables.write(Put(self._table, item, "request_id", replace=True))
 
-    def answer(self, application_id: str, result: Mapping[str, Any]) -> None:
-        """Store a result made by the fallback evaluator, unless Spark's has come in after all."""
+    def answer(self, application_id: str, features: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """Store a result made by the fallback evaluator, unless Spark's has come in after all.
+
+        Args:
+            features: what was scored; kept where the request itself never reached the table.
+        """
         change = {
             "state": "done",
             "result": json.dumps(result, ensure_ascii=False, sort_keys=True),
@@ -53,9 +47,25 @@ class ScoringRequestStore:
             "scored_at_ms": int(self._clock.now().timestamp() * 1000),
         }
         key = {"request_id": application_id}
+        open_states = ("open", "claimed", "failed")
         try:
-            self._tables.write(
-                Update(self._table, key, set=change, remove=("queue",), where={"state": ("open", "claimed", "failed")})
-            )
+            self._tables.write(Update(self._table, key, set=change, remove=("queue",), where={"state": open_states}))
         except ConditionFailed:
-            return
+            self._answer_unasked({**self._item(application_id, features), **change})
+
+    def _answer_unasked(self, item: Item) -> None:
+        try:
+            self._tables.write(Put(self._table, item, "request_id"))
+        except ConditionFailed:
+            return  # it has its result already
+
+    def _item(self, application_id: str, features: Mapping[str, Any]) -> Item:
+        now = self._clock.now()
+        return {
+            "request_id": application_id,
+            "application_id": application_id,
+            "created_at": iso(now),
+            "features": json.dumps(features, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+            "attempts": 0,
+            "expires_at": int(now.timestamp()) + RETENTION_SECONDS,
+        }

@@ -98,7 +98,7 @@ def read_state(key: bytes, state: str, now: int) -> str:
     """
     application_id, _, rest = state.partition(".")
     until = rest.partition(".")[0]
-    if until.isdigit() and len(until) < 13 and int(until) >= now:
-        if hmac.compare_digest(state_token(key, application_id, int(until)).encode(), state.encode()):
-            return application_id
+    timely = until.isascii() and until.isdigit() and len(until) < 13 and int(until) >= now
+    if timely and hmac.compare_digest(state_token(key, application_id, int(until)).encode(), state.encode()):
+        return application_id
     raise InvalidInput("is not a state this platform issued, or has run out", field="state")

@@ -55,6 +55,14 @@ class Authorizations:
             raise AuthorizationRequired(problem or "none_stored")
         return found
 
+    def has_usable(self, taxpayer_id: str) -> bool:
+        """Whether a stored authorisation can be used now."""
+        try:
+            self.usable(taxpayer_id)
+        except AuthorizationRequired:
+            return False
+        return True
+
     def take(self, taxpayer_id: str, code: str, expires_at: str, granted_by: str) -> None:
         """Store what the borrower brought back, in place of what was there (C04, C08).
 

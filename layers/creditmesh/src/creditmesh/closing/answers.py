@@ -54,8 +54,7 @@ class LenderAnswers:
                 if webhook_id not in closing.webhooks and not _already_said(closing, message):
                     raise ContradictoryAnswer("another answer was taken before, or none is awaited") from None
                 repeat = True
-        # Told again on a repeat too: the first time may have died between the write and this call.
-        self._tell(closing, message)
+        self._tell(closing.application_id)
         return not repeat
 
     def _take(self, closing: Closing, webhook_id: str, message: Message) -> None:
@@ -66,11 +65,7 @@ class LenderAnswers:
         elif isinstance(message, Disbursed):
             self._take_disbursement(closing, webhook_id, message)
         else:
-            note = {"failed": message.data.model_dump(exclude_none=True)}
-            self._store.transact(
-                [self._store.change(closing.application_id, note, webhook=webhook_id, absent=("disbursement",))],
-                webhook_id,
-            )
+            self._take_failure(closing, webhook_id, message)
 
     def _take_decision(self, closing: Closing, webhook_id: str, message: Decision) -> None:
         data = message.data
@@ -83,9 +78,13 @@ class LenderAnswers:
             moved = self._move(closing, Status.APPROVED, f"{data.approved_amount} {data.currency}")
         else:
             moved = self._applications.change(
-                closing.application_id, to=Status.CLOSED, outcome=Outcome.LENDER_REJECTED, by=closing.lender_id,
-                note=data.reason or data.reason_code or "no reason given", remove=("waiting",),
-            )  # fmt: skip
+                closing.application_id,
+                to=Status.CLOSED,
+                outcome=Outcome.LENDER_REJECTED,
+                by=closing.lender_id,
+                note=data.reason or data.reason_code or "no reason given",
+                remove=("waiting",),
+            )
         self._store.transact([taken, moved], webhook_id)
 
     def _check_approval(self, closing: Closing, message: Decision) -> None:
@@ -128,33 +127,56 @@ class LenderAnswers:
             closing.application_id, {"disbursement": answer}, absent=("disbursement",), webhook=webhook_id
         )
         moved = self._applications.change(
-            closing.application_id, to=Status.CLOSED, outcome=Outcome.DISBURSED, by=closing.lender_id,
-            note=f"{data.amount} {data.currency}", remove=("waiting",),
-        )  # fmt: skip
+            closing.application_id,
+            to=Status.CLOSED,
+            outcome=Outcome.DISBURSED,
+            by=closing.lender_id,
+            note=f"{data.amount} {data.currency}",
+            remove=("waiting",),
+        )
         self._store.transact([taken, moved], webhook_id)
+
+    def _take_failure(self, closing: Closing, webhook_id: str, message: DisbursementFailed) -> None:
+        order = closing.asked.get(Question.DISBURSEMENT)
+        if order is None or closing.contract is None:
+            raise ContradictoryAnswer("no disbursement has been ordered")
+        if message.data.contract_id != closing.contract["contract_id"]:
+            raise InvalidInput("is not the contract that was signed", field="data.contract_id")
+        if closing.disbursement_failed() and _already_said(closing, message):
+            raise ConditionFailed("the order has failed already")
+        failed = {**message.data.model_dump(exclude={"application_id"}), "asked": order}
+        taken = self._store.change(
+            closing.application_id, {"failed": failed}, absent=("disbursement",), webhook=webhook_id
+        )
+        self._store.transact([taken], webhook_id)
 
     def _move(self, closing: Closing, status: Status, note: str | None) -> Update:
         return self._applications.change(closing.application_id, to=status, by=closing.lender_id, note=note)
 
-    def _tell(self, closing: Closing, message: Message) -> None:
-        if isinstance(message, Decision) and message.data.decision == "rejected":
-            self._tasks.fail(closing.token, LenderRejected.__name__, "")
-        elif isinstance(message, DisbursementFailed):
-            self._tasks.fail(closing.token, LenderUnavailable.__name__, message.data.reason_code)
-        elif closing.question is _answers(message):
+    def _tell(self, application_id: str) -> None:
+        """Let the process go on with what is stored, whichever message said so.
+
+        Also after a repeat, for the first time may have died between write and call; and read anew, for the question may have been put once more since, with
+        another token.
+        """
+        closing = self._store.get(application_id)
+        if closing.rejected():
+            self._tasks.fail(closing.token, LenderRejected.__name__)
+        elif closing.answered(closing.question):
             self._tasks.succeed(closing.token, {})
-
-
-def _answers(message: Message) -> Question:
-    kinds: dict[type[Any], Question] = {Decision: Question.DECISION, ContractReady: Question.CONTRACT}
-    return kinds.get(type(message), Question.DISBURSEMENT)
+        elif closing.disbursement_failed():
+            self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender could not disburse")
 
 
 def _already_said(closing: Closing, message: Message) -> bool:
     """Whether a message says again, under another id, what was taken before."""
-    stored = {Decision: closing.decision, ContractReady: closing.contract, Disbursed: closing.disbursement}.get(
-        type(message)
-    )
+    kinds: dict[type[Any], dict[str, Any] | None] = {
+        Decision: closing.decision,
+        ContractReady: closing.contract,
+        Disbursed: closing.disbursement,
+        DisbursementFailed: closing.failed,
+    }
+    stored = kinds[type(message)]
     if stored is None:
         return False
     said = message.data.model_dump(exclude_none=True, exclude={"application_id", "document"})

@@ -36,6 +36,11 @@ class Question(StrEnum):
     CONTRACT = "contract"
     DISBURSEMENT = "disbursement"
 
+    @property
+    def answer(self) -> str:
+        """The attribute of `Closing` that holds the answer."""
+        return str(self.value)
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -153,15 +158,16 @@ class Closing(BaseModel):
     contract: dict[str, Any] | None = None
     signature: dict[str, Any] | None = None
     disbursement: dict[str, Any] | None = None
+    failed: dict[str, Any] | None = None
+    """The last failure to disburse, and `asked`: which order it is the answer to."""
 
     def answered(self, question: Question) -> bool:
         """Whether the lender has answered that question."""
-        answers = {
-            Question.DECISION: self.decision,
-            Question.CONTRACT: self.contract,
-            Question.DISBURSEMENT: self.disbursement,
-        }
-        return answers[question] is not None
+        return getattr(self, question.answer) is not None
+
+    def disbursement_failed(self) -> bool:
+        """Whether the newest order to disburse came back as failed."""
+        return bool(self.failed) and (self.failed or {}).get("asked") == self.asked.get(Question.DISBURSEMENT)
 
     def rejected(self) -> bool:
         """Whether the lender decided against the loan."""

@@ -1,4 +1,7 @@
-"""Use cases towards the lender: submit, ask for the contract, order the disbursement. The borrower's side is in `signing`, the answers in `answers`."""
+"""Use cases towards the lender: submit, ask for the contract, order the disbursement.
+
+The borrower's side is in `signature`, what lenders answer in `answers`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from creditmesh.intake.model import Application, NotAwaited, Status
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.money import format_minor
 from creditmesh.platform.outbox import Message, Outbox
-from creditmesh.platform.tables import Item, Write
+from creditmesh.platform.tables import ConditionFailed, Item, Write
 from creditmesh.platform.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -63,7 +66,10 @@ class Closings:
     def message_parked(self, item: Item) -> None:
         """A message to the lender could not be delivered: the process goes on to a person (C24)."""
         closing = self._store.find(item["application_id"])
-        if closing and EXCHANGES[closing.question].type == item["type"]:
+        if closing is None or closing.answered(closing.question):
+            return
+        # Only the newest message carries the question that is waited for; an older one may be parked long after.
+        if item["message_id"] == _message_id(closing, closing.question, closing.asked.get(closing.question, 0)):
             self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender takes no message")
 
     def _submit_first(self, application: Application, token: str) -> None:
@@ -92,10 +98,17 @@ class Closings:
         number = closing.asked.get(question, 0) + 1
         message = _message(closing, question, number, data)
         change = {"token": token, "question": question.value, "asked": {**closing.asked, question.value: number}}
-        writes: list[Write] = [self._store.change(closing.application_id, change), self._outbox.put(message)]
+        asked = self._store.change(closing.application_id, change, absent=(question.answer,))
+        writes: list[Write] = [asked, self._outbox.put(message)]
         if application.status is Status.WITH_OPERATOR:
             writes.append(self._applications.change(closing.application_id, to=_standing(closing), by="operator"))
-        self._store.transact(writes, message.message_id)
+        try:
+            self._store.transact(writes, message.message_id)
+        except ConditionFailed:
+            # The answer came while the question was put again; whoever took it told the old token only.
+            if not self._store.get(closing.application_id).answered(question):
+                raise
+            self._tasks.succeed(token, {})
 
 
 def _standing(closing: Closing) -> Status:
@@ -108,13 +121,17 @@ def _standing(closing: Closing) -> Status:
 def _message(closing: Closing, question: Question, number: int, data: dict[str, Any]) -> Message:
     exchange = EXCHANGES[question]
     return Message(
-        message_id=f"{closing.application_id}.{question.value}.{number}",
+        message_id=_message_id(closing, question, number),
         institution_id=closing.lender_id,
         type=exchange.type,
         path=exchange.path,
         application_id=closing.application_id,
         data=data,
     )
+
+
+def _message_id(closing: Closing, question: Question, number: int) -> str:
+    return f"{closing.application_id}.{question.value}.{number}"
 
 
 def _submission(application: Application) -> dict[str, Any]:

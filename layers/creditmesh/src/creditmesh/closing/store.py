@@ -38,9 +38,14 @@ class ClosingStore:
         return Put(self._table, closing.model_dump(mode="json", exclude_none=True), "application_id")
 
     def change(
-        self, application_id: str, values: Mapping[str, Any], *, absent: Sequence[str] = (), webhook: str | None = None,
+        self,
+        application_id: str,
+        values: Mapping[str, Any],
+        *,
+        absent: Sequence[str] = (),
+        webhook: str | None = None,
         where: Mapping[str, Any] | None = None,
-    ) -> Update:  # fmt: skip
+    ) -> Update:
         """The write of a change; `absent` names what must not have happened yet."""
         key = {"application_id": application_id}
         append = {"webhooks": [webhook]} if webhook else {}

@@ -65,9 +65,13 @@ class Collection:
         now = self._clock.now()
         try:
             key_data = extract(
-                _document(tax), _document(registry), blacklist_hits=blacklist_hits,
-                requested_amount_minor=requested_amount_minor, requested_term_months=requested_term_months, as_of=now.date(),
-            )  # fmt: skip
+                _document(tax),
+                _document(registry),
+                blacklist_hits=blacklist_hits,
+                requested_amount_minor=requested_amount_minor,
+                requested_term_months=requested_term_months,
+                as_of=now.date(),
+            )
         except SourceDataInvalid as error:
             raise SourceUnavailable(f"{error.source}: {error.path}: {error.rule}") from None
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.intake.model import NotAwaited, Outcome, Status, waiting_for
+from creditmesh.intake.model import Application, NotAwaited, Outcome, Status, waiting_for
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
@@ -41,16 +41,26 @@ class OperatorQueue:
 
     def hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
         """Put an application before the operators and wait for their word."""
-        self._applications.get(application_id).require_open()
+        application = self._applications.get(application_id)
+        application.require_open()
+        if again := self._unresolved(application, stage):
+            waiting = waiting_for("operator", token, self._clock, again)
+            self._applications.apply(self._applications.change(application_id, waiting=waiting))
+            return
         now = self._clock.now()
         task = OperatorTask(
-            task_id=f"{application_id}.{int(now.timestamp() * 1000)}", application_id=application_id, stage=stage,
-            reason=reason[:200], created_at=iso(now),
-        )  # fmt: skip
+            task_id=f"{application_id}.{int(now.timestamp() * 1000)}",
+            application_id=application_id,
+            stage=stage,
+            reason=reason[:200],
+            created_at=iso(now),
+        )
         moved = self._applications.change(
-            application_id, to=Status.WITH_OPERATOR, note=f"{stage}: {task.reason}",
+            application_id,
+            to=Status.WITH_OPERATOR,
+            note=f"{stage}: {task.reason}",
             waiting=waiting_for("operator", token, self._clock, task.task_id),
-        )  # fmt: skip
+        )
         item = task.model_dump(mode="json", exclude_none=True)
         self._tables.transact([Put(self._table, item, "task_id"), moved], task.task_id)
 
@@ -86,6 +96,14 @@ class OperatorQueue:
             raise NotAwaited(f"the task has been resolved with {task.action}")
         self._tell(task.application_id, task_id, action, note)
         return self._get(task_id)
+
+    def _unresolved(self, application: Application, stage: str) -> str | None:
+        """The open task that an earlier run of the same step has put before the operators already."""
+        waiting = application.waiting
+        if application.status is not Status.WITH_OPERATOR or waiting is None or waiting.note is None:
+            return None
+        task = self._get(waiting.note) if waiting.kind == "operator" else None
+        return task.task_id if task and task.action is None and task.stage == stage else None
 
     def _tell(self, application_id: str, task_id: str, action: str, note: str) -> None:
         waiting = self._applications.get(application_id).waiting

@@ -1,4 +1,4 @@
-"""Use cases of an application: apply, read, bring an authorisation, withdraw, and be taken up again after a break-down."""
+"""Use cases of an application: apply, read, authorise, withdraw, and be taken up again after a break-down."""
 
 from __future__ import annotations
 
@@ -62,12 +62,23 @@ class Intake:
         application_id = derived_id("app", caller.tenant, key)
         channel = f"bank:{caller.tenant}" if caller.role is Role.BANK else "direct"
         application = Application(
-            application_id=application_id, tenant=caller.tenant, channel=channel, created_by=caller.subject, created_at=now,
-            updated_at=now, firm_name=request.firm_name, taxpayer_id=taxpayer,
-            taxpayer_index=self._index.of("taxpayer_id", taxpayer), amount_minor=money.minor, currency=money.currency,
-            term_months=request.term_months, purpose=request.purpose, status=Status.RECEIVED,
-            timeline=[TimelineEntry(at=now, status=Status.RECEIVED, by=caller.role)], execution=application_id,
-        )  # fmt: skip
+            application_id=application_id,
+            tenant=caller.tenant,
+            channel=channel,
+            created_by=caller.subject,
+            created_at=now,
+            updated_at=now,
+            firm_name=request.firm_name,
+            taxpayer_id=taxpayer,
+            taxpayer_index=self._index.of("taxpayer_id", taxpayer),
+            amount_minor=money.minor,
+            currency=money.currency,
+            term_months=request.term_months,
+            purpose=request.purpose,
+            status=Status.RECEIVED,
+            timeline=[TimelineEntry(at=now, status=Status.RECEIVED, by=caller.role)],
+            execution=application_id,
+        )
         try:
             self._store.create(application)
         except ConditionFailed:
@@ -102,16 +113,23 @@ class Intake:
     def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> None:
         """Ask the borrower for an authorisation and wait (C04, C08).
 
+        One that has come in since, through this or another application, is taken up at once (C03).
+
         Raises:
             AuthorizationExhausted: he has been asked `allowed` times; recorded as outcome.
         """
         application = self._store.get(application_id)
         application.require_open()
-        if application.authorization_requests >= allowed:
+        if self._authorizations.has_usable(application.taxpayer_id):
+            self._tasks.succeed(token, {})
+            return
+        # A step that runs once more, while he has not answered yet, has not asked him again.
+        again = application.status is Status.AUTHORIZATION_REQUIRED
+        if application.authorization_requests >= allowed and not again:
             self._store.close(application_id, Outcome.AUTHORIZATION_FAILED, note=reason)
             raise AuthorizationExhausted(reason)
         waiting = waiting_for("authorization", token, self._clock, reason)
-        asked = {"authorization_requests": application.authorization_requests + 1}
+        asked = {"authorization_requests": application.authorization_requests + (0 if again else 1)}
         self._store.apply(
             self._store.change(
                 application_id, to=Status.AUTHORIZATION_REQUIRED, note=reason, waiting=waiting, values=asked
@@ -146,15 +164,21 @@ class Intake:
         try:
             self._store.apply(
                 self._store.change(
-                    application_id, to=Status.CLOSED, outcome=Outcome.WITHDRAWN, by=caller.role, come_from=WITHDRAWABLE,
+                    application_id,
+                    to=Status.CLOSED,
+                    outcome=Outcome.WITHDRAWN,
+                    by=caller.role,
+                    come_from=WITHDRAWABLE,
                     note="withdrawn by the borrower",
                 )
-            )  # fmt: skip
+            )
         except ConditionFailed:
             raise NotAwaited("the application can be withdrawn only while it waits for the borrower") from None
+        # Read after the write, for the token of the very wait that it ended.
+        application = self._store.get(application_id)
         if application.waiting:
             self._tasks.fail(application.waiting.token, "ApplicationClosed", "withdrawn")
-        return self._store.get(application_id)
+        return application
 
     def resume_stalled(self) -> int:
         """Start again what has lost its execution, from the stored state; how many were (nothing is ever lost)."""
@@ -201,9 +225,10 @@ class Intake:
                 come_from=(Status.AUTHORIZATION_REQUIRED,),
             )
         )
+        application = self._store.get(application.application_id)
         if application.waiting:
             self._tasks.succeed(application.waiting.token, {})
-        return self._store.get(application.application_id)
+        return application
 
     def _own(self, caller: Caller, limit: int) -> Iterator[Application]:
         if caller.role is Role.LENDER:

@@ -1,4 +1,4 @@
-"""Applications in DynamoDB. Every change is conditional on the status it starts from and adds its own timeline entry."""
+"""Applications in DynamoDB: every change is conditional on the status it starts from and adds its timeline entry."""
 
 from __future__ import annotations
 
@@ -42,10 +42,19 @@ class ApplicationStore:
         return self._opened(item)
 
     def change(
-        self, application_id: str, *, to: Status | None = None, by: str = "platform", note: str | None = None,
-        outcome: Outcome | None = None, values: Mapping[str, Any] | None = None, remove: Sequence[str] = (),
-        come_from: Sequence[Status] | None = None, waiting: Waiting | None = None, where: Mapping[str, Any] | None = None,
-    ) -> Update:  # fmt: skip
+        self,
+        application_id: str,
+        *,
+        to: Status | None = None,
+        by: str = "platform",
+        note: str | None = None,
+        outcome: Outcome | None = None,
+        values: Mapping[str, Any] | None = None,
+        remove: Sequence[str] = (),
+        come_from: Sequence[Status] | None = None,
+        waiting: Waiting | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> Update:
         """The write that moves an application on; for `apply` or for a transaction.
 
         Args:

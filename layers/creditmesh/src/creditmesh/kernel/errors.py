@@ -1,7 +1,7 @@
 """The errors a use case may raise.
 
-A context derives its own from these; which HTTP answer each becomes is decided in one place (`functions/api`), by class and never by text. A state machine
-catches them by class name, so the names are part of the processes' contract.
+A context derives its own from these; which HTTP answer each becomes is decided in one place (`functions/api`), by
+class and never by text. A state machine catches them by class name, so the names are part of the processes' contract.
 """
 
 from __future__ import annotations

@@ -40,7 +40,10 @@ class Money:
         match = _AMOUNT.fullmatch(amount)
         if not match:
             raise InvalidInput('must be a decimal string with exactly two decimals, like "100000.00"', field=field)
-        return cls(int(match["whole"]) * 100 + int(match["cents"]), currency)
+        minor = int(match["whole"]) * 100 + int(match["cents"])
+        if minor > MAX_MINOR:
+            raise InvalidInput("must be at most 10000000000000.00", field=field)
+        return cls(minor, currency)
 
     def __str__(self) -> str:
         return f"{self.minor // 100}.{self.minor % 100:02d}"

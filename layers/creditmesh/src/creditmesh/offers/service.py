@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from creditmesh.intake.store import ApplicationStore
 
 
+OFFERABLE = (Status.ASSESSED, Status.OFFERED, Status.WITH_OPERATOR)
+
+
 class Offers:
     """The catalogue and its matching."""
 
@@ -63,13 +66,22 @@ class Offers:
         if not offers:
             self._nothing(application_id, products, need)
             raise NothingMatches("no product fits")
-        self._applications.apply(
-            self._applications.change(
-                application_id, to=Status.OFFERED, note=f"{len(offers)} offers",
-                values={"matches": [offer.model_dump(mode="json") for offer in offers]},
-                waiting=waiting_for("choice", token, self._clock),
+        try:
+            self._applications.apply(
+                self._applications.change(
+                    application_id,
+                    to=Status.OFFERED,
+                    note=f"{len(offers)} offers",
+                    values={"matches": [offer.model_dump(mode="json") for offer in offers]},
+                    waiting=waiting_for("choice", token, self._clock),
+                    come_from=OFFERABLE,
+                )
             )
-        )  # fmt: skip
+        except ConditionFailed:
+            # He chose while this step ran once more; whoever took his choice told the old token only.
+            if not self._applications.get(application_id).chosen_product_id:
+                raise
+            self._tasks.succeed(token, {})
         return len(offers)
 
     def choose(self, caller: Caller, application: Application, lender_id: str, product_id: str) -> Application:
@@ -79,7 +91,7 @@ class Offers:
         if (application.chosen_lender_id, application.chosen_product_id) == (lender_id, product_id):
             return application
         application.require_open()
-        if application.status is not Status.OFFERED or application.waiting is None:
+        if application.status is not Status.OFFERED:
             raise NotAwaited("the application does not wait for a choice")
         offer = application.offered(lender_id, product_id)
         if offer is None:
@@ -87,15 +99,20 @@ class Offers:
         try:
             self._applications.apply(
                 self._applications.change(
-                    application.application_id, to=Status.CHOSEN, by=caller.role, note=offer["name"],
+                    application.application_id,
+                    to=Status.CHOSEN,
+                    by=caller.role,
+                    note=offer["name"],
                     values={"chosen_product_id": product_id, "chosen_lender_id": lender_id},
                     come_from=(Status.OFFERED,),
                 )
-            )  # fmt: skip
+            )
         except ConditionFailed:
             raise NotAwaited("the application does not wait for a choice any more") from None
-        self._tasks.succeed(application.waiting.token, {})
-        return self._applications.get(application.application_id)
+        # Read after the write: the step may have run once more since, with a newer token.
+        application = self._applications.get(application.application_id)
+        self._tasks.succeed(application.waiting.token if application.waiting else None, {})
+        return application
 
     def _need(self, application: Application) -> Need:
         risk = application.risk

@@ -1,7 +1,8 @@
 """Per-field encryption and blind indexes (DESIGN 6).
 
-A field is sealed with AES-256-GCM under a KMS data key; table, key and field name are the associated data, so that a ciphertext moved elsewhere does not
-open. Data keys are reused for a few minutes per process: KMS is asked seldom, and each message has its own random nonce.
+A field is sealed with AES-256-GCM under a KMS data key; table, key and field name are the associated data, so that a
+ciphertext moved elsewhere does not open. Data keys are reused for a few minutes per process: KMS is asked seldom, and
+each message has its own random nonce.
 """
 
 from __future__ import annotations
@@ -64,12 +65,12 @@ class FieldCipher:
         Raises:
             SealBroken: it was altered or belongs elsewhere.
         """
-        raw = base64.b64decode(sealed)
-        size = int.from_bytes(raw[:2], "big")
-        wrapped, nonce, body = raw[2 : 2 + size], raw[2 + size : 14 + size], raw[14 + size :]
         try:
+            raw = base64.b64decode(sealed, validate=True)
+            size = int.from_bytes(raw[:2], "big")
+            wrapped, nonce, body = raw[2 : 2 + size], raw[2 + size : 14 + size], raw[14 + size :]
             return AESGCM(self._unwrap(wrapped)).decrypt(nonce, body, "\x1f".join(context).encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError, self.client.exceptions.InvalidCiphertextException):
             raise SealBroken("a sealed field does not open") from None
 
     def _data_key(self) -> tuple[bytes, bytes]:
@@ -85,13 +86,14 @@ class FieldCipher:
         return self._current[0], self._current[1]
 
     def _unwrap(self, wrapped: bytes) -> bytes:
-        if wrapped not in self._opened:
+        key = self._opened.get(wrapped)
+        if key is None:
+            answer = self.client.decrypt(CiphertextBlob=wrapped, KeyId=self.key_id, EncryptionContext=_CONTEXT)
+            key = answer["Plaintext"]
             if len(self._opened) >= 256:
                 self._opened.clear()
-            self._opened[wrapped] = self.client.decrypt(
-                CiphertextBlob=wrapped, KeyId=self.key_id, EncryptionContext=_CONTEXT
-            )["Plaintext"]
-        return self._opened[wrapped]
+            self._opened[wrapped] = key
+        return key
 
 
 @dataclass(frozen=True)

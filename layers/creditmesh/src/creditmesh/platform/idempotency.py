@@ -59,9 +59,12 @@ def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], contex
         Unavailable: the table does not answer.
     """
     config = IdempotencyConfig(
-        event_key_jmespath="scope", payload_validation_jmespath="digest", expires_after_seconds=KEPT_SECONDS,
-        hash_function="sha256", lambda_context=context,
-    )  # fmt: skip
+        event_key_jmespath="scope",
+        payload_validation_jmespath="digest",
+        expires_after_seconds=KEPT_SECONDS,
+        hash_function="sha256",
+        lambda_context=context,
+    )
 
     def kept(*, request: dict[str, Any]) -> dict[str, Any]:
         reply = act()

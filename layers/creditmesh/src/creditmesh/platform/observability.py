@@ -9,27 +9,35 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
-__all__ = ["Handler", "LambdaContext", "count", "logger", "metrics", "observed"]
+from creditmesh.kernel.errors import DomainError, Unavailable
+
+__all__ = ["AwsCallFailed", "Handler", "LambdaContext", "count", "logger", "observed"]
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "creditmesh"), utc=True)
-metrics = Metrics(namespace="creditmesh", service=os.environ.get("POWERTOOLS_SERVICE_NAME", "creditmesh"))
+
+
+class AwsCallFailed(Unavailable):
+    """A service of AWS refused a call or did not answer. One name for botocore's many, so that a state machine can try again by it."""
+
+    code = "aws_call_failed"
 
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:
-    """Add to a metric; `dimensions` stay few and never hold an id."""
-    for key, text in dimensions.items():
-        metrics.add_dimension(key, text)
-    metrics.add_metric(name, MetricUnit.Count, value)
+    """Add to a metric; `dimensions` stay few and never hold an id. Each count is its own line, so threads and dimensions never mix."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace="creditmesh") as metric:
+        for key, text in dimensions.items():
+            metric.add_dimension(key, text)
 
 
 def observed(handler: Handler) -> Handler:
-    """Wrap a step: correlation id on each log line, errors logged by name, metrics flushed."""
+    """Wrap a step: correlation id on each log line, errors logged by name and passed on without what others wrote into them."""
 
     def wrapped(event: dict[str, Any], context: LambdaContext) -> Any:
         if isinstance(event, dict) and "application_id" in event:
@@ -37,11 +45,27 @@ def observed(handler: Handler) -> Handler:
         try:
             return handler(event, context)
         except Exception as error:
-            # Re-raised at once: only its class is logged, for a message might quote what a user typed.
+            # Passed on at once: only its class is logged.
             logger.warning("step failed", extra={"error": type(error).__name__})
-            raise
+            raise _tight_lipped(error) from None
         finally:
-            metrics.flush_metrics(raise_on_empty_metrics=False)
             logger.set_correlation_id(None)
 
     return wrapped
+
+
+def _tight_lipped(error: Exception) -> Exception:
+    """The error as Lambda may print it and Step Functions may keep it: same name, but no message that could quote a firm's data or a secret."""
+    if isinstance(error, DomainError):
+        return error  # its message is one of ours
+    if isinstance(error, (ClientError, BotoCoreError)):
+        return AwsCallFailed(type(error).__name__)
+    name = type(error).__name__
+    return type(name, (Exception,), {})(f"unexpected, in {_place(error)}").with_traceback(error.__traceback__)
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else "unknown"

@@ -1,4 +1,4 @@
-"""The outbox: what leaves is written with the state it tells of, then delivered until it is taken or parked (DESIGN 5, 7)."""
+"""The outbox: what leaves is written with the state it tells of, then delivered or parked (DESIGN 5, 7)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
-from creditmesh.platform.institutions import Directory
+from creditmesh.platform.institutions import Directory, Institution
 from creditmesh.platform.signing import signed_headers
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
 
@@ -58,9 +59,16 @@ class Outbox:
     """
 
     def __init__(
-        self, tables: Tables, table: str, cipher: FieldCipher, directory: Directory, http: HttpClient, clock: Clock,
-        queue: RetryQueue, on_parked: Callable[[Item], None],
-    ) -> None:  # fmt: skip
+        self,
+        tables: Tables,
+        table: str,
+        cipher: FieldCipher,
+        directory: Directory,
+        http: HttpClient,
+        clock: Clock,
+        queue: RetryQueue,
+        on_parked: Callable[[Item], None],
+    ) -> None:
         self._tables, self._table, self._cipher, self._directory = tables, table, cipher, directory
         self._http, self._clock, self._queue, self._on_parked = http, clock, queue, on_parked
 
@@ -107,12 +115,22 @@ class Outbox:
         return self._tables.query(self._table, "queue", PENDING_QUEUE, index="by-due", until=("due_at", until))
 
     def _send(self, item: Item) -> Answer:
-        institution = self._directory.get(item["institution_id"])
+        institution, secret = self._receiver(item["institution_id"])
         message_id = item["message_id"]
         body = self._cipher.open(item["body"], self._table, message_id, "body").encode()
         now = int(self._clock.now().timestamp())
-        headers = signed_headers(institution.keys.webhook_secrets[0], message_id, now, body)
+        headers = signed_headers(secret, message_id, now, body)
         return self._http.call("POST", institution.address.base_url + item["path"], headers=headers, body=body)
+
+    def _receiver(self, institution_id: str) -> tuple[Institution, str]:
+        """Who gets the message, and the secret to sign it with; what is not configured yet counts as an outage."""
+        try:
+            institution = self._directory.get(institution_id)
+        except NotFound:
+            raise InstitutionUnavailable("is not in the directory") from None
+        if not institution.keys.webhook_secrets:
+            raise InstitutionUnavailable("has no webhook secret")
+        return institution, institution.keys.webhook_secrets[0]
 
     def _again(self, item: Item, reason: str) -> Result:
         attempts = item["attempts"] + 1

@@ -1,4 +1,4 @@
-"""DynamoDB as stores use it: plain dictionaries, a condition on every write that changes state, transactions (DESIGN 5)."""
+"""DynamoDB as stores use it: plain dictionaries, conditional writes, transactions (DESIGN 5)."""
 
 from __future__ import annotations
 
@@ -171,9 +171,16 @@ class Tables:
             raise
 
     def query(
-        self, table: str, attribute: str, equals: str, *, index: str | None = None, limit: int | None = None,
-        newest_first: bool = False, until: tuple[str, str] | None = None,
-    ) -> Iterator[Item]:  # fmt: skip
+        self,
+        table: str,
+        attribute: str,
+        equals: str,
+        *,
+        index: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+        until: tuple[str, str] | None = None,
+    ) -> Iterator[Item]:
         """Items of one partition, in sort-key order, page after page.
 
         Args:

@@ -157,16 +157,26 @@ class Verifier:
 
     def _guest(self, token: str) -> Caller:
         claims = jwt.decode(
-            token, self.guest_key(), algorithms=["HS256"], audience=GUEST_AUDIENCE, issuer=GUEST_ISSUER,
-            leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat", "iss", "aud", "sub", "application_id"]},
-        )  # fmt: skip
+            token,
+            self.guest_key(),
+            algorithms=["HS256"],
+            audience=GUEST_AUDIENCE,
+            issuer=GUEST_ISSUER,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iat", "iss", "aud", "sub", "application_id"]},
+        )
         return Caller(subject=claims["sub"], role=Role.BORROWER, tenant=claims["sub"])
 
     def _member(self, token: str, keys: KeySet, key_id: str) -> Caller:
         claims = jwt.decode(
-            token, keys.get(key_id), algorithms=["RS256"], audience=keys.issuer.audiences, issuer=keys.issuer.issuer,
-            leeway=LEEWAY_SECONDS, options={"require": ["exp", "iss", "aud", "sub"]},
-        )  # fmt: skip
+            token,
+            keys.get(key_id),
+            algorithms=["RS256"],
+            audience=keys.issuer.audiences,
+            issuer=keys.issuer.issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
         role = _role(claims.get(keys.issuer.role_claim))
         tenant = claims.get(keys.issuer.tenant_claim, "platform" if role in STAFF else None)
         if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant):

@@ -148,9 +148,14 @@ class Reply:
 def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: list[FieldError] | None = None) -> Reply:
     """A problem document."""
     document = Problem(
-        type=f"urn:creditmesh:problem:{code}", title=status.phrase, status=status, code=code, detail=detail,
-        instance=instance, errors=errors,
-    )  # fmt: skip
+        type=f"urn:creditmesh:problem:{code}",
+        title=status.phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        instance=instance,
+        errors=errors,
+    )
     text = document.model_dump_json(exclude_none=True)
     return Reply(status, text, PROBLEM, _EXTRA_HEADERS.get(status, {}))
 

@@ -1,4 +1,7 @@
-"""Joins real stores and clients to the services; the only module that does (conventions 7). Everything is made on first use and kept per process."""
+"""Joins real stores and clients to the services; the only module that does (DESIGN, layout).
+
+Everything is made on first use and kept per process.
+"""
 
 from __future__ import annotations
 

@@ -17,9 +17,12 @@ class Lists:
     def enter(self, taxpayer_id: str, *, source: str, reason: str, valid_until: str | None = None) -> None:
         """Put a firm on the blacklist; entering it again replaces the source's entry."""
         entry = ListEntry(
-            subject_index=self._subject(taxpayer_id), source=source, reason=reason, added_at=iso(self._clock.now()),
+            subject_index=self._subject(taxpayer_id),
+            source=source,
+            reason=reason,
+            added_at=iso(self._clock.now()),
             valid_until=valid_until,
-        )  # fmt: skip
+        )
         self._tables.write(Put(self._table, entry.model_dump(mode="json"), "subject_index", replace=True))
 
     def hits(self, taxpayer_id: str) -> int:
