@@ -163,12 +163,16 @@ class Api:
         """One request as it is, without a retry and whatever the answer; ``options`` go to httpx."""
         return self._http.request(method, f"{self.base_url}{path}", **options)
 
+    def bearer(self) -> str | None:
+        """The caller's token."""
+        return self._token() if callable(self._token) else self._token
+
     def _patiently(
         self, method: str, path: str, body: Mapping[str, Any] | None, headers: dict[str, str]
     ) -> httpx.Response:
         deadline, pause = time.monotonic() + self._patience, 0.2
         while True:
-            if token := self._token() if callable(self._token) else self._token:
+            if token := self.bearer():
                 headers["Authorization"] = f"Bearer {token}"
             try:
                 answer = self._http.request(method, f"{self.base_url}{path}", json=body, headers=headers)
