@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,12 +156,46 @@ class Deployment:
         self._make_package_bucket()
         self._aws("package", "--template-file", str(prepared), "--s3-bucket", self.package_bucket,
                   "--output-template-file", str(packaged))  # fmt: skip
-        command = ["deploy", "--template-file", str(packaged), "--stack-name", self.stack, "--no-fail-on-empty-changeset",
-                   "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND",
-                   "--s3-bucket", self.package_bucket, "--tags", f"fingerprint={fingerprint}"]  # fmt: skip
-        if self.parameters:
-            command += ["--parameter-overrides", *(f"{name}={value}" for name, value in self.parameters.items())]
-        self._aws(*command)
+        self._change(packaged, fingerprint)
+
+    def _change(self, packaged: Path, fingerprint: str) -> None:
+        """Create and execute a change set.
+
+        What `aws cloudformation deploy` does, but that command looks for the end every 30 seconds only.
+        """
+        stacks, number = self.client("cloudformation"), f"deploy-{fingerprint[:12]}-{int(time.time())}"
+        key = f"{build.digest([packaged])[:32]}.template"
+        self.client("s3").put_object(Bucket=self.package_bucket, Key=key, Body=packaged.read_bytes())
+        stack = self._stack()
+        exists = stack is not None and stack["StackStatus"] not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
+        stacks.create_change_set(
+            StackName=self.stack, ChangeSetName=number, ChangeSetType="UPDATE" if exists else "CREATE",
+            TemplateURL=f"{self._bucket_url()}/{key}", Tags=[{"Key": "fingerprint", "Value": fingerprint}],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )  # fmt: skip
+        made = self._poll(lambda: stacks.describe_change_set(StackName=self.stack, ChangeSetName=number), "Status")
+        if made["Status"] == "FAILED":
+            if "No updates" in made.get("StatusReason", "") or "didn't contain changes" in made.get("StatusReason", ""):
+                return
+            raise DeployFailed(f"the change set of {self.stack}: {made.get('StatusReason')}")
+        stacks.execute_change_set(StackName=self.stack, ChangeSetName=number)
+        done = self._poll(lambda: stacks.describe_stacks(StackName=self.stack)["Stacks"][0], "StackStatus")
+        if "ROLLBACK" in done["StackStatus"] or "FAILED" in done["StackStatus"]:
+            raise DeployFailed(f"stack {self.stack} ended as {done['StackStatus']}{self._reasons()}")
+
+    def _poll(self, describe: Callable[[], dict[str, Any]], field: str) -> dict[str, Any]:
+        pause = 0.1 if self.endpoint else 3.0
+        while True:
+            found = describe()
+            if not found[field].endswith(("_PENDING", "_IN_PROGRESS")):
+                return found
+            time.sleep(pause)
+
+    def _bucket_url(self) -> str:
+        if self.endpoint:
+            return f"{self.endpoint}/{self.package_bucket}"
+        return f"https://{self.package_bucket}.s3.{self.region}.amazonaws.com"
 
     def _make_package_bucket(self) -> None:
         storage = self.client("s3")

@@ -58,7 +58,7 @@ async def fast(
         status, answer, payload = await app._get_module(app.SERVICE_REGISTRY[service]["module"]).handle_request(
             method, "/", headers, body, {}
         )
-    except Exception as problem:  # noqa: BLE001  the emulator answers an error of its own as AWS answers InternalError
+    except Exception as problem:
         app.logger.exception("error in %s", wanted)
         fault = json.dumps({"__type": "InternalError", "message": str(problem)})
         return 500, {"Content-Type": "application/x-amz-json-1.0"}, fault

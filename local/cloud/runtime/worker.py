@@ -95,7 +95,7 @@ def invoke(function: Any, settings: dict[str, Any], invocation: dict[str, Any]) 
         document = error_document(leaving, request_id, "Runtime.ExitError")
         document["errorMessage"] = f"RequestId: {request_id} Error: Runtime exited"
         return {"status": "error", "document": document, "fatal": True}
-    except BaseException as problem:  # noqa: BLE001  Lambda reports whatever the handler raises and lives on
+    except BaseException as problem:
         traceback.print_exc()
         return {"status": "error", "document": error_document(problem, request_id)}
     return {"status": "ok", "result": result}
@@ -131,7 +131,7 @@ def become(settings: dict[str, Any], channel: socket.socket, log: int) -> NoRetu
     _prepare(settings, log)
     try:
         function = load_handler(settings["handler"])
-    except BaseException as problem:  # noqa: BLE001  an import may fail with anything; Lambda reports it as the answer
+    except BaseException as problem:
         traceback.print_exc()
         kind = "Runtime.ImportModuleError" if isinstance(problem, ImportError) else None
         kind = "Runtime.HandlerNotFound" if isinstance(problem, AttributeError) else kind
