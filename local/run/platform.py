@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 import boto3
+import httpx
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from client import Api, Bureau
 from client.api import http_client
@@ -131,9 +133,9 @@ class LocalPlatform:
             if fresh:
                 self._forget()
             self._start()
-        except (PortTaken, NotHealthy) as problem:
+        except (PortTaken, NotHealthy, BotoCoreError, ClientError, httpx.HTTPError) as problem:
             self.stop()
-            raise RunError(str(problem)) from problem
+            raise RunError(f"{problem}\nThe logs are in {self.places.state_dir / 'logs'}.") from problem
         except BaseException:
             self.stop()
             raise

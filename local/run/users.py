@@ -76,6 +76,7 @@ class Users:
                 UserPoolId=self._pool_id,
                 Username=name,
                 MessageAction="SUPPRESS",
+                TemporaryPassword=self._password(name),
                 UserAttributes=[{"Name": "custom:tenant", "Value": tenant}],
             )
         self._cognito.admin_set_user_password(

@@ -1,9 +1,10 @@
-"""The REST API of a running platform: wrong input, repeats, other people's applications, and borrowers of many kinds."""
+"""The REST API of a running platform: wrong input, repeats, others' applications, borrowers of many kinds."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_another_tenant_sees_nothing(target: Target, borrower: Api) -> None:
     """DESIGN 8: another firm cannot tell another's application from one that does not exist."""
     mine = borrower.apply(body_of(CASES[0]))
     stranger = target.api("borrower", CASES[1].tenant)
-    attempts = {
+    attempts: dict[str, Callable[[str], Any]] = {
         "read": lambda one: stranger.application(one),
         "timeline": lambda one: stranger.timeline(one),
         "report": lambda one: stranger.report(one),
@@ -185,9 +186,8 @@ def test_guest_goes_all_the_way(target: Target) -> None:
 def test_wrong_code_then_right_one(target: Target) -> None:
     """C08: a made-up code is refused by the bureau, the borrower is asked again, and goes on."""
     case = CASES[3]
-    forged = case.model_copy(
-        update={"behaviour": case.behaviour.model_copy(update={"first_code": "forged-code-12345"})}
-    )
+    behaviour = case.behaviour.model_copy(update={"first_code": "forged-code-12345"})
+    forged = case.model_copy(update={"behaviour": behaviour})
     journey = target.borrower(forged).live_through(uuid.uuid4().hex)
     asked = [entry for entry in journey.timeline if entry.status == "authorization_required"]
     assert [entry.note for entry in asked] == ["none_stored", "code_unknown"]
@@ -214,7 +214,8 @@ def test_only_the_contract_that_was_read_is_signed(target: Target) -> None:
     """C22: a signature under another hash is refused, and names the field."""
     case = CASES[5]
     api, borrower = target.api("borrower", case.tenant), target.borrower(case)
-    original, tried = borrower.sign, []
+    original = borrower.sign
+    tried: list[ProblemError] = []
 
     def sign(application_id: str) -> Any:
         if not tried:

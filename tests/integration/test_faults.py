@@ -58,12 +58,11 @@ def _killed(processes: list[psutil.Process]) -> list[int]:
     return [process.pid for process in processes]
 
 
+KILLS = [kill_function_workers, kill_spark, kill_lender, kill_tax_bureau, kill_cloud]
+
+
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.parametrize(
-    "kill",
-    [kill_function_workers, kill_spark, kill_lender, kill_tax_bureau, kill_cloud],
-    ids=lambda kill: kill.__name__[5:],
-)
+@pytest.mark.parametrize("kill", KILLS, ids=lambda kill: kill.__name__[5:])
 def test_nothing_is_lost_or_paid_twice(local: LocalPlatform, kill: Callable[[LocalPlatform], list[int]]) -> None:
     """All applications end, and each one disbursed stands once in the lenders' books."""
     firms = many.cases(APPLICATIONS, skip=0)
