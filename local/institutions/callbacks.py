@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -60,10 +61,10 @@ class Deliverer:
         while True:
             self._wake.clear()
             self._start_due()
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._until_next())
-            except TimeoutError:
-                continue
+            # Not wait_for: before Python 3.12 it may swallow a cancellation that comes together with the event.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._until_next()):
+                    await self._wake.wait()
 
     def _start_due(self) -> None:
         free = AT_ONCE - len(self._under_way)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
+
 from institutions.config import Config, default_document, parse
 from institutions.population import Firm, Population
 from institutions.serve import build
-from starlette.testclient import TestClient
 
 AS_OF = date(2026, 11, 21)
 

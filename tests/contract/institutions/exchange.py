@@ -8,9 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from institutions.population import Firm
-
 from creditmesh.platform.signing import signed_headers
+from institutions.population import Firm
 
 PATHS = {
     "loan.application.submitted": "/v1/applications",

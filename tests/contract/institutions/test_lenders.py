@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from institutions.config import Config
-from institutions.population import Firm
-from institutions.push import PushFailed, push_catalogue
 from starlette.testclient import TestClient
 
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.platform.signing import SignatureRefused, verify
+from institutions.config import Config
+from institutions.population import Firm
+from institutions.push import PushFailed, push_catalogue
 
 from .conftest import Platform
 from .exchange import Exchange, submission

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+
 from institutions.grant import obtain_code
 from institutions.population import Firm
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from institutions.config import Config
-from institutions.population import Firm, expired_code, password
 from starlette.testclient import TestClient
 
 from creditmesh.gateway.key_data import extract
+from institutions.config import Config
+from institutions.population import Firm, expired_code, password
 
 from .conftest import AS_OF
 

@@ -6,14 +6,14 @@ import base64
 from dataclasses import replace
 
 import pytest
+
+from creditmesh.offers.model import ProductTerms
+from creditmesh.platform.signing import signed_headers, verify
 from institutions.catalogue import products_of
 from institutions.config import LENDERS
 from institutions.contract import annuity, contract_text
 from institutions.messages import authentic_id, headers
 from institutions.underwriting import MOST_FOR_ONE_FIRM_FEN, Submission, decide
-
-from creditmesh.offers.model import ProductTerms
-from creditmesh.platform.signing import signed_headers, verify
 
 PRODUCT = products_of("harbor-bank")[0]
 ASKED = Submission(

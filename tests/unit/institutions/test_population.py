@@ -12,13 +12,13 @@ from statistics import correlation, median
 from typing import Any
 
 import pytest
+from stdnum.cn import uscc
+
+from creditmesh.gateway.key_data import KeyData, extract
 from institutions.population import PERSONAS, Firm, Population, blacklist_entries, expired_code, persona_id
 from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
 from institutions.write_examples import text
-from stdnum.cn import uscc
-
-from creditmesh.gateway.key_data import KeyData, extract
 
 AS_OF = date(2026, 11, 21)
 SIZE = 400
