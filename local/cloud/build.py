@@ -96,7 +96,7 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
 
 
 def _slim(packages: Path) -> None:
-    """Leave out what no function reads: tests, scripts, type stubs, models of services that the platform does not use."""
+    """Leave out what no function reads: tests, scripts, type stubs, most of the packages' metadata."""
     for pattern in _UNWANTED:
         for path in packages.rglob(pattern):
             if pattern == "*.dist-info":

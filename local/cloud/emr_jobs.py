@@ -1,4 +1,4 @@
-"""EMR Serverless job runs on this machine: real ``spark-submit`` processes with states, retries and a memory on disk."""
+"""EMR Serverless job runs on this machine: real ``spark-submit`` processes with states, retries and memory."""
 
 from __future__ import annotations
 
@@ -151,7 +151,8 @@ class JobRuns:
         parameters = [self._local(word, folder) for word in shlex.split(submit.get("sparkSubmitParameters") or "")]
         fixed = ["--master", "local[2]", "--conf", f"spark.pyspark.python={python}",
                  "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1",
-                 "--conf", "spark.ui.enabled=false", "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"]  # fmt: skip
+                 "--conf", "spark.ui.enabled=false",
+                 "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"]  # fmt: skip
         entry = self._local(submit["entryPoint"], folder)
         return [
             str(homes[0] / "bin" / "spark-submit"),
@@ -205,7 +206,7 @@ def _new_run(application: dict[str, Any], request: dict[str, Any]) -> Run:
     now = time.time()
     return {
         "applicationId": application["applicationId"], "jobRunId": number, "name": request.get("name", ""),
-        "arn": f"{application['arn']}/jobruns/{number}", "createdBy": application["arn"].replace("emr-serverless", "iam"),
+        "arn": f"{application['arn']}/jobruns/{number}", "createdBy": application["arn"],
         "createdAt": now, "updatedAt": now, "executionRole": request.get("executionRoleArn", ""), "state": "SUBMITTED",
         "stateDetails": "", "releaseLabel": application["releaseLabel"], "jobDriver": request.get("jobDriver", {}),
         "configurationOverrides": request.get("configurationOverrides", {}), "tags": request.get("tags", {}),

@@ -107,8 +107,10 @@ class Executor:
             "AWS_REGION": region, "AWS_DEFAULT_REGION": region, **lambda_runtime.execution_credentials(config),
             "AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
-            "AWS_LAMBDA_LOG_GROUP_NAME": log, "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[{config.get('Version', '$LATEST')}]",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}",
+            "AWS_LAMBDA_LOG_GROUP_NAME": log,
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[{config.get('Version', '$LATEST')}]",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}",
             "LAMBDA_TASK_ROOT": code, "LAMBDA_RUNTIME_DIR": "/var/runtime", "_HANDLER": config.get("Handler", ""),
         }  # fmt: skip
         defaults = {

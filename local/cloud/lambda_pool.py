@@ -23,7 +23,7 @@ class _Waiter:
 
 
 class WorkerPool:
-    """At most ``limit`` workers, at most ``limit_per_key`` of one function version; idle ones are evicted, oldest first."""
+    """At most ``limit`` workers, at most ``limit_per_key`` of one function version; idle ones go, oldest first."""
 
     def __init__(self, limit: int, limit_per_key: int) -> None:
         self._limit = limit

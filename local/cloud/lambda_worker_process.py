@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -107,10 +108,8 @@ class Worker:
     def kill(self) -> None:
         """End the process at once and give its descriptors back."""
         if self._pidfd is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             os.close(self._pidfd)
             self._pidfd = None
         self._channel.close()

@@ -23,8 +23,8 @@ def require_version() -> None:
         sys.exit("The embedded cloud needs ministack, which is not installed here; run `make setup`.")
     if found != MINISTACK_VERSION:
         sys.exit(
-            f"The embedded cloud mends ministack {MINISTACK_VERSION}, but {found} is installed; run `make setup`, or move "
-            "the pin in pyproject.toml and local/cloud/config.py once tests/contract/cloud passes on the new version."
+            f"The embedded cloud mends ministack {MINISTACK_VERSION}, but {found} is installed; run `make setup`, "
+            "or move the pin in pyproject.toml and local/cloud/config.py once tests/contract/cloud passes on the new one."
         )
 
 

@@ -10,6 +10,7 @@ Standard library and psutil only, since `make run` and the tests use it from the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -254,10 +255,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     for left in below:
         try:
             left.kill()

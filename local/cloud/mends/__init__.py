@@ -1,4 +1,4 @@
-"""What MiniStack lacks, each mend a module with ``apply(config)``; one that holds processes or files also has ``close()``.
+"""What MiniStack lacks, each mend a module with ``apply(config)``; one that holds processes has ``close()`` too.
 
 Each module's docstring says what upstream does and what we do instead; ``tests/contract/cloud`` runs the same probe
 against MiniStack with and without the mends, so that an upgrade shows which mend has become needless.

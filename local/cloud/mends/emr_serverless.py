@@ -23,8 +23,9 @@ from cloud.upstream import stepfunctions as sf
 
 Answer = tuple[int, dict[str, str], bytes]
 _APPLICATION_FIELDS = (
-    "name", "releaseLabel", "type", "initialCapacity", "maximumCapacity", "autoStartConfiguration", "autoStopConfiguration",
-    "architecture", "networkConfiguration", "runtimeConfiguration", "monitoringConfiguration", "schedulerConfiguration", "tags",
+    "name", "releaseLabel", "type", "initialCapacity", "maximumCapacity", "autoStartConfiguration",
+    "autoStopConfiguration", "architecture", "networkConfiguration", "runtimeConfiguration", "monitoringConfiguration",
+    "schedulerConfiguration", "tags",
 )  # fmt: skip
 _PRIVATE = ("clientToken", "failures")
 _services: list[EmrServerless] = []

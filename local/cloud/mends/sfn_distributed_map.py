@@ -110,7 +110,8 @@ def _written(writer: dict[str, Any], raw_input: Any, ctx: dict[str, Any], execut
 def _described(child: dict[str, Any]) -> dict[str, Any]:
     names = {
         "ExecutionArn": "executionArn", "Input": "input", "Name": "name", "Output": "output", "StartDate": "startDate",
-        "StateMachineArn": "stateMachineArn", "Status": "status", "StopDate": "stopDate", "Error": "error", "Cause": "cause",
+        "StateMachineArn": "stateMachineArn", "Status": "status", "StopDate": "stopDate",
+        "Error": "error", "Cause": "cause",
     }  # fmt: skip
     return {name: child[key] for name, key in names.items() if child.get(key) is not None}
 

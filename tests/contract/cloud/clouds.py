@@ -55,7 +55,8 @@ class Cloud:
     def start(self, **settings: str) -> Cloud:
         """Start it and wait until it answers."""
         environment = {
-            **os.environ, "GATEWAY_PORT": str(self.port), "STATE_DIR": str(self.state_dir), "PYTHONPATH": str(ROOT / "local"),
+            **os.environ, "GATEWAY_PORT": str(self.port), "STATE_DIR": str(self.state_dir),
+            "PYTHONPATH": str(ROOT / "local"),
             "CREDITMESH_UNMENDED": "0" if self.mended else "1", "CREDITMESH_DIE_WITH_PARENT": "1", **settings,
         }  # fmt: skip
         self.state_dir.mkdir(parents=True, exist_ok=True)
