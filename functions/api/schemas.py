@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from creditmesh.closing.model import Closing
 from creditmesh.intake.model import Application, Outcome, Status, TimelineEntry
@@ -249,12 +249,18 @@ class Choice(In):
     product_id: str = Field(min_length=1, max_length=100)
 
 
+def _true(value: object) -> object:
+    if value is not True:  # 1 equals True, and would pass for it
+        raise ValueError("must be true")
+    return value
+
+
 class SignatureGiven(In):
     """The borrower's consent to the contract he was shown (C22)."""
 
     document_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     signer_name: str = Field(min_length=2, max_length=80)
-    consent: Literal[True]
+    consent: Annotated[Literal[True], BeforeValidator(_true)]
 
 
 class BlacklistEntry(In):

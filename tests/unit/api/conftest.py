@@ -106,16 +106,16 @@ def _secrets() -> dict[str, str]:
     return {name: name for name in texts} | {name: f"/{name}" for name in parameters}
 
 
-class _Template(yaml.SafeLoader):
+class TemplateLoader(yaml.SafeLoader):
     """Reads template.yaml; CloudFormation's own tags become None."""
 
 
-_Template.add_multi_constructor("!", lambda loader, suffix, node: None)
+TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def _tables() -> dict[str, str]:
     dynamodb = boto3.client("dynamodb", region_name=REGION)
-    template = yaml.load((ROOT / "template.yaml").read_text(), _Template)  # a SafeLoader
+    template = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)  # a SafeLoader
     wanted = ("TableName", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
     names = {}
     for name, resource in template["Resources"].items():

@@ -10,11 +10,12 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from creditmesh.kernel.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, Unavailable
-from creditmesh.platform.observability import logger
+from creditmesh.platform.observability import logger, place
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ _PASSING = frozenset(
         "ServiceUnavailable",
         "SlowDown",
         "ThrottlingException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
@@ -167,10 +169,10 @@ def answer(error: Exception, instance: str) -> Reply:
             if isinstance(error, kind):
                 return problem(status, error.code, _detail(error), instance, _field_errors(error))
     if _is_passing(error):
-        logger.warning("a service did not answer", extra={"error": type(error).__name__, "at": _place(error)})
+        logger.warning("a service did not answer", extra={"error": type(error).__name__, "at": place(error)})
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, Unavailable.code, "try again in a moment", instance)
     # Only class and place: a message might quote what a user typed.
-    logger.error("unexpected error", extra={"error": type(error).__name__, "at": _place(error)})
+    logger.error("unexpected error", extra={"error": type(error).__name__, "at": place(error)})
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "an unexpected error happened", instance)
 
 
@@ -238,14 +240,7 @@ def _is_passing(error: Exception) -> bool:
     if isinstance(error, ClientError):
         reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
         return error.response["Error"]["Code"] in _PASSING or bool(reasons & {"TransactionConflict", "ThrottlingError"})
-    return isinstance(error, HTTPClientError)
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else "unknown"
+    return isinstance(error, (HTTPClientError, AwsConnectionError))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""Catalogue, choice, contract and signature (C17-C22)."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.platform import wiring
+from tests.unit.api.client import DOCUMENT, Api, new_key, offer, product_terms, submit
+
+pytestmark = pytest.mark.usefixtures("cloud")
+
+SHA256 = hashlib.sha256(DOCUMENT.encode()).hexdigest()
+CHOICE = {"lender_id": "lender-a", "product_id": "season"}
+SIGNATURE = {"document_sha256": SHA256, "signer_name": "Li Example", "consent": True}
+
+
+def _contract_ready(application_id: str) -> None:
+    receive = wiring.lender_answers().receive
+    approval = {
+        "application_id": application_id, "decision": "approved", "lender_reference": "L-1",
+        "approved_amount": "300000.00", "currency": "CNY", "annual_rate_bps": 540, "term_months": 12,
+    }  # fmt: skip
+    contract = {"application_id": application_id, "contract_id": "C-1", "document": DOCUMENT, "document_sha256": SHA256}
+    for kind, data in {"loan.decision": approval, "loan.contract.ready": contract}.items():
+        receive("lender-a", f"{kind}.{application_id}", LENDER_MESSAGE.validate_python({"type": kind, "data": data}))
+
+
+def test_a_lender_pushes_replaces_and_takes_back_a_product():
+    lender = Api("lender")
+    pushed = lender.put("/v1/products/p-1", product_terms())
+    assert pushed.status == 200
+    assert pushed.json()["lender_id"] == lender.tenant
+    assert lender.put("/v1/products/p-1", product_terms(annual_rate_bps=480)).status == 200
+    mine = [one for one in Api("borrower").get("/v1/products").json()["products"] if one["lender_id"] == lender.tenant]
+    assert [one["annual_rate_bps"] for one in mine] == [480]
+    gone = lender.call("DELETE", "/v1/products/p-1")
+    assert (gone.status, gone.body, "content-type" in gone.headers) == (204, "", False)
+    left = Api("borrower").get("/v1/products").json()["products"]
+    assert lender.tenant not in [one["lender_id"] for one in left]
+
+
+def test_a_lender_touches_its_own_products_only():
+    lender, rival = Api("lender"), Api("lender")
+    lender.put("/v1/products/p-1", product_terms())
+    assert rival.call("DELETE", "/v1/products/p-1").status == 204
+    assert lender.tenant in [one["lender_id"] for one in lender.get("/v1/products").json()["products"]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"min_amount": "abc"}, "min_amount"),
+        ({"max_amount": -5}, "max_amount"),
+        ({"currency": "GBP"}, "currency"),
+        ({"min_amount": "3000000.00"}, "body"),
+        ({"min_term_months": 40}, "body"),
+        ({"annual_rate_bps": 3601}, "annual_rate_bps"),
+        ({"min_grade": "F"}, "min_grade"),
+        ({"valid_until": "2000-01-01"}, "body"),
+        ({"valid_until": "someday"}, "valid_until"),
+        ({"lender_id": "another"}, "lender_id"),
+    ],
+)
+def test_bad_terms_are_named(changed, field):
+    answer = Api("lender").put("/v1/products/p-1", product_terms(**changed))
+    assert (answer.status, [one["field"] for one in answer.json()["errors"]]) == (422, [field])
+
+
+def test_matches_and_choice(answers):
+    borrower = Api("borrower")
+    application_id = borrower.apply()
+    path = f"/v1/applications/{application_id}"
+    assert borrower.get(f"{path}/matches").json() == {"matches": [], "nearest": None}
+    token = offer(application_id)
+    matches = borrower.get(f"{path}/matches").json()
+    assert CHOICE in [{name: one[name] for name in CHOICE} for one in matches["matches"]]
+    assert borrower.get(path).json()["awaits"] == "choice"
+    wrong = borrower.post(f"{path}/choice", CHOICE | {"product_id": "none"})
+    assert (wrong.status, wrong.json()["errors"][0]["field"]) == (422, "product_id")
+    chosen = borrower.post(f"{path}/choice", CHOICE)
+    assert (chosen.status, chosen.json()["chosen"], chosen.json()["status"]) == (202, CHOICE, "chosen")
+    assert answers.of(token) == ["SendTaskSuccess"]
+    assert borrower.post(f"{path}/choice", CHOICE).status == 202
+    other = borrower.post(f"{path}/choice", CHOICE | {"lender_id": "lender-b"})
+    assert (other.status, other.json()["code"]) == (409, "not_awaited")
+
+
+def test_choosing_with_a_key_gives_the_first_answer_again():
+    borrower, key = Api("borrower"), new_key()
+    application_id = borrower.apply()
+    offer(application_id)
+    first = borrower.post(f"/v1/applications/{application_id}/choice", CHOICE, key=key)
+    wiring.closings().submit(application_id, "t")
+    again = borrower.post(f"/v1/applications/{application_id}/choice", CHOICE, key=key)
+    assert (again.status, again.body) == (202, first.body)
+    assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "submitted"
+
+
+def test_a_lender_sees_an_application_once_it_was_given_to_it():
+    borrower, lender = Api("borrower"), Api("lender", "lender-a")
+    application_id = borrower.apply()
+    path = f"/v1/applications/{application_id}"
+    offer(application_id)
+    borrower.post(f"{path}/choice", CHOICE)
+    assert lender.get(path).status == 404
+    wiring.closings().submit(application_id, "t")
+    assert lender.get(path).status == 200
+    assert application_id in [one["application_id"] for one in lender.get("/v1/applications").json()["applications"]]
+    assert Api("lender", "lender-b").get(path).status == 404
+
+
+def test_reading_and_signing_the_contract(answers):
+    borrower = Api("borrower")
+    application_id = submit(borrower)
+    path = f"/v1/applications/{application_id}"
+    assert borrower.get(f"{path}/contract").status == 404
+    assert borrower.post(f"{path}/signature", SIGNATURE).json()["code"] == "not_awaited"
+    _contract_ready(application_id)
+    wiring.signatures().await_signature(application_id, f"signature-{application_id}")
+    assert borrower.get(path).json()["awaits"] == "signature"
+    contract = {"contract_id": "C-1", "document": DOCUMENT, "document_sha256": SHA256, "signed_at": None}
+    assert borrower.get(f"{path}/contract").json() == contract
+    signed = borrower.post(f"{path}/signature", SIGNATURE)
+    assert (signed.status, signed.json()["status"]) == (202, "signed")
+    assert answers.of(f"signature-{application_id}") == ["SendTaskSuccess"]
+    assert borrower.post(f"{path}/signature", SIGNATURE).status == 202
+    read = borrower.get(f"{path}/contract").json()
+    assert read["signed_at"]
+    assert read | {"signed_at": None} == contract
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"document_sha256": "0" * 64}, "document_sha256"),
+        ({"document_sha256": SHA256.upper()}, "document_sha256"),
+        ({"consent": False}, "consent"),
+        ({"consent": "true"}, "consent"),
+        ({"consent": 1}, "consent"),
+        ({"signer_name": " "}, "signer_name"),
+    ],
+)
+def test_nothing_but_full_consent_to_this_contract_signs(changed, field):
+    borrower = Api("borrower")
+    application_id = submit(borrower)
+    _contract_ready(application_id)
+    answer = borrower.post(f"/v1/applications/{application_id}/signature", SIGNATURE | changed)
+    assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)
+    assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "contract_ready"
+
+
+def test_another_tenant_neither_chooses_nor_signs():
+    application_id = submit(Api("borrower"))
+    stranger = Api("borrower")
+    assert stranger.post(f"/v1/applications/{application_id}/choice", CHOICE).status == 404
+    assert stranger.post(f"/v1/applications/{application_id}/signature", SIGNATURE).status == 404

@@ -1,0 +1,102 @@
+"""The operators' queue and the blacklist (C12, C24)."""
+
+from __future__ import annotations
+
+import pytest
+
+from creditmesh.platform import wiring
+from tests.unit.api.client import Api, firm_id, new_key
+
+pytestmark = pytest.mark.usefixtures("cloud")
+
+OPERATOR = Api("operator", "platform")
+
+
+@pytest.fixture
+def task():
+    """An application before the operators: (borrower, application id, task)."""
+    borrower = Api("borrower")
+    application_id = borrower.apply()
+    wiring.operators().hand_over(application_id, f"operator-{application_id}", "CollectData", "SourceUnavailable")
+    found = [one for one in _tasks() if one["application_id"] == application_id]
+    return borrower, application_id, found[0]
+
+
+def _tasks():
+    return OPERATOR.get("/v1/operator-tasks", query={"limit": 100}).json()["tasks"]
+
+
+def test_staff_list_open_tasks_oldest_first(task):
+    tasks = _tasks()
+    assert task[2] in tasks
+    assert tasks == sorted(tasks, key=lambda one: one["created_at"])
+    for role in ("manager", "auditor"):
+        assert Api(role, "platform").get("/v1/operator-tasks").status == 200
+    assert len(OPERATOR.get("/v1/operator-tasks", query={"limit": 1}).json()["tasks"]) == 1
+
+
+def test_retrying(task, answers):
+    borrower, application_id, found = task
+    assert borrower.get(f"/v1/applications/{application_id}").json()["awaits"] == "operator"
+    path = f"/v1/operator-tasks/{found['task_id']}/resolution"
+    answer = OPERATOR.post(path, {"action": "retry", "note": "the bureau is back"})
+    assert (answer.status, answer.json()["action"], answer.json()["queue"]) == (200, "retry", None)
+    assert answers.of(f"operator-{application_id}") == ["SendTaskSuccess"]
+    assert found["task_id"] not in [one["task_id"] for one in _tasks()]
+    other = OPERATOR.post(path, {"action": "close", "note": "no, end it"})
+    assert (other.status, other.json()["code"]) == (409, "not_awaited")
+
+
+def test_closing_ends_the_application(task):
+    borrower, application_id, found = task
+    path, word, key = (
+        f"/v1/operator-tasks/{found['task_id']}/resolution",
+        {"action": "close", "note": "gone"},
+        new_key(),
+    )
+    first, again = (OPERATOR.post(path, word, key=key) for _ in range(2))
+    assert (first.status, again.body) == (200, first.body)
+    assert borrower.get(f"/v1/applications/{application_id}").json()["outcome"] == "closed_by_operator"
+
+
+@pytest.mark.parametrize(("changed", "field"), [({"action": "shrug"}, "action"), ({"note": ""}, "note")])
+def test_a_bad_resolution_is_named(task, changed, field):
+    answer = OPERATOR.post(
+        f"/v1/operator-tasks/{task[2]['task_id']}/resolution", {"action": "retry", "note": "again"} | changed
+    )
+    assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+def test_an_unknown_task():
+    assert OPERATOR.post("/v1/operator-tasks/none/resolution", {"action": "retry", "note": "again"}).status == 404
+
+
+def test_entering_the_blacklist():
+    entry = {"taxpayer_id": firm_id(5).lower(), "source": "court", "reason": "enforcement 2026-17"}
+    answer = OPERATOR.put("/v1/blacklist", entry)
+    assert (answer.status, answer.body) == (204, "")
+    assert wiring.lists().hits(firm_id(5)) == 1
+    OPERATOR.put("/v1/blacklist", entry | {"reason": "still"})
+    assert wiring.lists().hits(firm_id(5)) == 1
+    assert firm_id(5) not in str(wiring.client("dynamodb").scan(TableName="ListEntries")["Items"])
+
+
+@pytest.mark.parametrize(("until", "hits"), [("2099-01-01T00:00:00+08:00", 1), ("2020-01-01T00:00:00Z", 0)])
+def test_an_entry_holds_until_its_end(until, hits):
+    entry = {"taxpayer_id": firm_id(60 + hits), "source": "court", "reason": "term", "valid_until": until}
+    assert OPERATOR.put("/v1/blacklist", entry).status == 204
+    assert wiring.lists().hits(firm_id(60 + hits)) == hits
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"taxpayer_id": "123"}, "taxpayer_id"),
+        ({"valid_until": "2030-01-01"}, "valid_until"),
+        ({"source": "x" * 81}, "source"),
+    ],
+)
+def test_a_bad_entry_is_named(changed, field):
+    entry = {"taxpayer_id": firm_id(6), "source": "court", "reason": "enforcement"} | changed
+    answer = OPERATOR.put("/v1/blacklist", entry)
+    assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)
