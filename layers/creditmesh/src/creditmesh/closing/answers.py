@@ -156,8 +156,8 @@ class LenderAnswers:
     def _tell(self, application_id: str) -> None:
         """Let the process go on with what is stored, whichever message said so.
 
-        Also after a repeat, for the first time may have died between write and call; and read anew, for the question may have been put once more since, with
-        another token.
+        Also after a repeat, for the first time may have died between write and call; and read anew, for the question
+        may have been put once more since, with another token.
         """
         closing = self._store.get(application_id)
         if closing.rejected():

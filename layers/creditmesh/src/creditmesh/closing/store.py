@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,9 +57,10 @@ class ClosingStore:
         self._tables.transact(writes, token)
 
     def keep_document(self, application_id: str, document: str) -> str:
-        """Keep a contract's text; its key."""
-        key = f"contracts/{application_id}.txt"
-        self._documents.put(key, document.encode(), "text/plain; charset=utf-8")
+        """Keep a contract's text; its key, which carries the text's hash, so that no other ever takes its place."""
+        content = document.encode()
+        key = f"contracts/{application_id}-{hashlib.sha256(content).hexdigest()[:16]}.txt"
+        self._documents.put(key, content, "text/plain; charset=utf-8")
         return key
 
     def document(self, key: str) -> str:

@@ -113,15 +113,13 @@ class Intake:
     def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> None:
         """Ask the borrower for an authorisation and wait (C04, C08).
 
-        One that has come in since, through this or another application, is taken up at once (C03).
-
         Raises:
             AuthorizationExhausted: he has been asked `allowed` times; recorded as outcome.
         """
         application = self._store.get(application_id)
         application.require_open()
-        if self._authorizations.has_usable(application.taxpayer_id):
-            self._tasks.succeed(token, {})
+        if application.status is Status.AUTHORIZED and self._authorizations.has_usable(application.taxpayer_id):
+            self._tasks.succeed(token, {})  # he has answered; this step runs once more
             return
         # A step that runs once more, while he has not answered yet, has not asked him again.
         again = application.status is Status.AUTHORIZATION_REQUIRED

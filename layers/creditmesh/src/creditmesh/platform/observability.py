@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from creditmesh.kernel.errors import DomainError, Unavailable
 
-__all__ = ["AwsCallFailed", "Handler", "LambdaContext", "count", "logger", "observed"]
+__all__ = ["AwsCallFailed", "Handler", "LambdaContext", "count", "logger", "observed", "place"]
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
@@ -24,20 +24,26 @@ logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "creditmesh"),
 
 
 class AwsCallFailed(Unavailable):
-    """A service of AWS refused a call or did not answer. One name for botocore's many, so that a state machine can try again by it."""
+    """A service of AWS refused a call or did not answer.
+
+    One name for botocore's many, so that a state machine can try again by it.
+    """
 
     code = "aws_call_failed"
 
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:
-    """Add to a metric; `dimensions` stay few and never hold an id. Each count is its own line, so threads and dimensions never mix."""
+    """Add to a metric; `dimensions` stay few and never hold an id.
+
+    Each count is a line of its own, so that neither threads nor dimensions mix.
+    """
     with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace="creditmesh") as metric:
         for key, text in dimensions.items():
             metric.add_dimension(key, text)
 
 
 def observed(handler: Handler) -> Handler:
-    """Wrap a step: correlation id on each log line, errors logged by name and passed on without what others wrote into them."""
+    """Wrap a step: correlation id on each log line, errors logged by name and passed on without others' words."""
 
     def wrapped(event: dict[str, Any], context: LambdaContext) -> Any:
         if isinstance(event, dict) and "application_id" in event:
@@ -55,16 +61,21 @@ def observed(handler: Handler) -> Handler:
 
 
 def _tight_lipped(error: Exception) -> Exception:
-    """The error as Lambda may print it and Step Functions may keep it: same name, but no message that could quote a firm's data or a secret."""
+    """The error as Lambda may print it and Step Functions may keep it.
+
+    Its name stays, but not a message that could quote a firm's data or a secret, as pydantic's do.
+    """
     if isinstance(error, DomainError):
         return error  # its message is one of ours
-    if isinstance(error, (ClientError, BotoCoreError)):
-        return AwsCallFailed(type(error).__name__)
     name = type(error).__name__
-    return type(name, (Exception,), {})(f"unexpected, in {_place(error)}").with_traceback(error.__traceback__)
+    if isinstance(error, (ClientError, BotoCoreError)):
+        return AwsCallFailed(name)
+    silent: Exception = type(name, (Exception,), {})(f"unexpected, in {place(error)}")
+    return silent.with_traceback(error.__traceback__)
 
 
-def _place(error: Exception) -> str:
+def place(error: Exception) -> str:
+    """Module and line an error comes from; tells where without telling what."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

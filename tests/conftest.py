@@ -1,0 +1,31 @@
+"""Fixtures of all folders; nothing here is automatic, so that a test pays only for what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import aws
+from tests.support.world import World, running, standing
+
+
+@pytest.fixture(scope="session")
+def aws_clients() -> dict[str, Any]:
+    """One client per AWS service; they reach moto inside `mock_aws` and nothing outside."""
+    return aws.clients()
+
+
+@pytest.fixture(scope="module")
+def aws_stack(aws_clients: dict[str, Any]) -> Iterator[aws.Stack]:
+    """The template's tables, buckets, queues, keys and secrets; made once per file."""
+    with standing(aws_clients) as made:
+        yield made
+
+
+@pytest.fixture
+def world(aws_stack: aws.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The whole platform in this process, with nothing in it."""
+    with running(aws_stack, monkeypatch) as made:
+        yield made

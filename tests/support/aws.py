@@ -1,0 +1,107 @@
+"""An in-process AWS with what template.yaml declares: tables, buckets, queues, keys, secrets, parameters, bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+from tests.support import template
+
+SERVICES = ("dynamodb", "s3", "kms", "sqs", "ssm", "secretsmanager", "events")
+STAGE = "test"
+PROCESS = f"arn:aws:states:{template.REGION}:{template.ACCOUNT}:stateMachine:creditmesh-{STAGE}-loan-origination"
+
+
+def clients() -> dict[str, Any]:
+    """A client per service; made once, for making them is what costs."""
+    made: dict[str, Any] = {}
+    for service in SERVICES:
+        made[service] = boto3.client(  # type: ignore[call-overload]
+            service, region_name=template.REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )
+    return made
+
+
+@dataclass
+class Stack:
+    """What was made.
+
+    Attributes:
+        refs: what `Ref` and `Fn::GetAtt` of the template give.
+        tables: table -> its key attributes.
+    """
+
+    clients: Mapping[str, Any]
+    refs: dict[str, str] = field(default_factory=dict)
+
+    tables: dict[str, list[str]] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The environment of every function, as the template's Globals say."""
+        variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
+        return {name: str(template.resolve(value, self.refs)) for name, value in variables.items()}
+
+    def empty(self) -> None:
+        """Take every item and document away."""
+        for table, keys in self.tables.items():
+            for item in self.clients["dynamodb"].scan(TableName=table)["Items"]:
+                self.clients["dynamodb"].delete_item(TableName=table, Key={key: item[key] for key in keys})
+        bucket = self.refs["DataBucket"]
+        for found in self.clients["s3"].list_objects_v2(Bucket=bucket).get("Contents", []):
+            self.clients["s3"].delete_object(Bucket=bucket, Key=found["Key"])
+
+
+def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mapping[str, str]) -> Stack:
+    """Create the template's resources; must run inside moto's `mock_aws`.
+
+    Args:
+        secrets: logical id -> text of the secrets that somebody fills in by hand.
+        parameters: logical id -> text of the SSM parameters.
+    """
+    document = template.source()
+    stack = Stack(made, dict(template.PSEUDO))
+    defaults = {name: str(one["Default"]) for name, one in document["Parameters"].items() if "Default" in one}
+    stack.refs |= {**defaults, "Stage": STAGE, "LoanOrigination": PROCESS}
+    for name in template.of_type(document, "AWS::KMS::Key"):
+        stack.refs[f"{name}.Arn"] = made["kms"].create_key(Description=name)["KeyMetadata"]["Arn"]
+    for name, properties in template.of_type(document, "AWS::DynamoDB::Table").items():
+        _table(stack, name, properties)
+    for name in template.of_type(document, "AWS::S3::Bucket"):
+        stack.refs[name] = f"{STAGE}-{name.lower()}"
+        place = {"LocationConstraint": template.REGION}
+        made["s3"].create_bucket(Bucket=stack.refs[name], CreateBucketConfiguration=place)
+    for name in template.of_type(document, "AWS::SQS::Queue"):
+        stack.refs[name] = made["sqs"].create_queue(QueueName=name)["QueueUrl"]
+    for name in template.of_type(document, "AWS::SecretsManager::Secret"):
+        text = secrets.get(name, f"made-up-{name}-of-64-characters")
+        stack.refs[name] = made["secretsmanager"].create_secret(Name=name, SecretString=text)["ARN"]
+    for name in template.of_type(document, "AWS::Events::EventBus"):
+        stack.refs[name] = f"creditmesh-{STAGE}"
+        made["events"].create_event_bus(Name=stack.refs[name])
+    for name, properties in template.of_type(document, "AWS::SSM::Parameter").items():
+        stack.refs[name] = str(template.resolve(properties["Name"], stack.refs))
+        made["ssm"].put_parameter(Name=stack.refs[name], Value=parameters[name], Type="String")
+    return stack
+
+
+def _table(stack: Stack, name: str, properties: Mapping[str, Any]) -> None:
+    """The keys and indexes are the template's; encryption and recovery mean nothing here."""
+    taken = {
+        key: properties[key]
+        for key in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
+        if key in properties
+    }
+    if "StreamSpecification" in taken:
+        taken["StreamSpecification"] = {"StreamEnabled": True, **taken["StreamSpecification"]}
+    table = stack.clients["dynamodb"].create_table(TableName=name, **taken)["TableDescription"]
+    stack.tables[name] = [part["AttributeName"] for part in properties["KeySchema"]]
+    stack.refs |= {name: name, f"{name}.Arn": table["TableArn"], f"{name}.StreamArn": table.get("LatestStreamArn", "")}
+
+
+def text(document: Any) -> str:
+    """A document as JSON text."""
+    return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,150 @@
+"""Fakes of what lies outside the process: Step Functions, institutions over HTTP, the retry queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from creditmesh.platform.http import Answer
+
+Respond = Callable[["Call"], Answer]
+
+
+class _Gone(ClientError):
+    def __init__(self, code: str, call: str) -> None:
+        super().__init__({"Error": {"Code": code, "Message": "made up"}}, call)
+
+
+class ExecutionAlreadyExists(_Gone):
+    """As the real client's."""
+
+
+class ExecutionDoesNotExist(_Gone):
+    """As the real client's."""
+
+
+class _Exceptions:
+    ExecutionAlreadyExists = ExecutionAlreadyExists
+    ExecutionDoesNotExist = ExecutionDoesNotExist
+
+
+@dataclass
+class FakeSteps:
+    """Step Functions' client: keeps what it was told.
+
+    Attributes:
+        executions: name -> status.
+        succeeded: token -> output of tasks that were answered well.
+        failed: token -> error.
+        gone: tokens nobody waits for.
+        refuse: error code that every call gives.
+    """
+
+    executions: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    succeeded: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    refuse: str | None = None
+    exceptions: type[_Exceptions] = _Exceptions
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:
+        self._checked("StartExecution")
+        if name in self.executions:
+            raise ExecutionAlreadyExists("ExecutionAlreadyExists", "StartExecution")
+        self.executions[name] = "RUNNING"
+        self.inputs[name] = json.loads(input)
+        return {"executionArn": f"{stateMachineArn}:{name}"}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, str]:
+        self._checked("DescribeExecution")
+        name = executionArn.rpartition(":")[2]
+        if name not in self.executions:
+            raise ExecutionDoesNotExist("ExecutionDoesNotExist", "DescribeExecution")
+        return {"status": self.executions[name]}
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:
+        self._answer(taskToken, "SendTaskSuccess")
+        self.succeeded[taskToken] = json.loads(output)
+
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:
+        self._answer(taskToken, "SendTaskFailure")
+        self.failed[taskToken] = error
+
+    def _answer(self, token: str, call: str) -> None:
+        self._checked(call)
+        if token in self.gone:
+            raise _Gone("TaskTimedOut", call)
+        self.gone.add(token)
+
+    def _checked(self, call: str) -> None:
+        if self.refuse:
+            raise _Gone(self.refuse, call)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One HTTP call an institution got."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class FakeHttp:
+    """The institutions' side of `HttpClient`.
+
+    Attributes:
+        routes: (method, start of the URL) -> what answers; the longest start that fits is asked.
+    """
+
+    routes: dict[tuple[str, str], Respond] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+
+    def answer(self, method: str, url: str, status: int, document: Any = None) -> None:
+        """Answer from now on with a JSON document."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        self.routes[method, url] = lambda call: Answer(status, body)
+
+    def fail(self, method: str, url: str, error: Exception) -> None:
+        """Fail from now on."""
+
+        def respond(call: Call) -> Answer:
+            raise error
+
+        self.routes[method, url] = respond
+
+    def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """As `HttpClient.call`."""
+        call = Call(method, url, dict(headers), body or b"")
+        self.calls.append(call)
+        fitting = [start for verb, start in self.routes if verb == method and url.startswith(start)]
+        assert fitting, f"nobody answers {method} {url} in this test"
+        return self.routes[method, max(fitting, key=len)](call)
+
+    def to(self, start: str) -> list[Call]:
+        """The calls whose URL starts so."""
+        return [call for call in self.calls if call.url.startswith(start)]
+
+
+@dataclass
+class FakeQueue:
+    """The retry queue: keeps what it was told."""
+
+    delays: list[tuple[str, int]] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
+
+    def later(self, message_id: str, seconds: int) -> None:
+        self.delays.append((message_id, seconds))
+
+    def park(self, message_id: str) -> None:
+        self.parked.append(message_id)

@@ -1,0 +1,224 @@
+"""The platform in one process: real services on an in-process AWS, a clock that stands still, fake institutions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.intake.model import Application, LoanRequest
+from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.clock import FixedClock, iso
+from creditmesh.offers.model import ProductTerms
+from creditmesh.platform import idempotency, wiring
+from creditmesh.platform.settings import settings
+from creditmesh.platform.tables import decode
+from institutions.population import Population
+from institutions.registry_figures import registry_data
+from institutions.tax_figures import tax_data
+from tests.support import aws, template
+from tests.support.fakes import FakeHttp, FakeSteps
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+TAX, REGISTRY, LENDER_A, LENDER_B = "http://tax.test", "http://registry.test", "http://a.test", "http://b.test"
+ADDRESSES = {
+    "tax-bureau": {"kind": "tax", "name": "Tax bureau", "base_url": TAX, "login_url": "http://login.test"},
+    "registry": {"kind": "registry", "name": "Registry", "base_url": REGISTRY},
+    "lender-a": {"kind": "lender", "name": "Lender A", "base_url": LENDER_A},
+    "lender-b": {"kind": "lender", "name": "Lender B", "base_url": LENDER_B},
+}
+SECRET_A = "whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWE="
+KEYS = {
+    "tax-bureau": {"api_key": "tax-api-key-0001", "client_id": "creditmesh"},
+    "registry": {"api_key": "registry-api-key-0001"},
+    "lender-a": {"webhook_secrets": [SECRET_A]},
+    "lender-b": {"webhook_secrets": ["whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWI="]},
+}
+CODE = "code-of-the-good-firm-0001"
+BORROWER = Caller(subject="user-1", role=Role.BORROWER, tenant="firm-1")
+STRANGER = Caller(subject="user-2", role=Role.BORROWER, tenant="firm-2")
+OPERATOR = Caller(subject="operator-1", role=Role.OPERATOR, tenant="platform")
+LENDER = Caller(subject="lender-user", role=Role.LENDER, tenant="lender-a")
+FIRM = Population().persona("good_firm", NOW.date())
+DOCUMENT = "Loan contract\nbetween Lender A and the firm."
+TERMS: dict[str, Any] = {
+    "name": "Working capital", "currency": "CNY", "min_amount": "50000.00", "max_amount": "500000.00",
+    "min_term_months": 3, "max_term_months": 36, "annual_rate_bps": 780, "disbursement_hours": 24, "min_grade": "D",
+    "valid_from": "2026-01-01", "valid_until": "2027-12-31",
+}  # fmt: skip
+
+
+@dataclass
+class World:
+    """The platform, and shortcuts along an application's way. Each `to_…` runs the step with the token given."""
+
+    stack: aws.Stack
+    clock: FixedClock = field(default_factory=lambda: FixedClock(NOW))
+    steps: FakeSteps = field(default_factory=FakeSteps)
+    http: FakeHttp = field(default_factory=FakeHttp)
+
+    def client(self, service: str) -> Any:
+        """The client `wiring` gets."""
+        return self.steps if service == "stepfunctions" else self.stack.clients[service]
+
+    @cached_property
+    def application_id(self) -> str:
+        """The one application of the test; received by the first use."""
+        return self.apply().application_id
+
+    def application(self) -> Application:
+        """It as stored."""
+        return wiring.applications().get(self.application_id)
+
+    def apply(self, key: str = "key-00000001", caller: Caller = BORROWER, **changes: Any) -> Application:
+        """Take a loan request."""
+        return wiring.intake().apply(caller, request(**changes), key)
+
+    def authorize(self, code: str = CODE) -> None:
+        """Store a usable authorisation of the firm."""
+        until = iso(self.clock.now() + timedelta(days=365))
+        wiring.authorizations().take(FIRM.taxpayer_id, code, until, "user-1")
+
+    def sources_answer(self) -> None:
+        """Let bureau and registry answer what they know of the firm."""
+        today = self.clock.now().date()
+        self.http.answer("POST", f"{TAX}/api/v1/taxpayer-data", 200, tax_data(FIRM, today))
+        self.http.answer("GET", f"{REGISTRY}/api/v1/companies/", 200, registry_data(FIRM, today))
+
+    def to_collected(self) -> None:
+        """Received, authorised and collected."""
+        self.authorize()
+        self.sources_answer()
+        wiring.collecting().collect(self.application_id)
+
+    def to_assessed(self) -> None:
+        """… and assessed by the fallback evaluator."""
+        self.to_collected()
+        wiring.assessment().score_in_process(self.application_id)
+        wiring.assessment().decide(self.application_id)
+
+    def push(self, product_id: str = "p-1", lender: str = "lender-a", **changes: Any) -> None:
+        """Put a product into the catalogue."""
+        caller = Caller(subject=lender, role=Role.LENDER, tenant=lender)
+        wiring.offers().push(caller, product_id, ProductTerms.model_validate({**TERMS, **changes}))
+
+    def to_offered(self, token: str = "t-choice") -> None:
+        """… and offered the product."""
+        self.to_assessed()
+        self.push()
+        wiring.offers().offer(self.application_id, token)
+
+    def to_chosen(self) -> None:
+        """… and chosen."""
+        self.to_offered()
+        wiring.offers().choose(BORROWER, self.application(), "lender-a", "p-1")
+
+    def to_submitted(self, token: str = "t-decision") -> None:
+        """… and submitted."""
+        self.to_chosen()
+        wiring.closings().submit(self.application_id, token)
+
+    def to_approved(self) -> None:
+        """… and approved."""
+        self.to_submitted()
+        self.say("loan.decision", "w-1", **APPROVAL)
+
+    def to_contract(self, token: str = "t-contract") -> None:
+        """… and with a contract."""
+        self.to_approved()
+        wiring.closings().request_contract(self.application_id, token)
+        self.say("loan.contract.ready", "w-2", **CONTRACT)
+
+    def to_signed(self, token: str = "t-signature") -> None:
+        """… and signed."""
+        self.to_contract()
+        wiring.signatures().await_signature(self.application_id, token)
+        wiring.signatures().sign(BORROWER, self.application(), CONTRACT["document_sha256"], "Test Signer")
+
+    def to_ordered(self, token: str = "t-disbursement") -> None:
+        """… and ordered to be paid."""
+        self.to_signed()
+        wiring.closings().order_disbursement(self.application_id, token)
+
+    def say(self, kind: str, webhook_id: str, lender: str = "lender-a", **data: Any) -> bool:
+        """Let the lender say something; whether it was new."""
+        document = {"type": kind, "data": {"application_id": self.application_id, **data}}
+        return wiring.lender_answers().receive(lender, webhook_id, LENDER_MESSAGE.validate_python(document))
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """All items of a table, as stored."""
+        return [decode(item) for item in self.stack.clients["dynamodb"].scan(TableName=table)["Items"]]
+
+
+APPROVAL: dict[str, Any] = {
+    "decision": "approved", "lender_reference": "ref-1", "approved_amount": "100000.00", "currency": "CNY",
+    "annual_rate_bps": 780, "term_months": 12,
+}  # fmt: skip
+REJECTION: dict[str, Any] = {
+    "decision": "rejected",
+    "lender_reference": "ref-1",
+    "reason_code": "POLICY",
+    "reason": "too young",
+}
+CONTRACT: dict[str, Any] = {
+    "contract_id": "c-1", "document": DOCUMENT, "document_sha256": hashlib.sha256(DOCUMENT.encode()).hexdigest(),
+}  # fmt: skip
+DISBURSEMENT: dict[str, Any] = {
+    "contract_id": "c-1", "disbursement_id": "d-1", "amount": "100000.00", "currency": "CNY",
+    "disbursed_at": "2026-11-21T09:00:00Z", "bank_reference": "b-1",
+}  # fmt: skip
+FAILURE: dict[str, Any] = {"contract_id": "c-1", "reason_code": "ACCOUNT_CLOSED", "reason": "the account is closed"}
+
+
+def request(**changes: Any) -> LoanRequest:
+    """A loan request of the good firm."""
+    given = {
+        "taxpayer_id": FIRM.taxpayer_id, "firm_name": "Good Firm Test", "amount": "100000.00", "currency": "CNY",
+        "term_months": 12, "purpose": "working capital",
+    }  # fmt: skip
+    return LoanRequest.model_validate({**given, **changes})
+
+
+def clear_wiring() -> None:
+    """Forget every service made so far."""
+    for name in vars(wiring):
+        getattr(getattr(wiring, name), "cache_clear", lambda: None)()
+    settings.cache_clear()
+    idempotency._layer.cache_clear()
+
+
+@contextmanager
+def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
+    """The AWS side, for as many tests as one likes."""
+    with mock_aws():
+        parameters = {"InstitutionsParameter": aws.text(ADDRESSES), "PublicUrl": "https://api.test"}
+        stack = aws.build(clients, {"InstitutionsSecret": aws.text(KEYS)}, parameters)
+        model = (template.ROOT / "models" / "origination-1.0.0.json").read_bytes()
+        bucket = stack.refs["ArtefactBucket"]
+        clients["s3"].put_object(Bucket=bucket, Key="models/origination-1.0.0.json", Body=model)
+        yield stack
+
+
+@contextmanager
+def running(stack: aws.Stack, patch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A platform for one test on an emptied AWS side."""
+    stack.empty()
+    world = World(stack)
+    for name, value in stack.environment().items():
+        patch.setenv(name, value)
+    patch.setenv("AWS_DEFAULT_REGION", template.REGION)
+    clear_wiring()
+    patch.setattr(wiring, "clock", lambda: world.clock)
+    patch.setattr(wiring, "http", lambda: world.http)
+    patch.setattr(wiring, "client", world.client)
+    yield world
+    patch.undo()
+    clear_wiring()
