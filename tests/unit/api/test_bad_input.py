@@ -36,6 +36,7 @@ def _post(raw: str, **headers: str | None):
         ("amount", "9" * 400 + ".00"),
         ("amount", None),
         ("currency", "XXX"),
+        ("currency", "EUR"),
         ("currency", "cny"),
         ("term_months", "12"),
         ("term_months", 12.0),

@@ -16,6 +16,8 @@ from creditmesh.kernel.money import Money
 MIN_AMOUNT_MINOR = 1_000_00
 MAX_AMOUNT_MINOR = 100_000_000_00
 MAX_TERM_MONTHS = 360
+LENT_CURRENCY = "CNY"
+"""Key data, limits and grades are reckoned in it; an amount in another currency would be taken for one in this."""
 
 
 class ApplicationClosed(Conflict):
@@ -94,8 +96,10 @@ class LoanRequest(BaseModel):
             InvalidInput: malformed, or outside what the platform lends.
         """
         money = Money.parse(self.amount, self.currency)
+        if money.currency != LENT_CURRENCY:
+            raise InvalidInput(f"must be {LENT_CURRENCY}", field="currency")
         if not MIN_AMOUNT_MINOR <= money.minor <= MAX_AMOUNT_MINOR:
-            low, high = Money(MIN_AMOUNT_MINOR, "CNY"), Money(MAX_AMOUNT_MINOR, "CNY")
+            low, high = Money(MIN_AMOUNT_MINOR, LENT_CURRENCY), Money(MAX_AMOUNT_MINOR, LENT_CURRENCY)
             raise InvalidInput(f"must lie between {low} and {high}", field="amount")
         return money
 
