@@ -116,7 +116,14 @@ class LenderStore:
     def plan_callback(
         self, *, webhook_id: str, application_id: str, answers: str, type: str, body: bytes, due_at: float
     ) -> None:
-        """Owe the platform a message; ``answers`` is the type of the message it answers."""
+        """Owe the platform a message in the place of any older answer to the same question.
+
+        ``answers`` is the type of the message that it answers.
+        """
+        self._db.execute(
+            "UPDATE callbacks SET state = 'superseded' WHERE application_id = ? AND answers = ? AND state = 'pending'",
+            (application_id, answers),
+        )
         self._db.execute(
             "INSERT OR REPLACE INTO callbacks (webhook_id, application_id, answers, type, body, due_at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -124,10 +131,10 @@ class LenderStore:
         )
 
     def resend(self, application_id: str, answers: str, due_at: float) -> None:
-        """Owe an answer anew, under its old id, since the question was put again."""
+        """Owe the latest answer anew, under its old id, since the question was put again."""
         self._db.execute(
-            "UPDATE callbacks SET state = 'pending', attempts = 0, due_at = ? WHERE application_id = ? AND answers = ?"
-            " AND state <> 'pending'",
+            "UPDATE callbacks SET state = 'pending', attempts = 0, due_at = ? WHERE state <> 'pending' AND rowid ="
+            " (SELECT MAX(rowid) FROM callbacks WHERE application_id = ? AND answers = ?)",
             (due_at, application_id, answers),
         )
 
@@ -144,9 +151,10 @@ class LenderStore:
         return None if row[0] is None else float(row[0])
 
     def set_callback(self, webhook_id: str, *, state: str, attempts: int, due_at: float, status: int | None) -> None:
-        """Note how a sending ended."""
+        """Note how a sending ended, unless another answer has taken its place meanwhile."""
         self._db.execute(
-            "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, last_status = ? WHERE webhook_id = ?",
+            "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, last_status = ?"
+            " WHERE webhook_id = ? AND state = 'pending'",
             (state, attempts, due_at, status, webhook_id),
         )
 
