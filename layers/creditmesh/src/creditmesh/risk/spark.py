@@ -2,6 +2,9 @@
 
 Equal to ``creditmesh.risk.evaluator`` to the last digit: all numbers are 64-bit integers that cannot overflow (the
 artefact's ranges see to that), conditions follow SQL's three-valued logic in both, and strings compare by code point.
+
+Where only numbers and ids go in, columns are written as SQL text: a call into the JVM per literal would make building
+the plan slow. Texts from outside always go in as literals, never into SQL text.
 """
 
 from __future__ import annotations
@@ -144,9 +147,7 @@ def _with_points(df: DataFrame, artefact: Artefact) -> DataFrame:
     """Adds each characteristic's bin and points, and the score; null where a rule has stopped the firm."""
     items = artefact.scorecard.characteristics
     binned = df.withColumns({f"_bin_{i}": _bin_index(item) for i, item in enumerate(items)})
-    pointed = binned.withColumns(
-        {f"_points_{i}": _pick(item.points, F.col(f"_bin_{i}")) for i, item in enumerate(items)}
-    )
+    pointed = binned.withColumns({f"_points_{i}": _pick(item.points, f"_bin_{i}") for i, item in enumerate(items)})
     indexes = range(len(items))
     open_ = F.col("_rule_stage").isNull()
     total = reduce(lambda left, right: left + right, (F.col(f"_points_{i}") for i in indexes))
@@ -160,18 +161,29 @@ def _with_points(df: DataFrame, artefact: Artefact) -> DataFrame:
 
 
 def _bin_index(item: Characteristic) -> Column:
+    if not item.numeric_bins:
+        return _category_index(item)
+    bounds = "".join(f" WHEN `{item.feature}` < {b.upper}L THEN {i}" for i, b in enumerate(item.numeric_bins[:-1]))
+    last = len(item.numeric_bins) - 1
+    return F.expr(f"CASE WHEN `{item.feature}` IS NULL THEN {item.missing_index}{bounds} ELSE {last} END")
+
+
+def _category_index(item: Characteristic) -> Column:
     value = F.col(item.feature)
     result = F.when(value.isNull(), F.lit(item.missing_index))
-    for index, numeric in enumerate(item.numeric_bins[:-1]):
-        result = result.when(value < F.lit(numeric.upper), F.lit(index))
     for index, category in enumerate(item.category_bins):
         result = result.when(value.isin(*category.values), F.lit(index))
-    return result.otherwise(F.lit(len(item.numeric_bins) - 1 if item.numeric_bins else item.other_index))
+    return result.otherwise(F.lit(item.other_index))
 
 
-def _pick(values: Sequence[int | str], index: Column) -> Column:
-    """``values[index]``, null where ``index`` is null."""
-    return F.get(F.array(*(F.lit(value) for value in values)), index)
+def _pick(values: Sequence[int], index: str) -> Column:
+    """``values[index]``, null where the column ``index`` is null."""
+    return F.expr(f"get(array({', '.join(map(str, values))}), {index})")
+
+
+def _pick_name(names: Sequence[str], index: str) -> Column:
+    """``names[index]``; the format of ids and codes leaves nothing in them to escape."""
+    return F.expr(f"get(array({', '.join(map(repr, names))}), {index})")
 
 
 def _with_grade(df: DataFrame, artefact: Artefact) -> DataFrame:
@@ -191,7 +203,7 @@ def _with_limit(df: DataFrame, artefact: Artefact) -> DataFrame:
     passes = (F.col("_score") >= F.lit(artefact.scorecard.cutoff)) & F.col("_grade_index").isNotNull()
     names = [f"_method_{i}" for i in range(len(formula.methods))]
     values = {name: _method_value(method) for name, method in zip(names, formula.methods, strict=True)}
-    factor = _pick([grade.limit_factor_bps for grade in artefact.grades], F.col("_grade_index"))
+    factor = _pick([grade.limit_factor_bps for grade in artefact.grades], "_grade_index")
     valued = df.withColumns({"_passes": F.coalesce(passes, F.lit(False)), **values})
     least = valued.withColumns(
         {
@@ -240,15 +252,15 @@ def _with_decision(df: DataFrame, artefact: Artefact) -> DataFrame:
     ]
     staged = df.withColumns({"_stage": stage, "_binding": F.coalesce(*binding)})
     approved = F.col("_stage") == "approved"
-    grades, index = artefact.grades, F.col("_grade_index")
+    grades, index = artefact.grades, "_grade_index"
     return staged.withColumns(
         {
             "_decision": F.when(approved, F.lit("approve")).otherwise(F.lit("decline")),
-            "_grade": _pick([grade.grade for grade in grades], index),
+            "_grade": _pick_name([grade.grade for grade in grades], index),
             "_pd_bps": _pick([grade.pd_bps for grade in grades], index),
             "_annual_rate_bps": F.when(approved, _pick([grade.annual_rate_bps for grade in grades], index)),
             "_limit_minor": F.when(approved, F.col("_rounded_minor")),
-            "_binding_method": _pick([method.id for method in artefact.limit.methods], F.col("_binding")),
+            "_binding_method": _pick_name([method.id for method in artefact.limit.methods], "_binding"),
             "_reasons": _reasons(artefact),
             "_model_id": F.lit(artefact.model_id),
             "_model_version": F.lit(artefact.version),
@@ -259,7 +271,7 @@ def _with_decision(df: DataFrame, artefact: Artefact) -> DataFrame:
 
 def _reasons(artefact: Artefact) -> Column:
     methods = artefact.limit.methods
-    binding = _pick([method.reason_code for method in methods], F.col("_binding"))
+    binding = _pick_name([method.reason_code for method in methods], "_binding")
     codes = (
         F.when(F.col("_stage") == "approved", F.array().cast("array<string>"))
         .when(F.col("_stage") == "limit", F.array(F.lit(artefact.limit.reason_code), binding))
@@ -271,13 +283,9 @@ def _reasons(artefact: Artefact) -> Column:
 
 def _lost_points_reasons(artefact: Artefact) -> Column:
     """Codes by points lost, most first; the negated position keeps scorecard order among equals."""
-    losses = [
-        F.struct(
-            (F.lit(item.best_points) - F.col(f"_points_{i}")).alias("lost"),
-            F.lit(-i).alias("order"),
-            F.lit(item.reason_code).alias("code"),
-        )
+    losses = ", ".join(
+        f"named_struct('lost', {item.best_points} - _points_{i}, 'order', {-i}, 'code', '{item.reason_code}')"
         for i, item in enumerate(artefact.scorecard.characteristics)
-    ]
-    losing = F.filter(F.sort_array(F.array(*losses), asc=False), lambda loss: loss["lost"] > 0)
+    )
+    losing = F.filter(F.sort_array(F.expr(f"array({losses})"), asc=False), lambda loss: loss["lost"] > 0)
     return F.transform(losing, lambda loss: loss["code"])

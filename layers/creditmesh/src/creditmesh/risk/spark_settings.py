@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 #: One small batch at a time: generating and compiling code costs more than it saves, and so do the helpers around it.
+#: Keeping call sites for error messages would double the calls that build the plan.
 RESIDENT: dict[str, str] = {
     "spark.driver.memory": "512m",
     "spark.ui.enabled": "false",
@@ -13,6 +14,7 @@ RESIDENT: dict[str, str] = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.shuffle.partitions": "1",
     "spark.default.parallelism": "1",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.cleaner.periodicGC.interval": "5min",
 }
 
