@@ -40,7 +40,7 @@ def is_loopback(url: str) -> bool:
     return host in _LOOPBACK or host.endswith(".localhost")
 
 
-def http_client(base_url: str, timeout: float = 20.0) -> httpx.Client:
+def http_client(base_url: str, timeout: float = 30.0) -> httpx.Client:
     """A pooled client for many threads; on this machine no proxy of the environment gets between."""
     return httpx.Client(timeout=timeout, limits=_CONNECTIONS, trust_env=not is_loopback(base_url))
 
@@ -57,7 +57,7 @@ class Api:
     """
 
     def __init__(
-        self, base_url: str, token: Token = None, *, http: httpx.Client | None = None, patience_seconds: float = 20.0
+        self, base_url: str, token: Token = None, *, http: httpx.Client | None = None, patience_seconds: float = 60.0
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._token, self._http, self._patience = token, http or http_client(base_url), patience_seconds
