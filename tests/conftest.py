@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from creditmesh.platform.observability import logger
 from tests.support import aws
 from tests.support.world import World, running, standing
 
@@ -29,3 +32,17 @@ def world(aws_stack: aws.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
     """The whole platform in this process, with nothing in it."""
     with running(aws_stack, monkeypatch) as made:
         yield made
+
+
+@pytest.fixture
+def log_output() -> Iterator[io.StringIO]:
+    """What reaches the log, as it is written, for as long as the test runs."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logger.registered_formatter)
+    everything = logging.getLogger()
+    logger.addHandler(handler)
+    everything.addHandler(handler)
+    yield written
+    everything.removeHandler(handler)
+    logging.getLogger("creditmesh").removeHandler(handler)

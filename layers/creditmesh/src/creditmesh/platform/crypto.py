@@ -65,12 +65,13 @@ class FieldCipher:
         Raises:
             SealBroken: it was altered or belongs elsewhere.
         """
+        refusals = self.client.exceptions
         try:
             raw = base64.b64decode(sealed, validate=True)
             size = int.from_bytes(raw[:2], "big")
             wrapped, nonce, body = raw[2 : 2 + size], raw[2 + size : 14 + size], raw[14 + size :]
             return AESGCM(self._unwrap(wrapped)).decrypt(nonce, body, "\x1f".join(context).encode()).decode()
-        except (InvalidTag, ValueError, self.client.exceptions.InvalidCiphertextException):
+        except (InvalidTag, ValueError, refusals.InvalidCiphertextException, refusals.IncorrectKeyException):
             raise SealBroken("a sealed field does not open") from None
 
     def _data_key(self) -> tuple[bytes, bytes]:

@@ -1,0 +1,127 @@
+"""Calls to institutions against a server that misbehaves."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from creditmesh.platform.http import MAX_ANSWER_BYTES, HttpClient, InstitutionUnavailable
+
+
+class _Institution(BaseHTTPRequestHandler):
+    """Answers as the path says."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[str] = []
+
+    def do_POST(self) -> None:
+        self.seen.append(self.path)
+        size = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(size)
+        kind, _, argument = self.path.strip("/").partition("/")
+        if kind == "echo":
+            self._say(200, body)
+        elif kind == "status":
+            self._say(int(argument), b'{"error": "made up"}')
+        elif kind == "redirect":
+            self.send_response(302)
+            self.send_header("location", "/echo")
+            self.send_header("content-length", "0")
+            self.end_headers()
+        elif kind == "long":
+            self._say(200, b" " * int(argument))
+        elif kind == "slow":
+            time.sleep(float(argument))
+            self._say(200, b"late")
+        elif kind == "cut":
+            self.send_response(200)
+            self.send_header("content-length", "100")
+            self.end_headers()
+            self.wfile.write(b"too little")
+            self.close_connection = True
+
+    def _say(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True  # the client had enough
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Institution) as institution:
+        threading.Thread(target=institution.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{institution.server_address[1]}"
+        institution.shutdown()
+
+
+@pytest.fixture
+def client() -> HttpClient:
+    return HttpClient(connect_seconds=0.5, read_seconds=0.3)
+
+
+def call(client: HttpClient, url: str, body: bytes = b"") -> tuple[int, bytes]:
+    answer = client.call("POST", url, headers={"content-type": "application/json"}, body=body)
+    return answer.status, answer.body
+
+
+def test_body_and_answer_pass_unchanged(server: str, client: HttpClient) -> None:
+    body = '{"名": "x"}'.encode()
+    assert call(client, f"{server}/echo", body) == (200, body)
+    assert client.call("POST", f"{server}/echo", headers={}, body=body).json() == {"名": "x"}
+
+
+@pytest.mark.parametrize("status", [201, 202, 400, 401, 403, 404, 409, 422])
+def test_a_clear_answer_is_an_answer(server: str, client: HttpClient, status: int) -> None:
+    assert call(client, f"{server}/status/{status}")[0] == status
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_in_trouble_is_unavailable(server: str, client: HttpClient, status: int) -> None:
+    with pytest.raises(InstitutionUnavailable, match=str(status)):
+        call(client, f"{server}/status/{status}")
+
+
+def test_a_redirect_is_not_followed(server: str, client: HttpClient) -> None:
+    _Institution.seen.clear()
+    assert call(client, f"{server}/redirect") == (302, b"")
+    assert _Institution.seen == ["/redirect"]
+
+
+def test_an_answer_may_be_so_long_and_no_longer(server: str, client: HttpClient) -> None:
+    assert len(call(client, f"{server}/long/{MAX_ANSWER_BYTES}")[1]) == MAX_ANSWER_BYTES
+    with pytest.raises(InstitutionUnavailable, match="too long"):
+        call(client, f"{server}/long/{MAX_ANSWER_BYTES + 1}")
+
+
+def test_an_answer_that_is_late_or_cut_off(server: str, client: HttpClient) -> None:
+    _Institution.seen.clear()
+    for path in ("slow/1", "cut"):
+        with pytest.raises(InstitutionUnavailable, match="no answer"):
+            call(client, f"{server}/{path}")
+    assert _Institution.seen == ["/slow/1", "/cut"], "a call is made once; trying again is the caller's business"
+
+
+def test_nobody_listens(client: HttpClient) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(InstitutionUnavailable, match="no answer"):
+        call(client, f"http://127.0.0.1:{port}/echo")
+
+
+def test_garbage_is_not_json(server: str, client: HttpClient) -> None:
+    answer = client.call("POST", f"{server}/echo", headers={}, body=b"<html>")
+    with pytest.raises(InstitutionUnavailable, match="not JSON"):
+        answer.json()

@@ -1,0 +1,70 @@
+"""The directory of institutions: addresses from configuration, keys from the secret."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.institutions import CACHE_SECONDS, ConfiguredDirectory
+from creditmesh.platform.settings import Settings, settings
+from tests.support.world import ADDRESSES, KEYS, World
+
+from creditmesh.platform import wiring  # isort: skip
+
+
+def directory(addresses: Any = ADDRESSES, keys: Any = KEYS, **options: Any) -> ConfiguredDirectory:
+    return ConfiguredDirectory(lambda: json.dumps(addresses), lambda: json.dumps(keys), **options)
+
+
+def test_institutions_by_id_and_kind() -> None:
+    found = directory()
+    assert found.get("tax-bureau").keys.api_key == KEYS["tax-bureau"]["api_key"]
+    assert [one.institution_id for one in found.of_kind("lender")] == ["lender-a", "lender-b"]
+    assert found.of_kind("bank") == []
+    with pytest.raises(NotFound):
+        found.get("nobody")
+
+
+def test_an_institution_without_keys_has_empty_ones() -> None:
+    keys = directory(keys={}).get("lender-a").keys
+    assert (keys.webhook_secrets, keys.api_key) == ([], "")
+
+
+def test_a_new_institution_is_known_after_a_while() -> None:
+    now, addresses = 0.0, dict(ADDRESSES)
+    found = directory(addresses, monotonic=lambda: now)
+    assert len(found.of_kind("lender")) == 2
+    addresses["lender-c"] = {**ADDRESSES["lender-a"], "name": "Lender C"}
+    now = CACHE_SECONDS
+    assert len(found.of_kind("lender")) == 2
+    now = CACHE_SECONDS + 1
+    assert len(found.of_kind("lender")) == 3
+
+
+@pytest.mark.parametrize("broken", [{"lender-a": {"kind": "shop"}}, {"lender-a": {"name": "x"}}, []])
+def test_a_configuration_that_cannot_be_read_is_an_error(broken: Any) -> None:
+    with pytest.raises(ValidationError):
+        directory(broken).of_kind("lender")
+
+
+def test_keys_are_not_shown() -> None:
+    shown = repr(directory().get("lender-a")) + repr(directory().get("tax-bureau"))
+    assert KEYS["lender-a"]["webhook_secrets"][0] not in shown
+    assert KEYS["tax-bureau"]["api_key"] not in shown
+
+
+def test_the_wiring_reads_parameter_and_secret(world: World) -> None:
+    assert [one.institution_id for one in wiring.directory().of_kind("registry")] == ["registry"]
+    assert wiring.directory().get("lender-a").keys.webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
+
+
+def test_a_missing_setting_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(settings(), Settings)
+    settings.cache_clear()
+    monkeypatch.delenv("OUTBOX_TABLE")
+    with pytest.raises(ValidationError, match="outbox_table"):
+        settings()
