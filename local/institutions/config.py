@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import secrets
@@ -122,3 +123,26 @@ def default_document(
 def _institution(settings: Mapping[str, Any]) -> InstitutionConfig:
     redirect_uris = tuple(settings.get("redirect_uris", ()))
     return InstitutionConfig(**{**settings, "redirect_uris": redirect_uris})
+
+
+def main() -> None:
+    """Write a configuration for the usual five, with fresh keys; the file is readable by its owner only."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--callback-url", required=True)
+    parser.add_argument("--state-dir", required=True)
+    parser.add_argument("--base-port", type=int, default=9101)
+    parser.add_argument("--as-of", default="today")
+    arguments = parser.parse_args()
+    document = default_document(
+        callback_url=arguments.callback_url,
+        state_dir=arguments.state_dir,
+        base_port=arguments.base_port,
+        as_of=arguments.as_of,
+    )
+    arguments.output.touch(mode=0o600)
+    arguments.output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -109,8 +109,9 @@ def test_no_kill_makes_a_lender_pay_twice(
     while bank.http.get("/_callbacks").json()["callbacks"][-1]["state"] != "delivered":
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    told = [json.loads(body)["data"] for _, body in platform.received[2:]]
-    assert len({one["disbursement_id"] for one in told}) == 1
+    # At least once: what was told just before the kill may be told again.
+    told = [json.loads(body) for _, body in platform.received]
+    assert len({one["data"]["disbursement_id"] for one in told if one["type"] == "loan.disbursed"}) == 1
     assert len(bank.http.get("/_ledger").json()["disbursements"]) == 1
 
 
