@@ -288,9 +288,9 @@ def _register_integration(service: EmrServerless) -> None:
     sf._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:emrserverless:startJobRun"] = integration
     upstream_target = eventbridge._invoke_target
 
-    def target(wanted: dict[str, Any], event: Any, rule: Any) -> Any:
+    def target(wanted: dict[str, Any], event: Any, rule: Any, view: Any = None) -> Any:
         if wanted.get("Arn") == "arn:aws:scheduler:::aws-sdk:emrserverless:startJobRun":
             return start(json.loads(wanted.get("Input") or "{}"))
-        return upstream_target(wanted, event, rule)
+        return upstream_target(wanted, event, rule, view)
 
     eventbridge._invoke_target = target
