@@ -1,0 +1,149 @@
+"""Scoring requests, the fallback, the report and the decision (C11-C16)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from creditmesh.assessment.service import ScoringFailed
+from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform import wiring
+from creditmesh.platform.tables import Put
+from creditmesh.risk.evaluator import evaluate
+from tests.support.world import FIRM, World
+
+
+def scored_by_spark(world: World, state: str = "done") -> dict[str, object]:
+    """What the resident job leaves in the table."""
+    (item,) = world.items("ScoringRequests")
+    result = evaluate(wiring.artefact(), json.loads(item["features"])).to_dict()
+    item |= {"state": state, "engine": "spark", "result": json.dumps(result)}
+    item.pop("queue")
+    wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
+    return item
+
+
+def test_a_request_is_put_before_spark(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    (item,) = world.items("ScoringRequests")
+    assert (item["state"], item["task_token"], item["attempts"]) == ("open", "t-1", 0)
+    assert item["queue"] in {f"open#{shard}" for shard in range(4)}
+    assert json.loads(item["features"])["requested_amount_minor"] == 10_000_000
+    assert FIRM.taxpayer_id not in str(item)
+
+
+def test_sparks_answer_reaches_the_process(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().complete(scored_by_spark(world))
+    assert world.steps.succeeded == {"t-1": {"engine": "spark"}}
+    summary = wiring.assessment().decide(world.application_id)
+    assert (summary.engine, summary.decision) == ("spark", "approve")
+
+
+def test_a_request_spark_could_not_score_fails_its_task(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().complete(scored_by_spark(world, "failed"))
+    assert world.steps.failed == {"t-1": "ScoringFailed"}
+
+
+def test_the_step_run_again_asks_with_the_newest_token(world: World) -> None:
+    world.to_collected()
+    for token in ("t-1", "t-2"):
+        wiring.assessment().request(world.application_id, token)
+    wiring.assessment().complete(scored_by_spark(world))
+    assert world.steps.succeeded == {"t-2": {"engine": "spark"}}
+
+
+def test_the_step_run_again_after_the_score_goes_on(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    scored_by_spark(world)
+    wiring.assessment().request(world.application_id, "t-2")
+    assert world.steps.succeeded == {"t-2": {"engine": "spark"}}
+    wiring.assessment().decide(world.application_id)
+    wiring.assessment().request(world.application_id, "t-3")
+    assert "t-3" in world.steps.succeeded
+
+
+def test_the_fallback_scores_a_request_nobody_answered(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().score_in_process(world.application_id)
+    (item,) = world.items("ScoringRequests")
+    assert (item["state"], item["engine"], "queue" in item) == ("done", "python", False)
+    assert wiring.assessment().decide(world.application_id).engine == "python"
+
+
+def test_the_fallback_scores_even_what_never_reached_the_table(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().score_in_process(world.application_id)
+    wiring.assessment().score_in_process(world.application_id)
+    assert wiring.assessment().decide(world.application_id).decision == "approve"
+
+
+def test_sparks_late_answer_is_kept_over_the_fallbacks(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    scored_by_spark(world)
+    wiring.assessment().score_in_process(world.application_id)
+    assert wiring.assessment().decide(world.application_id).engine == "spark"
+
+
+def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) -> None:
+    world.to_assessed()
+    application = world.application()
+    report = wiring.assessment().report(application)
+    risk = application.risk
+    assert risk is not None
+    assert application.status == "assessed"
+    assert report["result"]["score"] == risk.score
+    assert report["result"]["model_version"] == risk.model_version == "1.0.0"
+    assert all("raw_key" not in source for source in report["sources"])
+    world.clock.advance(60)
+    assert wiring.assessment().decide(world.application_id) == risk
+    assert world.application() == application
+    assert FIRM.taxpayer_id not in json.dumps(report)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_report_as_a_page(world: World, language: str) -> None:
+    world.to_assessed()
+    page = wiring.assessment().report_html(world.application(), language)
+    assert "<html" in page
+    assert "Good Firm Test" in page
+
+
+def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:
+    wiring.lists().enter(FIRM.taxpayer_id, source="court", reason="fraud")
+    world.to_assessed()
+    application = world.application()
+    assert (application.status, application.outcome) == ("closed", Outcome.DECLINED_BLACKLIST)
+    assert application.report_key is not None
+    assert application.risk is not None
+    assert application.risk.decision == "decline"
+    assert application.risk.reasons
+    with pytest.raises(ApplicationClosed):
+        wiring.assessment().request(world.application_id, "t-9")
+
+
+def test_no_decision_without_a_score_and_no_score_without_data(world: World) -> None:
+    with pytest.raises(NotAwaited):
+        wiring.assessment().score_in_process(world.application_id)
+    with pytest.raises(ScoringFailed):
+        wiring.assessment().decide(world.application_id)
+    with pytest.raises(NotFound):
+        wiring.assessment().report(world.application())
+
+
+def test_withdrawn_before_the_decision(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().score_in_process(world.application_id)
+    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    with pytest.raises(ApplicationClosed):
+        wiring.assessment().decide(world.application_id)
+    assert world.application().outcome == Outcome.WITHDRAWN

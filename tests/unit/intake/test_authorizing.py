@@ -1,0 +1,123 @@
+"""Asking the borrower for an authorisation and going on with his answer (C04-C08)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from creditmesh.intake.model import ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
+from creditmesh.kernel.clock import iso
+from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
+from creditmesh.platform import wiring
+from tests.support.world import BORROWER, CODE, FIRM, LENDER, NOW, STRANGER, World
+
+UNTIL = iso(NOW + timedelta(days=30))
+
+
+def ask(world: World, token: str = "t-1", allowed: int = 3) -> None:
+    wiring.intake().await_authorization(world.application_id, token, "none_stored", allowed)
+
+
+def bring(world: World, code: str = CODE) -> None:
+    wiring.intake().authorize(BORROWER, world.application_id, code, UNTIL)
+
+
+def test_asked_answered_and_gone_on(world: World) -> None:
+    ask(world)
+    waiting = world.application().waiting
+    assert world.application().status == "authorization_required"
+    assert waiting is not None
+    assert (waiting.kind, waiting.note) == ("authorization", "none_stored")
+    bring(world)
+    assert world.steps.succeeded == {"t-1": {}}
+    assert world.application().status == "authorized"
+    assert wiring.authorizations().usable(FIRM.taxpayer_id).code == CODE
+
+
+def test_asked_as_often_as_allowed(world: World) -> None:
+    for number in range(3):
+        ask(world, f"t-{number}")
+        bring(world, f"refused-code-000{number}")
+        wiring.authorizations().refuse(wiring.authorizations().usable(FIRM.taxpayer_id), "code_unknown")
+    with pytest.raises(AuthorizationExhausted):
+        ask(world, "t-4")
+    assert world.application().outcome == Outcome.AUTHORIZATION_FAILED
+
+
+def test_the_step_run_again_asks_no_second_time(world: World) -> None:
+    for token in ("t-1", "t-2", "t-3", "t-4"):
+        ask(world, token, allowed=1)
+    assert world.application().authorization_requests == 1
+    bring(world)
+    assert world.steps.succeeded == {"t-4": {}}
+
+
+def test_the_step_run_again_after_the_answer_goes_on(world: World) -> None:
+    ask(world)
+    bring(world)
+    ask(world, "t-2")
+    assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
+    assert world.application().status == "authorized"
+
+
+def test_an_answer_nobody_asked_for(world: World) -> None:
+    with pytest.raises(NotAwaited):
+        bring(world)
+    ask(world)
+    bring(world)
+    with pytest.raises(NotAwaited):
+        bring(world, "another-code-0001")
+    assert wiring.authorizations().usable(FIRM.taxpayer_id).code == CODE
+
+
+def test_a_malformed_code_leaves_him_asked(world: World) -> None:
+    ask(world)
+    with pytest.raises(InvalidInput):
+        bring(world, "short")
+    assert world.application().status == "authorization_required"
+    assert world.steps.succeeded == {}
+
+
+def test_others_do_not_answer_for_him(world: World) -> None:
+    ask(world)
+    with pytest.raises(Forbidden):
+        wiring.intake().authorize(LENDER, world.application_id, CODE, UNTIL)
+    with pytest.raises(NotFound):
+        wiring.intake().authorize(STRANGER, world.application_id, CODE, UNTIL)
+
+
+def state(world: World) -> str:
+    link = wiring.intake().login_link(BORROWER, world.application_id)
+    return parse_qs(urlsplit(link).query)["state"][0]
+
+
+def test_the_bureau_sends_him_back(world: World) -> None:
+    ask(world)
+    wiring.intake().authorize_on_return(state(world), FIRM.taxpayer_id, CODE, UNTIL)
+    assert world.steps.succeeded == {"t-1": {}}
+
+
+def test_the_bureau_sends_another_firm_back(world: World) -> None:
+    ask(world)
+    with pytest.raises(InvalidInput) as refused:
+        wiring.intake().authorize_on_return(state(world), "91350100M000100Y43", CODE, UNTIL)
+    assert refused.value.field == "taxpayer_id"
+    assert not wiring.authorizations().has_usable(FIRM.taxpayer_id)
+
+
+def test_a_closed_application_asks_nothing(world: World) -> None:
+    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    for act in (lambda: ask(world), lambda: bring(world), lambda: state(world)):
+        with pytest.raises(ApplicationClosed):
+            act()
+
+
+def test_withdrawn_while_the_code_came(world: World) -> None:
+    ask(world)
+    before = world.application()
+    wiring.intake().withdraw(BORROWER, world.application_id)
+    with pytest.raises(ApplicationClosed):
+        wiring.intake()._authorized(before, CODE, UNTIL, "user-1")
+    assert world.application().outcome == Outcome.WITHDRAWN

@@ -1,0 +1,109 @@
+"""The operators' queue (C24)."""
+
+from __future__ import annotations
+
+import pytest
+
+from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.intake.operators import OperatorTask
+from creditmesh.kernel.errors import Forbidden, NotFound
+from creditmesh.platform import wiring
+from tests.support.world import BORROWER, OPERATOR, World
+
+
+def hand_over(world: World, token: str = "t-1", stage: str = "CollectCreditData") -> OperatorTask:
+    wiring.operators().hand_over(world.application_id, token, stage, "SourceUnavailable")
+    return wiring.operators().list(OPERATOR, 10)[-1]
+
+
+def resolve(task: OperatorTask, action: str) -> OperatorTask:
+    return wiring.operators().resolve(OPERATOR, task.task_id, action, "looked into it")
+
+
+def test_a_person_sends_it_on_its_way_again(world: World) -> None:
+    task = hand_over(world)
+    assert (task.stage, task.reason) == ("CollectCreditData", "SourceUnavailable")
+    assert world.application().status == "with_operator"
+    done = resolve(task, "retry")
+    assert (done.action, done.resolved_by, done.queue) == ("retry", "operator-1", None)
+    assert world.steps.succeeded == {"t-1": {"action": "retry"}}
+    assert wiring.operators().list(OPERATOR, 10) == []
+
+
+def test_a_person_ends_it(world: World) -> None:
+    resolve(hand_over(world), "close")
+    assert world.application().outcome == Outcome.CLOSED_BY_OPERATOR
+    assert world.application().outcome_note == "looked into it"
+    assert world.steps.succeeded == {"t-1": {"action": "close"}}
+
+
+def test_saying_the_same_twice_changes_nothing_and_another_word_is_refused(world: World) -> None:
+    task = hand_over(world)
+    first = resolve(task, "retry")
+    assert resolve(task, "retry") == first
+    with pytest.raises(NotAwaited):
+        resolve(task, "close")
+    assert world.application().outcome is None
+
+
+def test_a_word_that_died_before_it_was_told_is_told_by_the_repeat(world: World) -> None:
+    task = hand_over(world)
+    world.steps.refuse = "ThrottlingException"
+    with pytest.raises(Exception, match="Throttling"):
+        resolve(task, "retry")
+    world.steps.refuse = None
+    resolve(task, "retry")
+    assert world.steps.succeeded == {"t-1": {"action": "retry"}}
+
+
+def test_the_step_run_again_makes_no_second_task(world: World) -> None:
+    task = hand_over(world)
+    world.clock.advance(5)
+    assert hand_over(world, "t-2").task_id == task.task_id
+    resolve(task, "retry")
+    assert world.steps.succeeded == {"t-2": {"action": "retry"}}
+
+
+def test_another_trouble_is_another_task(world: World) -> None:
+    first = hand_over(world)
+    resolve(first, "retry")
+    world.clock.advance(5)
+    second = hand_over(world, "t-2", "WriteReport")
+    assert second.task_id != first.task_id
+    resolve(first, "retry")
+    assert "t-2" not in world.steps.succeeded, "an old word answers no new question"
+    resolve(second, "retry")
+    assert world.steps.succeeded["t-2"] == {"action": "retry"}
+
+
+def test_tasks_are_listed_oldest_first(world: World) -> None:
+    applications = [world.apply(f"key-0000000{number}").application_id for number in range(3)]
+    for application_id in applications:
+        wiring.operators().hand_over(application_id, "t", "WriteReport", "X")
+        world.clock.advance(1)
+    assert [task.application_id for task in wiring.operators().list(OPERATOR, 10)] == applications
+    assert len(wiring.operators().list(OPERATOR, 2)) == 2
+
+
+def test_who_may_do_what(world: World) -> None:
+    task = hand_over(world)
+    with pytest.raises(Forbidden):
+        wiring.operators().list(BORROWER, 10)
+    with pytest.raises(Forbidden):
+        wiring.operators().resolve(BORROWER, task.task_id, "close", "")
+    with pytest.raises(NotFound):
+        wiring.operators().resolve(OPERATOR, "no-such-task", "retry", "")
+
+
+def test_a_closed_application_needs_nobody(world: World) -> None:
+    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    with pytest.raises(ApplicationClosed):
+        hand_over(world)
+    assert wiring.operators().list(OPERATOR, 10) == []
+
+
+def test_withdrawn_while_a_person_had_it(world: World) -> None:
+    task = hand_over(world)
+    wiring.intake().withdraw(BORROWER, world.application_id)
+    resolve(task, "close")
+    assert world.application().outcome == Outcome.WITHDRAWN

@@ -1,0 +1,208 @@
+"""The catalogue, the offers and the choice (C17-C21)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.errors import Forbidden, InvalidInput
+from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, missing_terms, nearest
+from creditmesh.platform import wiring
+from tests.support.world import BORROWER, LENDER, TERMS, World
+
+
+def product(product_id: str = "p-1", lender: str = "lender-a", **changes: Any) -> Product:
+    return Product.model_validate({**TERMS, "lender_id": lender, "product_id": product_id, "pushed_at": "x", **changes})
+
+
+def need(**changes: Any) -> Need:
+    given = {"amount_minor": 10_000_000, "currency": "CNY", "term_months": 12, "limit_minor": 30_000_000, "grade": "B",
+             "industry": "C34", "today": date(2026, 11, 21)}  # fmt: skip
+    return Need.model_validate({**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [("100000.00", "300000.00"), ("1000.00", "100000.00"), ("300000.00", "500000.00")]
+)
+def test_a_limit_of_300000_and_a_request_of_100000_match(low: str, high: str) -> None:
+    """The example of C18, at its edges."""
+    (offer,) = match([product(min_amount=low, max_amount=high)], need())
+    assert 100_000 <= float(offer.amount) <= float(offer.approvable_amount) <= 300_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "need_changes", "sentence"),
+    [
+        ({"max_amount": "99999.99"}, {}, "lends at most 99999.99"),
+        ({"min_amount": "300000.01"}, {}, "lends at least 300000.01, the limit is 300000.00"),
+        ({}, {"limit_minor": 9_999_999}, "the limit 99999.99 is below the amount asked for"),
+        ({"currency": "EUR"}, {}, "lends in EUR only"),
+        ({"min_term_months": 13}, {}, "lends for at least 13 months"),
+        ({"max_term_months": 11}, {}, "lends for at most 11 months"),
+        ({"min_grade": "A"}, {}, "asks for grade A or better"),
+        ({"industries_excluded": ["C34"]}, {}, "does not lend to industry C34"),
+        ({"valid_from": "2026-11-22"}, {}, "is not on offer today"),
+        ({"valid_until": "2026-11-20"}, {}, "is not on offer today"),
+    ],
+)
+def test_what_keeps_a_product_from_fitting(changes: Any, need_changes: Any, sentence: str) -> None:
+    one = product(**changes)
+    assert missing_terms(one, need(**need_changes)) == [sentence]
+    assert match([one], need(**need_changes)) == []
+
+
+def test_the_ranking_weighs_amount_rate_and_speed() -> None:
+    cheap = product("cheap", annual_rate_bps=500, disbursement_hours=72)
+    fast = product("fast", annual_rate_bps=900, disbursement_hours=1)
+    small = product("small", annual_rate_bps=900, disbursement_hours=72, max_amount="100000.00")
+    offers = match([small, fast, cheap], need())
+    # 40 % amount, 40 % rate, 20 % speed, each against the best of its kind (C19); figures worked out by hand.
+    points = [(offer.product_id, offer.rank_points) for offer in offers]
+    assert points == [("fast", 8222), ("cheap", 8054), ("small", 3609)]
+
+
+def test_a_product_best_in_everything_has_all_points() -> None:
+    (offer,) = match([product()], need())
+    assert offer.rank_points == 10_000
+
+
+def test_ties_are_broken_by_rate_and_then_by_name() -> None:
+    twins = [product(name, lender) for name, lender in (("b", "l-2"), ("a", "l-2"), ("z", "l-1"))]
+    expected = [("l-1", "z"), ("l-2", "a"), ("l-2", "b")]
+    for order in (twins, twins[::-1]):
+        assert [(offer.lender_id, offer.product_id) for offer in match(order, need())] == expected
+
+
+def test_the_nearest_lacks_least() -> None:
+    far = product("far", max_term_months=3, min_grade="AAA")
+    close = product("close", max_term_months=11)
+    found = nearest([far, close], need())
+    assert found is not None
+    assert (found.product_id, found.missing) == ("close", ["lends for at most 11 months"])
+    assert nearest([], need()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"min_amount": "500000.01"}, {"min_amount": "0.00"}, {"min_term_months": 37}, {"valid_from": "2028-01-01"},
+     {"annual_rate_bps": 0}, {"annual_rate_bps": 3601}, {"min_grade": "Z"}, {"extra": 1}, {"min_amount": "1"}],
+)  # fmt: skip
+def test_terms_that_make_no_sense(change: dict[str, Any]) -> None:
+    with pytest.raises((ValidationError, InvalidInput)):
+        ProductTerms.model_validate({**TERMS, **change})
+
+
+def test_a_lender_keeps_its_own_catalogue(world: World) -> None:
+    world.push("p-1")
+    world.push("p-1", annual_rate_bps=700)
+    world.push("p-1", "lender-b")
+    assert [(one.lender_id, one.annual_rate_bps) for one in wiring.offers().catalogue()] == [
+        ("lender-a", 700), ("lender-b", 780),
+    ]  # fmt: skip
+    wiring.offers().take_back(LENDER, "p-1")
+    assert [one.lender_id for one in wiring.offers().catalogue()] == ["lender-b"]
+    for act in (lambda: wiring.offers().take_back(BORROWER, "p-1"),
+                lambda: wiring.offers().push(BORROWER, "p-2", ProductTerms.model_validate(TERMS))):  # fmt: skip
+        with pytest.raises(Forbidden):
+            act()
+
+
+def test_offered_chosen_and_gone_on(world: World) -> None:
+    world.to_offered("t-1")
+    application = world.application()
+    assert application.status == "offered"
+    assert [one["product_id"] for one in application.matches or []] == ["p-1"]
+    chosen = wiring.offers().choose(BORROWER, application, "lender-a", "p-1")
+    assert (chosen.status, chosen.chosen_lender_id, chosen.chosen_product_id) == ("chosen", "lender-a", "p-1")
+    assert world.steps.succeeded == {"t-1": {}}
+
+
+def test_nothing_fits(world: World) -> None:
+    world.to_assessed()
+    world.push(max_term_months=6)
+    with pytest.raises(NothingMatches):
+        wiring.offers().offer(world.application_id, "t-1")
+    application = world.application()
+    assert application.outcome == Outcome.NO_MATCH
+    assert application.nearest is not None
+    assert application.nearest["missing"] == ["lends for at most 6 months"]
+    assert "lends for at most 6 months" in (application.outcome_note or "")
+    with pytest.raises(ApplicationClosed):
+        wiring.offers().offer(world.application_id, "t-2")
+
+
+def test_an_empty_catalogue(world: World) -> None:
+    world.to_assessed()
+    with pytest.raises(NothingMatches):
+        wiring.offers().offer(world.application_id, "t-1")
+    assert (world.application().nearest, world.application().outcome_note) == (None, "the catalogue is empty")
+
+
+def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
+    world.to_offered("t-1")
+    assert wiring.offers().offer(world.application_id, "t-2") == 1
+    wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    assert world.steps.succeeded == {"t-2": {}}
+
+
+def test_the_step_run_again_after_the_choice_goes_on(world: World) -> None:
+    world.to_chosen()
+    wiring.offers().offer(world.application_id, "t-2")
+    assert "t-2" in world.steps.succeeded
+    assert world.application().status == "chosen"
+
+
+def test_a_choice_made_while_the_step_ran_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.to_offered("t-1")
+    offers = wiring.offers()
+    catalogue = offers.catalogue
+
+    def slow_catalogue() -> list[Product]:
+        offers.choose(BORROWER, world.application(), "lender-a", "p-1")
+        return catalogue()
+
+    monkeypatch.setattr(offers, "catalogue", slow_catalogue)
+    offers.offer(world.application_id, "t-2")
+    assert world.application().status == "chosen"
+    assert "t-2" in world.steps.succeeded
+
+
+def test_two_different_choices(world: World) -> None:
+    world.to_assessed()
+    world.push("p-1")
+    world.push("p-2")
+    wiring.offers().offer(world.application_id, "t-1")
+    seen = world.application()
+    wiring.offers().choose(BORROWER, seen, "lender-a", "p-1")
+    for stale in (seen, world.application()):
+        with pytest.raises(NotAwaited):
+            wiring.offers().choose(BORROWER, stale, "lender-a", "p-2")
+    assert wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1").chosen_product_id == "p-1"
+    assert world.application().chosen_product_id == "p-1"
+
+
+@pytest.mark.parametrize(("lender", "wanted"), [("lender-a", "p-9"), ("lender-b", "p-1"), ("", "")])
+def test_a_choice_that_was_not_offered(world: World, lender: str, wanted: str) -> None:
+    world.to_offered()
+    with pytest.raises(InvalidInput) as refused:
+        wiring.offers().choose(BORROWER, world.application(), lender, wanted)
+    assert refused.value.field == "product_id"
+
+
+def test_a_choice_before_the_offers_or_by_another(world: World) -> None:
+    world.to_assessed()
+    with pytest.raises(NotAwaited):
+        wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    with pytest.raises(Forbidden):
+        wiring.offers().choose(Caller("x", Role.OPERATOR, "platform"), world.application(), "lender-a", "p-1")
+
+
+def test_an_application_without_a_risk_result_gets_no_offers(world: World) -> None:
+    world.to_collected()
+    with pytest.raises(NotAwaited):
+        wiring.offers().offer(world.application_id, "t-1")
