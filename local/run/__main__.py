@@ -38,7 +38,8 @@ def main() -> int:
     """Run; 0 if every application ended as expected."""
     options, began = arguments(), time.monotonic()
     out = console(to_stderr=options.json)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: shells start background jobs with it ignored
+        signal.signal(number, _interrupt)
     rows: list[Row] = []
     try:
         with Display(out) as display:

@@ -113,16 +113,13 @@ class Estate:
 
         return sum(pool.map(push, self.lenders))
 
-    def load_blacklist(self, operator: Api, pool: Executor, stack: str) -> int:
-        """Enter the population's blacklisted firms (C12), once per stack; how many there are."""
+    def load_blacklist(self, operator: Api, pool: Executor) -> int:
+        """Enter the population's blacklisted firms (C12); a repeat changes nothing. How many there are."""
         listed = blacklist_entries(self.seed, self.population)
-        mark = json.dumps([stack, listed])
-        if not self._places.blacklist_mark.exists() or self._places.blacklist_mark.read_text() != mark:
-            try:
-                list(pool.map(lambda firm: operator.put_blacklist_entry(_entry(firm)), listed))
-            except ProblemError as problem:
-                raise RunError(f"The platform did not take a blacklist entry: {problem}") from problem
-            write_private(self._places.blacklist_mark, mark)
+        try:
+            list(pool.map(lambda firm: operator.put_blacklist_entry(_entry(firm)), listed))
+        except ProblemError as problem:
+            raise RunError(f"The platform did not take a blacklist entry: {problem}") from problem
         return len(listed)
 
     def ledger(self, name: str) -> list[dict[str, Any]]:

@@ -68,11 +68,6 @@ class Places:
         """A staff token for ready-made curl commands."""
         return self.state_dir / "token"
 
-    @property
-    def blacklist_mark(self) -> Path:
-        """Says which blacklist has been loaded into which stack."""
-        return self.state_dir / "blacklist.loaded"
-
     def log(self, name: str) -> Path:
         """Log file of one program."""
         return self.state_dir / "logs" / f"{name}.log"

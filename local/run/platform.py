@@ -187,7 +187,7 @@ class LocalPlatform:
 
     def _load_blacklist(self, pool: ThreadPoolExecutor) -> None:
         with self._step("blacklist") as note:
-            count = self.estate.load_blacklist(self.api("operator", "platform"), pool, self.outputs["UserPoolId"])
+            count = self.estate.load_blacklist(self.api("operator", "platform"), pool)
             note.append(f"{count} firms")
 
     def _start_spark(self, warm_up: spark.WarmUp) -> None:

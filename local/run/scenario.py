@@ -12,21 +12,26 @@ import httpx
 
 from client import Borrower, BureauError, ProblemError
 from client.borrower import ContractMismatch, TooSlow
-from client.views import ApplicationView
-from run.cases import Case
+from client.views import ApplicationView, OperatorTask
+from run.cases import WITH_OPERATOR, Case
 from run.platform import LocalPlatform
 from run.results import Row, failed_row, row_of
 
 PATIENCE_SECONDS = 180.0
+_LOOK_SECONDS = 2.0
 _STEP = {"closed": "ended"}
 _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPError)
 
 
 class Operator:
-    """The person who settles what the platform hands over (C24): closes it, as nobody can make the lender speak."""
+    """The person who settles what the platform hands over (C24).
+
+    He sends on what the lender has answered in the meantime, and closes the rest: nobody can make a lender speak.
+    """
 
     def __init__(self, platform: LocalPlatform) -> None:
         self._api = platform.api("operator", "platform")
+        self._seen: set[str] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="operator", daemon=True)
 
@@ -41,12 +46,23 @@ class Operator:
         self._thread.join(timeout=30)
 
     def _work(self) -> None:
-        while not self._over.wait(1.0):
+        while not self._over.wait(_LOOK_SECONDS):
             try:
                 for task in self._api.operator_tasks():
-                    self._api.resolve(task.task_id, "close", "settled by the example's operator")
+                    self._settle(task)
             except (ProblemError, httpx.HTTPError):
                 continue  # another try a second later; what nobody settles is seen in the table
+
+    def _settle(self, task: OperatorTask) -> None:
+        """Have a look first, and settle it the next time."""
+        if task.task_id not in self._seen:
+            self._seen.add(task.task_id)
+            return
+        answered = self._api.application(task.application_id).status != WITH_OPERATOR
+        action, note = (
+            ("retry", "the lender has answered late") if answered else ("close", "the lender is silent")
+        )
+        self._api.resolve(task.task_id, action, note)
 
 
 def run(

@@ -15,7 +15,7 @@ NAME = "creditmesh-local"
 STAGE = "local"
 REGION = "eu-west-1"
 CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
-LENDER_SECONDS = 8  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
+LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
 
 
 def parameters(endpoint: str, institutions: str) -> dict[str, str]:
