@@ -6,6 +6,7 @@ Only the standard library: this is the first thing a fresh clone runs. Environme
 * ``.venvs/cloud``: the emulator, which pins botocore exactly.
 * ``.venvs/spark``: what an EMR Serverless worker carries.
 * ``.venvs/lambda``: an empty interpreter, so that a function sees nothing but its layer.
+* ``.venvs/localstack``, with ``--with localstack`` only: LocalStack's core in host mode.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ ENVIRONMENTS = {  # folder -> lock file (None: stays empty)
     ".venvs/spark": "spark.txt",
     ".venvs/lambda": None,
 }
+# What few need, made with `--with NAME`: name -> folder and lock file.
+ON_DEMAND = {"localstack": (".venvs/localstack", "localstack.txt")}
 # lock file -> how `uv pip compile` makes it
 LOCKS = {
     "layer.txt": ["pyproject.toml"],
@@ -33,6 +36,7 @@ LOCKS = {
     "cloud.txt": ["--group", "cloud", "-c", "locks/layer.txt"],
     "spark.txt": ["--group", "spark", "-c", "locks/layer.txt"],
     "java.txt": ["--group", "java"],
+    "localstack.txt": ["--group", "localstack"],
 }
 
 
@@ -114,6 +118,8 @@ def main() -> None:
     """Bring every environment up to date."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--lock", action="store_true", help="resolve the lock files anew")
+    arguments.add_argument("--with", dest="extras", action="append", default=[], choices=sorted(ON_DEMAND),
+                           help="also make an environment that few need")  # fmt: skip
     options = arguments.parse_args()
     if sys.version_info < (3, 11):
         fail(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; name another with PYTHON=…")
@@ -126,6 +132,8 @@ def main() -> None:
         if folder in (".venv", ".venvs/spark") and not system_java():
             requirements.append("java.txt")
         sync(tool, folder, requirements, editable=folder == ".venv")
+    for folder, name in (ON_DEMAND[extra] for extra in options.extras):
+        sync(tool, folder, [name], editable=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Deploying to a real AWS account (docs/deploy-aws.md)."""

@@ -1,0 +1,80 @@
+"""Deploy to a real AWS account (docs/deploy-aws.md).
+
+``PYTHONPATH=local .venvs/cloud/bin/python -m aws.deploy --stage test [--parameters file.json]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from awscli.customizations.cloudformation.yamlhelper import yaml_parse  # type: ignore[import-not-found]
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws import parameters
+from aws.layer import check
+from aws.steps import make_package_bucket, next_steps
+from aws.target import Refused, Target, confirmed, find, refuse_emulators, stage_name
+from cloud import build
+from cloud.deploy import ROOT, DeployFailed, Deployment
+
+
+def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str, str]:
+    """Build for Lambda's platform, check the layer, deploy, upload jobs and models; the stack's outputs.
+
+    Raises:
+        DeployFailed: a step failed.
+        Refused: the layer cannot run on Lambda.
+    """
+    build.layer(ROOT, ROOT / "build" / "layer-stage", stage=True)
+    print(f"layer: {check(ROOT / 'build' / 'layer-stage')}", flush=True)
+    make_package_bucket(session.client("s3"), target.package_bucket, target.region)
+    deployment = Deployment(
+        endpoint=None, parameters=values, stack=target.stack, region=target.region,
+        package_bucket=target.package_bucket, stage=True,
+    )  # fmt: skip
+    return deployment.run()
+
+
+def _prepare(options: argparse.Namespace, session: Any) -> tuple[Target, dict[str, str]]:
+    refuse_emulators(os.environ)
+    stage = stage_name(options.stage)
+    given = parameters.read(options.parameters)
+    target = find(session, stage)
+    declared = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))["Parameters"]
+    return target, parameters.complete(given, stage, declared, session.get_partition_for_region(target.region))
+
+
+def main() -> None:
+    """Command line."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")
+    arguments.add_argument("--parameters", type=Path, help="JSON file of the template's parameters")
+    options = arguments.parse_args()
+    session = boto3.Session()
+    try:
+        target, values = _prepare(options, session)
+        print(target.question)
+        answer = "" if os.environ.get("CONFIRM") else input(f"Type the stage's name to go on ({target.stage}): ")
+        if not confirmed(target, answer, os.environ):
+            sys.exit("Not confirmed; nothing was done.")
+        outputs = deploy(target, values, session)
+    except Refused as refusal:
+        sys.exit(str(refusal))
+    except EOFError:
+        sys.exit("Nobody is there to confirm; set CONFIRM=<account>/<region> in a pipeline.")
+    except (DeployFailed, ClientError, BotoCoreError, subprocess.CalledProcessError) as problem:
+        sys.exit(f"The deployment failed: {problem}")
+    print(json.dumps(outputs, indent=1))
+    print(next_steps(target, outputs))
+
+
+if __name__ == "__main__":
+    main()

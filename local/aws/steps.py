@@ -1,0 +1,51 @@
+"""What a deployment to an account needs besides the stack: a bucket before, a person's next steps after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws.target import Target
+
+_KEEP_DAYS = 90  # packages of older deployments are of no use
+
+
+def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
+    """What a person must do after a first deployment."""
+    lines = [
+        "",
+        f"API: {outputs['ApiUrl']}",
+        "",
+        "Next, once per stage (docs/deploy-aws.md has the details):",
+        f"1. The institutions' keys, as JSON in a file that you delete afterwards:\n"
+        f"   aws secretsmanager put-secret-value --region {target.region} --secret-id {outputs['InstitutionsSecret']} "
+        "--secret-string file://keys.json",
+    ]
+    pool = outputs.get("UserPoolId")
+    if pool:
+        user = f"--region {target.region} --user-pool-id {pool} --username NAME"
+        lines += [
+            "2. The first operator:\n"
+            f"   aws cognito-idp admin-create-user {user} "
+            "--user-attributes Name=email,Value=MAIL Name=custom:tenant,Value=platform\n"
+            f"   aws cognito-idp admin-add-user-to-group {user} --group-name operator",
+        ]
+    else:
+        lines += ["2. Users come from your own issuer: claims cognito:groups (role) and custom:tenant."]
+    lines += [
+        "3. Each lender pushes its products with a token of role lender (docs/interfaces/api.md).",
+        f"4. `make test-aws STAGE={target.stage}` checks the deployed stage.",
+    ]
+    return "\n".join(lines)
+
+
+def make_package_bucket(storage: Any, bucket: str, region: str) -> None:
+    """A private bucket for code archives, whose old objects go by themselves; nothing happens if it is there."""
+    if bucket in {known["Name"] for known in storage.list_buckets()["Buckets"]}:
+        return
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    storage.create_bucket(Bucket=bucket, **where)
+    blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    storage.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True))
+    rule = {"ID": "old-packages", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": _KEEP_DAYS}}
+    storage.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})

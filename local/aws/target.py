@@ -1,0 +1,104 @@
+"""Where a deployment goes: stage, account, region; refused with one clear sentence where something is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+_STAGE = re.compile(r"[a-z][a-z0-9]{1,11}")  # the template's parameter Stage
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "LOCALSTACK_HOST")
+
+
+class Refused(Exception):
+    """The deployment must not or cannot start; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One stage in one account and region."""
+
+    stage: str
+    account: str
+    region: str
+    caller: str
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return f"creditmesh-{self.stage}"
+
+    @property
+    def package_bucket(self) -> str:
+        """Bucket of the code archives; bucket names are global, so the account is part of it."""
+        return f"creditmesh-packages-{self.account}-{self.region}"
+
+    @property
+    def question(self) -> str:
+        """What a person must type to go on: the stage, so that nobody confirms the wrong one by habit."""
+        return f"Deploy stack {self.stack} to account {self.account}, region {self.region}, as {self.caller}."
+
+
+def stage_name(given: str | None) -> str:
+    """A valid stage name.
+
+    Raises:
+        Refused: none was given, or CloudFormation would not take it.
+    """
+    if not given:
+        raise Refused("Which stage? Say for example `make deploy STAGE=test`.")
+    if not _STAGE.fullmatch(given):
+        raise Refused(f"STAGE={given} is no stage name: 2 to 12 lower-case letters and digits, a letter first.")
+    if given == "local":
+        raise Refused("STAGE=local is the embedded cloud's; `make run` deploys it.")
+    return given
+
+
+def refuse_emulators(environment: Mapping[str, str]) -> None:
+    """A deployment to AWS must not end in an emulator that somebody set in this shell.
+
+    Raises:
+        Refused: a variable names an endpoint.
+    """
+    for name in _ENDPOINT_VARIABLES:
+        if environment.get(name):
+            raise Refused(f"{name}={environment[name]} is set, so calls would not reach AWS; unset it first.")
+
+
+def find(session: Any, stage: str) -> Target:
+    """Who deploys where, as AWS itself says.
+
+    Args:
+        session: a boto3 session.
+        stage: a valid stage name.
+
+    Raises:
+        Refused: no region, no credentials, or credentials that AWS does not take.
+    """
+    region = session.region_name
+    if not region:
+        raise Refused(
+            "No region is set; say for example `export AWS_REGION=eu-west-1`, or set one in your AWS profile."
+        )
+    if session.get_credentials() is None:
+        raise Refused("There are no AWS credentials; run `aws configure sso` or `aws login`, or set AWS_PROFILE.")
+    try:
+        identity = session.client("sts").get_caller_identity()
+    except (ClientError, BotoCoreError) as problem:
+        raise Refused(f"AWS does not take these credentials ({problem}); log in again.") from problem
+    return Target(stage, str(identity["Account"]), str(region), str(identity["Arn"]))
+
+
+def confirmed(target: Target, answer: str, environment: Mapping[str, str]) -> bool:
+    """Whether a person, or an automatic pipeline that names account and region, agreed.
+
+    Args:
+        answer: what was typed; ignored where ``CONFIRM=<account>/<region>`` is set.
+    """
+    given = environment.get("CONFIRM")
+    if given:
+        return given == f"{target.account}/{target.region}"
+    return answer.strip() == target.stage

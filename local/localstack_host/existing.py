@@ -1,0 +1,147 @@
+"""A LocalStack that runs already, usually the real image from compose.yaml; nothing is substituted there.
+
+Functions run in containers, so the institutions of this machine must be reachable from there (docs/localstack.md):
+``CREDITMESH_HOST_FROM_LAMBDA`` is this machine's name inside a container, ``CREDITMESH_RELAY_ADDRESS`` an address of
+the container network on which the institutions' ports are relayed to 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cloud.supervisor import require_free_port
+from run import spark, stack
+from run.errors import RunError
+from run.many import POPULATION
+from run.places import INSTITUTIONS, ROOT, Ports
+from run.platform import LocalPlatform
+from run.users import Users
+
+_ROLES = ("borrower", "manager", "lender", "bank", "operator", "auditor")
+_STACK = "creditmesh-localstack"
+
+
+def endpoint_from(environment: Mapping[str, str]) -> str:
+    """Where a LocalStack is expected: ``AWS_ENDPOINT_URL``, or ``LOCALSTACK_HOST`` as ``host[:port]``."""
+    if environment.get("AWS_ENDPOINT_URL"):
+        return environment["AWS_ENDPOINT_URL"].rstrip("/")
+    host, _, port = environment.get("LOCALSTACK_HOST", "localhost:4566").partition(":")
+    return f"http://{host}:{port or 4566}"
+
+
+def identity(endpoint: str, timeout: float = 2.0) -> str | None:
+    """What LocalStack says it is, or None if no LocalStack answers there."""
+    document = _document(f"{endpoint}/_localstack/health", timeout)
+    if "version" not in document or _document(f"{endpoint}/_ministack/health", timeout):
+        return None  # MiniStack answers under LocalStack's path too
+    return f"LocalStack {document['version']} (edition {document.get('edition', 'unknown')})"
+
+
+def _document(url: str, timeout: float) -> dict[str, Any]:
+    """The JSON object at a URL; empty where there is none."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            found = json.loads(answer.read())
+    except (urllib.error.URLError, OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def issuer_of(token: str) -> str:
+    """The ``iss`` claim of a JWT whose signature nobody checks here."""
+    payload = token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"])
+
+
+class ExistingLocalStack(LocalPlatform):
+    """Stack, institutions and users on a LocalStack that somebody else started, and that stays when this ends."""
+
+    def __init__(self, state_dir: Path, endpoint: str, ports: Ports | None = None) -> None:
+        super().__init__(
+            state_dir, ports or Ports(int(os.environ.get("CREDITMESH_TEST_PORT", "4700"))), population=POPULATION
+        )
+        self._endpoint = endpoint
+        self._host = os.environ.get("CREDITMESH_HOST_FROM_LAMBDA", "host.docker.internal")
+        self._relay = os.environ.get("CREDITMESH_RELAY_ADDRESS")
+
+    @property
+    def endpoint(self) -> str:
+        """Where AWS clients of this machine reach LocalStack."""
+        return self._endpoint
+
+    def _start(self) -> None:
+        for port in range(self.ports.institutions, self.ports.institutions + INSTITUTIONS):
+            require_free_port(port, "An institution")
+        self._pool = pool = ThreadPoolExecutor(16, thread_name_prefix="platform")
+        with self._step("users' pool"):
+            pool_id, client_id, issuer = self._make_pool()
+        with self._step("stack"):
+            self.outputs = self._deploy(self._parameters(pool_id, client_id, issuer))
+            self.outputs |= {"UserPoolId": pool_id, "UserPoolClientId": client_id}
+            secret = self.outputs["InstitutionsSecret"]
+            self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
+        if self._relay:
+            self._start_relay(self._relay)
+        self._open_for_business(pool)
+        with self._step("Spark") as note:
+            note.append(self._ask_for_spark())
+
+    def _make_pool(self) -> tuple[str, str, str]:
+        """A Cognito pool beside the stack; who issues its tokens is read from one, since LocalStack's names vary."""
+        cognito = self.aws("cognito-idp")
+        attribute = {"Name": "tenant", "AttributeDataType": "String", "Mutable": True}
+        made = cognito.create_user_pool(
+            PoolName=_STACK, Schema=[attribute], AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}
+        )
+        pool_id = made["UserPool"]["Id"]
+        flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        client = cognito.create_user_pool_client(UserPoolId=pool_id, ClientName=_STACK, ExplicitAuthFlows=flows)
+        client_id = client["UserPoolClient"]["ClientId"]
+        for role in _ROLES:
+            cognito.create_group(UserPoolId=pool_id, GroupName=role)
+        users = Users(cognito, pool_id, client_id, self.places.user_key)
+        return pool_id, client_id, issuer_of(users.token("auditor", "platform")())
+
+    def _parameters(self, pool_id: str, client_id: str, issuer: str) -> dict[str, str]:
+        inside = self.endpoint.replace("localhost", self._host).replace("127.0.0.1", self._host)
+        institutions = self.estate.addresses().replace("http://127.0.0.1:", f"http://{self._host}:")
+        values = stack.parameters(self.endpoint, institutions)
+        del values["JwksUrlPrefix"]
+        keys = f"{inside}/{pool_id}/.well-known/jwks.json"
+        return {**values, "OidcIssuer": issuer, "OidcAudience": client_id, "OidcJwksUrl": keys}
+
+    def _deploy(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Like `run.stack.deploy`, but built for the containers' platform unless functions run on this machine."""
+        file = self.places.state_dir / "parameters.json"
+        file.write_text(json.dumps(dict(values)))
+        command = [
+            str(stack.CLOUD_PYTHON), "-m", "cloud.deploy", "--endpoint", self.endpoint, "--parameters", str(file),
+            "--stack", _STACK, "--region", stack.REGION, *([] if self._host == "127.0.0.1" else ["--stage"]),
+        ]  # fmt: skip
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RunError(f"The stack could not be deployed.\n{done.stderr.strip()[-3000:]}")
+        outputs: dict[str, str] = json.loads(done.stdout)
+        return outputs
+
+    def _start_relay(self, address: str) -> None:
+        ports = [str(self.ports.institutions + offset) for offset in range(INSTITUTIONS)]
+        command = [sys.executable, "-m", "localstack_host.relay", "--address", address, "--ports", *ports]
+        self.supervisor.start("relay", command, {"PYTHONPATH": str(ROOT / "local")})
+
+    def _ask_for_spark(self) -> str:
+        try:
+            return f"job run {spark.ensure(self.aws('lambda'), self.outputs['EnsureScoringJobFunction'])}"
+        except RunError as problem:
+            return f"not to be had here, so the plain evaluator scores: {problem}"
