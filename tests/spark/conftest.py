@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from creditmesh.risk.artefact import Artefact, load
-from creditmesh.risk.spark_settings import RESIDENT
+from creditmesh.risk.spark_settings import RESIDENT, SMALL_MACHINE
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def spark() -> Iterator[SparkSession]:
     """A local session with one core."""
     builder = SparkSession.builder.master("local[1]").config("spark.driver.bindAddress", "127.0.0.1")
-    builder = builder.config("spark.driver.host", "127.0.0.1").config(map=dict(RESIDENT))
+    builder = builder.config("spark.driver.host", "127.0.0.1").config(map={**RESIDENT, **SMALL_MACHINE})
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     yield session

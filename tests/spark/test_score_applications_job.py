@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ import pytest
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.scoring_queue import open_item
-from creditmesh.risk.spark_settings import RESIDENT, spark_submit_parameters
+from creditmesh.risk.spark_settings import RESIDENT, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.job_cloud import INDEX, MODEL_URI, ROOT, TABLE, client, emulator, environment, py_files
 
 SHARDS = 2
@@ -32,7 +33,7 @@ class Job:
         arguments = ["--table", TABLE, "--index", INDEX, "--model-uri", MODEL_URI, "--shards", str(SHARDS)]
         command = [
             str(ROOT / ".venvs/spark/bin/spark-submit"),
-            *("--master", "local[1]", *spark_submit_parameters(RESIDENT).split()),
+            *("--master", "local[1]", *shlex.split(spark_submit_parameters({**RESIDENT, **SMALL_MACHINE}))),
             *("--py-files", str(py_files(directory)), str(ROOT / "emr/jobs/score_applications.py")),
             *(
                 *arguments,
@@ -68,7 +69,7 @@ def jobs(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[J
     started = [Job(port, tmp_path_factory.mktemp("job"), name) for name in ("worker-1", "worker-2")]
     try:
         for job in started:
-            until(lambda job=job: bool(job.events("ready")), seconds=120)  # type: ignore[misc]
+            until(lambda job=job: bool(job.events("ready")), seconds=300)  # type: ignore[misc]
         yield started
     finally:
         for job in started:
