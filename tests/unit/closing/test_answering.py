@@ -1,0 +1,225 @@
+"""What lenders answer is taken once, and only if it goes with what was agreed (C21-C23, DESIGN 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from creditmesh.closing.model import ContradictoryAnswer
+from creditmesh.intake.model import Outcome
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform import wiring
+from tests.support.world import APPROVAL, CONTRACT, DISBURSEMENT, DOCUMENT, FAILURE, OPERATOR, REJECTION, World
+
+
+def decide(world: World, webhook_id: str = "w-1", **said: Any) -> bool:
+    return world.say("loan.decision", webhook_id, **said)
+
+
+def test_an_approval_goes_on(world: World) -> None:
+    world.to_submitted("t-1")
+    assert decide(world, **APPROVAL)
+    assert world.steps.succeeded["t-1"] == {}
+    entry = world.application().timeline[-1]
+    assert (entry.status, entry.by, entry.note) == ("approved", "lender-a", "100000.00 CNY")
+
+
+def test_a_rejection_is_told_with_its_reason(world: World) -> None:
+    world.to_submitted("t-1")
+    assert decide(world, **REJECTION)
+    assert world.steps.failed == {"t-1": "LenderRejected"}
+    assert (world.application().outcome, world.application().outcome_note) == (Outcome.LENDER_REJECTED, "too young")
+
+
+@pytest.mark.parametrize("said", [APPROVAL, REJECTION])
+def test_a_repeat_changes_nothing(world: World, said: dict[str, Any]) -> None:
+    world.to_submitted()
+    decide(world, **said)
+    before = world.items("Closings"), world.items("Applications")
+    assert not decide(world, **said)
+    assert not decide(world, "w-other", **said), "the same word under another id"
+    assert (world.items("Closings"), world.items("Applications")) == before
+
+
+def test_another_word_under_a_known_id_tells_the_process_nothing_new(world: World) -> None:
+    world.to_submitted("t-1")
+    world.steps.gone.add("t-1")  # the process is told nothing yet
+    decide(world, **APPROVAL)
+    world.steps.gone.clear()
+    assert not decide(world, **REJECTION)
+    assert (world.steps.failed, world.application().status) == ({}, "approved")
+
+
+@pytest.mark.parametrize(("first", "second"), [(APPROVAL, REJECTION), (REJECTION, APPROVAL)])
+def test_a_decision_that_contradicts_the_first(world: World, first: dict[str, Any], second: dict[str, Any]) -> None:
+    world.to_submitted()
+    decide(world, **first)
+    before = world.items("Closings"), world.items("Applications")
+    with pytest.raises(ContradictoryAnswer):
+        decide(world, "w-2", **second)
+    assert (world.items("Closings"), world.items("Applications")) == before
+
+
+def test_a_repeat_tells_a_process_that_the_first_time_did_not_reach(world: World) -> None:
+    world.to_submitted("t-1")
+    world.steps.refuse = "ThrottlingException"
+    with pytest.raises(Exception, match="Throttling"):
+        decide(world, **APPROVAL)
+    world.steps.refuse = None
+    assert not decide(world, **APPROVAL)
+    assert "t-1" in world.steps.succeeded
+
+
+def test_an_old_approval_repeated_answers_no_later_question(world: World) -> None:
+    world.to_approved()
+    wiring.closings().request_contract(world.application_id, "t-contract")
+    decide(world, **APPROVAL)
+    assert "t-contract" not in world.steps.succeeded
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"approved_amount": None}, "data.approved_amount"),
+        ({"annual_rate_bps": None}, "data.annual_rate_bps"),
+        ({"term_months": None}, "data.term_months"),
+        ({"currency": None}, "data.currency"),
+        ({"currency": "EUR"}, "data.currency"),
+        ({"approved_amount": "500000.01"}, "data.approved_amount"),
+        ({"approved_amount": "0.00"}, "data.approved_amount"),
+    ],
+)
+def test_an_approval_that_cannot_be(world: World, change: dict[str, Any], field: str) -> None:
+    world.to_submitted()
+    with pytest.raises(InvalidInput) as refused:
+        decide(world, **{**APPROVAL, **change})
+    assert refused.value.field == field
+    assert world.application().status == "submitted"
+    assert decide(world, **APPROVAL)
+
+
+@pytest.mark.parametrize("amount", ["1", "1.0", "-1.00", "1e5", "9" * 14 + ".00"])
+def test_a_malformed_amount(world: World, amount: str) -> None:
+    world.to_submitted()
+    with pytest.raises(ValidationError):
+        decide(world, **{**APPROVAL, "approved_amount": amount})
+
+
+def test_an_approval_comes_while_a_person_looks(world: World) -> None:
+    world.to_submitted()
+    wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
+    assert decide(world, **APPROVAL)
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    wiring.operators().resolve(OPERATOR, task.task_id, "retry", "the answer is there")
+    assert "t-operator" in world.steps.succeeded
+    wiring.closings().submit(world.application_id, "t-2")
+    assert "t-2" in world.steps.succeeded
+
+
+def test_a_decision_on_a_closed_application(world: World) -> None:
+    world.to_submitted()
+    wiring.applications().close(world.application_id, Outcome.CLOSED_BY_OPERATOR)
+    with pytest.raises(ContradictoryAnswer):
+        decide(world, **APPROVAL)
+    assert world.items("Closings")[0].get("decision") is None
+
+
+def test_an_application_nobody_submitted(world: World) -> None:
+    assert world.application_id
+    with pytest.raises(NotFound):
+        decide(world, **APPROVAL)
+
+
+def test_a_contract_is_kept_as_it_came(world: World) -> None:
+    world.to_contract("t-1")
+    closing, document = wiring.signatures().contract(world.application())
+    assert document == DOCUMENT
+    assert closing.contract is not None
+    assert closing.contract["document_sha256"] == CONTRACT["document_sha256"]
+    assert "t-1" in world.steps.succeeded
+
+
+def test_a_contract_whose_hash_is_not_its_own(world: World) -> None:
+    world.to_approved()
+    with pytest.raises(InvalidInput) as refused:
+        world.say("loan.contract.ready", "w-2", **{**CONTRACT, "document": "another text"})
+    assert refused.value.field == "data.document_sha256"
+
+
+@pytest.mark.parametrize("reach", ["to_submitted", "to_rejected"])
+def test_a_contract_nobody_approved(world: World, reach: str) -> None:
+    world.to_submitted()
+    if reach == "to_rejected":
+        decide(world, **REJECTION)
+    with pytest.raises(ContradictoryAnswer):
+        world.say("loan.contract.ready", "w-2", **CONTRACT)
+
+
+def test_a_second_contract_does_not_replace_the_first(world: World) -> None:
+    world.to_contract()
+    text = "worse terms"
+    import hashlib
+
+    other = {"contract_id": "c-2", "document": text, "document_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    with pytest.raises(ContradictoryAnswer):
+        world.say("loan.contract.ready", "w-3", **other)
+    assert wiring.signatures().contract(world.application())[1] == DOCUMENT
+    assert not world.say("loan.contract.ready", "w-4", **CONTRACT)
+
+
+def test_paid(world: World) -> None:
+    world.to_ordered("t-1")
+    assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+    assert not world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+    assert not world.say("loan.disbursed", "w-9", **DISBURSEMENT)
+    assert (world.application().outcome, "t-1" in world.steps.succeeded) == (Outcome.DISBURSED, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"amount": "100000.01"}, "data.amount"),
+        ({"amount": "99999.99"}, "data.amount"),
+        ({"currency": "USD"}, "data.amount"),
+        ({"contract_id": "c-2"}, "data.contract_id"),
+    ],
+)
+def test_a_payment_that_is_not_the_agreed_one(world: World, change: dict[str, Any], field: str) -> None:
+    world.to_ordered()
+    with pytest.raises(InvalidInput) as refused:
+        world.say("loan.disbursed", "w-3", **{**DISBURSEMENT, **change})
+    assert refused.value.field == field
+    assert world.application().status == "signed"
+
+
+def test_a_second_payment_under_another_id(world: World) -> None:
+    world.to_ordered()
+    world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+    with pytest.raises(ContradictoryAnswer):
+        world.say("loan.disbursed", "w-4", **{**DISBURSEMENT, "disbursement_id": "d-2"})
+    with pytest.raises(ContradictoryAnswer):
+        world.say("loan.disbursement.failed", "w-5", **FAILURE)
+    assert world.application().outcome == Outcome.DISBURSED
+
+
+def test_paid_or_failed_before_it_was_signed(world: World) -> None:
+    world.to_contract()
+    for kind, said in (("loan.disbursed", DISBURSEMENT), ("loan.disbursement.failed", FAILURE)):
+        with pytest.raises(ContradictoryAnswer):
+            world.say(kind, "w-3", **said)
+    assert world.steps.failed == {}
+
+
+def test_a_failure_of_another_contract(world: World) -> None:
+    world.to_ordered("t-1")
+    with pytest.raises(InvalidInput):
+        world.say("loan.disbursement.failed", "w-3", **{**FAILURE, "contract_id": "c-2"})
+    assert world.steps.failed == {}
+
+
+def test_a_failure_said_twice_under_two_ids(world: World) -> None:
+    world.to_ordered("t-1")
+    assert world.say("loan.disbursement.failed", "w-3", **FAILURE)
+    assert not world.say("loan.disbursement.failed", "w-4", **FAILURE)

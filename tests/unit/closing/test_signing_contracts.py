@@ -1,0 +1,120 @@
+"""The borrower reads and signs (C22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
+from creditmesh.platform import wiring
+from tests.support.world import BORROWER, CONTRACT, World
+
+HASH = CONTRACT["document_sha256"]
+
+
+def wait(world: World, token: str = "t-1") -> None:
+    wiring.signatures().await_signature(world.application_id, token)
+
+
+def sign(world: World, document_sha256: str = HASH, caller: Caller = BORROWER) -> None:
+    wiring.signatures().sign(caller, world.application(), document_sha256, "Test Signer")
+
+
+def test_signed_and_gone_on(world: World) -> None:
+    world.to_contract()
+    wait(world)
+    sign(world)
+    assert "t-1" in world.steps.succeeded
+    assert world.application().status == "signed"
+    (closing,) = world.items("Closings")
+    assert closing["signature"]["signed_by"] == "user-1"
+
+
+def test_signing_twice_changes_nothing(world: World) -> None:
+    world.to_signed()
+    before = world.items("Closings"), world.items("Applications")
+    world.clock.advance(60)
+    sign(world)
+    assert (world.items("Closings"), world.items("Applications")) == before
+
+
+def test_signed_before_the_process_waits(world: World) -> None:
+    world.to_contract()
+    sign(world)
+    wait(world)
+    assert "t-1" in world.steps.succeeded
+
+
+def test_signed_while_the_process_began_to_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.to_contract()
+    store = wiring.closing_store()
+    get = store.get
+
+    def get_slowly(application_id: str) -> Any:
+        found = get(application_id)
+        monkeypatch.setattr(store, "get", get)
+        sign(world)
+        return found
+
+    monkeypatch.setattr(store, "get", get_slowly)
+    wait(world)
+    assert "t-1" in world.steps.succeeded
+    assert world.application().status == "signed"
+
+
+def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
+    world.to_contract()
+    wait(world, "t-1")
+    wait(world, "t-2")
+    sign(world)
+    assert "t-2" in world.steps.succeeded
+    assert "t-1" not in world.steps.succeeded
+
+
+def test_another_document_than_the_contract(world: World) -> None:
+    world.to_contract()
+    wait(world)
+    with pytest.raises(InvalidInput) as refused:
+        sign(world, "0" * 64)
+    assert refused.value.field == "document_sha256"
+    assert world.application().status == "contract_ready"
+
+
+def test_nothing_to_read_or_sign_yet(world: World) -> None:
+    world.to_approved()
+    with pytest.raises(NotAwaited):
+        sign(world)
+    with pytest.raises(NotFound):
+        wiring.signatures().contract(world.application())
+
+
+@pytest.mark.parametrize("role", [Role.BANK, Role.LENDER, Role.OPERATOR])
+def test_only_the_borrower_signs(world: World, role: Role) -> None:
+    world.to_contract()
+    with pytest.raises(Forbidden):
+        sign(world, caller=Caller("x", role, "firm-1"))
+
+
+def test_withdrawn_instead(world: World) -> None:
+    world.to_contract()
+    wait(world)
+    wiring.intake().withdraw(BORROWER, world.application_id)
+    assert world.steps.failed == {"t-1": "ApplicationClosed"}
+    with pytest.raises(ApplicationClosed):
+        sign(world)
+    with pytest.raises(ApplicationClosed):
+        wait(world, "t-2")
+    assert world.application().outcome == Outcome.WITHDRAWN
+
+
+def test_withdrawn_while_he_signed(world: World) -> None:
+    world.to_contract()
+    seen = world.application()
+    wiring.intake().withdraw(BORROWER, world.application_id)
+    with pytest.raises(NotAwaited):
+        wiring.signatures().sign(BORROWER, seen, HASH, "Test Signer")
+    (closing,) = world.items("Closings")
+    assert "signature" not in closing
