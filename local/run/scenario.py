@@ -13,7 +13,7 @@ import httpx
 from client import Borrower, BureauError, ProblemError
 from client.borrower import ContractMismatch, TooSlow
 from client.views import ApplicationView, OperatorTask
-from run.cases import WITH_OPERATOR, Case
+from run.cases import Case
 from run.platform import LocalPlatform
 from run.results import Row, failed_row, row_of
 
@@ -26,7 +26,7 @@ _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPEr
 class Operator:
     """The person who settles what the platform hands over (C24).
 
-    He sends on what the lender has answered in the meantime, and closes the rest: nobody can make a lender speak.
+    What the lender has approved he sends through again: such a lender answers. The rest he closes.
     """
 
     def __init__(self, platform: LocalPlatform) -> None:
@@ -58,8 +58,8 @@ class Operator:
         if task.task_id not in self._seen:
             self._seen.add(task.task_id)
             return
-        answered = self._api.application(task.application_id).status != WITH_OPERATOR
-        action, note = (
+        approved = any(entry.status == "approved" for entry in self._api.timeline(task.application_id))
+        action, note = ("retry", "the lender was only late") if approved else ("close", "the lender is silent")
             ("retry", "the lender has answered late") if answered else ("close", "the lender is silent")
         )
         self._api.resolve(task.task_id, action, note)
