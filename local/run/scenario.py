@@ -60,8 +60,6 @@ class Operator:
             return
         approved = any(entry.status == "approved" for entry in self._api.timeline(task.application_id))
         action, note = ("retry", "the lender was only late") if approved else ("close", "the lender is silent")
-            ("retry", "the lender has answered late") if answered else ("close", "the lender is silent")
-        )
         self._api.resolve(task.task_id, action, note)
 
 
