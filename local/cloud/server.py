@@ -24,7 +24,7 @@ def require_version() -> None:
     if found != MINISTACK_VERSION:
         sys.exit(
             f"The embedded cloud mends ministack {MINISTACK_VERSION}, but {found} is installed; run `make setup`, "
-            "or move the pin in pyproject.toml and local/cloud/config.py once tests/contract/cloud passes on the new one."
+            "or move the pin in pyproject.toml and local/cloud/config.py once tests/contract/cloud passes."
         )
 
 

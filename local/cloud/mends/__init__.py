@@ -19,8 +19,10 @@ ALL = (
     "sfn_distributed_map",
     "sfn_retry",
     "cfn_table_ttl",
+    "cfn_yaml_definition",
     "dynamodb_durability",
     "sfn_durability",
+    "stream_mappings",
     "emr_serverless",
     "snapshots",
 )  # fmt: skip

@@ -22,6 +22,7 @@ from typing import Any
 
 from cloud.config import Config
 from cloud.journal import Journal, Record
+from cloud.stream_mapping import operations
 from cloud.upstream import app, dynamodb
 
 logger = logging.getLogger("cloud.dynamodb")
@@ -40,7 +41,7 @@ _NOT_STORED = ("items", dynamodb._INDEX_MEMBERS)
 class _Durability:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.lock = threading.RLock()
+        self.lock = operations
         self.depth = 0
         self.changes: list[Record] = []
         self.compacting = threading.Lock()

@@ -78,8 +78,9 @@ def _wrap_state(journal: Journal) -> None:
 
     def load() -> None:
         upstream_load()
+        early: dict[tuple[str, ...], dict[str, Any]] = {}
         for record in journal.replay():
-            _replay(record)
+            _replay(record, early)
         for key, execution in sf._executions.all_items():
             if execution["status"] == "RUNNING":
                 execution.update(
@@ -99,7 +100,8 @@ def _base_records() -> Any:
         yield ["end", *key[:2], execution["executionArn"], {name: execution.get(name) for name in _END}]
 
 
-def _replay(record: list[Any]) -> None:
+def _replay(record: list[Any], early: dict[tuple[str, ...], dict[str, Any]]) -> None:
+    """Take up one record; the end of a very short execution may stand before its start."""
     kind, account, region, *rest = record
     if kind == "start":
         started = rest[0]
@@ -108,6 +110,9 @@ def _replay(record: list[Any]) -> None:
             **started, "status": "RUNNING", "stopDate": None, "output": None, "error": None, "cause": None,
             "inputDetails": {"included": True}, "outputDetails": {"included": True}, "events": [event],
             "testCase": "", "mockAttempts": {}, "encryptionConfiguration": sf._default_encryption(),
+            **early.pop((account, region, started["executionArn"]), {}),
         }  # fmt: skip
     elif (account, region, rest[0]) in sf._executions._data:
         sf._executions._data[(account, region, rest[0])].update(rest[1])
+    else:
+        early[(account, region, rest[0])] = rest[1]

@@ -1,0 +1,69 @@
+"""DynamoDB streams to Lambda: delivered at once and independently, with all of the mapping's failure settings.
+
+Upstream polls all mappings of all sources from one thread, so that one slow function delays every other, pauses 50 ms
+after a wake that concerned another table, tries a failing batch for ever whatever MaximumRetryAttempts says, and knows
+neither BisectBatchOnFunctionError nor ReportBatchItemFailures. It also keeps each record for 24 hours.
+
+We give each mapping a thread of its own (``cloud.stream_mapping``) that the write wakes, and forget records that every
+mapping has passed.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from cloud.config import Config
+from cloud.stream_mapping import Key, StreamMapping, trim
+from cloud.upstream import dynamodb, lambda_svc, responses
+
+_TRIM_EVERY = 500  # writes to a table
+
+
+class _Mappings:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Key, StreamMapping] = {}
+        self._writes = 0
+
+    def look(self) -> None:
+        """Give every mapping its thread; forget those that were deleted."""
+        with self._lock:
+            present = lambda_svc._esms._data
+            for key in [key for key in self._known if key not in present]:
+                self._known.pop(key).wake.set()
+            for key, mapping in list(present.items()):
+                source = mapping.get("EventSourceArn", "")
+                if key not in self._known and ":dynamodb:" in source:
+                    self._known[key] = StreamMapping(key, source.split(":table/")[1].split("/")[0])
+                    self._known[key].start()
+
+    def written(self, table: str) -> None:
+        """Wake the mappings of a table of the caller's account and region."""
+        if len(self._known) != len(lambda_svc._esms._data):
+            self.look()
+        scope = (responses.get_account_id(), responses.get_region())
+        for key, mapping in list(self._known.items()):
+            if mapping.table == table and key[:2] == scope:
+                mapping.wake.set()
+        self._writes += 1
+        if self._writes % _TRIM_EVERY == 0:
+            trim(table)
+
+
+def apply(_config: Config) -> None:
+    """Take DynamoDB streams out of upstream's poller."""
+    mappings = _Mappings()
+    upstream_emit, upstream_ensure = dynamodb._emit_stream_event, lambda_svc._ensure_poller
+
+    def emit(table: str, *arguments: Any, **named: Any) -> None:
+        upstream_emit(table, *arguments, **named)
+        mappings.written(table)
+
+    def ensure() -> None:
+        upstream_ensure()
+        mappings.look()
+
+    dynamodb._emit_stream_event = emit
+    lambda_svc._ensure_poller = ensure
+    lambda_svc._poll_dynamodb_streams = lambda: False
