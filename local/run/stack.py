@@ -17,6 +17,9 @@ REGION = "eu-west-1"
 CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
 LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
 
+# Two cores and no time to warm up: the quick compiler only (docs/risk-model.md).
+SMALL_JVM = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
+
 
 def parameters(endpoint: str, institutions: str) -> dict[str, str]:
     """What the template is told on this machine."""
@@ -27,6 +30,8 @@ def parameters(endpoint: str, institutions: str) -> dict[str, str]:
         "PublicUrlPrefix": f"{endpoint}/restapis/",
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",
         "LenderSeconds": str(LENDER_SECONDS),
+        "ScoringShards": "1",
+        "ScoringSparkParameters": SMALL_JVM,
     }
 
 
