@@ -36,7 +36,7 @@ class WarmUp:
         self._logs = cloud_state / "emr"
         self._seen = {log: log.stat().st_size for log in self._logs.glob("*/attempt-*.log")}
 
-    def wait(self, emr: Any, application_id: str, run_id: str, seconds: float = 120.0) -> float:
+    def wait(self, emr: Any, application_id: str, run_id: str, seconds: float = 300.0) -> float:
         """Wait until the job says that it is ready; the seconds it took to start, as it says.
 
         Raises:
