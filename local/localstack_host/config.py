@@ -16,6 +16,14 @@ SUBSTITUTED = (
     "JSONata: PyPI's jsonata-python, with Step Functions' own functions",
     "emr-serverless:startJobRun[.sync] in state machines: over the forwarded EMR Serverless",
     "Lambda authorisers and gateway responses of REST APIs: ours",
+    "EventBridge Scheduler: our clock calls the functions of rate() schedules",
+    "CloudFormation: four faults repaired (substitutions/cloudformation_repairs.py)",
+)
+# What nothing stands in for.
+LACKING = (
+    "AWS::Logs::ResourcePolicy is ignored",
+    "IAM, KMS key policies and throttling are not enforced",
+    "state does not survive a stop",
 )
 
 
@@ -51,6 +59,7 @@ class Config:
             "GATEWAY_LISTEN": f"127.0.0.1:{self.port}",
             "LOCALSTACK_HOST": f"127.0.0.1:{self.port}",
             "FILESYSTEM_ROOT": str(self.state_dir),
+            "SQS_ENDPOINT_STRATEGY": "path",  # queue URLs that need no name server
             "LAMBDA_KEEPALIVE_MS": "120000",
             "CFN_VERBOSE_ERRORS": "1",
             "LS_LOG": os.environ.get("LS_LOG", "warning"),

@@ -7,8 +7,7 @@ from typing import Any
 
 import boto3
 
-from cloud.supervisor import healthy
-from localstack_host.config import LOCALSTACK_VERSION, SUBSTITUTED
+from localstack_host.config import LACKING, LOCALSTACK_VERSION, SUBSTITUTED
 from run import spark, stack
 from run.errors import RunError
 from run.places import INSTITUTIONS, ROOT, Ports
@@ -88,9 +87,5 @@ def _forwarded_client(service: str, endpoint: str) -> Any:
 
 def banner() -> str:
     """What must stand at the top of every run on it."""
-    return "\n".join([f"{TITLE}; substituted:", *(f"  - {line}" for line in SUBSTITUTED)])
-
-
-def answers(endpoint: str) -> bool:
-    """Whether a LocalStack, of whatever kind, listens there."""
-    return healthy(f"{endpoint}/_localstack/health")
+    told = [f"{TITLE}; substituted:", *(f"  - {line}" for line in SUBSTITUTED)]
+    return "\n".join([*told, "not there:", *(f"  - {line}" for line in LACKING)])

@@ -22,6 +22,8 @@ _MODULES = {
     "rolo_proxy": "rolo.proxy",
     "runtime": "localstack.runtime.main",
     "resource_provider": f"{_CLOUDFORMATION}.resource_provider",
+    "template_deployer": f"{_CLOUDFORMATION}.engine.template_deployer",
+    "template_utils": f"{_CLOUDFORMATION}.engine.template_utils",
     "state_machine_resource": f"{_STATES}.resource_providers.aws_stepfunctions_statemachine",
     "lambda_models": f"{_LAMBDA}.lambda_models",
     "lambda_executor": f"{_LAMBDA}.runtime_executor",

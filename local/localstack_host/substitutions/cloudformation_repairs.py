@@ -1,7 +1,8 @@
-"""Three faults of upstream's CloudFormation.
+"""Four faults of upstream's CloudFormation.
 
 It looks for a resource's end every five seconds only, one resource after the other; it fails on a state machine's
-DefinitionSubstitutions that are numbers, and on definitions in YAML.
+DefinitionSubstitutions that are numbers, and on definitions in YAML; ``AWS::URLSuffix`` is its own host's name, so that
+an issuer's name made with it is not the one in the tokens.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ def apply(_config: Config) -> None:
     _look_often()
     _substitute_text()
     _take_yaml()
+    for user in (upstream.template_deployer, upstream.template_utils):
+        user.AWS_URL_SUFFIX  # noqa: B018  it must exist
+        user.AWS_URL_SUFFIX = "amazonaws.com"
 
 
 def _look_often() -> None:

@@ -1,0 +1,93 @@
+"""`make test-aws STAGE=…`: the integration tests against a deployed stage (docs/deploy-aws.md).
+
+The tests make users and applications, so the production stage is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.target import Refused, Target, find, refuse_emulators, stage_name
+from run.places import ROOT
+
+
+def refuse_production(stage: str) -> str:
+    """The stage, unless real customers are on it.
+
+    Raises:
+        Refused: it is ``prod``.
+    """
+    if stage == "prod":
+        raise Refused(
+            "STAGE=prod has real applications; the tests make up borrowers, so they run on other stages only."
+        )
+    return stage
+
+
+def stack_outputs(stacks: Any, target: Target) -> dict[str, str]:
+    """The deployed stack's outputs.
+
+    Raises:
+        Refused: there is no such stack, or it is in no state to be tested.
+    """
+    try:
+        stack = stacks.describe_stacks(StackName=target.stack)["Stacks"][0]
+    except ClientError as problem:
+        place = f"{target.account}/{target.region}"
+        raise Refused(f"There is no {target.stack} in {place}; run `make deploy STAGE={target.stage}`.") from problem
+    if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+        raise Refused(f"Stack {target.stack} is {stack['StackStatus']}; deploy it first.")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def test_environment(outputs: Mapping[str, str], region: str) -> dict[str, str]:
+    """What tests/integration/conftest.py reads.
+
+    Raises:
+        Refused: the stage has no Cognito pool, so the tests cannot make users.
+    """
+    if "UserPoolId" not in outputs:
+        raise Refused("This stage takes tokens of another issuer; the tests make users in a Cognito pool only.")
+    return {
+        "CREDITMESH_TARGET": "aws",
+        "CREDITMESH_API_URL": outputs["ApiUrl"],
+        "CREDITMESH_USER_POOL_ID": outputs["UserPoolId"],
+        "CREDITMESH_USER_POOL_CLIENT_ID": outputs["UserPoolClientId"],
+        "CREDITMESH_BUREAU_PASSWORDS": "made-up",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+    }
+
+
+def main() -> int:
+    """Command line; further arguments go to pytest."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--stage", default=os.environ.get("STAGE"))
+    options, rest = arguments.parse_known_args()
+    session = boto3.Session()
+    try:
+        refuse_emulators(os.environ)
+        target = find(session, refuse_production(stage_name(options.stage)))
+        outputs = stack_outputs(session.client("cloudformation"), target)
+        environment = {**os.environ, **test_environment(outputs, target.region)}
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    except BotoCoreError as problem:
+        print(f"AWS cannot be reached: {problem}", file=sys.stderr)
+        return 2
+    print(f"{target.stack} in {target.account}/{target.region}: {outputs['ApiUrl']}", flush=True)
+    command = [sys.executable, "-m", "pytest", "-rs", *(rest or [str(ROOT / "tests" / "integration")])]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
