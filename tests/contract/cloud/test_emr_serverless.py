@@ -1,0 +1,196 @@
+"""Contract of ``mends/emr_serverless``: runs are real Spark processes, so these tests take some seconds each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from .clouds import REGION, ROOT, Cloud, eventually
+
+# Reads its input and writes its answer through the emulator's S3; imports a helper sent along with --py-files.
+JOB = """
+import sys
+import boto3
+from pyspark.sql import SparkSession
+from helper import WORD
+
+bucket, count = sys.argv[1], int(sys.argv[2])
+spark = SparkSession.builder.getOrCreate()
+total = spark.range(count).selectExpr("sum(id) AS total").first()["total"]
+boto3.client("s3").put_object(Bucket=bucket, Key="answer", Body=f"{WORD} {total} {spark.version}".encode())
+spark.stop()
+"""
+# Fails until the bucket holds the key "go"; runs on without Spark's start, which these tests do not need.
+FLAKY = """
+import sys, time
+import boto3
+from botocore.exceptions import ClientError
+
+storage = boto3.client("s3")
+starts = storage.list_objects_v2(Bucket=sys.argv[1], Prefix="start-").get("KeyCount", 0)
+storage.put_object(Bucket=sys.argv[1], Key=f"start-{starts + 1}", Body=b"")
+if starts + 1 < int(sys.argv[2]):
+    sys.exit(3)
+if sys.argv[3] == "stay":
+    time.sleep(300)
+"""
+
+
+def bucket_with_jobs(cloud: Cloud, name: str) -> str:
+    """A bucket that holds the two jobs and the helper."""
+    import io
+    import zipfile
+
+    storage = cloud.client("s3")
+    storage.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("helper.py", "WORD = 'helped'\n")
+    storage.put_object(Bucket=name, Key="helper.zip", Body=archive.getvalue())
+    storage.put_object(Bucket=name, Key="job.py", Body=JOB.encode())
+    storage.put_object(Bucket=name, Key="flaky.py", Body=FLAKY.encode())
+    return name
+
+
+def application(cloud: Cloud, name: str) -> str:
+    """A Spark application; returns its id."""
+    made = cloud.client("emr-serverless").create_application(name=name, releaseLabel="emr-spark-8.0.0", type="SPARK")
+    return str(made["applicationId"])
+
+
+def driver(bucket: str, file: str, *arguments: str) -> dict[str, Any]:
+    """A job driver as boto3 takes it."""
+    return {
+        "sparkSubmit": {
+            "entryPoint": f"s3://{bucket}/{file}",
+            "entryPointArguments": [bucket, *arguments],
+            "sparkSubmitParameters": f"--py-files s3://{bucket}/helper.zip --conf spark.driver.memory=512m",
+        }
+    }
+
+
+def start(cloud: Cloud, number: str, job: dict[str, Any], **fields: Any) -> str:
+    """Start a run; returns its id."""
+    role = "arn:aws:iam::000000000000:role/spark"
+    run = cloud.client("emr-serverless").start_job_run(
+        applicationId=number, executionRoleArn=role, jobDriver=job, **{"clientToken": uuid.uuid4().hex, **fields}
+    )
+    return str(run["jobRunId"])
+
+
+def state(cloud: Cloud, number: str, run: str) -> str:
+    """The run's state."""
+    return str(cloud.client("emr-serverless").get_job_run(applicationId=number, jobRunId=run)["jobRun"]["state"])
+
+
+def test_upstream_has_no_emr_serverless(vanilla: Cloud, name: str) -> None:
+    """The day this fails, look whether upstream's own is enough."""
+    with pytest.raises((ClientError, EndpointConnectionError)):
+        application(vanilla, name)
+
+
+def test_a_batch_run_is_a_spark_process(mended: Cloud, name: str) -> None:
+    """Spark computes, --py-files is importable, S3 is the emulator's, and the state machine waits for it."""
+    bucket, number = bucket_with_jobs(mended, name), application(mended, name)
+    job = driver(bucket, "job.py", "1000")
+    task = {
+        "Type": "Task", "Resource": "arn:aws:states:::emr-serverless:startJobRun.sync", "End": True,
+        "Arguments": {
+            "ApplicationId": number, "ExecutionRoleArn": "arn:aws:iam::000000000000:role/spark",
+            "JobDriver": {"SparkSubmit": {key[0].upper() + key[1:]: part for key, part in job["sparkSubmit"].items()}},
+        },
+    }  # fmt: skip
+    ended = mended.run(mended.machine(name, {"Score": task}, "Score"), seconds=240)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"])["State"] == "SUCCESS"
+    answer = mended.client("s3").get_object(Bucket=bucket, Key="answer")["Body"].read().decode()
+    assert answer == "helped 499500 4.0.2"
+
+
+def test_a_failed_batch_run_fails_the_state(mended: Cloud, name: str) -> None:
+    """With the end of its output in the cause; retryPolicy.maxAttempts is respected."""
+    bucket, number = bucket_with_jobs(mended, name), application(mended, name)
+    run = start(mended, number, driver(bucket, "flaky.py", "9", "end"), retryPolicy={"maxAttempts": 2})
+    assert eventually(lambda: state(mended, number, run) == "FAILED", 240)
+    starts = mended.client("s3").list_objects_v2(Bucket=bucket, Prefix="start-")["KeyCount"]
+    assert starts == 2
+
+
+def test_the_same_client_token_starts_one_run(mended: Cloud, name: str) -> None:
+    """A repeat answers the first run's id; a run can be cancelled, and its processes are gone then."""
+    bucket, number = bucket_with_jobs(mended, name), application(mended, name)
+    job = driver(bucket, "flaky.py", "1", "stay")
+    first = start(mended, number, job, clientToken="once")
+    assert start(mended, number, job, clientToken="once") == first
+    assert eventually(lambda: mended.client("s3").list_objects_v2(Bucket=bucket, Prefix="start-")["KeyCount"], 240)
+    below = [p for p in psutil.Process(mended.pid).children(recursive=True) if "flaky.py" in " ".join(p.cmdline())]
+    assert below
+    mended.client("emr-serverless").cancel_job_run(applicationId=number, jobRunId=first)
+    assert state(mended, number, first) in ("CANCELLED", "CANCELLING")
+    assert eventually(lambda: not [process for process in below if process.is_running()], 10)
+    runs = mended.client("emr-serverless").list_job_runs(applicationId=number)["jobRuns"]
+    assert [run["id"] for run in runs] == [first]
+
+
+@pytest.fixture
+def crashing(tmp_path: Path) -> Iterator[Cloud]:
+    """An emulator of its own."""
+    cloud = Cloud(tmp_path, mended=True).start()
+    yield cloud
+    cloud.stop()
+
+
+def test_a_streaming_run_comes_back(crashing: Cloud) -> None:
+    """After a failure by its retry policy, after a kill of the emulator too; its processes end with the emulator."""
+    bucket, number = bucket_with_jobs(crashing, "jobs"), application(crashing, "stream")
+    policy = {"maxFailedAttemptsPerHour": 5}
+    run = start(crashing, number, driver(bucket, "flaky.py", "2", "stay"), mode="STREAMING", retryPolicy=policy)
+    batch = start(crashing, number, driver(bucket, "flaky.py", "1", "stay"))
+
+    def starts() -> int:
+        return int(crashing.client("s3").list_objects_v2(Bucket=bucket, Prefix="start-").get("KeyCount", 0))
+
+    assert eventually(lambda: starts() == 3, 240)
+    below = psutil.Process(crashing.pid).children(recursive=True)
+    crashing.kill()
+    assert eventually(lambda: not [process for process in below if process.is_running()], 10)
+    crashing.start()
+    assert state(crashing, number, batch) == "FAILED"
+    assert eventually(lambda: starts() == 4, 240)
+    assert state(crashing, number, run) == "RUNNING"
+
+
+def test_bundled_java(tmp_path: Path) -> None:
+    """With no Java on the machine, the one from PyPI runs Spark behind a shim (DESIGN 12)."""
+    uv = ROOT / ".venvs" / "uv" / "bin" / "uv"
+    venv = tmp_path / "venv"
+    if not uv.exists():
+        pytest.skip("uv is missing; run `make setup`")
+    subprocess.run([str(uv), "venv", "-q", str(venv)], check=True)
+    locks = [str(ROOT / "locks" / lock) for lock in ("spark.txt", "java.txt")]
+    done = subprocess.run(
+        [str(uv), "pip", "sync", "-q", "--require-hashes", "--python", str(venv / "bin" / "python"), *locks],
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("no package index within reach")
+    cloud = Cloud(tmp_path / "state", mended=True)
+    cloud.start(CREDITMESH_JAVA="bundled", CREDITMESH_SPARK_HOME_VENV=str(venv))
+    try:
+        bucket, number = bucket_with_jobs(cloud, "jobs"), application(cloud, "java")
+        run = start(cloud, number, driver(bucket, "job.py", "10"))
+        assert eventually(lambda: state(cloud, number, run) in ("SUCCESS", "FAILED"), 240)
+        assert state(cloud, number, run) == "SUCCESS"
+        assert (tmp_path / "state" / "java" / "bin" / "java").exists()
+    finally:
+        cloud.stop()
+        time.sleep(0.1)
