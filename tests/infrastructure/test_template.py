@@ -1,0 +1,246 @@
+"""House rules over the template (research aws.md 10): one test per rule."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from creditmesh.platform.settings import Settings
+from tests.support import template
+from tests.support.template import ROOT, of_type, walk
+
+Template = dict[str, Any]
+# Read by Powertools or by the functions themselves, not through Settings.
+OTHER_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+
+
+def test_routes_are_those_of_the_api(transformed: Template) -> None:
+    from api.app import app
+
+    routes = {(path, method) for path, methods in app.routes.items() for method in methods}
+    (api,) = of_type(transformed, "AWS::ApiGateway::RestApi").values()
+    declared = {(path, method.upper()) for path, methods in api["Body"]["paths"].items() for method in methods}
+    assert declared == routes | {("/webhooks/{institution_id}", "POST")}
+
+
+def test_only_these_routes_need_no_token(transformed: Template) -> None:
+    (api,) = of_type(transformed, "AWS::ApiGateway::RestApi").values()
+    open_routes = {
+        path
+        for path, methods in api["Body"]["paths"].items()
+        for route in methods.values()
+        if route.get("security") in ([], [{"NONE": []}], None)
+    }
+    assert open_routes == {
+        "/v1/guest/applications", "/v1/authorizations/return", "/v1/openapi.json", "/v1/health",
+        "/webhooks/{institution_id}",
+    }  # fmt: skip
+
+
+def test_every_handler_exists(source: Template) -> None:
+    for name, function in of_type(source, "AWS::Serverless::Function").items():
+        module, _, attribute = function["Handler"].rpartition(".")
+        spec = importlib.util.find_spec(module)
+        assert spec is not None, f"{name}: there is no module {module}"
+        assert spec.origin is not None
+        text = (ROOT / "functions" / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+        assert re.search(rf"^(def {attribute}\(|{attribute} = )", text, re.MULTILINE), (
+            f"{name}: no {attribute} in {module}"
+        )
+
+
+def test_every_function_module_is_deployed(source: Template) -> None:
+    deployed = {
+        function["Handler"].rpartition(".")[0] for function in of_type(source, "AWS::Serverless::Function").values()
+    }
+    handlers = {
+        ".".join(path.relative_to(ROOT / "functions").with_suffix("").parts)
+        for path in (ROOT / "functions").rglob("*.py")
+        if re.search(r"^def handler\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert handlers <= deployed
+
+
+def test_the_environment_is_that_of_the_settings(source: Template) -> None:
+    given = set(source["Globals"]["Function"]["Environment"]["Variables"])
+    known = {name.upper() for name in Settings.model_fields}
+    required = {name.upper() for name, field in Settings.model_fields.items() if field.is_required()}
+    assert required <= given
+    assert given <= known | OTHER_VARIABLES
+
+
+def test_what_a_function_reads_beyond_the_settings_is_given_to_it(source: Template) -> None:
+    common = set(source["Globals"]["Function"]["Environment"]["Variables"])
+    for name, function in of_type(source, "AWS::Serverless::Function").items():
+        module = ROOT / "functions" / (function["Handler"].rpartition(".")[0].replace(".", "/") + ".py")
+        read = set(re.findall(r'os\.environ\["([A-Z_]+)"\]', module.read_text(encoding="utf-8")))
+        given = set(function.get("Environment", {}).get("Variables", {})) | common
+        assert read <= given, f"{name} lacks {read - given}"
+
+
+def test_every_log_group_has_retention_and_a_key(transformed: Template) -> None:
+    groups = of_type(transformed, "AWS::Logs::LogGroup")
+    assert len(groups) >= 5
+    for name, group in groups.items():
+        assert "RetentionInDays" in group, name
+        assert group["KmsKeyId"] == {"Fn::GetAtt": ["StorageKey", "Arn"]}, name
+
+
+def test_every_function_logs_into_a_group_of_ours(transformed: Template) -> None:
+    for name, function in of_type(transformed, "AWS::Lambda::Function").items():
+        assert function["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionsLog"}, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "encrypted"),
+    [
+        ("AWS::DynamoDB::Table", lambda one: one["SSESpecification"]["SSEType"] == "KMS"),
+        ("AWS::S3::Bucket", lambda one: "aws:kms" in json.dumps(one["BucketEncryption"])),
+        ("AWS::SQS::Queue", lambda one: "KmsMasterKeyId" in one),
+        ("AWS::SNS::Topic", lambda one: "KmsMasterKeyId" in one),
+        ("AWS::SecretsManager::Secret", lambda one: "KmsKeyId" in one),
+    ],
+)
+def test_everything_at_rest_is_encrypted_under_our_key(transformed: Template, kind: str, encrypted: Any) -> None:
+    found = of_type(transformed, kind)
+    assert found
+    for name, properties in found.items():
+        assert encrypted(properties), name
+        assert '{"Fn::GetAtt": ["StorageKey", "Arn"]}' in json.dumps(properties), name
+
+
+def test_keys_are_rotated_and_kept(source: Template) -> None:
+    for name, key in of_type(source, "AWS::KMS::Key").items():
+        assert key["EnableKeyRotation"] is True, name
+        assert source["Resources"][name]["DeletionPolicy"] == "Retain", name
+
+
+def test_tables_can_be_recovered_and_are_not_deleted_by_mistake(source: Template) -> None:
+    for name, table in of_type(source, "AWS::DynamoDB::Table").items():
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, name
+        assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}, name
+        resource = source["Resources"][name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+
+
+def test_buckets_are_closed_to_the_public_and_to_plain_http(source: Template) -> None:
+    policies = [json.dumps(policy) for policy in of_type(source, "AWS::S3::BucketPolicy").values()]
+    for name, bucket in of_type(source, "AWS::S3::Bucket").items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4, name
+        assert bucket["VersioningConfiguration"]["Status"] == "Enabled", name
+        assert any(f'"Bucket": {{"Ref": "{name}"}}' in one and "aws:SecureTransport" in one for one in policies), name
+
+
+def test_whatever_a_source_cannot_hand_over_is_kept(source: Template) -> None:
+    sources = 0
+    for name, function in of_type(source, "AWS::Serverless::Function").items():
+        for event, given in function.get("Events", {}).items():
+            properties, where = given["Properties"], f"{name}.{event}"
+            if given["Type"] == "DynamoDB":
+                sources += 1
+                assert "OnFailure" in properties["DestinationConfig"], where
+                assert properties["MaximumRetryAttempts"] < 10000, where
+            elif given["Type"] == "ScheduleV2":
+                sources += 1
+                assert "DeadLetterConfig" in properties, where
+            elif given["Type"] == "SQS":
+                sources += 1
+                queue = source["Resources"][properties["Queue"]["Fn::GetAtt"][0]]["Properties"]
+                assert "RedrivePolicy" in queue, where
+                timeout = function.get("Timeout", source["Globals"]["Function"]["Timeout"])
+                assert queue["VisibilityTimeout"] >= timeout, where
+    assert sources >= 7
+    for rule in of_type(source, "AWS::Events::Rule").values():
+        assert all("DeadLetterConfig" in target for target in rule["Targets"])
+
+
+def test_a_batch_is_not_failed_by_one_record(source: Template) -> None:
+    for name in ("DispatchMessagesFunction", "CompleteScoringFunction"):
+        for event in source["Resources"][name]["Properties"]["Events"].values():
+            assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+def test_no_account_region_or_partition_is_fixed(source: Template) -> None:
+    """In what we write; SAM itself puts in the partition of the region it runs for."""
+    service = re.compile(r"^[a-z-]+(\.[a-z]+)?\.amazonaws\.com$")
+    for path, value in walk(source):
+        if isinstance(value, str):
+            assert not re.search(r"\barn:aws[a-z-]*:", value), path
+            assert not re.search(r"\b[0-9]{12}\b", value), path
+            assert not re.search(r"\b(eu|us|ap|cn)-[a-z]+-[0-9]\b", value), path
+            principals = re.findall(r"[a-z.-]+\.amazonaws\.com", value)
+            assert all(service.match(one) for one in principals), path
+
+
+def test_every_alarm_tells_somebody(transformed: Template) -> None:
+    alarms = of_type(transformed, "AWS::CloudWatch::Alarm")
+    assert len(alarms) >= 5
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}], name
+        assert alarm["AlarmDescription"], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_every_last_resort_raises_an_alarm(source: Template) -> None:
+    watched = json.dumps(of_type(source, "AWS::CloudWatch::Alarm"))
+    for queue in ("ParkedMessages", "FailedEvents"):
+        assert f'["{queue}", "QueueName"]' in watched
+
+
+def test_the_api_is_throttled_and_logs_no_query(transformed: Template) -> None:
+    (stage,) = of_type(transformed, "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] > 0
+    assert settings["ThrottlingBurstLimit"] > 0
+    assert stage["TracingEnabled"] is True
+    log = json.dumps(stage["AccessLogSetting"])
+    for leak in ("identity", "path", "requestOverride", "querystring", "authorizer"):
+        assert f"$context.{leak}\\" not in log
+        assert f"$context.{leak}." not in log
+
+
+def test_placeholders_of_the_process_are_those_the_template_fills(source: Template) -> None:
+    machine = source["Resources"]["LoanOrigination"]["Properties"]
+    text = (ROOT / machine["DefinitionUri"]).read_text(encoding="utf-8")
+    assert set(re.findall(r"\$\{([A-Za-z]+)\}", text)) == set(machine["DefinitionSubstitutions"])
+
+
+def test_the_process_may_invoke_its_steps_and_nothing_else(source: Template) -> None:
+    machine = source["Resources"]["LoanOrigination"]["Properties"]
+    substitutions = machine["DefinitionSubstitutions"]
+    functions = {name: value for name, value in substitutions.items() if name.endswith("Function")}
+    assert all(value == {"Fn::GetAtt": [name, "Arn"]} for name, value in functions.items())
+    (invoke,) = [one for one in machine["Policies"][0]["Statement"] if one["Action"] == "lambda:InvokeFunction"]
+    assert sorted(map(json.dumps, invoke["Resource"])) == sorted(map(json.dumps, functions.values()))
+
+
+def test_steps_end_before_the_process_gives_them_up(source: Template) -> None:
+    functions = of_type(source, "AWS::Serverless::Function")
+    default = source["Globals"]["Function"]["Timeout"]
+    for name, state in template.definition()["States"].items():
+        if state["Type"] == "Task" and isinstance(state["TimeoutSeconds"], int):
+            function = state["Arguments"]["FunctionName"].strip("${}")
+            assert functions[function].get("Timeout", default) < state["TimeoutSeconds"], name
+
+
+@pytest.mark.parametrize("which", ["source", "transformed"])
+def test_cfn_lint_finds_nothing(which: str) -> None:
+    path, ignored = ROOT / "template.yaml", list[str]()
+    if which == "transformed":
+        path = ROOT / "build" / "transformed.json"
+        ignored = ["--ignore-checks", "W1020"]  # SAM resolves `!Sub creditmesh-${Stage}` and leaves the Sub around it
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(template.transformed(), indent=1), encoding="utf-8")
+    found = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), *ignored, "--regions", template.REGION, "--", str(path)],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stdout

@@ -1,0 +1,41 @@
+"""The Lambda functions as Lambda calls them: by their handler, each with a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from tests.support import template
+from tests.support.world import World, clear_wiring
+
+CONTEXT = SimpleNamespace(
+    aws_request_id="request-1", function_name="test", memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:test",
+    get_remaining_time_in_millis=lambda: 20_000,
+)  # fmt: skip
+
+
+def handler(name: str) -> Callable[[Mapping[str, Any], Any], Any]:
+    """The handler of a function by its logical id."""
+    module, _, attribute = template.source()["Resources"][name]["Properties"]["Handler"].rpartition(".")
+    found: Callable[[Mapping[str, Any], Any], Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def invoke(name: str, event: Mapping[str, Any]) -> Any:
+    """Invoke a function in a fresh process, as far as our own caches go."""
+    clear_wiring()
+    return handler(name)(event, CONTEXT)
+
+
+def stream_event(
+    world: World, table: str, kind: str = "INSERT", before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a table's stream gives of all its items."""
+    records = []
+    for number, image in enumerate(world.stack.clients["dynamodb"].scan(TableName=table)["Items"]):
+        images = {"NewImage": image, "SequenceNumber": str(number)} | ({"OldImage": before} if before else {})
+        records.append({"eventSource": "aws:dynamodb", "eventName": kind, "dynamodb": images})
+    return {"Records": records}

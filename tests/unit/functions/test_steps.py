@@ -1,0 +1,240 @@
+"""Each function as Lambda calls it, the way an application takes through them, and what it all leaves in the log."""
+
+from __future__ import annotations
+
+import io
+import json
+import traceback
+from typing import Any
+
+import pytest
+
+from creditmesh.closing.service import LenderUnavailable
+from creditmesh.intake.model import AuthorizationExhausted, Outcome
+from creditmesh.offers.model import NothingMatches
+from creditmesh.platform import wiring
+from creditmesh.platform.http import InstitutionUnavailable
+from creditmesh.platform.observability import AwsCallFailed
+from creditmesh.platform.tables import Put, Update
+from tests.support.functions import invoke, stream_event
+from tests.support.world import (
+    APPROVAL,
+    BORROWER,
+    CODE,
+    CONTRACT,
+    DISBURSEMENT,
+    FIRM,
+    KEYS,
+    LENDER_A,
+    OPERATOR,
+    SECRET_A,
+    World,
+)
+
+
+def step(world: World, name: str, token: str | None = None, **more: Any) -> Any:
+    event = {"application_id": world.application_id, **more}
+    return invoke(name, event | ({"task_token": token} if token else {}))
+
+
+def to_disbursed(world: World) -> None:
+    """The whole way, every step by its function."""
+    step(world, "AwaitAuthorizationFunction", "t-1", reason="none_stored")
+    wiring.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
+    world.sources_answer()
+    assert step(world, "CollectCreditDataFunction") == {}
+    step(world, "RequestScoringFunction", "t-2")
+    step(world, "ScoreInProcessFunction")
+    assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved"}
+    world.push()
+    assert step(world, "OfferProductsFunction", "t-3") == {"offers": 1}
+    wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    step(world, "SubmitToLenderFunction", "t-4")
+    world.http.answer("POST", LENDER_A, 202)
+    assert invoke("DispatchMessagesFunction", stream_event(world, "Outbox")) == {"batchItemFailures": []}
+    world.say("loan.decision", "w-1", **APPROVAL)
+    step(world, "RequestContractFunction", "t-5")
+    world.say("loan.contract.ready", "w-2", **CONTRACT)
+    step(world, "AwaitSignatureFunction", "t-6")
+    wiring.signatures().sign(BORROWER, world.application(), CONTRACT["document_sha256"], "Test Signer")
+    step(world, "OrderDisbursementFunction", "t-7")
+    world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+
+
+def test_the_whole_way(world: World) -> None:
+    to_disbursed(world)
+    assert world.application().outcome == Outcome.DISBURSED
+    assert set(world.steps.succeeded) == {"t-1", "t-3", "t-4", "t-5", "t-6", "t-7"}
+    assert world.steps.failed == {}
+
+
+def test_nothing_personal_or_secret_reaches_a_log(
+    world: World, log_output: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to_disbursed(world)
+    invoke("PublishEventsFunction", stream_event(world, "Applications"))
+    step(world, "RecordOutcomeFunction", outcome="withdrawn")
+    # An item that does not fit its model: pydantic's message would quote the taxpayer id.
+    wiring.tables().write(Update("Applications", {"application_id": world.application_id}, remove=("purpose",)))
+    with pytest.raises(Exception, match="unexpected") as told:
+        step(world, "CollectCreditDataFunction")
+    assert type(told.value).__name__ == "ValidationError"
+    assert FIRM.taxpayer_id not in "".join(traceback.format_exception(told.value))
+    said = log_output.getvalue() + "".join(capsys.readouterr())
+    assert "step failed" in said
+    for secret in (
+        CODE, FIRM.taxpayer_id, "Good Firm Test", "Test Signer", SECRET_A, KEYS["tax-bureau"]["api_key"], "t-1", "t-7",
+        CONTRACT["document"],
+    ):  # fmt: skip
+        assert str(secret) not in said
+
+
+def test_each_step_run_twice_leaves_the_same(world: World) -> None:
+    world.authorize()
+    world.sources_answer()
+    world.push()
+    for name, token in (
+        ("CollectCreditDataFunction", None), ("RequestScoringFunction", "t"), ("ScoreInProcessFunction", None),
+        ("WriteReportFunction", None),
+    ):  # fmt: skip
+        first, second = step(world, name, token), step(world, name, token)
+        assert first == second
+    assert [entry.status for entry in world.application().timeline] == ["received", "collected", "assessed"]
+
+
+def test_a_step_names_its_error(world: World) -> None:
+    world.to_assessed()
+    with pytest.raises(NothingMatches):
+        step(world, "OfferProductsFunction", "t-1")
+
+
+def test_asked_as_often_as_the_setting_allows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_AUTHORIZATION_REQUESTS", "1")
+    step(world, "AwaitAuthorizationFunction", "t-1", reason="none_stored")
+    wiring.intake().authorize(BORROWER, world.application_id, CODE, "2026-01-01T00:00:00Z")
+    with pytest.raises(AuthorizationExhausted):
+        step(world, "AwaitAuthorizationFunction", "t-2", reason="code_expired")
+
+
+def test_a_fault_of_aws_has_the_name_the_process_retries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.application_id
+    monkeypatch.setenv("APPLICATIONS_TABLE", "no-such-table")
+    with pytest.raises(AwsCallFailed):
+        step(world, "RecordOutcomeFunction", outcome="withdrawn")
+
+
+def test_handed_over_to_a_person(world: World) -> None:
+    step(world, "QueueForOperatorFunction", "t-1", stage="WriteReport", reason="X")
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    assert (task.stage, task.application_id) == ("WriteReport", world.application_id)
+
+
+def test_an_outcome_is_recorded_once(world: World) -> None:
+    for outcome in ("choice_expired", "withdrawn"):
+        assert step(world, "RecordOutcomeFunction", outcome=outcome) == {}
+    assert world.application().outcome == "choice_expired"
+    with pytest.raises(Exception, match="unexpected"):
+        step(world, "RecordOutcomeFunction", outcome="no such outcome")
+
+
+def test_what_is_stalled_is_taken_up(world: World) -> None:
+    world.steps.executions[world.application_id] = "FAILED"
+    world.clock.advance(60)
+    assert invoke("ResumeApplicationsFunction", {}) == {"resumed": 1}
+
+
+def test_a_stream_record_that_cannot_be_handled_fails_alone(world: World) -> None:
+    world.to_submitted()
+    world.http.answer("POST", LENDER_A, 202)
+    good = stream_event(world, "Outbox")["Records"][0]
+    bad = json.loads(json.dumps(good))
+    bad["dynamodb"]["SequenceNumber"] = "bad"
+    bad["dynamodb"]["NewImage"]["body"] = {"S": "AAAA"}
+    assert invoke("DispatchMessagesFunction", {"Records": [bad, good]}) == {
+        "batchItemFailures": [{"itemIdentifier": "bad"}]
+    }
+    assert [item["state"] for item in world.items("Outbox")] == ["sent"]
+
+
+def test_a_retry_from_the_queue(world: World) -> None:
+    world.to_submitted()
+    world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
+    invoke("DispatchMessagesFunction", stream_event(world, "Outbox"))
+    (item,) = world.items("Outbox")
+    assert (item["state"], item["attempts"]) == ("pending", 1)
+    world.http.answer("POST", LENDER_A, 202)
+    body = json.dumps({"message_id": item["message_id"]})
+    record = {"eventSource": "aws:sqs", "messageId": "q-1", "body": body}
+    broken = {"eventSource": "aws:sqs", "messageId": "q-2", "body": "{}"}
+    answer = invoke("DispatchMessagesFunction", {"Records": [broken, record]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "q-2"}]}
+    assert world.items("Outbox")[0]["state"] == "sent"
+
+
+def test_a_message_nobody_takes_hands_its_process_over(world: World) -> None:
+    world.to_submitted("t-1")
+    world.http.answer("POST", LENDER_A, 422, {"error": "unknown product"})
+    invoke("DispatchMessagesFunction", stream_event(world, "Outbox"))
+    assert world.steps.failed == {"t-1": LenderUnavailable.__name__}
+
+
+def test_a_sweep_goes_on_after_a_bad_message(world: World) -> None:
+    world.to_submitted()
+    world.http.answer("POST", LENDER_A, 202)
+    (good,) = world.items("Outbox")
+    bad = {**good, "message_id": "bad", "due_at": "2026-11-21T00:00:00.000Z"}
+    wiring.tables().write(Put("Outbox", bad, "message_id"))
+    world.clock.advance(120)
+    assert invoke("SweepMessagesFunction", {}) == {"delivered": 1, "left": 1}
+    assert {item["message_id"]: item["state"] for item in world.items("Outbox")} == {
+        good["message_id"]: "sent", "bad": "pending",
+    }  # fmt: skip
+
+
+def test_a_score_reaches_its_process_and_a_bad_record_fails_alone(world: World) -> None:
+    world.to_collected()
+    step(world, "RequestScoringFunction", "t-1")
+    wiring.assessment().score_in_process(world.application_id)
+    event = stream_event(world, "ScoringRequests")
+    event["Records"].append({"dynamodb": {"SequenceNumber": "bad", "NewImage": {}}})
+    assert invoke("CompleteScoringFunction", event) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert world.steps.succeeded == {"t-1": {"engine": "python"}}
+
+
+def test_changes_become_events(world: World) -> None:
+    assert world.application_id
+    assert invoke("PublishEventsFunction", stream_event(world, "Applications")) == {"published": 1}
+    same = stream_event(world, "Applications")["Records"][0]["dynamodb"]["NewImage"]
+    assert invoke("PublishEventsFunction", stream_event(world, "Applications", "MODIFY", same)) == {"published": 0}
+
+
+class Emr:
+    """EMR Serverless with some runs."""
+
+    def __init__(self, *names: str) -> None:
+        self.runs = [{"id": f"run-{number}", "name": name} for number, name in enumerate(names)]
+        self.started: list[dict[str, Any]] = []
+
+    def list_job_runs(self, *, applicationId: str, states: list[str]) -> dict[str, Any]:
+        assert "RUNNING" in states
+        assert "SUCCESS" not in states
+        return {"jobRuns": self.runs}
+
+    def start_job_run(self, **given: Any) -> dict[str, str]:
+        self.started.append(given)
+        return {"jobRunId": "run-9"}
+
+
+@pytest.mark.parametrize(("runs", "started"), [((), 1), (("another-job",), 1), (("score-applications",), 0)])
+def test_the_resident_job_is_started_unless_it_lives(
+    world: World, monkeypatch: pytest.MonkeyPatch, runs: tuple[str, ...], started: int
+) -> None:
+    emr = Emr(*runs)
+    monkeypatch.setattr(wiring, "client", lambda service: emr)
+    for name in ("APPLICATION_ID", "JOB_ROLE_ARN", "ENTRY_POINT", "ARGUMENTS", "SPARK_PARAMETERS"):
+        monkeypatch.setenv(f"SCORING_{name}", f"--{name} x")
+    assert invoke("EnsureScoringJobFunction", {})["started"] is bool(started)
+    assert len(emr.started) == started
+    for run in emr.started:
+        assert (run["mode"], run["name"]) == ("STREAMING", "score-applications")
+        assert run["jobDriver"]["sparkSubmit"]["entryPointArguments"] == ["--ARGUMENTS", "x"]
