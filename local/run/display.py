@@ -19,6 +19,7 @@ from run.results import STAGES, Row
 
 _PLAIN_WIDTH = 190
 _NARROW = 150
+_HEADINGS = dict(zip(STAGES, ("", "auth.", "data", "report", "offers", "sent", "appr.", "signed", "end"), strict=True))
 _SHOWN_UNDER = {"authorization_required": "received", "chosen": "offered", "contract_ready": "approved"}
 
 
@@ -127,8 +128,8 @@ def table(rows: Sequence[Row], width: int) -> Table:
             shown.add_column(name, justify="right" if name in ("score", "limit") else "left", no_wrap=True)
     stages = STAGES[1:] if wide else ("assessed", "ended")
     for stage in stages:
-        shown.add_column(stage, justify="right")
-    shown.add_column("expected")
+        shown.add_column(_HEADINGS[stage], justify="right", no_wrap=True)
+    shown.add_column("expected", no_wrap=True)
     for row in rows:
         seconds = [f"{row.stages[stage]:.1f}" if stage in row.stages else "–" for stage in stages]
         cells = [

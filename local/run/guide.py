@@ -12,15 +12,16 @@ def guide(platform: LocalPlatform, rows: Sequence[Row]) -> str:
     """Addresses and commands; the token comes from a file, so that no shell history keeps it."""
     api, token = platform.api_url, platform.places.token
     shown = next((row for row in rows if row.outcome == "disbursed"), next((row for row in rows if row.score), None))
-    lines = [
-        "",
-        f"API            {api}",
-        f"OpenAPI        {api}/v1/openapi.json",
-        f"AWS endpoint   {platform.endpoint}   (any AWS client: AWS_ENDPOINT_URL, access key and secret «test»)",
-        f"Tax bureau     {platform.estate.url('tax-bureau')}/oauth/authorize?client_id=creditmesh",
-        f"Logs           {platform.places.state_dir / 'logs'}",
-    ]
-    lines += [f"{name:<14} {platform.estate.url(name)}/_ledger" for name in platform.estate.lenders]
+    places = {
+        "API": api,
+        "OpenAPI": f"{api}/v1/openapi.json",
+        "AWS endpoint": f"{platform.endpoint}   (any AWS client: AWS_ENDPOINT_URL; access key and secret «test»)",
+        "Tax bureau": f"{platform.estate.url('tax-bureau')}/oauth/authorize?client_id=creditmesh",
+        "": "(log in with a firm's taxpayer id; the password is «pw-» and the id's last six characters)",
+        **{f"Books of {name}": f"{platform.estate.url(name)}/_ledger" for name in platform.estate.lenders},
+        "Logs": str(platform.places.state_dir / "logs"),
+    }
+    lines = ["", *(f"{name:<27} {place}" for name, place in places.items())]
     if shown:
         bearer = f'-H "Authorization: Bearer $(cat {token})"'
         one = f"{api}/v1/applications/{shown.application_id}"
