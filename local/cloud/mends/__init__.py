@@ -24,6 +24,7 @@ ALL = (
     "sfn_durability",
     "stream_mappings",
     "emr_serverless",
+    "schedules",
     "snapshots",
 )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """EMR Serverless, which upstream does not have: REST API, CloudFormation resource, Step Functions integration.
 
 Applications and job runs for boto3's ``emr-serverless``; ``AWS::EMRServerless::Application``;
-``emr-serverless:startJobRun`` and ``.sync`` in state machines, and the scheduler's universal target. Runs are local
-Spark processes (``cloud.emr_jobs``).
+``emr-serverless:startJobRun`` and ``.sync`` in state machines; ``aws-sdk:emrserverless:startJobRun`` for them and the
+scheduler. Runs are local Spark processes (``cloud.emr_jobs``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cloud.config import Config
 from cloud.emr_jobs import FINAL, JobRuns, Run
 from cloud.executions import Running, current
 from cloud.journal import Journal
-from cloud.upstream import app, eventbridge, provisioners, responses, router, s3
+from cloud.upstream import app, provisioners, responses, router, s3
 from cloud.upstream import stepfunctions as sf
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -286,11 +286,3 @@ def _register_integration(service: EmrServerless) -> None:
 
     sf._SERVICE_DISPATCH["arn:aws:states:::emr-serverless:startJobRun"] = integration
     sf._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:emrserverless:startJobRun"] = integration
-    upstream_target = eventbridge._invoke_target
-
-    def target(wanted: dict[str, Any], event: Any, rule: Any, view: Any = None) -> Any:
-        if wanted.get("Arn") == "arn:aws:scheduler:::aws-sdk:emrserverless:startJobRun":
-            return start(json.loads(wanted.get("Input") or "{}"))
-        return upstream_target(wanted, event, rule, view)
-
-    eventbridge._invoke_target = target
