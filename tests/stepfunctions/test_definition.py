@@ -1,0 +1,151 @@
+"""What can be said of the process without running it (DESIGN 3, conventions 10)."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonata
+import pytest
+
+import creditmesh
+from creditmesh.intake.model import Outcome
+from tests.support import template
+from tests.support.template import ROOT, walk
+
+DEFINITION = template.definition()
+STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+TOKEN_TASKS = {name: state for name, state in TASKS.items() if state["Resource"].endswith(".waitForTaskToken")}
+TEXT = (ROOT / "stepfunctions" / "loan_origination.asl.yaml").read_text(encoding="utf-8")
+RESERVED = re.compile(r"^(States|Lambda|Runtime)\.[A-Za-z]+$")
+
+
+def next_of(state: dict[str, Any]) -> Iterator[str]:
+    """Every state that may follow."""
+    for name in ("Next", "Default"):
+        if name in state:
+            yield state[name]
+    for branch in (*state.get("Choices", []), *state.get("Catch", [])):
+        yield branch["Next"]
+
+
+def test_every_state_that_is_named_exists() -> None:
+    assert {follower for state in STATES.values() for follower in next_of(state)} | {DEFINITION["StartAt"]} <= set(
+        STATES
+    )
+
+
+def test_every_state_can_be_reached() -> None:
+    reached, open_ = set(), [DEFINITION["StartAt"]]
+    while open_:
+        name = open_.pop()
+        if name not in reached:
+            reached.add(name)
+            open_ += next_of(STATES[name])
+    assert reached == set(STATES)
+
+
+def test_every_end_is_named_and_says_what_it_means() -> None:
+    ends = {name for name, state in STATES.items() if not list(next_of(state))}
+    assert ends == {
+        "Disbursed", "Declined", "NothingMatches", "LenderRejected", "AuthorizationFailed", "ClosedByOperator",
+        "WaitRanOut", "AlreadyClosed",
+    }  # fmt: skip
+    assert all(STATES[name]["Type"] == "Succeed" and STATES[name]["Comment"] for name in ends)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_its_time(name: str) -> None:
+    assert "TimeoutSeconds" in TASKS[name]
+    body = TEXT.split(f"\n  {name}:\n")[1].split("\n  Retry")[0]
+    line = next(line for line in body.splitlines() if "TimeoutSeconds" in line)
+    assert re.search(r"# \S+", line), f"the budget of {name} is not explained"
+
+
+@pytest.mark.parametrize("name", TOKEN_TASKS)
+def test_a_task_that_waits_has_its_heartbeat(name: str) -> None:
+    assert TASKS[name]["HeartbeatSeconds"] == TASKS[name]["TimeoutSeconds"]
+    assert TASKS[name]["Arguments"]["Payload"]["task_token"] == "{% $states.context.Task.Token %}"
+
+
+def test_the_process_outlives_all_its_waits() -> None:
+    parameters = template.source()["Parameters"]
+    waits = sum(one["Default"] for name, one in parameters.items() if name.endswith("Seconds"))
+    lender = parameters["LenderSeconds"]["Default"]
+    asked = parameters["AuthorizationSeconds"]["Default"]
+    # A lender is asked three questions, each at most twice; a borrower at most three times.
+    assert DEFINITION["TimeoutSeconds"] > waits + 5 * lender + 2 * asked
+
+
+def error_names() -> set[str]:
+    """The classes of errors that the package and the functions may raise."""
+    found = set()
+    for module in pkgutil.walk_packages(creditmesh.__path__, "creditmesh."):
+        if not module.name.startswith(("creditmesh.risk.spark", "creditmesh.risk.resident", "creditmesh.risk.worker")):
+            members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+            found |= {name for name, member in members if issubclass(member, Exception)}
+    return found
+
+
+def test_every_error_that_is_caught_exists() -> None:
+    named = {
+        error
+        for state in STATES.values()
+        for clause in (*state.get("Retry", []), *state.get("Catch", []))
+        for error in clause["ErrorEquals"]
+    }
+    ours = {error for error in named if not RESERVED.match(error)}
+    assert ours >= {"AuthorizationRequired", "NothingMatches", "LenderRejected", "ApplicationClosed", "AwsCallFailed"}
+    assert ours <= error_names()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_passing_faults_are_tried_again_with_jitter(name: str) -> None:
+    first = TASKS[name]["Retry"][0]
+    assert {"AwsCallFailed", "Lambda.TooManyRequestsException", "Lambda.ServiceException"} <= set(first["ErrorEquals"])
+    for retrier in TASKS[name]["Retry"]:
+        assert "States.ALL" not in retrier["ErrorEquals"], "only passing errors are tried again"
+        assert retrier["MaxAttempts"] <= 5
+        assert retrier["MaxAttempts"] == 1 or retrier["JitterStrategy"] == "FULL"
+
+
+@pytest.mark.parametrize("name", sorted(set(TASKS) - {"QueueForOperator", "RecordOutcome", "ScoreOnSpark"}))
+def test_what_a_machine_cannot_finish_goes_to_a_person_who_may_send_it_back(name: str) -> None:
+    last = TASKS[name]["Catch"][-1]
+    assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "QueueForOperator")
+    assert last["Assign"]["stage"] == name
+    back = {choice["Condition"]: choice["Next"] for choice in STATES["AfterOperator"]["Choices"]}
+    assert back.get(f"{{% $stage = '{name}' %}}", STATES["AfterOperator"]["Default"]) == name
+
+
+def test_outcomes_that_are_recorded_exist() -> None:
+    recorded = {clause["Assign"]["outcome"] for state in TASKS.values() for clause in state["Catch"]
+                if "outcome" in clause.get("Assign", {})}  # fmt: skip
+    assert recorded == {"authorization_expired", "choice_expired", "signature_expired", "closed_by_operator"}
+    assert recorded <= set(Outcome)
+
+
+def expressions() -> list[tuple[str, str]]:
+    """Every JSONata expression with its place."""
+    return [
+        (path, value[2:-2].strip())
+        for path, value in walk(DEFINITION)
+        if isinstance(value, str) and value.startswith("{%") and value.endswith("%}")
+    ]
+
+
+@pytest.mark.parametrize(("path", "expression"), expressions())
+def test_every_expression_can_be_read(path: str, expression: str) -> None:
+    jsonata.Jsonata(re.sub(r"\$\{[A-Za-z]+\}", "1", expression))
+
+
+def test_no_personal_data_is_in_what_the_process_carries() -> None:
+    """Ids and tokens only (DESIGN 3, 6): the payloads name nothing else."""
+    sent = {field for state in TASKS.values() for field in state["Arguments"]["Payload"]}
+    assert sent == {"application_id", "task_token", "reason", "stage", "outcome"}
+    assert DEFINITION["QueryLanguage"] == "JSONata"

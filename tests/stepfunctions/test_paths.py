@@ -1,0 +1,197 @@
+"""Every named end, every retry, fallback and loop of the process (C03-C24)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.contract.cloud.clouds import PYTHON, Cloud
+from tests.stepfunctions.scripted import (
+    CLOSE,
+    DECLINE,
+    GO_ON,
+    RETRY,
+    SILENT,
+    Scenario,
+    Stage,
+    error,
+    fail,
+    performing,
+)
+
+COLLECT, ASK, SPARK, LAMBDA, REPORT = (
+    "CollectCreditData", "AwaitAuthorization", "ScoreOnSpark", "ScoreInLambda", "WriteReport",
+)  # fmt: skip
+OFFER, SUBMIT, CONTRACT, SIGN, PAY = (
+    "OfferProducts", "SubmitToLender", "RequestContract", "AwaitSignature", "OrderDisbursement",
+)  # fmt: skip
+OPERATOR, RECORD = "QueueForOperator", "RecordOutcome"
+WAY = [COLLECT, SPARK, REPORT, OFFER, SUBMIT, CONTRACT, SIGN, PAY]
+CLOSED = error("ApplicationClosed")
+THROTTLED = error("AwsCallFailed", "ThrottlingException")
+
+SCENARIOS = {
+    "disbursed": Scenario("Disbursed", steps=WAY),
+    "declined": Scenario("Declined", {REPORT: [DECLINE]}, steps=WAY[:3]),
+    "nothing-matches": Scenario("NothingMatches", {OFFER: [error("NothingMatches")]}, steps=WAY[:4]),
+    "lender-rejects": Scenario("LenderRejected", {SUBMIT: [fail("LenderRejected")]}, steps=WAY[:5]),
+    "authorization-failed": Scenario(
+        "AuthorizationFailed",
+        {COLLECT: [error("AuthorizationRequired")] * 2, ASK: [GO_ON, error("AuthorizationExhausted")]},
+        steps=[COLLECT, ASK, COLLECT, ASK],
+    ),
+    "asked-and-authorised": Scenario(
+        "Disbursed",
+        {COLLECT: [error("AuthorizationRequired", "code_revoked")] * 2},
+        steps=[COLLECT, ASK, COLLECT, ASK, *WAY],
+    ),
+    "closed-by-operator": Scenario(
+        "ClosedByOperator", {CONTRACT: [fail("LenderUnavailable")], OPERATOR: [CLOSE]}, steps=[*WAY[:6], OPERATOR]
+    ),
+    "withdrawn-while-asked": Scenario(
+        "AlreadyClosed", {COLLECT: [error("AuthorizationRequired")], ASK: [fail("ApplicationClosed")]},
+        steps=[COLLECT, ASK],
+    ),
+    "spark-fails": Scenario("Disbursed", {SPARK: [fail("ScoringFailed")]}, steps=[*WAY[:2], LAMBDA, *WAY[2:]]),
+    "spark-cannot-be-asked": Scenario("Disbursed", {SPARK: [error("Anything")]}, steps=[*WAY[:2], LAMBDA, *WAY[2:]]),
+    "spark-is-late": Scenario(
+        "Disbursed", {SPARK: [SILENT]}, {"Scoring": 1}, steps=[*WAY[:2], LAMBDA, *WAY[2:]]
+    ),
+    "source-comes-back": Scenario("Disbursed", {COLLECT: [error("SourceUnavailable")] * 4}, steps=[COLLECT] * 4 + WAY),
+    "source-stays-away": Scenario(
+        "ClosedByOperator", {COLLECT: [error("SourceUnavailable")] * 5, OPERATOR: [CLOSE]},
+        steps=[COLLECT] * 5 + [OPERATOR],
+    ),
+    "lender-answers-the-second-question": Scenario(
+        "Disbursed", {SUBMIT: [SILENT]}, {"Lender": 2}, steps=[*WAY[:5], *WAY[4:]]
+    ),
+    "lender-stays-silent": Scenario(
+        "ClosedByOperator", {SUBMIT: [SILENT] * 2, OPERATOR: [CLOSE]}, {"Lender": 1}, steps=[*WAY[:5], SUBMIT, OPERATOR]
+    ),
+    "authorization-runs-out": Scenario(
+        "WaitRanOut", {COLLECT: [error("AuthorizationRequired")], ASK: [SILENT]}, {"Authorization": 1},
+        steps=[COLLECT, ASK, RECORD],
+    ),
+    "choice-runs-out": Scenario("WaitRanOut", {OFFER: [SILENT]}, {"Choice": 1}, steps=[*WAY[:4], RECORD]),
+    "signature-runs-out": Scenario("WaitRanOut", {SIGN: [SILENT]}, {"Signature": 1}, steps=[*WAY[:7], RECORD]),
+    "operator-never-looks": Scenario(
+        "WaitRanOut", {REPORT: [error("Anything")], OPERATOR: [SILENT]}, {"Operator": 1},
+        steps=[*WAY[:3], OPERATOR, RECORD],
+    ),
+    "recorded-meanwhile": Scenario(
+        "AlreadyClosed", {OFFER: [SILENT], RECORD: [CLOSED]}, {"Choice": 1}, steps=[*WAY[:4], RECORD]
+    ),
+}  # fmt: skip
+for _place, _step in enumerate(WAY):
+    SCENARIOS[f"closed-before-{_step}"] = Scenario("AlreadyClosed", {_step: [CLOSED]}, steps=WAY[: _place + 1])
+    SCENARIOS[f"throttled-in-{_step}"] = Scenario(
+        "Disbursed", {_step: [THROTTLED]}, steps=[*WAY[: _place + 1], *WAY[_place:]]
+    )
+    if _step != SPARK:
+        SCENARIOS[f"operator-retries-{_step}"] = Scenario(
+            "Disbursed", {_step: [error("Anything")], OPERATOR: [RETRY]},
+            steps=[*WAY[: _place + 1], OPERATOR, *WAY[_place:]],
+        )  # fmt: skip
+SCENARIOS["closed-before-ScoreInLambda"] = Scenario(
+    "AlreadyClosed", {SPARK: [error("Anything")], LAMBDA: [CLOSED]}, steps=[*WAY[:2], LAMBDA]
+)
+SCENARIOS["operator-retries-ScoreInLambda"] = Scenario(
+    "Disbursed", {SPARK: [error("Anything")], LAMBDA: [error("Anything")], OPERATOR: [RETRY]},
+    steps=[*WAY[:2], LAMBDA, OPERATOR, LAMBDA, *WAY[2:]],
+)  # fmt: skip
+SCENARIOS["operator-retries-AwaitAuthorization"] = Scenario(
+    "Disbursed", {COLLECT: [error("AuthorizationRequired", "no_data")], ASK: [error("Anything")], OPERATOR: [RETRY]},
+    steps=[COLLECT, ASK, OPERATOR, ASK, *WAY],
+)  # fmt: skip
+
+
+@dataclass
+class Runs:
+    """All scenarios, started together: they wait more than they work."""
+
+    stage: Stage
+    executions: dict[str, str]
+
+    def ended(self, name: str) -> dict[str, Any]:
+        return self.stage.cloud.ended(self.executions[name], seconds=60)
+
+    def steps(self, name: str) -> list[str]:
+        return [step for step, _ in self.stage.played[name]]
+
+    def last_state(self, name: str) -> str:
+        history = self.stage.cloud.client("stepfunctions").get_execution_history(
+            executionArn=self.executions[name], reverseOrder=True, maxResults=20
+        )
+        return next(
+            str(event["stateEnteredEventDetails"]["name"])
+            for event in history["events"]
+            if "stateEnteredEventDetails" in event
+        )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    if not PYTHON.exists():
+        pytest.skip("the emulator's environment is missing; run `make setup`")
+    cloud = Cloud(tmp_path_factory.mktemp("stepfunctions"), mended=True).start()
+    try:
+        with performing(cloud) as stage:
+            yield Runs(stage, {name: scenario.start(stage, name) for name, scenario in SCENARIOS.items()})
+    finally:
+        cloud.stop()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_way(runs: Runs, name: str) -> None:
+    ended = runs.ended(name)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert runs.last_state(name) == SCENARIOS[name].end
+    assert runs.steps(name) == list(SCENARIOS[name].steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [("authorization-runs-out", "authorization_expired"), ("choice-runs-out", "choice_expired"),
+     ("signature-runs-out", "signature_expired"), ("operator-never-looks", "closed_by_operator")],
+)  # fmt: skip
+def test_a_wait_that_ran_out_names_its_outcome(runs: Runs, name: str, outcome: str) -> None:
+    runs.ended(name)
+    assert runs.stage.played[name][-1][1] == {"application_id": name, "outcome": outcome}
+
+
+def test_the_borrower_is_told_why_he_is_asked(runs: Runs) -> None:
+    runs.ended("asked-and-authorised")
+    asked = [event for step, event in runs.stage.played["asked-and-authorised"] if step == ASK]
+    assert [event["reason"] for event in asked] == ["code_revoked", "code_revoked"]
+    assert len({event["task_token"] for event in asked}) == 2
+    runs.ended("operator-retries-AwaitAuthorization")
+    again = [event for step, event in runs.stage.played["operator-retries-AwaitAuthorization"] if step == ASK]
+    assert [event["reason"] for event in again] == ["no_data", "no_data"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "reason"),
+    [("source-stays-away", COLLECT, "SourceUnavailable"), ("closed-by-operator", CONTRACT, "LenderUnavailable"),
+     ("lender-stays-silent", SUBMIT, "States.Timeout|States.HeartbeatTimeout")],
+)  # fmt: skip
+def test_a_person_is_told_where_and_why(runs: Runs, name: str, stage: str, reason: str) -> None:
+    runs.ended(name)
+    (event,) = [event for step, event in runs.stage.played[name] if step == OPERATOR]
+    assert event["stage"] == stage
+    assert event["reason"] in reason.split("|")
+
+
+def test_a_task_is_told_its_application_and_token_and_no_more(runs: Runs) -> None:
+    runs.ended("disbursed")
+    for step, event in runs.stage.played["disbursed"]:
+        waits = step in (SPARK, OFFER, SUBMIT, CONTRACT, SIGN, PAY)
+        assert set(event) == ({"application_id", "task_token"} if waits else {"application_id"}), step
+
+
+def test_the_script_has_been_played_to_its_end(runs: Runs) -> None:
+    for name in SCENARIOS:
+        runs.ended(name)
+    assert not [(name, step) for name, script in runs.stage.scripts.items() for step, left in script.items() if left]
