@@ -20,6 +20,7 @@ ALL = (
     "sfn_retry",
     "cfn_table_ttl",
     "cfn_yaml_definition",
+    "api_import",
     "dynamodb_durability",
     "sfn_durability",
     "stream_mappings",

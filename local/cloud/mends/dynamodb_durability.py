@@ -23,7 +23,7 @@ from typing import Any
 from cloud.config import Config
 from cloud.journal import Journal, Record
 from cloud.stream_mapping import operations
-from cloud.upstream import app, dynamodb
+from cloud.upstream import app, dynamodb, provisioners
 
 logger = logging.getLogger("cloud.dynamodb")
 
@@ -100,6 +100,10 @@ def apply(config: Config) -> None:
         setattr(dynamodb, name, durability.operation(getattr(dynamodb, name)))
     for name in _DEFINITIONS:
         setattr(dynamodb, name, _definition(durability, getattr(dynamodb, name)))
+    # CloudFormation puts its tables into the store itself.
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    for action in ("create", "update", "delete"):
+        handlers[action] = _definition(durability, handlers[action])
     _wrap_state(durability)
 
 

@@ -1,8 +1,10 @@
-"""Contract of ``mends/cfn_table_ttl`` and ``mends/cfn_yaml_definition``."""
+"""Contract of ``mends/cfn_table_ttl``, ``mends/cfn_yaml_definition`` and ``mends/api_import``."""
 
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 
 from .clouds import ROLE, Cloud, eventually
 
@@ -42,3 +44,66 @@ def test_yaml_definition(cloud: Cloud, name: str) -> None:
     made = stack(cloud, name, {"Machine": machine}).get("Machine", "")
     ended = cloud.run(made) if made.startswith("arn:") else {}
     cloud.verdict("cfn_yaml_definition", ended.get("output") == "3")
+
+
+def api_template(codes: dict[str, str], *paths: str) -> str:
+    """A REST API whose routes answer by a gateway response."""
+    body = {
+        "swagger": "2.0", "info": {"title": "api", "version": "1"},
+        "paths": {path: {"get": {"security": [{"sigv4": []}]}} for path in paths},
+        "securityDefinitions": {
+            "sigv4": {
+                "type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4",
+            }
+        },
+        "x-amazon-apigateway-gateway-responses": {
+            kind: {"statusCode": code, "responseTemplates": {"application/json": '{"own": true}'}}
+            for kind, code in codes.items()
+        },
+    }  # fmt: skip
+    resources = {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": body}},
+        f"Deployment{len(paths)}": {"Type": "AWS::ApiGateway::Deployment", "Properties": {"RestApiId": {"Ref": "Api"}}},
+        "Stage": {
+            "Type": "AWS::ApiGateway::Stage",
+            "Properties": {
+                "RestApiId": {"Ref": "Api"}, "StageName": "dev", "DeploymentId": {"Ref": f"Deployment{len(paths)}"},
+            },
+        },
+    }  # fmt: skip
+    return json.dumps({"Resources": resources, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}})
+
+
+def api_id(cloud: Cloud, name: str) -> str:
+    """The id of the stack's API once the stack has come to rest."""
+    stacks = cloud.client("cloudformation")
+    eventually(lambda: not stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"].endswith("PROGRESS"))
+    return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"][0]["OutputValue"])
+
+
+def status(url: str) -> int:
+    """Status of a GET."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as answer:
+        return answer.code
+
+
+def test_gateway_responses(cloud: Cloud, name: str) -> None:
+    """A body's gateway responses are used."""
+    template = api_template({"MISSING_AUTHENTICATION_TOKEN": "404"}, "/a")
+    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
+    url = f"{cloud.endpoint}/_aws/execute-api/{api_id(cloud, name)}/dev"
+    cloud.verdict("api_import", status(f"{url}/nowhere") == 404)
+
+
+def test_the_id_of_an_api_lasts(cloud: Cloud, name: str) -> None:
+    """A new route does not move the API to another address, and old routes that are gone are gone."""
+    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=api_template({}, "/a"))
+    before = api_id(cloud, name)
+    cloud.client("cloudformation").update_stack(StackName=name, TemplateBody=api_template({}, "/b", "/c"))
+    after = api_id(cloud, name)
+    paths = {resource["path"] for resource in cloud.client("apigateway").get_resources(restApiId=after)["items"]}
+    assert paths == {"/", "/b", "/c"}
+    cloud.verdict("api_import", before == after)

@@ -1,0 +1,61 @@
+"""REST APIs from a body (what SAM makes of ``AWS::Serverless::Api``): gateway responses, and an id that lasts.
+
+Upstream ignores ``x-amazon-apigateway-gateway-responses``, so 401 and 403 never look as the template words them, and
+replaces the API whenever its body changes, so that its address changes with every new route.
+
+We read the gateway responses, and import a changed body into the API that is there, as PutRestApi does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloud.config import Config
+from cloud.upstream import apigateway_v1 as gateway
+from cloud.upstream import provisioners
+
+_RESPONSES = "x-amazon-apigateway-gateway-responses"
+
+
+def apply(_config: Config) -> None:
+    """Wrap the import and the update of the CloudFormation resource."""
+    upstream_import = gateway._import_rest_api
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
+    upstream_update = handlers["update"]
+
+    def import_api(body: dict[str, Any], data: dict[str, Any] | None = None) -> str:
+        api_id: str = upstream_import(body, data)
+        _import_responses(api_id, body)
+        return api_id
+
+    def update(api_id: str, old: dict[str, Any], new: dict[str, Any], *arguments: Any, **named: Any) -> Any:
+        body = new.get("Body")
+        if isinstance(body, dict) and body != old.get("Body"):
+            _overwrite(api_id, body)
+            old = {**old, "Body": body}
+        return upstream_update(api_id, old, new, *arguments, **named)
+
+    gateway._import_rest_api = import_api
+    handlers["update"] = update
+
+
+def _overwrite(api_id: str, body: dict[str, Any]) -> None:
+    resources = gateway._resources[api_id]
+    root = next(number for number, resource in resources.items() if resource.get("path") == "/")
+    for number in [number for number in resources if number != root]:
+        del resources[number]
+    resources[root]["resourceMethods"] = {}
+    gateway._authorizers_v1[api_id] = {}
+    gateway._gateway_responses[api_id] = {}
+    gateway._authorizer_cache.clear()
+    schemes = gateway._import_security_schemes(api_id, body)
+    for path, item in (body.get("paths") or {}).items():
+        gateway._import_path_item(api_id, path, item, schemes, body.get("security"))
+    _import_responses(api_id, body)
+
+
+def _import_responses(api_id: str, body: dict[str, Any]) -> None:
+    for kind, response in (body.get(_RESPONSES) or {}).items():
+        status, _, answer = gateway._put_gateway_response(api_id, kind, response)
+        if status >= 300:
+            raise ValueError(f"gateway response {kind}: {answer!r}")
