@@ -2,10 +2,9 @@
 
 Standard library and psutil only, since `make run` and the tests use it from the developer's environment::
 
-    supervisor = Supervisor(log_dir)
-    supervisor.start("cloud", [python, "-m", "cloud.server"], env, "http://127.0.0.1:4566/_ministack/health")
-    ...
-    supervisor.stop_all()
+    with Supervisor(log_dir) as supervisor:
+        supervisor.start("cloud", [python, "-m", "cloud.server"], env, "http://127.0.0.1:4566/_ministack/health")
+        supervisor.run_until_signal()
 """
 
 from __future__ import annotations
@@ -194,6 +193,16 @@ class Supervisor:
         for name in reversed(self.names()):
             self.stop(name)
 
+    def __enter__(self) -> Supervisor:
+        """Let SIGTERM, like Ctrl-C, leave the block, from here on."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all children, whatever happened."""
+        self.stop_all()
+
     def run_until_signal(self) -> None:
         """Block until SIGINT or SIGTERM, then stop all."""
         asked = threading.Event()
@@ -233,6 +242,10 @@ class Supervisor:
         child.started = time.monotonic()
         child.restarts += 1
         child.not_before = 0.0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _spawn(argv: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
