@@ -42,6 +42,7 @@ class FakeSteps:
         failed: token -> error.
         gone: tokens nobody waits for.
         refuse: error code that every call gives.
+        listener: told of each call.
     """
 
     executions: dict[str, str] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class FakeSteps:
     gone: set[str] = field(default_factory=set)
     refuse: str | None = None
     exceptions: type[_Exceptions] = _Exceptions
+    listener: Callable[[str], None] | None = None
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:
         self._checked("StartExecution")
@@ -82,6 +84,8 @@ class FakeSteps:
         self.gone.add(token)
 
     def _checked(self, call: str) -> None:
+        if self.listener:
+            self.listener(call)
         if self.refuse:
             raise _Gone(self.refuse, call)
 

@@ -36,7 +36,7 @@ ADDRESSES = {
     "lender-b": {"kind": "lender", "name": "Lender B", "base_url": LENDER_B},
 }
 SECRET_A = "whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWE="
-KEYS = {
+KEYS: dict[str, dict[str, Any]] = {
     "tax-bureau": {"api_key": "tax-api-key-0001", "client_id": "creditmesh"},
     "registry": {"api_key": "registry-api-key-0001"},
     "lender-a": {"webhook_secrets": [SECRET_A]},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.closing.service import LenderUnavailable
+from creditmesh.closing.model import LenderUnavailable
 from creditmesh.intake.model import AuthorizationExhausted, Outcome
 from creditmesh.offers.model import NothingMatches
 from creditmesh.platform import wiring

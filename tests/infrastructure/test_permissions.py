@@ -1,0 +1,297 @@
+"""Least privilege: no function may do more than is listed here, and each may do what it does (research aws.md 10)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from creditmesh.platform import signing, wiring
+from tests.support import template
+from tests.support.aws import Stack
+from tests.support.functions import invoke, stream_event
+from tests.support.template import of_type
+from tests.support.world import (
+    APPROVAL,
+    CODE,
+    CONTRACT,
+    DISBURSEMENT,
+    FIRM,
+    LENDER_A,
+    SECRET_A,
+    TERMS,
+    World,
+    running,
+)
+
+# Statement with `*` -> why it cannot be narrower.
+WILD = {
+    '{"Action": ["logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", '
+    '"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"], '
+    '"Resource": "*"}': "CloudWatch Logs offers no resource level for the delivery calls",
+    '{"Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", '
+    '"xray:GetSamplingTargets"], "Resource": ["*"]}': "X-Ray offers no resource level",
+}
+AWS_MANAGED = {
+    "service-role/AWSLambdaBasicExecutionRole": "writes logs",
+    "AWSXrayWriteOnlyAccess": "X-Ray offers no resource level",
+    "AWSXRayDaemonWriteAccess": "X-Ray offers no resource level",
+    "service-role/AWSLambdaDynamoDBExecutionRole": "SAM attaches it to readers of a stream",
+    "service-role/AWSLambdaSQSQueueExecutionRole": "SAM attaches it to readers of a queue",
+}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def documents(transformed: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement that an identity holds, with where it stands."""
+    for name, role in of_type(transformed, "AWS::IAM::Role").items():
+        for policy in role.get("Policies", []):
+            for statement in listed(policy["PolicyDocument"]["Statement"]):
+                yield name, statement
+    for name, policy in of_type(transformed, "AWS::IAM::ManagedPolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield name, statement
+
+
+def test_nothing_is_allowed_wholesale(transformed: dict[str, Any]) -> None:
+    seen = set()
+    for where, statement in documents(transformed):
+        actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+        assert statement["Effect"] == "Allow", where
+        wild = "*" in resources or any("*" in action for action in actions)
+        if wild:
+            key = json.dumps({"Action": statement["Action"], "Resource": statement["Resource"]})
+            assert key in WILD, f"{where}: {key}"
+            seen.add(key)
+    assert seen
+
+
+def test_aws_policies_that_come_along_are_known(transformed: dict[str, Any]) -> None:
+    for name, role in of_type(transformed, "AWS::IAM::Role").items():
+        for arn in role.get("ManagedPolicyArns", []):
+            text = arn if isinstance(arn, str) else json.dumps(arn)
+            assert isinstance(arn, dict) and "Ref" in arn or any(text.endswith(one) or f"{one}\"" in text for one in AWS_MANAGED), f"{name}: {arn}"  # fmt: skip  # noqa: E501
+
+
+def test_every_policy_is_used(source: dict[str, Any]) -> None:
+    attached = json.dumps([one.get("Policies", []) for one in of_type(source, "AWS::Serverless::Function").values()])
+    for name in of_type(source, "AWS::IAM::ManagedPolicy"):
+        assert f'{{"Ref": "{name}"}}' in attached, name
+
+
+class Watch:
+    """What each function called, as IAM sees it: (action, resource)."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.function, self.task_id = world, "", ""
+        self.calls: dict[str, set[tuple[str, str]]] = {}
+        refs = world.stack.refs
+        for bucket in ("DataBucket", "ArtefactBucket"):
+            refs[f"{bucket}.Arn"] = f"arn:aws:s3:::{refs[bucket]}"
+        for queue in ("RetryQueue", "ParkedMessages", "FailedEvents"):
+            refs[f"{queue}.Arn"] = f"arn:aws:sqs:eu-west-1:123456789012:{queue}"
+        refs["Bus.Arn"] = f"arn:aws:events:eu-west-1:123456789012:event-bus/{refs['Bus']}"
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        self.function = function
+        try:
+            return invoke(function, event)
+        finally:
+            self.function = ""
+
+    def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        if self.function:
+            seen = self.calls.setdefault(self.function, set())
+            seen.update(needs(model.service_model.service_name, model.name, params, self.world.stack.refs))
+
+    def steps(self, call: str) -> None:
+        if self.function:
+            arn = self.world.stack.refs["LoanOrigination"]
+            resource = arn if call != "DescribeExecution" else f"{arn.replace(':stateMachine:', ':execution:')}:x"
+            self.calls.setdefault(self.function, set()).add((f"states:{call}", resource))
+
+
+def needs(service: str, call: str, params: dict[str, Any], refs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The permissions one call needs."""
+    if call == "TransactWriteItems":
+        for one in params["TransactItems"]:
+            ((kind, inner),) = one.items()
+            yield from needs(service, f"{kind}Item", inner, refs)
+    elif service == "dynamodb":
+        index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+        yield f"dynamodb:{call}", refs[f"{params['TableName']}.Arn"] + index
+    elif service == "s3":
+        yield f"s3:{call}", f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"
+    elif service == "sqs":
+        yield f"sqs:{call}", f"arn:aws:sqs:eu-west-1:123456789012:{params['QueueUrl'].rpartition('/')[2]}"
+    elif service == "ssm":
+        yield f"ssm:{call}", f"arn:aws:ssm:eu-west-1:123456789012:parameter{params['Name']}"
+    elif service == "events":
+        yield f"events:{call}", refs["Bus.Arn"]
+    else:
+        yield f"{service}:{call}", params.get("KeyId") or params.get("SecretId") or ""
+
+
+@pytest.fixture(scope="module")
+def granted() -> dict[str, list[dict[str, Any]]]:
+    """Statements that each function's role holds."""
+    document = template.source()
+    policies = of_type(document, "AWS::IAM::ManagedPolicy")
+    found = {}
+    for name, function in of_type(document, "AWS::Serverless::Function").items():
+        statements = []
+        for policy in function.get("Policies", []):
+            statements += (
+                policies[policy["Ref"]]["PolicyDocument"]["Statement"] if "Ref" in policy else policy["Statement"]
+            )
+        found[name] = statements
+    return found
+
+
+def allowed(statements: list[dict[str, Any]], call: tuple[str, str], refs: Mapping[str, str]) -> bool:
+    action, resource = call
+    for one in statements:
+        patterns = [template.resolve(arn, refs) for arn in listed(one["Resource"]) if known(arn, refs)]
+        if action in listed(one["Action"]) and any(fnmatchcase(resource, pattern) for pattern in patterns):
+            return True
+    return False
+
+
+def known(arn: Any, refs: Mapping[str, str]) -> bool:
+    try:
+        template.resolve(arn, refs)
+    except KeyError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def watch(aws_stack: Stack) -> Iterator[Watch]:
+    """A loan has gone its whole way under our eyes."""
+    with pytest.MonkeyPatch.context() as patch, running(aws_stack, patch) as world:
+        watching = Watch(world)
+        for client in aws_stack.clients.values():
+            client.meta.events.register("before-parameter-build", watching)
+        world.steps.listener = watching.steps
+        everything(watching)
+        yield watching
+        for client in aws_stack.clients.values():
+            client.meta.events.unregister("before-parameter-build", watching)
+
+
+def api(watch: Watch, method: str, route: str, body: Any = None, role: str = "borrower", tenant: str = "firm-1") -> Any:
+    world = watch.world
+    parts = {"application_id": world.__dict__.get("application_id", ""), "product_id": "p-1", "task_id": watch.task_id}
+    used = {name: value for name, value in parts.items() if f"{{{name}}}" in route}
+    headers = {"Content-Type": "application/json", "Idempotency-Key": f"key-{len(world.http.calls):04}-{method}-0001"}
+    event = {
+        "resource": route, "path": route.format(**used), "httpMethod": method, "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()}, "stageVariables": None,
+        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": used or None,
+        "requestContext": {
+            "resourcePath": route, "httpMethod": method, "path": route, "requestId": "request-1",
+            "identity": {"sourceIp": "192.0.2.1"}, "authorizer": {"subject": "user-1", "role": role, "tenant": tenant},
+        },
+        "body": json.dumps(body) if body is not None else None, "isBase64Encoded": False,
+    }  # fmt: skip
+    answer = watch.invoke("ApiFunction", event)
+    assert answer["statusCode"] < 300, (route, answer["body"])
+    return json.loads(answer["body"]) if answer["body"] else None
+
+
+def webhook(watch: Watch, kind: str, number: int, data: Mapping[str, Any]) -> None:
+    world = watch.world
+    body = json.dumps({"type": kind, "data": {"application_id": world.application_id, **data}})
+    headers = signing.signed_headers(SECRET_A, f"w-{number}", int(world.clock.now().timestamp()), body.encode())
+    event = {"pathParameters": {"institution_id": "lender-a"}, "headers": headers, "body": body}
+    assert watch.invoke("ReceiveWebhookFunction", event)["statusCode"] == 200
+
+
+def everything(watch: Watch) -> None:
+    """A loan from request to disbursement, an operator's task, a parked message: every function at work."""
+    world = watch.world
+    request = {"taxpayer_id": FIRM.taxpayer_id, "firm_name": "Good Firm Test", "amount": "100000.00", "currency": "CNY",
+               "term_months": 12, "purpose": "working capital"}  # fmt: skip
+    world.__dict__["application_id"] = api(watch, "POST", "/v1/applications", request)["application_id"]
+    here = "/v1/applications/{application_id}"
+
+    def step(name: str, token: str | None = None, **more: Any) -> None:
+        event = {"application_id": world.application_id, **more} | ({"task_token": token} if token else {})
+        watch.invoke(name, event)
+
+    api(watch, "PUT", "/v1/products/{product_id}", TERMS, "lender", "lender-a")
+    api(
+        watch,
+        "PUT",
+        "/v1/blacklist",
+        {"taxpayer_id": "91350100M000100Y43", "source": "court", "reason": "fraud"},
+        "operator",
+    )
+    step("AwaitAuthorizationFunction", "t", reason="none_stored")
+    api(watch, "GET", f"{here}/authorization-link")
+    api(watch, "POST", f"{here}/authorization", {"authorization_code": CODE, "expires_at": "2027-01-01T00:00:00Z"})
+    step("AwaitAuthorizationFunction", "t", reason="none_stored")
+    step("QueueForOperatorFunction", "t-operator", stage="CollectCreditData", reason="X")
+    watch.task_id = api(watch, "GET", "/v1/operator-tasks", None, "operator")["tasks"][0]["task_id"]
+    api(watch, "POST", "/v1/operator-tasks/{task_id}/resolution", {"action": "retry", "note": "again"}, "operator")
+    world.sources_answer()
+    for name, token in (("CollectCreditDataFunction", None), ("RequestScoringFunction", "t-score"),
+                        ("ScoreInProcessFunction", None), ("WriteReportFunction", None), ("OfferProductsFunction", "t-o")):  # fmt: skip  # noqa: E501
+        step(name, token)
+    step("RequestScoringFunction", "t-score-2")
+    watch.invoke("CompleteScoringFunction", stream_event(world, "ScoringRequests"))
+    for route in ("/v1/applications", here, f"{here}/timeline", f"{here}/report", f"{here}/matches", "/v1/products"):
+        api(watch, "GET", route)
+    api(watch, "POST", f"{here}/choice", {"lender_id": "lender-a", "product_id": "p-1"})
+    step("OfferProductsFunction", "t-again")
+    step("SubmitToLenderFunction", "t-decision")
+    step("SubmitToLenderFunction", "t-decision-2")
+    world.http.answer("POST", LENDER_A, 422)
+    watch.invoke("DispatchMessagesFunction", stream_event(world, "Outbox"))
+    webhook(watch, "loan.decision", 1, APPROVAL)
+    step("SubmitToLenderFunction", "t-decision-3")
+    step("RequestContractFunction", "t-contract")
+    webhook(watch, "loan.contract.ready", 2, CONTRACT)
+    step("RequestContractFunction", "t-contract-2")
+    step("AwaitSignatureFunction", "t-signature")
+    api(watch, "GET", f"{here}/contract")
+    api(watch, "POST", f"{here}/signature",
+        {"document_sha256": CONTRACT["document_sha256"], "signer_name": "Test Signer", "consent": True})  # fmt: skip
+    step("AwaitSignatureFunction", "t-signature-2")
+    step("OrderDisbursementFunction", "t-pay")
+    world.clock.advance(120)
+    watch.invoke("SweepMessagesFunction", {})
+    world.steps.executions.clear()
+    watch.invoke("ResumeApplicationsFunction", {})
+    webhook(watch, "loan.disbursed", 3, DISBURSEMENT)
+    step("OrderDisbursementFunction", "t-pay-2")
+    watch.invoke("PublishEventsFunction", stream_event(world, "Applications"))
+    step("RecordOutcomeFunction", outcome="withdrawn")
+    api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
+
+
+def test_each_function_may_do_what_it_does(watch: Watch, granted: dict[str, list[dict[str, Any]]]) -> None:
+    assert wiring.applications().get(watch.world.application_id).outcome == "disbursed"
+    # These two need EMR and an issuer of tokens; tests of their own put them to work.
+    assert set(granted) - set(watch.calls) == {"EnsureScoringJobFunction", "AuthorizerFunction"}
+    refs = watch.world.stack.refs
+    lacking = {
+        function: sorted(call for call in calls if not allowed(granted[function], call, refs))
+        for function, calls in watch.calls.items()
+    }
+    assert {function: calls for function, calls in lacking.items() if calls} == {}
+
+
+def test_no_function_may_use_a_service_it_never_calls(watch: Watch, granted: dict[str, list[dict[str, Any]]]) -> None:
+    needless = {}
+    for function, calls in watch.calls.items():
+        used = {action.partition(":")[0] for action, _ in calls} | {"kms"}
+        given = {action.partition(":")[0] for one in granted[function] for action in listed(one["Action"])}
+        needless[function] = sorted(given - used)
+    assert {function: services for function, services in needless.items() if services} == {}
