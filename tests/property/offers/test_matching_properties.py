@@ -1,4 +1,4 @@
-"""Matching: every offer keeps to its product, the request and the limit; the order does not depend on the catalogue's (C18-C20)."""
+"""Matching: offers keep to product, request and limit; their order does not depend on the catalogue's (C18-C20)."""
 
 from __future__ import annotations
 
