@@ -196,3 +196,28 @@ def populate(cloud: Cloud) -> dict[str, Any]:
     cloud.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": "before"}})
     eventually(lambda: "Messages" in cloud.client("sqs").receive_message(QueueUrl=echo, WaitTimeSeconds=1), 5)
     return {"client": client, "cipher": cipher, "queue": queue, "table": table, "echo": echo}
+
+
+def test_tables_of_a_stack_survive(crashing: Cloud) -> None:
+    """CloudFormation puts tables into upstream's store without calling CreateTable."""
+    template = {
+        "Resources": {
+            "Kept": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "TableName": "of-a-stack",
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                },
+            }
+        }
+    }
+    stacks = crashing.client("cloudformation")
+    stacks.create_stack(StackName="durable", TemplateBody=json.dumps(template))
+    stacks.get_waiter("stack_create_complete").wait(StackName="durable", WaiterConfig={"Delay": 1})
+    crashing.client("dynamodb").put_item(TableName="of-a-stack", Item={"id": {"S": "a"}})
+    crashing.kill()
+    crashing.start()
+    found = crashing.client("dynamodb").get_item(TableName="of-a-stack", Key={"id": {"S": "a"}})
+    assert found["Item"] == {"id": {"S": "a"}}
