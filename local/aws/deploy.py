@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws import parameters
 from aws.layer import check
-from aws.steps import make_package_bucket, next_steps
-from aws.target import Refused, Target, confirmed, find, refuse_emulators, stage_name
+from aws.steps import make_package_bucket, next_steps, require_log_role
+from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 from cloud import build
 from cloud.deploy import ROOT, DeployFailed, Deployment
 
@@ -31,8 +31,9 @@ def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str,
 
     Raises:
         DeployFailed: a step failed.
-        Refused: the layer cannot run on Lambda.
+        Refused: the account is not prepared, or the layer cannot run on Lambda.
     """
+    require_log_role(session.client("apigateway"), target)
     build.layer(ROOT, ROOT / "build" / "layer-stage", stage=True)
     print(f"layer: {check(ROOT / 'build' / 'layer-stage')}", flush=True)
     make_package_bucket(session.client("s3"), target.package_bucket, target.region)
@@ -58,7 +59,7 @@ def main() -> None:
     arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")
     arguments.add_argument("--parameters", type=Path, help="JSON file of the template's parameters")
     options = arguments.parse_args()
-    session = boto3.Session()
+    session = boto3.Session(region_name=region_of(os.environ))
     try:
         target, values = _prepare(options, session)
         print(target.question)

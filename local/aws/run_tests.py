@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.target import Refused, Target, find, refuse_emulators, stage_name
+from aws.target import Refused, Target, find, refuse_emulators, region_of, stage_name
 from run.places import ROOT
 
 
@@ -72,7 +72,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--stage", default=os.environ.get("STAGE"))
     options, rest = arguments.parse_known_args()
-    session = boto3.Session()
+    session = boto3.Session(region_name=region_of(os.environ))
     try:
         refuse_emulators(os.environ)
         target = find(session, refuse_production(stage_name(options.stage)))

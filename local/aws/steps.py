@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws.target import Target
-
-_KEEP_DAYS = 90  # packages of older deployments are of no use
+from aws.target import Refused, Target
 
 
 def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
@@ -40,12 +38,26 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
 
 
 def make_package_bucket(storage: Any, bucket: str, region: str) -> None:
-    """A private bucket for code archives, whose old objects go by themselves; nothing happens if it is there."""
+    """A private bucket for code archives; nothing happens if it is there.
+
+    Archives stay: CloudFormation needs the earlier ones to roll an update back.
+    """
     if bucket in {known["Name"] for known in storage.list_buckets()["Buckets"]}:
         return
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     storage.create_bucket(Bucket=bucket, **where)
     blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     storage.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True))
-    rule = {"ID": "old-packages", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": _KEEP_DAYS}}
-    storage.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+
+
+def require_log_role(gateway: Any, target: Target) -> None:
+    """API Gateway writes access logs by a role set once per account and region; without it the stack fails late.
+
+    Raises:
+        Refused: there is none.
+    """
+    if not gateway.get_account().get("cloudwatchRoleArn"):
+        raise Refused(
+            f"API Gateway in {target.account}/{target.region} has no role for CloudWatch Logs, which access logs need; "
+            "set one (docs/deploy-aws.md, Before)."
+        )

@@ -68,6 +68,11 @@ def refuse_emulators(environment: Mapping[str, str]) -> None:
             raise Refused(f"{name}={environment[name]} is set, so calls would not reach AWS; unset it first.")
 
 
+def region_of(environment: Mapping[str, str]) -> str | None:
+    """The region named in the environment; boto3 itself does not read ``AWS_REGION``, other tools do."""
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
+
+
 def find(session: Any, stage: str) -> Target:
     """Who deploys where, as AWS itself says.
 
@@ -76,7 +81,7 @@ def find(session: Any, stage: str) -> Target:
         stage: a valid stage name.
 
     Raises:
-        Refused: no region, no credentials, or credentials that AWS does not take.
+        Refused: no region, no credentials, credentials that AWS does not take, or no way to AWS.
     """
     region = session.region_name
     if not region:
@@ -87,8 +92,10 @@ def find(session: Any, stage: str) -> Target:
         raise Refused("There are no AWS credentials; run `aws configure sso` or `aws login`, or set AWS_PROFILE.")
     try:
         identity = session.client("sts").get_caller_identity()
-    except (ClientError, BotoCoreError) as problem:
+    except ClientError as problem:
         raise Refused(f"AWS does not take these credentials ({problem}); log in again.") from problem
+    except BotoCoreError as problem:
+        raise Refused(f"AWS cannot be reached: {problem}") from problem
     return Target(stage, str(identity["Account"]), str(region), str(identity["Arn"]))
 
 

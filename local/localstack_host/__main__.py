@@ -7,6 +7,7 @@ last open core is started in host mode. Arguments go to pytest.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ def choose(environment: Mapping[str, str], folder: Path) -> tuple[LocalStackPlat
     endpoint = endpoint_from(environment)
     found = identity(endpoint)
     if found:
-        return ExistingLocalStack(folder, endpoint), f"{found} at {endpoint}"
+        return ExistingLocalStack(folder, endpoint), f"At {endpoint}: {found}"
     first = int(environment.get("CREDITMESH_LOCALSTACK_PORT", str(DEFAULT_PORT)))
     platform = LocalStackPlatform(folder, LocalStackPorts(first), population=POPULATION)
     return platform, f"No LocalStack answers at {endpoint}.\n{banner()}"
@@ -51,6 +52,7 @@ def choose(environment: Mapping[str, str], folder: Path) -> tuple[LocalStackPlat
 
 def main() -> int:
     """Start, test, stop; pytest's exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with tempfile.TemporaryDirectory(prefix="creditmesh-localstack-") as folder:
         try:
             platform, said = choose(os.environ, Path(folder))

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from aws import layer, parameters, run_tests, steps
-from aws.target import Refused, Target, confirmed, find, refuse_emulators, stage_name
+from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -47,6 +47,12 @@ def test_emulators_are_refused(name: str) -> None:
     with pytest.raises(Refused, match=name):
         refuse_emulators({name: "http://127.0.0.1:4566"})
     refuse_emulators({name: ""})
+
+
+def test_region_variables() -> None:
+    assert region_of({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}) == "eu-west-1"
+    assert region_of({"AWS_DEFAULT_REGION": "us-east-1"}) == "us-east-1"
+    assert region_of({"AWS_REGION": ""}) is None
 
 
 def test_no_region() -> None:
@@ -155,8 +161,16 @@ def test_package_bucket_is_private(region: str) -> None:
             steps.make_package_bucket(storage, "packages", region)
         blocked = storage.get_public_access_block(Bucket="packages")["PublicAccessBlockConfiguration"]
         assert all(blocked.values())
-        rules = storage.get_bucket_lifecycle_configuration(Bucket="packages")["Rules"]
-        assert rules[0]["Expiration"]["Days"] == 90
+
+
+def test_gateway_needs_its_log_role() -> None:
+    gateway: Any = boto3.client("apigateway", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(gateway) as stub:
+        stub.add_response("get_account", {})
+        stub.add_response("get_account", {"cloudwatchRoleArn": "arn:aws:iam::123456789012:role/logs"})
+        with pytest.raises(Refused, match="CloudWatch Logs"):
+            steps.require_log_role(gateway, TARGET)
+        steps.require_log_role(gateway, TARGET)
 
 
 def test_next_steps_name_what_was_made() -> None:
