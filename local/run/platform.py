@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from client import Api, Bureau
 from client.api import http_client
 from cloud.supervisor import NotHealthy, PortTaken, Supervisor, require_free_port
+from institutions.population import DEFAULT_POPULATION
 from run import spark, stack
 from run.errors import RunError
 from run.estate import Estate
@@ -65,14 +66,22 @@ class LocalPlatform:
         ports: what it listens on, on 127.0.0.1 only.
         steps: told how the start goes on.
         population: number of made-up firms.
+        lender_seconds: how long a lender may take for an answer before it counts as silent.
     """
 
     def __init__(
-        self, state_dir: Path, ports: Ports | None = None, *, steps: Steps | None = None, population: int = 400
+        self,
+        state_dir: Path,
+        ports: Ports | None = None,
+        *,
+        steps: Steps | None = None,
+        population: int = DEFAULT_POPULATION,
+        lender_seconds: int = stack.LENDER_SECONDS,
     ) -> None:
         self.places, self.ports = Places(state_dir.resolve()), ports or Ports()
         self.estate = Estate(self.places, self.ports, population=population)
         self.outputs: dict[str, str] = {}
+        self._lender_seconds = lender_seconds
         self._steps: Steps = steps or Silent()
         self._pool: ThreadPoolExecutor | None = None
         self._lock: IO[str] | None = None
@@ -149,7 +158,7 @@ class LocalPlatform:
         with self._step("embedded cloud"):
             self._start_cloud()
         with self._step("stack"):
-            values = stack.parameters(self.endpoint, self.estate.addresses())
+            values = stack.parameters(self.endpoint, self.estate.addresses(), self._lender_seconds)
             self.outputs = stack.deploy(self.endpoint, values, self.places.state_dir)
             secret = self.outputs["InstitutionsSecret"]
             self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())

@@ -16,12 +16,13 @@ STAGE = "local"
 REGION = "eu-west-1"
 CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
 LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
+PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and machine busy
 
 # Two cores and no time to warm up: the quick compiler only (docs/risk-model.md).
 SMALL_JVM = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
 
 
-def parameters(endpoint: str, institutions: str) -> dict[str, str]:
+def parameters(endpoint: str, institutions: str, lender_seconds: int) -> dict[str, str]:
     """What the template is told on this machine."""
     return {
         "Stage": STAGE,
@@ -29,7 +30,7 @@ def parameters(endpoint: str, institutions: str) -> dict[str, str]:
         "JwksUrlPrefix": f"{endpoint}/",
         "PublicUrlPrefix": f"{endpoint}/restapis/",
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",
-        "LenderSeconds": str(LENDER_SECONDS),
+        "LenderSeconds": str(lender_seconds),
         "ScoringShards": "1",
         "ScoringSparkParameters": SMALL_JVM,
     }
