@@ -27,7 +27,7 @@ from run.cases import Case
 from run.crowds import crowd, discrepancies, paid
 from run.display import Display, console
 from run.errors import RunError
-from run.places import ROOT, Ports
+from run.places import ROOT
 from run.platform import LocalPlatform
 from run.results import seconds_of
 
@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "origination.json")
     options = parser.parse_args()
     with Display(console(to_stderr=True)) as display:
-        platform = LocalPlatform(options.state_dir, Ports(options.port), steps=display, population=many.POPULATION)
+        platform = many.platform(options.state_dir, options.port, display)
         platform.start(fresh=True)
         try:
             result = measure(platform, options.single, options.together)

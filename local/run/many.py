@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from institutions.population import DEFAULT_SEED, PERSONAS, Firm, Population, blacklist_entries
+from run import stack
 from run.cases import Case
 from run.cases import Firm as Asking
+from run.places import Ports
+from run.platform import LocalPlatform, Steps
 
 POPULATION = 1_000
 _TERMS = (12, 6, 24, 18)
@@ -24,6 +28,17 @@ def cases(count: int, *, skip: int = 0, seed: int = DEFAULT_SEED, population: in
     if len(found) < skip + count:
         raise ValueError(f"only {len(found)} such firms among {population}")
     return found[skip : skip + count]
+
+
+def platform(state_dir: Path, first_port: int, steps: Steps | None = None) -> LocalPlatform:
+    """An instance with firms enough and patience with busy lenders."""
+    return LocalPlatform(
+        state_dir,
+        Ports(first_port),
+        steps=steps,
+        population=POPULATION,
+        lender_seconds=stack.PATIENT_LENDER_SECONDS,
+    )
 
 
 def _sound(firms: Population) -> Iterator[Firm]:

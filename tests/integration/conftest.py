@@ -18,9 +18,9 @@ import localstack_client.session
 import pytest
 
 from client import Api, Borrower, Bureau
+from client.borrower import Code
 from run import cases, many
 from run.cases import Case
-from run.places import Ports
 from run.platform import LocalPlatform
 from run.users import Users
 
@@ -42,10 +42,10 @@ class Target:
     bureau: Bureau
     local: LocalPlatform | None
 
-    def borrower(self, case: Case, tenant: str | None = None) -> Borrower:
+    def borrower(self, case: Case, first_code: Code | None = None) -> Borrower:
         """A borrower who plays a case."""
-        api = self.api("borrower", tenant or case.tenant)
-        return Borrower(api, self.bureau, case.request(), password=case.password, first_code=case.first_code)
+        api = self.api("borrower", case.tenant)
+        return Borrower(api, self.bureau, case.request(), password=case.password, first_code=first_code)
 
 
 def _elsewhere(url: str, keys: Path) -> Target:
@@ -63,7 +63,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     if url := os.environ.get("CREDITMESH_API_URL"):
         yield _elsewhere(url, folder / "users.key")
         return
-    platform = LocalPlatform(folder, Ports(FIRST_PORT), population=many.POPULATION)
+    platform = many.platform(folder, FIRST_PORT)
     platform.start()
     try:
         yield Target(Api(platform.api_url), platform.api, platform.bureau, platform)

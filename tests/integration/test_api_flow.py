@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from client import Api, ProblemError
+from client.borrower import Code
 from run import many
 from run.cases import Case
 from tests.integration.conftest import Target
@@ -103,7 +105,7 @@ def test_idempotency_key_is_required(borrower: Api) -> None:
     """C01: without the key a lost answer could become two loans."""
     headers = {"Authorization": f"Bearer {borrower.bearer()}"}
     answer = borrower.send("POST", "/v1/applications", json=body_of(CASES[0]), headers=headers)
-    assert answer.status_code == 400, answer.text
+    assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
 
 
@@ -186,9 +188,9 @@ def test_guest_goes_all_the_way(target: Target) -> None:
 def test_wrong_code_then_right_one(target: Target) -> None:
     """C08: a made-up code is refused by the bureau, the borrower is asked again, and goes on."""
     case = CASES[3]
-    behaviour = case.behaviour.model_copy(update={"first_code": "forged-code-12345"})
-    forged = case.model_copy(update={"behaviour": behaviour})
-    journey = target.borrower(forged).live_through(uuid.uuid4().hex)
+    until = (datetime.now(UTC) + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    borrower = target.borrower(case, first_code=Code("forged-code-12345", until))
+    journey = borrower.live_through(uuid.uuid4().hex)
     asked = [entry for entry in journey.timeline if entry.status == "authorization_required"]
     assert [entry.note for entry in asked] == ["none_stored", "code_unknown"]
     assert journey.logins == 1
