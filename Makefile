@@ -23,7 +23,7 @@ check: setup ## style, types, layers, template
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs
-	$(DEV)/mypy local/cloud local/client local/institutions local/run benchmarks
+	$(DEV)/mypy local/cloud local/client local/institutions local/run local/aws local/localstack_host benchmarks
 	$(DEV)/lint-imports --no-cache
 	$(DEV)/cfn-lint template.yaml
 
@@ -39,9 +39,18 @@ test-fast: setup ## the tests that need no running platform
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_origination
 
-.PHONY: build
-build: setup ## the layer for AWS (arm64, Python 3.13) under build/
-	@$(DEV)/python -m cloud.build
+.PHONY: test-localstack
+test-localstack: ## integration tests on LocalStack: the one that answers, else its last open core in host mode
+	@$(SETUP) --with localstack
+	@$(DEV)/python -m localstack_host $(ARGS)
+
+.PHONY: deploy
+deploy: setup ## deploy to AWS: make deploy STAGE=test [PARAMETERS=file.json] [CONFIRM=account/region]
+	@CONFIRM="$(CONFIRM)" .venvs/cloud/bin/python -m aws.deploy $(if $(STAGE),--stage $(STAGE)) $(if $(PARAMETERS),--parameters $(PARAMETERS))
+
+.PHONY: test-aws
+test-aws: setup ## integration tests against a deployed stage: make test-aws STAGE=test
+	@$(DEV)/python -m aws.run_tests --stage "$(STAGE)" $(ARGS)
 
 .PHONY: lock
 lock: ## resolve the lock files anew from pyproject.toml
