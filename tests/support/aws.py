@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -33,26 +34,43 @@ class Stack:
     Attributes:
         refs: what `Ref` and `Fn::GetAtt` of the template give.
         tables: table -> its key attributes.
+        snapshots: what `stages` keeps.
     """
 
     clients: Mapping[str, Any]
     refs: dict[str, str] = field(default_factory=dict)
 
     tables: dict[str, list[str]] = field(default_factory=dict)
+    snapshots: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
     def environment(self) -> dict[str, str]:
         """The environment of every function, as the template's Globals say."""
         variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
         return {name: str(template.resolve(value, self.refs)) for name, value in variables.items()}
 
+    def raw_items(self, table: str) -> list[dict[str, Any]]:
+        """A table's items in DynamoDB's wire form."""
+        return list(self.clients["dynamodb"].scan(TableName=table)["Items"])
+
+    def is_empty(self) -> bool:
+        """Whether no table holds anything."""
+        return not any(self.raw_items(table) for table in self.tables)
+
+    def documents(self) -> dict[str, bytes]:
+        """The data bucket's content."""
+        s3, bucket = self.clients["s3"], self.refs["DataBucket"]
+        keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
     def empty(self) -> None:
         """Take every item and document away."""
         for table, keys in self.tables.items():
-            for item in self.clients["dynamodb"].scan(TableName=table)["Items"]:
+            for item in self.raw_items(table):
                 self.clients["dynamodb"].delete_item(TableName=table, Key={key: item[key] for key in keys})
-        bucket = self.refs["DataBucket"]
-        for found in self.clients["s3"].list_objects_v2(Bucket=bucket).get("Contents", []):
-            self.clients["s3"].delete_object(Bucket=bucket, Key=found["Key"])
+        s3, bucket = self.clients["s3"], self.refs["DataBucket"]
+        for found in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=found["Key"])
 
 
 def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mapping[str, str]) -> Stack:

@@ -26,6 +26,7 @@ from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
 from tests.support import aws, template
 from tests.support.fakes import FakeHttp, FakeSteps
+from tests.support.stages import stage
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TAX, REGISTRY, LENDER_A, LENDER_B = "http://tax.test", "http://registry.test", "http://a.test", "http://b.test"
@@ -93,12 +94,14 @@ class World:
         self.http.answer("POST", f"{TAX}/api/v1/taxpayer-data", 200, tax_data(FIRM, today))
         self.http.answer("GET", f"{REGISTRY}/api/v1/companies/", 200, registry_data(FIRM, today))
 
+    @stage
     def to_collected(self) -> None:
         """Received, authorised and collected."""
         self.authorize()
         self.sources_answer()
         wiring.collecting().collect(self.application_id)
 
+    @stage
     def to_assessed(self) -> None:
         """… and assessed by the fallback evaluator."""
         self.to_collected()
@@ -110,39 +113,46 @@ class World:
         caller = Caller(subject=lender, role=Role.LENDER, tenant=lender)
         wiring.offers().push(caller, product_id, ProductTerms.model_validate({**TERMS, **changes}))
 
+    @stage
     def to_offered(self, token: str = "t-choice") -> None:
         """… and offered the product."""
         self.to_assessed()
         self.push()
         wiring.offers().offer(self.application_id, token)
 
+    @stage
     def to_chosen(self) -> None:
         """… and chosen."""
         self.to_offered()
         wiring.offers().choose(BORROWER, self.application(), "lender-a", "p-1")
 
+    @stage
     def to_submitted(self, token: str = "t-decision") -> None:
         """… and submitted."""
         self.to_chosen()
         wiring.closings().submit(self.application_id, token)
 
+    @stage
     def to_approved(self) -> None:
         """… and approved."""
         self.to_submitted()
         self.say("loan.decision", "w-1", **APPROVAL)
 
+    @stage
     def to_contract(self, token: str = "t-contract") -> None:
         """… and with a contract."""
         self.to_approved()
         wiring.closings().request_contract(self.application_id, token)
         self.say("loan.contract.ready", "w-2", **CONTRACT)
 
+    @stage
     def to_signed(self, token: str = "t-signature") -> None:
         """… and signed."""
         self.to_contract()
         wiring.signatures().await_signature(self.application_id, token)
         wiring.signatures().sign(BORROWER, self.application(), CONTRACT["document_sha256"], "Test Signer")
 
+    @stage
     def to_ordered(self, token: str = "t-disbursement") -> None:
         """… and ordered to be paid."""
         self.to_signed()
@@ -212,7 +222,7 @@ def running(stack: aws.Stack, patch: pytest.MonkeyPatch) -> Iterator[World]:
     """A platform for one test on an emptied AWS side."""
     stack.empty()
     world = World(stack)
-    for name, value in stack.environment().items():
+    for name, value in stack.environment.items():
         patch.setenv(name, value)
     patch.setenv("AWS_DEFAULT_REGION", template.REGION)
     clear_wiring()
