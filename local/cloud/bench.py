@@ -1,7 +1,7 @@
-"""What one operation costs the emulator: wall time with eight clients at once, and CPU time of the emulator itself.
+"""What one operation costs the emulator: wall time with eight clients at once, and the emulator's CPU time.
 
-``.venv/bin/python -m cloud.bench --port 4566 --pid <emulator>``. Plain sockets and unsigned calls, so that it is not the client
-that is measured; CPU time tells more than wall time on a machine that does other work too.
+``.venv/bin/python -m cloud.bench --port 4566 --pid <emulator>``. Plain sockets and unsigned calls, so that not
+the client is measured; CPU time tells more than wall time on a machine that does other work too.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def prepare(client: Client, name: str) -> dict[str, str]:
         "Code": {"ZipFile": code},
     })["FunctionArn"]  # fmt: skip
     states: dict[str, Any] = {
-        f"S{i}": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 60, "Next": f"S{i + 1}",
+        f"S{i}": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 60,
+                  "Next": f"S{i + 1}",
                   "Arguments": {"FunctionName": function, "Payload": "{% $states.input %}"},
                   "Output": "{% $states.result.Payload %}"}
         for i in range(12)

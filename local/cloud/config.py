@@ -8,6 +8,16 @@ from pathlib import Path
 
 MINISTACK_VERSION = "1.5.33"
 
+# What the parent of the Lambda workers imports before it forks them: module names, or file patterns inside the layer.
+# Only what neither reads the environment nor opens anything when it is imported; of our own package that is what
+# import-linter keeps pure.
+_PRELOAD = (
+    "boto3,boto3.dynamodb.types,botocore.httpsession,pydantic,pydantic.main,pydantic.types,pydantic.type_adapter,"
+    "aws_lambda_powertools,aws_lambda_powertools.metrics,aws_lambda_powertools.utilities.typing,"
+    "aws_lambda_powertools.utilities.idempotency,chalice,jinja2,jwt,cryptography.hazmat.primitives.ciphers.aead,"
+    "creditmesh/kernel/*.py,creditmesh/risk/*.py,creditmesh/*/model.py"
+)
+
 
 @dataclass(frozen=True)
 class Config:
@@ -37,9 +47,7 @@ class Config:
             max_workers=int(env.get("LAMBDA_MAX_PROCS", "24")),
             max_workers_per_function=int(env.get("LAMBDA_FUNCTION_MAX_PROCS", "6")),
             snapshot_seconds=float(env.get("CREDITMESH_SNAPSHOT_SECONDS", "1")),
-            preload=tuple(
-                filter(None, env.get("CREDITMESH_LAMBDA_PRELOAD", "boto3,pydantic,aws_lambda_powertools").split(","))
-            ),
+            preload=tuple(filter(None, env.get("CREDITMESH_LAMBDA_PRELOAD", _PRELOAD).split(","))),
         )
 
     @property

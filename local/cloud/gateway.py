@@ -25,9 +25,11 @@ SERVICES = {
     "AmazonSQS": "sqs",
     "AmazonSSM": "ssm",
 }
+_UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp"}  # whose calls may come without credentials
 
-after_call: list[Callable[[str, str], None]] = []
-"""Called with (service, action) after each call that came this way or the long way; the snapshot listens here."""
+listeners: list[Callable[[str, str, str], None]] = []
+"""Called with service, action (or method) and path, after a call that came the short way and before one that goes the
+long way; the snapshot listens here."""
 
 
 async def fast(
@@ -36,7 +38,7 @@ async def fast(
     """Answer an AWS JSON call, or None where the request is none."""
     wanted = headers.get("x-amz-target")
     if wanted is None or method != "POST" or target != "/":
-        _note(_scope_service(headers), method)
+        _note(_scope_service(headers), method, target)
         return None
     prefix, _, action = wanted.partition(".")
     service = SERVICES.get(prefix)
@@ -45,7 +47,7 @@ async def fast(
         or headers.get("content-encoding")
         or headers.get("x-amz-content-sha256", "").startswith("STREAM")
     ):
-        _note(_scope_service(headers), action)
+        _note(_scope_service(headers) or _UNSIGNED.get(prefix, ""), action, target)
         return None
     async with app._get_reset_lock():
         pass
@@ -65,7 +67,7 @@ async def fast(
     app.fix_error_content_type(service, status, answer)
     app.fix_success_content_type(service, status, answer)
     answer["x-amzn-requestid"] = request_id
-    _note(service, action)
+    _note(service, action, target)
     return status, answer, payload
 
 
@@ -75,6 +77,6 @@ def _scope_service(headers: dict[str, str]) -> str:
     return scope[3] if len(scope) > 3 else ""
 
 
-def _note(service: str, action: str) -> None:
-    for listener in after_call:
-        listener(service, action)
+def _note(service: str, action: str, path: str) -> None:
+    for listener in listeners:
+        listener(service, action, path)

@@ -23,25 +23,31 @@ from cloud.upstream import app, dynamodb, lambda_svc, persistence
 logger = logging.getLogger("cloud.snapshots")
 
 _SKIPPED = {"cloudwatch"}
-_READ_ACTIONS = (
-    "Get",
-    "Describe",
-    "List",
-    "Query",
-    "Scan",
-    "BatchGet",
-    "TransactGet",
-    "Head",
-    "Receive",
-    "Filter",
-    "HEAD",
-)
+_READ_ACTIONS = ("Get", "Describe", "List", "Query", "Scan", "BatchGet", "TransactGet", "Head", "Filter")
+_STATELESS = ("PutEvents", "Encrypt", "Decrypt", "ReEncrypt", "Generate", "Verify", "Sign", "HEAD", "OPTIONS", "GET")
 _JOURNALLED = ("dynamodb", "states")  # of these only definitions are saved here
 _DEFINITIONS = ("Table", "StateMachine", "TimeToLive", "ContinuousBackups", "Tag")
 _URGENT = {"cognito-idp", "secretsmanager", "ssm", "kms", "lambda", "s3", "scheduler"}
+_BY_THEMSELVES = {"sqs", "scheduler"}  # change without a call: deliveries, visibility, schedules that fire
+_IDLE_SECONDS = 5.0
+_STACK_SECONDS = 60.0  # a stack goes on changing all services after the call that began it
+_SETTLE_SECONDS = 0.1  # a call of the long way is noted before it is done
 _BUSY_SHARE = 20  # pause at least this many times as long as a snapshot took
 _stop = threading.Event()
 _saver: list[Saver] = []
+
+
+def changes_state(service: str, action: str, path: str) -> bool:
+    """Whether a call can have changed what a snapshot holds."""
+    if not service or action.startswith(_READ_ACTIONS + _STATELESS):
+        return False
+    if service in _JOURNALLED:
+        return any(name in action for name in _DEFINITIONS)
+    if service == "lambda":
+        return not path.split("?")[0].endswith("/invocations")
+    if service == "s3":  # objects lie on disk already; buckets and their settings do not
+        return len(path.split("?")[0].strip("/").split("/")) == 1
+    return service not in ("execute-api", "emr-serverless")
 
 
 class Saver:
@@ -50,40 +56,48 @@ class Saver:
     def __init__(self, pause: float) -> None:
         self._pause = pause
         self._digests: dict[str, bytes] = {}
+        self._touched: set[str] = set()
+        self._all_until = 0.0
         self._changed = threading.Event()
         self._urgent = threading.Event()
         self._lock = threading.Lock()
 
-    def note(self, service: str, action: str) -> None:
+    def note(self, service: str, action: str, path: str) -> None:
         """A call came in; called on the request path."""
-        if action == "GET" or action.startswith(_READ_ACTIONS):
-            return
-        if service in _JOURNALLED and not any(name in action for name in _DEFINITIONS):
-            return
-        self._changed.set()
-        if service in _URGENT:
-            self._urgent.set()
+        if changes_state(service, action, path):
+            self._touched.add(service)
+            if service == "cloudformation":
+                self._all_until = time.monotonic() + _STACK_SECONDS
+            self._changed.set()
+            if service in _URGENT:
+                self._urgent.set()
 
     def run(self) -> None:
         """Save after changes until the end."""
         while not _stop.is_set():
-            self._changed.wait()
-            self._urgent.wait(self._pause)
+            stack_at_work = time.monotonic() < self._all_until
+            if self._changed.wait(self._pause if stack_at_work else _IDLE_SECONDS):
+                self._urgent.wait(self._pause)
+                _stop.wait(_SETTLE_SECONDS)
             self._changed.clear()
             self._urgent.clear()
+            touched, self._touched = self._touched, set()
             started = time.monotonic()
-            self.save()
-            _stop.wait((time.monotonic() - started) * _BUSY_SHARE)
+            self.save(None if stack_at_work else _state_keys(touched))
+            took = time.monotonic() - started
+            logger.info("looked for changed state in %.0f ms", took * 1000)
+            _stop.wait(took * _BUSY_SHARE)
 
-    def save(self) -> None:
-        """Write every service whose state is not what was last written."""
+    def save(self, names: set[str] | None = None) -> None:
+        """Write those of the named services, or of all, whose state is not what was last written."""
         with self._lock:
             for name, get_state in app._build_persistence_save_dict().items():
-                if name in _SKIPPED:
+                if name in _SKIPPED or (names is not None and name not in names):
                     continue
                 try:
                     self._save_service(name, get_state)
                 except RuntimeError:  # a dictionary changed under the encoder; the next round finds it at rest
+                    self._touched.add(name)
                     self._changed.set()
 
     def _save_service(self, name: str, get_state: Any) -> None:
@@ -103,13 +117,24 @@ class Saver:
         self._digests[name] = digest
 
 
+def _state_keys(services: set[str]) -> set[str] | None:
+    """The persistence keys behind services; None, which is all, after CloudFormation or an unknown service."""
+    keys = set(_BY_THEMSELVES)
+    for service in services:
+        entry = app.SERVICE_REGISTRY.get(service) or app.SERVICE_REGISTRY.get(app.SERVICE_NAME_ALIASES.get(service, ""))
+        if entry is None or service == "cloudformation":
+            return None
+        keys |= {entry.get("state_key", entry["module"]), *entry.get("sub_modules", ())}
+    return keys
+
+
 def apply(config: Config) -> None:
     """Start saving, and make the two large states small."""
     _externalise_layers(config.state_dir / "layers")
     _log_groups_without_events()
     saver = Saver(config.snapshot_seconds)
     _saver.append(saver)
-    gateway.after_call.append(saver.note)
+    gateway.listeners.append(saver.note)
     app.save_all = lambda _services: None  # the last save is ours, in close()
     upstream_load = app._load_persisted_state
 

@@ -8,11 +8,13 @@ the emulator does, because its socket closes, and its workers end with it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
 import json
 import os
+import pathlib
 import signal
 import socket
 import sys
@@ -25,15 +27,22 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-def preload(names: list[str]) -> None:
+def preload(names: list[str], paths: list[str]) -> None:
     """Import what every function is likely to import; what the layer lacks is left out."""
     for name in names:
-        try:
-            module = importlib.import_module(name)
-        except ImportError:
-            continue
-        if name == "boto3":
-            _share_service_models(module)
+        for found in _modules(name, paths) if "/" in name else [name]:
+            try:
+                module = importlib.import_module(found)
+            except ImportError:
+                continue
+            if found == "boto3":
+                _share_service_models(module)
+
+
+def _modules(pattern: str, paths: list[str]) -> list[str]:
+    """Names of the modules whose files match ``pattern`` in the layer."""
+    files = [file.relative_to(path) for path in paths for file in sorted(pathlib.Path(path).glob(pattern))]
+    return [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
 
 
 def _share_service_models(boto3: Any) -> None:
@@ -41,8 +50,12 @@ def _share_service_models(boto3: Any) -> None:
     boto3.setup_default_session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
     loader = boto3.DEFAULT_SESSION._session.get_component("data_loader")
     loader.load_data("endpoints")
-    for service in ("dynamodb", "s3", "stepfunctions", "kms", "secretsmanager", "events", "sqs"):
-        loader.load_service_model(service, "service-2")
+    for service in ("dynamodb", "s3", "stepfunctions", "kms", "secretsmanager", "events", "sqs", "ssm"):
+        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
+            with contextlib.suppress(importlib.import_module("botocore.exceptions").DataNotFoundError):
+                loader.load_service_model(service, kind)
+    for name in ("partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(name)
     boto3.DEFAULT_SESSION = None
     loaders: Any = importlib.import_module("botocore.loaders")
     session: Any = importlib.import_module("botocore.session")
@@ -76,7 +89,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the emulator ends us in order
     start = json.loads(control.recv(1 << 20))
     sys.path[:0] = start["paths"]
-    preload(start["preload"])
+    preload(start["preload"], start["paths"])
     gc.collect()
     gc.freeze()
     control.send(b'{"status": "ready"}')

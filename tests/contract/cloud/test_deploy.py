@@ -1,0 +1,84 @@
+"""The deployment of the platform's real template, its second run, and its survival of a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .clouds import PYTHON, ROOT, Cloud
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, dict[str, str]]]:
+    """An emulator with the platform on it, and the stack's outputs."""
+    cloud = Cloud(tmp_path_factory.mktemp("deployed"), mended=True).start()
+    yield cloud, deploy(cloud)
+    cloud.stop()
+
+
+def deploy(cloud: Cloud) -> dict[str, str]:
+    """Run the deployment as `make run` does."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
+    command = [str(PYTHON), "-m", "cloud.deploy", "--endpoint", cloud.endpoint]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    outputs: dict[str, str] = json.loads(done.stdout)
+    return outputs
+
+
+def functions(cloud: Cloud) -> list[str]:
+    """The platform's functions."""
+    pages = cloud.client("lambda").get_paginator("list_functions").paginate()
+    return [function["FunctionName"] for page in pages for function in page["Functions"]]
+
+
+def test_the_template_deploys_whole(deployed: tuple[Cloud, dict[str, str]]) -> None:
+    """Each resource is complete, and jobs and models lie in the artefact bucket."""
+    cloud, outputs = deployed
+    resources = cloud.client("cloudformation").describe_stack_resources(StackName="creditmesh")["StackResources"]
+    assert {resource["ResourceStatus"] for resource in resources} == {"CREATE_COMPLETE"}
+    keys = {item["Key"] for item in cloud.client("s3").list_objects_v2(Bucket=outputs["ArtefactBucket"])["Contents"]}
+    assert "emr/creditmesh-risk.zip" in keys
+    assert {f"emr/jobs/{path.name}" for path in (ROOT / "emr" / "jobs").glob("*.py")} <= keys
+
+
+def test_every_function_loads_and_workers_are_small(deployed: tuple[Cloud, dict[str, str]]) -> None:
+    """No handler fails to import from what its layer and code carry; a worker's own memory is below 40 MB."""
+    cloud, _ = deployed
+    names = functions(cloud)
+    assert len(names) >= 15
+    for name in names:
+        kind = str((cloud.invoke(name) or {}).get("errorType", ""))
+        assert kind not in ("Runtime.ImportModuleError", "Runtime.HandlerNotFound", "Runtime.ExitError"), name
+    emulator = psutil.Process(cloud.pid)
+    workers = [
+        p for p in emulator.children(recursive=True) if "zygote.py" in " ".join(p.cmdline()) and p.ppid() != cloud.pid
+    ]
+    sizes = [worker.memory_full_info().pss / 2**20 for worker in workers]
+    assert len(sizes) >= 15
+    assert max(sizes) < 40
+
+
+def test_a_second_deployment_does_nothing_and_the_stack_survives_a_kill(
+    deployed: tuple[Cloud, dict[str, str]],
+) -> None:
+    """The outputs stay the same, no change set is made, and it is quick."""
+    cloud, outputs = deployed
+    time.sleep(3)
+    cloud.kill()
+    cloud.start()
+    before = len(cloud.client("cloudformation").list_change_sets(StackName="creditmesh")["Summaries"])
+    started = time.process_time()
+    assert deploy(cloud) == outputs
+    assert len(cloud.client("cloudformation").list_change_sets(StackName="creditmesh")["Summaries"]) == before
+    assert time.process_time() - started < 3
+    assert Path(cloud.state_dir, "layers").is_dir()
+    name = next(name for name in functions(cloud) if "ResumeApplications" in name)
+    assert cloud.invoke(name) == {"resumed": 0}
