@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.metadata import version
 
 from chalice.app import Blueprint
 
+import creditmesh
 from api import openapi
 from api.routing import Call, route
 from api.schemas import Health
@@ -19,7 +19,7 @@ blueprint = Blueprint(__name__)
 @route(blueprint, "GET", "/v1/health", roles=None)
 def health(call: Call) -> Health:
     """Tell that the API answers."""
-    return Health(version=version("creditmesh"))
+    return Health(version=creditmesh.__version__)
 
 
 @route(blueprint, "GET", "/v1/openapi.json", roles=None, produces={JSON: None})

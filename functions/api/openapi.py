@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from chalice.app import Chalice
 from pydantic import BaseModel, TypeAdapter
 
+import creditmesh
 from api.routing import EVERYONE, Key, Operation
 from api.schemas import WebhookTaken
 from creditmesh.closing.model import LENDER_MESSAGE
@@ -51,7 +51,7 @@ def document(app: Chalice) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "creditmesh",
-            "version": version("creditmesh"),
+            "version": creditmesh.__version__,
             "summary": "Online lending for small firms",
             "description": "Money is a decimal string with two decimals. Errors are problem details (RFC 9457).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
