@@ -67,8 +67,6 @@ def sync(tool: str, folder: str, requirements: list[str], *, editable: bool) -> 
     wanted = hashlib.sha256(sys.version.encode())
     for name in requirements:
         wanted.update((ROOT / "locks" / name).read_bytes())
-    if editable:
-        wanted.update((ROOT / "pyproject.toml").read_bytes())
     if stamp.exists() and stamp.read_text() == wanted.hexdigest():
         return False
     print(f"  installing {folder} ...", flush=True)
