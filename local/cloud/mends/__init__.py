@@ -13,6 +13,7 @@ from cloud.config import Config
 # In this order: later mends wrap what earlier ones put in place.
 ALL = (
     "lambda_workers",
+    "bounded_records",
     "sfn_lifecycle",
     "sfn_jsonata",
     "sfn_task_tokens",

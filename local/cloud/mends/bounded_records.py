@@ -1,0 +1,84 @@
+"""Logs, metrics and event records: bounded, so that a platform that runs for days does not eat the machine.
+
+Upstream makes a log stream for every single invocation and keeps every log line, metric value and event for ever.
+
+We write a stream for each function version and process, as a Lambda environment does, and keep the newest lines,
+values and events.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from cloud.config import Config
+from cloud.upstream import app, eventbridge, lambda_svc
+
+_KEPT_LINES = 5_000  # of a log stream
+_KEPT_VALUES = 2_000  # of a metric
+_KEPT_EVENTS = 1_000
+_SWEEP_SECONDS = 20.0
+_RUN = uuid.uuid4().hex
+
+
+def apply(_config: Config) -> None:
+    """Replace the writing of a function's log; cut the other records from time to time."""
+    lambda_svc._emit_lambda_logs = emit
+    upstream_load = app._load_persisted_state
+
+    def load() -> None:
+        upstream_load()
+        threading.Thread(target=_sweep_for_ever, name="cloud-bounds", daemon=True).start()
+
+    app._load_persisted_state = load
+
+
+def emit(
+    func: dict[str, Any], request_id: str, text: str, error: bool, duration_ms: int, *, log_source: str | None = None
+) -> None:
+    """Write START, what the function printed, END and REPORT into its log group, as Lambda does."""
+    del error, log_source
+    logs = app._get_module("cloudwatch_logs")
+    config = func.get("config") or func
+    version = config.get("Version", "$LATEST")
+    group_name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName')}"
+    now = int(time.time() * 1000)
+    group = logs._log_groups.get(group_name)
+    if group is None:
+        group = logs._log_groups[group_name] = {
+            "arn": logs._make_group_arn(group_name), "creationTime": now, "retentionInDays": None, "tags": {},
+            "subscriptionFilters": {}, "streams": {},
+        }  # fmt: skip
+    name = f"{datetime.now(UTC):%Y/%m/%d}/{config.get('FunctionName')}[{version}]{_RUN}"
+    stream = group["streams"].get(name)
+    if stream is None:
+        stream = group["streams"][name] = {
+            "events": [], "uploadSequenceToken": "1", "creationTime": now, "firstEventTimestamp": None,
+            "lastEventTimestamp": None, "lastIngestionTime": None,
+        }  # fmt: skip
+    start, end = f"START RequestId: {request_id} Version: {version}", f"END RequestId: {request_id}"
+    report = f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tMemory Size: {config.get('MemorySize')} MB"
+    lines = [start, *text.splitlines(), end, report]
+    events = [{"timestamp": now, "message": line, "ingestionTime": now} for line in lines]
+    logs._append_log_events(stream, events)
+    if len(stream["events"]) > 2 * _KEPT_LINES:
+        stream["events"] = stream["events"][-_KEPT_LINES:]
+    if group.get("subscriptionFilters"):
+        logs._fanout_to_subscription_filters(group_name, name, events)
+
+
+def _sweep_for_ever() -> None:
+    while True:
+        time.sleep(_SWEEP_SECONDS)
+        sweep(app._get_module("cloudwatch")._metrics.all_values(), _KEPT_VALUES)
+        sweep(eventbridge._events_log.all_values(), _KEPT_EVENTS)
+
+
+def sweep(records: list[Any], keep: int) -> None:
+    """Cut each list to its newest entries."""
+    for values in records:
+        if isinstance(values, list) and len(values) > keep:
+            del values[:-keep]
