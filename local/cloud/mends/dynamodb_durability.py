@@ -206,7 +206,13 @@ def _wrap_state(durability: _Durability) -> None:
         if durability.journal.wants_compaction(_COMPACT_BYTES):
             threading.Thread(target=durability.compact, name="cloud-dynamodb-base", daemon=True).start()
 
-    dynamodb.get_state, app._load_persisted_state = get_state, load
+    upstream_reset = app._reset_all_state
+
+    def reset() -> None:
+        upstream_reset()
+        durability.compact()  # of no tables: the journal forgets as well
+
+    dynamodb.get_state, app._load_persisted_state, app._reset_all_state = get_state, load, reset
 
 
 def _replay(change: Record) -> None:

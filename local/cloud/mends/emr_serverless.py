@@ -122,7 +122,14 @@ def apply(config: Config) -> None:
         upstream_load()
         service.jobs.recover()
 
-    app._load_persisted_state = load
+    upstream_reset = app._reset_all_state
+
+    def reset() -> None:
+        upstream_reset()
+        for number in list(service.applications):
+            service.delete(number)
+
+    app._load_persisted_state, app._reset_all_state = load, reset
 
 
 def close() -> None:

@@ -91,7 +91,13 @@ def _wrap_state(journal: Journal) -> None:
         if journal.wants_compaction(_COMPACT_BYTES):
             journal.replace_base(_base_records(), journal.rotate())
 
-    sf.get_state, app._load_persisted_state = get_state, load
+    upstream_reset = app._reset_all_state
+
+    def reset() -> None:
+        upstream_reset()
+        journal.replace_base((), journal.rotate())
+
+    sf.get_state, app._load_persisted_state, app._reset_all_state = get_state, load, reset
 
 
 def _base_records() -> Any:

@@ -221,3 +221,18 @@ def test_tables_of_a_stack_survive(crashing: Cloud) -> None:
     crashing.start()
     found = crashing.client("dynamodb").get_item(TableName="of-a-stack", Key={"id": {"S": "a"}})
     assert found["Item"] == {"id": {"S": "a"}}
+
+
+def test_reset_forgets_for_good(crashing: Cloud) -> None:
+    """What a reset wiped does not come back with the next start."""
+    import urllib.request
+
+    table = crashing.table("gone")
+    crashing.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": "1"}})
+    machine = crashing.machine("gone", {"A": {"Type": "Pass", "End": True}}, "A")
+    crashing.run(machine)
+    urllib.request.urlopen(urllib.request.Request(f"{crashing.endpoint}/_ministack/reset", method="POST")).close()
+    crashing.kill()
+    crashing.start()
+    assert crashing.client("dynamodb").list_tables()["TableNames"] == []
+    assert crashing.client("stepfunctions").list_state_machines()["stateMachines"] == []

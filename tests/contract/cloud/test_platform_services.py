@@ -6,9 +6,11 @@ No mend stands behind these tests; they tell which one an upgrade of MiniStack w
 from __future__ import annotations
 
 import base64
+import io
 import json
 import urllib.error
 import urllib.request
+import zipfile
 from typing import Any
 
 import psutil
@@ -40,9 +42,6 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def api(mended: Cloud) -> str:
     """A deployed SAM API with a REQUEST authoriser; its base URL."""
-    import io
-    import zipfile
-
     storage, stacks = mended.client("s3"), mended.client("cloudformation")
     storage.create_bucket(Bucket="api-code", CreateBucketConfiguration={"LocationConstraint": REGION})
     for key, source in (("authorizer", AUTHORIZER), ("echo", ECHO)):
@@ -229,6 +228,21 @@ def test_events_reach_a_queue(mended: Cloud, name: str) -> None:
         events.put_events(Entries=[entry])
     (message,) = eventually(lambda: mended.client("sqs").receive_message(QueueUrl=url).get("Messages"))
     assert json.loads(message["Body"])["detail-type"] == "LoanApproved"
+
+
+def test_large_objects(mended: Cloud, name: str) -> None:
+    """Upload in parts, as artefacts and reports are; a range, the metadata, and deletion."""
+    storage = mended.client("s3")
+    storage.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    data = bytes(range(256)) * 80_000
+    storage.upload_fileobj(io.BytesIO(data), name, "a/large.bin", ExtraArgs={"Metadata": {"kind": "report"}})
+    head = storage.head_object(Bucket=name, Key="a/large.bin")
+    assert (head["ContentLength"], head["Metadata"]) == (len(data), {"kind": "report"})
+    assert storage.get_object(Bucket=name, Key="a/large.bin")["Body"].read() == data
+    part = storage.get_object(Bucket=name, Key="a/large.bin", Range="bytes=256-511")["Body"].read()
+    assert part == data[256:512]
+    storage.delete_object(Bucket=name, Key="a/large.bin")
+    assert "Contents" not in storage.list_objects_v2(Bucket=name)
 
 
 def test_everything_listens_on_the_loopback_interface_only(mended: Cloud) -> None:
