@@ -95,6 +95,22 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
     return True
 
 
+def layer_archive(root: Path, build_dir: Path, *, stage: bool) -> str:
+    """Make ``build_dir/layer.zip``, which template.yaml names, hold the layer of the platform that is asked for.
+
+    Returns:
+        The fingerprint of its content.
+    """
+    folder = build_dir / ("layer-stage" if stage else "layer")
+    layer(root, folder, stage=stage)
+    fingerprint = folder.with_suffix(".stamp").read_text()
+    target, packed = build_dir / "layer.zip", build_dir / "layer.zip.stamp"
+    if not target.exists() or not packed.exists() or packed.read_text() != fingerprint:
+        archive(folder, target, byte_code=not stage)
+        packed.write_text(fingerprint)
+    return fingerprint
+
+
 def _slim(packages: Path) -> None:
     """Leave out what no function reads: tests, scripts, type stubs, most of the packages' metadata."""
     for pattern in _UNWANTED:
@@ -114,3 +130,14 @@ def _keep_metadata_only(dist_info: Path) -> None:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
+
+
+def main() -> None:
+    """Build the layer for AWS, or with ``--host`` for this machine, under ``build/``."""
+    root = Path(__file__).resolve().parents[2]
+    layer_archive(root, root / "build", stage="--host" not in sys.argv[1:])
+    print(root / "build" / "layer.zip")
+
+
+if __name__ == "__main__":
+    main()

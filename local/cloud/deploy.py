@@ -96,39 +96,23 @@ class Deployment:
             DeployFailed: a step failed.
         """
         self.build_dir.mkdir(parents=True, exist_ok=True)
-        self._build_layer()
-        wanted = self._fingerprint()
+        wanted = self._fingerprint(build.layer_archive(ROOT, self.build_dir, stage=self.stage))
         if self._deployed() != wanted:
             self._package_and_deploy(wanted)
         outputs = self.outputs()
         self._upload(outputs)
         return outputs
 
-    @property
-    def _layer(self) -> Path:
-        return self.build_dir / ("layer-stage" if self.stage else "layer")
-
-    def _build_layer(self) -> None:
-        """``build/layer.zip``, which template.yaml names, holds the layer of the platform asked for last."""
-        build.layer(ROOT, self._layer, stage=self.stage)
-        stamp = self._layer.with_suffix(".stamp").read_text()
-        target, packed = self.build_dir / "layer.zip", self.build_dir / "layer.zip.stamp"
-        if not target.exists() or not packed.exists() or packed.read_text() != stamp:
-            build.archive(self._layer, target, byte_code=not self.stage)
-            packed.write_text(stamp)
-
     def client(self, service: str) -> Any:
         """A boto3 client of the target."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if self.endpoint else {}
         return boto3.client(service, endpoint_url=self.endpoint, region_name=self.region, **keys)  # type: ignore[call-overload]
 
-    def _fingerprint(self) -> str:
+    def _fingerprint(self, layer: str) -> str:
         folder = self.template.parent
-        sources = [self.template, *(folder / name for name in ("functions", "stepfunctions", "nested"))]
-        layer = self._layer.with_suffix(".stamp").read_text()
-        return build.digest(
-            (path for path in sources if path.exists()), layer + json.dumps(dict(self.parameters), sort_keys=True)
-        )
+        names = ("functions", "stepfunctions", "nested")
+        sources = [path for path in (self.template, *(folder / name for name in names)) if path.exists()]
+        return build.digest(sources, layer + json.dumps(dict(self.parameters), sort_keys=True))
 
     def _deployed(self) -> str | None:
         """Fingerprint of what the stack holds; its tag survives with the stack, wherever we build."""
