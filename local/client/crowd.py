@@ -66,6 +66,7 @@ class Crowd:
         self._busy: set[str] = set()
         self._ended: dict[str, ApplicationView] = {}
         self._problems: set[str] = set()
+        self._acts = 0
         self._lock = threading.Lock()
 
     def live_through(self, batch: str, seconds: float, meanwhile: Callable[[int], None] = lambda _: None) -> Outcome:
@@ -74,7 +75,8 @@ class Crowd:
         Args:
             batch: makes the idempotency keys of these applications.
             seconds: how long to go on at most.
-            meanwhile: called after each look with the number of applications ended so far.
+            meanwhile: called after each look with the number of things done so far: codes brought, offers chosen,
+                contracts signed.
         """
         started = time.monotonic()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="crowd") as pool:
@@ -83,7 +85,7 @@ class Crowd:
                 idle = not self._look(pool) and not wait(handed_in, timeout=0).not_done
                 if idle:
                     self._count_ended()
-                meanwhile(len(self._ended))
+                meanwhile(self._acts)
                 if len(self._ended) == len(self._borrowers):
                     break
                 time.sleep(self._look_seconds)
@@ -123,6 +125,8 @@ class Crowd:
     def _act(self, act: Callable[[Borrower, str], ApplicationView], application_id: str) -> None:
         try:
             act(self._mine[application_id], application_id)
+            with self._lock:
+                self._acts += 1
         except ProblemError as problem:
             if problem.status != 409:  # 409: the list was a moment old
                 self._note(problem)

@@ -27,7 +27,7 @@ def crowd(
         platform: running.
         cases: who asks for what.
         seconds: how long to wait for all to end.
-        meanwhile: called after each look with the number of applications ended so far.
+        meanwhile: called after each look with the number of things the borrowers have done so far.
         retry_tasks: whether an operator sends on what was handed to a person.
     """
     batch, groups = uuid.uuid4().hex[:12], []

@@ -123,9 +123,9 @@ class Estate:
         return len(listed)
 
     def ledger(self, name: str) -> list[dict[str, Any]]:
-        """Every disbursement a lender has made."""
-        answer = httpx.get(f"{self.url(name)}/_ledger", timeout=10.0, trust_env=False)
-        return list(answer.raise_for_status().json()["disbursements"])
+        """Every disbursement a lender has made; a lender that is being started again is waited for."""
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=20.0) as http:
+            return list(http.get(f"{self.url(name)}/_ledger").raise_for_status().json()["disbursements"])
 
 
 def _entry(taxpayer_id: str) -> dict[str, str]:
