@@ -1,4 +1,6 @@
-"""Install what `make run` and `make test` need, from PyPI alone. Safe to repeat; a repeat with nothing changed takes under a second.
+"""Install what `make run` and `make test` need, from PyPI alone.
+
+Safe to repeat; a repeat with nothing changed takes under a second.
 
 Only the standard library: this is the first thing a fresh clone runs. Environments made (all inside the clone):
 
@@ -119,7 +121,7 @@ def main() -> None:
     arguments.add_argument("--with", dest="extras", action="append", default=[], choices=sorted(ON_DEMAND),
                            help="also make an environment that few need")  # fmt: skip
     options = arguments.parse_args()
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (an older Python is to be told, not shown a traceback)
         fail(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; name another with PYTHON=…")
     tool = uv()
     if options.lock:

@@ -15,7 +15,8 @@ _PRELOAD = (
     "boto3,boto3.dynamodb.types,botocore.httpsession,pydantic,pydantic.main,pydantic.types,pydantic.type_adapter,"
     "aws_lambda_powertools,aws_lambda_powertools.metrics,aws_lambda_powertools.utilities.typing,"
     "aws_lambda_powertools.utilities.idempotency,chalice,jinja2,jwt,cryptography.hazmat.primitives.ciphers.aead,"
-    "creditmesh/kernel/*.py,creditmesh/risk/*.py,creditmesh/*/model.py"
+    "creditmesh/kernel/*.py,creditmesh/risk/*.py,creditmesh/*/model.py,"
+    "creditmesh/*/store.py,creditmesh/*/service.py,creditmesh/closing/*.py"
 )
 
 
@@ -44,8 +45,8 @@ class Config:
             region=env.get("MINISTACK_REGION", "eu-west-1"),
             lambda_python=env.get("CREDITMESH_LAMBDA_PYTHON", str(root / ".venvs" / "lambda" / "bin" / "python")),
             spark_venv=Path(env.get("CREDITMESH_SPARK_HOME_VENV", str(root / ".venvs" / "spark"))),
-            max_workers=int(env.get("LAMBDA_MAX_PROCS", "24")),
-            max_workers_per_function=int(env.get("LAMBDA_FUNCTION_MAX_PROCS", "6")),
+            max_workers=int(env.get("LAMBDA_MAX_PROCS", "56")),
+            max_workers_per_function=int(env.get("LAMBDA_FUNCTION_MAX_PROCS", "3")),
             snapshot_seconds=float(env.get("CREDITMESH_SNAPSHOT_SECONDS", "1")),
             preload=tuple(filter(None, env.get("CREDITMESH_LAMBDA_PRELOAD", _PRELOAD).split(","))),
         )

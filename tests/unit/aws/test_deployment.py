@@ -9,10 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
-from aws import layer, parameters, run_tests, steps
-from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 from botocore.stub import Stubber
 from moto import mock_aws
+
+from aws import layer, parameters, run_tests, steps
+from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 
 TARGET = Target("test", "123456789012", "eu-central-1", "arn:aws:iam::123456789012:user/deployer")
 DECLARED = {"Stage": {}, "Institutions": {}, "OidcIssuer": {}, "OidcAudience": {}, "JwksUrlPrefix": {}}

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+
 from localstack_host import relay
 from localstack_host.existing import endpoint_from, identity, issuer_of
 

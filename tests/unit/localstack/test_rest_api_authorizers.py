@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from localstack_host.substitutions.rest_api_authorizers import Refused, allows, identity_values, judge
 
 METHOD = "arn:aws:execute-api:eu-west-1:000000000000:abc/local/GET/v1/applications"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from localstack_host.substitutions.schedules import Clockwork, interval
 
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000000:function:sweep"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+
 from localstack_host.config import SUBSTITUTED, Config
 from localstack_host.substitutions import ALL, cloudformation_repairs, forwarded_resources, jsonata_evaluation
 from localstack_host.substitutions import rest_api_gateway_responses as responses
 from localstack_host.substitutions.forwarded_services import SERVICES, Forwarder
 from localstack_host.substitutions.lambda_processes import worker_settings
-
 from run.places import ROOT
 
 
