@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.measures import MemoryPeak, memory, quantiles
+from benchmarks.measures import MemoryPeak, cpu_seconds, memory, quantiles
 from client import Api, Borrower, Outcome
 from client.views import ApplicationView, TimelineEntry
 from run import many
@@ -76,11 +76,15 @@ def one_by_one(platform: LocalPlatform, cases: Sequence[Case], *, authorized: bo
 
 def together(platform: LocalPlatform, cases: Sequence[Case]) -> tuple[Outcome, dict[str, Any]]:
     """All cases at the same time, with what the lenders' books say of them."""
+    me = psutil.Process()
+    used, mine = cpu_seconds(me), sum(me.cpu_times()[:2])
     outcome = crowd(platform, cases, CROWD_SECONDS)
+    used, mine = cpu_seconds(me) - used, sum(me.cpu_times()[:2]) - mine
     books = paid(platform)
     figures = {
         "applications": len(cases),
         "seconds": round(outcome.seconds, 2),
+        "cpu_seconds": {"platform": round(used, 1), "clients": round(mine, 1), "cores": psutil.cpu_count()},
         "per_second": round(len(outcome.ended) / outcome.seconds, 2),
         "outcomes": dict(Counter(str(view.outcome) for view in outcome.ended.values())),
         "engines": dict(Counter(str(view.engine) for view in outcome.ended.values())),

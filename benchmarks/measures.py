@@ -43,6 +43,18 @@ def memory(root: psutil.Process) -> dict[str, float | int]:
     return {"pss_mib": round(pss / _MEBI), "rss_mib": round(rss / _MEBI), "processes": count}
 
 
+def cpu_seconds(root: psutil.Process) -> float:
+    """Processor time that all processes below ``root`` have used so far; of those that ended, as far as waited for."""
+    total = 0.0
+    for process in root.children(recursive=True):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue  # it has ended
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
 class MemoryPeak:
     """Watches the memory of a process tree while it lasts."""
 
