@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from cloud.lambda_worker_process import Worker
 
+_SETTLED = 2.0  # seconds after which an idle worker may be ended for a function that has workers already
+
 
 class Busy(Exception):
     """No worker became free in time."""
@@ -122,8 +124,8 @@ class WorkerPool:
             victim = min(
                 (key for key, held in self._idle.items() if held), key=lambda key: self._idle[key][0][0], default=None
             )
-            if victim is None:
-                return doomed
+            if victim is None or (self._count[waiter.key] and time.monotonic() - self._idle[victim][0][0] < _SETTLED):
+                return doomed  # wait for a worker of our own: ending one that is just in use would cost two starts
             doomed.append(self._idle[victim].popleft()[1])
             self._uncount(victim)
         self._count[waiter.key] += 1
