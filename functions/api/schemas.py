@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from creditmesh.closing.model import Closing
-from creditmesh.intake.model import Application, Outcome, Status, TimelineEntry
+from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.identifiers import taxpayer_id
@@ -83,7 +83,7 @@ class ApplicationView(Out):
     chosen: Chosen | None
 
     @classmethod
-    def of(cls, one: Application) -> ApplicationView:
+    def of(cls, one: ApplicationSummary) -> ApplicationView:
         """The view of a stored application; tokens, tenants and ids of taxpayers stay behind."""
         risk = one.risk
         asked = one.status is Status.AUTHORIZATION_REQUIRED and one.waiting
@@ -113,7 +113,7 @@ class ApplicationView(Out):
         )
 
 
-def _chosen(one: Application) -> Chosen | None:
+def _chosen(one: ApplicationSummary) -> Chosen | None:
     if one.chosen_lender_id is None or one.chosen_product_id is None:
         return None
     return Chosen(lender_id=one.chosen_lender_id, product_id=one.chosen_product_id)

@@ -56,7 +56,7 @@ class Crowd:
         groups: Sequence[tuple[Api, Sequence[Borrower]]],
         *,
         workers: int = 12,
-        look_seconds: float = 0.5,
+        look_seconds: float = 1.0,
         retry_tasks: bool = False,
     ) -> None:
         self._staff, self._tenants = staff, [api for api, _ in groups]

@@ -156,20 +156,17 @@ class RiskSummary(BaseModel):
     decided_at: str
 
 
-class Application(BaseModel):
-    """One application as stored; the taxpayer id only sealed, and as blind index."""
+class ApplicationSummary(BaseModel):
+    """An application as lists show it: nothing sealed, nothing long."""
 
     model_config = ConfigDict(frozen=True)
 
     application_id: str
     tenant: str
     channel: str
-    created_by: str
     created_at: str
     updated_at: str
     firm_name: str
-    taxpayer_id: str = Field(repr=False)
-    taxpayer_index: str
     amount_minor: int
     currency: str
     term_months: int
@@ -177,14 +174,8 @@ class Application(BaseModel):
     status: Status
     outcome: Outcome | None = None
     outcome_note: str | None = None
-    timeline: list[TimelineEntry]
     waiting: Waiting | None = None
-    authorization_requests: int = 0
-    key_data_key: str | None = None
-    report_key: str | None = None
     risk: RiskSummary | None = None
-    matches: list[dict[str, Any]] | None = None
-    nearest: dict[str, Any] | None = None
     chosen_product_id: str | None = None
     chosen_lender_id: str | None = None
     execution: str
@@ -205,6 +196,20 @@ class Application(BaseModel):
         if caller.role is Role.LENDER:
             return self.chosen_lender_id == caller.tenant and self.status not in (Status.OFFERED, Status.CHOSEN)
         return self.tenant == caller.tenant or self.channel == f"bank:{caller.tenant}"
+
+
+class Application(ApplicationSummary):
+    """One application with all that is stored of it; the taxpayer id is sealed at rest, found by its blind index."""
+
+    created_by: str
+    taxpayer_id: str = Field(repr=False)
+    taxpayer_index: str
+    timeline: list[TimelineEntry]
+    authorization_requests: int = 0
+    key_data_key: str | None = None
+    report_key: str | None = None
+    matches: list[dict[str, Any]] | None = None
+    nearest: dict[str, Any] | None = None
 
     def offered(self, lender_id: str | None, product_id: str | None) -> dict[str, Any] | None:
         """The offer of that lender's product among the matches, or None."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from creditmesh.intake.model import (
     Application,
+    ApplicationSummary,
     AuthorizationExhausted,
     LoanRequest,
     NotAwaited,
@@ -97,7 +98,7 @@ class Intake:
             raise NotFound("no such application", field="application_id")
         return application
 
-    def list(self, caller: Caller, status: Status | None, limit: int) -> list[Application]:
+    def list(self, caller: Caller, status: Status | None, limit: int) -> list[ApplicationSummary]:
         """The caller's applications, newest first; staff name a status.
 
         Raises:
@@ -190,14 +191,14 @@ class Intake:
                     resumed += self._take_up(application)
         return resumed
 
-    def _take_up(self, application: Application) -> bool:
+    def _take_up(self, application: ApplicationSummary) -> bool:
         if not self._tasks.is_running(application.execution):
             return self._restart(application)
         if application.status in ANSWERED and application.waiting:
             return self._tasks.succeed(application.waiting.token, {})
         return False
 
-    def _restart(self, application: Application) -> bool:
+    def _restart(self, application: ApplicationSummary) -> bool:
         base, _, number = application.execution.partition("-r")
         name = f"{base}-r{int(number or 0) + 1}"
         try:
@@ -228,7 +229,7 @@ class Intake:
             self._tasks.succeed(application.waiting.token, {})
         return application
 
-    def _own(self, caller: Caller, limit: int) -> Iterator[Application]:
+    def _own(self, caller: Caller, limit: int) -> Iterator[ApplicationSummary]:
         if caller.role is Role.LENDER:
             return self._store.of_lender(caller.tenant, limit)
         if caller.role is Role.BANK:

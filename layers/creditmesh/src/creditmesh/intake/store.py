@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from creditmesh.intake.model import OPEN, Application, ApplicationClosed, Outcome, Status, TimelineEntry, Waiting
+from creditmesh.intake.model import (
+    OPEN,
+    Application,
+    ApplicationClosed,
+    ApplicationSummary,
+    Outcome,
+    Status,
+    TimelineEntry,
+    Waiting,
+)
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+
+_LISTED = tuple(ApplicationSummary.model_fields)
 
 
 class ApplicationStore:
@@ -101,24 +112,27 @@ class ApplicationStore:
         except ApplicationClosed:
             return
 
-    def of_tenant(self, tenant: str, limit: int) -> Iterator[Application]:
+    def of_tenant(self, tenant: str, limit: int) -> Iterator[ApplicationSummary]:
         """A tenant's applications, newest first."""
-        return map(self._opened, self._query("by-tenant", "tenant", tenant, limit))
+        return self._list("by-tenant", "tenant", tenant, limit)
 
-    def of_channel(self, channel: str, limit: int) -> Iterator[Application]:
+    def of_channel(self, channel: str, limit: int) -> Iterator[ApplicationSummary]:
         """What came through a channel, newest first."""
-        return map(self._opened, self._query("by-channel", "channel", channel, limit))
+        return self._list("by-channel", "channel", channel, limit)
 
-    def of_lender(self, lender_id: str, limit: int) -> Iterator[Application]:
+    def of_lender(self, lender_id: str, limit: int) -> Iterator[ApplicationSummary]:
         """What was given to a lender, newest first."""
-        return map(self._opened, self._query("by-lender", "chosen_lender_id", lender_id, limit))
+        return self._list("by-lender", "chosen_lender_id", lender_id, limit)
 
-    def of_status(self, status: Status, limit: int | None = None) -> Iterator[Application]:
+    def of_status(self, status: Status, limit: int | None = None) -> Iterator[ApplicationSummary]:
         """Applications in one status, newest first."""
-        return map(self._opened, self._query("by-status", "status", status.value, limit))
+        return self._list("by-status", "status", status.value, limit)
 
-    def _query(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[Item]:
-        return self._tables.query(self._table, attribute, value, index=index, limit=limit, newest_first=True)
+    def _list(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[ApplicationSummary]:
+        found = self._tables.query(
+            self._table, attribute, value, index=index, limit=limit, newest_first=True, fields=_LISTED
+        )
+        return map(ApplicationSummary.model_validate, found)
 
     def _opened(self, item: Item) -> Application:
         sealed = item["taxpayer_id"]

@@ -180,11 +180,13 @@ class Tables:
         limit: int | None = None,
         newest_first: bool = False,
         until: tuple[str, str] | None = None,
+        fields: Sequence[str] = (),
     ) -> Iterator[Item]:
         """Items of one partition, in sort-key order, page after page.
 
         Args:
             until: sort attribute and its highest value.
+            fields: the attributes to read; all by default.
         """
         names = {"#0": attribute}
         values = {":0": _encode(equals)}
@@ -201,6 +203,9 @@ class Tables:
         }
         if index:
             arguments["IndexName"] = index
+        if fields:
+            names.update({f"#f{number}": name for number, name in enumerate(fields)})
+            arguments["ProjectionExpression"] = ", ".join(f"#f{number}" for number in range(len(fields)))
         left = limit
         while True:
             if left is not None:
