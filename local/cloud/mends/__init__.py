@@ -26,6 +26,7 @@ ALL = (
     "sfn_durability",
     "stream_mappings",
     "emr_serverless",
+    "rule_to_log_group",
     "schedules",
     "snapshots",
 )  # fmt: skip

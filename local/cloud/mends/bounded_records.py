@@ -41,10 +41,18 @@ def emit(
 ) -> None:
     """Write START, what the function printed, END and REPORT into its log group, as Lambda does."""
     del error, log_source
-    logs = app._get_module("cloudwatch_logs")
     config = func.get("config") or func
     version = config.get("Version", "$LATEST")
-    group_name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName')}"
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName')}"
+    start, end = f"START RequestId: {request_id} Version: {version}", f"END RequestId: {request_id}"
+    report = f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tMemory Size: {config.get('MemorySize')} MB"
+    stream = f"{datetime.now(UTC):%Y/%m/%d}/{config.get('FunctionName')}[{version}]{_RUN}"
+    write(group, stream, [start, *text.splitlines(), end, report])
+
+
+def write(group_name: str, stream_name: str, lines: list[str]) -> None:
+    """Append lines to a log stream, making it and its group where they are missing."""
+    logs = app._get_module("cloudwatch_logs")
     now = int(time.time() * 1000)
     group = logs._log_groups.get(group_name)
     if group is None:
@@ -52,22 +60,18 @@ def emit(
             "arn": logs._make_group_arn(group_name), "creationTime": now, "retentionInDays": None, "tags": {},
             "subscriptionFilters": {}, "streams": {},
         }  # fmt: skip
-    name = f"{datetime.now(UTC):%Y/%m/%d}/{config.get('FunctionName')}[{version}]{_RUN}"
-    stream = group["streams"].get(name)
+    stream = group["streams"].get(stream_name)
     if stream is None:
-        stream = group["streams"][name] = {
+        stream = group["streams"][stream_name] = {
             "events": [], "uploadSequenceToken": "1", "creationTime": now, "firstEventTimestamp": None,
             "lastEventTimestamp": None, "lastIngestionTime": None,
         }  # fmt: skip
-    start, end = f"START RequestId: {request_id} Version: {version}", f"END RequestId: {request_id}"
-    report = f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tMemory Size: {config.get('MemorySize')} MB"
-    lines = [start, *text.splitlines(), end, report]
     events = [{"timestamp": now, "message": line, "ingestionTime": now} for line in lines]
     logs._append_log_events(stream, events)
     if len(stream["events"]) > 2 * _KEPT_LINES:
         stream["events"] = stream["events"][-_KEPT_LINES:]
     if group.get("subscriptionFilters"):
-        logs._fanout_to_subscription_filters(group_name, name, events)
+        logs._fanout_to_subscription_filters(group_name, stream_name, events)
 
 
 def _sweep_for_ever() -> None:
