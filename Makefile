@@ -29,7 +29,7 @@ check: setup ## style, types, layers, template
 
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest tests
+	$(DEV)/pytest $(addprefix tests/,unit property infrastructure contract stepfunctions spark integration e2e)
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no running platform
