@@ -84,7 +84,9 @@ def sync(tool: str, folder: str, requirements: list[str], *, editable: bool) -> 
 
 
 def system_java() -> str | None:
-    """The machine's Java if Spark 4.0 runs on it (17 to 23), else None."""
+    """The machine's Java if Spark 4.0 runs on it (17 to 23), else None; CREDITMESH_JAVA=bundled looks away from it."""
+    if os.environ.get("CREDITMESH_JAVA") == "bundled":
+        return None
     home = os.environ.get("JAVA_HOME")
     for binary in filter(None, [home and f"{home}/bin/java", "java"]):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from cloud.java import java_home
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.spark_settings import RESIDENT, SMALL_MACHINE
 
 ROOT = Path(__file__).parents[2]
+
+# The same Java as `make run` takes: the machine's, else the one from PyPI (DESIGN 12).
+os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build" / "java"))
 
 
 @pytest.fixture(scope="session")
