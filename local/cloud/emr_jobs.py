@@ -78,11 +78,11 @@ class JobRuns:
             _end(process)
 
     def recover(self) -> None:
-        """After a restart of the emulator: what ran is FAILED, a STREAMING run goes on under its retry policy."""
+        """After a restart of the emulator: what ran is FAILED, a STREAMING run goes on; that is no failure of its own."""
         for run in list(self.runs.values()):
             if run["state"] in FINAL:
                 continue
-            if run["mode"] == "STREAMING" and self._may_retry(run):
+            if run["mode"] == "STREAMING":
                 threading.Thread(target=self._attempts, args=(run,), name=f"emr-{run['jobRunId']}", daemon=True).start()
             else:
                 with self._changed:

@@ -157,12 +157,15 @@ class LocalPlatform:
         warm_up = spark.WarmUp(self.places.cloud)
         with self._step("embedded cloud"):
             self._start_cloud()
+        # Spark takes longest: where the stack stands already, it starts before the stack is looked at.
+        self.outputs = stack.outputs(self.aws("cloudformation"))
+        scoring = pool.submit(self._start_spark, warm_up) if self.outputs else None
         with self._step("stack"):
             values = stack.parameters(self.endpoint, self.estate.addresses(), self._lender_seconds)
             self.outputs = stack.deploy(self.endpoint, values, self.places.state_dir)
             secret = self.outputs["InstitutionsSecret"]
             self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
-        scoring = pool.submit(self._start_spark, warm_up)
+        scoring = scoring or pool.submit(self._start_spark, warm_up)
         self._open_for_business(pool)
         scoring.result()
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from run.errors import RunError
 from run.places import ROOT
@@ -32,8 +33,18 @@ def parameters(endpoint: str, institutions: str, lender_seconds: int) -> dict[st
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",
         "LenderSeconds": str(lender_seconds),
         "ScoringShards": "1",
+        "ScoringWarmUpCalls": "10",  # a developer waits for the start, and hardly sees the slower first answers
         "ScoringSparkParameters": SMALL_JVM,
     }
+
+
+def outputs(cloudformation: Any) -> dict[str, str]:
+    """The outputs of the stack as it stands; none before the first deployment."""
+    try:
+        found = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+    except cloudformation.exceptions.ClientError:
+        return {}
+    return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
 
 def deploy(endpoint: str, values: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -53,5 +64,5 @@ def deploy(endpoint: str, values: Mapping[str, str], folder: Path) -> dict[str, 
     (folder / "logs" / "deploy.log").write_text(done.stdout + done.stderr)
     if done.returncode:
         raise RunError(f"The stack could not be deployed.\n{done.stderr.strip()[-3000:]}")
-    outputs: dict[str, str] = json.loads(done.stdout)
-    return outputs
+    deployed: dict[str, str] = json.loads(done.stdout)
+    return deployed
