@@ -78,7 +78,7 @@ class JobRuns:
             _end(process)
 
     def recover(self) -> None:
-        """After a restart of the emulator what ran is FAILED; a STREAMING run goes on, for it was no failure of its own."""
+        """After a restart of the emulator what ran is FAILED; a STREAMING run goes on: the failure was not its own."""
         for run in list(self.runs.values()):
             if run["state"] in FINAL:
                 continue
