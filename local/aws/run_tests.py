@@ -61,7 +61,6 @@ def test_environment(outputs: Mapping[str, str], region: str) -> dict[str, str]:
         "CREDITMESH_API_URL": outputs["ApiUrl"],
         "CREDITMESH_USER_POOL_ID": outputs["UserPoolId"],
         "CREDITMESH_USER_POOL_CLIENT_ID": outputs["UserPoolClientId"],
-        "CREDITMESH_BUREAU_PASSWORDS": "made-up",
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
     }

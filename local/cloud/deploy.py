@@ -179,7 +179,8 @@ class Deployment:
     def _bucket_url(self) -> str:
         if self.endpoint:
             return f"{self.endpoint}/{self.package_bucket}"
-        return f"https://{self.package_bucket}.s3.{self.region}.amazonaws.com"
+        suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return f"https://{self.package_bucket}.s3.{self.region}.{suffix}"
 
     def _make_package_bucket(self) -> None:
         storage = self.client("s3")

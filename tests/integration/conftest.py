@@ -1,8 +1,7 @@
 """One running platform for all integration tests: started as `make run` starts it, or one that runs elsewhere.
 
-``CREDITMESH_API_URL`` names a platform that runs already, on LocalStack or AWS; then ``CREDITMESH_USER_POOL_ID``,
-``CREDITMESH_USER_POOL_CLIENT_ID`` and ``CREDITMESH_BUREAU_PASSWORDS`` (nothing or ``made-up``) tell the rest, and
-`localstack-client` or the AWS SDK's own settings find the services: ``CREDITMESH_TARGET=localstack|aws``.
+``CREDITMESH_API_URL`` names a platform that runs already, on LocalStack or AWS; then ``CREDITMESH_USER_POOL_ID``
+and ``CREDITMESH_USER_POOL_CLIENT_ID`` tell the rest, and `localstack-client` or the AWS SDK's own settings find the services: ``CREDITMESH_TARGET=localstack|aws``.
 """
 
 from __future__ import annotations
@@ -51,7 +50,8 @@ class Target:
 def _elsewhere(url: str, keys: Path) -> Target:
     sessions: Any = localstack_client.session if os.environ.get("CREDITMESH_TARGET") == "localstack" else boto3
     pool, client = os.environ["CREDITMESH_USER_POOL_ID"], os.environ["CREDITMESH_USER_POOL_CLIENT_ID"]
-    users = Users(sessions.Session().client("cognito-idp"), pool, client, keys)
+    session = sessions.Session(region_name=os.environ.get("AWS_DEFAULT_REGION", "eu-west-1"))
+    users = Users(session.client("cognito-idp"), pool, client, keys)
     anybody = Api(url)
     return Target(anybody, lambda role, tenant: anybody.as_caller(users.token(role, tenant)), Bureau(), None)
 
