@@ -1,7 +1,8 @@
 """One running platform for all integration tests: started as `make run` starts it, or one that runs elsewhere.
 
 ``CREDITMESH_API_URL`` names a platform that runs already, on LocalStack or AWS; then ``CREDITMESH_USER_POOL_ID``
-and ``CREDITMESH_USER_POOL_CLIENT_ID`` tell the rest, and `localstack-client` or the AWS SDK's own settings find the services: ``CREDITMESH_TARGET=localstack|aws``.
+and ``CREDITMESH_USER_POOL_CLIENT_ID`` tell the rest, and `localstack-client` or the AWS SDK's own settings find the
+services: ``CREDITMESH_TARGET=localstack|aws``.
 """
 
 from __future__ import annotations
