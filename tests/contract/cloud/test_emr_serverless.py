@@ -154,11 +154,12 @@ def test_a_streaming_run_comes_back(crashing: Cloud) -> None:
     bucket, number = bucket_with_jobs(crashing, "jobs"), application(crashing, "stream")
     policy = {"maxFailedAttemptsPerHour": 5}
     run = start(crashing, number, driver(bucket, "flaky.py", "2", "stay"), mode="STREAMING", retryPolicy=policy)
-    batch = start(crashing, number, driver(bucket, "flaky.py", "1", "stay"))
 
     def starts() -> int:
         return int(crashing.client("s3").list_objects_v2(Bucket=bucket, Prefix="start-").get("KeyCount", 0))
 
+    assert eventually(lambda: starts() == 2, 240)
+    batch = start(crashing, number, driver(bucket, "flaky.py", "1", "stay"))  # not before: both would count themselves
     assert eventually(lambda: starts() == 3, 240)
     below = psutil.Process(crashing.pid).children(recursive=True)
     crashing.kill()
