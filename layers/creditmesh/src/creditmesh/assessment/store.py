@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+from creditmesh.risk.scoring_queue import open_item
 
 RETENTION_SECONDS = 30 * 86400
 
@@ -29,10 +29,7 @@ class ScoringRequestStore:
 
     def put(self, application_id: str, features: Mapping[str, Any], token: str) -> None:
         """Ask for a score; an older unanswered request of the application is replaced."""
-        shard = zlib.crc32(application_id.encode()) % self._shards
-        waiting = {"queue": f"open#{shard}", "state": "open", "task_token": token}
-        item = {**self._item(application_id, features), **waiting}
-        self._tables.write(Put(self._table, item, "request_id", replace=True))
+        self._tables.write(Put(self._table, self._item(application_id, features, token), "request_id", replace=True))
 
     def answer(self, application_id: str, features: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Store a result made by the fallback evaluator, unless Spark's has come in after all.
@@ -51,7 +48,9 @@ class ScoringRequestStore:
         try:
             self._tables.write(Update(self._table, key, set=change, remove=("queue",), where={"state": open_states}))
         except ConditionFailed:
-            self._answer_unasked({**self._item(application_id, features), **change})
+            asked = self._item(application_id, features, token="")
+            unasked = {name: value for name, value in asked.items() if name not in ("queue", "task_token")}
+            self._answer_unasked({**unasked, **change})
 
     def _answer_unasked(self, item: Item) -> None:
         try:
@@ -59,13 +58,14 @@ class ScoringRequestStore:
         except ConditionFailed:
             return  # it has its result already
 
-    def _item(self, application_id: str, features: Mapping[str, Any]) -> Item:
+    def _item(self, application_id: str, features: Mapping[str, Any], token: str) -> Item:
         now = self._clock.now()
-        return {
-            "request_id": application_id,
-            "application_id": application_id,
-            "created_at": iso(now),
-            "features": json.dumps(features, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
-            "attempts": 0,
-            "expires_at": int(now.timestamp()) + RETENTION_SECONDS,
-        }
+        item = open_item(
+            request_id=application_id,
+            application_id=application_id,
+            task_token=token,
+            features=features,
+            created_at=iso(now),
+            shards=self._shards,
+        )
+        return {**item, "expires_at": int(now.timestamp()) + RETENTION_SECONDS}

@@ -50,7 +50,7 @@ def open_item(
         "queue": f"open#{crc32(request_id.encode()) % shards}",
         "application_id": application_id,
         "task_token": task_token,
-        "features": json.dumps(dict(features), ensure_ascii=False),
+        "features": json.dumps(dict(features), ensure_ascii=False, sort_keys=True, separators=(",", ":")),
         "state": "open",
         "created_at": created_at,
         "attempts": 0,
