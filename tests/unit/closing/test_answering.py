@@ -11,6 +11,7 @@ from creditmesh.closing.model import ContradictoryAnswer
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform import wiring
+from tests.support.functions import invoke
 from tests.support.world import APPROVAL, CONTRACT, DISBURSEMENT, DOCUMENT, FAILURE, OPERATOR, REJECTION, World
 
 
@@ -89,6 +90,9 @@ def test_an_old_approval_repeated_answers_no_later_question(world: World) -> Non
         ({"currency": "EUR"}, "data.currency"),
         ({"approved_amount": "500000.01"}, "data.approved_amount"),
         ({"approved_amount": "0.00"}, "data.approved_amount"),
+        ({"annual_rate_bps": 781}, "data.annual_rate_bps"),
+        ({"term_months": 11}, "data.term_months"),
+        ({"term_months": 24}, "data.term_months"),
     ],
 )
 def test_an_approval_that_cannot_be(world: World, change: dict[str, Any], field: str) -> None:
@@ -100,6 +104,11 @@ def test_an_approval_that_cannot_be(world: World, change: dict[str, Any], field:
     assert decide(world, **APPROVAL)
 
 
+def test_a_cheaper_loan_than_offered_is_taken(world: World) -> None:
+    world.to_submitted()
+    assert decide(world, **{**APPROVAL, "annual_rate_bps": 700, "approved_amount": "90000.00"})
+
+
 @pytest.mark.parametrize("amount", ["1", "1.0", "-1.00", "1e5", "9" * 14 + ".00"])
 def test_a_malformed_amount(world: World, amount: str) -> None:
     world.to_submitted()
@@ -107,15 +116,68 @@ def test_a_malformed_amount(world: World, amount: str) -> None:
         decide(world, **{**APPROVAL, "approved_amount": amount})
 
 
-def test_an_approval_comes_while_a_person_looks(world: World) -> None:
+@pytest.mark.parametrize("said", [APPROVAL, REJECTION])
+def test_a_decision_that_comes_while_a_person_looks_needs_him_no_more(world: World, said: dict[str, Any]) -> None:
+    world.to_submitted()
+    world.steps.gone.add("t-decision")
+    wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
+    assert decide(world, **said)
+    assert world.steps.succeeded["t-operator"] == {"action": "retry"}
+    assert wiring.operators().list(OPERATOR, 10) == []
+    (task,) = world.items("OperatorTasks")
+    assert (task["resolved_by"], task["action"]) == ("lender-a", "retry")
+    wiring.closings().submit(world.application_id, "t-2")
+    ended = world.steps.failed if said is REJECTION else world.steps.succeeded
+    assert "t-2" in ended
+
+
+def test_a_payment_that_comes_while_a_person_looks(world: World) -> None:
+    world.to_ordered()
+    wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
+    assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+    assert (world.application().outcome, world.steps.succeeded["t-operator"]) == ("disbursed", {"action": "retry"})
+
+
+def test_a_repeat_tells_the_operators_process_that_the_first_time_did_not_reach(world: World) -> None:
     world.to_submitted()
     wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
-    assert decide(world, **APPROVAL)
+    world.steps.refuse = "ThrottlingException"
+    with pytest.raises(Exception, match="Throttling"):
+        decide(world, **REJECTION)
+    world.steps.refuse = None
+    assert not decide(world, **REJECTION)
+    assert world.steps.succeeded["t-operator"] == {"action": "retry"}
+
+
+def test_an_answer_between_time_out_and_hand_over_needs_no_person(world: World) -> None:
+    world.to_submitted()
+    decide(world, **APPROVAL)
+    queue_for_operator(world, "SubmitToLender")
+    assert world.steps.succeeded["t-operator"] == {"action": "retry"}
+
+
+@pytest.mark.parametrize("stage", ["CollectCreditData", "AwaitSignature", "RequestContract"])
+def test_a_person_asked_for_something_else_is_still_needed(world: World, stage: str) -> None:
+    world.to_submitted()
+    queue_for_operator(world, stage)
+    decide(world, **APPROVAL)
+    assert "t-operator" not in world.steps.succeeded
+    assert len(wiring.operators().list(OPERATOR, 10)) == 1
+
+
+def test_an_operator_who_closed_is_not_overruled(world: World) -> None:
+    world.to_submitted()
+    wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
     (task,) = wiring.operators().list(OPERATOR, 10)
-    wiring.operators().resolve(OPERATOR, task.task_id, "retry", "the answer is there")
-    assert "t-operator" in world.steps.succeeded
-    wiring.closings().submit(world.application_id, "t-2")
-    assert "t-2" in world.steps.succeeded
+    wiring.operators().resolve(OPERATOR, task.task_id, "close", "too late")
+    with pytest.raises(ContradictoryAnswer):
+        decide(world, **APPROVAL)
+    assert world.steps.succeeded["t-operator"] == {"action": "close"}
+
+
+def queue_for_operator(world: World, stage: str) -> None:
+    event = {"task_token": "t-operator", "stage": stage, "reason": "States.Timeout"}
+    invoke("QueueForOperatorFunction", {**event, "application_id": world.application_id})
 
 
 def test_a_decision_on_a_closed_application(world: World) -> None:

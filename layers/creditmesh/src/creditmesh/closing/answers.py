@@ -23,6 +23,7 @@ from creditmesh.platform.tables import ConditionFailed, Update
 from creditmesh.platform.tasks import Tasks
 
 if TYPE_CHECKING:
+    from creditmesh.intake.operators import OperatorQueue
     from creditmesh.intake.store import ApplicationStore
 
 
@@ -32,8 +33,10 @@ Message = Decision | ContractReady | Disbursed | DisbursementFailed
 class LenderAnswers:
     """Takes lenders' messages and lets the processes go on."""
 
-    def __init__(self, store: ClosingStore, applications: ApplicationStore, tasks: Tasks) -> None:
-        self._store, self._applications, self._tasks = store, applications, tasks
+    def __init__(
+        self, store: ClosingStore, applications: ApplicationStore, operators: OperatorQueue, tasks: Tasks
+    ) -> None:
+        self._store, self._applications, self._operators, self._tasks = store, applications, operators, tasks
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         """Take one authentic message; False if it was a repeat.
@@ -54,8 +57,27 @@ class LenderAnswers:
                 if webhook_id not in closing.webhooks and not _already_said(closing, message):
                     raise ContradictoryAnswer("another answer was taken before, or none is awaited") from None
                 repeat = True
-        self._tell(closing.application_id)
+        self.tell(closing.application_id)
         return not repeat
+
+    def tell(self, application_id: str) -> None:
+        """Let the process go on with what is stored, whichever message said so.
+
+        Also after a repeat, for the first time may have died between write and call; and read anew, for the question
+        may have been put once more since, with another token. An answer that comes once a person has been asked to
+        look, or just before, sends the process on its way without him (C24).
+        """
+        closing = self._store.find(application_id)
+        if closing is None:
+            return
+        if closing.rejected():
+            self._tasks.fail(closing.token, LenderRejected.__name__)
+        elif closing.answered(closing.question):
+            self._tasks.succeed(closing.token, {})
+        elif closing.disbursement_failed():
+            self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender could not disburse")
+        if closing.answered(closing.question):
+            self._operators.answered(application_id, closing.question.stage, closing.lender_id)
 
     def _take(self, closing: Closing, webhook_id: str, message: Message) -> None:
         if isinstance(message, Decision):
@@ -83,7 +105,6 @@ class LenderAnswers:
                 outcome=Outcome.LENDER_REJECTED,
                 by=closing.lender_id,
                 note=data.reason or data.reason_code or "no reason given",
-                remove=("waiting",),
             )
         self._store.transact([taken, moved], webhook_id)
 
@@ -97,6 +118,11 @@ class LenderAnswers:
         offer = application.offered(closing.lender_id, closing.product_id) or {}
         if not 0 < _minor(data.approved_amount) <= _minor(offer.get("approvable_amount")):
             raise InvalidInput("must be positive and within the limit", field="data.approved_amount")
+        # What the borrower chose is what she gets: a cheaper loan is still it, a dearer or a longer one is not.
+        if (data.annual_rate_bps or 0) > (rate := offer["annual_rate_bps"]):
+            raise InvalidInput(f"must be at most {rate} as offered", field="data.annual_rate_bps")
+        if data.term_months != (term := offer["term_months"]):
+            raise InvalidInput(f"must be {term} as offered", field="data.term_months")
 
     def _take_contract(self, closing: Closing, webhook_id: str, message: ContractReady) -> None:
         data = message.data
@@ -132,7 +158,6 @@ class LenderAnswers:
             outcome=Outcome.DISBURSED,
             by=closing.lender_id,
             note=f"{data.amount} {data.currency}",
-            remove=("waiting",),
         )
         self._store.transact([taken, moved], webhook_id)
 
@@ -152,20 +177,6 @@ class LenderAnswers:
 
     def _move(self, closing: Closing, status: Status, note: str | None) -> Update:
         return self._applications.change(closing.application_id, to=status, by=closing.lender_id, note=note)
-
-    def _tell(self, application_id: str) -> None:
-        """Let the process go on with what is stored, whichever message said so.
-
-        Also after a repeat, for the first time may have died between write and call; and read anew, for the question
-        may have been put once more since, with another token.
-        """
-        closing = self._store.get(application_id)
-        if closing.rejected():
-            self._tasks.fail(closing.token, LenderRejected.__name__)
-        elif closing.answered(closing.question):
-            self._tasks.succeed(closing.token, {})
-        elif closing.disbursement_failed():
-            self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender could not disburse")
 
 
 def _already_said(closing: Closing, message: Message) -> bool:

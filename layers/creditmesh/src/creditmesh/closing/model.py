@@ -41,6 +41,11 @@ class Question(StrEnum):
         """The attribute of `Closing` that holds the answer."""
         return str(self.value)
 
+    @property
+    def stage(self) -> str:
+        """The state of the process that puts it."""
+        return {"decision": "SubmitToLender", "contract": "RequestContract"}.get(self.value, "OrderDisbursement")
+
 
 @dataclass(frozen=True)
 class Exchange:

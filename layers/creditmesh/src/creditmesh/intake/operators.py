@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.intake.model import Application, NotAwaited, Outcome, Status, waiting_for
@@ -83,19 +85,30 @@ class OperatorQueue:
         """
         if caller.role is not Role.OPERATOR:
             raise Forbidden("only operators resolve tasks")
-        task = self._get(task_id)
-        word = {"resolved_at": iso(self._clock.now()), "resolved_by": caller.subject, "action": action, "note": note}
-        if task.action is None:
-            try:
-                self._tables.write(
-                    Update(self._table, {"task_id": task_id}, set=word, remove=("queue",), absent=("action",))
-                )
-            except ConditionFailed:
-                task = self._get(task_id)
-        if (task.action or action) != action:
+        task = self._record(self._get(task_id), caller.subject, action, note)
+        if task.action != action:
             raise NotAwaited(f"the task has been resolved with {task.action}")
         self._tell(task.application_id, task_id, action, note)
         return self._get(task_id)
+
+    def answered(self, application_id: str, stage: str, by: str) -> None:
+        """What a person was to look into has come after all: the process goes on, nobody need do a thing (C24)."""
+        waiting = self._applications.get(application_id).waiting
+        if waiting is None or waiting.kind != "operator" or waiting.note is None:
+            return
+        task = self._get(waiting.note)
+        if task.stage == stage and self._record(task, by, "retry", "the answer came").action == "retry":
+            self._tasks.succeed(waiting.token, {"action": "retry"})
+
+    def _record(self, task: OperatorTask, by: str, action: str, note: str) -> OperatorTask:
+        """Take a word on a task, unless there is one already; the task with the word that counts."""
+        word = {"resolved_at": iso(self._clock.now()), "resolved_by": by, "action": action, "note": note}
+        if task.action is None:
+            with suppress(ConditionFailed):
+                key = {"task_id": task.task_id}
+                self._tables.write(Update(self._table, key, set=word, remove=("queue",), absent=("action",)))
+            task = self._get(task.task_id)
+        return task
 
     def _unresolved(self, application: Application, stage: str) -> str | None:
         """The open task that an earlier run of the same step has put before the operators already."""

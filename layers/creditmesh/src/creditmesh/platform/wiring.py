@@ -219,7 +219,7 @@ def closings() -> Closings:
 @cache
 def lender_answers() -> LenderAnswers:
     """Answers of lenders."""
-    return LenderAnswers(closing_store(), applications(), tasks())
+    return LenderAnswers(closing_store(), applications(), operators(), tasks())
 
 
 @cache
