@@ -30,6 +30,11 @@ def registry_data(firm: Firm, as_of: date) -> dict[str, Any]:
     }
 
 
+def legal_representative(firm: Firm) -> str:
+    """The name of the person who stands for the firm."""
+    return str(_registration(firm)["legal_representative"])
+
+
 def _registration(firm: Firm) -> dict[str, Any]:
     draw = firm.draw("registration")
     capital = max(10, int(firm.annual_revenue_fen * (0.08 + 0.2 * draw.unit()) / 10_000_000)) * 10_000_000

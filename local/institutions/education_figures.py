@@ -1,0 +1,69 @@
+"""What the education register holds about a firm's legal representative (M03)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from institutions.draw import clamp
+from institutions.history import happened, in_order
+from institutions.identity import CITIES
+from institutions.population import Firm
+from institutions.registry_figures import legal_representative
+
+# Level, what it takes to have reached it, usual age at the end of it.
+_LADDER = (
+    ("secondary", -9.0, 18),
+    ("associate", -0.9, 21),
+    ("bachelor", 0.0, 22),
+    ("master", 1.4, 25),
+    ("doctor", 2.4, 29),
+)
+_SCHOOLS = {
+    "secondary": ("第一中学", "职业高级中学"),
+    "associate": ("职业技术学院", "工商专科学校"),
+    "bachelor": ("大学", "理工学院", "财经大学"),
+    "master": ("大学", "理工学院", "财经大学"),
+    "doctor": ("大学",),
+}
+_UNKNOWN = 0.05
+
+
+def education_data(firm: Firm, as_of: date) -> dict[str, Any]:
+    """The legal representative's degrees on a day, as third information of the kind ``education``."""
+    return {
+        "taxpayer_id": firm.taxpayer_id,
+        "person": {"name": legal_representative(firm)},
+        "degrees": _degrees(firm, as_of),
+    }
+
+
+def _degrees(firm: Firm, as_of: date) -> list[dict[str, Any]]:
+    """The highest degree and, above school, what it builds on; the well-run firm's head has studied a little longer."""
+    draw = firm.draw("education")
+    reached = 0.45 * firm.factors.quality + draw.normal()
+    unknown = draw.chance(_UNKNOWN)
+    if firm.persona != "ordinary":
+        reached, unknown = clamp(reached, 0.1, 2.3), False
+    # The year of birth, or a year or two later for who began school late or stayed longer.
+    born = firm.established_on.year - draw.whole(25, 48)
+    levels = [] if unknown else [level for level, least, _ in _LADDER if reached >= least]
+    if len(levels) > 1:
+        # Who studied does not show school; who has a full degree does not show the shorter one.
+        levels = levels[2:] or levels[1:]
+    rows = [_degree(firm, level, born, as_of) for level in levels]
+    return in_order([row for row in rows if row is not None], "graduated_on")
+
+
+def _degree(firm: Firm, level: str, born: int, as_of: date) -> dict[str, Any] | None:
+    draw = firm.draw("degree", level)
+    age = next(usual for name, _, usual in _LADDER if name == level)
+    graduated_on = happened(date(born + age, 6, draw.whole(15, 30)), as_of)
+    if graduated_on is None:
+        return None
+    return {
+        "level": level,
+        "institution": draw.pick(CITIES)[0] + draw.pick(_SCHOOLS[level]),
+        "graduated_on": graduated_on,
+        "verified": draw.chance(0.93) or firm.persona != "ordinary",
+    }

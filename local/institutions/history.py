@@ -1,0 +1,31 @@
+"""Histories that never change: what happened lies by year in a firm's draws, and a day shows what lies before it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from institutions.draw import Draw
+from institutions.population import Firm
+
+CURRENCY = "CNY"
+
+
+def years(firm: Firm, as_of: date, back: int) -> range:
+    """The years from ``back`` years ago, but not before the firm was established, to the present one."""
+    return range(max(firm.established_on.year, as_of.year - back), as_of.year + 1)
+
+
+def day_in(draw: Draw, year: int) -> date:
+    """A day of a year."""
+    return date(year, draw.whole(1, 12), draw.whole(1, 28))
+
+
+def happened(day: date | None, as_of: date) -> str | None:
+    """The day as text, or None where it has not come (yet)."""
+    return None if day is None or day > as_of else day.isoformat()
+
+
+def in_order(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """Oldest first."""
+    return sorted(rows, key=lambda row: str(row[key]))
