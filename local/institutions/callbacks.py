@@ -1,4 +1,4 @@
-"""Delivery of a lender's callbacks: at least once, signed, retried with backoff, resumed after a restart."""
+"""Delivery of an institution's callbacks: at least once, signed, retried with backoff, resumed after a restart."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import urllib3
 
+from institutions.callback_store import CallbackStore
 from institutions.faults import Faults
-from institutions.lender_store import LenderStore
 from institutions.messages import headers
+from institutions.spoil import drifted
 
 _log = logging.getLogger("institutions.callbacks")
 FIRST_BACKOFF_SECONDS = 0.2
@@ -37,7 +38,7 @@ class Deliverer:
 
     def __init__(
         self,
-        store: LenderStore,
+        store: CallbackStore,
         faults: Faults,
         url: str,
         secrets: str,
@@ -55,6 +56,15 @@ class Deliverer:
     def wake(self) -> None:
         """There may be something new to send."""
         self._wake.set()
+
+    @asynccontextmanager
+    async def lifespan(self, _: object = None) -> AsyncIterator[None]:
+        """Send as long as the server runs; what is left is taken up at the next start."""
+        task = asyncio.create_task(self.run())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
     async def run(self) -> None:
         """Send for ever; cancelled at shutdown."""
@@ -107,10 +117,14 @@ class Deliverer:
         """The answer's status, or None where there was no answer."""
         if self._faults.take(("drop",), callback["type"]):
             return 299
-        signed = headers(self._secrets, callback["webhook_id"], self._clock(), callback["body"])
+        body = callback["body"]
+        drift = self._faults.take(("drift",), callback["type"])
+        if drift is not None:
+            body = drifted(body, "utf-8", drift.field or "data", drift.how)
+        signed = headers(self._secrets, callback["webhook_id"], self._clock(), body)
         if self._faults.take(("wrong_signature",), callback["type"]):
             signed["webhook-signature"] = "v1," + "A" * 43 + "="
-        return await asyncio.to_thread(self._post, callback["body"], signed)
+        return await asyncio.to_thread(self._post, body, signed)
 
     def _post(self, body: bytes, signed: dict[str, str]) -> int | None:
         try:

@@ -13,7 +13,29 @@ from pathlib import Path
 from typing import Any
 
 LENDERS = ("harbor-bank", "riverstone-credit", "northgate-bank")
-KINDS = {"tax-bureau": "tax", "company-registry": "registry", **dict.fromkeys(LENDERS, "lender")}
+# In the order of their ports.
+KINDS = {
+    "tax-bureau": "tax",
+    "company-registry": "registry",
+    **dict.fromkeys(LENDERS, "lender"),
+    "court-register": "judicial",
+    "credit-bureau": "credit_bureau",
+    "market-square": "shop",
+    "education-register": "education",
+    "fraud-shield": "anti_fraud",
+}
+CLIENT_ID = "creditmesh"
+# What each kind has to know of the platform, besides its port; the secret ones are drawn anew for each machine.
+SETTINGS = {
+    "tax": ("api_key", "client_id"),
+    "registry": ("api_key",),
+    "lender": ("webhook_secret",),
+    "judicial": ("api_key",),
+    "credit_bureau": ("client_id", "signing_secret", "webhook_secret"),
+    "shop": ("client_id", "client_secret"),
+    "education": ("api_key",),
+    "anti_fraud": ("client_id", "signing_secret"),
+}
 
 
 @dataclass(frozen=True)
@@ -21,22 +43,34 @@ class InstitutionConfig:
     """One institution's own settings.
 
     Attributes:
-        kind: ``tax``, ``registry`` or ``lender``.
+        kind: One of ``SETTINGS``.
         port: On 127.0.0.1.
-        api_key: Tax and registry: the key that ``x-api-key`` must carry.
-        client_id: Tax: the platform's name in ``/oauth/authorize``.
+        api_key: Tax, registry, judicial, education: the key that ``x-api-key`` must carry.
+        client_id: Tax: the platform's name in ``/oauth/authorize``; credit bureau, anti-fraud: in ``x-client-id``;
+            shop: in ``/oauth/token``.
+        client_secret: Shop: what a token is given for.
+        signing_secret: Credit bureau, anti-fraud: the key, as text, of the requests' signatures.
         redirect_uris: Tax: prefixes to which a code may be sent, besides this machine itself.
-        webhook_secret: Lender: ``whsec_`` + base64, for both directions; several, separated by spaces, while rotated.
+        webhook_secret: Lender, credit bureau: ``whsec_`` + base64, for both directions; several, separated by spaces,
+            while rotated.
         decision_delay_ms: Lender: how long a decision takes.
+        delay_ms: Credit bureau: how long a report takes.
+        token_seconds: Shop: how long a token is good for.
+        latency_ms: Any: by how much every answer is held up.
     """
 
     kind: str
     port: int
     api_key: str = ""
-    client_id: str = "creditmesh"
+    client_id: str = CLIENT_ID
+    client_secret: str = ""
+    signing_secret: str = ""
     redirect_uris: tuple[str, ...] = ()
     webhook_secret: str = ""
     decision_delay_ms: int = 50
+    delay_ms: int = 150
+    token_seconds: int = 300
+    latency_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,16 +133,11 @@ def default_document(
     population: int = 400,
     as_of: str = "today",
 ) -> dict[str, Any]:
-    """A document for the usual five institutions, on consecutive ports, with fresh random keys and secrets."""
+    """A document for all institutions, on consecutive ports, with fresh random keys and secrets."""
     institutions: dict[str, dict[str, Any]] = {}
     for offset, (name, kind) in enumerate(KINDS.items()):
         settings: dict[str, Any] = {"kind": kind, "port": base_port + offset}
-        if kind == "lender":
-            settings["webhook_secret"] = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        else:
-            settings["api_key"] = secrets.token_urlsafe(24)
-        if kind == "tax":
-            settings["client_id"] = "creditmesh"
+        settings |= {setting: _fresh(setting) for setting in SETTINGS[kind]}
         institutions[name] = settings
     return {
         "seed": seed,
@@ -120,13 +149,21 @@ def default_document(
     }
 
 
+def _fresh(setting: str) -> str:
+    if setting == "client_id":
+        return CLIENT_ID
+    if setting == "webhook_secret":
+        return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(24)
+
+
 def _institution(settings: Mapping[str, Any]) -> InstitutionConfig:
     redirect_uris = tuple(settings.get("redirect_uris", ()))
     return InstitutionConfig(**{**settings, "redirect_uris": redirect_uris})
 
 
 def main() -> None:
-    """Write a configuration for the usual five, with fresh keys; the file is readable by its owner only."""
+    """Write a configuration for all institutions, with fresh keys; the file is readable by its owner only."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--callback-url", required=True)

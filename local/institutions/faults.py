@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-REQUEST_KINDS = ("delay", "status", "garbage")
+REQUEST_KINDS = (
+    "delay", "status", "garbage", "cut", "wrong_charset", "huge", "drift", "xml_bomb", "redirect",
+)  # fmt: skip
 OUTGOING_KINDS = ("wrong_signature", "drop", "fail_disbursement")
+DRIFTS = ("rename", "retype")
 LONGEST_DELAY_MS = 120_000
-_GARBAGE = b'{"basics": {"taxpayer_id": <html><body>502 Bad Gateway'
+_LONGEST_TEXT = 2_048
 
 
 @dataclass
 class Fault:
-    """One order: what goes wrong, how many times still, and where (a path prefix, or a callback's type)."""
+    """One order: what goes wrong, how many times still, and where (a path prefix, or a callback's type).
+
+    Attributes:
+        status: Of ``status``; ``retry_after`` its header ``Retry-After``, in seconds.
+        delay_ms: Of ``delay``.
+        megabytes: Of ``huge``: how much is sent.
+        location: Of ``redirect``: where it leads.
+        field: Of ``drift``: the field that changes, wherever it stands; None for the document's first.
+        how: Of ``drift``: ``rename`` or ``retype``.
+    """
 
     id: int
     kind: str
     count: int
     path: str | None
     status: int
+    retry_after: int | None
     delay_ms: int
+    megabytes: int
+    location: str | None
+    field: str | None
+    how: str
 
 
 class FaultRefused(ValueError):
@@ -49,18 +59,27 @@ class Faults:
         Raises:
             FaultRefused: a field is malformed.
         """
-        kind, path = document.get("kind"), document.get("path")
+        kind, how = document.get("kind"), document.get("how", "rename")
         if kind not in REQUEST_KINDS + OUTGOING_KINDS:
             raise FaultRefused("kind")
-        if path is not None and not isinstance(path, str):
-            raise FaultRefused("path")
+        if how not in DRIFTS:
+            raise FaultRefused("how")
+        location = _text(document, "location")
+        if kind == "redirect" and location is None:
+            raise FaultRefused("location")
+        later = document.get("retry_after")
         fault = Fault(
             id=next(self._ids),
             kind=str(kind),
             count=_whole(document, "count", 1, 1, 1_000_000),
-            path=path,
+            path=_text(document, "path"),
             status=_whole(document, "status", 503, 400, 599),
+            retry_after=None if later is None else _whole(document, "retry_after", 0, 0, 86_400),
             delay_ms=_whole(document, "delay_ms", 2_000, 0, LONGEST_DELAY_MS),
+            megabytes=_whole(document, "megabytes", 50, 1, 10_000),
+            location=location,
+            field=_text(document, "field"),
+            how=str(how),
         )
         self._orders.append(fault)
         return fault
@@ -84,60 +103,11 @@ class Faults:
         return None
 
 
-class FaultMiddleware:
-    """Spoils requests as ordered; paths that begin with ``/_`` are for the tester and never spoiled."""
-
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self._app = app
-        self._faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, spoiled or not."""
-        path = str(scope.get("path", ""))
-        if scope["type"] != "http" or path.startswith("/_"):
-            await self._app(scope, receive, send)
-            return
-        fault = self._faults.take(REQUEST_KINDS, path)
-        if fault is not None and fault.kind == "status":
-            await JSONResponse({"error": "fault_on_demand"}, status_code=fault.status)(scope, receive, send)
-        elif fault is not None and fault.kind == "garbage":
-            await Response(_GARBAGE, media_type="application/json")(scope, receive, send)
-        else:
-            if fault is not None:
-                await asyncio.sleep(fault.delay_ms / 1000)
-            await self._app(scope, receive, send)
-
-
-def fault_routes(faults: Faults) -> list[Route]:
-    """``POST``, ``GET`` and ``DELETE /_faults``, and ``GET /_health``."""
-
-    async def create(request: Request) -> Response:
-        try:
-            document = json.loads(await request.body())
-            if not isinstance(document, dict):
-                raise FaultRefused("body")
-            return JSONResponse(asdict(faults.order(document)), status_code=201)
-        except FaultRefused as refusal:
-            return JSONResponse({"error": "invalid_fault", "field": str(refusal)}, status_code=400)
-        except ValueError:
-            return JSONResponse({"error": "invalid_json", "field": "body"}, status_code=400)
-
-    async def show(_: Request) -> Response:
-        return JSONResponse({"faults": [asdict(fault) for fault in faults.pending()]})
-
-    async def clear(_: Request) -> Response:
-        faults.clear()
-        return Response(status_code=204)
-
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    return [
-        Route("/_faults", create, methods=["POST"]),
-        Route("/_faults", show, methods=["GET"]),
-        Route("/_faults", clear, methods=["DELETE"]),
-        Route("/_health", health, methods=["GET"]),
-    ]
+def _text(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and (not isinstance(value, str) or not value.isascii() or len(value) > _LONGEST_TEXT):
+        raise FaultRefused(name)
+    return value
 
 
 def _whole(document: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:

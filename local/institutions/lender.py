@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -37,6 +34,7 @@ class Lender:
         self._desk = Desk(name, config, self._store, faults)
         url = config.callback_for(name)
         self._deliverer = Deliverer(self._store, faults, url, self._settings.webhook_secret)
+        self.lifespan = self._deliverer.lifespan
 
     def routes(self) -> list[Route]:
         """All routes of the interface, and those for the tester, which begin with ``/_``."""
@@ -48,15 +46,6 @@ class Lender:
             Route("/_callbacks", self.callbacks, methods=["GET"]),
             Route("/_push", self.push, methods=["POST"]),
         ]
-
-    @asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Deliver callbacks as long as the server runs; what is left is taken up at the next start."""
-        task = asyncio.create_task(self._deliverer.run())
-        yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
     async def receive(self, request: Request) -> Response:
         """Take one message: check it, then in one transaction note it, act on it and plan the answer."""

@@ -155,7 +155,7 @@ class Desk:
     def _plan(self, answers: str, message_type: str, data: dict[str, Any], due_at: float) -> None:
         self._store.plan_callback(
             webhook_id=f"msg_{self._id(message_type, data['application_id'])}",
-            application_id=data["application_id"],
+            subject_id=data["application_id"],
             answers=answers,
             type=message_type,
             body=encode(message_type, instant(due_at), data),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from institutions.callback_store import CallbackStore, callback_schema
 from institutions.database import connect, transaction
 
 _SCHEMA = """
@@ -24,11 +25,6 @@ CREATE TABLE IF NOT EXISTS applications (
 CREATE TABLE IF NOT EXISTS disbursements (
     application_id TEXT PRIMARY KEY, disbursement_id TEXT NOT NULL UNIQUE, amount_fen INTEGER NOT NULL,
     currency TEXT NOT NULL, bank_reference TEXT NOT NULL UNIQUE, disbursed_at TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS callbacks (
-    webhook_id TEXT PRIMARY KEY, application_id TEXT NOT NULL, answers TEXT NOT NULL, type TEXT NOT NULL,
-    body BLOB NOT NULL, due_at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT 'pending', last_status INTEGER);
-CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (state, due_at);
 """
 
 
@@ -36,11 +32,11 @@ class ContentDiffers(Exception):
     """Raised when an exchange is repeated with other content (409)."""
 
 
-class LenderStore:
+class LenderStore(CallbackStore):
     """One lender's SQLite file; every public method is one statement or runs inside ``change``."""
 
     def __init__(self, state_dir: Path, name: str) -> None:
-        self._db: sqlite3.Connection = connect(state_dir, name, _SCHEMA)
+        self._db: sqlite3.Connection = connect(state_dir, name, _SCHEMA + callback_schema(self.subject))
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -112,53 +108,3 @@ class LenderStore:
     def ledger(self) -> list[dict[str, Any]]:
         """All disbursements, in the order they were made."""
         return [dict(row) for row in self._db.execute("SELECT * FROM disbursements ORDER BY rowid")]
-
-    def plan_callback(
-        self, *, webhook_id: str, application_id: str, answers: str, type: str, body: bytes, due_at: float
-    ) -> None:
-        """Owe the platform a message in the place of any older answer to the same question.
-
-        ``answers`` is the type of the message that it answers.
-        """
-        self._db.execute(
-            "UPDATE callbacks SET state = 'superseded' WHERE application_id = ? AND answers = ? AND state = 'pending'",
-            (application_id, answers),
-        )
-        self._db.execute(
-            "INSERT OR REPLACE INTO callbacks (webhook_id, application_id, answers, type, body, due_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (webhook_id, application_id, answers, type, body, due_at),
-        )
-
-    def resend(self, application_id: str, answers: str, due_at: float) -> None:
-        """Owe the latest answer anew, under its old id, since the question was put again."""
-        self._db.execute(
-            "UPDATE callbacks SET state = 'pending', attempts = 0, due_at = ? WHERE state <> 'pending' AND rowid ="
-            " (SELECT MAX(rowid) FROM callbacks WHERE application_id = ? AND answers = ?)",
-            (due_at, application_id, answers),
-        )
-
-    def due_callbacks(self, now: float, limit: int) -> list[dict[str, Any]]:
-        """Callbacks to be sent now, the longest due first."""
-        rows = self._db.execute(
-            "SELECT * FROM callbacks WHERE state = 'pending' AND due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
-        )
-        return [dict(row) for row in rows]
-
-    def next_due(self) -> float | None:
-        """When the next callback is due, in seconds since the epoch."""
-        row = self._db.execute("SELECT MIN(due_at) FROM callbacks WHERE state = 'pending'").fetchone()
-        return None if row[0] is None else float(row[0])
-
-    def set_callback(self, webhook_id: str, *, state: str, attempts: int, due_at: float, status: int | None) -> None:
-        """Note how a sending ended, unless another answer has taken its place meanwhile."""
-        self._db.execute(
-            "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, last_status = ?"
-            " WHERE webhook_id = ? AND state = 'pending'",
-            (state, attempts, due_at, status, webhook_id),
-        )
-
-    def callbacks(self) -> list[dict[str, Any]]:
-        """All callbacks without their bodies, in the order they were planned."""
-        columns = "webhook_id, application_id, type, state, attempts, due_at, last_status"
-        return [dict(row) for row in self._db.execute(f"SELECT {columns} FROM callbacks ORDER BY rowid")]

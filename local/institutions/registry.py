@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from institutions.access import key_right
 from institutions.config import Config
 from institutions.population import Population
 from institutions.registry_figures import registry_data
@@ -27,8 +26,7 @@ class CompanyRegistry:
 
     async def company(self, request: Request) -> Response:
         """One company's record."""
-        given = request.headers.get("x-api-key", "")
-        if not hmac.compare_digest(given.encode(), self._settings.api_key.encode()):
+        if not key_right(request.headers, self._settings.api_key):
             return JSONResponse({"error": "invalid_api_key"}, status_code=401)
         firm = self._population.by_taxpayer_id(request.path_params["taxpayer_id"], self._config.today())
         if firm is None:

@@ -1,16 +1,25 @@
-"""Run one institution: ``python -m institutions.serve --config build/institutions.json --id tax-bureau``."""
+"""Run institutions: ``python -m institutions.serve --config build/institutions.json --id tax-bureau [--id …]``."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from institutions.config import Config, load
-from institutions.faults import FaultMiddleware, Faults, fault_routes
+from institutions.faults import Faults
+from institutions.middleware import CallCounter, FaultMiddleware
+from institutions.testing_routes import testing_routes
 
 
 def build(name: str, config: Config) -> Starlette:
@@ -20,28 +29,93 @@ def build(name: str, config: Config) -> Starlette:
         KeyError: the configuration has no such institution.
         ValueError: its kind is unknown.
     """
-    kind = config.institutions[name].kind
-    faults = Faults()
-    # Each process loads its own kind only, to stay small.
+    settings = config.institutions[name]
+    faults, calls = Faults(), Counter[str]()
+    routes, lifespan = _institution(name, settings.kind, config, faults)
+    return Starlette(
+        routes=[*routes, *testing_routes(faults, calls)],
+        middleware=[
+            Middleware(CallCounter, calls=calls, latency_ms=settings.latency_ms),
+            Middleware(FaultMiddleware, faults=faults),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _institution(name: str, kind: str, config: Config, faults: Faults) -> tuple[list[Route], Any]:
+    """Its routes, and what runs beside them; each process loads its own kinds only, to stay small."""
     if kind == "tax":
         from institutions.tax import TaxBureau
 
-        routes, lifespan = TaxBureau(name, config).routes(), None
-    elif kind == "registry":
+        return TaxBureau(name, config).routes(), None
+    if kind == "registry":
         from institutions.registry import CompanyRegistry
 
-        routes, lifespan = CompanyRegistry(name, config).routes(), None
-    elif kind == "lender":
+        return CompanyRegistry(name, config).routes(), None
+    if kind == "lender":
         from institutions.lender import Lender
 
         lender = Lender(name, config, faults)
-        routes, lifespan = lender.routes(), lender.lifespan
-    else:
-        raise ValueError(f"unknown kind of institution: {kind}")
-    return Starlette(
-        routes=[*routes, *fault_routes(faults)],
-        middleware=[Middleware(FaultMiddleware, faults=faults)],
-        lifespan=lifespan,
+        return lender.routes(), lender.lifespan
+    if kind == "judicial":
+        from institutions.court import CourtRegister
+
+        return CourtRegister(name, config).routes(), None
+    if kind == "credit_bureau":
+        from institutions.credit import CreditBureau
+
+        bureau = CreditBureau(name, config, faults)
+        return bureau.routes(), bureau.lifespan
+    if kind == "shop":
+        from institutions.market import MarketSquare
+
+        return MarketSquare(name, config).routes(), None
+    if kind == "education":
+        from institutions.education import EducationRegister
+
+        return EducationRegister(name, config).routes(), None
+    if kind == "anti_fraud":
+        from institutions.fraud import FraudShield
+
+        return FraudShield(name, config).routes(), None
+    raise ValueError(f"unknown kind of institution: {kind}")
+
+
+class _Server(uvicorn.Server):
+    """One of several servers of a process: signals are the process's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def serve(names: Sequence[str], config: Config) -> None:
+    """Serve all on their ports until the process is told to stop, or one of them ends."""
+    servers = [_Server(_server_settings(name, config)) for name in names]
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    tasks = [asyncio.create_task(server.serve()) for server in servers]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop()
+    await asyncio.gather(*tasks)
+
+
+def _server_settings(name: str, config: Config) -> uvicorn.Config:
+    return uvicorn.Config(
+        build(name, config),
+        host="127.0.0.1",
+        port=config.institutions[name].port,
+        access_log=False,
+        log_level="warning",
+        http="h11",
+        server_header=False,
+        timeout_graceful_shutdown=5,
     )
 
 
@@ -49,21 +123,11 @@ def main() -> None:
     """Serve on 127.0.0.1 until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="the shared configuration file")
-    parser.add_argument("--id", required=True, help="which institution to be")
+    parser.add_argument("--id", required=True, action="append", help="which institution to be; may be given again")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {arguments.id} %(levelname)s %(message)s")
-    config = load(arguments.config)
-    uvicorn.run(
-        build(arguments.id, config),
-        host="127.0.0.1",
-        port=config.institutions[arguments.id].port,
-        access_log=False,
-        log_level="warning",
-        loop="asyncio",
-        http="h11",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    names = list(dict.fromkeys(arguments.id))
+    logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {','.join(names)} %(levelname)s %(message)s")
+    asyncio.run(serve(names, load(arguments.config)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from institutions.access import key_right
 from institutions.codes import LONGEST_VALIDITY_DAYS, CodeRefused, Codes, Session
 from institutions.config import Config, InstitutionConfig
 from institutions.database import instant
@@ -82,7 +83,7 @@ class TaxBureau:
 
     async def revoke(self, request: Request) -> Response:
         """Make a code worthless."""
-        if not self._key_right(request):
+        if not key_right(request.headers, self._settings.api_key):
             return JSONResponse({"error": "invalid_api_key"}, status_code=401)
         asked = await _taxpayer_and_code(request)
         if asked is None:
@@ -92,7 +93,7 @@ class TaxBureau:
 
     async def taxpayer_data(self, request: Request) -> Response:
         """Verify the code and give the data (C07)."""
-        if not self._key_right(request):
+        if not key_right(request.headers, self._settings.api_key):
             return JSONResponse({"error": "invalid_api_key"}, status_code=401)
         asked = await _taxpayer_and_code(request)
         if asked is None:
@@ -108,10 +109,6 @@ class TaxBureau:
 
     def _firm(self, taxpayer_id: str) -> Firm | None:
         return self._population.by_taxpayer_id(taxpayer_id, self._config.today())
-
-    def _key_right(self, request: Request) -> bool:
-        given = request.headers.get("x-api-key", "")
-        return hmac.compare_digest(given.encode(), self._settings.api_key.encode())
 
     def _refused(self, fields: dict[str, str]) -> Response | None:
         """A code goes only to who is registered for it; anything else is told here and never redirected."""

@@ -17,37 +17,48 @@ import httpx
 import psutil
 import pytest
 
+from institutions.config import parse
 from institutions.grant import obtain_code
 from institutions.population import Firm
 
+from .calls import ask_fraud, enquire
 from .conftest import Platform
 from .exchange import Exchange, submission
 
 LOCAL = Path(__file__).parents[3] / "local"
 LENDER = "harbor-bank"
+SOURCES = ("court-register", "credit-bureau", "market-square", "education-register", "fraud-shield")
 FirmOf = Callable[[str], Firm]
 
 
 class Process:
-    """One institution in a process of its own."""
+    """One institution, or several, in a process of its own; ``http`` and ``url`` are those of the first."""
 
-    def __init__(self, name: str, document: dict[str, Any], path: Path) -> None:
-        self.name, self._path = name, path
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        document["institutions"][name]["port"] = port
+    def __init__(self, names: tuple[str, ...], document: dict[str, Any], path: Path) -> None:
+        self.names, self._path = names, path
+        self.all: dict[str, httpx.Client] = {}
+        for name in names:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            document["institutions"][name]["port"] = port
+            self.all[name] = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
         path.write_text(json.dumps(document), "utf-8")
-        self.url = f"http://127.0.0.1:{port}"
-        self.http = httpx.Client(base_url=self.url, timeout=10)
+        self.http = self.all[names[0]]
+        self.url = str(self.http.base_url).rstrip("/")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "institutions.serve", "--config", str(self._path), "--id", self.name]
+        ids = [argument for name in self.names for argument in ("--id", name)]
+        command = [sys.executable, "-m", "institutions.serve", "--config", str(self._path), *ids]
         self.child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(LOCAL)})
+        for http in self.all.values():
+            self._await(http)
+
+    def _await(self, http: httpx.Client) -> None:
         deadline = time.monotonic() + 20
         while True:
             try:
-                assert self.http.get("/_health").json() == {"status": "ok"}
+                assert http.get("/_health").json() == {"status": "ok"}
                 return
             except httpx.TransportError:
                 assert self.child.poll() is None
@@ -60,11 +71,11 @@ class Process:
 
 
 @pytest.fixture
-def start(document: dict[str, Any], tmp_path: Path) -> Iterator[Callable[[str], Process]]:
+def start(document: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
-    def run(name: str) -> Process:
-        process = Process(name, document, tmp_path / "institutions.json")
+    def run(*names: str) -> Process:
+        process = Process(names, document, tmp_path / "institutions.json")
         process.start()
         started.append(process)
         return process
@@ -72,11 +83,12 @@ def start(document: dict[str, Any], tmp_path: Path) -> Iterator[Callable[[str], 
     yield run
     for process in started:
         process.kill()
-        process.http.close()
+        for http in process.all.values():
+            http.close()
 
 
 def test_a_killed_lender_takes_up_what_it_owes(
-    start: Callable[[str], Process], document: dict[str, Any], platform: Platform, firm: FirmOf
+    start: Callable[..., Process], document: dict[str, Any], platform: Platform, firm: FirmOf
 ) -> None:
     document["institutions"][LENDER]["decision_delay_ms"] = 700
     bank = start(LENDER)
@@ -92,7 +104,7 @@ def test_a_killed_lender_takes_up_what_it_owes(
 
 
 def test_no_kill_makes_a_lender_pay_twice(
-    start: Callable[[str], Process], document: dict[str, Any], platform: Platform, firm: FirmOf
+    start: Callable[..., Process], document: dict[str, Any], platform: Platform, firm: FirmOf
 ) -> None:
     bank = start(LENDER)
     exchange = Exchange(bank.http, document["institutions"][LENDER]["webhook_secret"])
@@ -116,7 +128,7 @@ def test_no_kill_makes_a_lender_pay_twice(
 
 
 def test_the_bureau_is_small_and_its_forms_lead_to_a_code_that_outlives_it(
-    start: Callable[[str], Process], document: dict[str, Any], firm: FirmOf
+    start: Callable[..., Process], document: dict[str, Any], firm: FirmOf
 ) -> None:
     bureau, good = start("tax-bureau"), firm("good_firm").taxpayer_id
     grant = obtain_code(bureau.url, good, redirect_uri="http://localhost/back", state="s-1", validity_days=30)
@@ -128,3 +140,43 @@ def test_the_bureau_is_small_and_its_forms_lead_to_a_code_that_outlives_it(
     assert bureau.http.post("/api/v1/taxpayer-data", json=body, headers=headers).status_code == 200
     assert obtain_code(bureau.url, good).code != grant.code
     assert psutil.Process(bureau.child.pid).memory_info().rss < 60 * 2**20
+
+
+def test_five_sources_live_in_one_small_process_and_end_when_told(start: Callable[..., Process], firm: FirmOf) -> None:
+    process = start(*SOURCES)
+    assert process.all["market-square"].get("/v1/sales").status_code == 401
+    assert process.all["credit-bureau"].get("/_ledger").json()["count"] == 0
+    assert process.all["fraud-shield"].get("/_calls").json() == {"calls": {}, "count": 0}
+    assert psutil.Process(process.child.pid).memory_info().rss < 60 * 2**20
+    process.child.send_signal(signal.SIGTERM)
+    assert process.child.wait(10) == 0
+
+
+def test_a_killed_bureau_remembers_what_it_charged_and_tells_what_it_owes(
+    start: Callable[..., Process], document: dict[str, Any], platform: Platform, firm: FirmOf
+) -> None:
+    document["institutions"]["credit-bureau"]["delay_ms"] = 700
+    settings = parse(document).institutions["credit-bureau"]
+    bureau, good = start("credit-bureau"), firm("good_firm").taxpayer_id
+    first = enquire(bureau.http, settings, good, "req-1")
+    assert first.status_code == 202
+    bureau.kill()
+    assert platform.received == []
+    bureau.start()
+    again = enquire(bureau.http, settings, good, "req-1")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert platform.wait_for(1)[0]["data"]["request_id"] == "req-1"
+    assert bureau.http.get("/_ledger").json()["count"] == 1
+
+
+def test_an_answer_cut_short_ends_before_its_length_and_was_yet_paid_for(
+    start: Callable[..., Process], document: dict[str, Any], firm: FirmOf
+) -> None:
+    shield, good = start("fraud-shield"), firm("good_firm").taxpayer_id
+    settings = parse(document).institutions["fraud-shield"]
+    assert shield.http.post("/_faults", json={"kind": "cut"}).status_code == 201
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+        ask_fraud(shield.http, settings, good, "req-1")
+    answer = ask_fraud(shield.http, settings, good, "req-1")
+    assert answer.json()["entity"] == good
+    assert shield.http.get("/_ledger").json()["count"] == 1
