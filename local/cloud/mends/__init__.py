@@ -24,6 +24,7 @@ ALL = (
     "api_import",
     "dynamodb_durability",
     "sfn_durability",
+    "sfn_nested",
     "stream_mappings",
     "emr_serverless",
     "rule_to_log_group",
