@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -31,6 +32,8 @@ def huge(megabytes: int, *, xml: bool) -> Response:
         yield head.encode()
         for _ in range(megabytes * 2**20 // _CHUNK):
             yield b"x" * _CHUNK
+            # Lets the server notice that the other side has had enough; else it would go on to the end, blindly.
+            await asyncio.sleep(0)
         yield tail.encode()
 
     return StreamingResponse(pieces(), media_type="text/xml" if xml else "application/json")

@@ -180,3 +180,19 @@ def test_an_answer_cut_short_ends_before_its_length_and_was_yet_paid_for(
     answer = ask_fraud(shield.http, settings, good, "req-1")
     assert answer.json()["entity"] == good
     assert shield.http.get("/_ledger").json()["count"] == 1
+
+
+def test_who_has_had_enough_of_a_huge_answer_ends_it(
+    start: Callable[..., Process], capfd: pytest.CaptureFixture[str]
+) -> None:
+    shield = start("fraud-shield")
+    # As much as would take a minute or so to send.
+    assert shield.http.post("/_faults", json={"kind": "huge", "megabytes": 10_000}).status_code == 201
+    with shield.http.stream("POST", "/score", content=b"{}") as answer:
+        next(answer.iter_bytes())
+    begun = time.monotonic()
+    assert shield.http.get("/_health").status_code == 200
+    assert time.monotonic() - begun < 2
+    time.sleep(0.5)
+    assert psutil.Process(shield.child.pid).cpu_percent(0.5) < 50
+    assert capfd.readouterr().err.count("\n") < 20
