@@ -1,1 +1,1 @@
-"""The embedded institutions: tax bureau, company registry and lenders as real HTTP servers (docs/institutions.md)."""
+"""The embedded institutions: sources, registers and lenders as real HTTP servers (docs/institutions.md)."""
