@@ -27,13 +27,15 @@ check: setup ## style, types, layers, template
 	$(DEV)/lint-imports --no-cache
 	$(DEV)/cfn-lint template.yaml
 
+# Two processes for what needs no port of its own: the contract tests wait most of their time.
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest $(addprefix tests/,unit property infrastructure contract stepfunctions spark integration e2e)
+	$(DEV)/pytest -n 2 --dist loadfile $(addprefix tests/,contract unit property infrastructure)
+	$(DEV)/pytest $(addprefix tests/,stepfunctions spark integration e2e)
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no running platform
-	$(DEV)/pytest tests/unit tests/property tests/infrastructure
+	$(DEV)/pytest -n 2 --dist loadfile $(addprefix tests/,unit property infrastructure)
 
 .PHONY: bench-origination
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/

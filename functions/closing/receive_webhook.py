@@ -1,4 +1,4 @@
-"""`POST /webhooks/{institution_id}`: takes lenders' signed messages (C21-C23, DESIGN 7)."""
+"""`POST /webhooks/{institution_id}`: takes institutions' signed messages (C21-C23, G07, DESIGN 7)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform import wiring
+from creditmesh.platform.institutions import Institution
 from creditmesh.platform.observability import LambdaContext, logger
 from creditmesh.platform.signing import SignatureRefused, verify
 from creditmesh.platform.web import BodyTooLarge, Reply, Unauthenticated, read_json, safely, validated
@@ -33,25 +34,38 @@ def _receive(institution_id: str, event: dict[str, Any]) -> Reply:
     body = _raw_body(event)
     if len(body) > MAX_MESSAGE_BYTES:
         raise BodyTooLarge(f"the body may have at most {MAX_MESSAGE_BYTES} bytes")
-    message_id = _authentic(institution_id, headers, body)
+    institution, message_id = _authentic(institution_id, headers, body)
     if len(message_id) > MAX_ID_LENGTH:
         raise InvalidInput(f"may have at most {MAX_ID_LENGTH} characters", field="webhook-id")
     document = read_json(body, headers.get("content-type"), MAX_MESSAGE_BYTES)
-    message = validated(LENDER_MESSAGE, document, tagged=True)
-    logger.set_correlation_id(message.data.application_id)
-    taken = wiring.lender_answers().receive(institution_id, message_id, message)
+    if institution.address.kind == "lender":
+        taken = _from_lender(institution_id, message_id, document)
+    else:
+        taken = _from_source(institution_id, document, body)
     return Reply(200, json.dumps({"duplicate": not taken}))
 
 
-def _authentic(institution_id: str, headers: dict[str, str], body: bytes) -> str:
-    """The id of an authentic message; whatever is wrong, the answer is the same."""
+def _from_lender(institution_id: str, message_id: str, document: Any) -> bool:
+    message = validated(LENDER_MESSAGE, document, tagged=True)
+    logger.set_correlation_id(message.data.application_id)
+    return wiring.lender_answers().receive(institution_id, message_id, message)
+
+
+def _from_source(institution_id: str, document: Any, body: bytes) -> bool:
+    """A source's late answer; what it means, the institution's channels say."""
+    kind = document.get("type") if isinstance(document, dict) else None
+    channels = wiring.channels().of_institution(institution_id)
+    return wiring.late_answers().receive(channels, str(kind), document, body)
+
+
+def _authentic(institution_id: str, headers: dict[str, str], body: bytes) -> tuple[Institution, str]:
+    """Who sent an authentic message, and its id; whatever is wrong, the answer is the same."""
     try:
-        lender = wiring.directory().get(institution_id)
-        if lender.address.kind == "lender":
-            return verify(lender.keys.webhook_secrets, headers, body, int(wiring.clock().now().timestamp()))
+        found = wiring.directory().get(institution_id)
+        now = int(wiring.clock().now().timestamp())
+        return found, verify(found.keys.webhook_secrets, headers, body, now)
     except (NotFound, SignatureRefused):
-        pass
-    raise Unauthenticated("not authentic")
+        raise Unauthenticated("not authentic") from None
 
 
 def _raw_body(event: dict[str, Any]) -> bytes:

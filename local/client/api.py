@@ -136,6 +136,22 @@ class Api:
         """Enter a firm into the blacklist (C12)."""
         self.call("PUT", "/v1/blacklist", entry)
 
+    def put_channel(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a channel's next version (G02)."""
+        return dict(self.call("PUT", f"/v1/channels/{document['channel_id']}", document))
+
+    def put_plan(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a collection plan's next version."""
+        return dict(self.call("PUT", f"/v1/collection-plans/{document['plan_id']}", document))
+
+    def put_record(self, record: str, key: str, document: Mapping[str, Any]) -> None:
+        """Store a record from which missing fields of requests are filled (G04)."""
+        self.call("PUT", f"/v1/reference-records/{record}/{key}", document)
+
+    def channel_health(self, minutes: int = 60) -> list[dict[str, Any]]:
+        """How the channels did."""
+        return list(self.call("GET", f"/v1/channels-health?minutes={minutes}")["channels"])
+
     def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
         """What waits for a person (C24)."""
         return [

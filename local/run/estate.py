@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, wait
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,18 @@ import httpx
 from client import Api, ProblemError
 from cloud.supervisor import Supervisor
 from institutions.config import default_document
-from institutions.population import DEFAULT_POPULATION, DEFAULT_SEED, blacklist_entries
+from institutions.population import DEFAULT_POPULATION, DEFAULT_SEED, Firm, Population, blacklist_entries
+from institutions.registry_figures import legal_representative
 from run.errors import RunError
 from run.places import ROOT, Places, Ports, read_json, write_private
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
+_SECRETS = ("api_key", "webhook_secret", "client_secret", "signing_secret")
+PROFILES = 12
+"""Firms whose profile the platform holds; the others' education cannot be asked for, and that is said."""
+SOURCES = "sources"
+"""The one program that serves the sources besides tax bureau and registry."""
+_ALONE = ("tax", "registry", "lender")
 
 
 class Estate:
@@ -37,10 +45,9 @@ class Estate:
         )  # fmt: skip
         kept = (read_json(places.institutions) or {}).get("institutions", {})
         for name, settings in fresh["institutions"].items():
-            settings.update(
-                {key: kept[name][key] for key in ("api_key", "webhook_secret") if key in kept.get(name, {})}
-            )
+            settings.update({key: kept[name][key] for key in _SECRETS if key in kept.get(name, {})})
         self._document: dict[str, Any] = fresh
+        self._firms = Population(seed, population)
 
     @property
     def settings(self) -> Mapping[str, dict[str, Any]]:
@@ -69,8 +76,17 @@ class Estate:
         known = {}
         for name, one in self.settings.items():
             keys: dict[str, Any] = {"api_key": one.get("api_key", ""), "client_id": one.get("client_id", "creditmesh")}
-            known[name] = {**keys, "webhook_secrets": one.get("webhook_secret", "").split()}
+            keys["webhook_secrets"] = one.get("webhook_secret", "").split()
+            keys["secrets"] = {key: one[key] for key in ("client_secret", "signing_secret") if key in one}
+            known[name] = keys
         return json.dumps(known)
+
+    def programs(self) -> dict[str, list[str]]:
+        """What each program serves: those whose failures are played each in one of its own, the others together."""
+        found: dict[str, list[str]] = {}
+        for name, one in self.settings.items():
+            found.setdefault(name if one["kind"] in _ALONE else SOURCES, []).append(name)
+        return found
 
     def configure(self, callback_url: str) -> None:
         """Write the institutions' configuration, now that the address of the API is known."""
@@ -85,14 +101,14 @@ class Estate:
             pool: its threads must live as long as the institutions (see `run.guard`).
         """
         environment = {"PYTHONPATH": str(ROOT / "local")}
-        command = [sys.executable, "-m", "institutions.serve", "--config", str(self._places.institutions), "--id"]
-        starts = [
-            pool.submit(
-                supervisor.start, name, [sys.executable, "-S", "-E", _GUARD, *command, name], environment,
-                f"{self.url(name)}/_health",
-            )
-            for name in self.settings
-        ]  # fmt: skip
+        command = [sys.executable, "-S", "-E", _GUARD, sys.executable, "-m", "institutions.serve"]
+        command += ["--config", str(self._places.institutions)]
+
+        def begin(program: str, names: list[str]) -> None:
+            ids = [part for name in names for part in ("--id", name)]
+            supervisor.start(program, [*command, *ids], environment, f"{self.url(names[-1])}/_health")
+
+        starts = [pool.submit(begin, program, names) for program, names in self.programs().items()]
         wait(starts)  # all of them, for what starts after a stop would be left running
         for start in starts:
             start.result()
@@ -121,6 +137,17 @@ class Estate:
         except ProblemError as problem:
             raise RunError(f"The platform did not take a blacklist entry: {problem}") from problem
         return len(listed)
+
+    def load_profiles(self, operator: Api, pool: Executor) -> int:
+        """Store who represents the firms of which the platform knows it (G04); how many there are."""
+        firms = [self._firms.firm(index, date.today()) for index in range(min(PROFILES, self.population))]
+
+        def put(firm: Firm) -> None:
+            profile = {"legal_representative": legal_representative(firm)}
+            operator.put_record("firm-profiles", firm.taxpayer_id, profile)
+
+        list(pool.map(put, firms))
+        return len(firms)
 
     def ledger(self, name: str) -> list[dict[str, Any]]:
         """Every disbursement a lender has made; a lender that is being started again is waited for."""

@@ -13,7 +13,7 @@ from run.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
-INSTITUTIONS = 5
+INSTITUTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Ports:
     def institutions(self) -> int:
         """First port of the institutions."""
         return self.first + 1
+
+    @property
+    def guest(self) -> int:
+        """Where a source of the developer's own may listen: channels may call it, nothing of ours listens there."""
+        return self.first + 1 + INSTITUTIONS
 
     def all(self) -> list[int]:
         """Every port used."""

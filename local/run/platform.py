@@ -16,7 +16,7 @@ import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from client import Api, Bureau
+from client import Api, Bureau, channels
 from client.api import http_client
 from cloud.supervisor import NotHealthy, PortTaken, Supervisor, require_free_port
 from institutions.population import DEFAULT_POPULATION
@@ -161,7 +161,7 @@ class LocalPlatform:
         self.outputs = stack.outputs(self.aws("cloudformation"))
         scoring = pool.submit(self._start_spark, warm_up) if self.outputs else None
         with self._step("stack"):
-            values = stack.parameters(self.endpoint, self.estate.addresses(), self._lender_seconds)
+            values = stack.parameters(self.endpoint, self.estate.addresses(), self.ports.guest, self._lender_seconds)
             self.outputs = stack.deploy(self.endpoint, values, self.places.state_dir)
             secret = self.outputs["InstitutionsSecret"]
             self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
@@ -185,10 +185,12 @@ class LocalPlatform:
             self.estate.start(self.supervisor, pool)
         staff.result()
         listed = pool.submit(self._load_blacklist, pool)
+        configured = pool.submit(self._configure_channels, pool)
         with self._step("catalogue") as note:
             count = self.estate.push_catalogue(self.api_url, lambda name: self.users.token("lender", name)(), pool)
             note.append(f"{count} products of {len(self.estate.lenders)} lenders")
         listed.result()
+        configured.result()
 
     def _make_staff(self) -> None:
         with self._step("users"):
@@ -201,6 +203,13 @@ class LocalPlatform:
         with self._step("blacklist") as note:
             count = self.estate.load_blacklist(self.api("operator", "platform"), pool)
             note.append(f"{count} firms")
+
+    def _configure_channels(self, pool: ThreadPoolExecutor) -> None:
+        with self._step("channels") as note:
+            operator = self.api("operator", "platform")
+            count = channels.push(operator)
+            records = self.estate.load_profiles(operator, pool)
+            note.append(f"{count} channels, {records} firms' profiles")
 
     def _start_spark(self, warm_up: spark.WarmUp) -> None:
         with self._step("Spark") as note:

@@ -23,11 +23,12 @@ PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and 
 SMALL_JVM = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
 
 
-def parameters(endpoint: str, institutions: str, lender_seconds: int) -> dict[str, str]:
+def parameters(endpoint: str, institutions: str, guest_port: int, lender_seconds: int) -> dict[str, str]:
     """What the template is told on this machine."""
     return {
         "Stage": STAGE,
         "Institutions": institutions,
+        "AllowedOrigins": f"http://127.0.0.1:{guest_port}",
         "JwksUrlPrefix": f"{endpoint}/",
         "PublicUrlPrefix": f"{endpoint}/restapis/",
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",

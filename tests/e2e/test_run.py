@@ -20,7 +20,7 @@ import pytest
 from run import cases
 from run.places import ROOT, Ports
 
-FIRST_PORT = int(os.environ.get("CREDITMESH_E2E_PORT", "4620"))
+FIRST_PORT = int(os.environ.get("CREDITMESH_E2E_PORT", "4600"))
 START_SECONDS = 420
 PERSONAS = {case.persona: case.expected_outcome for case in cases.read() if case.expected_outcome != cases.ANY}
 
@@ -184,7 +184,7 @@ def test_second_run_is_quick_and_reuses_authorisations(first: Finished, second: 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:
     """A port that somebody uses gives one sentence, not a traceback."""
-    port = FIRST_PORT + 10  # free of this file's own platform and of the integration tests'
+    port = FIRST_PORT + 14  # free of this file's own platform and of the integration tests'
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))

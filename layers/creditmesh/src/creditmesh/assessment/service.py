@@ -132,7 +132,7 @@ class Assessment:
             risk_result=result,
             artefact=self._artefact(),
             features=json.loads(request["features"]),
-            sources=[source.model_dump(exclude={"raw_key"}) for source in document.sources],
+            sources=[source.model_dump(exclude={"raw_keys"}) for source in document.sources],
             engine=request["engine"],
             decided_at=decided_at,
         )

@@ -1,57 +1,77 @@
-"""Sources of credit data and what they answer (C07, C09)."""
+"""What a collection gives (C07, C09, C10)."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from creditmesh.kernel.errors import DomainError, Unavailable
-
-
-class AuthorizationRejected(DomainError):
-    """The source refused the code, or has no data under it (C08); `message` holds its reason code."""
-
-    code = "authorization_rejected"
+from creditmesh.kernel.errors import Unavailable
 
 
 class SourceUnavailable(Unavailable):
-    """A source gave no usable answer, or does not know the firm."""
+    """A source that cannot be done without gave no usable answer, or does not know the firm."""
 
     code = "source_unavailable"
 
 
-class RawAnswer(BaseModel):
-    """A source's answer as received, before anything is read into it."""
+class CollectionOutcome(StrEnum):
+    """How a collection ended; the processes that need one go on by it."""
 
-    model_config = ConfigDict(frozen=True)
-
-    source: str
-    channel: str
-    fetched_at: str
-    body: bytes = Field(repr=False)
+    COLLECTED = "collected"
+    """Every required channel's part is done; what others lack is in the key data's record of sources."""
+    AUTHORIZATION_REQUIRED = "authorization_required"
+    UNAVAILABLE = "unavailable"
+    CLOSED = "closed"
+    """What it was for has ended in the meantime."""
 
 
 class SourceRecord(BaseModel):
-    """Where a raw answer lies, for the report and for replays."""
+    """What one channel gave, for the report and for replays: from here a feature leads back to the raw answer."""
 
     model_config = ConfigDict(frozen=True)
 
     source: str
+    """Kind of data."""
     channel: str
-    fetched_at: str
-    raw_key: str
-    sha256: str
+    channel_version: int = 1
+    outcome: str = "complete"
+    reason: str | None = None
+    missing: list[str] = []
+    cached: bool = False
+    fetched_at: str | None = None
+    raw_keys: list[str] = []
+    sha256: str | None = None
 
 
 class KeyDataDocument(BaseModel):
-    """The key data of one application as stored (docs/interfaces/key-data.md)."""
+    """The key data of one collection as stored (docs/interfaces/key-data.md).
+
+    Attributes:
+        lineage: feature -> where in which source's third information it comes from; `sources` leads on to the raw
+            answers and to the version of the channel that read them.
+        rows_key: where the clean rows lie from which Spark computes the same features.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: str = "1"
+    schema_version: str = "2"
     application_id: str
     as_of: str
     sources: list[SourceRecord]
     features: dict[str, int | str | bool | None]
     quality: list[dict[str, Any]]
+    lineage: dict[str, list[dict[str, Any]]] = {}
+    rows_key: str | None = None
+
+
+class CollectionResult(BaseModel):
+    """A collection's end, as its process answers it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: CollectionOutcome
+    reason: str | None = None
+    scope: str | None = None
+    """The consent that is lacking."""

@@ -1,96 +1,168 @@
-"""Collection: fetch the sources side by side, keep the raw answers, extract key data (C07-C10)."""
+"""Collection: a plan's channels side by side, then key data of what they gave (C07-C10, G01)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from creditmesh.authorization.model import AuthorizationRequired
+from botocore.exceptions import BotoCoreError, ClientError
+
+from creditmesh.gateway.channels.answers import Answers
+from creditmesh.gateway.channels.caller import CallResult, ChannelCaller, Subject
+from creditmesh.gateway.channels.calls import CallState, CallStore
+from creditmesh.gateway.channels.catalogue import ChannelCatalogue
+from creditmesh.gateway.channels.document import Outcome
+from creditmesh.gateway.channels.plans import PlannedChannel
 from creditmesh.gateway.key_data import SourceDataInvalid, extract
-from creditmesh.gateway.model import (
-    AuthorizationRejected,
-    KeyDataDocument,
-    RawAnswer,
-    SourceUnavailable,
-)
-from creditmesh.gateway.store import KeyDataStore, RawAnswerStore
+from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDataDocument, SourceRecord
+from creditmesh.gateway.store import KeyDataStore
 from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.observability import logger, place
 
-if TYPE_CHECKING:
-    from creditmesh.authorization.service import Authorizations
-    from creditmesh.gateway.clients import CompanyRegistry, TaxBureau
+_GOOD = (Outcome.COMPLETE, Outcome.FILLED)
+_ASKS_THE_BORROWER = (Outcome.NO_CONSENT, Outcome.REFUSED)
 
 
-class Collection:
-    """Collects one firm's data for one application."""
+class Collections:
+    """Collects one firm's data by a plan, each channel by itself."""
 
     def __init__(
         self,
-        authorizations: Authorizations,
-        tax: TaxBureau,
-        registry: CompanyRegistry,
-        raw: RawAnswerStore,
+        catalogue: ChannelCatalogue,
+        caller: ChannelCaller,
+        calls: CallStore,
+        answers: Answers,
         key_data: KeyDataStore,
         clock: Clock,
     ) -> None:
-        self._authorizations, self._tax, self._registry = authorizations, tax, registry
-        self._raw, self._key_data, self._clock = raw, key_data, clock
+        self._catalogue, self._caller, self._calls = catalogue, caller, calls
+        self._answers, self._key_data, self._clock = answers, key_data, clock
 
-    def collect(
-        self,
-        application_id: str,
-        taxpayer_id: str,
-        *,
-        blacklist_hits: int,
-        requested_amount_minor: int,
-        requested_term_months: int,
-    ) -> str:
-        """Collect, keep and extract; the S3 key of the key data is the answer.
+    def planned(self, plan_id: str) -> list[PlannedChannel]:
+        """The channels of a plan."""
+        return self._catalogue.plan(plan_id).channels
 
-        Raises:
-            AuthorizationRequired: none is usable, or the source refused it (C04, C08).
-            SourceUnavailable: a source gave no usable answer.
+    def call(self, plan_id: str, subject: Subject) -> dict[str, list[CallResult]]:
+        """Ask a plan's channels side by side; whatever happens to one is its outcome.
+
+        Returns:
+            By planned channel: its own result, then those of the fallbacks that were asked in its stead (G13).
         """
-        authorization = self._authorizations.usable(taxpayer_id)
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            registry_call = pool.submit(self._registry.fetch, taxpayer_id)
-            try:
-                tax = self._tax.fetch(taxpayer_id, authorization.code)
-            except AuthorizationRejected as refusal:
-                self._authorizations.refuse(authorization, refusal.message)
-                raise AuthorizationRequired(refusal.message) from None
-            registry = registry_call.result()
+        planned = [one.channel_id for one in self.planned(plan_id)]
+        with ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
+            return dict(zip(planned, pool.map(lambda name: self._with_fallbacks(name, subject), planned), strict=True))
+
+    def _with_fallbacks(self, channel_id: str | None, subject: Subject) -> list[CallResult]:
+        results: list[CallResult] = []
+        while channel_id:
+            results.append(self._ask(channel_id, subject))
+            channel_id = results[-1].fallback_channel
+        return results
+
+    def _ask(self, channel_id: str, subject: Subject) -> CallResult:
+        try:
+            found = self._catalogue.channel(channel_id)
+            return self._caller.collect(found.channel, found.version, subject)
+        except NotFound:
+            reason = "no such channel"
+        except (ClientError, BotoCoreError) as error:
+            # AWS itself in trouble: the other channels go on; what was claimed comes free by its lease.
+            reason = type(error).__name__
+            logger.warning("channel lost", extra={"channel": channel_id, "error": reason, "place": place(error)})
+        return CallResult(
+            channel_id=channel_id, channel_version=0, kind="unknown", outcome=Outcome.UNAVAILABLE, reason=reason
+        )
+
+    def finish(
+        self, plan_id: str, subject: Subject, results: Mapping[str, Sequence[CallResult]], inputs: Mapping[str, int]
+    ) -> tuple[CollectionResult, str | None]:
+        """Judge by the plan, and write key data if its required channels are done.
+
+        Args:
+            results: by the planned channel's id; its own, then those of the fallbacks that stood in for it.
+            inputs: `blacklist_hits`, `requested_amount_minor`, `requested_term_months`.
+
+        Returns:
+            The result, and the key of the key data if it was written.
+        """
+        made = {name: [self._settled(one) for one in several] for name, several in results.items() if several}
+        settled = {name: several[-1] for name, several in made.items()}
+        plan = self.planned(plan_id)
+        judged = _judged(plan, settled)
+        if judged.outcome is not CollectionOutcome.COLLECTED:
+            return judged, None
+        sources = self._sources([settled[one.channel_id] for one in plan if one.channel_id in settled])
         now = self._clock.now()
         try:
-            key_data = extract(
-                _document(tax),
-                _document(registry),
-                blacklist_hits=blacklist_hits,
-                requested_amount_minor=requested_amount_minor,
-                requested_term_months=requested_term_months,
-                as_of=now.date(),
-            )
+            key_data = extract(sources, **inputs, as_of=now.date())
         except SourceDataInvalid as error:
-            raise SourceUnavailable(f"{error.source}: {error.path}: {error.rule}") from None
-        finally:
-            records = [self._raw.put(application_id, answer) for answer in (tax, registry)]
+            reason = f"{error.source}: {error.path}: {error.rule}"
+            return CollectionResult(outcome=CollectionOutcome.UNAVAILABLE, reason=reason), None
+        rows_key = self._key_data.put_row(subject.by, iso(now), key_data.rows)
         document = KeyDataDocument(
-            application_id=application_id,
+            application_id=subject.by,
             as_of=iso(now),
-            sources=records,
+            sources=[_record(one) for several in made.values() for one in several],
             features=key_data.features,
             quality=[finding.model_dump(mode="json") for finding in key_data.quality],
+            lineage=key_data.lineage,
+            rows_key=rows_key,
         )
-        return self._key_data.put(document)
+        return judged, self._key_data.put(document)
+
+    def _settled(self, result: CallResult) -> CallResult:
+        """A pending result as it stands now: answered, erased with its consent, or still without an answer."""
+        if result.outcome is not Outcome.PENDING or result.call_key is None:
+            return result
+        record = self._calls.find(result.call_key)
+        if record is None:
+            return result.model_copy(update={"outcome": Outcome.NO_CONSENT, "reason": "withdrawn"})
+        if record.state is not CallState.ANSWERED:
+            return result.model_copy(update={"outcome": Outcome.UNAVAILABLE, "reason": "no_answer_in_time"})
+        return self._caller.result_of(self._catalogue.channel(result.channel_id).channel, record)
+
+    def _sources(self, results: Sequence[CallResult]) -> dict[str, Mapping[str, Any] | None]:
+        """Third information by kind; None where a kind was asked for in vain. Of two channels the first good one."""
+        found: dict[str, Mapping[str, Any] | None] = {}
+        for result in results:
+            if result.outcome in (Outcome.NO_CONSENT, Outcome.NO_DATA) or found.get(result.kind) is not None:
+                continue
+            usable = result.outcome in (*_GOOD, Outcome.INCOMPLETE) and result.third_key
+            found[result.kind] = self._answers.third(result.third_key) if usable and result.third_key else None
+        return found
 
 
-def _document(answer: RawAnswer) -> Mapping[str, Any]:
-    try:
-        document = json.loads(answer.body)
-    except ValueError:
-        raise SourceUnavailable(f"{answer.channel}: the answer is not JSON") from None
-    if not isinstance(document, dict):
-        raise SourceUnavailable(f"{answer.channel}: the answer is no JSON object")
-    return document
+def _judged(plan: Sequence[PlannedChannel], results: Mapping[str, CallResult]) -> CollectionResult:
+    """The plan's verdict; a lacking consent comes first, for only the borrower can help there."""
+    lacking = [
+        (one, results.get(one.channel_id))
+        for one in plan
+        if one.required and (one.channel_id not in results or results[one.channel_id].outcome not in one.accepted)
+    ]
+    for _, result in lacking:
+        if result and result.outcome in _ASKS_THE_BORROWER:
+            return CollectionResult(
+                outcome=CollectionOutcome.AUTHORIZATION_REQUIRED, reason=result.reason, scope=result.kind
+            )
+    if lacking:
+        planned, result = lacking[0]
+        reason = f"{planned.channel_id}: {result.outcome}: {result.reason}" if result else f"{planned.channel_id}: lost"
+        return CollectionResult(outcome=CollectionOutcome.UNAVAILABLE, reason=reason)
+    return CollectionResult(outcome=CollectionOutcome.COLLECTED)
+
+
+def _record(result: CallResult) -> SourceRecord:
+    return SourceRecord(
+        source=result.kind,
+        channel=result.channel_id,
+        channel_version=result.channel_version,
+        outcome=result.outcome,
+        reason=result.reason,
+        missing=result.missing,
+        cached=result.cached,
+        fetched_at=result.fetched_at,
+        raw_keys=result.raw_keys,
+        sha256=result.sha256,
+    )

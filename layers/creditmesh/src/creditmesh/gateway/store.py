@@ -1,31 +1,15 @@
-"""Raw answers and key data in S3."""
+"""Key data in S3: a document for one firm's decision, a row for Spark over all firms."""
 
 from __future__ import annotations
 
-import hashlib
+from typing import Any
 
-from creditmesh.gateway.model import KeyDataDocument, RawAnswer, SourceRecord
+from creditmesh.gateway.model import KeyDataDocument
 from creditmesh.platform.objects import Objects
 
 
-class RawAnswerStore:
-    """Keeps what sources answered, as received; the key carries the content's hash, so nothing is overwritten."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-
-    def put(self, application_id: str, answer: RawAnswer) -> SourceRecord:
-        """Keep one answer; where it lies."""
-        digest = hashlib.sha256(answer.body).hexdigest()
-        key = f"raw/{application_id}/{answer.source}-{digest[:16]}.json"
-        self._objects.put(key, answer.body, "application/json")
-        return SourceRecord(
-            source=answer.source, channel=answer.channel, fetched_at=answer.fetched_at, raw_key=key, sha256=digest
-        )
-
-
 class KeyDataStore:
-    """Key data, one document per application."""
+    """Key data, written once per collection."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -34,6 +18,12 @@ class KeyDataStore:
         """Store a document; its key."""
         key = f"key-data/{document.application_id}.json"
         self._objects.put_json(key, document.model_dump(mode="json"))
+        return key
+
+    def put_row(self, application_id: str, as_of: str, row: dict[str, Any]) -> str:
+        """Store the clean row, partitioned by day as Spark reads it; its key."""
+        key = f"key-data-rows/as_of={as_of[:10]}/{application_id}.json"
+        self._objects.put_json(key, {"application_id": application_id, **row})
         return key
 
     def get(self, key: str) -> KeyDataDocument:

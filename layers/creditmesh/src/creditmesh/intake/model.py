@@ -205,6 +205,8 @@ class Application(ApplicationSummary):
     taxpayer_id: str = Field(repr=False)
     taxpayer_index: str
     timeline: list[TimelineEntry]
+    collection_plan: str = "standard"
+    """Which channels are asked for the firm's data."""
     authorization_requests: int = 0
     key_data_key: str | None = None
     report_key: str | None = None

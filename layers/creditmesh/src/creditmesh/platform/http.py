@@ -1,10 +1,12 @@
-"""Calls to institutions: time-outs, a limit on the answer's size, no redirects, errors by name."""
+"""Calls to institutions: deadlines, a limit on the answer's size, no redirects, errors by name."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3
@@ -12,20 +14,35 @@ import urllib3
 from creditmesh.kernel.errors import Unavailable
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+LONGEST_RETRY_AFTER = 3600
+_CHUNK = 64 * 1024
 
 
 class InstitutionUnavailable(Unavailable):
-    """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth another try."""
+    """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth another try.
+
+    Attributes:
+        sent: whether the request may have reached the institution; False only where no connection came about.
+        status: the answer's status, if there was one.
+        retry_after: seconds the institution asks for, if it does.
+    """
 
     code = "institution_unavailable"
+
+    def __init__(
+        self, message: str, *, sent: bool = True, status: int | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.sent, self.status, self.retry_after = sent, status, retry_after
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: a status below 500 and the body as received."""
+    """What came back, the body as received; names of headers in lower case."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
         """The body as JSON.
@@ -35,34 +52,96 @@ class Answer:
         """
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InstitutionUnavailable("the answer is not JSON") from None
 
 
 class HttpClient:
-    """One connection pool for all institutions."""
+    """Connection pools for all institutions.
 
-    def __init__(self, connect_seconds: float = 2.0, read_seconds: float = 10.0) -> None:
-        timeout = urllib3.Timeout(connect=connect_seconds, read=read_seconds)
-        self._pool = urllib3.PoolManager(num_pools=16, maxsize=16, timeout=timeout, retries=False)
+    Args:
+        connect_seconds, total_seconds: unless a call says otherwise; the body's last byte must be there by the latter.
+        monotonic: seconds, for the deadline.
+    """
 
-    def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+    def __init__(
+        self,
+        connect_seconds: float = 2.0,
+        total_seconds: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect_seconds, self._total_seconds, self._monotonic = connect_seconds, total_seconds, monotonic
+        self._pools: dict[ssl.SSLContext | None, urllib3.PoolManager] = {}
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        connect_seconds: float | None = None,
+        total_seconds: float | None = None,
+        answer_bytes: int = MAX_ANSWER_BYTES,
+        tls: ssl.SSLContext | None = None,
+        is_answer: Callable[[Answer], bool] = lambda answer: answer.status != 429 and answer.status < 500,
+    ) -> Answer:
         """Make one call; retries are the caller's business.
+
+        Args:
+            is_answer: whether what came is an answer, or says that the institution is in trouble.
 
         Raises:
             InstitutionUnavailable: see the class.
         """
+        total = total_seconds or self._total_seconds
+        deadline = self._monotonic() + total
+        timeout = urllib3.Timeout(connect=min(connect_seconds or self._connect_seconds, total), read=total)
         try:
-            response = self._pool.request(
-                method, url, headers=dict(headers), body=body, redirect=False, preload_content=False
-            )
-            content = response.read(MAX_ANSWER_BYTES + 1)
-            if len(content) > MAX_ANSWER_BYTES:
-                response.close()
-                raise InstitutionUnavailable("the answer is too long")
-            response.release_conn()
+            response = self._pool(tls).request(
+                method, url, headers=dict(headers), body=body, redirect=False, preload_content=False, timeout=timeout,
+                retries=False,
+            )  # fmt: skip
+            content = self._body(response, deadline, answer_bytes)
         except urllib3.exceptions.HTTPError as error:
-            raise InstitutionUnavailable(f"no answer: {type(error).__name__}") from None
-        if response.status == 429 or response.status >= 500:
-            raise InstitutionUnavailable(f"answered {response.status}")
-        return Answer(response.status, content)
+            raise InstitutionUnavailable(f"no answer: {type(error).__name__}", sent=_reached(error)) from None
+        given = {name.lower(): value for name, value in response.headers.items()}
+        answer = Answer(response.status, content, given)
+        if not is_answer(answer):
+            pause = _seconds(given.get("retry-after", ""))
+            raise InstitutionUnavailable(f"answered {response.status}", status=response.status, retry_after=pause)
+        return answer
+
+    def _pool(self, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
+        if tls not in self._pools:
+            extra: dict[str, Any] = {"ssl_context": tls} if tls else {}
+            self._pools[tls] = urllib3.PoolManager(num_pools=16, maxsize=16, retries=False, **extra)
+        return self._pools[tls]
+
+    def _body(self, response: urllib3.BaseHTTPResponse, deadline: float, limit: int) -> bytes:
+        """The whole body, unless it is too long or takes too long: a slow drip does not outlast the deadline."""
+        parts, size = [], 0
+        while chunk := response.read1(_CHUNK):
+            parts.append(chunk)
+            size += len(chunk)
+            fault = "the answer is too long" if size > limit else ""
+            if not fault and self._monotonic() > deadline:
+                fault = "no answer: the body takes too long"
+            if fault:
+                response.close()
+                raise InstitutionUnavailable(fault)
+        declared = response.headers.get("content-length", "")
+        if declared.isdigit() and "content-encoding" not in response.headers and size != int(declared):
+            raise InstitutionUnavailable("no answer: the body was cut")
+        response.release_conn()
+        return b"".join(parts)
+
+
+def _reached(error: Exception) -> bool:
+    """Whether a request may have been read by the other side before it failed."""
+    return not isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+
+
+def _seconds(text: str) -> int | None:
+    """A Retry-After in seconds; a date there is taken as none."""
+    return min(int(text), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() and len(text) < 8 else None

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.errors import NotFound, Unavailable
 
 CACHE_SECONDS = 300
+
+
+class SecretMissing(Unavailable):
+    """A channel refers to a secret that is not there: an operator has to store it."""
+
+    code = "secret_missing"
 
 
 class Address(BaseModel):
@@ -18,7 +24,7 @@ class Address(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["tax", "registry", "lender"]
+    kind: str = Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")
     name: str
     base_url: str
     login_url: str | None = None
@@ -34,6 +40,19 @@ class Keys(BaseModel):
     client_id: str = "creditmesh"
     webhook_secrets: list[str] = Field(default_factory=list, repr=False)
     """Standard Webhooks secrets, newest first; ours are signed with the first, theirs may use any."""
+    secrets: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Whatever else its channels refer to by name: signing secrets, client secrets, certificates."""
+
+    def secret(self, name: str) -> str:
+        """A secret by the name a channel refers to it by.
+
+        Raises:
+            SecretMissing: there is none of that name.
+        """
+        found = self.api_key if name == "api_key" else self.secrets.get(name, "")
+        if not found:
+            raise SecretMissing(f"the institution has no secret {name}")
+        return found
 
 
 class Institution(BaseModel):
@@ -59,6 +78,9 @@ class Directory(Protocol):
     def of_kind(self, kind: str) -> list[Institution]:
         """All institutions of a kind, ordered by id."""
 
+    def keys_of(self, institution_id: str) -> Keys:
+        """The keys of an institution, also of one that is not in the address book."""
+
 
 _ADDRESSES = TypeAdapter(dict[str, Address])
 _KEYS = TypeAdapter(dict[str, Keys])
@@ -81,6 +103,7 @@ class ConfiguredDirectory:
     ) -> None:
         self._read_addresses, self._read_keys, self._monotonic = read_addresses, read_keys, monotonic
         self._known: dict[str, Institution] = {}
+        self._keys: dict[str, Keys] = {}
         self._read_at: float | None = None
 
     def get(self, institution_id: str) -> Institution:
@@ -94,12 +117,17 @@ class ConfiguredDirectory:
         """See `Directory.of_kind`."""
         return [one for _, one in sorted(self._all().items()) if one.address.kind == kind]
 
+    def keys_of(self, institution_id: str) -> Keys:
+        """See `Directory.keys_of`."""
+        self._all()
+        return self._keys.get(institution_id, Keys())
+
     def _all(self) -> dict[str, Institution]:
         if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
             addresses = _ADDRESSES.validate_json(self._read_addresses())
-            keys = _KEYS.validate_json(self._read_keys())
+            self._keys = _KEYS.validate_json(self._read_keys())
             self._known = {
-                name: Institution(institution_id=name, address=address, keys=keys.get(name, Keys()))
+                name: Institution(institution_id=name, address=address, keys=self._keys.get(name, Keys()))
                 for name, address in addresses.items()
             }
             self._read_at = self._monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.kernel.errors import NotFound
@@ -39,6 +40,19 @@ class Objects:
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except self._client.exceptions.NoSuchKey:
             raise NotFound(f"no document under {key}") from None
+
+    def delete(self, key: str) -> None:
+        """Forget what lies under `key`; nothing happens if there is nothing."""
+        self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def newest(self, prefix: str) -> tuple[str, datetime] | None:
+        """The last key by name below `prefix` and when it was stored, or None."""
+        found: tuple[str, datetime] | None = None
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for one in page.get("Contents", []):
+                if found is None or one["Key"] > found[0]:
+                    found = one["Key"], one["LastModified"]
+        return found
 
     def get_json(self, key: str) -> Any:
         """The JSON document under `key`."""

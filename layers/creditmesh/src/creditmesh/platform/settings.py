@@ -23,6 +23,11 @@ class Settings(BaseModel):
     outbox_table: str
     operator_tasks_table: str
     idempotency_table: str
+    documents_table: str
+    channel_calls_table: str
+    channel_states_table: str
+    reference_records_table: str
+    allowed_origins: str = Field(default="", description="origins channels may name besides the address book's")
     data_bucket: str
     artefact_bucket: str
     model_key: str = "models/origination-1.0.0.json"
@@ -38,6 +43,11 @@ class Settings(BaseModel):
     public_url_parameter: str = Field(description="SSM parameter: where borrowers reach the API")
     max_authorization_requests: int = 3
     scoring_shards: int = 1
+
+    @property
+    def origins(self) -> list[str]:
+        """`allowed_origins`, one by one."""
+        return [one.strip() for one in self.allowed_origins.split(",") if one.strip()]
 
 
 @cache

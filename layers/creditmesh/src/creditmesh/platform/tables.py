@@ -149,6 +149,23 @@ class Tables:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
 
+    def count(self, table: str, key: Mapping[str, str], amounts: Mapping[str, int], **values: Any) -> Item:
+        """Add to counters of an item, which comes into being by it; the counters as they are then.
+
+        Args:
+            amounts: attribute -> what to add.
+            values: further attributes to set, such as when it may be forgotten.
+        """
+        names = {f"#{number}": name for number, name in enumerate([*amounts, *values])}
+        texts = {f":{number}": _encode(value) for number, value in enumerate([*amounts.values(), *values.values()])}
+        adds = ", ".join(f"#{number} :{number}" for number in range(len(amounts)))
+        sets = ", ".join(f"#{number} = :{number}" for number in range(len(amounts), len(names)))
+        answer = self._client.update_item(
+            TableName=table, Key=encode(key), UpdateExpression=f"ADD {adds}" + (f" SET {sets}" if sets else ""),
+            ExpressionAttributeNames=names, ExpressionAttributeValues=texts, ReturnValues="UPDATED_NEW",
+        )  # fmt: skip
+        return decode(answer["Attributes"])
+
     def transact(self, writes: Sequence[Write], token: str) -> None:
         """Carry out all writes or none; exactly the same writes under the same token within ten minutes change nothing.
 

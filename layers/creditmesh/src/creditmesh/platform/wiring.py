@@ -19,9 +19,22 @@ from creditmesh.closing.answers import LenderAnswers
 from creditmesh.closing.service import Closings
 from creditmesh.closing.signature import Signatures
 from creditmesh.closing.store import ClosingStore
-from creditmesh.gateway.clients import CompanyRegistry, TaxBureau
-from creditmesh.gateway.service import Collection
-from creditmesh.gateway.store import KeyDataStore, RawAnswerStore
+from creditmesh.gateway.channels.answers import Answers
+from creditmesh.gateway.channels.authentication import Authenticator
+from creditmesh.gateway.channels.batch import BatchFiles
+from creditmesh.gateway.channels.cache import AnswerCache
+from creditmesh.gateway.channels.caller import ChannelCaller
+from creditmesh.gateway.channels.calls import CallStore
+from creditmesh.gateway.channels.catalogue import ChannelCatalogue
+from creditmesh.gateway.channels.documents import VersionedDocuments
+from creditmesh.gateway.channels.exchange import Exchanger
+from creditmesh.gateway.channels.guards import Guards
+from creditmesh.gateway.channels.health import HealthBook
+from creditmesh.gateway.channels.late import LateAnswers
+from creditmesh.gateway.channels.records import ReferenceRecords
+from creditmesh.gateway.channels.source import Source
+from creditmesh.gateway.service import Collections
+from creditmesh.gateway.store import KeyDataStore
 from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.operators import OperatorQueue
 from creditmesh.intake.service import Intake
@@ -150,7 +163,7 @@ def operators() -> OperatorQueue:
 @cache
 def collecting() -> Collecting:
     """Collection as a step of the process."""
-    return Collecting(applications(), lists(), collection())
+    return Collecting(applications(), lists(), collections())
 
 
 @cache
@@ -160,11 +173,78 @@ def lists() -> Lists:
 
 
 @cache
-def collection() -> Collection:
-    """Collection from the sources."""
-    tax = TaxBureau(directory(), http(), clock())
-    registry = CompanyRegistry(directory(), http(), clock())
-    return Collection(authorizations(), tax, registry, RawAnswerStore(data()), key_data(), clock())
+def collections() -> Collections:
+    """Collection from the channels of a plan."""
+    return Collections(channels(), channel_caller(), channel_calls(), answers(), key_data(), clock())
+
+
+@cache
+def channels() -> ChannelCatalogue:
+    """Channels and collection plans."""
+
+    def documents(kind: str) -> VersionedDocuments:
+        return VersionedDocuments(tables(), settings().documents_table, kind, clock())
+
+    return ChannelCatalogue(documents("channel"), documents("plan"), source())
+
+
+@cache
+def source() -> Source:
+    """What channels call."""
+    exchanger = Exchanger(http(), Authenticator(http(), clock()))
+    return Source(directory(), exchanger, BatchFiles(data(), clock()), lambda: settings().origins)
+
+
+@cache
+def answers() -> Answers:
+    """What sources answer."""
+    return Answers(data(), clock())
+
+
+@cache
+def channel_calls() -> CallStore:
+    """Calls to sources."""
+    return CallStore(tables(), settings().channel_calls_table, clock())
+
+
+@cache
+def guards() -> Guards:
+    """Channels' breakers and rates."""
+    return Guards(tables(), settings().channel_states_table, clock())
+
+
+@cache
+def health() -> HealthBook:
+    """How channels do."""
+    return HealthBook(tables(), settings().channel_states_table, clock())
+
+
+@cache
+def reference_records() -> ReferenceRecords:
+    """What missing fields are filled from."""
+    return ReferenceRecords(tables(), settings().reference_records_table, cipher(), blind_index(), clock())
+
+
+@cache
+def channel_caller() -> ChannelCaller:
+    """One firm's data from one channel."""
+
+    def lookup(record: str, key: str) -> Any:
+        return reference_records().get(record, key)
+
+    return ChannelCaller(authorizations(), channel_calls(), guards(), health(), source(), answers(), lookup, clock())
+
+
+@cache
+def late_answers() -> LateAnswers:
+    """Answers of sources that come later."""
+    return LateAnswers(channel_calls(), answers(), health(), tasks(), clock())
+
+
+@cache
+def answer_cache() -> AnswerCache:
+    """What goes when a consent goes."""
+    return AnswerCache(channel_calls(), answers(), tasks())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Step CollectCreditData of the origination process (C07-C10)."""
+"""Step AwaitAnswer of the collection process: a source answers later (G07)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Collect the sources of `application_id`; raises AuthorizationRequired or SourceUnavailable by name."""
-    wiring.collecting().collect(event["application_id"])
+    """Leave `task_token` with the call; its answer's arrival answers the task."""
+    wiring.late_answers().wait(event["call_key"], event["task_token"])
     return {}

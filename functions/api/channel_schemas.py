@@ -1,0 +1,74 @@
+"""What the API takes and gives about channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from api.schemas import In, Out
+from creditmesh.gateway.channels.document import Channel
+from creditmesh.gateway.channels.documents import Stored
+from creditmesh.gateway.channels.dry_run import Sample
+from creditmesh.gateway.channels.health import ChannelHealth
+
+
+class ChannelView(Out):
+    """A version of a channel's document."""
+
+    channel_id: str
+    version: int
+    written_at: str
+    written_by: str
+    document: dict[str, Any]
+
+
+class ChannelList(Out):
+    """The channels in force."""
+
+    channels: list[ChannelView]
+
+
+class PlanView(Out):
+    """A collection plan."""
+
+    plan_id: str
+    version: int
+    written_at: str
+    written_by: str
+    document: dict[str, Any]
+
+
+class HealthQuery(In):
+    """How far back to look."""
+
+    minutes: int = Field(default=60, ge=5, le=7 * 24 * 60)
+
+
+class ChannelHealthList(Out):
+    """How each channel did."""
+
+    channels: list[ChannelHealth]
+
+
+class DryRunRequest(In):
+    """A document and what to try it on."""
+
+    channel: Channel
+    sample: Sample
+
+
+def channel_view(stored: Stored) -> ChannelView:
+    """As the API shows it."""
+    return ChannelView(
+        channel_id=stored.document_id, version=stored.version, written_at=stored.written_at,
+        written_by=stored.written_by, document=stored.document,
+    )  # fmt: skip
+
+
+def plan_view(stored: Stored) -> PlanView:
+    """As the API shows it."""
+    return PlanView(
+        plan_id=stored.document_id, version=stored.version, written_at=stored.written_at,
+        written_by=stored.written_by, document=stored.document,
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""Channels: what sources are asked and how, by configuration; and how they do (G01-G13)."""
+
+from __future__ import annotations
+
+import json
+
+from chalice.app import Blueprint
+from pydantic import JsonValue, RootModel
+
+from api.channel_schemas import (
+    ChannelHealthList,
+    ChannelList,
+    ChannelView,
+    DryRunRequest,
+    HealthQuery,
+    PlanView,
+    channel_view,
+    plan_view,
+)
+from api.operators import OPERATORS
+from api.routing import Call, route
+from creditmesh.gateway.channels.document import Channel, schema
+from creditmesh.gateway.channels.dry_run import DryRun, dry_run
+from creditmesh.gateway.channels.plans import CollectionPlan
+from creditmesh.kernel.caller import STAFF
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform import wiring
+from creditmesh.platform.web import Reply
+
+blueprint = Blueprint(__name__)
+SCHEMA_JSON = "application/schema+json"
+
+
+class Record(RootModel[dict[str, JsonValue]]):
+    """A stored record from which missing fields are filled: any JSON object."""
+
+
+@route(blueprint, "GET", "/v1/channels", roles=STAFF)
+def list_channels(call: Call) -> ChannelList:
+    """List the channels in force."""
+    return ChannelList(channels=[channel_view(one) for one in wiring.channels().listed()])
+
+
+@route(blueprint, "GET", "/v1/channels-health", roles=STAFF)
+def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
+    """Tell how the channels did: calls, success, latency, cost, cache hits, breaker."""
+    found = []
+    for one in wiring.channels().all():
+        breaker = wiring.guards().breaker(one.channel).state
+        found.append(wiring.health().read(one.channel, breaker, query.minutes))
+    return ChannelHealthList(channels=found)
+
+
+@route(blueprint, "GET", "/v1/channels/{channel_id}", roles=STAFF)
+def read_channel(call: Call, channel_id: str) -> ChannelView:
+    """Read a channel's document in force."""
+    return channel_view(wiring.channels().stored(channel_id))
+
+
+@route(blueprint, "GET", "/v1/channels/{channel_id}/versions/{version}", roles=STAFF)
+def read_version(call: Call, channel_id: str, version: str) -> ChannelView:
+    """Read an earlier version of a channel's document."""
+    if not version.isascii() or not version.isdigit() or not 0 < int(version) < 1_000_000:
+        raise NotFound("no such version", field="version")
+    return channel_view(wiring.channels().stored(channel_id, int(version)))
+
+
+@route(blueprint, "PUT", "/v1/channels/{channel_id}", roles=OPERATORS)
+def write_channel(call: Call, channel_id: str, body: Channel) -> ChannelView:
+    """Write a channel's next version; `If-Match` names the version it is based on, 0 for a new channel."""
+    if body.channel_id != channel_id:
+        raise InvalidInput("must be the one in the path", field="channel_id")
+    return channel_view(wiring.channels().put(body, call.caller.subject, _based_on(call)))
+
+
+@route(blueprint, "POST", "/v1/channel-dry-runs", roles=STAFF)
+def try_channel(call: Call, body: DryRunRequest) -> DryRun:
+    """Try a document on a sample, step by step; nobody is called."""
+    origin = wiring.source().origin(body.channel)
+    return dry_run(body.channel, body.sample, origin, wiring.answers())
+
+
+@route(blueprint, "GET", "/v1/schemas/channel.json", roles=None, produces={SCHEMA_JSON: None})
+def channel_schema(call: Call) -> Reply:
+    """Read the JSON Schema of channel documents."""
+    return Reply(200, json.dumps(schema(), ensure_ascii=False), content_type=SCHEMA_JSON)
+
+
+@route(blueprint, "GET", "/v1/collection-plans/{plan_id}", roles=STAFF)
+def read_plan(call: Call, plan_id: str) -> PlanView:
+    """Read a collection plan."""
+    return plan_view(wiring.channels().stored_plan(plan_id))
+
+
+@route(blueprint, "PUT", "/v1/collection-plans/{plan_id}", roles=OPERATORS)
+def write_plan(call: Call, plan_id: str, body: CollectionPlan) -> PlanView:
+    """Write a plan's next version; `If-Match` as for channels."""
+    if body.plan_id != plan_id:
+        raise InvalidInput("must be the one in the path", field="plan_id")
+    return plan_view(wiring.channels().put_plan(body, call.caller.subject, _based_on(call)))
+
+
+@route(blueprint, "PUT", "/v1/reference-records/{record}/{key}", roles=OPERATORS, status=204)
+def write_record(call: Call, record: str, key: str, body: Record) -> None:
+    """Store a record from which missing fields of requests are filled (G04)."""
+    wiring.reference_records().put(record, key, body.root, call.caller.subject)
+
+
+def _based_on(call: Call) -> int | None:
+    given = call.header("if-match")
+    if given is None:
+        return None
+    number = given.strip().strip('"')
+    if not number.isascii() or not number.isdigit() or len(number) > 6:
+        raise InvalidInput("must be a version's number", field="If-Match")
+    return int(number)

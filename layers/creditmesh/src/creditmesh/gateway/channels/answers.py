@@ -1,0 +1,119 @@
+"""What an answer comes to: outcome, raw answer kept, third information made (G08-G10)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from creditmesh.gateway.channels import reading as reader
+from creditmesh.gateway.channels.calls import CallRecord
+from creditmesh.gateway.channels.document import Channel, Http, Outcome
+from creditmesh.gateway.channels.refusals import refusal
+from creditmesh.gateway.channels.source import Came
+from creditmesh.gateway.channels.structure import structured
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.platform.objects import Objects
+
+_SUFFIXES = {"json": "json", "xml": "xml", "csv": "csv"}
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An answer, read.
+
+    Attributes:
+        third: third information; None where there is none.
+        missing: completeness expressions that gave nothing.
+    """
+
+    outcome: Outcome
+    bodies: list[bytes] = field(repr=False)
+    reason: str | None = None
+    third: dict[str, Any] | None = field(default=None, repr=False)
+    missing: tuple[str, ...] = ()
+
+
+class Answers:
+    """Reads answers and keeps them: raw ones for good, third information as long as it is fresh."""
+
+    def __init__(self, objects: Objects, clock: Clock) -> None:
+        self._objects, self._clock = objects, clock
+
+    def read(self, channel: Channel, came: Came) -> Reading:
+        """What came back, as an outcome."""
+        if refused := refusal(channel, came.status, came.bodies[-1]):
+            outcome, reason = refused
+            return Reading(outcome, came.bodies, reason)
+        if channel.callback and came.status in channel.callback.acknowledged:
+            return Reading(Outcome.PENDING, came.bodies)
+        if came.status not in channel.response.accepted:
+            return Reading(Outcome.UNAVAILABLE, came.bodies, f"answered {came.status}")
+        try:
+            document = _joined(channel, [reader.parse(channel.response, body) for body in came.bodies])
+            reader.check(channel.response, document)
+        except reader.Unreadable as fault:
+            return Reading(Outcome.UNAVAILABLE, came.bodies, f"answer {fault.message}"[:_LONGEST_REASON])
+        return self.structure(channel, document, came.bodies)
+
+    def structure(self, channel: Channel, document: Any, bodies: list[bytes]) -> Reading:
+        """Make third information of a document that was read."""
+        made = structured(channel.structure, document)
+        if made.missing:
+            return Reading(Outcome.INCOMPLETE, bodies, "answer", made.document, made.missing)
+        reason = "by_fallback_rule" if made.by_fallback else None
+        return Reading(Outcome.COMPLETE, bodies, reason, made.document)
+
+    def keep(self, channel: Channel, claim: CallRecord, reading: Reading) -> dict[str, Any]:
+        """Store an answer; what the call's record says of it from now on."""
+        suffix = _SUFFIXES[channel.response.format]
+        keys = []
+        for body in reading.bodies:
+            digest = hashlib.sha256(body).hexdigest()
+            key = f"raw/{claim.by}/{channel.channel_id}-v{claim.channel_version}-{digest[:16]}.{suffix}"
+            self._objects.put(key, body, "application/octet-stream")
+            keys.append(key)
+        outcome = reading.outcome
+        if outcome is Outcome.COMPLETE and claim.filled:
+            outcome = Outcome.FILLED
+        third_key = None
+        if reading.third is not None:
+            third_key = f"third/{claim.call_key[:32]}-{claim.number}.json"
+            self._objects.put(third_key, _dumped(reading.third), "application/json")
+        return {
+            "outcome": outcome,
+            "reason": reading.reason,
+            "missing": list(reading.missing),
+            "fetched_at": iso(self._clock.now()),
+            "raw_keys": keys,
+            "sha256": hashlib.sha256(b"".join(reading.bodies)).hexdigest(),
+            "third_key": third_key,
+        }
+
+    def third(self, key: str) -> dict[str, Any]:
+        """Third information as stored."""
+        document = self._objects.get_json(key)
+        return document if isinstance(document, dict) else {}
+
+    def erase(self, record: CallRecord) -> None:
+        """Forget third information; raw answers that a decision rests on stay, for its replay (S10)."""
+        if record.third_key:
+            self._objects.delete(record.third_key)
+
+
+def _joined(channel: Channel, pages: list[Any]) -> Any:
+    """One document of all pages: the first, with the items of all."""
+    transport = channel.transport
+    if not isinstance(transport, Http) or transport.paging is None or len(pages) == 1:
+        return pages[0]
+    name = transport.paging.items
+    if not all(isinstance(page, dict) and isinstance(page.get(name), list) for page in pages):
+        raise reader.Unreadable(f"{name}: must be a list on each page")
+    return {**pages[0], name: [item for page in pages for item in page[name]]}
+
+
+def _dumped(document: Any) -> bytes:
+    """Canonical JSON; a decimal keeps its digits as text."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode()

@@ -1,0 +1,142 @@
+"""What makes a call authentic: keys, signatures, tokens, certificates (G06). Secrets come by reference only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import ssl
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from creditmesh.gateway.channels import rendering
+from creditmesh.gateway.channels.document import ApiKey, Channel, HmacSignature, MutualTls, OAuth2
+from creditmesh.kernel.clock import Clock
+from creditmesh.platform.http import HttpClient, InstitutionUnavailable
+from creditmesh.platform.institutions import Keys
+
+TOKEN_MARGIN = timedelta(seconds=30)
+_SHORTEST_TOKEN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One HTTP request, rendered and not yet authentic."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What goes with a request to make it authentic."""
+
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    tls: ssl.SSLContext | None = None
+
+
+class Authenticator:
+    """Makes requests authentic.
+
+    Args:
+        nonce: gives a fresh random text.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        clock: Clock,
+        nonce: Callable[[], str] = lambda: base64.b16encode(os.urandom(16)).decode(),
+    ) -> None:
+        self._http, self._clock, self._nonce = http, clock, nonce
+        self._tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
+
+    def credentials(self, channel: Channel, keys: Keys, origin: str, request: Prepared) -> Credentials:
+        """The headers and certificates of one request.
+
+        Raises:
+            SecretMissing: the channel refers to a secret that is not there.
+            InstitutionUnavailable: the institution issues no token.
+        """
+        scheme = channel.authentication
+        if isinstance(scheme, ApiKey):
+            return Credentials({scheme.header: scheme.prefix + keys.secret(scheme.secret)})
+        if isinstance(scheme, HmacSignature):
+            return Credentials(self._signature(scheme, keys, request))
+        if isinstance(scheme, OAuth2):
+            return Credentials({"authorization": f"Bearer {self._token(channel, scheme, keys, origin)}"})
+        if isinstance(scheme, MutualTls):
+            authority = keys.secret(scheme.authority) if scheme.authority else None
+            return Credentials(tls=_tls(keys.secret(scheme.certificate), keys.secret(scheme.private_key), authority))
+        return Credentials()
+
+    def forget_token(self, channel: Channel, origin: str) -> bool:
+        """Drop a token that the institution no longer takes; whether there was one."""
+        dropped = [key for key in self._tokens if key[:2] == (origin, channel.institution)]
+        for key in dropped:
+            del self._tokens[key]
+        return bool(dropped)
+
+    def _signature(self, scheme: HmacSignature, keys: Keys, request: Prepared) -> dict[str, str]:
+        stamp, nonce = str(int(self._clock.now().timestamp())), self._nonce()
+        body = request.body or b""
+        parts = urlsplit(request.url)
+        values = {
+            "timestamp": stamp, "nonce": nonce, "method": request.method,
+            "path": parts.path + (f"?{parts.query}" if parts.query else ""),
+            "body": body.decode("utf-8", "surrogateescape"), "body_sha256": hashlib.sha256(body).hexdigest(),
+        }  # fmt: skip
+        signed = rendering.text(scheme.over, values).encode("utf-8", "surrogateescape")
+        digest = hmac.new(keys.secret(scheme.secret).encode(), signed, scheme.algorithm).digest()
+        signature = digest.hex() if scheme.encoding == "hex" else base64.b64encode(digest).decode()
+        headers = {scheme.header: signature}
+        for name, value in (
+            (scheme.timestamp_header, stamp), (scheme.nonce_header, nonce), (scheme.client_header, keys.client_id)
+        ):  # fmt: skip
+            if name:
+                headers[name] = value
+        return headers
+
+    def _token(self, channel: Channel, scheme: OAuth2, keys: Keys, origin: str) -> str:
+        key = (origin, channel.institution, scheme.scope or "")
+        token, until = self._tokens.get(key, ("", 0.0))
+        now = self._clock.now().timestamp()
+        if now < until:
+            return token
+        form = {"grant_type": "client_credentials"} | ({"scope": scheme.scope} if scheme.scope else {})
+        basic = base64.b64encode(f"{keys.client_id}:{keys.secret(scheme.secret)}".encode()).decode()
+        headers = {"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"}
+        answer = self._http.call(
+            "POST", origin + scheme.token_path, headers=headers, body=urlencode(form).encode(), answer_bytes=100_000,
+            connect_seconds=channel.limits.connect_seconds, total_seconds=channel.limits.total_seconds,
+        )  # fmt: skip
+        document = answer.json() if answer.status == 200 else None
+        found = document.get("access_token") if isinstance(document, dict) else None
+        if not isinstance(found, str) or not found.isascii() or not found.isprintable():
+            # Nothing has been asked of the source itself, so another try costs nothing.
+            raise InstitutionUnavailable(f"issues no token: {answer.status}", sent=False, status=answer.status)
+        lasts = (document or {}).get("expires_in")
+        seconds = lasts if isinstance(lasts, int) and lasts > 0 else _SHORTEST_TOKEN.total_seconds()
+        self._tokens[key] = (found, now + max(0, seconds - TOKEN_MARGIN.total_seconds()))
+        return found
+
+
+@lru_cache(maxsize=32)
+def _tls(certificate: str, private_key: str, authority: str | None) -> ssl.SSLContext:
+    """A context that shows a certificate. OpenSSL reads such from files only, so they are there for a moment."""
+    context = ssl.create_default_context(cadata=authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pair.pem"
+        file.touch(mode=0o600)
+        file.write_text(f"{private_key}\n{certificate}\n", "ascii")
+        context.load_cert_chain(file)
+    return context

@@ -1,0 +1,28 @@
+"""What goes when a consent goes: the answers cached under it (G11, S09)."""
+
+from __future__ import annotations
+
+from creditmesh.gateway.channels.answers import Answers
+from creditmesh.gateway.channels.calls import CallStore
+from creditmesh.platform.tasks import Tasks
+
+
+class AnswerCache:
+    """Erases cached answers."""
+
+    def __init__(self, calls: CallStore, answers: Answers, tasks: Tasks) -> None:
+        self._calls, self._answers, self._tasks = calls, answers, tasks
+
+    def erase(self, taxpayer_index: str, scope: str) -> int:
+        """Forget what was collected under a firm's consent; how many calls.
+
+        Raw answers stay where a decision rests on them; nothing finds them by the firm any more. What waits for a
+        late answer goes on without it.
+        """
+        erased = 0
+        for record in list(self._calls.of_consent(f"{taxpayer_index}#{scope}")):
+            self._answers.erase(record)
+            self._calls.forget(record)
+            self._tasks.succeed(record.token, {})
+            erased += 1
+        return erased

@@ -1,0 +1,162 @@
+"""Calls and their answers: claimed first, so that none is made twice for one consent and window (G11)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from creditmesh.gateway.channels.document import Outcome
+from creditmesh.kernel.clock import Clock
+from creditmesh.kernel.ids import derived_id
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
+
+KEPT_DAYS = 100
+"""How long a call is remembered; longer than any window."""
+
+
+class CallState(StrEnum):
+    """Where a call stands."""
+
+    CALLING = "calling"
+    PENDING = "pending"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    """Not charged: it may be made again at once."""
+    UNCERTAIN = "uncertain"
+    """Sent, and perhaps charged, without an answer: not made again before the window ends."""
+
+
+class CallRecord(BaseModel):
+    """A call to a source as stored; instants are seconds since the epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    call_key: str
+    channel_id: str
+    channel_version: int
+    state: CallState
+    number: int
+    """Counts the windows; with the key it makes the request's id."""
+    until: int
+    """When the state ends: a claim's lease, an answer's freshness, the window of a pending or uncertain call."""
+    consent: str | None = None
+    """Subject and scope of the consent it was made under."""
+    consent_until: int | None = None
+    by: str = ""
+    token: str | None = None
+    """Answers the state machine once a late answer is there."""
+    outcome: Outcome | None = None
+    reason: str | None = None
+    missing: list[str] = []
+    fetched_at: str | None = None
+    raw_keys: list[str] = []
+    sha256: str | None = None
+    third_key: str | None = None
+    filled: bool = False
+    """Fields of the request came from stored records."""
+
+    @property
+    def request_id(self) -> str:
+        """The id under which the institution knows this call again."""
+        return derived_id("req", self.call_key, str(self.number))
+
+
+def call_key(channel_id: str, subject: str, consent_id: str | None, fields: Mapping[str, Any]) -> str:
+    """What makes two calls the same: channel, firm, consent and what is asked."""
+    parts = [channel_id, subject, consent_id or "public", *(f"{name}={fields[name]}" for name in sorted(fields))]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+class CallStore:
+    """Calls in DynamoDB."""
+
+    def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
+        self._tables, self._table, self._clock = tables, table, clock
+
+    def find(self, key: str) -> CallRecord | None:
+        """The call of that key, or None."""
+        item = self._tables.get(self._table, {"call_key": key})
+        return CallRecord.model_validate(item) if item else None
+
+    def of_request(self, request_id: str) -> CallRecord | None:
+        """The call an institution answers late, or None."""
+        found = self._tables.query(self._table, "request_id", request_id, index="by-request", limit=1)
+        key = next((str(item["call_key"]) for item in found), None)
+        return self.find(key) if key else None
+
+    def of_consent(self, consent: str) -> Iterator[CallRecord]:
+        """All calls made under a consent."""
+        for item in self._tables.query(self._table, "consent", consent, index="by-consent"):
+            if record := self.find(item["call_key"]):
+                yield record
+
+    def claim(self, wanted: CallRecord) -> CallRecord:
+        """Take the right to make a call, or learn why not.
+
+        Args:
+            wanted: a claim, with the end of its lease.
+
+        Returns:
+            The record as it stands; it is the caller's own claim if and only if its state is CALLING and `by` and
+            `until` are those of `wanted`.
+        """
+        try:
+            self._tables.write(Put(self._table, self._item(wanted), "call_key"))
+            return wanted
+        except ConditionFailed:
+            found = self.find(wanted.call_key)
+        if found is None:
+            return self.claim(wanted)
+        if found.state is not CallState.FAILED and found.until > self._now():
+            return found
+        # A window that ended is followed by another; a call that came to nothing is the same call once more.
+        ended = found.state in (CallState.ANSWERED, CallState.UNCERTAIN)
+        mine = wanted.model_copy(update={"number": found.number + (1 if ended else 0)})
+        try:
+            self._replace(found, mine)
+        except ConditionFailed:
+            return self.find(wanted.call_key) or mine
+        return mine
+
+    def settle(self, claim: CallRecord, **change: Any) -> CallRecord:
+        """Record how a claimed or pending call went on.
+
+        Raises:
+            ConditionFailed: it is no longer this claim's, or was erased.
+        """
+        settled = claim.model_copy(update=change)
+        self._replace(claim, settled)
+        return settled
+
+    def await_answer(self, record: CallRecord, token: str) -> CallRecord | None:
+        """Leave a token with a pending call; the record as it is now, None if it was erased."""
+        key = {"call_key": record.call_key}
+        where = {"state": CallState.PENDING.value, "number": record.number}
+        with suppress(ConditionFailed):  # answered in the meantime
+            self._tables.write(Update(self._table, key, set={"token": token}, where=where))
+        return self.find(record.call_key)
+
+    def forget(self, record: CallRecord) -> None:
+        """Erase a call's record."""
+        self._tables.delete(self._table, {"call_key": record.call_key})
+
+    def _replace(self, old: CallRecord, new: CallRecord) -> None:
+        item = self._item(new)
+        gone = [name for name in self._item(old) if name not in item or item[name] is None]
+        values = {name: value for name, value in item.items() if name != "call_key"}
+        where = {"state": old.state.value, "number": old.number, "until": old.until, "by": old.by}
+        self._tables.write(Update(self._table, {"call_key": old.call_key}, set=values, remove=gone, where=where))
+
+    def _item(self, record: CallRecord) -> dict[str, Any]:
+        forget_at = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
+        item = record.model_dump(mode="json", exclude_none=True)
+        return {**item, "request_id": record.request_id, "expires_at": forget_at}
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())

@@ -1,0 +1,144 @@
+"""Channels and plans as operators keep them: written in versions, read by every collection (G02)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from creditmesh.gateway.channels.document import Channel
+from creditmesh.gateway.channels.documents import Stored, VersionedDocuments
+from creditmesh.gateway.channels.plans import CollectionPlan
+from creditmesh.gateway.channels.source import Source
+from creditmesh.kernel.errors import InvalidInput, NotFound
+
+CACHE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class ChannelVersion:
+    """A channel and which version of its document it is."""
+
+    channel: Channel
+    version: int
+
+
+class ChannelCatalogue:
+    """The channels and plans in force.
+
+    A change is in force everywhere within `CACHE_SECONDS`.
+
+    Args:
+        monotonic: seconds, for the age of what was read.
+    """
+
+    def __init__(
+        self,
+        channels: VersionedDocuments,
+        plans: VersionedDocuments,
+        source: Source,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._channels, self._plans, self._source, self._monotonic = channels, plans, source, monotonic
+        self._known: dict[str, ChannelVersion] = {}
+        self._read_at: float | None = None
+
+    def channel(self, channel_id: str) -> ChannelVersion:
+        """The channel in force.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        found = self._all().get(channel_id)
+        if found is None:
+            raise NotFound("no such channel", field="channel_id")
+        return found
+
+    def all(self) -> list[ChannelVersion]:
+        """All channels in force, by id."""
+        return list(self._all().values())
+
+    def of_institution(self, institution: str) -> list[Channel]:
+        """An institution's channels in force."""
+        return [one.channel for one in self._all().values() if one.channel.institution == institution]
+
+    def listed(self) -> list[Stored]:
+        """The documents in force, read anew, by id."""
+        return list(self._channels.all())
+
+    def stored(self, channel_id: str, version: int | None = None) -> Stored:
+        """A version of a channel's document, the current one by default, read anew.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._channels.get(channel_id, version)
+
+    def put(self, channel: Channel, by: str, based_on: int | None) -> Stored:
+        """Write a channel's next version.
+
+        Raises:
+            InvalidInput: it would call where no channel may, or falls back on a channel that is not there.
+            VersionConflict: somebody else was quicker.
+        """
+        self._source.origin(channel)
+        if channel.fallback_channel:
+            self._check_fallback(channel)
+        document = channel.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        stored = self._channels.put(channel.channel_id, document, by, based_on)
+        self._read_at = None
+        return stored
+
+    def plan(self, plan_id: str) -> CollectionPlan:
+        """A collection plan.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        return CollectionPlan.model_validate(self._plans.get(plan_id).document)
+
+    def stored_plan(self, plan_id: str) -> Stored:
+        """A plan's document.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        return self._plans.get(plan_id)
+
+    def put_plan(self, plan: CollectionPlan, by: str, based_on: int | None) -> Stored:
+        """Write a plan's next version.
+
+        Raises:
+            InvalidInput: it names a channel that is not there.
+            VersionConflict: somebody else was quicker.
+        """
+        for number, one in enumerate(plan.channels):
+            try:
+                self._channels.get(one.channel_id)
+            except NotFound:
+                raise InvalidInput("is no channel", field=f"channels.{number}.channel_id") from None
+        return self._plans.put(plan.plan_id, plan.model_dump(mode="json", exclude_defaults=True), by, based_on)
+
+    def _check_fallback(self, channel: Channel) -> None:
+        """A fallback must be there, give the same kind of data, and not lead back."""
+        seen, name = {channel.channel_id}, channel.fallback_channel
+        while name:
+            if name in seen:
+                raise InvalidInput("leads back to itself", field="fallback_channel")
+            try:
+                other = Channel.model_validate(self._channels.get(name).document)
+            except NotFound:
+                raise InvalidInput("is no channel", field="fallback_channel") from None
+            if other.kind != channel.kind:
+                raise InvalidInput(f"must be of kind {channel.kind}", field="fallback_channel")
+            seen.add(name)
+            name = other.fallback_channel
+
+    def _all(self) -> dict[str, ChannelVersion]:
+        if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
+            self._known = {
+                one.document_id: ChannelVersion(Channel.model_validate(one.document), one.version)
+                for one in self._channels.all()
+            }
+            self._read_at = self._monotonic()
+        return self._known

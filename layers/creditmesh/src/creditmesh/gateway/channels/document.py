@@ -1,0 +1,348 @@
+"""The channel document: everything the platform knows about a source, as data (G02-G10, G13).
+
+Its JSON Schema is published (`schema`); one document is one version of one channel.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import jmespath
+import jsonschema_rs
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.money import Money
+
+KINDS = ("tax", "registry", "judicial", "credit_bureau", "shop", "education", "anti_fraud")
+"""The kinds that ship; a document may name another."""
+LONGEST_RULE = 4_000
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,63})\s*\}\}")
+RESERVED_FIELDS = frozenset({"request_id", "authorization_code", "authorization_id", "today", "now", "page"})
+"""What the platform itself puts into a request; a fill rule cannot set it."""
+
+
+def _rule(text: str) -> str:
+    try:
+        jmespath.compile(text)
+    except JMESPathError as error:
+        raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+    return text
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        jsonschema_rs.validator_for(schema)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise ValueError(f"is no JSON Schema: {str(error).splitlines()[0]}") from None
+    return schema
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return text
+
+
+def _charset(name: str) -> str:
+    try:
+        b"".decode(name)
+    except LookupError:
+        raise ValueError("is no known charset") from None
+    return name.lower()
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
+Expression = Annotated[str, Field(min_length=1, max_length=LONGEST_RULE), AfterValidator(_rule)]
+Pattern = Annotated[str, Field(max_length=200), AfterValidator(_pattern)]
+SchemaDocument = Annotated[dict[str, Any], AfterValidator(_schema)]
+Charset = Annotated[str, Field(max_length=40), AfterValidator(_charset)]
+HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")]
+Template = Annotated[str, Field(max_length=20_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RequiredField(_Part):
+    """What a request needs; checked before any call is made (G03, G05)."""
+
+    pattern: Pattern | None = None
+    optional: bool = False
+
+
+class FillRule(_Part):
+    """Where a missing field is taken from (G04)."""
+
+    field: Name
+    record: Identifier = Field(description="collection of stored records, see PUT /v1/reference-records")
+    key: Name = Field(description="the field whose value is the record's key")
+    path: Expression
+
+
+class ApiKey(_Part):
+    """A fixed key in a header."""
+
+    type: Literal["api_key"]
+    header: HeaderName = "x-api-key"
+    prefix: str = Field(default="", max_length=20)
+    secret: Name = "api_key"
+
+
+class HmacSignature(_Part):
+    """A signature over what is sent."""
+
+    type: Literal["hmac"]
+    secret: Name = "signing_secret"
+    algorithm: Literal["sha256", "sha512"] = "sha256"
+    over: Template = Field(description="placeholders timestamp, nonce, method, path, body, body_sha256")
+    header: HeaderName = "x-signature"
+    encoding: Literal["hex", "base64"] = "hex"
+    timestamp_header: HeaderName | None = "x-timestamp"
+    nonce_header: HeaderName | None = None
+    client_header: HeaderName | None = None
+
+
+class OAuth2(_Part):
+    """OAuth 2.0 client credentials (RFC 6749, 4.4); the token is kept until shortly before it ends."""
+
+    type: Literal["oauth2"]
+    token_path: Annotated[str, Field(pattern=r"^/[^\s]{0,200}$")]
+    scope: str | None = Field(default=None, max_length=200)
+    secret: Name = "client_secret"
+
+
+class MutualTls(_Part):
+    """The platform shows a certificate of its own."""
+
+    type: Literal["mtls"]
+    certificate: Name = "certificate"
+    private_key: Name = "private_key"
+    authority: Name | None = Field(default=None, description="secret with the CA that signed the institution's own")
+
+
+class NoAuthentication(_Part):
+    """A source that asks for nothing."""
+
+    type: Literal["none"]
+
+
+Authentication = Annotated[ApiKey | HmacSignature | OAuth2 | MutualTls | NoAuthentication, Field(discriminator="type")]
+
+
+class Paging(_Part):
+    """An answer in several pages; their items are joined under the place of the first page's."""
+
+    items: Name
+    next: Expression = Field(description="gives the next page's mark, or null at the end")
+    parameter: Name = "cursor"
+    pages: int = Field(default=20, ge=1, le=100)
+
+
+class Http(_Part):
+    """A call over HTTP; `body` is sent as JSON, form or XML by the transport's type."""
+
+    type: Literal["rest", "form", "xml"]
+    method: Literal["GET", "POST"] = "POST"
+    path: Annotated[str, Field(pattern=r"^/[^\s?#]{0,500}$")]
+    query: dict[Name, Template] = {}
+    headers: dict[HeaderName, Template] = {}
+    body: dict[str, Any] | Template | None = None
+    charset: Charset = "utf-8"
+    paging: Paging | None = None
+
+    @model_validator(mode="after")
+    def _body_fits(self) -> Self:
+        if self.type == "xml" and not isinstance(self.body, str):
+            raise ValueError("an xml transport needs a body template of text")
+        if self.type == "form" and not isinstance(self.body, dict):
+            raise ValueError("a form transport needs a body of names and templates")
+        if self.method == "GET" and self.body is not None:
+            raise ValueError("a GET carries no body")
+        return self
+
+
+class BatchFile(_Part):
+    """A file the institution drops in S3 from time to time; the newest by name is read."""
+
+    type: Literal["batch_file"]
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,200}$")] = Field(
+        description="below incoming/{institution}/"
+    )
+    format: Literal["csv", "jsonl"]
+    key_column: Annotated[str, Field(min_length=1, max_length=100)]
+    key: Name = "taxpayer_id"
+    oldest_days: int = Field(default=35, ge=1, le=400, description="an older file counts as unavailable")
+
+
+Transport = Annotated[Http | BatchFile, Field(discriminator="type")]
+
+
+class Limits(_Part):
+    """How long, how much, how often."""
+
+    connect_seconds: float = Field(default=2.0, gt=0, le=10)
+    total_seconds: float = Field(default=10.0, gt=0, le=25)
+    answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1_000, le=MAX_ANSWER_BYTES)
+    calls_per_second: int | None = Field(default=None, ge=1, le=10_000)
+
+
+class Retry(_Part):
+    """When a call is tried again within `total_seconds`.
+
+    A call that may have been charged is repeated only where the institution knows a request again (`idempotent`).
+    """
+
+    attempts: int = Field(default=3, ge=1, le=5)
+    pause_seconds: float = Field(default=0.2, ge=0, le=5)
+
+
+class Breaker(_Part):
+    """After so many failures in a row the channel is left alone for a while (G13)."""
+
+    failures: int = Field(default=5, ge=1, le=1000)
+    open_seconds: int = Field(default=30, ge=1, le=3600)
+
+
+class Refusal(_Part):
+    """An answer by which the source says no, for good."""
+
+    status: int = Field(ge=200, le=599)
+    path: Expression | None = Field(default=None, description="gives the reason's code")
+    reasons: list[str] = Field(default=[], max_length=50, description="the codes that count; all if empty")
+    outcome: Literal["refused", "no_data"] = "refused"
+
+
+class Response(_Part):
+    """How an answer is read."""
+
+    format: Literal["json", "xml", "csv"] = "json"
+    charset: Charset = "utf-8"
+    lists: list[str] = Field(default=[], max_length=50, description="XML elements that may repeat")
+    schema_: SchemaDocument = Field(default={}, alias="schema")
+    refusals: list[Refusal] = Field(default=[], max_length=20)
+    accepted: list[int] = Field(default=[200], min_length=1, max_length=5)
+
+
+class Callback(_Part):
+    """An answer that comes later, as a signed webhook (DESIGN 7)."""
+
+    message: Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,80}$")]
+    request_id: Expression
+    content: Expression
+    acknowledged: list[int] = Field(default=[202], min_length=1, max_length=5, description="statuses that promise it")
+    seconds: int = Field(default=600, ge=1, le=86_400)
+
+
+class Structure(_Part):
+    """How second information becomes third (G08-G10)."""
+
+    rule: Expression
+    complete: list[Expression] = Field(default=[], max_length=50, description="each must give something")
+    fallback: Expression | None = None
+
+
+class Cost(_Part):
+    """What one call costs the platform."""
+
+    amount: str
+    currency: str = "CNY"
+
+    @model_validator(mode="after")
+    def _is_money(self) -> Self:
+        try:
+            Money.parse(self.amount, self.currency)
+        except InvalidInput as error:
+            raise ValueError(error.message) from None
+        return self
+
+
+class Channel(_Part):
+    """One source of credit data; see docs/channels.md."""
+
+    channel_id: Identifier
+    kind: Name
+    title: str = Field(min_length=2, max_length=120)
+    enabled: bool = True
+    institution: Identifier
+    base_url: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None, description="origin of an institution that is not in the address book; must be allow-listed"
+    )
+    consent_scope: Name | None = Field(default=None, description="the consent it needs; null for public data")
+    fields: dict[Name, RequiredField] = Field(default={"taxpayer_id": RequiredField()}, max_length=40)
+    fill: list[FillRule] = Field(default=[], max_length=40)
+    transport: Transport
+    authentication: Authentication
+    limits: Limits = Limits()
+    retry: Retry = Retry()
+    breaker: Breaker = Breaker()
+    fallback_channel: Identifier | None = None
+    cost: Cost | None = None
+    idempotent: bool = Field(default=False, description="the institution charges one request_id once")
+    response: Response = Response()
+    callback: Callback | None = None
+    structure: Structure
+    cache_seconds: int = Field(
+        default=0, ge=0, le=90 * 86_400, description="also the window in which a call is not repeated"
+    )
+
+    @property
+    def charged(self) -> bool:
+        """Whether a call costs something."""
+        return self.cost is not None and Money.parse(self.cost.amount, self.cost.currency).minor > 0
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        known = set(self.fields) | RESERVED_FIELDS
+        for name in sorted(_placeholders(self.transport)):
+            if name not in known:
+                raise ValueError(f"the transport uses {{{{{name}}}}}, which is not among fields")
+        for rule in self.fill:
+            if rule.field not in self.fields or rule.field in RESERVED_FIELDS:
+                raise ValueError(f"fill: {rule.field} is not among fields")
+        if self.fallback_channel == self.channel_id:
+            raise ValueError("fallback_channel must be another channel")
+        if isinstance(self.transport, BatchFile) and (self.callback or self.authentication.type != "none"):
+            raise ValueError("a batch_file transport takes neither callback nor authentication")
+        return self
+
+
+class Outcome(StrEnum):
+    """How the collection from one channel ended; each is named in reports and health."""
+
+    COMPLETE = "complete"
+    FILLED = "filled"
+    """Complete, with fields of the request filled from stored records."""
+    INCOMPLETE = "incomplete"
+    """Fields of the request or of the answer are missing; they are named."""
+    REFUSED = "refused"
+    NO_DATA = "no_data"
+    """The source knows nothing of the firm."""
+    NO_CONSENT = "no_consent"
+    UNAVAILABLE = "unavailable"
+    PENDING = "pending"
+    """The answer comes later."""
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of a channel document."""
+    document = Channel.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+
+
+def _placeholders(value: Any) -> set[str]:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return set().union(*(_placeholders(one) for one in value.values()))
+    if isinstance(value, list):
+        return set().union(*(_placeholders(one) for one in value))
+    return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()

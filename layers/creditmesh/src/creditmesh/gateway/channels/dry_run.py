@@ -1,0 +1,114 @@
+"""Try a channel document on a sample, step by step, without calling anybody."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from creditmesh.gateway.channels import fields as request_fields
+from creditmesh.gateway.channels import reading as reader
+from creditmesh.gateway.channels.answers import Answers
+from creditmesh.gateway.channels.document import Channel, Http
+from creditmesh.gateway.channels.exchange import prepare
+from creditmesh.gateway.channels.source import Came
+from creditmesh.kernel.errors import InvalidInput
+
+MAX_SAMPLE_CHARACTERS = 48_000
+SHOWN = "***"
+
+
+class Sample(BaseModel):
+    """What a dry run works on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: dict[str, str | int | bool | None] = {}
+    records: dict[str, dict[str, Any]] = Field(default={}, description="record -> document, in place of stored ones")
+    status: int = Field(default=200, ge=100, le=599)
+    pages: list[str] = Field(default=[], max_length=20, description="the answer's pages as text")
+    pages_base64: list[str] = Field(default=[], max_length=20, description="the same as bytes, for other charsets")
+
+
+class Step(BaseModel):
+    """One step's result."""
+
+    name: str
+    ok: bool
+    detail: str | None = None
+    result: Any = None
+
+
+class DryRun(BaseModel):
+    """How a document would work on the sample."""
+
+    outcome: str | None
+    steps: list[Step]
+
+
+def dry_run(channel: Channel, sample: Sample, origin: str, answers: Answers) -> DryRun:
+    """Go through fields, fill, request, and, if the sample has an answer, reading and structure.
+
+    Raises:
+        InvalidInput: the sample is malformed.
+    """
+    steps: list[Step] = []
+    asked = request_fields.complete(channel, sample.fields, lambda record, _: sample.records.get(record))
+    missing = ", ".join(asked.missing) or None
+    steps.append(
+        Step(name="fields", ok=not missing, detail=missing and f"missing or malformed: {missing}", result=asked.values)
+    )
+    if asked.filled:
+        steps.append(Step(name="fill", ok=True, result={name: asked.values[name] for name in asked.filled}))
+    if asked.missing:
+        return DryRun(outcome="incomplete", steps=steps)
+    steps.append(_request(channel, asked.values, origin))
+    bodies = _bodies(channel, sample)
+    if not bodies:
+        return DryRun(outcome=None, steps=steps)
+    return _read(channel, sample.status, bodies, answers, steps, filled=bool(asked.filled))
+
+
+def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
+    transport = channel.transport
+    if not isinstance(transport, Http):
+        place = f"incoming/{channel.institution}/{transport.prefix}"
+        return Step(name="request", ok=True, result={"file": place, "key": values.get(transport.key)})
+    # What the platform itself puts in is shown as stars: nothing secret leaves by a dry run.
+    shown = {"request_id": SHOWN, "authorization_code": SHOWN, "authorization_id": SHOWN, "now": SHOWN, "today": SHOWN}
+    request = prepare(transport, origin, {**shown, **values})
+    body = request.body.decode(transport.charset) if request.body is not None else None
+    rendered = {"method": request.method, "url": request.url, "headers": request.headers, "body": body}
+    return Step(name="request", ok=True, detail=f"authentication: {channel.authentication.type}", result=rendered)
+
+
+def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
+    if sum(map(len, sample.pages + sample.pages_base64)) > MAX_SAMPLE_CHARACTERS:
+        raise InvalidInput(f"may have at most {MAX_SAMPLE_CHARACTERS} characters together", field="sample.pages")
+    try:
+        return [one.encode(channel.response.charset) for one in sample.pages] + [
+            base64.b64decode(one, validate=True) for one in sample.pages_base64
+        ]
+    except UnicodeEncodeError:
+        raise InvalidInput(f"cannot be written in {channel.response.charset}", field="sample.pages") from None
+    except binascii.Error:
+        raise InvalidInput("must be base64", field="sample.pages_base64") from None
+
+
+def _read(
+    channel: Channel, status: int, bodies: list[bytes], answers: Answers, steps: list[Step], *, filled: bool
+) -> DryRun:
+    try:
+        for body in bodies:
+            steps.append(Step(name="parse", ok=True, result=reader.parse(channel.response, body)))
+    except reader.Unreadable as fault:
+        steps.append(Step(name="parse", ok=False, detail=fault.message))
+    reading = answers.read(channel, Came(status, bodies, 1))
+    outcome = reading.outcome.value
+    detail = reading.reason if not reading.missing else f"missing: {', '.join(reading.missing)}"
+    good = reading.third is not None and not reading.missing
+    steps.append(Step(name="structure", ok=good, detail=detail, result=reading.third))
+    return DryRun(outcome="filled" if filled and outcome == "complete" else outcome, steps=steps)

@@ -1,0 +1,113 @@
+"""What keeps a channel from being called too often: its rate limit and its circuit breaker (G13)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from creditmesh.gateway.channels.document import Channel
+from creditmesh.kernel.clock import Clock
+from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
+
+_RATE_KEPT_SECONDS = 120
+_BREAKER = {"slot": "breaker"}
+
+
+class BreakerState(StrEnum):
+    """Whether calls go through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    """The pause is over: one call tries whether the source is back."""
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """A channel's breaker as it stands.
+
+    Attributes:
+        failures: in a row.
+        opened_at: seconds since the epoch.
+    """
+
+    state: BreakerState
+    failures: int = 0
+    opened_at: int | None = None
+
+
+class Guards:
+    """Rate limits and breakers, shared by all functions through DynamoDB.
+
+    The breaker counts failures across functions and by our own clock, which is why it is not the one of Powertools:
+    that counts in each process by itself.
+    """
+
+    def __init__(self, tables: Tables, table: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
+
+    def breaker(self, channel: Channel) -> Breaker:
+        """How a channel's breaker stands."""
+        item = self._tables.get(self._table, {"channel_id": channel.channel_id, **_BREAKER}) or {}
+        return self._read(channel, item)
+
+    def may_call(self, channel: Channel) -> bool:
+        """Whether the breaker lets a call through; of many that ask once the pause is over, one."""
+        key = {"channel_id": channel.channel_id, **_BREAKER}
+        item = self._tables.get(self._table, key) or {}
+        breaker = self._read(channel, item)
+        if breaker.state is not BreakerState.HALF_OPEN:
+            return breaker.state is BreakerState.CLOSED
+        now, probe = self._now(), item.get("probe_until", 0)
+        if probe > now:
+            return False
+        until = now + int(channel.limits.total_seconds) + 1
+        expected = {"where": {"probe_until": probe}} if probe else {"absent": ("probe_until",)}
+        try:
+            self._tables.write(Update(self._table, key, set={"probe_until": until}, **expected))
+        except ConditionFailed:
+            return False
+        return True
+
+    def succeeded(self, channel: Channel) -> None:
+        """The source answered; a row of failures ends."""
+        key = {"channel_id": channel.channel_id, **_BREAKER}
+        item = self._tables.get(self._table, key)
+        if item and item.get("failures"):
+            self._tables.write(Update(self._table, key, set={"failures": 0}, remove=("opened_at", "probe_until")))
+
+    def failed(self, channel: Channel) -> None:
+        """The source gave no usable answer."""
+        key = {"channel_id": channel.channel_id, **_BREAKER}
+        failures = self._tables.count(self._table, key, {"failures": 1})["failures"]
+        if failures >= channel.breaker.failures:
+            self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
+
+    def admit(self, channel: Channel, longest_wait: float) -> bool:
+        """Take a place in the channel's rate; waits for the next second if need be. False if none came free in time."""
+        limit, waited = channel.limits.calls_per_second, 0.0
+        while limit is not None:
+            at = self._clock.now().timestamp()
+            second = int(at)
+            key = {"channel_id": channel.channel_id, "slot": f"rate#{second}"}
+            counted = self._tables.count(self._table, key, {"calls": 1}, expires_at=second + _RATE_KEPT_SECONDS)
+            if counted["calls"] <= limit:
+                return True
+            pause = second + 1 - at
+            waited += pause
+            if waited > longest_wait:
+                return False
+            self._sleep(pause)
+        return True
+
+    def _read(self, channel: Channel, item: Item) -> Breaker:
+        failures, opened_at = item.get("failures", 0), item.get("opened_at")
+        if opened_at is None:
+            return Breaker(BreakerState.CLOSED, failures)
+        over = self._now() >= opened_at + channel.breaker.open_seconds
+        return Breaker(BreakerState.HALF_OPEN if over else BreakerState.OPEN, failures, opened_at)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())

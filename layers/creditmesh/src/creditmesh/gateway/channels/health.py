@@ -1,0 +1,119 @@
+"""How channels do: calls, success, latency, cost, cache hits; counted per five minutes, read by operators."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.money import Money, format_minor
+from creditmesh.platform.tables import Item, Tables
+
+SLOT_SECONDS = 300
+KEPT_DAYS = 35
+BOUNDS_MS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000)
+"""Upper bounds of the latency buckets; a quantile is its bucket's upper bound."""
+GOOD = (Outcome.COMPLETE, Outcome.FILLED, Outcome.NO_DATA, Outcome.PENDING)
+
+
+class ChannelHealth(BaseModel):
+    """How one channel did over a while."""
+
+    model_config = ConfigDict(frozen=True)
+
+    channel_id: str
+    since: str
+    calls: int = Field(description="calls that went out, tries included")
+    collections: int = Field(description="times the channel was asked for a firm's data, from the cache included")
+    cache_hits: int
+    outcomes: dict[str, int]
+    success_bps: int | None = Field(description="of the collections not from the cache; null without any")
+    latency_p50_ms: int | None
+    latency_p95_ms: int | None
+    cost: str
+    currency: str
+    breaker: str
+
+
+class HealthBook:
+    """Counts and sums in DynamoDB: one addition per collection from a channel."""
+
+    def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
+        self._tables, self._table, self._clock = tables, table, clock
+
+    def note(self, channel: Channel, outcome: Outcome, *, cached: bool, calls: int, charged: int, millis: int) -> None:
+        """Count one collection.
+
+        Args:
+            calls: tries that went out.
+            charged: calls that cost something.
+            millis: how long they took together.
+        """
+        amounts = {"collections": 1, f"outcome_{outcome.value}": 1}
+        if cached:
+            amounts["cache_hits"] = 1
+        if calls:
+            amounts |= {"calls": calls, f"le_{_bucket(millis)}": 1}
+        if charged and channel.cost:
+            amounts["cost_minor"] = charged * Money.parse(channel.cost.amount, channel.cost.currency).minor
+        slot = self._slot(self._clock.now())
+        forget = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
+        key = {"channel_id": channel.channel_id, "slot": slot}
+        self._tables.count(self._table, key, amounts, expires_at=forget)
+
+    def read(self, channel: Channel, breaker: str, minutes: int) -> ChannelHealth:
+        """Sum the last `minutes`, rounded to whole slots."""
+        since = self._clock.now() - timedelta(minutes=minutes)
+        total: Item = {}
+        found = self._tables.query(
+            self._table, "channel_id", channel.channel_id, newest_first=True,
+            until=("slot", self._slot(self._clock.now())), limit=minutes * 60 // SLOT_SECONDS + 2,
+        )  # fmt: skip
+        for item in found:
+            if item["slot"] >= self._slot(since):
+                for name, value in item.items():
+                    if isinstance(value, int) and name != "expires_at":
+                        total[name] = total.get(name, 0) + value
+        return _summed(channel, total, breaker, iso(since))
+
+    @staticmethod
+    def _slot(at: datetime) -> str:
+        seconds = int(at.timestamp()) // SLOT_SECONDS * SLOT_SECONDS
+        return f"health#{seconds:012d}"
+
+
+def _bucket(millis: int) -> int:
+    return next((bound for bound in BOUNDS_MS if millis <= bound), BOUNDS_MS[-1])
+
+
+def _summed(channel: Channel, total: Item, breaker: str, since: str) -> ChannelHealth:
+    outcomes = {one.value: total[f"outcome_{one}"] for one in Outcome if total.get(f"outcome_{one}")}
+    collections, hits = total.get("collections", 0), total.get("cache_hits", 0)
+    asked, good = collections - hits, sum(outcomes.get(one.value, 0) for one in GOOD) - hits
+    return ChannelHealth(
+        channel_id=channel.channel_id,
+        since=since,
+        calls=total.get("calls", 0),
+        collections=collections,
+        cache_hits=hits,
+        outcomes=outcomes,
+        success_bps=max(0, good) * 10_000 // asked if asked else None,
+        latency_p50_ms=_quantile(total, 50),
+        latency_p95_ms=_quantile(total, 95),
+        cost=format_minor(total.get("cost_minor", 0)),
+        currency=channel.cost.currency if channel.cost else "CNY",
+        breaker=breaker,
+    )
+
+
+def _quantile(total: Item, percent: int) -> int | None:
+    """The upper bound of the bucket in which the quantile lies."""
+    counts = [(bound, total.get(f"le_{bound}", 0)) for bound in BOUNDS_MS]
+    wanted, seen = sum(count for _, count in counts) * percent, 0
+    for bound, count in counts:
+        seen += count * 100
+        if count and seen >= wanted:
+            return bound
+    return None

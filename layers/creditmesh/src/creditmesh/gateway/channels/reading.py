@@ -1,0 +1,113 @@
+"""From the bytes of an answer to a document: charset, format, schema (G08). Nothing in an answer is trusted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+import jsonschema_rs
+import xmltodict
+
+from creditmesh.gateway.channels.document import Response
+from creditmesh.kernel.errors import Unavailable
+
+LONGEST_PATH = 200
+
+
+class Unreadable(Unavailable):
+    """An answer is not what the channel says; `message` tells where and which rule, never a value."""
+
+    code = "answer_unreadable"
+
+
+def read(response: Response, body: bytes) -> Any:
+    """The document in an answer.
+
+    Raises:
+        Unreadable: wrong charset, not of its format, or not of its schema.
+    """
+    document = parse(response, body)
+    check(response, document)
+    return document
+
+
+def parse(response: Response, body: bytes) -> Any:
+    """The document, not yet checked against its schema."""
+    try:
+        written = body.decode(response.charset)
+    except UnicodeDecodeError:
+        raise Unreadable(f"is not {response.charset}") from None
+    try:
+        return _PARSERS[response.format](written, response)
+    except RecursionError:
+        raise Unreadable(f"is nested too deeply for {response.format}") from None
+
+
+def check(response: Response, document: Any) -> None:
+    """Hold a document to the channel's schema.
+
+    Raises:
+        Unreadable: naming the path and the rule.
+    """
+    if not response.schema_:
+        return
+    validator = _validator(json.dumps(response.schema_, sort_keys=True))
+    for error in validator.iter_errors(document):
+        place = ".".join(map(str, error.instance_path))[:LONGEST_PATH] or "the answer"
+        rule = str(list(error.schema_path)[-1]) if error.schema_path else "schema"
+        raise Unreadable(f"{place}: breaks {rule}")
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> Any:
+    return jsonschema_rs.validator_for(json.loads(schema))
+
+
+def _json(written: str, _: Response) -> Any:
+    try:
+        # Decimals, so that an amount sent as a number keeps each of its digits.
+        return json.loads(written, parse_float=Decimal, parse_constant=_refuse_constant)
+    except ValueError:
+        raise Unreadable("is not JSON") from None
+
+
+def _refuse_constant(_: str) -> Any:
+    raise ValueError("NaN and infinities are not JSON")
+
+
+def _xml(written: str, response: Response) -> Any:
+    try:
+        return xmltodict.parse(
+            _without_declaration(written), disable_entities=True, force_list=tuple(response.lists),
+            postprocessor=_plain, attr_prefix="@",
+        )  # fmt: skip
+    except (ExpatError, ValueError):
+        raise Unreadable("is not XML, or declares entities") from None
+
+
+def _without_declaration(written: str) -> str:
+    """The text is decoded already; an encoding in its declaration would be believed a second time."""
+    stripped = written.lstrip("\ufeff \t\r\n")
+    return stripped.partition("?>")[2] if stripped.startswith("<?xml") else stripped
+
+
+def _plain(_: Any, key: str, value: Any) -> Any:
+    """Names without their namespace prefix; declarations of namespaces go."""
+    if key.startswith("@xmlns"):
+        return None
+    return key.rpartition(":")[2] if not key.startswith("@") else key, value
+
+
+def _csv(written: str, _: Response) -> Any:
+    try:
+        return {"rows": list(csv.DictReader(io.StringIO(written), strict=True))}
+    except csv.Error:
+        raise Unreadable("is not CSV") from None
+
+
+_PARSERS = {"json": _json, "xml": _xml, "csv": _csv}

@@ -1,0 +1,29 @@
+"""Answers by which a source says no, for good (C08)."""
+
+from __future__ import annotations
+
+from creditmesh.gateway.channels import reading as reader
+from creditmesh.gateway.channels.document import Channel, Outcome, Refusal
+from creditmesh.gateway.channels.structure import search
+
+_LONGEST_REASON = 200
+
+
+def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] | None:
+    """The outcome and reason with which a source says no, or None if it does not."""
+    for rule in channel.response.refusals:
+        if status == rule.status:
+            reason = _reason(channel, rule, body)
+            if not rule.reasons or reason in rule.reasons:
+                return Outcome(rule.outcome), reason or f"answered {status}"
+    return None
+
+
+def _reason(channel: Channel, rule: Refusal, body: bytes) -> str | None:
+    if rule.path is None:
+        return None
+    try:
+        found = search(rule.path, reader.parse(channel.response, body))
+    except reader.Unreadable:
+        return None
+    return str(found)[:_LONGEST_REASON] if isinstance(found, str | int) else None

@@ -1,0 +1,47 @@
+"""Placeholders of a channel's templates, each value escaped for where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from creditmesh.gateway.channels.document import PLACEHOLDER
+
+Values = Mapping[str, Any]
+
+
+def text(template: str, values: Values) -> str:
+    """A template filled as it is, for headers and form fields."""
+    return _filled(template, values, str)
+
+
+def path(template: str, values: Values) -> str:
+    """A URL path: a value cannot leave its segment, so neither host nor route can change (server-side forgery)."""
+    return _filled(template, values, lambda value: quote(value, safe=""))
+
+
+def xml(template: str, values: Values) -> str:
+    """An XML document: a value stays character data."""
+    return _filled(template, values, lambda value: escape(value, {'"': "&quot;", "'": "&apos;"}))
+
+
+def json_value(template: Any, values: Values) -> Any:
+    """A JSON document; a string that is one placeholder takes the value's own type."""
+    if isinstance(template, dict):
+        return {name: json_value(one, values) for name, one in template.items()}
+    if isinstance(template, list):
+        return [json_value(one, values) for one in template]
+    if not isinstance(template, str):
+        return template
+    whole = PLACEHOLDER.fullmatch(template)
+    return values.get(whole[1]) if whole else text(template, values)
+
+
+def _filled(template: str, values: Values, escaped: Callable[[str], str]) -> str:
+    return PLACEHOLDER.sub(lambda found: escaped(_word(values.get(found[1]))), template)
+
+
+def _word(value: Any) -> str:
+    return "" if value is None else str(value)

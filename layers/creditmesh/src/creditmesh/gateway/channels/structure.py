@@ -1,0 +1,59 @@
+"""From second to third information: JMESPath rules, completeness, the fallback rule (G08-G10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from creditmesh.gateway.channels.document import Structure
+
+
+@dataclass(frozen=True)
+class Structured:
+    """Third information.
+
+    Attributes:
+        document: what the rule made; None where it made nothing.
+        missing: completeness expressions that gave nothing.
+        by_fallback: the fallback rule made it.
+    """
+
+    document: Any
+    missing: tuple[str, ...]
+    by_fallback: bool = False
+
+
+def structured(structure: Structure, document: Any) -> Structured:
+    """Apply the rule; where its result is not complete, the fallback rule (G09, G10)."""
+    first = _applied(structure, structure.rule, document)
+    if not first.missing or structure.fallback is None:
+        return first
+    second = _applied(structure, structure.fallback, document)
+    if second.missing:
+        return first
+    return Structured(second.document, (), by_fallback=True)
+
+
+def search(expression: str, document: Any) -> Any:
+    """What an expression finds; None where it does not fit the document."""
+    try:
+        return _compiled(expression).search(document)
+    except (JMESPathError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _applied(structure: Structure, rule: str, document: Any) -> Structured:
+    found = search(rule, document)
+    if not isinstance(found, dict):
+        return Structured(None, tuple(structure.complete) or ("@",))
+    missing = tuple(one for one in structure.complete if search(one, found) in (None, "", [], {}))
+    return Structured(found, missing)
+
+
+@lru_cache(maxsize=512)
+def _compiled(expression: str) -> Any:
+    return jmespath.compile(expression)
