@@ -38,6 +38,16 @@ class _Institution(BaseHTTPRequestHandler):
         elif kind == "slow":
             time.sleep(float(argument))
             self._say(200, b"late")
+        elif kind == "drip":
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            self._drip()
+        elif kind == "later":
+            self.send_response(429)
+            self.send_header("retry-after", argument)
+            self.send_header("content-length", "0")
+            self.end_headers()
         elif kind == "cut":
             self.send_response(200)
             self.send_header("content-length", "100")
@@ -54,6 +64,16 @@ class _Institution(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True  # the client had enough
 
+    def _drip(self) -> None:
+        """A byte now and then, each long before a read would time out."""
+        try:
+            for _ in range(40):
+                self.wfile.write(b".")
+                time.sleep(0.05)
+        except OSError:
+            pass
+        self.close_connection = True
+
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
@@ -68,7 +88,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def client() -> HttpClient:
-    return HttpClient(connect_seconds=0.5, read_seconds=0.3)
+    return HttpClient(connect_seconds=0.5, total_seconds=0.3)
 
 
 def call(client: HttpClient, url: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -113,12 +133,38 @@ def test_an_answer_that_is_late_or_cut_off(server: str, client: HttpClient) -> N
     assert _Institution.seen == ["/slow/1", "/cut"], "a call is made once; trying again is the caller's business"
 
 
+def test_a_drip_does_not_outlast_the_deadline(server: str, client: HttpClient) -> None:
+    started = time.monotonic()
+    with pytest.raises(InstitutionUnavailable, match="takes too long"):
+        call(client, f"{server}/drip")
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7), ("99999", 3600), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
+def test_how_long_to_wait_is_told(server: str, client: HttpClient, said: str, seconds: int | None) -> None:
+    with pytest.raises(InstitutionUnavailable) as failure:
+        call(client, f"{server}/later/{said}")
+    assert (failure.value.status, failure.value.retry_after, failure.value.sent) == (429, seconds, True)
+
+
+def test_trouble_may_be_an_answer_to_who_knows(server: str, client: HttpClient) -> None:
+    answer = client.call("POST", f"{server}/status/500", headers={}, body=b"", is_answer=lambda one: one.status == 500)
+    assert (answer.status, answer.headers["content-length"]) == (500, str(len(answer.body)))
+
+
+def test_each_call_may_have_limits_of_its_own(server: str, client: HttpClient) -> None:
+    with pytest.raises(InstitutionUnavailable, match="too long"):
+        client.call("POST", f"{server}/long/101", headers={}, answer_bytes=100)
+    assert client.call("POST", f"{server}/slow/0.5", headers={}, total_seconds=2.0).body == b"late"
+
+
 def test_nobody_listens(client: HttpClient) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with pytest.raises(InstitutionUnavailable, match="no answer"):
+    with pytest.raises(InstitutionUnavailable, match="no answer") as failure:
         call(client, f"http://127.0.0.1:{port}/echo")
+    assert not failure.value.sent
 
 
 def test_garbage_is_not_json(server: str, client: HttpClient) -> None:

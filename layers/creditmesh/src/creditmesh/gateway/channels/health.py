@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from creditmesh.gateway.channels.document import Channel, Outcome
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.money import Money, format_minor
+from creditmesh.platform.observability import measure
 from creditmesh.platform.tables import Item, Tables
 
 SLOT_SECONDS = 300
@@ -62,6 +63,11 @@ class HealthBook:
         forget = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
         key = {"channel_id": channel.channel_id, "slot": slot}
         self._tables.count(self._table, key, amounts, expires_at=forget)
+        counts = {"channel_collections": 1, "channel_calls": calls, "channel_cache_hits": int(cached)}
+        measure(
+            {"channel": channel.channel_id, "outcome": outcome.value}, counts,
+            {"channel_latency": millis} if calls else {},
+        )  # fmt: skip
 
     def read(self, channel: Channel, breaker: str, minutes: int) -> ChannelHealth:
         """Sum the last `minutes`, rounded to whole slots."""
