@@ -15,6 +15,7 @@ from tests.stepfunctions.scripted import (
     GO_ON,
     RETRY,
     SILENT,
+    Say,
     Scenario,
     Stage,
     error,
@@ -31,7 +32,14 @@ OFFER, SUBMIT, CONTRACT, SIGN, PAY = (
 OPERATOR, RECORD = "QueueForOperator", "RecordOutcome"
 WAY = [COLLECT, SPARK, REPORT, OFFER, SUBMIT, CONTRACT, SIGN, PAY]
 CLOSED = error("ApplicationClosed")
+UNAVAILABLE = Say({"outcome": "unavailable", "reason": "tax-bureau: unavailable: answered 503"})
 THROTTLED = error("AwsCallFailed", "ThrottlingException")
+
+
+def asks(reason: str) -> Say:
+    """A collection that needs the borrower."""
+    return Say({"outcome": "authorization_required", "reason": reason})
+
 
 SCENARIOS = {
     "disbursed": Scenario("Disbursed", steps=WAY),
@@ -40,19 +48,19 @@ SCENARIOS = {
     "lender-rejects": Scenario("LenderRejected", {SUBMIT: [fail("LenderRejected")]}, steps=WAY[:5]),
     "authorization-failed": Scenario(
         "AuthorizationFailed",
-        {COLLECT: [error("AuthorizationRequired")] * 2, ASK: [GO_ON, error("AuthorizationExhausted")]},
+        {COLLECT: [asks("none_stored")] * 2, ASK: [GO_ON, error("AuthorizationExhausted")]},
         steps=[COLLECT, ASK, COLLECT, ASK],
     ),
     "asked-and-authorised": Scenario(
         "Disbursed",
-        {COLLECT: [error("AuthorizationRequired", "code_revoked")] * 2},
+        {COLLECT: [asks("code_revoked")] * 2},
         steps=[COLLECT, ASK, COLLECT, ASK, *WAY],
     ),
     "closed-by-operator": Scenario(
         "ClosedByOperator", {CONTRACT: [fail("LenderUnavailable")], OPERATOR: [CLOSE]}, steps=[*WAY[:6], OPERATOR]
     ),
     "withdrawn-while-asked": Scenario(
-        "AlreadyClosed", {COLLECT: [error("AuthorizationRequired")], ASK: [fail("ApplicationClosed")]},
+        "AlreadyClosed", {COLLECT: [asks("none_stored")], ASK: [fail("ApplicationClosed")]},
         steps=[COLLECT, ASK],
     ),
     "spark-fails": Scenario("Disbursed", {SPARK: [fail("ScoringFailed")]}, steps=[*WAY[:2], LAMBDA, *WAY[2:]]),
@@ -60,9 +68,9 @@ SCENARIOS = {
     "spark-is-late": Scenario(
         "Disbursed", {SPARK: [SILENT]}, {"Scoring": 1}, steps=[*WAY[:2], LAMBDA, *WAY[2:]]
     ),
-    "source-comes-back": Scenario("Disbursed", {COLLECT: [error("SourceUnavailable")] * 4}, steps=[COLLECT] * 4 + WAY),
+    "source-comes-back": Scenario("Disbursed", {COLLECT: [UNAVAILABLE] * 4}, steps=[COLLECT] * 4 + WAY),
     "source-stays-away": Scenario(
-        "ClosedByOperator", {COLLECT: [error("SourceUnavailable")] * 5, OPERATOR: [CLOSE]},
+        "ClosedByOperator", {COLLECT: [UNAVAILABLE] * 5, OPERATOR: [CLOSE]},
         steps=[COLLECT] * 5 + [OPERATOR],
     ),
     "lender-answers-the-second-question": Scenario(
@@ -72,7 +80,7 @@ SCENARIOS = {
         "ClosedByOperator", {SUBMIT: [SILENT] * 2, OPERATOR: [CLOSE]}, {"Lender": 1}, steps=[*WAY[:5], SUBMIT, OPERATOR]
     ),
     "authorization-runs-out": Scenario(
-        "WaitRanOut", {COLLECT: [error("AuthorizationRequired")], ASK: [SILENT]}, {"Authorization": 1},
+        "WaitRanOut", {COLLECT: [asks("none_stored")], ASK: [SILENT]}, {"Authorization": 1},
         steps=[COLLECT, ASK, RECORD],
     ),
     "choice-runs-out": Scenario("WaitRanOut", {OFFER: [SILENT]}, {"Choice": 1}, steps=[*WAY[:4], RECORD]),
@@ -86,15 +94,19 @@ SCENARIOS = {
     ),
 }  # fmt: skip
 for _place, _step in enumerate(WAY):
-    SCENARIOS[f"closed-before-{_step}"] = Scenario("AlreadyClosed", {_step: [CLOSED]}, steps=WAY[: _place + 1])
+    _closed = Say({"outcome": "closed"}) if _step == COLLECT else CLOSED
+    SCENARIOS[f"closed-before-{_step}"] = Scenario("AlreadyClosed", {_step: [_closed]}, steps=WAY[: _place + 1])
     SCENARIOS[f"throttled-in-{_step}"] = Scenario(
         "Disbursed", {_step: [THROTTLED]}, steps=[*WAY[: _place + 1], *WAY[_place:]]
     )
-    if _step != SPARK:
+    if _step not in (COLLECT, SPARK):
         SCENARIOS[f"operator-retries-{_step}"] = Scenario(
             "Disbursed", {_step: [error("Anything")], OPERATOR: [RETRY]},
             steps=[*WAY[: _place + 1], OPERATOR, *WAY[_place:]],
         )  # fmt: skip
+SCENARIOS["operator-retries-CollectCreditData"] = Scenario(
+    "Disbursed", {COLLECT: [error("Anything")] * 4, OPERATOR: [RETRY]}, steps=[COLLECT] * 4 + [OPERATOR, *WAY]
+)
 SCENARIOS["closed-before-ScoreInLambda"] = Scenario(
     "AlreadyClosed", {SPARK: [error("Anything")], LAMBDA: [CLOSED]}, steps=[*WAY[:2], LAMBDA]
 )
@@ -103,7 +115,7 @@ SCENARIOS["operator-retries-ScoreInLambda"] = Scenario(
     steps=[*WAY[:2], LAMBDA, OPERATOR, LAMBDA, *WAY[2:]],
 )  # fmt: skip
 SCENARIOS["operator-retries-AwaitAuthorization"] = Scenario(
-    "Disbursed", {COLLECT: [error("AuthorizationRequired", "no_data")], ASK: [error("Anything")], OPERATOR: [RETRY]},
+    "Disbursed", {COLLECT: [asks("no_data")], ASK: [error("Anything")], OPERATOR: [RETRY]},
     steps=[COLLECT, ASK, OPERATOR, ASK, *WAY],
 )  # fmt: skip
 
@@ -187,6 +199,7 @@ def test_a_person_is_told_where_and_why(runs: Runs, name: str, stage: str, reaso
 def test_a_task_is_told_its_application_and_token_and_no_more(runs: Runs) -> None:
     runs.ended("disbursed")
     for step, event in runs.stage.played["disbursed"]:
+        event.pop("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID", None)
         waits = step in (SPARK, OFFER, SUBMIT, CONTRACT, SIGN, PAY)
         assert set(event) == ({"application_id", "task_token"} if waits else {"application_id"}), step
 

@@ -78,9 +78,9 @@ def _transformed() -> dict[str, Any]:
     return dict(json.loads(json.dumps(done)))
 
 
-def definition() -> dict[str, Any]:
-    """The origination process as written, with its placeholders."""
-    text = (ROOT / "stepfunctions" / "loan_origination.asl.yaml").read_text(encoding="utf-8")
+def definition(process: str = "loan_origination") -> dict[str, Any]:
+    """A process as written, with its placeholders."""
+    text = (ROOT / "stepfunctions" / f"{process}.asl.yaml").read_text(encoding="utf-8")
     return dict(yaml.safe_load(text))
 
 

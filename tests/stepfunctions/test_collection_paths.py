@@ -1,0 +1,113 @@
+"""Every way through the collection process, its steps played by a script (C07-C10, G07, G13)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from jsonata.jsonata import Jsonata
+
+from tests.contract.cloud.clouds import PYTHON, ROLE, Cloud
+from tests.stepfunctions.scripted import COLLECTION, SILENT, Say, Stage, definition, error, fail, performing
+from tests.support import template
+from tests.support.template import walk
+
+CALL, WAIT, FINISH = "CallChannels", "AwaitAnswer", "FinishCollection"
+COLLECTED = {"outcome": "collected", "reason": None, "scope": None}
+RESULTS = {"tax-bureau": [{"channel_id": "tax-bureau", "outcome": "complete"}]}
+LATE = Say(
+    {"results": RESULTS, "pending": [{"call_key": "k-1", "wait_seconds": 1}, {"call_key": "k-2", "wait_seconds": 9}]}
+)
+AT_ONCE = Say({"results": RESULTS, "pending": []})
+DONE = Say(COLLECTED)
+
+
+@dataclass(frozen=True)
+class Way:
+    """What the steps say, the steps that must be played, and the process's answer; none if it fails."""
+
+    script: Mapping[str, Sequence[Say]]
+    steps: Sequence[str]
+    answer: Mapping[str, Any] | None = field(default_factory=lambda: COLLECTED)
+
+
+WAYS = {
+    "at-once": Way({CALL: [AT_ONCE], FINISH: [DONE]}, [CALL, FINISH]),
+    "later": Way({CALL: [LATE], FINISH: [DONE]}, [CALL, WAIT, WAIT, FINISH]),
+    "one-never": Way({CALL: [LATE], WAIT: [SILENT, Say(succeed={})], FINISH: [DONE]}, [CALL, WAIT, WAIT, FINISH]),
+    "one-fails": Way({CALL: [LATE], WAIT: [fail("Any"), error("Any")], FINISH: [DONE]}, [CALL, WAIT, WAIT, FINISH]),
+    "closed": Way({CALL: [error("ApplicationClosed")]}, [CALL], {"outcome": "closed"}),
+    "throttled": Way({CALL: [error("AwsCallFailed"), AT_ONCE], FINISH: [error("AwsCallFailed"), DONE]},
+                     [CALL, CALL, FINISH, FINISH]),
+    "lacking": Way({CALL: [AT_ONCE], FINISH: [Say({"outcome": "unavailable"})]}, [CALL, FINISH],
+                   {"outcome": "unavailable"}),
+    "broken": Way({CALL: [error("KeyError")]}, [CALL], None),
+}  # fmt: skip
+
+
+@dataclass
+class Runs:
+    stage: Stage
+    executions: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    if not PYTHON.exists():
+        pytest.skip("the emulator's environment is missing; run `make setup`")
+    cloud = Cloud(tmp_path_factory.mktemp("collection"), mended=True).start()
+    try:
+        with performing(cloud) as stage:
+            states = cloud.client("stepfunctions")
+            written = json.dumps(definition({"Collection": 60}, COLLECTION))
+            made = states.create_state_machine(name="credit-data", definition=written, roleArn=ROLE)["stateMachineArn"]
+            executions = {}
+            for name, way in WAYS.items():
+                stage.scripts[name] = {step: list(lines) for step, lines in way.script.items()}
+                given = json.dumps({"application_id": name})
+                executions[name] = states.start_execution(stateMachineArn=made, name=name, input=given)["executionArn"]
+            yield Runs(stage, executions)
+    finally:
+        cloud.stop()
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_way(runs: Runs, name: str) -> None:
+    ended = runs.stage.cloud.ended(runs.executions[name], seconds=40)
+    assert [step for step, _ in runs.stage.played[name]] == list(WAYS[name].steps)
+    if WAYS[name].answer is None:
+        assert (ended["status"], ended["error"]) == ("FAILED", "KeyError")
+    else:
+        assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", WAYS[name].answer)
+    assert not any(runs.stage.scripts[name].values()), "the script was not played to its end"
+
+
+def test_each_late_answer_is_waited_for_by_a_token_of_its_own(runs: Runs) -> None:
+    runs.stage.cloud.ended(runs.executions["later"], seconds=40)
+    waits = [event for step, event in runs.stage.played["later"] if step == WAIT]
+    assert {event["call_key"] for event in waits} == {"k-1", "k-2"}
+    assert len({event["task_token"] for event in waits}) == 2
+
+
+def test_what_the_channels_gave_reaches_the_last_step(runs: Runs) -> None:
+    for name in ("at-once", "later"):
+        runs.stage.cloud.ended(runs.executions[name], seconds=40)
+        assert runs.stage.played[name][-1] == (FINISH, {"application_id": name, "results": RESULTS})
+
+
+def test_every_expression_can_be_read_and_every_task_has_its_time() -> None:
+    document = template.definition(COLLECTION)
+    found = [value for _, value in walk(document) if isinstance(value, str) and value.startswith("{%")]
+    assert len(found) > 8
+    for one in found:
+        Jsonata(re.sub(r"\$\{[A-Za-z]+\}", "1", one[2:-2].strip()))
+    tasks = [value for _, value in walk(document) if isinstance(value, dict) and value.get("Type") == "Task"]
+    assert len(tasks) == 3
+    for task in tasks:
+        assert "TimeoutSeconds" in task
+        assert {"AwsCallFailed", "Lambda.TooManyRequestsException"} <= set(task["Retry"][0]["ErrorEquals"])
+        assert task["Retry"][0]["JitterStrategy"] == "FULL"
