@@ -102,6 +102,7 @@ def apply(config: Config) -> None:
         setattr(dynamodb, name, _definition(durability, getattr(dynamodb, name)))
     # CloudFormation puts its tables into the store itself.
     handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    handlers["create"] = _keeping_items(handlers["create"])
     for action in ("create", "update", "delete"):
         handlers[action] = _definition(durability, handlers[action])
     _wrap_state(durability)
@@ -144,6 +145,26 @@ def _definition(durability: _Durability, upstream: Any) -> Any:
             return answer
 
     return run
+
+
+def _keeping_items(upstream: Any) -> Any:
+    """Names of tables are derived from the stack's, so a stack made anew meets the tables it had.
+
+    That is so after a kill that came before the stack was written down, and where a deleted stack's tables were to be
+    retained. AWS would make tables of other names and leave these alone; to empty them is what must not happen.
+    """
+
+    @functools.wraps(upstream)
+    def create(*arguments: Any, **named: Any) -> Any:
+        known = dict(dynamodb._tables.items())
+        made = upstream(*arguments, **named)
+        old, new = known.get(made[0]), dynamodb._tables[made[0]]
+        if old is not None and old["KeySchema"] == new["KeySchema"]:
+            new["items"] = old["items"]
+            dynamodb._update_counts(new)
+        return made
+
+    return create
 
 
 def _definitions() -> dict[Any, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 from .clouds import ROLE, Cloud, eventually
 
@@ -76,9 +78,14 @@ def api_template(codes: dict[str, str], *paths: str) -> str:
 
 def api_id(cloud: Cloud, name: str) -> str:
     """The id of the stack's API once the stack has come to rest."""
+    return str(at_rest(cloud, name)["Outputs"][0]["OutputValue"])
+
+
+def at_rest(cloud: Cloud, name: str) -> dict[str, Any]:
+    """A stack that nothing is done to any more."""
     stacks = cloud.client("cloudformation")
     eventually(lambda: not stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"].endswith("PROGRESS"))
-    return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"][0]["OutputValue"])
+    return dict(stacks.describe_stacks(StackName=name)["Stacks"][0])
 
 
 def status(url: str) -> int:
@@ -107,3 +114,59 @@ def test_the_id_of_an_api_lasts(cloud: Cloud, name: str) -> None:
     paths = {resource["path"] for resource in cloud.client("apigateway").get_resources(restApiId=after)["items"]}
     assert paths == {"/", "/b", "/c"}
     cloud.verdict("api_import", before == after)
+
+
+def table_template(tag: str, *indexes: str) -> str:
+    """A table with a tag and indexes."""
+    keys = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", *indexes)]
+    properties: dict[str, Any] = {
+        "AttributeDefinitions": keys, "BillingMode": "PAY_PER_REQUEST", "Tags": [{"Key": "a", "Value": tag}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+    }  # fmt: skip
+    if indexes:
+        properties["GlobalSecondaryIndexes"] = [
+            {"IndexName": f"by-{name}", "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+             "Projection": {"ProjectionType": "ALL"}}
+            for name in indexes
+        ]  # fmt: skip
+    return json.dumps({"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}})
+
+
+def test_an_update_of_a_stack_keeps_the_items_of_its_tables(tmp_path: Path, name: str) -> None:
+    """Also when an index is added."""
+    cloud = Cloud(tmp_path, mended=True).start()
+    try:
+        stacks, tables = cloud.client("cloudformation"), cloud.client("dynamodb")
+        stacks.create_stack(StackName=name, TemplateBody=table_template("1"))
+        at_rest(cloud, name)
+        table = stacks.describe_stack_resources(StackName=name)["StackResources"][0]["PhysicalResourceId"]
+        tables.put_item(TableName=table, Item={"pk": {"S": "kept"}, "x": {"S": "1"}})
+        for changed in (table_template("2"), table_template("2", "x"), table_template("2", "x", "y")):
+            stacks.update_stack(StackName=name, TemplateBody=changed)
+            assert at_rest(cloud, name)["StackStatus"] == "UPDATE_COMPLETE"
+            assert tables.scan(TableName=table)["Count"] == 1
+    finally:
+        cloud.stop()
+
+
+def test_a_stack_made_anew_after_a_kill_meets_its_tables_as_they_were(tmp_path: Path, name: str) -> None:
+    """The kill comes before the stack is written down; what was put into its tables was acknowledged, and stays."""
+    cloud = Cloud(tmp_path, mended=True).start()
+    try:
+        stacks, tables = cloud.client("cloudformation"), cloud.client("dynamodb")
+        stacks.create_stack(StackName=name, TemplateBody=table_template("1", "x"))
+        at_rest(cloud, name)
+        table = stacks.describe_stack_resources(StackName=name)["StackResources"][0]["PhysicalResourceId"]
+        tables.put_item(TableName=table, Item={"pk": {"S": "kept"}, "x": {"S": "1"}})
+        cloud.kill()
+        for written in (tmp_path).rglob("cloudformation*.json"):
+            written.unlink()
+        cloud.start()
+        stacks.create_stack(StackName=name, TemplateBody=table_template("1", "x"))
+        assert at_rest(cloud, name)["StackStatus"] == "CREATE_COMPLETE"
+        found = tables.query(TableName=table, IndexName="by-x", KeyConditionExpression="x = :x",
+                             ExpressionAttributeValues={":x": {"S": "1"}})["Items"]  # fmt: skip
+        assert [item["pk"]["S"] for item in found] == ["kept"]
+    finally:
+        cloud.stop()
