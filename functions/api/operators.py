@@ -30,4 +30,6 @@ def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
 @route(blueprint, "PUT", "/v1/blacklist", roles=OPERATORS, status=204)
 def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
     """Put a firm on the blacklist; the source's earlier entry is replaced (C12)."""
-    wiring.lists().enter(body.taxpayer_id, source=body.source, reason=body.reason, valid_until=body.valid_until)
+    wiring.lists().enter(
+        body.taxpayer_id, source=body.source, reason=body.reason, by=call.caller.subject, valid_until=body.valid_until
+    )

@@ -23,6 +23,8 @@ from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_pars
 
 from cloud import build
 
+# Standard library only: what EMR Serverless runs beside Spark itself (conventions 17).
+_SPARK_PARTS = ("kernel", "risk", "gateway/keydata")
 _LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri", "TemplateURL")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -215,15 +217,15 @@ class Deployment:
         return "".join(f"\n{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in bad[:8])
 
     def _upload(self, outputs: Mapping[str, str]) -> None:
-        """Jobs, the risk package for Spark and models; an object that is there already is not sent again."""
+        """Jobs, what they import and models; an object that is there already is not sent again."""
         bucket = outputs.get(self.artefact_output)
         if bucket is None:
             return
         files = {f"emr/jobs/{path.name}": path for path in sorted((ROOT / "emr" / "jobs").glob("*.py"))}
         files |= {f"models/{path.name}": path for path in sorted((ROOT / "models").glob("*.json"))}
-        package = self._risk_archive()
+        package = self._spark_archive()
         if package is not None:
-            files["emr/creditmesh-risk.zip"] = package
+            files["emr/creditmesh-spark.zip"] = package
         storage = self.client("s3")
         for key, path in files.items():
             mark = build.digest([path])
@@ -237,19 +239,18 @@ class Deployment:
         except storage.exceptions.ClientError:
             return None
 
-    def _risk_archive(self) -> Path | None:
-        """``creditmesh/risk`` and the packages above it, importable by Spark's Python from --py-files."""
+    def _spark_archive(self) -> Path | None:
+        """What jobs import, with the packages above it, importable by Spark's Python from --py-files."""
         source = ROOT / "layers" / "creditmesh" / "src" / "creditmesh"
         if not (source / "risk").is_dir():
             return None
-        staging = self.build_dir / "risk"
+        staging = self.build_dir / "spark"
         shutil.rmtree(staging, ignore_errors=True)
-        ignore = shutil.ignore_patterns("__pycache__")
-        for part in ("risk", "kernel"):
-            if (source / part).is_dir():
-                shutil.copytree(source / part, staging / "creditmesh" / part, ignore=ignore)
-        shutil.copy(source / "__init__.py", staging / "creditmesh" / "__init__.py")
-        target = self.build_dir / "creditmesh-risk.zip"
+        for part in _SPARK_PARTS:
+            shutil.copytree(source / part, staging / "creditmesh" / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for package in {"", *(part.rpartition("/")[0] for part in _SPARK_PARTS)}:
+            shutil.copy(source / package / "__init__.py", staging / "creditmesh" / package / "__init__.py")
+        target = self.build_dir / "creditmesh-spark.zip"
         build.archive(staging, target)
         return target
 

@@ -14,6 +14,10 @@ from tests.support import template
 
 SERVICES = ("dynamodb", "s3", "kms", "sqs", "ssm", "secretsmanager", "events")
 STAGE = "test"
+ORIGIN = "https://source.test"
+"""Where channels may call besides the address book."""
+CONFIGURATION = {"Documents"}
+"""Tables whose content is configuration: it is there before a test, and stays."""
 PROCESS = f"arn:aws:states:{template.REGION}:{template.ACCOUNT}:stateMachine:creditmesh-{STAGE}-loan-origination"
 
 
@@ -55,7 +59,7 @@ class Stack:
 
     def is_empty(self) -> bool:
         """Whether no table holds anything."""
-        return not any(self.raw_items(table) for table in self.tables)
+        return not any(self.raw_items(table) for table in self.tables if table not in CONFIGURATION)
 
     def documents(self) -> dict[str, bytes]:
         """The data bucket's content."""
@@ -66,6 +70,8 @@ class Stack:
     def empty(self) -> None:
         """Take every item and document away."""
         for table, keys in self.tables.items():
+            if table in CONFIGURATION:
+                continue
             for item in self.raw_items(table):
                 self.clients["dynamodb"].delete_item(TableName=table, Key={key: item[key] for key in keys})
         s3, bucket = self.clients["s3"], self.refs["DataBucket"]
@@ -83,7 +89,7 @@ def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mappi
     document = template.source()
     stack = Stack(made, dict(template.PSEUDO))
     defaults = {name: str(one["Default"]) for name, one in document["Parameters"].items() if "Default" in one}
-    stack.refs |= {**defaults, "Stage": STAGE, "LoanOrigination": PROCESS}
+    stack.refs |= {**defaults, "Stage": STAGE, "LoanOrigination": PROCESS, "AllowedOrigins": ORIGIN}
     for name in template.of_type(document, "AWS::KMS::Key"):
         stack.refs[f"{name}.Arn"] = made["kms"].create_key(Description=name)["KeyMetadata"]["Arn"]
     for name, properties in template.of_type(document, "AWS::DynamoDB::Table").items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from creditmesh.platform.http import Answer
+from creditmesh.platform.http import Answer, InstitutionUnavailable
 
 Respond = Callable[["Call"], Answer]
 
@@ -127,13 +127,25 @@ class FakeHttp:
 
         self.routes[method, url] = respond
 
-    def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """As `HttpClient.call`."""
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        is_answer: Callable[[Answer], bool] = lambda _: True,
+        **limits: Any,
+    ) -> Answer:
+        """As `HttpClient.call`; time and size are no matter here."""
         call = Call(method, url, dict(headers), body or b"")
         self.calls.append(call)
         fitting = [start for verb, start in self.routes if verb == method and url.startswith(start)]
         assert fitting, f"nobody answers {method} {url} in this test"
-        return self.routes[method, max(fitting, key=len)](call)
+        answer = self.routes[method, max(fitting, key=len)](call)
+        if not is_answer(answer):
+            raise InstitutionUnavailable(f"answered {answer.status}", status=answer.status)
+        return answer
 
     def to(self, start: str) -> list[Call]:
         """The calls whose URL starts so."""

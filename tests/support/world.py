@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from client import channels as shipped
 from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.gateway.channels.documents import VersionedDocuments
+from creditmesh.gateway.model import CollectionResult
 from creditmesh.intake.model import Application, LoanRequest
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
 from creditmesh.offers.model import ProductTerms
 from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.settings import settings
-from creditmesh.platform.tables import decode
+from creditmesh.platform.tables import Tables, decode
 from institutions.population import Population
 from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
@@ -32,14 +35,14 @@ NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TAX, REGISTRY, LENDER_A, LENDER_B = "http://tax.test", "http://registry.test", "http://a.test", "http://b.test"
 ADDRESSES = {
     "tax-bureau": {"kind": "tax", "name": "Tax bureau", "base_url": TAX, "login_url": "http://login.test"},
-    "registry": {"kind": "registry", "name": "Registry", "base_url": REGISTRY},
+    "company-registry": {"kind": "registry", "name": "Registry", "base_url": REGISTRY},
     "lender-a": {"kind": "lender", "name": "Lender A", "base_url": LENDER_A},
     "lender-b": {"kind": "lender", "name": "Lender B", "base_url": LENDER_B},
 }
 SECRET_A = "whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWE="
 KEYS: dict[str, dict[str, Any]] = {
     "tax-bureau": {"api_key": "tax-api-key-0001", "client_id": "creditmesh"},
-    "registry": {"api_key": "registry-api-key-0001"},
+    "company-registry": {"api_key": "registry-api-key-0001"},
     "lender-a": {"webhook_secrets": [SECRET_A]},
     "lender-b": {"webhook_secrets": ["whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWI="]},
 }
@@ -99,7 +102,12 @@ class World:
         """Received, authorised and collected."""
         self.authorize()
         self.sources_answer()
-        wiring.collecting().collect(self.application_id)
+        assert self.collect().outcome == "collected"
+
+    def collect(self) -> CollectionResult:
+        """Run the collection's steps."""
+        results = wiring.collecting().call(self.application_id)
+        return wiring.collecting().finish(self.application_id, results)
 
     @stage
     def to_assessed(self) -> None:
@@ -214,7 +222,19 @@ def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
         model = (template.ROOT / "models" / "origination-1.0.0.json").read_bytes()
         bucket = stack.refs["ArtefactBucket"]
         clients["s3"].put_object(Bucket=bucket, Key="models/origination-1.0.0.json", Body=model)
+        configure(stack)
         yield stack
+
+
+def configure(stack: aws.Stack) -> None:
+    """Put the shipped channels in force, and a plan of the two sources that no application can do without."""
+    table = Tables(stack.clients["dynamodb"])
+    channels = VersionedDocuments(table, stack.refs["Documents"], "channel", FixedClock(NOW))
+    for document in shipped.documents():
+        channels.put(document["channel_id"], document, "test", None)
+    needed = [{"channel_id": name, "required": True} for name in ("tax-bureau", "company-registry")]
+    plans = VersionedDocuments(table, stack.refs["Documents"], "plan", FixedClock(NOW))
+    plans.put("standard", {"plan_id": "standard", "channels": needed}, "test", None)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def test_the_template_deploys_whole(deployed: tuple[Cloud, dict[str, str]]) -> N
     resources = cloud.client("cloudformation").describe_stack_resources(StackName="creditmesh")["StackResources"]
     assert {resource["ResourceStatus"] for resource in resources} == {"CREATE_COMPLETE"}
     keys = {item["Key"] for item in cloud.client("s3").list_objects_v2(Bucket=outputs["ArtefactBucket"])["Contents"]}
-    assert "emr/creditmesh-risk.zip" in keys
+    assert "emr/creditmesh-spark.zip" in keys
     assert {f"emr/jobs/{path.name}" for path in (ROOT / "emr" / "jobs").glob("*.py")} <= keys
 
 

@@ -1,4 +1,4 @@
-"""Collection from the sources as a step of the process (C03, C07-C10, C12)."""
+"""Collection for an application: its plan's channels, what becomes of it, key data (C03, C07-C10, C12)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.authorization.model import AuthorizationRequired
-from creditmesh.gateway.model import SourceUnavailable
+from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDataDocument
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.platform import wiring
 from creditmesh.platform.http import Answer, InstitutionUnavailable
@@ -17,6 +16,7 @@ from tests.support.fakes import Call
 from tests.support.world import CODE, FIRM, KEYS, REGISTRY, TAX, World
 
 TAX_DATA, COMPANY = f"{TAX}/api/v1/taxpayer-data", f"{REGISTRY}/api/v1/companies/"
+COLLECTED, UNAVAILABLE = CollectionOutcome.COLLECTED, CollectionOutcome.UNAVAILABLE
 
 
 @pytest.fixture
@@ -28,12 +28,18 @@ def ready(world: World) -> World:
     return world
 
 
-def collect(world: World) -> None:
-    wiring.collecting().collect(world.application_id)
+def key_data(world: World) -> KeyDataDocument:
+    return wiring.key_data().get(world.application().key_data_key or "")
+
+
+def asked_for(world: World, reason: str) -> bool:
+    found = world.collect()
+    wanted = CollectionResult(outcome=CollectionOutcome.AUTHORIZATION_REQUIRED, reason=reason, scope="tax")
+    return found == wanted
 
 
 def test_the_sources_are_asked_with_what_opens_them(ready: World) -> None:
-    collect(ready)
+    assert ready.collect().outcome is COLLECTED
     (tax,), (registry,) = ready.http.to(TAX), ready.http.to(REGISTRY)
     assert tax.json() == {"taxpayer_id": FIRM.taxpayer_id, "authorization_code": CODE}
     assert tax.headers["x-api-key"] == KEYS["tax-bureau"]["api_key"]
@@ -41,35 +47,51 @@ def test_the_sources_are_asked_with_what_opens_them(ready: World) -> None:
     assert ready.application().status == "collected"
 
 
-def test_raw_answers_are_kept_as_received(ready: World) -> None:
-    collect(ready)
-    document = wiring.key_data().get(ready.application().key_data_key or "")
-    assert [source.source for source in document.sources] == ["tax", "registry"]
+def test_raw_answers_are_kept_as_received_and_every_feature_leads_back_to_one(ready: World) -> None:
+    ready.collect()
+    document = key_data(ready)
+    assert [(one.source, one.channel, one.outcome) for one in document.sources] == [
+        ("tax", "tax-bureau", "complete"), ("registry", "company-registry", "complete"),
+    ]  # fmt: skip
     for source in document.sources:
-        raw = wiring.data().get(source.raw_key)
+        (raw_key,) = source.raw_keys
+        raw = wiring.data().get(raw_key)
         assert hashlib.sha256(raw).hexdigest() == source.sha256
         assert json.loads(raw)["currency"] == "CNY"
     assert document.features["requested_amount_minor"] == 10_000_000
     assert document.features["blacklist_hits"] == 0
+    kinds = {one.source for one in document.sources}
+    for name, value in document.features.items():
+        origins = {origin["source"] for origin in document.lineage[name]}
+        assert value is None or origins & (kinds | {"application", "screening"}), name
+    row = wiring.data().get_json(document.rows_key or "")
+    assert row["application_id"] == ready.application_id
 
 
 def test_collecting_twice_asks_once(ready: World) -> None:
-    collect(ready)
-    collect(ready)
+    ready.collect()
+    assert ready.collect().outcome is COLLECTED
     assert len(ready.http.calls) == 2
     assert [entry.status for entry in ready.application().timeline] == ["received", "collected"]
 
 
+def test_another_application_of_the_firm_takes_the_cached_answers(ready: World) -> None:
+    ready.collect()
+    ready.__dict__["application_id"] = ready.apply("key-00000002").application_id
+    assert ready.collect().outcome is COLLECTED
+    assert len(ready.http.calls) == 2
+    assert all(one.cached for one in key_data(ready).sources)
+
+
 def test_blacklist_hits_become_key_data(ready: World) -> None:
-    wiring.lists().enter(FIRM.taxpayer_id, source="test", reason="fraud")
-    collect(ready)
-    document = wiring.key_data().get(ready.application().key_data_key or "")
-    assert document.features["blacklist_hits"] == 1
+    wiring.lists().enter(FIRM.taxpayer_id, source="test", reason="fraud", by="operator-1")
+    ready.collect()
+    assert key_data(ready).features["blacklist_hits"] == 1
 
 
 def test_without_an_authorisation_no_source_is_asked(world: World) -> None:
-    with pytest.raises(AuthorizationRequired, match="none_stored"):
-        collect(world)
+    assert world.application_id
+    assert asked_for(world, "none_stored")
     assert world.http.calls == []
 
 
@@ -79,17 +101,16 @@ def test_without_an_authorisation_no_source_is_asked(world: World) -> None:
 )
 def test_a_refused_code_is_marked_and_another_is_asked_for(ready: World, status: int, reason: str) -> None:
     ready.http.answer("POST", TAX_DATA, status, {"error": reason})
-    with pytest.raises(AuthorizationRequired, match=reason):
-        collect(ready)
+    assert asked_for(ready, reason)
     ready.sources_answer()
     ready.http.calls.clear()
-    with pytest.raises(AuthorizationRequired, match=reason):
-        collect(ready)
+    assert asked_for(ready, reason)
     assert ready.http.calls == []
     ready.clock.advance(1)
     ready.authorize("code-brought-later-0002")
-    collect(ready)
+    assert ready.collect().outcome is COLLECTED
     assert ready.http.to(TAX)[0].json()["authorization_code"] == "code-brought-later-0002"
+    assert ready.http.to(REGISTRY) == [], "its answer was cached"
 
 
 STRANGE = [
@@ -104,46 +125,43 @@ STRANGE = [
 @pytest.mark.parametrize(("status", "document"), STRANGE)
 def test_any_other_answer_of_the_bureau_says_nothing_of_the_code(ready: World, status: int, document: Any) -> None:
     ready.http.answer("POST", TAX_DATA, status, document)
-    with pytest.raises(SourceUnavailable, match="tax-bureau"):
-        collect(ready)
+    found = ready.collect()
+    assert (found.outcome, found.reason) == (UNAVAILABLE, f"tax-bureau: unavailable: answered {status}")
     assert wiring.authorizations().has_usable(FIRM.taxpayer_id)
     ready.sources_answer()
-    collect(ready)
+    assert ready.collect().outcome is COLLECTED
 
 
 @pytest.mark.parametrize(("method", "url"), [("POST", TAX_DATA), ("GET", COMPANY)])
 def test_a_silent_source_is_unavailable_and_collection_can_be_tried_again(ready: World, method: str, url: str) -> None:
     ready.http.fail(method, url, InstitutionUnavailable("no answer: ReadTimeoutError"))
-    with pytest.raises(SourceUnavailable):
-        collect(ready)
+    assert ready.collect().outcome is UNAVAILABLE
     assert ready.application().status == "received"
     ready.sources_answer()
-    collect(ready)
+    assert ready.collect().outcome is COLLECTED
     assert ready.application().status == "collected"
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'"text"', b"\xff", b'{"basics": 7}'])
 def test_garbage_is_kept_and_the_source_counts_as_unavailable(ready: World, body: bytes) -> None:
-    def garbage(call: Call) -> Answer:
-        return Answer(200, body)
-
-    ready.http.routes["POST", TAX_DATA] = garbage
-    with pytest.raises(SourceUnavailable):
-        collect(ready)
-    kept = f"raw/{ready.application_id}/tax-{hashlib.sha256(body).hexdigest()[:16]}.json"
+    ready.http.routes["POST", TAX_DATA] = lambda _: Answer(200, body)
+    assert ready.collect().outcome is UNAVAILABLE
+    kept = f"raw/{ready.application_id}/tax-bureau-v1-{hashlib.sha256(body).hexdigest()[:16]}.json"
     assert wiring.data().get(kept) == body
+    ready.sources_answer()
+    assert ready.collect().outcome is COLLECTED
 
 
 def test_a_firm_the_registry_does_not_know(ready: World) -> None:
     ready.http.answer("GET", COMPANY, 404, {"error": "no_such_company"})
-    with pytest.raises(SourceUnavailable, match="404"):
-        collect(ready)
+    found = ready.collect()
+    assert (found.outcome, found.reason) == (UNAVAILABLE, "company-registry: no_data: no_such_company")
 
 
 def test_for_a_closed_application_nothing_is_collected(ready: World) -> None:
     wiring.applications().close(ready.application_id, Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
-        collect(ready)
+        ready.collect()
     assert ready.http.calls == []
 
 
@@ -155,6 +173,5 @@ def test_withdrawn_while_it_was_collected(ready: World) -> None:
         return answer(call)
 
     ready.http.routes["GET", COMPANY] = withdraw
-    with pytest.raises(ApplicationClosed):
-        collect(ready)
-    assert ready.application().outcome == "withdrawn"
+    assert ready.collect().outcome is CollectionOutcome.CLOSED
+    assert (ready.application().outcome, ready.application().key_data_key) == ("withdrawn", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -47,12 +48,26 @@ class Collections:
     def call(self, plan_id: str, subject: Subject) -> dict[str, list[CallResult]]:
         """Ask a plan's channels side by side; whatever happens to one is its outcome.
 
+        Where a consent is lacking that the plan cannot do without, nobody is asked: what others answer might cost
+        something, and be of no use.
+
         Returns:
             By planned channel: its own result, then those of the fallbacks that were asked in its stead (G13).
         """
-        planned = [one.channel_id for one in self.planned(plan_id)]
+        plan = self.planned(plan_id)
+        if lacking := self._without_consent([one.channel_id for one in plan if one.required], subject):
+            return {one.channel_id: [one] for one in lacking}
+        planned = [one.channel_id for one in plan]
         with ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
             return dict(zip(planned, pool.map(lambda name: self._with_fallbacks(name, subject), planned), strict=True))
+
+    def _without_consent(self, channel_ids: Sequence[str], subject: Subject) -> list[CallResult]:
+        found = []
+        for name in channel_ids:
+            with suppress(NotFound):
+                one = self._catalogue.channel(name)
+                found.append(self._caller.refusal(one.channel, one.version, subject))
+        return [one for one in found if one is not None]
 
     def _with_fallbacks(self, channel_id: str | None, subject: Subject) -> list[CallResult]:
         results: list[CallResult] = []

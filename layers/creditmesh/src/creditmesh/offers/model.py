@@ -116,7 +116,6 @@ class Nearest(BaseModel):
 
 def missing_terms(product: Product, need: Need) -> list[str]:
     """What keeps a product from fitting, each as a sentence; empty if it fits (C18)."""
-    lends, cap = max(need.amount_minor, product.min_minor), min(need.limit_minor, product.max_minor)
     checks = [
         (product.currency == need.currency, f"lends in {product.currency} only"),
         (
@@ -134,8 +133,7 @@ def missing_terms(product: Product, need: Need) -> list[str]:
         (need.industry not in product.industries_excluded, f"does not lend to industry {need.industry}"),
         (product.valid_from <= need.today <= product.valid_until, "is not on offer today"),
     ]
-    missing = [sentence for fits, sentence in checks if not fits]
-    return missing if missing or lends <= cap else ["has no amount between the request and the limit"]
+    return [sentence for fits, sentence in checks if not fits]
 
 
 def match(products: Iterable[Product], need: Need) -> list[Offer]:

@@ -17,4 +17,5 @@ class ListEntry(BaseModel):
     source: str = Field(max_length=80)
     reason: str = Field(max_length=200)
     added_at: str
+    added_by: str
     valid_until: str | None = None

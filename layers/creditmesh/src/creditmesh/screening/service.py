@@ -14,13 +14,14 @@ class Lists:
     def __init__(self, tables: Tables, table: str, index: BlindIndex, clock: Clock) -> None:
         self._tables, self._table, self._index, self._clock = tables, table, index, clock
 
-    def enter(self, taxpayer_id: str, *, source: str, reason: str, valid_until: str | None = None) -> None:
+    def enter(self, taxpayer_id: str, *, source: str, reason: str, by: str, valid_until: str | None = None) -> None:
         """Put a firm on the blacklist; entering it again replaces the source's entry."""
         entry = ListEntry(
             subject_index=self._subject(taxpayer_id),
             source=source,
             reason=reason,
             added_at=iso(self._clock.now()),
+            added_by=by,
             valid_until=valid_until,
         )
         self._tables.write(Put(self._table, entry.model_dump(mode="json"), "subject_index", replace=True))

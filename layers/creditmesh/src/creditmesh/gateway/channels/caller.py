@@ -119,6 +119,16 @@ class ChannelCaller:
             return self._met(channel, record)
         return self._carried_out(_Attempt(channel, version, subject, asked, authorization, record))
 
+    def refusal(self, channel: Channel, version: int, subject: Subject) -> CallResult | None:
+        """The result of a channel whose consent is lacking; None where nothing stands against asking it."""
+        if not channel.consent_scope:
+            return None
+        try:
+            self._authorizations.usable(subject.taxpayer_id, channel.consent_scope)
+        except AuthorizationRequired as refusal:
+            return self._result(channel, version, Outcome.NO_CONSENT, refusal.message)
+        return None
+
     def _wanted(
         self,
         channel: Channel,

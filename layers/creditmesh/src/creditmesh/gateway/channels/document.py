@@ -1,71 +1,37 @@
 """The channel document: everything the platform knows about a source, as data (G02-G10, G13).
 
-Its JSON Schema is published (`schema`); one document is one version of one channel.
+Its JSON Schema is published (`schema`); one document is one version of one channel. What its texts must be, `rules`
+says.
 """
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-import jmespath
-import jsonschema_rs
-from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from creditmesh.gateway.channels.rules import (
+    Charset,
+    Expression,
+    Identifier,
+    Name,
+    Path,
+    Pattern,
+    PlainHeader,
+    SchemaDocument,
+    SecretHeader,
+    Template,
+    placeholders,
+)
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.kernel.money import Money
 
-KINDS = ("tax", "registry", "judicial", "credit_bureau", "shop", "education", "anti_fraud")
-"""The kinds that ship; a document may name another."""
-LONGEST_RULE = 4_000
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,63})\s*\}\}")
-RESERVED_FIELDS = frozenset({"request_id", "authorization_code", "authorization_id", "today", "now", "page"})
-"""What the platform itself puts into a request; a fill rule cannot set it."""
-
-
-def _rule(text: str) -> str:
-    try:
-        jmespath.compile(text)
-    except JMESPathError as error:
-        raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
-    return text
-
-
-def _schema(schema: dict[str, Any]) -> dict[str, Any]:
-    try:
-        jsonschema_rs.validator_for(schema)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise ValueError(f"is no JSON Schema: {str(error).splitlines()[0]}") from None
-    return schema
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-    return text
-
-
-def _charset(name: str) -> str:
-    try:
-        b"".decode(name)
-    except LookupError:
-        raise ValueError("is no known charset") from None
-    return name.lower()
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
-Expression = Annotated[str, Field(min_length=1, max_length=LONGEST_RULE), AfterValidator(_rule)]
-Pattern = Annotated[str, Field(max_length=200), AfterValidator(_pattern)]
-SchemaDocument = Annotated[dict[str, Any], AfterValidator(_schema)]
-Charset = Annotated[str, Field(max_length=40), AfterValidator(_charset)]
-HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")]
-Template = Annotated[str, Field(max_length=20_000)]
+CONSENT_FIELDS = frozenset({"authorization_code", "authorization_id"})
+RESERVED_FIELDS = CONSENT_FIELDS | {"request_id", "today", "now"}
+"""What the platform itself puts into a request; neither a field nor a fill rule can set it."""
+SIGNED_FIELDS = frozenset({"timestamp", "nonce", "method", "path", "body", "body_sha256"})
 
 
 class _Part(BaseModel):
@@ -92,7 +58,7 @@ class ApiKey(_Part):
     """A fixed key in a header."""
 
     type: Literal["api_key"]
-    header: HeaderName = "x-api-key"
+    header: SecretHeader = "x-api-key"
     prefix: str = Field(default="", max_length=20)
     secret: Name = "api_key"
 
@@ -104,18 +70,25 @@ class HmacSignature(_Part):
     secret: Name = "signing_secret"
     algorithm: Literal["sha256", "sha512"] = "sha256"
     over: Template = Field(description="placeholders timestamp, nonce, method, path, body, body_sha256")
-    header: HeaderName = "x-signature"
+    header: SecretHeader = "x-signature"
     encoding: Literal["hex", "base64"] = "hex"
-    timestamp_header: HeaderName | None = "x-timestamp"
-    nonce_header: HeaderName | None = None
-    client_header: HeaderName | None = None
+    timestamp_header: PlainHeader | None = "x-timestamp"
+    nonce_header: PlainHeader | None = None
+    client_header: PlainHeader | None = None
+
+    @model_validator(mode="after")
+    def _signs_what_is_known(self) -> Self:
+        unknown = placeholders(self.over) - SIGNED_FIELDS
+        if unknown:
+            raise ValueError(f"over uses {{{{{min(unknown)}}}}}, which is none of {', '.join(sorted(SIGNED_FIELDS))}")
+        return self
 
 
 class OAuth2(_Part):
     """OAuth 2.0 client credentials (RFC 6749, 4.4); the token is kept until shortly before it ends."""
 
     type: Literal["oauth2"]
-    token_path: Annotated[str, Field(pattern=r"^/[^\s]{0,200}$")]
+    token_path: Path
     scope: str | None = Field(default=None, max_length=200)
     secret: Name = "client_secret"
 
@@ -152,9 +125,9 @@ class Http(_Part):
 
     type: Literal["rest", "form", "xml"]
     method: Literal["GET", "POST"] = "POST"
-    path: Annotated[str, Field(pattern=r"^/[^\s?#]{0,500}$")]
+    path: Path
     query: dict[Name, Template] = {}
-    headers: dict[HeaderName, Template] = {}
+    headers: dict[PlainHeader, Template] = {}
     body: dict[str, Any] | Template | None = None
     charset: Charset = "utf-8"
     paging: Paging | None = None
@@ -165,6 +138,9 @@ class Http(_Part):
             raise ValueError("an xml transport needs a body template of text")
         if self.type == "form" and not isinstance(self.body, dict):
             raise ValueError("a form transport needs a body of names and templates")
+        if self.type == "rest" and isinstance(self.body, str):
+            # In a text, a value with a quotation mark could change the document's structure.
+            raise ValueError("a rest transport needs a body of JSON, not of text")
         if self.method == "GET" and self.body is not None:
             raise ValueError("a GET carries no body")
         return self
@@ -301,16 +277,31 @@ class Channel(_Part):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        known = set(self.fields) | RESERVED_FIELDS
-        for name in sorted(_placeholders(self.transport)):
-            if name not in known:
-                raise ValueError(f"the transport uses {{{{{name}}}}}, which is not among fields")
+        used = placeholders(self.transport)
+        for name in sorted(used - set(self.fields) - RESERVED_FIELDS):
+            raise ValueError(f"the transport uses {{{{{name}}}}}, which is not among fields")
+        for name in sorted(RESERVED_FIELDS & set(self.fields)):
+            raise ValueError(f"fields: {name} is set by the platform")
         for rule in self.fill:
-            if rule.field not in self.fields or rule.field in RESERVED_FIELDS:
+            if rule.field not in self.fields:
                 raise ValueError(f"fill: {rule.field} is not among fields")
+        if used & CONSENT_FIELDS and not self.consent_scope:
+            raise ValueError(f"the transport uses {{{{{min(used & CONSENT_FIELDS)}}}}} without a consent_scope")
         if self.fallback_channel == self.channel_id:
             raise ValueError("fallback_channel must be another channel")
-        if isinstance(self.transport, BatchFile) and (self.callback or self.authentication.type != "none"):
+        return self
+
+    @model_validator(mode="after")
+    def _transport_fits(self) -> Self:
+        if isinstance(self.transport, Http):
+            for name in sorted(placeholders(self.transport.path) & set(self.fields)):
+                if self.fields[name].optional:
+                    raise ValueError(f"the path uses {{{{{name}}}}}, which must not be optional: routes would differ")
+            return self
+        key = self.fields.get(self.transport.key)
+        if key is None or key.optional:
+            raise ValueError(f"transport: key {self.transport.key} must be a required field")
+        if self.callback or self.authentication.type != "none":
             raise ValueError("a batch_file transport takes neither callback nor authentication")
         return self
 
@@ -336,13 +327,3 @@ def schema() -> dict[str, Any]:
     """The published JSON Schema of a channel document."""
     document = Channel.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
-
-
-def _placeholders(value: Any) -> set[str]:
-    if isinstance(value, BaseModel):
-        value = value.model_dump()
-    if isinstance(value, dict):
-        return set().union(*(_placeholders(one) for one in value.values()))
-    if isinstance(value, list):
-        return set().union(*(_placeholders(one) for one in value))
-    return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from creditmesh.gateway.channels.document import Channel
+from creditmesh.gateway.channels.document import Channel, Http, RequiredField
+from creditmesh.gateway.channels.rules import matches, placeholders
 from creditmesh.gateway.channels.structure import search
 
 Lookup = Callable[[str, str], Any]
@@ -21,7 +21,7 @@ class Fields:
     Attributes:
         values: field -> value.
         filled: fields that came from stored records.
-        missing: required fields without a value, and fields whose value breaks their pattern.
+        missing: required fields without a value, and fields whose value breaks their pattern or cannot be sent.
     """
 
     values: dict[str, Any]
@@ -41,11 +41,32 @@ def complete(channel: Channel, given: Mapping[str, Any], lookup: Lookup) -> Fiel
         if found not in (None, "") and not isinstance(found, dict | list):
             values[rule.field] = found
             filled.append(rule.field)
-    missing = tuple(name for name, wanted in channel.fields.items() if not _fits(values.get(name), wanted))
+    missing = tuple(
+        name
+        for name, wanted in channel.fields.items()
+        if not (_fits(values.get(name), wanted) and _sendable(channel, name, values.get(name)))
+    )
     return Fields(values, tuple(filled), missing)
 
 
-def _fits(value: Any, wanted: Any) -> bool:
+def _fits(value: Any, wanted: RequiredField) -> bool:
     if value is None:
-        return bool(wanted.optional)
-    return wanted.pattern is None or re.fullmatch(wanted.pattern, str(value)) is not None
+        return wanted.optional
+    return wanted.pattern is None or matches(wanted.pattern, str(value))
+
+
+def _sendable(channel: Channel, name: str, value: Any) -> bool:
+    """Whether a value can be written where it goes.
+
+    A segment of nothing but dots would change a URL's route, and there is no way to escape it. What a charset cannot
+    say would ask for another firm or person.
+    """
+    transport = channel.transport
+    written = str(value)
+    if isinstance(transport, Http) and name in placeholders(transport.path) and not written.strip("."):
+        return False
+    try:
+        written.encode(transport.charset if isinstance(transport, Http) else "utf-8")
+    except UnicodeError:
+        return False
+    return True

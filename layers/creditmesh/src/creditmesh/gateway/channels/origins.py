@@ -5,26 +5,43 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from creditmesh.kernel.errors import InvalidInput
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Scheme, host and port (RFC 6454)."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + ("" if self.port == _PORTS[self.scheme] else f":{self.port}")
 
 
 def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) -> str:
-    """The origin a channel's calls go to.
+    """The origin a channel's calls go to, put together anew: no other reading of the text can lead elsewhere.
 
     Args:
         base_url: what the document says; empty for the address book's.
         book_url: the institution's URL in the address book, or None.
-        allowed: allow-listed origins, e.g. ``https://api.bureau.example`` or ``https://*.bureau.example``.
+        allowed: allow-listed origins, e.g. ``https://api.bureau.example`` or ``https://*.bureau.example``; an entry
+            that is none allows nothing.
 
     Raises:
         InvalidInput: none is known, it is malformed, or nothing allows it.
     """
     if book_url is not None:
-        if base_url and _origin(base_url) != _origin(book_url):
+        if base_url and _origin(base_url) != _of(_split(book_url)):
             raise InvalidInput("differs from the institution's origin in the address book", field="base_url")
         return book_url.rstrip("/")
     if not base_url:
@@ -32,37 +49,48 @@ def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) 
     origin = _origin(base_url)
     if not any(_matches(origin, one) for one in allowed):
         raise InvalidInput("is not an allow-listed origin", field="base_url")
-    return base_url.rstrip("/")
+    return str(origin)
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL that is nothing but an origin.
+def _origin(url: str) -> _Origin:
+    """The origin of a URL that is nothing else.
 
     Raises:
         InvalidInput: it is more than that, or less.
     """
     parts = _split(url)
-    host = (parts.hostname or "").lower()
-    if parts.scheme not in ("https", "http") or not (_HOST.fullmatch(host) or _is_address(host)):
-        raise InvalidInput("must be an origin such as https://host.example", field="base_url")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise InvalidInput("must be an origin such as https://host.example", field="base_url")
-    return parts.scheme, host, _port(parts)
+    if parts.path not in ("", "/") or not re.fullmatch(r"[a-z]+://[^/?#]+/?", url, re.IGNORECASE):
+        raise _malformed()
+    return _of(parts)
+
+
+def _of(parts: SplitResult) -> _Origin:
+    host, scheme = (parts.hostname or "").lower(), parts.scheme
+    if scheme not in _PORTS or not _is_host(host):
+        raise _malformed()
+    return _Origin(scheme, host, parts.port if parts.port is not None else _PORTS[scheme])
 
 
 def _split(url: str) -> SplitResult:
+    if not url.isascii() or not url.isprintable() or re.search(r"[\s\\%@]", url):
+        raise _malformed()
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise InvalidInput("must be an origin such as https://host.example", field="base_url") from None
-    if re.search(r"[\s\\%@]", url):
-        raise InvalidInput("must be an origin such as https://host.example", field="base_url")
+        raise _malformed() from None
     return parts
 
 
-def _port(parts: SplitResult) -> int:
-    return parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
+def _malformed() -> InvalidInput:
+    return InvalidInput("must be an origin such as https://host.example", field="base_url")
+
+
+def _is_host(host: str) -> bool:
+    """A name or an address in its usual form; what only looks like an address could be read as one."""
+    if _is_address(host):
+        return True
+    return _HOST.fullmatch(host) is not None and not _NUMBER.fullmatch(host.rpartition(".")[2])
 
 
 def _is_address(host: str) -> bool:
@@ -73,13 +101,15 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _matches(origin: tuple[str, str, int], pattern: str) -> bool:
-    """A wildcard stands for whole labels at the left and never for an address."""
-    scheme, host, port = origin
-    wild = pattern.partition("://")[2].startswith("*.")
-    expected_scheme, expected_host, expected_port = _origin(pattern.replace("*.", "", 1) if wild else pattern)
-    if (scheme, port) != (expected_scheme, expected_port):
+def _matches(origin: _Origin, entry: str) -> bool:
+    """Whether an entry of the allow-list covers an origin; a wildcard stands for whole labels at the left."""
+    wild = entry.partition("://")[2].startswith("*.")
+    try:
+        expected = _origin(entry.replace("*.", "", 1) if wild else entry)
+    except InvalidInput:
+        return False
+    if (origin.scheme, origin.port) != (expected.scheme, expected.port):
         return False
     if wild:
-        return host.endswith(f".{expected_host}") and not _is_address(host)
-    return host == expected_host
+        return origin.host.endswith(f".{expected.host}") and not _is_address(expected.host)
+    return origin.host == expected.host

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from creditmesh.gateway.channels.document import Identifier
+from creditmesh.gateway.channels.rules import Identifier
 
 Accepted = Literal["complete", "filled", "incomplete", "no_data"]
 

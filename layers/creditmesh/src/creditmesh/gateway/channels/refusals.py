@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.document import Channel, Outcome, Refusal
 from creditmesh.gateway.channels.structure import search
 
-_LONGEST_REASON = 200
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 
 
 def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] | None:
@@ -15,8 +17,13 @@ def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] |
         if status == rule.status:
             reason = _reason(channel, rule, body)
             if not rule.reasons or reason in rule.reasons:
-                return Outcome(rule.outcome), reason or f"answered {status}"
+                return Outcome(rule.outcome), _told(rule, reason) or f"answered {status}"
     return None
+
+
+def _told(rule: Refusal, reason: str | None) -> str | None:
+    """A code that the document lists, or that looks like one: other text of a source may name persons."""
+    return reason if reason and (reason in rule.reasons or _CODE.fullmatch(reason)) else None
 
 
 def _reason(channel: Channel, rule: Refusal, body: bytes) -> str | None:
@@ -26,4 +33,4 @@ def _reason(channel: Channel, rule: Refusal, body: bytes) -> str | None:
         found = search(rule.path, reader.parse(channel.response, body))
     except reader.Unreadable:
         return None
-    return str(found)[:_LONGEST_REASON] if isinstance(found, str | int) else None
+    return str(found) if isinstance(found, str | int) else None

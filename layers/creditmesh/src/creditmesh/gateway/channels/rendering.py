@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from creditmesh.gateway.channels.document import PLACEHOLDER
+from creditmesh.gateway.channels.rules import PLACEHOLDER
 
 Values = Mapping[str, Any]
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def text(template: str, values: Values) -> str:
@@ -17,14 +19,18 @@ def text(template: str, values: Values) -> str:
     return _filled(template, values, str)
 
 
-def path(template: str, values: Values) -> str:
-    """A URL path: a value cannot leave its segment, so neither host nor route can change (server-side forgery)."""
-    return _filled(template, values, lambda value: quote(value, safe=""))
+def path(template: str, values: Values, charset: str = "utf-8") -> str:
+    """A URL path: a value cannot leave its segment, so neither host nor route can change (server-side forgery).
+
+    Values of nothing but dots are refused before, see `fields`: they cannot be escaped.
+    """
+    return _filled(template, values, lambda value: quote(value, safe="", encoding=charset, errors="replace"))
 
 
 def xml(template: str, values: Values) -> str:
-    """An XML document: a value stays character data."""
-    return _filled(template, values, lambda value: escape(value, {'"': "&quot;", "'": "&apos;"}))
+    """An XML document: a value stays character data, without the characters XML does not know."""
+    entities = {'"': "&quot;", "'": "&apos;"}
+    return _filled(template, values, lambda value: escape(_NOT_XML.sub("", value), entities))
 
 
 def json_value(template: Any, values: Values) -> Any:

@@ -1,0 +1,137 @@
+"""What the texts in a channel document must be: names, expressions, schemas, patterns, charsets, placeholders (G02)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, Any
+
+import jmespath
+import jsonschema_rs
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import SchemaError
+
+LONGEST_RULE = 4_000
+PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,63})\s*\}\}")
+_BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"})
+"""Headers that say where a request goes and where it ends: no document sets them."""
+_SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
+"""Headers that carry secrets, which come by reference only."""
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """A JSON Schema, ready to check documents; it may refer to nothing outside itself.
+
+    Raises:
+        ValueError: it is no JSON Schema, or refers to something else.
+    """
+    return jsonschema_rs.validator_for(dict(schema), retriever=_nothing_outside)
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a whole text is of a pattern; linear in its length, whatever the pattern."""
+    try:
+        _matcher(pattern).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def placeholders(template: Any) -> set[str]:
+    """The names that the templates in a value refer to.
+
+    Raises:
+        ValueError: something in double braces is no name.
+    """
+    if isinstance(template, BaseModel):
+        template = template.model_dump()
+    if isinstance(template, Mapping):
+        return set().union(*(placeholders(one) for one in template.values()))
+    if isinstance(template, Sequence) and not isinstance(template, str):
+        return set().union(*(placeholders(one) for one in template))
+    if not isinstance(template, str):
+        return set()
+    if "{{" in _BRACES.sub("", template):
+        raise ValueError("a placeholder is not closed")
+    for found in _BRACES.finditer(template):
+        if not PLACEHOLDER.fullmatch(found[0]):
+            raise ValueError(f"{found[0][:80]} is no placeholder: lower-case letters, digits and _ only")
+    return set(PLACEHOLDER.findall(template))
+
+
+def _nothing_outside(uri: str) -> Any:
+    # Without this the validator would fetch whatever a document names, from the network or from disk.
+    raise ValueError(f"may not refer to {uri[:80]}")
+
+
+def _rule(text: str) -> str:
+    try:
+        jmespath.compile(text)
+    except JMESPathError as error:
+        raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ValueError("is no JMESPath expression: nested too deeply") from None
+    return text
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        validator(schema)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise ValueError(f"is no JSON Schema: {str(error).splitlines()[0]}") from None
+    return schema
+
+
+@lru_cache(maxsize=256)
+def _matcher(pattern: str) -> TypeAdapter[str]:
+    return TypeAdapter(Annotated[str, Field(pattern=rf"^(?:{pattern})$")])
+
+
+def _pattern(text: str) -> str:
+    try:
+        TypeAdapter(Annotated[str, Field(pattern=text)])
+        _matcher(text)
+    except SchemaError:
+        raise ValueError("is no regular expression") from None
+    return text
+
+
+def _charset(name: str) -> str:
+    try:
+        b"".decode(name)
+    except LookupError:
+        raise ValueError("is no known charset") from None
+    return name.lower()
+
+
+def _own_header(name: str) -> str:
+    if name in _OURS:
+        raise ValueError(f"{name} is set by the platform")
+    return name
+
+
+def _plain_header(name: str) -> str:
+    if name in _SECRET:
+        raise ValueError(f"{name} carries a secret, which only authentication may send")
+    return _own_header(name)
+
+
+def _path(path: str) -> str:
+    if any(segment in (".", "..") for segment in path.split("/")):
+        raise ValueError("may have no segments . or ..")
+    return path
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
+Expression = Annotated[str, Field(min_length=1, max_length=LONGEST_RULE), AfterValidator(_rule)]
+Pattern = Annotated[str, Field(max_length=200), AfterValidator(_pattern)]
+SchemaDocument = Annotated[dict[str, Any], AfterValidator(_schema)]
+Charset = Annotated[str, Field(max_length=40), AfterValidator(_charset)]
+SecretHeader = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$"), AfterValidator(_own_header)]
+PlainHeader = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$"), AfterValidator(_plain_header)]
+Template = Annotated[str, Field(max_length=20_000)]
+Path = Annotated[str, Field(pattern=r"^/[^\s?#]{0,500}$"), AfterValidator(_path)]
