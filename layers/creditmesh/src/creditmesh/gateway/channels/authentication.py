@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from creditmesh.gateway.channels import rendering
 from creditmesh.gateway.channels.document import ApiKey, Channel, HmacSignature, MutualTls, OAuth2
 from creditmesh.kernel.clock import Clock
-from creditmesh.platform.http import HttpClient, InstitutionUnavailable
-from creditmesh.platform.institutions import Keys
+from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
+from creditmesh.platform.institutions import Keys, SecretMissing
 
 TOKEN_MARGIN = timedelta(seconds=30)
 _SHORTEST_TOKEN = timedelta(seconds=60)
+_LONGEST_TOKEN_ANSWER = 100_000
 
 
 @dataclass(frozen=True)
@@ -57,33 +58,34 @@ class Authenticator:
         nonce: Callable[[], str] = lambda: base64.b16encode(os.urandom(16)).decode(),
     ) -> None:
         self._http, self._clock, self._nonce = http, clock, nonce
-        self._tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
 
-    def credentials(self, channel: Channel, keys: Keys, origin: str, request: Prepared) -> Credentials:
+    def credentials(self, channel: Channel, keys: Keys, origin: str, request: Prepared, seconds: float) -> Credentials:
         """The headers and certificates of one request.
 
+        Args:
+            seconds: how long getting them may take.
+
         Raises:
-            SecretMissing: the channel refers to a secret that is not there.
-            InstitutionUnavailable: the institution issues no token.
+            SecretMissing: the channel refers to a secret that is not there, or that cannot be used as such.
+            InstitutionUnavailable: the institution issues no token; the source itself was not asked.
         """
         scheme = channel.authentication
         if isinstance(scheme, ApiKey):
-            return Credentials({scheme.header: scheme.prefix + keys.secret(scheme.secret)})
+            return Credentials({scheme.header: scheme.prefix + _sendable(scheme.secret, keys.secret(scheme.secret))})
         if isinstance(scheme, HmacSignature):
             return Credentials(self._signature(scheme, keys, request))
         if isinstance(scheme, OAuth2):
-            return Credentials({"authorization": f"Bearer {self._token(channel, scheme, keys, origin)}"})
+            token = self._token(channel, scheme, keys, origin, seconds)
+            return Credentials({"authorization": f"Bearer {token}"})
         if isinstance(scheme, MutualTls):
-            authority = keys.secret(scheme.authority) if scheme.authority else None
-            return Credentials(tls=_tls(keys.secret(scheme.certificate), keys.secret(scheme.private_key), authority))
+            return Credentials(tls=_own_certificate(scheme, keys))
         return Credentials()
 
     def forget_token(self, channel: Channel, origin: str) -> bool:
         """Drop a token that the institution no longer takes; whether there was one."""
-        dropped = [key for key in self._tokens if key[:2] == (origin, channel.institution)]
-        for key in dropped:
-            del self._tokens[key]
-        return bool(dropped)
+        scheme = channel.authentication
+        return isinstance(scheme, OAuth2) and self._tokens.pop(_token_key(channel, scheme, origin), None) is not None
 
     def _signature(self, scheme: HmacSignature, keys: Keys, request: Prepared) -> dict[str, str]:
         stamp, nonce = str(int(self._clock.now().timestamp())), self._nonce()
@@ -98,35 +100,69 @@ class Authenticator:
         digest = hmac.new(keys.secret(scheme.secret).encode(), signed, scheme.algorithm).digest()
         signature = digest.hex() if scheme.encoding == "hex" else base64.b64encode(digest).decode()
         headers = {scheme.header: signature}
+        client_id = _sendable("client_id", keys.client_id)
         for name, value in (
-            (scheme.timestamp_header, stamp), (scheme.nonce_header, nonce), (scheme.client_header, keys.client_id)
+            (scheme.timestamp_header, stamp), (scheme.nonce_header, nonce), (scheme.client_header, client_id)
         ):  # fmt: skip
             if name:
                 headers[name] = value
         return headers
 
-    def _token(self, channel: Channel, scheme: OAuth2, keys: Keys, origin: str) -> str:
-        key = (origin, channel.institution, scheme.scope or "")
+    def _token(self, channel: Channel, scheme: OAuth2, keys: Keys, origin: str, seconds: float) -> str:
+        key = _token_key(channel, scheme, origin)
         token, until = self._tokens.get(key, ("", 0.0))
         now = self._clock.now().timestamp()
         if now < until:
             return token
-        form = {"grant_type": "client_credentials"} | ({"scope": scheme.scope} if scheme.scope else {})
-        basic = base64.b64encode(f"{keys.client_id}:{keys.secret(scheme.secret)}".encode()).decode()
-        headers = {"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"}
-        answer = self._http.call(
-            "POST", origin + scheme.token_path, headers=headers, body=urlencode(form).encode(), answer_bytes=100_000,
-            connect_seconds=channel.limits.connect_seconds, total_seconds=channel.limits.total_seconds,
-        )  # fmt: skip
+        # RFC 6749, 2.3.1: both are form-encoded within the header.
+        client = f"{quote_plus(keys.client_id)}:{quote_plus(keys.secret(scheme.secret))}"
+        answer = self._ask_for_token(channel, scheme, origin, base64.b64encode(client.encode()).decode(), seconds)
         document = answer.json() if answer.status == 200 else None
         found = document.get("access_token") if isinstance(document, dict) else None
-        if not isinstance(found, str) or not found.isascii() or not found.isprintable():
-            # Nothing has been asked of the source itself, so another try costs nothing.
+        if not isinstance(found, str) or not found or not found.isascii() or not found.isprintable():
             raise InstitutionUnavailable(f"issues no token: {answer.status}", sent=False, status=answer.status)
         lasts = (document or {}).get("expires_in")
-        seconds = lasts if isinstance(lasts, int) and lasts > 0 else _SHORTEST_TOKEN.total_seconds()
-        self._tokens[key] = (found, now + max(0, seconds - TOKEN_MARGIN.total_seconds()))
+        span = lasts if isinstance(lasts, int) and lasts > 0 else _SHORTEST_TOKEN.total_seconds()
+        self._tokens[key] = (found, now + max(0, span - TOKEN_MARGIN.total_seconds()))
         return found
+
+    def _ask_for_token(self, channel: Channel, scheme: OAuth2, origin: str, basic: str, seconds: float) -> Answer:
+        form = {"grant_type": "client_credentials"} | ({"scope": scheme.scope} if scheme.scope else {})
+        headers = {"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"}
+        try:
+            answer = self._http.call(
+                "POST", origin + scheme.token_path, headers=headers, body=urlencode(form).encode(),
+                connect_seconds=channel.limits.connect_seconds, total_seconds=seconds,
+                answer_bytes=_LONGEST_TOKEN_ANSWER,
+            )  # fmt: skip
+            if answer.status == 200:
+                answer.json()
+        except InstitutionUnavailable as failure:
+            # Nothing has been asked of the source itself, so nothing can have been charged.
+            raise InstitutionUnavailable(
+                f"issues no token: {failure.message}", sent=False, status=failure.status,
+                retry_after=failure.retry_after,
+            ) from None  # fmt: skip
+        return answer
+
+
+def _token_key(channel: Channel, scheme: OAuth2, origin: str) -> tuple[str, ...]:
+    return origin, channel.institution, scheme.token_path, scheme.secret, scheme.scope or ""
+
+
+def _sendable(name: str, secret: str) -> str:
+    """A secret that fits into a header; one with a line's end is refused there, and quoted in the refusal."""
+    if not secret.isascii() or not secret.isprintable():
+        raise SecretMissing(f"the secret {name} cannot be sent in a header")
+    return secret
+
+
+def _own_certificate(scheme: MutualTls, keys: Keys) -> ssl.SSLContext:
+    authority = keys.secret(scheme.authority) if scheme.authority else None
+    try:
+        return _tls(keys.secret(scheme.certificate), keys.secret(scheme.private_key), authority)
+    except (ssl.SSLError, ValueError):
+        raise SecretMissing(f"the secrets {scheme.certificate} and {scheme.private_key} are no pair in PEM") from None
 
 
 @lru_cache(maxsize=32)

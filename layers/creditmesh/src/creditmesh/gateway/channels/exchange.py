@@ -23,6 +23,11 @@ _CONTENT_TYPES = {
     "xml": "text/xml; charset={charset}",
 }
 _LONGEST_PAUSE = 5.0
+_TURNED_AWAY = (429, 503)
+"""Statuses with which a call was not carried out, and so not charged."""
+
+Admit = Callable[[float], bool]
+"""Takes a place in the channel's rate, waiting at most so many seconds; False if there was none."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,42 @@ class Exchange:
     calls: int
 
 
+class ExchangeFailed(InstitutionUnavailable):
+    """An exchange ended without its answer.
+
+    Attributes:
+        calls: tries that went out.
+        maybe_charged: whether the source may have carried something out, by what is known here.
+    """
+
+    def __init__(self, failure: InstitutionUnavailable, calls: int, *, pages: int) -> None:
+        super().__init__(
+            failure.message, sent=failure.sent, status=failure.status, retry_after=failure.retry_after
+        )  # fmt: skip
+        self.calls = calls
+        self.maybe_charged = pages > 0 or (failure.sent and failure.status not in _TURNED_AWAY)
+
+
+@dataclass
+class _Run:
+    """An exchange under way."""
+
+    channel: Channel
+    origin: str
+    keys: Keys
+    admit: Admit
+    deadline: float
+    answers: list[Answer] = field(default_factory=list)
+    calls: int = 0
+
+
 def prepare(transport: Http, origin: str, values: Mapping[str, Any], mark: str | None = None) -> Prepared:
     """Render the request; `mark` is the page's."""
     query = {name: rendering.text(template, values) for name, template in transport.query.items()}
     if mark is not None and transport.paging:
         query[transport.paging.parameter] = mark
-    url = origin + rendering.path(transport.path, values) + (f"?{urlencode(query)}" if query else "")
+    written = urlencode(query, encoding=transport.charset, errors="replace")
+    url = origin + rendering.path(transport.path, values, transport.charset) + (f"?{written}" if written else "")
     headers = {name: _header(rendering.text(template, values)) for name, template in transport.headers.items()}
     body = _body(transport, values)
     if body is not None:
@@ -56,8 +91,7 @@ def _body(transport: Http, values: Mapping[str, Any]) -> bytes | None:
     if transport.body is None:
         return None
     if isinstance(transport.body, str):
-        render = rendering.xml if transport.type == "xml" else rendering.text
-        return render(transport.body, values).encode(transport.charset, "xmlcharrefreplace")
+        return rendering.xml(transport.body, values).encode(transport.charset, "xmlcharrefreplace")
     if transport.type == "form":
         fields = {name: rendering.text(str(template), values) for name, template in transport.body.items()}
         return urlencode(fields, encoding=transport.charset, errors="replace").encode()
@@ -91,71 +125,86 @@ class Exchanger:
         keys: Keys,
         values: Mapping[str, Any],
         next_mark: Callable[[Answer], str | None],
+        admit: Admit = lambda _: True,
     ) -> Exchange:
         """Ask for all pages.
 
         Args:
             next_mark: reads from a page the mark of the one after it; None ends.
+            admit: asked before each call after the first, for which the caller has a place already.
 
         Raises:
-            InstitutionUnavailable: no answer, or none in time; `sent` tells whether it may have been charged.
+            ExchangeFailed: no answer, or none in time.
             SecretMissing: see `Authenticator`.
         """
-        transport = channel.transport
+        run = _Run(channel, origin, keys, admit, self._monotonic() + channel.limits.total_seconds)
+        try:
+            self._ask_all(run, values, next_mark)
+        except InstitutionUnavailable as failure:
+            raise ExchangeFailed(failure, run.calls, pages=len(run.answers)) from None
+        return Exchange(run.answers, run.calls)
+
+    def _ask_all(self, run: _Run, values: Mapping[str, Any], next_mark: Callable[[Answer], str | None]) -> None:
+        transport = run.channel.transport
         assert isinstance(transport, Http)
-        deadline = self._monotonic() + channel.limits.total_seconds
-        answers: list[Answer] = []
-        calls, mark = 0, None
         longest = transport.paging.pages if transport.paging else 1
-        while len(answers) < longest:
-            request = prepare(transport, origin, values, mark)
-            answer, tries = self._send(channel, origin, keys, request, deadline)
-            answers.append(answer)
-            calls += tries
+        mark, seen = None, set[str]()
+        while len(run.answers) < longest:
+            answer = self._send(run, prepare(transport, run.origin, values, mark))
+            run.answers.append(answer)
             mark = next_mark(answer) if transport.paging and answer.status == 200 else None
             if mark is None:
-                return Exchange(answers, calls)
+                return
+            if mark in seen:
+                raise InstitutionUnavailable("has pages that lead in a circle")
+            seen.add(mark)
         raise InstitutionUnavailable(f"has more than {longest} pages")
 
-    def _send(
-        self, channel: Channel, origin: str, keys: Keys, request: Prepared, deadline: float
-    ) -> tuple[Answer, int]:
-        renewed = False
-        for attempt in range(1, channel.retry.attempts + 1):
+    def _send(self, run: _Run, request: Prepared) -> Answer:
+        attempt, renewed = 1, False
+        while True:
             try:
-                answer = self._once(channel, origin, keys, request, deadline)
+                answer = self._once(run, request)
             except InstitutionUnavailable as failure:
-                pause = self._pause(channel, failure, attempt, deadline)
+                pause = self._pause(run, failure, attempt)
                 if pause is None:
                     raise
                 self._sleep(pause)
+                attempt += 1
                 continue
             # A token may end early; a fresh one is worth one more try.
-            if answer.status == 401 and not renewed and self._authenticator.forget_token(channel, origin):
+            if answer.status == 401 and not renewed and self._authenticator.forget_token(run.channel, run.origin):
                 renewed = True
-                answer = self._once(channel, origin, keys, request, deadline)
-            return answer, attempt
-        raise AssertionError("unreachable: the last attempt answers or raises")
+                continue
+            return answer
 
-    def _once(self, channel: Channel, origin: str, keys: Keys, request: Prepared, deadline: float) -> Answer:
-        credentials = self._authenticator.credentials(channel, keys, origin, request)
-        left = deadline - self._monotonic()
-        if left <= 0:
-            raise InstitutionUnavailable("no answer in time", sent=False)
+    def _once(self, run: _Run, request: Prepared) -> Answer:
+        if run.calls and not run.admit(self._left(run)):
+            raise InstitutionUnavailable("has no place for one more call in time", sent=False)
+        credentials = self._authenticator.credentials(run.channel, run.keys, run.origin, request, self._left(run))
+        left = self._left(run)
+        run.calls += 1
         return self._http.call(
             request.method, request.url, headers={**request.headers, **credentials.headers}, body=request.body,
-            connect_seconds=channel.limits.connect_seconds, total_seconds=left,
-            answer_bytes=channel.limits.answer_bytes, tls=credentials.tls,
-            is_answer=lambda answer: _is_answer(channel, answer),
+            connect_seconds=run.channel.limits.connect_seconds, total_seconds=left,
+            answer_bytes=run.channel.limits.answer_bytes, tls=credentials.tls,
+            is_answer=lambda answer: _is_answer(run.channel, answer),
         )  # fmt: skip
 
-    def _pause(self, channel: Channel, failure: InstitutionUnavailable, attempt: int, deadline: float) -> float | None:
+    def _left(self, run: _Run) -> float:
+        left = run.deadline - self._monotonic()
+        if left <= 0:
+            raise InstitutionUnavailable("no answer in time", sent=False)
+        return left
+
+    def _pause(self, run: _Run, failure: InstitutionUnavailable, attempt: int) -> float | None:
         """Seconds until the next try, or None if there is to be none."""
-        if attempt >= channel.retry.attempts or not _repeatable(channel, failure):
+        retry = run.channel.retry
+        if attempt >= retry.attempts or not _repeatable(run.channel, failure):
             return None
-        pause = channel.retry.pause_seconds * 2 ** (attempt - 1) * (0.5 + self._jitter() / 2)
+        pause = retry.pause_seconds * 2 ** (attempt - 1) * (0.5 + self._jitter() / 2)
         pause = min(pause, _LONGEST_PAUSE) if failure.retry_after is None else float(failure.retry_after)
-        return pause if self._monotonic() + pause < deadline else None
+        return pause if self._monotonic() + pause < run.deadline else None
 
 
 def _is_answer(channel: Channel, answer: Answer) -> bool:
@@ -166,5 +215,6 @@ def _is_answer(channel: Channel, answer: Answer) -> bool:
 
 def _repeatable(channel: Channel, failure: InstitutionUnavailable) -> bool:
     """Whether another try cannot be charged a second time: it was not sent, was turned away, or is known again."""
-    turned_away = failure.status in (429, 503)
-    return not failure.sent or turned_away or channel.idempotent or not channel.charged
+    if failure.status is not None and 400 <= failure.status < 500 and failure.status != 429:
+        return False  # no token for these credentials; asking again could lock the account
+    return not failure.sent or failure.status in _TURNED_AWAY or channel.idempotent or not channel.charged

@@ -63,7 +63,8 @@ class Guards:
         now, probe = self._now(), item.get("probe_until", 0)
         if probe > now:
             return False
-        until = now + int(channel.limits.total_seconds) + 1
+        # As long as the call may take, its wait for a place in the rate included.
+        until = now + int(2 * channel.limits.total_seconds) + 1
         expected = {"where": {"probe_until": probe}} if probe else {"absent": ("probe_until",)}
         try:
             self._tables.write(Update(self._table, key, set={"probe_until": until}, **expected))

@@ -8,7 +8,7 @@ from typing import Any
 
 from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.document import BatchFile, Channel, Http
-from creditmesh.gateway.channels.exchange import Exchanger
+from creditmesh.gateway.channels.exchange import Admit, Exchanger
 from creditmesh.gateway.channels.origins import allowed_origin
 from creditmesh.gateway.channels.reading import Unreadable, parse
 from creditmesh.gateway.channels.structure import search
@@ -61,11 +61,14 @@ class Source:
             book_url = None
         return allowed_origin(channel.base_url or "", book_url, self._allowed_origins())
 
-    def ask(self, channel: Channel, values: Mapping[str, Any]) -> Came:
+    def ask(self, channel: Channel, values: Mapping[str, Any], admit: Admit = lambda _: True) -> Came:
         """Ask for one firm's data.
 
+        Args:
+            admit: see `Exchanger.exchange`.
+
         Raises:
-            InstitutionUnavailable: no answer came.
+            InstitutionUnavailable: no answer came; an `ExchangeFailed` where calls went out.
             SecretMissing: see `Authenticator`.
         """
         transport = channel.transport
@@ -77,7 +80,9 @@ class Source:
         except InvalidInput as error:
             raise InstitutionUnavailable(f"base_url {error.message}", sent=False) from None
         keys = self._directory.keys_of(channel.institution)
-        made = self._exchanger.exchange(channel, origin, keys, values, lambda page: _mark(channel, transport, page))
+        made = self._exchanger.exchange(
+            channel, origin, keys, values, lambda page: _mark(channel, transport, page), admit
+        )  # fmt: skip
         return Came(made.answers[-1].status, [one.body for one in made.answers], made.calls)
 
 
