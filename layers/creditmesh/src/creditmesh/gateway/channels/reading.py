@@ -10,13 +10,15 @@ from functools import lru_cache
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-import jsonschema_rs
 import xmltodict
 
 from creditmesh.gateway.channels.document import Response
+from creditmesh.gateway.channels.rules import validator
 from creditmesh.kernel.errors import Unavailable
 
 LONGEST_PATH = 200
+DEEPEST = 64
+"""Levels of an answer; what reads it further on follows them by recursion."""
 
 
 class Unreadable(Unavailable):
@@ -39,13 +41,15 @@ def read(response: Response, body: bytes) -> Any:
 def parse(response: Response, body: bytes) -> Any:
     """The document, not yet checked against its schema."""
     try:
-        written = body.decode(response.charset)
-    except UnicodeDecodeError:
+        written = body.decode(response.charset).removeprefix("\ufeff")
+    except UnicodeError:
         raise Unreadable(f"is not {response.charset}") from None
     try:
-        return _PARSERS[response.format](written, response)
+        document = _PARSERS[response.format](written, response)
     except RecursionError:
-        raise Unreadable(f"is nested too deeply for {response.format}") from None
+        raise Unreadable("is nested too deeply") from None
+    _check_depth(document)
+    return document
 
 
 def check(response: Response, document: Any) -> None:
@@ -56,16 +60,30 @@ def check(response: Response, document: Any) -> None:
     """
     if not response.schema_:
         return
-    validator = _validator(json.dumps(response.schema_, sort_keys=True))
-    for error in validator.iter_errors(document):
+    for error in _validator(json.dumps(response.schema_, sort_keys=True)).iter_errors(document):
         place = ".".join(map(str, error.instance_path))[:LONGEST_PATH] or "the answer"
         rule = str(list(error.schema_path)[-1]) if error.schema_path else "schema"
         raise Unreadable(f"{place}: breaks {rule}")
 
 
+def _check_depth(document: Any) -> None:
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise Unreadable("is nested too deeply")
+
+
+def _inside(value: Any) -> list[Any]:
+    """The lists and objects right inside a value."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inner if isinstance(one, dict | list)]
+
+
 @lru_cache(maxsize=64)
 def _validator(schema: str) -> Any:
-    return jsonschema_rs.validator_for(json.loads(schema))
+    return validator(json.loads(schema))
 
 
 def _json(written: str, _: Response) -> Any:
@@ -92,7 +110,7 @@ def _xml(written: str, response: Response) -> Any:
 
 def _without_declaration(written: str) -> str:
     """The text is decoded already; an encoding in its declaration would be believed a second time."""
-    stripped = written.lstrip("\ufeff \t\r\n")
+    stripped = written.lstrip(" \t\r\n")
     return stripped.partition("?>")[2] if stripped.startswith("<?xml") else stripped
 
 
@@ -105,9 +123,12 @@ def _plain(_: Any, key: str, value: Any) -> Any:
 
 def _csv(written: str, _: Response) -> Any:
     try:
-        return {"rows": list(csv.DictReader(io.StringIO(written), strict=True))}
+        rows = list(csv.DictReader(io.StringIO(written, newline=""), strict=True))
     except csv.Error:
         raise Unreadable("is not CSV") from None
+    if any(None in row for row in rows):
+        raise Unreadable("has a row that is longer than its header")
+    return {"rows": rows}
 
 
 _PARSERS = {"json": _json, "xml": _xml, "csv": _csv}

@@ -11,6 +11,9 @@ from jmespath.exceptions import JMESPathError
 
 from creditmesh.gateway.channels.document import Structure
 
+MOST_VALUES = 500_000
+"""Of third information. A few doublings in a rule make more of a small answer than any memory holds."""
+
 
 @dataclass(frozen=True)
 class Structured:
@@ -48,10 +51,22 @@ def search(expression: str, document: Any) -> Any:
 
 def _applied(structure: Structure, rule: str, document: Any) -> Structured:
     found = search(rule, document)
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not _bounded(found):
         return Structured(None, tuple(structure.complete) or ("@",))
     missing = tuple(one for one in structure.complete if search(one, found) in (None, "", [], {}))
     return Structured(found, missing)
+
+
+def _bounded(document: Any) -> bool:
+    open_, count = [document], 0
+    while open_:
+        one = open_.pop()
+        inner = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else []
+        count += len(inner)
+        if count > MOST_VALUES:
+            return False
+        open_ += inner
+    return True
 
 
 @lru_cache(maxsize=512)
