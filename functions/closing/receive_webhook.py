@@ -55,7 +55,7 @@ def _from_source(institution_id: str, document: Any, body: bytes) -> bool:
     """A source's late answer; what it means, the institution's channels say."""
     kind = document.get("type") if isinstance(document, dict) else None
     channels = wiring.channels().of_institution(institution_id)
-    return wiring.late_answers().receive(channels, str(kind), document, body)
+    return wiring.late_answers().receive(channels, str(kind), body)
 
 
 def _authentic(institution_id: str, headers: dict[str, str], body: bytes) -> tuple[Institution, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +92,16 @@ class Answers:
             "sha256": hashlib.sha256(b"".join(reading.bodies)).hexdigest(),
             "third_key": third_key,
         }
+
+    def drop(self, kept: Mapping[str, Any]) -> None:
+        """Forget an answer that was stored while its consent was withdrawn; nothing rests on it yet.
+
+        Args:
+            kept: what `keep` said.
+        """
+        for key in [*kept.get("raw_keys", ()), kept.get("third_key")]:
+            if key:
+                self._objects.delete(key)
 
     def third(self, key: str) -> dict[str, Any]:
         """Third information as stored."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel, ConfigDict
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.gateway.channels import fields as request_fields
 from creditmesh.gateway.channels.answers import Answers, Reading
-from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore, call_key
+from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore, call_key, new_holder
 from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.exchange import ExchangeFailed
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import HealthBook
-from creditmesh.gateway.channels.source import Source
+from creditmesh.gateway.channels.results import CallResult, Subject, plain_result, result_of
+from creditmesh.gateway.channels.source import Came, Source
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.institutions import SecretMissing
@@ -27,51 +26,32 @@ if TYPE_CHECKING:
     from creditmesh.authorization.model import Authorization
     from creditmesh.authorization.service import Authorizations
 
+__all__ = ["CallResult", "ChannelCaller", "Subject"]
+
 LEASE_MARGIN_SECONDS = 5
 LEAST_WINDOW_SECONDS = 60
 _POLL_SECONDS = 0.1
+_NOT_CHARGED = (Outcome.REFUSED, Outcome.NO_DATA)
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Whose data is collected, and for what.
+class _Attempt:
+    """All that belongs to one call."""
 
-    Attributes:
-        taxpayer_index: the blind index of `taxpayer_id`.
-        fields: what is known of the firm, by field name.
-        by: id of the application or monitoring run; raw answers lie under it.
-        purpose: as the consents name it.
-    """
+    channel: Channel
+    version: int
+    subject: Subject
+    asked: request_fields.Fields
+    authorization: Authorization | None
+    claim: CallRecord
+    started: float
 
-    taxpayer_id: str = field(repr=False)
-    taxpayer_index: str
-    fields: Mapping[str, Any] = field(repr=False)
-    by: str
-    purpose: str
-
-
-class CallResult(BaseModel):
-    """How the collection from one channel ended."""
-
-    model_config = ConfigDict(frozen=True)
-
-    channel_id: str
-    channel_version: int
-    kind: str
-    outcome: Outcome
-    reason: str | None = None
-    missing: list[str] = []
-    call_key: str | None = None
-    request_id: str | None = None
-    fetched_at: str | None = None
-    raw_keys: list[str] = []
-    sha256: str | None = None
-    third_key: str | None = None
-    cached: bool = False
-    wait_seconds: int | None = None
-    """Of a pending answer: how long it may take."""
-    fallback_channel: str | None = None
-    """What to ask instead of a channel that is unavailable."""
+    def ends(self, outcome: Outcome, reason: str) -> CallResult:
+        """The result without an answer."""
+        return plain_result(
+            self.channel, self.version, outcome, reason,
+            call_key=self.claim.call_key, request_id=self.claim.request_id,
+        )  # fmt: skip
 
 
 class ChannelCaller:
@@ -102,32 +82,37 @@ class ChannelCaller:
     def collect(self, channel: Channel, version: int, subject: Subject) -> CallResult:
         """Collect one firm's data; every way it may go is an outcome."""
         if not channel.enabled:
-            return self._result(channel, version, Outcome.UNAVAILABLE, "disabled")
-        authorization = None
-        if channel.consent_scope:
-            try:
-                authorization = self._authorizations.usable(subject.taxpayer_id, channel.consent_scope)
-            except AuthorizationRequired as refusal:
-                return self._result(channel, version, Outcome.NO_CONSENT, refusal.message)
+            return plain_result(channel, version, Outcome.UNAVAILABLE, "disabled")
+        authorization = self._consent(channel, version, subject)
+        if isinstance(authorization, CallResult):
+            return authorization
         asked = request_fields.complete(channel, subject.fields, self._lookup)
         if asked.missing:
-            self._health.note(channel, Outcome.INCOMPLETE, cached=False, calls=0, charged=0, millis=0)
-            return self._result(channel, version, Outcome.INCOMPLETE, "request", missing=list(asked.missing))
+            self._note(channel, Outcome.INCOMPLETE)
+            return plain_result(channel, version, Outcome.INCOMPLETE, "request", missing=list(asked.missing))
         wanted = self._wanted(channel, version, subject, asked, authorization)
         record = self._claimed(channel, wanted)
-        if (record.by, record.until, record.state) != (wanted.by, wanted.until, CallState.CALLING):
+        if record.holder != wanted.holder:
             return self._met(channel, record)
-        return self._carried_out(_Attempt(channel, version, subject, asked, authorization, record))
+        return self._carried_out(
+            _Attempt(channel, version, subject, asked, authorization, record, self._monotonic())
+        )  # fmt: skip
 
     def refusal(self, channel: Channel, version: int, subject: Subject) -> CallResult | None:
         """The result of a channel whose consent is lacking; None where nothing stands against asking it."""
+        found = self._consent(channel, version, subject)
+        return found if isinstance(found, CallResult) else None
+
+    result_of = staticmethod(result_of)
+
+    def _consent(self, channel: Channel, version: int, subject: Subject) -> Authorization | CallResult | None:
+        """The consent that a channel needs, or the result of its lack; None where it needs none."""
         if not channel.consent_scope:
             return None
         try:
-            self._authorizations.usable(subject.taxpayer_id, channel.consent_scope)
+            return self._authorizations.usable(subject.taxpayer_id, channel.consent_scope)
         except AuthorizationRequired as refusal:
-            return self._result(channel, version, Outcome.NO_CONSENT, refusal.message)
-        return None
+            return plain_result(channel, version, Outcome.NO_CONSENT, refusal.message)
 
     def _wanted(
         self,
@@ -137,7 +122,6 @@ class ChannelCaller:
         asked: request_fields.Fields,
         authorization: Authorization | None,
     ) -> CallRecord:
-        lease = int(self._clock.now().timestamp() + channel.limits.total_seconds) + LEASE_MARGIN_SECONDS
         consent_id = authorization.authorization_id if authorization else None
         return CallRecord(
             call_key=call_key(channel.channel_id, subject.taxpayer_index, consent_id, asked.values),
@@ -145,10 +129,11 @@ class ChannelCaller:
             channel_version=version,
             state=CallState.CALLING,
             number=1,
-            until=lease,
+            until=0,
             consent=f"{subject.taxpayer_index}#{channel.consent_scope}" if channel.consent_scope else None,
             consent_until=int(parse_instant(authorization.expires_at).timestamp()) if authorization else None,
             by=subject.by,
+            holder=new_holder(),
             filled=bool(asked.filled),
         )
 
@@ -156,47 +141,51 @@ class ChannelCaller:
         """A claim, or what another's claim came to."""
         deadline = self._monotonic() + channel.limits.total_seconds
         while True:
-            record = self._calls.claim(wanted)
-            mine = (record.by, record.until) == (wanted.by, wanted.until)
-            if mine or record.state is not CallState.CALLING or self._monotonic() > deadline:
+            # The lease counts from now: after a wait for another, the call itself still needs all its time. It
+            # spans the wait for a place in the rate and the exchange.
+            now = int(self._clock.now().timestamp())
+            lease = now + int(2 * channel.limits.total_seconds) + LEASE_MARGIN_SECONDS
+            doubt = window_end(channel, wanted, self._clock) if channel.charged and not channel.idempotent else None
+            record = self._calls.claim(wanted.model_copy(update={"until": lease}), doubt)
+            if record.holder == wanted.holder or record.state is not CallState.CALLING:
+                return record
+            if self._monotonic() > deadline:
                 return record
             self._sleep(_POLL_SECONDS)
 
     def _met(self, channel: Channel, record: CallRecord) -> CallResult:
         """The result of a call that was made before, or is being made."""
         if record.state is CallState.ANSWERED:
-            self._health.note(channel, _outcome(record), cached=True, calls=0, charged=0, millis=0)
-            return self.result_of(channel, record, cached=True)
+            self._note(channel, record.outcome or Outcome.UNAVAILABLE, cached=True)
+            return result_of(channel, record, cached=True)
         if record.state is CallState.PENDING:
-            return self.result_of(channel, record)
+            return result_of(channel, record)
         reason = "may_have_been_charged" if record.state is CallState.UNCERTAIN else "in_progress"
-        return self._result(channel, record.channel_version, Outcome.UNAVAILABLE, reason, call_key=record.call_key)
+        return plain_result(
+            channel, record.channel_version, Outcome.UNAVAILABLE, reason, call_key=record.call_key
+        )  # fmt: skip
 
     def _carried_out(self, attempt: _Attempt) -> CallResult:
         channel = attempt.channel
         refusal = self._not_now(attempt)
         if refusal is not None:
-            self._calls.settle(attempt.claim, state=CallState.FAILED)
-            self._health.note(channel, refusal.outcome, cached=False, calls=0, charged=0, millis=0)
+            self._settle(attempt, state=CallState.FAILED)
+            self._note(channel, refusal.outcome)
             return refusal
-        started = self._monotonic()
         try:
-            came = self._source.ask(channel, self._values(attempt))
-            reading = self._answers.read(channel, came)
+            came = self._source.ask(channel, self._values(attempt), lambda wait: self._guards.admit(channel, wait))
         except (InstitutionUnavailable, SecretMissing) as failure:
-            return self._failed(attempt, failure, started)
-        if not self._still_allowed(attempt):
-            self._calls.forget(attempt.claim)
-            return self._result(channel, attempt.version, Outcome.NO_CONSENT, "withdrawn")
-        return self._kept(attempt, reading, came.calls, started)
+            return self._failed(attempt, failure)
+        reading = self._answers.read(channel, came)
+        return self._kept(attempt, reading, came) if self._still_allowed(attempt) else self._withdrawn(attempt, came)
 
     def _not_now(self, attempt: _Attempt) -> CallResult | None:
         """Why the call is not to be made now, or None."""
         channel = attempt.channel
         if not self._guards.may_call(channel):
-            return self._result(channel, attempt.version, Outcome.UNAVAILABLE, "circuit_open", fallback=True)
+            return attempt.ends(Outcome.UNAVAILABLE, "circuit_open")
         if not self._guards.admit(channel, channel.limits.total_seconds):
-            return self._result(channel, attempt.version, Outcome.UNAVAILABLE, "rate_limited", fallback=True)
+            return attempt.ends(Outcome.UNAVAILABLE, "rate_limited")
         if attempt.authorization is not None:
             try:
                 self._authorizations.use(
@@ -204,7 +193,7 @@ class ChannelCaller:
                     channel=channel.channel_id,
                 )  # fmt: skip
             except AuthorizationRequired as refusal:
-                return self._result(channel, attempt.version, Outcome.NO_CONSENT, refusal.message)
+                return attempt.ends(Outcome.NO_CONSENT, refusal.message)
         return None
 
     def _values(self, attempt: _Attempt) -> dict[str, Any]:
@@ -216,22 +205,19 @@ class ChannelCaller:
             values["authorization_code"] = attempt.authorization.code
         return values
 
-    def _failed(self, attempt: _Attempt, failure: InstitutionUnavailable | SecretMissing, started: float) -> CallResult:
+    def _failed(self, attempt: _Attempt, failure: InstitutionUnavailable | SecretMissing) -> CallResult:
         channel = attempt.channel
-        sent = isinstance(failure, InstitutionUnavailable) and failure.sent and failure.status not in (429, 503)
-        uncertain = sent and channel.charged and not channel.idempotent
+        calls, maybe_charged = 0, False
+        if isinstance(failure, ExchangeFailed):
+            calls, maybe_charged = failure.calls, failure.maybe_charged
+        uncertain = maybe_charged and channel.charged and not channel.idempotent
         change: dict[str, Any] = {"state": CallState.FAILED}
         if uncertain:
             change = {"state": CallState.UNCERTAIN, "until": window_end(channel, attempt.claim, self._clock)}
-        with suppress(ConditionFailed):  # erased by a withdrawal, or taken over after the lease
-            self._calls.settle(attempt.claim, **change)
+        late = self._settle(attempt, **change)
         self._guards.failed(channel)
-        millis = self._millis(started)
-        self._health.note(channel, Outcome.UNAVAILABLE, cached=False, calls=1, charged=int(uncertain), millis=millis)
-        return self._result(
-            channel, attempt.version, Outcome.UNAVAILABLE, failure.message, fallback=True,
-            call_key=attempt.claim.call_key, request_id=attempt.claim.request_id,
-        )  # fmt: skip
+        self._note(channel, Outcome.UNAVAILABLE, calls=calls, charged=int(uncertain), attempt=attempt)
+        return late or attempt.ends(Outcome.UNAVAILABLE, failure.message)
 
     def _still_allowed(self, attempt: _Attempt) -> bool:
         """Whether the consent still stands now that the answer is there; withdrawal stops a collection at once."""
@@ -244,77 +230,55 @@ class ChannelCaller:
             return False
         return standing.authorization_id == attempt.authorization.authorization_id
 
-    def _kept(self, attempt: _Attempt, reading: Reading, calls: int, started: float) -> CallResult:
+    def _withdrawn(self, attempt: _Attempt, came: Came) -> CallResult:
+        """Keep nothing of an answer to which there is no consent any more; it may have cost something all the same."""
+        self._calls.forget(attempt.claim)
+        charged = int(attempt.channel.charged and came.calls > 0)
+        self._note(attempt.channel, Outcome.NO_CONSENT, calls=came.calls, charged=charged, attempt=attempt)
+        return attempt.ends(Outcome.NO_CONSENT, "withdrawn")
+
+    def _kept(self, attempt: _Attempt, reading: Reading, came: Came) -> CallResult:
         channel, claim = attempt.channel, attempt.claim
-        millis = self._millis(started)
-        kept = self._answers.keep(channel, claim, reading)
-        if reading.outcome is Outcome.PENDING:
+        outcome = reading.outcome
+        if outcome is Outcome.PENDING:
             until = int(self._clock.now().timestamp()) + (channel.callback.seconds if channel.callback else 0)
             change: dict[str, Any] = {"state": CallState.PENDING, "until": until}
         else:
-            until = window_end(channel, claim, self._clock)
-            # What could not be read may come out better next time, unless that would be charged once more.
-            again = reading.outcome is Outcome.UNAVAILABLE and (channel.idempotent or not channel.charged)
-            change = {"state": CallState.FAILED if again else CallState.ANSWERED, "until": until, **kept}
-        with suppress(ConditionFailed):  # erased by a withdrawal, or taken over after the lease
-            self._calls.settle(claim, **change)
-        record = claim.model_copy(update=change)
-        if reading.outcome is Outcome.UNAVAILABLE:
+            change = settled(channel, claim, reading, self._clock) | self._answers.keep(channel, claim, reading)
+        elsewhere = self._settle(attempt, **change)
+        if outcome is Outcome.UNAVAILABLE:
             self._guards.failed(channel)
         else:
             self._guards.succeeded(channel)
-        if reading.outcome is Outcome.REFUSED and attempt.authorization is not None:
+        if outcome is Outcome.REFUSED and attempt.authorization is not None:
             self._authorizations.refuse(attempt.authorization, reading.reason or "refused")
-        charged = calls if channel.charged and reading.outcome is not Outcome.REFUSED else 0
-        self._health.note(channel, reading.outcome, cached=False, calls=calls, charged=charged, millis=millis)
-        return self.result_of(channel, record)
+        paid = channel.charged and came.calls > 0 and outcome not in _NOT_CHARGED
+        charged = (1 if channel.idempotent else len(came.bodies)) if paid else 0
+        self._note(channel, outcome, calls=came.calls, charged=charged, attempt=attempt)
+        return elsewhere or result_of(channel, claim.model_copy(update=change))
 
-    @staticmethod
-    def result_of(channel: Channel, record: CallRecord, *, cached: bool = False) -> CallResult:
-        """The result a stored call gives."""
-        pending = record.state is CallState.PENDING
-        outcome = Outcome.PENDING if pending else _outcome(record)
-        return CallResult(
-            channel_id=channel.channel_id,
-            channel_version=record.channel_version,
-            kind=channel.kind,
-            outcome=outcome,
-            reason=record.reason,
-            missing=record.missing,
-            call_key=record.call_key,
-            request_id=record.request_id,
-            fetched_at=record.fetched_at,
-            raw_keys=record.raw_keys,
-            sha256=record.sha256,
-            third_key=record.third_key,
-            cached=cached,
-            wait_seconds=channel.callback.seconds if pending and channel.callback else None,
-            fallback_channel=channel.fallback_channel if outcome is Outcome.UNAVAILABLE else None,
-        )
+    def _settle(self, attempt: _Attempt, **change: Any) -> CallResult | None:
+        """Record how a claim went on; a result where the call has gone on without it.
 
-    def _millis(self, started: float) -> int:
-        return int((self._monotonic() - started) * 1000)
+        Its late answer was quicker than its receipt, a withdrawal erased it, or its lease ran out.
+        """
+        try:
+            self._calls.settle(attempt.claim, **change)
+        except ConditionFailed:
+            found = self._calls.find(attempt.claim.call_key)
+            if found is None:
+                self._answers.drop(change)
+                return attempt.ends(Outcome.NO_CONSENT, "withdrawn")
+            if found.state is CallState.ANSWERED and found.request_id == attempt.claim.request_id:
+                return result_of(attempt.channel, found)
+        return None
 
-    @staticmethod
-    def _result(
-        channel: Channel, version: int, outcome: Outcome, reason: str | None, *, fallback: bool = False, **more: Any
-    ) -> CallResult:
-        return CallResult(
-            channel_id=channel.channel_id, channel_version=version, kind=channel.kind, outcome=outcome, reason=reason,
-            fallback_channel=channel.fallback_channel if fallback else None, **more,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """All that belongs to one call."""
-
-    channel: Channel
-    version: int
-    subject: Subject
-    asked: request_fields.Fields
-    authorization: Authorization | None
-    claim: CallRecord
+    def _note(
+        self, channel: Channel, outcome: Outcome, *, cached: bool = False, calls: int = 0, charged: int = 0,
+        attempt: _Attempt | None = None,
+    ) -> None:  # fmt: skip
+        millis = int((self._monotonic() - attempt.started) * 1000) if attempt else 0
+        self._health.note(channel, outcome, cached=cached, calls=calls, charged=charged, millis=millis)
 
 
 def window_end(channel: Channel, record: CallRecord, clock: Clock) -> int:
@@ -324,5 +288,10 @@ def window_end(channel: Channel, record: CallRecord, clock: Clock) -> int:
     return end if record.consent_until is None else min(end, record.consent_until)
 
 
-def _outcome(record: CallRecord) -> Outcome:
-    return record.outcome or Outcome.UNAVAILABLE
+def settled(channel: Channel, record: CallRecord, reading: Reading, clock: Clock) -> dict[str, Any]:
+    """State and window of a call that was answered.
+
+    What could not be read may come out better next time, unless that would be charged once more.
+    """
+    again = reading.outcome is Outcome.UNAVAILABLE and (channel.idempotent or not channel.charged)
+    return {"state": CallState.FAILED if again else CallState.ANSWERED, "until": window_end(channel, record, clock)}

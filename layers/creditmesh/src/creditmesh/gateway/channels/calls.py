@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -29,7 +30,7 @@ class CallState(StrEnum):
     FAILED = "failed"
     """Not charged: it may be made again at once."""
     UNCERTAIN = "uncertain"
-    """Sent, and perhaps charged, without an answer: not made again before the window ends."""
+    """Perhaps charged, without an answer: not made again before the window ends."""
 
 
 class CallRecord(BaseModel):
@@ -49,6 +50,8 @@ class CallRecord(BaseModel):
     """Subject and scope of the consent it was made under."""
     consent_until: int | None = None
     by: str = ""
+    holder: str = ""
+    """Who holds the claim; fresh for each, for a step that is repeated has the same `by` within the same second."""
     token: str | None = None
     """Answers the state machine once a late answer is there."""
     outcome: Outcome | None = None
@@ -73,6 +76,11 @@ def call_key(channel_id: str, subject: str, consent_id: str | None, fields: Mapp
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
+def new_holder() -> str:
+    """A claim's mark."""
+    return secrets.token_hex(8)
+
+
 class CallStore:
     """Calls in DynamoDB."""
 
@@ -85,10 +93,11 @@ class CallStore:
         return CallRecord.model_validate(item) if item else None
 
     def of_request(self, request_id: str) -> CallRecord | None:
-        """The call an institution answers late, or None."""
+        """The call an institution answers late, or None; one of an earlier window is none."""
         found = self._tables.query(self._table, "request_id", request_id, index="by-request", limit=1)
         key = next((str(item["call_key"]) for item in found), None)
-        return self.find(key) if key else None
+        record = self.find(key) if key else None
+        return record if record and record.request_id == request_id else None
 
     def of_consent(self, consent: str) -> Iterator[CallRecord]:
         """All calls made under a consent."""
@@ -96,33 +105,39 @@ class CallStore:
             if record := self.find(item["call_key"]):
                 yield record
 
-    def claim(self, wanted: CallRecord) -> CallRecord:
+    def claim(self, wanted: CallRecord, doubt_until: int | None = None) -> CallRecord:
         """Take the right to make a call, or learn why not.
 
         Args:
             wanted: a claim, with the end of its lease.
+            doubt_until: where a call of which nobody knows how it ended may have been charged: until when it is not
+                made again; None where it can be.
 
         Returns:
-            The record as it stands; it is the caller's own claim if and only if its state is CALLING and `by` and
-            `until` are those of `wanted`.
+            The record as it stands; it is the caller's own claim if and only if its `holder` is that of `wanted`.
         """
-        try:
+        with suppress(ConditionFailed):
             self._tables.write(Put(self._table, self._item(wanted), "call_key"))
             return wanted
-        except ConditionFailed:
-            found = self.find(wanted.call_key)
-        if found is None:
-            return self.claim(wanted)
+        found = self.find(wanted.call_key)
+        if found is None:  # erased just now
+            return self.claim(wanted, doubt_until)
         if found.state is not CallState.FAILED and found.until > self._now():
             return found
+        next_ = self._next(found, wanted, doubt_until)
+        with suppress(ConditionFailed):
+            self._replace(found, next_)
+            return next_
+        return self.find(wanted.call_key) or self.claim(wanted, doubt_until)
+
+    @staticmethod
+    def _next(found: CallRecord, wanted: CallRecord, doubt_until: int | None) -> CallRecord:
+        """What follows a call whose state has ended."""
+        if found.state in (CallState.CALLING, CallState.PENDING) and doubt_until is not None:
+            return found.model_copy(update={"state": CallState.UNCERTAIN, "until": doubt_until})
         # A window that ended is followed by another; a call that came to nothing is the same call once more.
         ended = found.state in (CallState.ANSWERED, CallState.UNCERTAIN)
-        mine = wanted.model_copy(update={"number": found.number + (1 if ended else 0)})
-        try:
-            self._replace(found, mine)
-        except ConditionFailed:
-            return self.find(wanted.call_key) or mine
-        return mine
+        return wanted.model_copy(update={"number": found.number + (1 if ended else 0)})
 
     def settle(self, claim: CallRecord, **change: Any) -> CallRecord:
         """Record how a claimed or pending call went on.
@@ -150,7 +165,7 @@ class CallStore:
         item = self._item(new)
         gone = [name for name in self._item(old) if name not in item or item[name] is None]
         values = {name: value for name, value in item.items() if name != "call_key"}
-        where = {"state": old.state.value, "number": old.number, "until": old.until, "by": old.by}
+        where = {"state": old.state.value, "number": old.number, "until": old.until, "holder": old.holder}
         self._tables.write(Update(self._table, {"call_key": old.call_key}, set=values, remove=gone, where=where))
 
     def _item(self, record: CallRecord) -> dict[str, Any]:

@@ -16,7 +16,7 @@ SLOT_SECONDS = 300
 KEPT_DAYS = 35
 BOUNDS_MS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000)
 """Upper bounds of the latency buckets; a quantile is its bucket's upper bound."""
-GOOD = (Outcome.COMPLETE, Outcome.FILLED, Outcome.NO_DATA, Outcome.PENDING)
+GOOD = (Outcome.COMPLETE, Outcome.FILLED, Outcome.NO_DATA)
 
 
 class ChannelHealth(BaseModel):
@@ -30,7 +30,7 @@ class ChannelHealth(BaseModel):
     collections: int = Field(description="times the channel was asked for a firm's data, from the cache included")
     cache_hits: int
     outcomes: dict[str, int]
-    success_bps: int | None = Field(description="of the collections not from the cache; null without any")
+    success_bps: int | None = Field(description="of the answers not from the cache; null without any")
     latency_p50_ms: int | None
     latency_p95_ms: int | None
     cost: str
@@ -44,17 +44,25 @@ class HealthBook:
     def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
         self._tables, self._table, self._clock = tables, table, clock
 
-    def note(self, channel: Channel, outcome: Outcome, *, cached: bool, calls: int, charged: int, millis: int) -> None:
-        """Count one collection.
+    def note(
+        self, channel: Channel, outcome: Outcome, *, cached: bool = False, late: bool = False, calls: int = 0,
+        charged: int = 0, millis: int = 0,
+    ) -> None:  # fmt: skip
+        """Count one collection, or what a pending one came to.
 
         Args:
+            late: the answer came after the collection was counted.
             calls: tries that went out.
             charged: calls that cost something.
             millis: how long they took together.
         """
-        amounts = {"collections": 1, f"outcome_{outcome.value}": 1}
+        amounts = {f"outcome_{outcome.value}": 1}
+        if not late:
+            amounts["collections"] = 1
         if cached:
             amounts["cache_hits"] = 1
+        elif outcome is not Outcome.PENDING:
+            amounts |= {"ended": 1, "good": int(outcome in GOOD)}
         if calls:
             amounts |= {"calls": calls, f"le_{_bucket(millis)}": 1}
         if charged and channel.cost:
@@ -63,7 +71,7 @@ class HealthBook:
         forget = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
         key = {"channel_id": channel.channel_id, "slot": slot}
         self._tables.count(self._table, key, amounts, expires_at=forget)
-        counts = {"channel_collections": 1, "channel_calls": calls, "channel_cache_hits": int(cached)}
+        counts = {"channel_collections": int(not late), "channel_calls": calls, "channel_cache_hits": int(cached)}
         measure(
             {"channel": channel.channel_id, "outcome": outcome.value}, counts,
             {"channel_latency": millis} if calls else {},
@@ -96,16 +104,15 @@ def _bucket(millis: int) -> int:
 
 def _summed(channel: Channel, total: Item, breaker: str, since: str) -> ChannelHealth:
     outcomes = {one.value: total[f"outcome_{one}"] for one in Outcome if total.get(f"outcome_{one}")}
-    collections, hits = total.get("collections", 0), total.get("cache_hits", 0)
-    asked, good = collections - hits, sum(outcomes.get(one.value, 0) for one in GOOD) - hits
+    ended = total.get("ended", 0)
     return ChannelHealth(
         channel_id=channel.channel_id,
         since=since,
         calls=total.get("calls", 0),
-        collections=collections,
-        cache_hits=hits,
+        collections=total.get("collections", 0),
+        cache_hits=total.get("cache_hits", 0),
         outcomes=outcomes,
-        success_bps=max(0, good) * 10_000 // asked if asked else None,
+        success_bps=total.get("good", 0) * 10_000 // ended if ended else None,
         latency_p50_ms=_quantile(total, 50),
         latency_p95_ms=_quantile(total, 95),
         cost=format_minor(total.get("cost_minor", 0)),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.answers import Answers, Reading
-from creditmesh.gateway.channels.caller import window_end
+from creditmesh.gateway.channels.caller import settled
 from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
-from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.document import Channel, Outcome, Response
 from creditmesh.gateway.channels.health import HealthBook
 from creditmesh.gateway.channels.structure import search
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
+
+_MESSAGE = Response()
+"""A message is JSON in UTF-8, whatever else a channel reads."""
 
 
 class LateAnswers:
@@ -25,7 +27,7 @@ class LateAnswers:
         self._calls, self._answers, self._health = calls, answers, health
         self._tasks, self._clock = tasks, clock
 
-    def receive(self, channels: Iterable[Channel], message: str, document: Any, body: bytes) -> bool:
+    def receive(self, channels: Iterable[Channel], message: str, body: bytes) -> bool:
         """Take an authentic message of an institution; False if it was a repeat.
 
         Args:
@@ -36,16 +38,13 @@ class LateAnswers:
             InvalidInput: no channel awaits such a message, or it carries no request id.
             NotFound: no call of that request id is known; it may have been erased with its consent.
         """
-        channel = next((one for one in channels if one.callback and one.callback.message == message), None)
-        if channel is None or channel.callback is None:
+        awaiting = [one for one in channels if one.callback and one.callback.message == message]
+        if not awaiting:
             raise InvalidInput("is no message that is awaited", field="type")
-        request_id = search(channel.callback.request_id, document)
-        if not isinstance(request_id, str) or not request_id:
-            raise InvalidInput("carries no request id", field=channel.callback.request_id)
-        record = self._calls.of_request(request_id)
-        if record is None or record.channel_id != channel.channel_id:
-            raise NotFound("no such request", field=channel.callback.request_id)
-        taken = record.state is CallState.PENDING and self._take(channel, record, document, body)
+        channel, record = self._call_of(awaiting, body)
+        # A quick institution tells its answer before its receipt has been read, so the call may still be under way;
+        # and a call that was given up may have reached it all the same.
+        taken = record.state is not CallState.ANSWERED and self._take(channel, record, body)
         self._tell(record.call_key)
         return taken
 
@@ -57,26 +56,57 @@ class LateAnswers:
         if record is None or record.state is not CallState.PENDING:
             self._tasks.succeed(token, {})
 
-    def _take(self, channel: Channel, record: CallRecord, document: Any, body: bytes) -> bool:
-        reading = self._read(channel, document, body)
+    def _call_of(self, awaiting: list[Channel], body: bytes) -> tuple[Channel, CallRecord]:
+        try:
+            document = reader.parse(_MESSAGE, body)
+        except reader.Unreadable as fault:
+            raise InvalidInput(fault.message, field="body") from None
+        known = False
+        for channel in awaiting:
+            place = channel.callback.request_id if channel.callback else ""
+            request_id = search(place, document)
+            if isinstance(request_id, str) and request_id:
+                known = True
+                record = self._calls.of_request(request_id)
+                if record is not None and record.channel_id == channel.channel_id:
+                    return channel, record
+        if known:
+            raise NotFound("no such request", field="request_id")
+        raise InvalidInput("carries no request id", field="request_id")
+
+    def _take(self, channel: Channel, record: CallRecord, body: bytes) -> bool:
+        reading = read_message(channel, body, self._answers)
         kept = self._answers.keep(channel, record, reading)
         try:
-            self._calls.settle(record, state=CallState.ANSWERED, until=window_end(channel, record, self._clock), **kept)
+            self._calls.settle(record, **settled(channel, record, reading, self._clock), **kept)
         except ConditionFailed:
-            return False  # another delivery of the same answer was quicker
-        self._health.note(channel, reading.outcome, cached=False, calls=0, charged=0, millis=0)
+            return self._met(channel, record, body, kept)
+        self._health.note(channel, reading.outcome, late=True)
         return True
 
-    def _read(self, channel: Channel, document: Any, body: bytes) -> Reading:
-        content = search(channel.callback.content, document) if channel.callback else None
-        try:
-            reader.check(channel.response, content)
-        except reader.Unreadable as fault:
-            return Reading(Outcome.UNAVAILABLE, [body], f"answer {fault.message}")
-        return self._answers.structure(channel, content, [body])
+    def _met(self, channel: Channel, record: CallRecord, body: bytes, kept: dict[str, object]) -> bool:
+        """The call went on while its answer was read."""
+        now = self._calls.find(record.call_key)
+        if now is None:  # erased by a withdrawal
+            self._answers.drop(kept)
+            return False
+        if now.request_id != record.request_id or now.state is CallState.ANSWERED or now == record:
+            return False  # another delivery of the same answer was quicker
+        return self._take(channel, now, body)  # its receipt was read meanwhile
 
     def _tell(self, call_key: str) -> None:
         """Also after a repeat: the first time may have died between write and call."""
         record = self._calls.find(call_key)
-        if record is not None and record.state is not CallState.PENDING:
+        if record is not None and record.state not in (CallState.PENDING, CallState.CALLING):
             self._tasks.succeed(record.token, {})
+
+
+def read_message(channel: Channel, body: bytes, answers: Answers) -> Reading:
+    """What a late answer's message comes to."""
+    place = channel.callback.content if channel.callback else "@"
+    try:
+        content = search(place, reader.parse(_MESSAGE, body))
+        reader.check(channel.response, content)
+    except reader.Unreadable as fault:
+        return Reading(Outcome.UNAVAILABLE, [body], f"answer {fault.message}")
+    return answers.structure(channel, content, [body])

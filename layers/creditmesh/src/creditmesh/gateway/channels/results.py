@@ -1,0 +1,89 @@
+"""Whose data is collected, and how the collection from one channel ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from creditmesh.gateway.channels.calls import CallRecord, CallState
+from creditmesh.gateway.channels.document import Channel, Outcome
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose data is collected, and for what.
+
+    Attributes:
+        taxpayer_index: the blind index of `taxpayer_id`.
+        fields: what is known of the firm, by field name.
+        by: id of the application or monitoring run; raw answers lie under it.
+        purpose: as the consents name it.
+    """
+
+    taxpayer_id: str = field(repr=False)
+    taxpayer_index: str
+    fields: Mapping[str, Any] = field(repr=False)
+    by: str
+    purpose: str
+
+
+class CallResult(BaseModel):
+    """How the collection from one channel ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    channel_id: str
+    channel_version: int
+    kind: str
+    outcome: Outcome
+    reason: str | None = None
+    missing: list[str] = []
+    call_key: str | None = None
+    request_id: str | None = None
+    fetched_at: str | None = None
+    raw_keys: list[str] = []
+    sha256: str | None = None
+    third_key: str | None = None
+    cached: bool = False
+    wait_seconds: int | None = None
+    """Of a pending answer: how long it may take."""
+    fallback_channel: str | None = None
+    """What to ask instead of a channel that is unavailable."""
+
+
+def plain_result(channel: Channel, version: int, outcome: Outcome, reason: str | None, **more: Any) -> CallResult:
+    """A result without an answer."""
+    return CallResult(
+        channel_id=channel.channel_id, channel_version=version, kind=channel.kind, outcome=outcome, reason=reason,
+        fallback_channel=_instead(channel, outcome), **more,
+    )  # fmt: skip
+
+
+def result_of(channel: Channel, record: CallRecord, *, cached: bool = False) -> CallResult:
+    """The result that a stored call gives."""
+    pending = record.state is CallState.PENDING
+    outcome = Outcome.PENDING if pending else record.outcome or Outcome.UNAVAILABLE
+    return CallResult(
+        channel_id=channel.channel_id,
+        channel_version=record.channel_version,
+        kind=channel.kind,
+        outcome=outcome,
+        reason=record.reason,
+        missing=record.missing,
+        call_key=record.call_key,
+        request_id=record.request_id,
+        fetched_at=record.fetched_at,
+        raw_keys=record.raw_keys,
+        sha256=record.sha256,
+        third_key=record.third_key,
+        cached=cached,
+        wait_seconds=channel.callback.seconds if pending and channel.callback else None,
+        fallback_channel=_instead(channel, outcome),
+    )
+
+
+def _instead(channel: Channel, outcome: Outcome) -> str | None:
+    return channel.fallback_channel if outcome is Outcome.UNAVAILABLE else None
