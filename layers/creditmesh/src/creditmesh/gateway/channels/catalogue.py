@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.gateway.channels.documents import Stored, VersionedDocuments
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.gateway.channels.source import Source
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.observability import logger
 
 CACHE_SECONDS = 5
 
@@ -127,7 +130,7 @@ class ChannelCatalogue:
                 raise InvalidInput("leads back to itself", field="fallback_channel")
             try:
                 other = Channel.model_validate(self._channels.get(name).document)
-            except NotFound:
+            except (NotFound, ValidationError):
                 raise InvalidInput("is no channel", field="fallback_channel") from None
             if other.kind != channel.kind:
                 raise InvalidInput(f"must be of kind {channel.kind}", field="fallback_channel")
@@ -136,9 +139,16 @@ class ChannelCatalogue:
 
     def _all(self) -> dict[str, ChannelVersion]:
         if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
-            self._known = {
-                one.document_id: ChannelVersion(Channel.model_validate(one.document), one.version)
-                for one in self._channels.all()
-            }
+            found = ((one.document_id, _read(one)) for one in self._channels.all())
+            self._known = {name: channel for name, channel in found if channel}
             self._read_at = self._monotonic()
         return self._known
+
+
+def _read(stored: Stored) -> ChannelVersion | None:
+    """A channel as stored; None for one that breaks a rule made since, so that it alone is out of order."""
+    try:
+        return ChannelVersion(Channel.model_validate(stored.document), stored.version)
+    except ValidationError:
+        logger.error("channel out of order", extra={"channel": stored.document_id, "version": stored.version})
+        return None

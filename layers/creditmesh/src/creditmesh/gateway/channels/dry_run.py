@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.gateway.channels import fields as request_fields
 from creditmesh.gateway.channels import reading as reader
-from creditmesh.gateway.channels.answers import Answers
-from creditmesh.gateway.channels.document import Channel, Http
+from creditmesh.gateway.channels.answers import Answers, Reading
+from creditmesh.gateway.channels.document import Channel, Http, Response
 from creditmesh.gateway.channels.exchange import prepare
+from creditmesh.gateway.channels.late import read_message
 from creditmesh.gateway.channels.source import Came
 from creditmesh.kernel.errors import InvalidInput
 
@@ -31,6 +31,7 @@ class Sample(BaseModel):
     status: int = Field(default=200, ge=100, le=599)
     pages: list[str] = Field(default=[], max_length=20, description="the answer's pages as text")
     pages_base64: list[str] = Field(default=[], max_length=20, description="the same as bytes, for other charsets")
+    message: str | None = Field(default=None, description="of a channel with a callback: the late answer's message")
 
 
 class Step(BaseModel):
@@ -67,9 +68,12 @@ def dry_run(channel: Channel, sample: Sample, origin: str, answers: Answers) -> 
         return DryRun(outcome="incomplete", steps=steps)
     steps.append(_request(channel, asked.values, origin))
     bodies = _bodies(channel, sample)
+    filled = bool(asked.filled)
+    if sample.message is not None:
+        return _read_message(channel, sample.message, answers, steps, filled=filled)
     if not bodies:
         return DryRun(outcome=None, steps=steps)
-    return _read(channel, sample.status, bodies, answers, steps, filled=bool(asked.filled))
+    return _read(channel, sample.status, bodies, answers, steps, filled=filled)
 
 
 def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
@@ -80,13 +84,14 @@ def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
     # What the platform itself puts in is shown as stars: nothing secret leaves by a dry run.
     shown = {"request_id": SHOWN, "authorization_code": SHOWN, "authorization_id": SHOWN, "now": SHOWN, "today": SHOWN}
     request = prepare(transport, origin, {**shown, **values})
-    body = request.body.decode(transport.charset) if request.body is not None else None
+    written_in = "ascii" if transport.type == "form" else transport.charset
+    body = request.body.decode(written_in, "replace") if request.body is not None else None
     rendered = {"method": request.method, "url": request.url, "headers": request.headers, "body": body}
     return Step(name="request", ok=True, detail=f"authentication: {channel.authentication.type}", result=rendered)
 
 
 def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
-    if sum(map(len, sample.pages + sample.pages_base64)) > MAX_SAMPLE_CHARACTERS:
+    if sum(map(len, [*sample.pages, *sample.pages_base64, sample.message or ""])) > MAX_SAMPLE_CHARACTERS:
         raise InvalidInput(f"may have at most {MAX_SAMPLE_CHARACTERS} characters together", field="sample.pages")
     try:
         return [one.encode(channel.response.charset) for one in sample.pages] + [
@@ -94,7 +99,7 @@ def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
         ]
     except UnicodeEncodeError:
         raise InvalidInput(f"cannot be written in {channel.response.charset}", field="sample.pages") from None
-    except binascii.Error:
+    except ValueError:
         raise InvalidInput("must be base64", field="sample.pages_base64") from None
 
 
@@ -107,6 +112,21 @@ def _read(
     except reader.Unreadable as fault:
         steps.append(Step(name="parse", ok=False, detail=fault.message))
     reading = answers.read(channel, Came(status, bodies, 1))
+    return _ended(reading, steps, filled=filled)
+
+
+def _read_message(channel: Channel, message: str, answers: Answers, steps: list[Step], *, filled: bool) -> DryRun:
+    if channel.callback is None:
+        raise InvalidInput("is only for a channel with a callback", field="sample.message")
+    body = message.encode("utf-8", "surrogatepass")
+    try:
+        steps.append(Step(name="parse", ok=True, result=reader.parse(Response(), body)))
+    except reader.Unreadable as fault:
+        steps.append(Step(name="parse", ok=False, detail=fault.message))
+    return _ended(read_message(channel, body, answers), steps, filled=filled)
+
+
+def _ended(reading: Reading, steps: list[Step], *, filled: bool) -> DryRun:
     outcome = reading.outcome.value
     detail = reading.reason if not reading.missing else f"missing: {', '.join(reading.missing)}"
     good = reading.third is not None and not reading.missing
