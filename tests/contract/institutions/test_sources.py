@@ -164,9 +164,13 @@ def test_key_data_is_drawn_from_the_answers_as_they_are(client: Open, config: Co
     tax = fetch(bureau, config, good, code_for(bureau, good)).json()
     headers = {"x-api-key": config.institutions["company-registry"].api_key}
     registry = client("company-registry").get(f"/api/v1/companies/{good}", headers=headers).json()
-    data = extract(tax, registry, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF)
+    sources = {"tax": tax, "registry": registry}
+    data = extract(sources, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF)
     assert data.quality == []
-    assert None not in data.features.values()
+    asked = {"tax", "registry", "screening", "application"}
+    theirs = [name for name, origins in data.lineage.items() if {one["source"] for one in origins} <= asked]
+    assert len(theirs) > 60
+    assert None not in [data.features[name] for name in theirs]
 
 
 def test_faults_come_as_ordered_and_end(client: Open, config: Config) -> None:

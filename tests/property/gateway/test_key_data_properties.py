@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creditmesh.gateway.key_data import FEATURE_TYPES, KeyData, SourceDataInvalid, extract
+from creditmesh.gateway.keydata.row import SECTIONS, TOP
+from creditmesh.gateway.keydata.schema import KINDS as KINDS_OF_COLUMN
+from creditmesh.gateway.keydata.schema import Column
 
 AS_OF = st.dates(date(1990, 1, 1), date(2150, 12, 31))
 SCALARS = st.one_of(
@@ -65,12 +68,51 @@ REGISTRY = shaped(
 )
 
 
-def extracted(tax: Any, registry: Any, as_of: date) -> KeyData | None:
+OTHERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "judicial": shaped(
+            {
+                "cases": ["case_no", "role", "kind", "filed_on", "closed_on", "claim_amount", "status"],
+                "enforcement": ["case_no", "filed_on", "amount", "status"],
+                "dishonest_debtor": ["listed", "listed_on", "removed_on"],
+            },
+            {"cases", "enforcement"},
+        ),
+        "credit_bureau": shaped(
+            {
+                "accounts": ["account_id", "kind", "lender", "opened_on", "closed_on", "credit_limit", "balance",
+                             "monthly_payment", "overdue_amount", "worst_months_past_due_24m"],
+                "overdue": ["account_id", "month", "days_past_due", "amount"],
+                "enquiries": ["on", "reason"],
+            },
+            {"accounts", "overdue", "enquiries"},
+        ),
+        "shop": shaped(
+            {
+                "shop": ["taxpayer_id", "opened_on", "status"],
+                "orders": ["month", "count", "amount", "cancelled_count"],
+                "refunds": ["month", "count", "amount"],
+                "ratings": ["month", "average", "count"],
+            },
+            {"orders", "refunds", "ratings"},
+        ),
+        "education": shaped({"degrees": ["level", "graduated_on", "verified"]}, {"degrees"}),
+        "anti_fraud": st.fixed_dictionaries(
+            {}, optional={"taxpayer_id": SCALARS, "score": SCALARS, "level": SCALARS, "hits": JSON}
+        ),
+    },
+)  # fmt: skip
+KINDS = {"tax", "registry", "judicial", "credit_bureau", "shop", "education", "anti_fraud"}
+
+
+def extracted(tax: Any, registry: Any, as_of: date, others: dict[str, Any] | None = None) -> KeyData | None:
     try:
-        return extract(tax, registry, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=as_of)
+        sources = {"tax": tax, "registry": registry, **(others or {})}
+        return extract(sources, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=as_of)
     except SourceDataInvalid as error:
         refusal = error
-    assert refusal.source in {"tax", "registry"}
+    assert refusal.source in KINDS
     assert refusal.rule in {"must_be_object", "must_be_array"}
     return None
 
@@ -82,14 +124,44 @@ def assert_exact(data: KeyData) -> None:
         assert type(value) is not int or -(2**63) <= value < 2**63
 
 
+def assert_within_schema(row: dict[str, Any]) -> None:
+    """A clean row keeps to its schema's types, bounds, words and lengths, which the proof against overflow rests on."""
+    assert list(row) == [*(column.name for column in TOP), *(section.name for section in SECTIONS)]
+    for section in SECTIONS:
+        value = row[section.name]
+        items = [] if value is None else value if section.is_list else [value]
+        assert len(items) <= max(section.most, 1)
+        for item in items:
+            assert list(item) == [column.name for column in section.columns]
+            for column in section.columns:
+                assert_within(column, item[column.name])
+
+
+def assert_within(column: Column, value: Any) -> None:
+    kind = KINDS_OF_COLUMN[column.kind]
+    if value is None:
+        return
+    if kind.sql == "BIGINT":
+        assert type(value) is int
+        assert kind.low <= value <= kind.high, (column.name, value)
+    elif kind.sql == "BOOLEAN":
+        assert type(value) is bool
+    else:
+        assert type(value) is str
+        assert value in column.words or column.kind == "text"
+
+
 @settings(max_examples=300, deadline=None)
-@given(TAX, REGISTRY, AS_OF)
-def test_answers_with_any_values_give_exact_features_or_a_named_refusal(tax: Any, registry: Any, as_of: date) -> None:
-    data = extracted(tax, registry, as_of)
+@given(TAX, REGISTRY, OTHERS, AS_OF)
+def test_answers_with_any_values_give_exact_features_or_a_named_refusal(
+    tax: Any, registry: Any, others: dict[str, Any], as_of: date
+) -> None:
+    data = extracted(tax, registry, as_of, others)
     if data is not None:
         assert_exact(data)
         assert KeyData.model_validate_json(data.model_dump_json()) == data
-        assert extracted(tax, registry, as_of) == data
+        assert extracted(tax, registry, as_of, others) == data
+        assert_within_schema(data.rows)
 
 
 @settings(max_examples=150, deadline=None)

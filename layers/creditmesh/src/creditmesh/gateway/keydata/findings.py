@@ -1,39 +1,40 @@
-"""What cleaning has to say about a source's data: findings, and the one error for data that is no data."""
+"""What cleaning has to say about a source's data: notes, and the one error for data that is no data (C10)."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from creditmesh.kernel.errors import DomainError
 
 Severity = Literal["info", "warning", "error"]
+NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
-class Finding(BaseModel):
+class Note(NamedTuple):
     """One remark on the quality of a source's data (C10).
 
     Attributes:
         field: Where, as a path: ``tax.statements[3].revenue``. Never the value itself: it may be personal.
-        severity: ``info`` lost nothing, ``warning`` left a value unknown, ``error`` a whole section.
+        severity: ``info`` lost nothing, ``warning`` left a value unknown or doubtful, ``error`` a whole section.
         finding: What, as a stable code: ``not_a_number``, ``duplicate_period``, ``gap``.
+        values: What else helps, never personal: of a contradiction the two sides by source, of a gap the months.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     field: str
     severity: Severity
     finding: str
+    values: Mapping[str, str] = NO_VALUES
 
 
 class SourceDataInvalid(DomainError):
     """Raised when an answer has not the shape of its source's data, so that nothing can be drawn from it (C10).
 
     Attributes:
-        source: ``tax`` or ``registry``.
+        source: Its kind: ``tax``, ``registry``, ``judicial``, ….
         path: Where the shape breaks, from the answer's root (empty for the root itself).
-        rule: What was broken: ``must_be_object`` or ``must_be_array``.
+        rule: What was broken: ``must_be_object``, ``must_be_array`` or ``too_many_rows``.
     """
 
     code = "source_data_invalid"
@@ -47,11 +48,11 @@ class SourceDataInvalid(DomainError):
 
 
 class Quality:
-    """Collects findings in the order they are made."""
+    """Collects notes in the order they are made."""
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.notes: list[Note] = []
 
-    def add(self, field: str, severity: Severity, finding: str) -> None:
-        """Record one finding."""
-        self.findings.append(Finding(field=field, severity=severity, finding=finding))
+    def add(self, field: str, severity: Severity, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
+        """Record one note."""
+        self.notes.append(Note(field, severity, finding, values))

@@ -1,14 +1,18 @@
 """Reading one value of a source's answer: tolerant of how it is written, strict about what it means (C10).
 
-Each reader returns the value and a finding code; the value is None where it cannot be known.
+Each reader returns the value and a finding code; the value is None where it cannot be known. A million firms have
+some 10⁹ values, nearly all written plainly: those are read on a short path, of which a property test says that it
+gives what the long one does. Days, months and words are few and remembered.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from math import isfinite
 
 # 1 trillion yuan in fen: beyond it a value is an error of the source, and sums would leave 64 bits.
@@ -19,7 +23,13 @@ _UNITS = {None: 1, "": 1, "万": 10_000, "亿": 100_000_000}
 _NUMBER = re.compile(r"([+-]?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))(\.[0-9]*)?(万|亿)?元?")
 _DAY = re.compile(r"([0-9]{4})(?:([0-9]{2})([0-9]{2})|[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?)(?:[T ].*)?", re.DOTALL)
 _MONTH = re.compile(r"([0-9]{4})(?:([0-9]{2})|[-/.年]([0-9]{1,2})月?)")
+_PLAIN_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _YEARS = range(1900, 2201)
+_EPOCH = date(1970, 1, 1).toordinal()
+# Twelve digits, the point and two decimals stay below MAX_MINOR.
+_LONGEST_PLAIN = 15
+_REMEMBERED = 8192
 # Wide enough that scaling never rounds: the only rounding is the one to whole fen.
 _EXACT = Context(prec=80)
 
@@ -59,6 +69,26 @@ def _number_of_text(value: str) -> tuple[Decimal | None, str | None]:
 
 def read_minor(value: object) -> tuple[int | None, str | None]:
     """An amount of the currency's main unit, as integer minor units, rounded half up."""
+    if type(value) is str:
+        minor = plain_minor(value)
+        if minor is not None:
+            return minor, None
+    return read_any_minor(value)
+
+
+def plain_minor(text: str) -> int | None:
+    """The minor units of an amount written ``123.45`` or ``-123.45``; None for every other form."""
+    body = text[1:] if text[:1] == "-" else text
+    if not 4 <= len(body) <= _LONGEST_PLAIN or body[-3] != ".":
+        return None
+    digits = body[:-3] + body[-2:]
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    return int(digits) if body is text else -int(digits)
+
+
+def read_any_minor(value: object) -> tuple[int | None, str | None]:
+    """What ``read_minor`` says, of an amount written in any way."""
     number, fault = read_number(value)
     if number is None:
         return None, fault
@@ -96,6 +126,34 @@ def read_date(value: object) -> tuple[date | None, str | None]:
     return (found, None) if year in _YEARS else (None, "out_of_range")
 
 
+def read_day(value: object) -> tuple[int | None, str | None]:
+    """A date as days since 1970-01-01, the form it has in the clean row."""
+    found, fault = read_date(value)
+    return (None, fault) if found is None else (found.toordinal() - _EPOCH, None)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def plain_day(text: str) -> int | None:
+    """The day number of a date written ``2026-09-30``; None for every other form."""
+    return read_day(text)[0] if _PLAIN_DAY.fullmatch(text) else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def plain_month(text: str) -> int | None:
+    """The index of a month written ``2026-09``; None for every other form."""
+    return read_month(text)[0] if _PLAIN_MONTH.fullmatch(text) else None
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - _EPOCH
+
+
+def date_of(day: int) -> date:
+    """The date of a day number."""
+    return date.fromordinal(day + _EPOCH)
+
+
 def read_month(value: object) -> tuple[int | None, str | None]:
     """A month's index (see ``exact.month_index``) from ``2026-09``, ``2026/9``, ``202609`` or ``2026年9月``."""
     match = _MONTH.fullmatch(folded(value))
@@ -110,6 +168,16 @@ def read_month(value: object) -> tuple[int | None, str | None]:
 def folded(value: object) -> str:
     """A short text with full-width forms made ordinary; empty for what is no text."""
     return unicodedata.normalize("NFKC", value[:_LONGEST_TEXT]).strip() if isinstance(value, str) else ""
+
+
+def read_word(value: object, allowed: Sequence[str]) -> str | None:
+    """The allowed word that a text is, whatever its case and width; None where it is none of them."""
+    return _word_of_text(value[:_LONGEST_TEXT], tuple(allowed)) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _word_of_text(value: str, allowed: tuple[str, ...]) -> str | None:
+    return {word.lower(): word for word in allowed}.get(folded(value).lower())
 
 
 def read_flag(value: object) -> tuple[bool | None, str | None]:

@@ -26,11 +26,11 @@ def ratio_bps(numerator: int | None, denominator: int | None) -> int | None:
     return max(-MAX_RATIO_BPS, min(MAX_RATIO_BPS, value))
 
 
-def change_bps(now: int | None, before: int | None) -> int | None:
-    """``now / before − 1`` in basis points; None without a positive ``before``."""
-    if now is None or before is None:
+def quotient(numerator: int | None, denominator: int | None) -> int | None:
+    """``numerator / denominator`` half up; None where either is unknown or it has no sense."""
+    if numerator is None or denominator is None or denominator <= 0:
         return None
-    return ratio_bps(now - before, before)
+    return divide_half_up(numerator, denominator)
 
 
 def volatility_bps(values: Sequence[int | None]) -> int | None:

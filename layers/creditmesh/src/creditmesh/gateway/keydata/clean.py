@@ -1,0 +1,121 @@
+"""From a firm's third information to its one clean row (C10, E16, M03).
+
+The row tells what the sources told, made comparable: amounts in fen, months and days as numbers, monthly series
+without holes, repeated rows resolved. What is lost or doubtful on the way becomes a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+from creditmesh.gateway.keydata.answer import Answer
+from creditmesh.gateway.keydata.cleaning import day_number
+from creditmesh.gateway.keydata.contradictions import tell_contradictions
+from creditmesh.gateway.keydata.exact import month_index
+from creditmesh.gateway.keydata.findings import Note, Quality, SourceDataInvalid
+from creditmesh.gateway.keydata.row import SECTIONS
+from creditmesh.gateway.keydata.schema import Values
+from creditmesh.gateway.keydata.sources import (
+    anti_fraud,
+    credit_bureau,
+    education,
+    judicial,
+    registry,
+    shop,
+    tax,
+)
+
+Document = Mapping[str, object]
+# In the order in which their notes are told.
+CLEANERS = {
+    "tax": tax.clean,
+    "registry": registry.clean,
+    "judicial": judicial.clean,
+    "credit_bureau": credit_bureau.clean,
+    "shop": shop.clean,
+    "education": education.clean,
+    "anti_fraud": anti_fraud.clean,
+}
+# Sources that tell no amounts, and so no currency.
+MONEYLESS = frozenset({"education", "anti_fraud"})
+
+
+class CleanRow(NamedTuple):
+    """A clean row (``row.SECTIONS``) and what cleaning had to say."""
+
+    values: Values
+    notes: list[Note]
+
+
+def clean(
+    sources: Mapping[str, Document | None],
+    *,
+    blacklist_hits: int,
+    requested_amount_minor: int,
+    requested_term_months: int,
+    as_of: date,
+) -> CleanRow:
+    """Clean what the sources told about a firm.
+
+    Args:
+        sources: By kind, each document in the shape of third information. None: the source was asked and is
+            unavailable (G13), which is a note. A kind that is not there was not asked: its sections are null. A kind
+            that the row has no place for is a note as well: channels are added by configuration alone (G01).
+        blacklist_hits: Entries on blacklists that match the firm.
+        requested_amount_minor: The amount applied for, in fen.
+        requested_term_months: The term applied for.
+        as_of: The day of the collection.
+
+    Raises:
+        SourceDataInvalid: a document has not the shape of its kind.
+    """
+    quality = Quality()
+    for kind in sources:
+        if kind not in CLEANERS:
+            quality.add(kind, "warning", "unknown_kind")
+    values: Values = {
+        "as_of": day_number(as_of),
+        "as_of_month": month_index(as_of),
+        "blacklist_hits": blacklist_hits,
+        "requested_amount_minor": requested_amount_minor,
+        "requested_term_months": requested_term_months,
+        **dict.fromkeys(section.name for section in SECTIONS),
+    }
+    answers = {
+        kind: Answer(kind, sources[kind], quality, money=kind not in MONEYLESS) for kind in CLEANERS if kind in sources
+    }
+    for kind, answer in answers.items():
+        values.update(CLEANERS[kind](answer, as_of))
+    tell_contradictions(answers, values, quality)
+    return CleanRow(values, quality.notes)
+
+
+def clean_leniently(
+    sources: Mapping[str, Document | None],
+    *,
+    blacklist_hits: int,
+    requested_amount_minor: int,
+    requested_term_months: int,
+    as_of: date,
+) -> CleanRow:
+    """What ``clean`` gives, but a document that has not its shape counts as unavailable, with its rule as a note.
+
+    For many firms at once, where one broken document must not end the job.
+    """
+    left, refused = dict(sources), list[Note]()
+    while True:
+        try:
+            row = clean(
+                left,
+                blacklist_hits=blacklist_hits,
+                requested_amount_minor=requested_amount_minor,
+                requested_term_months=requested_term_months,
+                as_of=as_of,
+            )
+        except SourceDataInvalid as error:
+            left[error.source] = None
+            refused.append(Note(error.field or error.source, "error", error.rule))
+            continue
+        return CleanRow(row.values, [*refused, *row.notes])

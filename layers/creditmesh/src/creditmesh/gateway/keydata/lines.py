@@ -1,0 +1,53 @@
+"""Third information as lines of JSON, one firm each, for many firms at once (C10).
+
+A line: ``{"firm": "…", "as_of": "2026-11-21", "sources": {"tax": {…}, "registry": null}, "blacklist_hits": 0,
+"requested_amount_minor": 1000000, "requested_term_months": 12}``. What cannot be read ends no job: it becomes a note.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from creditmesh.gateway.keydata.clean import clean_leniently
+from creditmesh.gateway.keydata.cleaning import MAX_MINOR, read_date
+from creditmesh.gateway.keydata.findings import Note
+from creditmesh.gateway.keydata.row import SECTIONS, TOP, as_tuple
+
+NOTE_DDL = "field: STRING, severity: STRING, finding: STRING, values: MAP<STRING, STRING>"
+INPUTS = ("blacklist_hits", "requested_amount_minor", "requested_term_months")
+
+
+def clean_line(text: str | None) -> tuple[Any, ...]:
+    """Firm, clean row and notes of one line, as Spark takes them.
+
+    Of a line that is none the row is null throughout, with an ``error`` that names what is wrong with it.
+    """
+    firm: str | None = None
+    try:
+        line = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return _refused(firm, "", "not_json")
+    if not isinstance(line, dict):
+        return _refused(firm, "", "must_be_object")
+    firm = line.get("firm") if isinstance(line.get("firm"), str) else None
+    as_of, _ = read_date(line.get("as_of"))
+    if as_of is None:
+        return _refused(firm, "as_of", "not_a_date")
+    sources = line.get("sources")
+    if not isinstance(sources, dict):
+        return _refused(firm, "sources", "must_be_object")
+    inputs = {name: line.get(name) for name in INPUTS}
+    for name, value in inputs.items():
+        if type(value) is not int or not 0 <= value <= MAX_MINOR:
+            return _refused(firm, name, "not_a_whole_number")
+    row = clean_leniently(sources, as_of=as_of, **inputs)  # type: ignore[arg-type]  # checked above
+    return (firm, *as_tuple(row.values), [_note(note) for note in row.notes])
+
+
+def _note(note: Note) -> tuple[str, str, str, dict[str, str]]:
+    return note.field, note.severity, note.finding, dict(note.values)
+
+
+def _refused(firm: str | None, field: str, rule: str) -> tuple[Any, ...]:
+    return (firm, *[None] * (len(TOP) + len(SECTIONS)), [(field, "error", rule, {})])

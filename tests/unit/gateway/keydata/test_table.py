@@ -1,0 +1,225 @@
+"""The feature table: complete, exact, traceable, and the same as its page (C10)."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from creditmesh.gateway.key_data import FEATURE_TYPES, extract
+from creditmesh.gateway.keydata.features.table import FEATURES, lineage
+from creditmesh.gateway.keydata.formula import (
+    Arithmetic,
+    Const,
+    Expression,
+    Field,
+    Fold,
+    Given,
+    InMonths,
+    Item,
+    Last,
+    MonthOf,
+    MonthsSince,
+    OrElse,
+    Quotient,
+    Ratio,
+    Volatility,
+    walk,
+)
+from creditmesh.gateway.keydata.page import written
+from creditmesh.gateway.keydata.row import BY_NAME, SECTIONS, TOP, TOP_BY_NAME
+from creditmesh.gateway.keydata.schema import KINDS, Column
+from tests.unit.gateway.keydata.test_contradictions import sources
+from tests.unit.gateway.keydata.test_sources import AS_OF, degree, education
+
+ROOT = Path(__file__).parents[4]
+PAGE = ROOT / "docs" / "interfaces" / "key-data.md"
+MODEL = ROOT / "models" / "origination-1.0.0.json"
+
+
+def test_the_page_is_written_from_the_tables() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert written(page) == page
+
+
+def test_a_page_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="features"):
+        written("# Key data\n")
+
+
+def test_names_are_unique_and_there_are_enough_of_them() -> None:
+    assert len(FEATURE_TYPES) == len(FEATURES) >= 68
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,63}", feature.name) for feature in FEATURES)
+    assert all(feature.meaning.endswith(".") and feature.window for feature in FEATURES)
+
+
+def test_the_risk_models_features_come_first_with_their_types() -> None:
+    model = json.loads(MODEL.read_text(encoding="utf-8"))["feature_schema"]["features"]
+    first = FEATURES[: len(model)]
+    assert {feature.name: feature.type for feature in first} == {name: one["type"] for name, one in model.items()}
+
+
+def test_a_unit_stands_in_the_name() -> None:
+    for feature in FEATURES:
+        assert (feature.unit == "fen") == feature.name.endswith("_minor"), feature.name
+        assert (feature.unit == "bps") == feature.name.endswith("_bps"), feature.name
+
+
+def test_the_window_told_is_that_of_the_formula() -> None:
+    for feature in FEATURES:
+        months = {node.first for node in walk(feature.formula) if isinstance(node, InMonths)}
+        if told := re.match(r"([0-9]+)m($| and the running)", feature.window):
+            statements = any(
+                isinstance(node, Fold) and node.rows.section == "statements" for node in walk(feature.formula)
+            )
+            assert int(told[1]) == max(months, default=12 if statements else 0), feature.name
+
+
+# Overflow: from the schema's bounds it follows that no number leaves 64 bits.
+
+INT64 = 2**63 - 1
+Bounds = tuple[int, int]
+
+
+def bounds(node: Expression, section: str | None = None) -> Bounds:
+    """The least and the greatest value of a numeric expression; it and all that it is made of are checked."""
+    found = _bounds(node, section)
+    assert -INT64 <= found[0] <= found[1] <= INT64, (str(node), found)
+    return found
+
+
+def _of(column: Column) -> Bounds:
+    return KINDS[column.kind].low, KINDS[column.kind].high
+
+
+def _bounds(node: Expression, section: str | None) -> Bounds:
+    match node:
+        case Field(path):
+            head, _, name = path.partition(".")
+            return _of(BY_NAME[head].column(name) if name else TOP_BY_NAME[path])
+        case Item(name):
+            return _of(BY_NAME[section or ""].column(name))
+        case Last(head, name):
+            return _of(BY_NAME[head].column(name))
+        case Const(value):
+            return int(value), int(value)
+        case Arithmetic(operator, left, right):
+            (a, b), (c, d) = bounds(left, section), bounds(right, section)
+            ends = {"+": (a + c, b + d), "-": (a - d, b - c)}.get(operator)
+            products = (a * c, a * d, b * c, b * d)
+            return ends or (min(products), max(products))
+        case Fold("sum", rows, value):
+            low, high = bounds(value, rows.section)
+            most = BY_NAME[rows.section].most
+            return min(0, low * most), max(0, high * most)
+        case Fold("max" | "min", rows, value, empty):
+            low, high = bounds(value, rows.section)
+            return (low, high) if empty is None else (min(low, empty), max(high, empty))
+        case Fold(_, rows, _):
+            return 0, BY_NAME[rows.section].most
+        case OrElse(value, _) | Given(_, value):
+            return bounds(value, section)
+        case MonthOf(day) | MonthsSince(day):
+            bounds(day, section)
+            return -(30_000), 30_000
+        case Volatility(rows, value, _):
+            return _volatility_bounds(rows.section, bounds(value, rows.section))
+        case Ratio(left, right):
+            bounds(left, section), bounds(right, section)
+            return -(10**9), 10**9
+        case Quotient(left, right):
+            # Spark doubles both.
+            doubled = (Arithmetic("+", one, one) for one in (left, right))
+            return [bounds(one, section) for one in doubled][0]
+    return 0, 1
+
+
+def _volatility_bounds(section: str, value: Bounds) -> Bounds:
+    """Spark's decimals have 38 digits: 20,000 times a square of the sum is the largest number; F stays below 2⁵²."""
+    most = BY_NAME[section].most
+    assert value[0] >= 0
+    assert (most * value[1]) ** 2 * 20_000 < 10**38
+    assert value[1] < 10**15
+    assert 4 * 10**8 * (most - 1) < 2**52
+    return 0, 10**9
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_no_number_can_leave_64_bits(feature: Any) -> None:
+    if feature.type == "integer":
+        for node in walk(feature.formula):
+            if isinstance(node, Ratio | Quotient | Volatility | Fold | Last | Given):
+                bounds(node)
+        bounds(feature.formula)
+
+
+# Lineage
+
+
+def test_every_feature_leads_back_to_paths_of_its_sources() -> None:
+    known = {(section.source, path) for section in SECTIONS for column in section.columns for path in column.paths}
+    known |= {tuple(path.split(".", 1)) for column in TOP for path in column.paths}
+    for name, origins in lineage().items():
+        assert origins, name
+        for source, paths in origins:
+            assert paths, name
+            for path in paths:
+                assert path == "currency" or (source, path) in known, (name, path)
+
+
+def everything() -> dict[str, Any]:
+    return {**sources(), "education": education(degree("master"))}
+
+
+def put(document: Any, path: str, value: Any) -> None:
+    """Replace every value that a lineage path leads to."""
+    head, _, rest = path.partition(".")
+    if head.endswith("[*]"):
+        for row in document[head[:-3]]:
+            put(row, rest, value)
+    elif rest:
+        put(document[head], rest, value)
+    else:
+        document[head] = value
+
+
+@pytest.mark.parametrize("name", [feature.name for feature in FEATURES[40:]] + [f.name for f in FEATURES[:37]])
+def test_a_feature_stands_on_the_paths_told_and_on_no_others(name: str) -> None:
+    """Spoil everything the lineage does not name: the feature stays. Spoil what it names: it does not."""
+    before = drawn(everything())
+    assert before[name] is not None, "a feature that is null proves nothing"
+    named = {(source, path) for source, paths in lineage()[name] for path in paths}
+    others = everything()
+    for section in SECTIONS:
+        for path in {path for column in section.columns for path in column.paths}:
+            if (section.source, path) not in named and not _is_key(section.name, path):
+                put(others[section.source], path, "spoilt")
+    assert drawn(others)[name] == before[name]
+    spoilt = everything()
+    for source, path in sorted(named):
+        put(spoilt[source], path, "spoilt")
+    assert drawn(spoilt)[name] != before[name]
+
+
+def _is_key(section: str, path: str) -> bool:
+    """Without its period a row is not a row: that spoils its whole section, and every feature of it."""
+    keys = {"payments[*].period", "payments[*].tax_type", "statements[*].period_end", "statements[*].months"}
+    return path in keys or path.endswith(".month") or path in {"registration.established_on", "filings[*].year"}
+
+
+def drawn(found: dict[str, Any]) -> dict[str, Any]:
+    data = extract(found, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF)
+    return dict(data.features)
+
+
+def test_key_data_carries_the_lineage() -> None:
+    data = extract(everything(), blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF)
+    assert list(data.lineage) == list(data.features)
+    assert data.lineage["tax_burden_bps"] == [
+        {"source": "tax", "paths": ["payments[*].period", "payments[*].paid_on", "payments[*].amount", "currency",
+                                    "statements[*].period_end", "statements[*].months", "statements[*].revenue"]},
+    ]  # fmt: skip
+    assert data.lineage["blacklist_hits"] == [{"source": "screening", "paths": ["blacklist_hits"]}]
