@@ -101,6 +101,26 @@ class Api:
             self.call("POST", f"/v1/applications/{application_id}/authorization", body)
         )
 
+    def scopes(self) -> dict[str, dict[str, Any]]:
+        """The rights a firm may grant, with the texts in force, by name."""
+        return {one["scope"]: one for one in self.call("GET", "/v1/consent-scopes")["scopes"]}
+
+    def consents(self, application_id: str) -> list[dict[str, Any]]:
+        """How every right of the application's firm stands (S09)."""
+        return list(self.call("GET", f"/v1/applications/{application_id}/consents")["consents"])
+
+    def give_consent(self, application_id: str, scope: Mapping[str, Any], valid_days: int) -> None:
+        """Agree to a right's text for so many days."""
+        body = {
+            "scope": scope["scope"], "text_version": scope["text_version"], "language": scope["language"],
+            "valid_days": valid_days, "agreed": True,
+        }  # fmt: skip
+        self.call("POST", f"/v1/applications/{application_id}/consents", body)
+
+    def withdraw_consent(self, application_id: str, scope: str) -> None:
+        """Withdraw a right; it counts at once."""
+        self.call("DELETE", f"/v1/applications/{application_id}/consents/{scope}")
+
     def report(self, application_id: str) -> dict[str, Any]:
         """The assessment report (C16)."""
         return dict(self.call("GET", f"/v1/applications/{application_id}/report"))

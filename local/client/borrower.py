@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,7 @@ class Borrower:
         password: his password at the tax bureau.
         first_code: a code he brings instead of logging in when he is asked the first time (C08).
         validity_days: for how long he grants access.
+        consents: the further rights he grants when he is asked the first time, by scope.
         watch: told of each new standing of the application.
         poll_seconds: least and greatest pause between two looks at the application.
     """
@@ -68,12 +69,14 @@ class Borrower:
         signer_name: str = "张晓明",
         first_code: Code | None = None,
         validity_days: int = 365,
+        consents: Sequence[str] = (),
         watch: Watch = lambda _: None,
         poll_seconds: tuple[float, float] = (0.15, 1.5),
     ) -> None:
         self._api, self._bureau, self._request = api, bureau, dict(request)
         self._password, self._signer_name, self._first_code = password, signer_name, first_code
         self._validity_days, self._watch, self._poll = validity_days, watch, poll_seconds
+        self._consents = list(consents)
         self._logins = 0
         self._report: dict[str, Any] | None = None
 
@@ -123,7 +126,8 @@ class Borrower:
             raise
 
     def authorize(self, application_id: str) -> ApplicationView:
-        """Bring a code: the one at hand, or a new one from the bureau's pages (C04-C06, C08)."""
+        """Agree to further rights; bring a code: the one at hand, or a new one from the bureau's pages (C04-C08)."""
+        self._agree(application_id)
         if self._first_code is not None:
             code, self._first_code = self._first_code, None
             return self._api.authorize(application_id, code.code, code.expires_at)
@@ -131,6 +135,13 @@ class Borrower:
         grant = self._bureau.grant(link, self._password, validity_days=self._validity_days)
         self._logins += 1
         return self._api.authorize(application_id, grant.code, grant.expires_at)
+
+    def _agree(self, application_id: str) -> None:
+        wanted, self._consents = self._consents, []
+        scopes = self._api.scopes() if wanted else {}
+        for name in wanted:
+            days = min(self._validity_days, scopes[name]["longest_days"])
+            self._api.give_consent(application_id, scopes[name], days)
 
     def choose(self, application_id: str) -> ApplicationView:
         """Read report and offers, take the best (C16, C19, C21)."""

@@ -36,6 +36,9 @@ class Behaviour(BaseModel):
     validity_days: int = 365
     choice: Literal["best"] = "best"
     sign: Literal[True] = True
+    consents: list[str] = Field(
+        default=["credit_bureau", "shop", "education", "anti_fraud"], description="rights granted besides tax data"
+    )
     first_code: str | None = Field(default=None, description="an old code, tried before logging in (C08)")
 
 

@@ -100,6 +100,7 @@ def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, 
         password=case.password,
         first_code=case.first_code,
         validity_days=case.behaviour.validity_days,
+        consents=case.behaviour.consents,
         watch=seen,
     )
     try:
