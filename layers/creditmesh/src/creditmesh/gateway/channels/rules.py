@@ -101,8 +101,10 @@ def _pattern(text: str) -> str:
 
 def _charset(name: str) -> str:
     try:
-        b"".decode(name)
-    except LookupError:
+        # Of nothing at all, Python reads and writes any charset, even one that it does not know.
+        if "a".encode(name).decode(name) != "a":
+            raise ValueError("is no known charset")
+    except (LookupError, UnicodeError):
         raise ValueError("is no known charset") from None
     return name.lower()
 
