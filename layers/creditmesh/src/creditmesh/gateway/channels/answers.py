@@ -81,7 +81,8 @@ class Answers:
             outcome = Outcome.FILLED
         third_key = None
         if reading.third is not None:
-            third_key = f"third/{claim.call_key[:32]}-{claim.number}.json"
+            # With its holder: who comes back after his lease never overwrites what another has made of the same call.
+            third_key = f"third/{claim.call_key[:32]}-{claim.number}-{claim.holder[:8]}.json"
             self._objects.put(third_key, _dumped(reading.third), "application/json")
         return {
             "outcome": outcome,
@@ -93,13 +94,14 @@ class Answers:
             "third_key": third_key,
         }
 
-    def drop(self, kept: Mapping[str, Any]) -> None:
-        """Forget an answer that was stored while its consent was withdrawn; nothing rests on it yet.
+    def drop(self, kept: Mapping[str, Any], *, raw: bool) -> None:
+        """Forget an answer whose call has gone on without it; nothing rests on it yet.
 
         Args:
             kept: what `keep` said.
+            raw: what came too; without consent not even that stays.
         """
-        for key in [*kept.get("raw_keys", ()), kept.get("third_key")]:
+        for key in [*(kept.get("raw_keys", ()) if raw else ()), kept.get("third_key")]:
             if key:
                 self._objects.delete(key)
 

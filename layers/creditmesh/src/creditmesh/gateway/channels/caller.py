@@ -267,9 +267,10 @@ class ChannelCaller:
         except ConditionFailed:
             found = self._calls.find(attempt.claim.call_key)
             if found is None:
-                self._answers.drop(change)
+                self._answers.drop(change, raw=True)
                 return attempt.ends(Outcome.NO_CONSENT, "withdrawn")
             if found.state is CallState.ANSWERED and found.request_id == attempt.claim.request_id:
+                self._answers.drop(change, raw=False)
                 return result_of(attempt.channel, found)
         return None
 

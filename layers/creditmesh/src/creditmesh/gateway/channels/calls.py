@@ -51,7 +51,7 @@ class CallRecord(BaseModel):
     consent_until: int | None = None
     by: str = ""
     holder: str = ""
-    """Who holds the claim; fresh for each, for a step that is repeated has the same `by` within the same second."""
+    """Who holds or held the claim; fresh for each, for a step repeated at once has the same `by` and `until`."""
     token: str | None = None
     """Answers the state machine once a late answer is there."""
     outcome: Outcome | None = None

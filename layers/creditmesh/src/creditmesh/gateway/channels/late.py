@@ -88,7 +88,7 @@ class LateAnswers:
         """The call went on while its answer was read."""
         now = self._calls.find(record.call_key)
         if now is None:  # erased by a withdrawal
-            self._answers.drop(kept)
+            self._answers.drop(kept, raw=True)
             return False
         if now.request_id != record.request_id or now.state is CallState.ANSWERED or now == record:
             return False  # another delivery of the same answer was quicker
