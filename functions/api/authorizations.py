@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from http.cookies import CookieError, SimpleCookie
+
 from chalice.app import Blueprint
 
 from api import pages
 from api.negotiation import language
 from api.routing import APPLICANTS, Call, route
 from api.schemas import ApplicationView, BroughtAuthorization, Link, ReturnQuery
+from creditmesh.authorization.redirect import FLOW_SECONDS, flow_id_of
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.platform import wiring
-from creditmesh.platform.web import Reply
+from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
+
+_COOKIE = "creditmesh-flow-{flow_id}"
+_COOKIE_RULES = f"Max-Age={FLOW_SECONDS}; Path=/; Secure; HttpOnly; SameSite=Lax"
 
 
 class AccessDenied(Forbidden):
@@ -22,19 +29,32 @@ class AccessDenied(Forbidden):
 
 
 def _problem_page(problem: Reply, call: Call) -> Reply:
-    return pages.authorization_page(problem.status, language(call.header("accept-language")), problem.headers)
+    code = json.loads(problem.body).get("code")
+    return pages.authorization_page(problem.status, language(call.header("accept-language")), problem.headers, code)
 
 
-@route(blueprint, "GET", "/v1/applications/{application_id}/authorization-link", roles=APPLICANTS)
-def read_link(call: Call, application_id: str) -> Link:
-    """Get the address of the tax bureau's login page (C05)."""
-    return Link(url=wiring.intake().login_link(call.caller, application_id))
+@route(
+    blueprint,
+    "GET",
+    "/v1/applications/{application_id}/authorization-link",
+    roles=APPLICANTS,
+    produces={JSON: Link},
+)
+def read_link(call: Call, application_id: str) -> Reply:
+    """Get the address of the tax bureau's login page; a cookie ties the way back to this browser (C05)."""
+    link = wiring.intake().login_link(call.caller, application_id)
+    headers = {}
+    if link.nonce:
+        headers["set-cookie"] = f"{_COOKIE.format(flow_id=link.flow_id)}={link.nonce}; {_COOKIE_RULES}"
+    return Reply(200, Link(url=link.url).model_dump_json(), headers=headers)
 
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/authorization", roles=APPLICANTS, status=202)
 def bring_authorization(call: Call, application_id: str, body: BroughtAuthorization) -> ApplicationView:
     """Bring the authorisation code of the tax bureau (C04, C06, C08)."""
-    application = wiring.intake().authorize(call.caller, application_id, body.authorization_code, body.expires_at)
+    application = wiring.intake().authorize(
+        call.caller, application_id, body.authorization_code, body.expires_at, body.state
+    )
     return ApplicationView.of(application)
 
 
@@ -43,10 +63,23 @@ def bring_authorization(call: Call, application_id: str, body: BroughtAuthorizat
 )
 def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
     """Come back from the tax bureau with a code, or with the reason why there is none (C06)."""
+    redirects = wiring.authorizations().redirects
+    flow = redirects.named_by(query.state, issuer=query.iss)
+    redirects.require_browser(flow, _nonce(call, query.state))
     if query.error:
-        wiring.authorizations().returning(query.state)
+        redirects.use(flow)
         raise AccessDenied("access was not granted")
     if not query.code or not query.expires_at or not query.taxpayer_id:
         raise InvalidInput("code, expires_at and taxpayer_id are required", field="code")
-    wiring.intake().authorize_on_return(query.state, query.taxpayer_id, query.code, query.expires_at)
+    wiring.intake().authorize_on_return(flow, query.taxpayer_id, query.code, query.expires_at)
     return pages.authorization_page(200, language(call.header("accept-language")), {})
+
+
+def _nonce(call: Call, state: str) -> str | None:
+    """What the cookie of this very redirect holds."""
+    try:
+        cookies = SimpleCookie(call.header("cookie") or "")
+    except CookieError:
+        return None
+    held = cookies.get(_COOKIE.format(flow_id=flow_id_of(state, 0)))
+    return held.value if held else None

@@ -57,6 +57,24 @@ _TEXTS: dict[str, dict[Language, _Words]] = {
             ["没有授权,平台无法评估企业;未读取任何数据。", "您的申请仍在等待,可返回申请重新授权。"],
         ),
     },
+    "elsewhere": {
+        "en": (
+            "This was not begun in this browser",
+            [
+                "Access to tax data is granted only from the browser in which the application was opened.",
+                "If somebody sent you the link: nothing was taken over. Neither pass on nor follow such links.",
+                "If it is your own application, open it in this browser and start again there.",
+            ],
+        ),
+        "zh-CN": (
+            "授权不是在此浏览器中发起的",
+            [
+                "涉税数据授权只能在打开申请的同一浏览器中完成。",
+                "如果链接由他人发来:平台未接收任何数据。请勿转发或打开此类链接。",
+                "如果是您本人的申请,请在此浏览器中打开申请后重新发起授权。",
+            ],
+        ),
+    },
     "settled": {
         "en": (
             "The application does not wait for this",
@@ -83,12 +101,13 @@ _TEXTS: dict[str, dict[Language, _Words]] = {
     },
 }
 
+_TEXT_OF_CODE = {"other_browser": "elsewhere"}
 _TEXT_OF = {200: "granted", 403: "denied", 404: "invalid", 409: "settled", 422: "invalid"}
 
 
-def authorization_page(status: int, language: Language, headers: Mapping[str, str]) -> Reply:
-    """The page for an outcome of the return, told by its status; nothing the request carried is shown on it."""
-    kind = _TEXT_OF.get(status, "failed")
+def authorization_page(status: int, language: Language, headers: Mapping[str, str], code: str | None = None) -> Reply:
+    """The page for an outcome of the return, told by its status and problem; nothing the request carried is shown."""
+    kind = _TEXT_OF_CODE.get(code or "") or _TEXT_OF.get(status, "failed")
     title, lines = _TEXTS[kind][language]
     page = _PAGE.render(language=language, title=title, lines=lines, good=kind == "granted")
     return Reply(status, page, HTML, {**headers, "content-language": language})

@@ -228,7 +228,8 @@ class ReturnQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    state: str = Field(max_length=200)
+    state: str = Field(max_length=300)
+    iss: str | None = Field(default=None, max_length=100, description="who sends the borrower back (RFC 9207)")
     code: str | None = Field(default=None, max_length=400)
     expires_at: str | None = Field(default=None, max_length=40)
     taxpayer_id: str | None = Field(default=None, max_length=40)
@@ -240,6 +241,9 @@ class BroughtAuthorization(In):
 
     authorization_code: str = Field(max_length=400, repr=False)
     expires_at: str = Field(max_length=40, examples=["2027-11-21T00:00:00Z"])
+    state: str | None = Field(
+        default=None, max_length=300, description="as the bureau sent it back; the code then serves this return only"
+    )
 
 
 class Choice(In):

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from creditmesh.authorization.scopes import SCOPES
 from creditmesh.platform import signing, wiring
+from creditmesh.platform.tables import Update
 from tests.support import template
 from tests.support.aws import Stack
 from tests.support.functions import invoke, stream_event
@@ -22,6 +24,7 @@ from tests.support.world import (
     FIRM,
     LENDER_A,
     SECRET_A,
+    TAX,
     TERMS,
     World,
     running,
@@ -187,7 +190,8 @@ def watch(aws_stack: Stack) -> Iterator[Watch]:
 
 def api(watch: Watch, method: str, route: str, body: Any = None, role: str = "borrower", tenant: str = "firm-1") -> Any:
     world = watch.world
-    parts = {"application_id": world.__dict__.get("application_id", ""), "product_id": "p-1", "task_id": watch.task_id}
+    parts = {"application_id": world.__dict__.get("application_id", ""), "product_id": "p-1", "task_id": watch.task_id,
+             "scope": "tax"}  # fmt: skip
     used = {name: value for name, value in parts.items() if f"{{{name}}}" in route}
     headers = {"Content-Type": "application/json", "Idempotency-Key": f"key-{len(world.http.calls):04}-{method}-0001"}
     event = {
@@ -278,6 +282,38 @@ def everything(watch: Watch) -> None:
     watch.invoke("PublishEventsFunction", stream_event(world, "Applications"))
     step("RecordOutcomeFunction", outcome="withdrawn")
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
+    rights(watch)
+
+
+def rights(watch: Watch) -> None:
+    """Consents given, looked up, reminded of, ended under monitoring, withdrawn and given back to their source."""
+    world, here = watch.world, "/v1/applications/{application_id}/consents"
+    consent = {"scope": "shop", "valid_days": 10, "text_version": SCOPES["shop"].text_version, "agreed": True}
+    for _ in range(2):
+        api(watch, "POST", here, consent)
+        world.http.calls.append(world.http.calls[-1])  # another Idempotency-Key
+    for subject in ("loan-1", "loan-2"):
+        wiring.authorizations().watch(FIRM.taxpayer_id, "shop", subject, tenant="firm-1", lender_id="lender-a")
+    held = wiring.authorizations().usable(FIRM.taxpayer_id, tenant="firm-1")
+    wiring.authorizations().use(held, purpose="loan_assessment", by=world.application_id, channel="tax-bureau")
+    for days in (8, 2):
+        world.clock.advance(days * 86400)
+        watch.invoke("SweepAuthorizationsFunction", {})
+    for part in ("", "/history", "/uses"):
+        api(watch, "GET", here + part)
+    api(watch, "GET", "/v1/consent-scopes")
+    api(watch, "GET", "/v1/blind-spots", None, "operator")
+    api(watch, "DELETE", f"{here}/{{scope}}")
+    api(watch, "POST", f"{here}/erasure", {})
+    world.http.answer("POST", f"{TAX}/oauth/revoke", 204)
+    watch.invoke("RevokeCodesFunction", {})
+    watch.invoke("RevokeCodesFunction", stream_event(world, "Revocations"))
+    index = wiring.blind_index().of("taxpayer_id", FIRM.taxpayer_id)
+    for stored in world.items("Watches"):
+        key = {"taxpayer_index": index, "watch": stored["watch"]}
+        wiring.tables().write(Update("Watches", key, remove=("blind_since", "blind_spot")))
+    world.clock.advance(1)
+    watch.invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))
 
 
 def test_each_function_may_do_what_it_does(watch: Watch, granted: dict[str, list[dict[str, Any]]]) -> None:

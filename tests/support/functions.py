@@ -36,6 +36,8 @@ def stream_event(
     """What a table's stream gives of all its items."""
     records = []
     for number, image in enumerate(world.stack.clients["dynamodb"].scan(TableName=table)["Items"]):
-        images = {"NewImage": image, "SequenceNumber": str(number)} | ({"OldImage": before} if before else {})
+        keys = {name: image[name] for name in world.stack.tables[table]}
+        images = {"Keys": keys, "NewImage": image, "SequenceNumber": str(number)}
+        images |= {"OldImage": before} if before else {}
         records.append({"eventSource": "aws:dynamodb", "eventName": kind, "dynamodb": images})
     return {"Records": records}

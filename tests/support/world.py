@@ -89,7 +89,7 @@ class World:
     def authorize(self, code: str = CODE) -> None:
         """Store a usable authorisation of the firm."""
         until = iso(self.clock.now() + timedelta(days=365))
-        wiring.authorizations().take(FIRM.taxpayer_id, code, until, "user-1")
+        wiring.authorizations().take(FIRM.taxpayer_id, code, until, "borrower:user-1", tenant=BORROWER.tenant)
 
     def sources_answer(self) -> None:
         """Let bureau and registry answer what they know of the firm."""

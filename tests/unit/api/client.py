@@ -95,7 +95,7 @@ class Api:
 
 
 def _resource(path: str) -> tuple[str, dict[str, str]]:
-    for template in app.routes:
+    for template in sorted(app.routes, key=lambda route: route.count("{")):  # a fixed part goes before a placeholder
         match = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), path)
         if match:
             return template, match.groupdict()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from creditmesh.intake.model import Outcome
 from creditmesh.platform import wiring
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
-CODE = {"authorization_code": "code-0123456789", "expires_at": "2030-01-01T00:00:00Z"}
 RETURN = "/v1/authorizations/return"
+
+
+@pytest.fixture
+def code():
+    """A code as the bureau issues it: never the same twice."""
+    return {"authorization_code": f"code-{uuid.uuid4().hex}", "expires_at": "2030-01-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -23,13 +30,20 @@ def asked():
     return borrower, application_id, ask_authorization(application_id)
 
 
-def _query(asked, **changed):
+def _set_out(asked):
+    """The borrower asks for the link: (state, the cookie his browser keeps)."""
     borrower, application_id, _ = asked
-    link = borrower.get(f"/v1/applications/{application_id}/authorization-link").json()["url"]
-    state = parse_qs(urlsplit(link).query)["state"][0]
-    usual = {"state": state, "code": CODE["authorization_code"], "expires_at": CODE["expires_at"]}
+    answer = borrower.get(f"/v1/applications/{application_id}/authorization-link")
+    state = parse_qs(urlsplit(answer.json()["url"]).query)["state"][0]
+    return state, answer.headers["set-cookie"].partition(";")[0]
+
+
+def _back(state, cookie, code, /, **changed):
+    """The bureau sends the browser back."""
+    usual = {"state": state, "code": code["authorization_code"], "expires_at": code["expires_at"]}
     usual["taxpayer_id"] = firm_id()
-    return {name: value for name, value in (usual | changed).items() if value is not None}
+    query = {name: value for name, value in (usual | changed).items() if value is not None}
+    return Api().get(RETURN, query=query, headers={"Cookie": cookie})
 
 
 def test_the_application_says_that_it_waits_and_why(asked):
@@ -49,41 +63,41 @@ def test_the_link_leads_to_the_bureaus_login_and_back_to_us(asked):
     assert (query["client_id"], query["taxpayer_id"]) == ("creditmesh", firm_id())
 
 
-def test_bringing_the_code_lets_the_process_go_on(asked, answers):
+def test_bringing_the_code_lets_the_process_go_on(asked, answers, code):
     borrower, application_id, token = asked
-    answer = borrower.post(f"/v1/applications/{application_id}/authorization", CODE)
+    answer = borrower.post(f"/v1/applications/{application_id}/authorization", code)
     assert (answer.status, answer.json()["status"], answer.json()["awaits"]) == (202, "authorized", None)
-    assert CODE["authorization_code"] not in answer.body
+    assert code["authorization_code"] not in answer.body
     assert answers.of(token) == ["SendTaskSuccess"]
-    assert wiring.authorizations().usable(firm_id()).code == CODE["authorization_code"]
+    assert wiring.authorizations().usable(firm_id()).code == code["authorization_code"]
 
 
-def test_the_code_is_stored_sealed(asked):
+def test_the_code_is_stored_sealed(asked, code):
     borrower, application_id, _ = asked
-    borrower.post(f"/v1/applications/{application_id}/authorization", CODE)
+    borrower.post(f"/v1/applications/{application_id}/authorization", code)
     stored = wiring.client("dynamodb").scan(TableName="Authorizations")["Items"]
     assert stored
-    assert CODE["authorization_code"] not in str(stored)
+    assert code["authorization_code"] not in str(stored)
     assert firm_id() not in str(stored)
 
 
-def test_bringing_it_twice(asked):
+def test_bringing_it_twice(asked, code):
     borrower, application_id, _ = asked
     path, key = f"/v1/applications/{application_id}/authorization", new_key()
-    first, again = (borrower.post(path, CODE, key=key) for _ in range(2))
+    first, again = (borrower.post(path, code, key=key) for _ in range(2))
     assert (first.status, again.status) == (202, 202)
     assert first.body == again.body
-    assert borrower.post(path, CODE).json()["code"] == "not_awaited"
-    other = borrower.post(path, CODE | {"authorization_code": "code-other-one"}, key=key)
+    assert borrower.post(path, code).json()["code"] == "not_awaited"
+    other = borrower.post(path, code | {"authorization_code": "code-other-one"}, key=key)
     assert (other.status, other.json()["code"]) == (422, "idempotency_key_reused")
-    assert CODE["authorization_code"] not in str(wiring.client("dynamodb").scan(TableName="Idempotency")["Items"])
+    assert code["authorization_code"] not in str(wiring.client("dynamodb").scan(TableName="Idempotency")["Items"])
 
 
-def test_a_key_kept_for_one_tenant_means_nothing_to_another(asked):
+def test_a_key_kept_for_one_tenant_means_nothing_to_another(asked, code):
     borrower, application_id, _ = asked
     path, key = f"/v1/applications/{application_id}/authorization", new_key()
-    assert borrower.post(path, CODE, key=key).status == 202
-    assert Api("borrower").post(path, CODE, key=key).status == 404
+    assert borrower.post(path, code, key=key).status == 202
+    assert Api("borrower").post(path, code, key=key).status == 404
 
 
 @pytest.mark.parametrize(
@@ -99,44 +113,85 @@ def test_a_key_kept_for_one_tenant_means_nothing_to_another(asked):
         ("expires_at", "9999-01-01T00:00:00Z"),
     ],
 )
-def test_a_malformed_code_or_expiry_changes_nothing(asked, field, value):
+def test_a_malformed_code_or_expiry_changes_nothing(asked, field, value, code):
     borrower, application_id, _ = asked
-    answer = borrower.post(f"/v1/applications/{application_id}/authorization", CODE | {field: value})
+    answer = borrower.post(f"/v1/applications/{application_id}/authorization", code | {field: value})
     assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)
     assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "authorization_required"
 
 
-def test_another_tenant_brings_nothing(asked):
+def test_another_tenant_brings_nothing(asked, code):
     _, application_id, _ = asked
-    assert Api("borrower").post(f"/v1/applications/{application_id}/authorization", CODE).status == 404
+    assert Api("borrower").post(f"/v1/applications/{application_id}/authorization", code).status == 404
 
 
-def test_an_application_that_does_not_wait_takes_no_code():
+def test_an_application_that_does_not_wait_takes_no_code(code):
     borrower = Api("borrower")
-    answer = borrower.post(f"/v1/applications/{borrower.apply()}/authorization", CODE)
+    answer = borrower.post(f"/v1/applications/{borrower.apply()}/authorization", code)
     assert (answer.status, answer.json()["code"]) == (409, "not_awaited")
 
 
-def test_coming_back_from_the_bureau(asked, answers):
+def test_coming_back_from_the_bureau(asked, code, answers):
     borrower, application_id, token = asked
-    query = _query(asked)
-    page = Api().get(RETURN, query=query)
+    state, cookie = _set_out(asked)
+    page = _back(state, f"theme=dark; {cookie}", code)
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "goes on by itself" in page.body
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
     assert answers.of(token) == ["SendTaskSuccess"]
     assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "authorized"
-    again = Api().get(RETURN, query=query, headers={"Accept-Language": "zh-CN"})
-    assert (again.status, again.headers["content-language"]) == (409, "zh-CN")
 
 
-def test_coming_back_without_access(asked):
+def test_a_return_is_taken_once(asked, code, answers):
+    borrower, application_id, token = asked
+    state, cookie = _set_out(asked)
+    assert _back(state, cookie, code).status == 200
+    held = wiring.authorizations().usable(firm_id(), tenant=borrower.tenant)
+    wiring.authorizations().refuse(held, "code_unknown")
+    ask_authorization(application_id, "code_unknown")
+    page = _back(state, cookie, code | {"authorization_code": "code-of-somebody-else"})
+    assert (page.status, "does not wait" in page.body) == (409, True)
+    assert borrower.get(f"/v1/applications/{application_id}").json()["awaits"] == "authorization"
+    assert answers.of(token) == ["SendTaskSuccess"]  # that of the first return
+
+
+def test_the_cookie_is_for_the_server_only_and_of_short_life(asked):
     borrower, application_id, _ = asked
-    state = _query(asked)["state"]
-    page = Api().get(RETURN, query={"state": state, "error": "access_denied"})
+    cookie = borrower.get(f"/v1/applications/{application_id}/authorization-link").headers["set-cookie"]
+    assert cookie.partition("; ")[2] == "Max-Age=3600; Path=/; Secure; HttpOnly; SameSite=Lax"
+    assert cookie.partition("=")[0] not in Api("bank").get("/v1/health").headers
+
+
+def test_coming_back_in_another_browser_takes_nothing(asked, code):
+    """A link that somebody passes on, so that another firm grants access to its data for his application."""
+    borrower, application_id, _ = asked
+    state, cookie = _set_out(asked)
+    name, _, _ = cookie.partition("=")
+    for other in (None, "", "theme=dark", f"{name}=", f"{name}=guessed", _set_out(asked)[1], "=;=\x00"):
+        page = _back(state, other, code)
+        assert (page.status, "this browser" in page.body) == (403, True), other
+    assert borrower.get(f"/v1/applications/{application_id}").json()["awaits"] == "authorization"
+    assert _back(state, cookie, code).status == 200
+
+
+def test_a_banks_customer_has_no_cookie_of_ours(code):
+    bank = Api("bank")
+    application_id = bank.apply()
+    ask_authorization(application_id)
+    link = bank.get(f"/v1/applications/{application_id}/authorization-link")
+    assert "set-cookie" not in link.headers
+    state = parse_qs(urlsplit(link.json()["url"]).query)["state"][0]
+    assert _back(state, None, code).status == 200
+
+
+def test_coming_back_without_access(asked, code):
+    borrower, application_id, _ = asked
+    state, cookie = _set_out(asked)
+    page = _back(state, cookie, code, code=None, error="access_denied")
     assert (page.status, "not granted" in page.body) == (403, True)
     assert borrower.get(f"/v1/applications/{application_id}").json()["awaits"] == "authorization"
+    assert _back(state, cookie, code).status == 409
 
 
 @pytest.mark.parametrize(
@@ -148,19 +203,59 @@ def test_coming_back_without_access(asked):
         {"code": "<script>alert(1)</script>"},
         {"expires_at": None},
         {"taxpayer_id": firm_id(99)},
+        {"iss": "another-institution"},
         {"state": "<script>", "error": "access_denied"},
     ],
 )
-def test_a_link_that_cannot_be_used_is_a_readable_page(asked, changed):
+def test_a_link_that_cannot_be_used_is_a_readable_page(asked, code, changed):
     borrower, application_id, _ = asked
-    page = Api().get(RETURN, query=_query(asked, **changed))
+    page = _back(*_set_out(asked), code, **changed)
     assert (page.status, page.headers["content-type"]) == (422, "text/html; charset=utf-8")
     assert "<script" not in page.body
     assert borrower.get(f"/v1/applications/{application_id}").json()["awaits"] == "authorization"
 
 
-def test_a_state_of_one_application_does_not_serve_another(asked):
+def test_a_state_of_one_application_does_not_serve_another(asked, code):
     borrower, application_id, _ = asked
-    state = _query(asked)["state"]
+    state, cookie = _set_out(asked)
     forged = state.replace(application_id, borrower.apply(firm_name="Other Ltd"))
-    assert Api().get(RETURN, query=_query(asked, state=forged)).status == 422
+    assert _back(forged, cookie, code).status == 422
+
+
+def test_bringing_code_and_state_together(asked, code):
+    borrower, application_id, token = asked
+    state, _ = _set_out(asked)
+    other = borrower.apply(firm_name="Other Ltd")
+    ask_authorization(other)
+    refused = borrower.post(f"/v1/applications/{other}/authorization", code | {"state": state})
+    assert (refused.status, refused.json()["errors"][0]["field"]) == (422, "state")
+    path = f"/v1/applications/{application_id}/authorization"
+    assert borrower.post(path, code | {"state": state[:-1] + "x"}).json()["errors"][0]["field"] == "state"
+    assert borrower.post(path, code | {"state": state}).status == 202
+
+
+def test_a_code_brought_for_one_account_serves_no_other(asked, code):
+    borrower, application_id, _ = asked
+    assert borrower.post(f"/v1/applications/{application_id}/authorization", code).status == 202
+    thief = Api("borrower")
+    stolen = thief.apply()
+    ask_authorization(stolen)
+    refused = thief.post(f"/v1/applications/{stolen}/authorization", code)
+    assert (refused.status, refused.json()["errors"][0]["field"]) == (422, "authorization_code")
+    assert thief.get(f"/v1/applications/{stolen}").json()["awaits"] == "authorization"
+
+
+def test_a_monitored_loan_is_renewed_after_its_application_has_ended(asked, code):
+    borrower, application_id, _ = asked
+    path = f"/v1/applications/{application_id}"
+    assert borrower.post(f"{path}/authorization", code).status == 202
+    tenant = wiring.applications().get(application_id).tenant
+    wiring.authorizations().watch(firm_id(), "tax", application_id, tenant=tenant)
+    wiring.applications().close(application_id, Outcome.DISBURSED)
+    assert borrower.call("DELETE", f"{path}/consents/tax").status == 204
+    assert borrower.get(f"{path}/consents").json()["consents"][0]["blind"] == [application_id]
+    later = code | {"authorization_code": f"code-{uuid.uuid4().hex}"}
+    assert _back(*_set_out(asked), later).status == 200
+    standing = borrower.get(f"{path}/consents").json()["consents"][0]
+    assert (standing["usable"], standing["blind"]) == (True, [])
+    assert borrower.get(path).json()["outcome"] == "disbursed"

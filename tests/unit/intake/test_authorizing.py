@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from creditmesh.authorization.redirect import Flow
 from creditmesh.intake.model import ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
@@ -88,28 +89,28 @@ def test_others_do_not_answer_for_him(world: World) -> None:
         wiring.intake().authorize(STRANGER, world.application_id, CODE, UNTIL)
 
 
-def state(world: World) -> str:
+def flow(world: World) -> Flow:
     link = wiring.intake().login_link(BORROWER, world.application_id)
-    return parse_qs(urlsplit(link).query)["state"][0]
+    return wiring.authorizations().redirects.named_by(parse_qs(urlsplit(link.url).query)["state"][0])
 
 
 def test_the_bureau_sends_him_back(world: World) -> None:
     ask(world)
-    wiring.intake().authorize_on_return(state(world), FIRM.taxpayer_id, CODE, UNTIL)
+    wiring.intake().authorize_on_return(flow(world), FIRM.taxpayer_id, CODE, UNTIL)
     assert world.steps.succeeded == {"t-1": {}}
 
 
 def test_the_bureau_sends_another_firm_back(world: World) -> None:
     ask(world)
     with pytest.raises(InvalidInput) as refused:
-        wiring.intake().authorize_on_return(state(world), "91350100M000100Y43", CODE, UNTIL)
+        wiring.intake().authorize_on_return(flow(world), "91350100M000100Y43", CODE, UNTIL)
     assert refused.value.field == "taxpayer_id"
     assert not wiring.authorizations().has_usable(FIRM.taxpayer_id)
 
 
 def test_a_closed_application_asks_nothing(world: World) -> None:
     wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
-    for act in (lambda: ask(world), lambda: bring(world), lambda: state(world)):
+    for act in (lambda: ask(world), lambda: bring(world), lambda: flow(world)):
         with pytest.raises(ApplicationClosed):
             act()
 

@@ -1,57 +1,150 @@
-"""Authorisations: a code, the taxpayer it opens, and how long it is good for (C02)."""
+"""Authorisations: a right a firm granted, what for, until when, and where it stands (C02-C08, S09). Pure."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.kernel.clock import parse_instant
-from creditmesh.kernel.errors import DomainError, InvalidInput
+from creditmesh.authorization.scopes import TAX, Scope, Way, scope_of
+from creditmesh.kernel.clock import iso, parse_instant
+from creditmesh.kernel.errors import Conflict, DomainError, InvalidInput
 
-MAX_VALIDITY_DAYS = 3650
-CONSENT_TEXT_VERSION = "2026-11"
+REMIND_DAYS = (14, 3, 1)
+"""So many days before its end the firm is reminded of an authorisation, each time once."""
+DUE_SHARDS = 4
+"""Partitions of the index of what falls due (DESIGN 5)."""
+SUPERSEDED = "superseded"
 _CODE = re.compile(r"[A-Za-z0-9._~-]{8,200}", re.ASCII)
+
+Language = Literal["zh-CN", "en"]
 
 
 class AuthorizationRequired(DomainError):
-    """No valid authorisation is stored, or the source refused it: the borrower must be asked (C04, C08)."""
+    """No usable authorisation is stored, the source refused it, or it ended while it was used (C04, C08, S09).
+
+    Attributes:
+        scope: the right that is lacking; the message is the reason's code.
+    """
 
     code = "authorization_required"
 
+    def __init__(self, reason: str, scope: str = TAX) -> None:
+        super().__init__(reason)
+        self.scope = scope
+
+
+class RedirectUsed(Conflict):
+    """A `state` came back a second time; each serves one return."""
+
+    code = "state_used"
+
 
 class Standing(StrEnum):
-    """What is known of a stored authorisation."""
+    """What became of an authorisation; that it has run out is told by its expiry."""
 
     ACTIVE = "active"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class How(StrEnum):
+    """By which way it came to the platform."""
+
+    REDIRECT = "redirect"
+    API = "api"
+    PLATFORM = "platform"
+
+
+class Consent(BaseModel):
+    """What was consented to, in words that can be shown again: text, its version, its hash, its language."""
+
+    model_config = ConfigDict(frozen=True)
+
+    purposes: tuple[str, ...]
+    text_key: str
+    text_version: str
+    text_sha256: str
+    language: Language
 
 
 class Authorization(BaseModel):
-    """One taxpayer's authorisation for one source. The code is sealed at rest and never logged."""
+    """One right that one tenant holds for one taxpayer. The code is sealed at rest and never logged.
+
+    Attributes:
+        tenant: through whom it was granted; another tenant's application never uses it (see docs/authorizations.md).
+        code: empty where the right needs none, and once it has ended.
+        code_verifier: for sources that verify PKCE; empty where the code came without a redirect of ours.
+        renewal_of: the authorisation in whose place it came.
+        due_at: when the sweep has to look at it next.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     taxpayer_index: str
-    source: str
-    code: str = Field(repr=False)
-    expires_at: str
+    scope: str
+    tenant: str
+    authorization_id: str
+    code: str = Field(default="", repr=False)
+    code_verifier: str = Field(default="", repr=False)
     standing: Standing = Standing.ACTIVE
     granted_at: str
     granted_by: str
-    purpose: str = "loan assessment"
-    consent_text_version: str = CONSENT_TEXT_VERSION
+    how: How
+    expires_at: str
+    consent: Consent
+    renewal_of: str | None = None
+    ended_at: str | None = None
     rejected_reason: str | None = None
+    last_used_at: str | None = None
+    reminded_days: int | None = None
+    renewal_requested_at: str | None = None
+    due_queue: str | None = None
+    due_at: str | None = None
+
+    @property
+    def record(self) -> str:
+        """Its sort key."""
+        return record_key(self.scope, self.tenant)
 
     def problem(self, now: datetime) -> str | None:
         """Why it cannot be used now, or None if it can."""
         if self.standing is Standing.REJECTED:
             return self.rejected_reason or "rejected"
-        return "code_expired" if parse_instant(self.expires_at) <= now else None
+        if self.standing is Standing.WITHDRAWN:
+            return "withdrawn"
+        if parse_instant(self.expires_at) > now:
+            return None
+        return "code_expired" if scope_of(self.scope).way is Way.REDIRECT else "consent_expired"
+
+
+def record_key(scope: str, tenant: str) -> str:
+    """Sort key of the authorisation that a tenant holds for a scope; a scope's name has no `#`."""
+    return f"{scope}#{tenant}"
+
+
+def due_queue(taxpayer_index: str) -> str:
+    """The partition of the due-date index a taxpayer's authorisations lie in."""
+    return f"due-{int(taxpayer_index[:8], 16) % DUE_SHARDS}"
+
+
+DUE_QUEUES = tuple(f"due-{shard}" for shard in range(DUE_SHARDS))
+
+
+def next_due(expires_at: str, now: datetime) -> str | None:
+    """The next instant at which the firm must be reminded, or the end; None when that has passed."""
+    end = parse_instant(expires_at)
+    moments = [end - timedelta(days=days) for days in sorted(REMIND_DAYS, reverse=True)] + [end]
+    return next((iso(moment) for moment in moments if moment > now), None)
+
+
+def days_to_remind(expires_at: str, now: datetime) -> int:
+    """Which reminder is due: the nearest of REMIND_DAYS that has been reached."""
+    end = parse_instant(expires_at)
+    return min((days for days in REMIND_DAYS if end - timedelta(days=days) <= now), default=max(REMIND_DAYS))
 
 
 def check_code(code: str) -> str:
@@ -65,40 +158,42 @@ def check_code(code: str) -> str:
     return code
 
 
-def check_expiry(text: str, now: datetime) -> str:
-    """The expiry a borrower brings back with a code.
+def check_expiry(text: str, scope: Scope, now: datetime) -> str:
+    """The expiry a borrower brings back with a code, in the form `iso` writes.
 
     Raises:
-        InvalidInput: no instant, or further away than any validity a source grants.
+        InvalidInput: no instant, or further away than the right may reach.
     """
-    try:
-        expires = parse_instant(text)
-    except ValueError:
-        raise InvalidInput("must be an ISO 8601 instant with its offset", field="expires_at") from None
-    if expires > now + timedelta(days=MAX_VALIDITY_DAYS):
-        raise InvalidInput(f"must lie at most {MAX_VALIDITY_DAYS} days ahead", field="expires_at")
-    return text
+    expires = _instant(text, "expires_at")
+    if expires > now + timedelta(days=scope.longest_days):
+        raise InvalidInput(f"must lie at most {scope.longest_days} days ahead", field="expires_at")
+    return iso(expires)
 
 
-def state_token(key: bytes, application_id: str, until: int) -> str:
-    """The `state` that goes with the borrower to the source and proves on return which application he came from.
+def chosen_expiry(scope: Scope, now: datetime, *, valid_days: int | None, until: str | None) -> str:
+    """When a consent ends that is given on the platform, as the borrower chose.
 
     Args:
-        until: seconds since the epoch after which it is worth nothing.
-    """
-    mac = hmac.new(key, f"state\x1f{application_id}\x1f{until}".encode(), hashlib.sha256).hexdigest()[:40]
-    return f"{application_id}.{until}.{mac}"
-
-
-def read_state(key: bytes, state: str, now: int) -> str:
-    """The application a returning `state` belongs to.
+        valid_days: 1 to the scope's longest validity; or
+        until: an instant in the future, no further away than that.
 
     Raises:
-        InvalidInput: forged, altered or too old.
+        InvalidInput: naming field and rule.
     """
-    application_id, _, rest = state.partition(".")
-    until = rest.partition(".")[0]
-    timely = until.isascii() and until.isdigit() and len(until) < 13 and int(until) >= now
-    if timely and hmac.compare_digest(state_token(key, application_id, int(until)).encode(), state.encode()):
-        return application_id
-    raise InvalidInput("is not a state this platform issued, or has run out", field="state")
+    if (valid_days is None) == (until is None):
+        raise InvalidInput("either valid_days or until must be given", field="valid_days")
+    if valid_days is not None:
+        if not 1 <= valid_days <= scope.longest_days:
+            raise InvalidInput(f"must lie between 1 and {scope.longest_days}", field="valid_days")
+        return iso(now + timedelta(days=valid_days))
+    end = _instant(until or "", "until")
+    if not now < end <= now + timedelta(days=scope.longest_days):
+        raise InvalidInput(f"must lie ahead, at most {scope.longest_days} days", field="until")
+    return iso(end)
+
+
+def _instant(text: str, field: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        raise InvalidInput("must be an ISO 8601 instant with its offset", field=field) from None

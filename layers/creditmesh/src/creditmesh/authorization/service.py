@@ -1,112 +1,268 @@
-"""Use cases of authorisations: reuse, ask, take, refuse."""
+"""Use cases of authorisations: grant, reuse, watch, renew, withdraw, and never leak (C02-C08, C28, S09)."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from creditmesh.authorization.changes import Changes, Granted
 from creditmesh.authorization.model import (
+    SUPERSEDED,
     Authorization,
     AuthorizationRequired,
+    How,
+    Language,
     Standing,
     check_code,
     check_expiry,
-    read_state,
-    state_token,
+    chosen_expiry,
+    record_key,
 )
+from creditmesh.authorization.records import ConsentRecord, Use
+from creditmesh.authorization.redirect import Flow
+from creditmesh.authorization.redirects import Redirects
+from creditmesh.authorization.scopes import SCOPES, TAX, Purpose, Scope, Way, scope_of
 from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.authorization.texts import require_current
+from creditmesh.authorization.watches import Watch, Watches
 from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.ids import new_id
 from creditmesh.platform.crypto import BlindIndex
-from creditmesh.platform.institutions import Directory
 from creditmesh.platform.tables import ConditionFailed
 
-SOURCE = "tax"
-STATE_SECONDS = 3600
+
+@dataclass(frozen=True)
+class ScopeStanding:
+    """How one right stands.
+
+    Attributes:
+        authorization: what is stored, without its code; None where nothing ever was.
+        problem: why it cannot be used now, or None if it can.
+    """
+
+    scope: Scope
+    authorization: Authorization | None
+    problem: str | None
 
 
 class Authorizations:
-    """Keeps the borrowers' authorisations.
+    """Keeps the firms' authorisations: one per taxpayer, scope and tenant.
 
     Args:
-        state_key: signs the `state` of the redirect to a source.
-        return_url: where the source sends the borrower back.
+        correlation_id: names the request or run that a use belongs to.
     """
 
     def __init__(
         self,
         store: AuthorizationStore,
+        changes: Changes,
+        redirects: Redirects,
+        watches: Watches,
         index: BlindIndex,
-        directory: Directory,
         clock: Clock,
-        state_key: bytes,
-        return_url: str,
+        correlation_id: Callable[[], str | None],
     ) -> None:
-        self._store, self._index, self._directory, self._clock = store, index, directory, clock
-        self._state_key, self._return_url = state_key, return_url
+        self.redirects = redirects
+        self._store, self._changes, self._watches = store, changes, watches
+        self._index, self._clock, self._correlation_id = index, clock, correlation_id
 
-    def usable(self, taxpayer_id: str) -> Authorization:
-        """The stored authorisation, if it can be used now (C03).
+    def usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> Authorization:
+        """The stored authorisation with its code, if it can be used now (C03).
+
+        Args:
+            tenant: the one that asks. Without it whichever tenant's is found, so who acts for a tenant names it.
 
         Raises:
-            AuthorizationRequired: none is stored, or it has run out or was refused.
+            AuthorizationRequired: none is stored, or it has run out, was refused or withdrawn.
         """
-        found = self._store.get(self._index.of("taxpayer_id", taxpayer_id), SOURCE)
-        problem = "none_stored" if found is None else found.problem(self._clock.now())
+        index = self._of(taxpayer_id)
+        if tenant is None:
+            best = self._best(self._held(index, scope, None))
+            tenant = best.tenant if best else ""
+        found = self._store.get(index, scope, tenant)
+        problem = found.problem(self._clock.now()) if found else "none_stored"
         if found is None or problem:
-            raise AuthorizationRequired(problem or "none_stored")
+            raise AuthorizationRequired(problem or "none_stored", scope)
         return found
 
-    def has_usable(self, taxpayer_id: str) -> bool:
-        """Whether a stored authorisation can be used now."""
-        try:
-            self.usable(taxpayer_id)
-        except AuthorizationRequired:
-            return False
-        return True
+    def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
+        """Whether a stored authorisation can be used now; its code stays sealed."""
+        now = self._clock.now()
+        return any(not one.problem(now) for one in self._held(self._of(taxpayer_id), scope, tenant))
 
-    def take(self, taxpayer_id: str, code: str, expires_at: str, granted_by: str) -> None:
-        """Store what the borrower brought back, in place of what was there (C04, C08).
+    def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None:
+        """Note a use before it is made; from the moment an authorisation ends, this refuses (S09).
 
-        An expiry that has passed is stored too: the source has the last word, and collection will ask again.
+        Args:
+            purpose: one of `Purpose`.
+            by: the application or monitoring run.
+            channel: the source's channel that is about to be called.
 
         Raises:
-            InvalidInput: the code or the expiry is malformed.
+            AuthorizationRequired: it has ended in the meantime, or does not cover the purpose.
+            ValueError: no such purpose.
         """
-        now = self._clock.now()
-        self._store.put(
-            Authorization(
-                taxpayer_index=self._index.of("taxpayer_id", taxpayer_id),
-                source=SOURCE,
-                code=check_code(code),
-                expires_at=check_expiry(expires_at, now),
-                standing=Standing.ACTIVE,
-                granted_at=iso(now),
-                granted_by=granted_by,
-            )
-        )
+        wanted = Purpose(purpose).value
+        problem = authorization.problem(self._clock.now())
+        if not problem and wanted not in authorization.consent.purposes:
+            problem = "purpose_not_consented"
+        if not problem:
+            entry = self._entry(authorization, wanted, by, channel, "allowed")
+            active = {"standing": Standing.ACTIVE.value}
+            still = self._store.change(authorization, {"last_used_at": entry.at}, where=active)
+            try:
+                return self._store.apply([still, self._store.record(entry)], entry.record)
+            except ConditionFailed:
+                problem = self._ended_as(authorization)
+        denied = self._entry(authorization, wanted, by, channel, f"denied: {problem}")
+        self._store.apply([self._store.record(denied)], denied.record)
+        raise AuthorizationRequired(problem, authorization.scope)
 
     def refuse(self, authorization: Authorization, reason: str) -> None:
-        """Remember that the source refused this one, so that it is not tried again."""
-        try:
-            self._store.reject(authorization, reason)
-        except ConditionFailed:
-            return  # the borrower has brought a newer one in the meantime
+        """Remember that the source refused this one, so that it is not tried again; a newer one is left alone (C08)."""
+        self._changes.reject(authorization, reason)
 
-    def login_link(self, application_id: str, taxpayer_id: str) -> str:
-        """Where the borrower logs in and grants access (C05)."""
-        bureau = self._directory.of_kind(SOURCE)[0]
-        until = int(self._clock.now().timestamp()) + STATE_SECONDS
-        query = {
-            "client_id": bureau.keys.client_id,
-            "redirect_uri": self._return_url,
-            "state": state_token(self._state_key, application_id, until),
-            "taxpayer_id": taxpayer_id,
-        }
-        return f"{bureau.address.login_url or bureau.address.base_url}/oauth/authorize?{urlencode(query)}"
+    def take(
+        self, taxpayer_id: str, code: str, expires_at: str, granted_by: str, *, tenant: str, flow: Flow | None = None
+    ) -> Authorization:
+        """Store a code the borrower brought back, in place of what was there (C04, C08).
 
-    def returning(self, state: str) -> str:
-        """The application a borrower returns to.
+        An expiry that has passed is stored too: collection will ask again and the record tells why.
+
+        Args:
+            flow: the redirect he came back by; it serves this once. Without one, the caller's token vouches for him.
 
         Raises:
-            InvalidInput: the state is not ours or has run out.
+            InvalidInput: code or expiry are malformed, or the code was brought for another tenant or taxpayer before.
+            RedirectUsed: the redirect was returned from before.
         """
-        return read_state(self._state_key, state, int(self._clock.now().timestamp()))
+        scope = scope_of(flow.scope if flow else TAX)
+        code, expires_at = check_code(code), check_expiry(expires_at, scope, self._clock.now())
+        index = self._of(taxpayer_id)
+        if flow and (flow.taxpayer_index, flow.tenant) != (index, tenant):
+            raise InvalidInput("was made for another firm or account", field="state")
+        self.redirects.claim(code, index, tenant, expires_at)
+        if flow:
+            self.redirects.use(flow)
+        how, verifier = (How.REDIRECT, flow.verifier) if flow else (How.API, "")
+        granted = Granted(expires_at, granted_by, how, "zh-CN", code, verifier)
+        return self._changes.grant(index, scope, tenant, granted)
+
+    def consent(
+        self,
+        taxpayer_id: str,
+        scope: str,
+        granted_by: str,
+        *,
+        tenant: str,
+        text_version: str,
+        language: Language,
+        valid_days: int | None = None,
+        until: str | None = None,
+    ) -> Authorization:
+        """Store a consent given on the platform to the text that was shown, for as long as the borrower chose.
+
+        Raises:
+            InvalidInput: naming field and rule.
+        """
+        right = scope_of(scope)
+        if right.way is not Way.PLATFORM:
+            raise InvalidInput("is granted at its source, by the authorization link", field="scope")
+        require_current(right, text_version)
+        expires_at = chosen_expiry(right, self._clock.now(), valid_days=valid_days, until=until)
+        granted = Granted(expires_at, granted_by, How.PLATFORM, language)
+        return self._changes.grant(self._of(taxpayer_id), right, tenant, granted)
+
+    def withdraw(self, taxpayer_id: str, scope: str, by: str, *, tenant: str) -> None:
+        """End a right at the firm's wish: at once, code erased, source told (S09). A repeat changes nothing.
+
+        Raises:
+            InvalidInput: there is no such right.
+            NotFound: it was never granted.
+        """
+        self._changes.withdraw(self._of(taxpayer_id), scope_of(scope), tenant, taxpayer_id, by)
+
+    def erase(self, taxpayer_id: str, by: str, *, tenant: str) -> list[str]:
+        """Withdraw every right and erase what was read under any of them; the scopes concerned (S09).
+
+        Records of consents and uses stay: the law asks for the proof of what was done under which consent.
+        """
+        held = [one for one in self._store.all_of(self._of(taxpayer_id)) if one.tenant == tenant]
+        for one in held:
+            self.withdraw(taxpayer_id, one.scope, by, tenant=tenant)
+            self._changes.note_erasure(one, by)
+        return sorted(one.scope for one in held)
+
+    def standing_of(self, taxpayer_id: str, *, tenant: str | None = None) -> list[ScopeStanding]:
+        """How every right stands, in the table's order; without a tenant, the best of all tenants'."""
+        now = self._clock.now()
+        held = self._store.all_of(self._of(taxpayer_id))
+        found = []
+        for scope in SCOPES.values():
+            best = self._best([one for one in held if one.scope == scope.name and tenant in (None, one.tenant)])
+            found.append(ScopeStanding(scope, best, best.problem(now) if best else "none_stored"))
+        return found
+
+    def history(self, taxpayer_id: str, *, tenant: str) -> Iterator[ConsentRecord]:
+        """What was consented, when, for what, until when, and what became of it; newest first."""
+        return (one for one in self._store.consents(self._of(taxpayer_id)) if one.tenant == tenant)
+
+    def uses(self, taxpayer_id: str, *, tenant: str) -> Iterator[Use]:
+        """Every use and every refused attempt, newest first."""
+        return (one for one in self._store.uses(self._of(taxpayer_id)) if one.tenant == tenant)
+
+    def watch(
+        self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None
+    ) -> None:
+        """Monitoring of a loan or application rests on this right from now on (C28)."""
+        index, right = self._of(taxpayer_id), scope_of(scope)
+        self._watches.begin(index, right.name, subject_id, tenant=tenant, lender_id=lender_id)
+
+    def unwatch(self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str) -> None:
+        """It rests on it no longer."""
+        self._watches.end(self._of(taxpayer_id), scope, subject_id, tenant=tenant)
+
+    def is_watched(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> bool:
+        """Whether monitoring rests on it, so that it may be renewed outside an application's process."""
+        return bool(self._watches.of(self._of(taxpayer_id), scope, tenant))
+
+    def blind_of(self, taxpayer_id: str, *, tenant: str) -> list[Watch]:
+        """A firm's own blind spots."""
+        return list(self._watches.blind_of(self._of(taxpayer_id), tenant))
+
+    def _held(self, index: str, scope: str, tenant: str | None) -> list[Authorization]:
+        if tenant is not None:
+            found = self._store.peek(index, record_key(scope, tenant))
+            return [found] if found else []
+        return [one for one in self._store.all_of(index) if one.scope == scope]
+
+    def _best(self, held: Sequence[Authorization]) -> Authorization | None:
+        """The newest that can be used, else the newest."""
+        now = self._clock.now()
+        return max(held, key=lambda one: (not one.problem(now), one.granted_at), default=None)
+
+    def _ended_as(self, authorization: Authorization) -> str:
+        stands = self._store.peek(authorization.taxpayer_index, authorization.record)
+        if stands is None or stands.authorization_id != authorization.authorization_id:
+            return SUPERSEDED
+        return stands.problem(self._clock.now()) or SUPERSEDED
+
+    def _entry(self, authorization: Authorization, purpose: str, by: str, channel: str, outcome: str) -> Use:
+        now = self._clock.now()
+        return Use(
+            taxpayer_index=authorization.taxpayer_index,
+            record=f"use#{iso(now)}#{new_id('use', now)}",
+            at=iso(now),
+            authorization_id=authorization.authorization_id,
+            scope=authorization.scope,
+            tenant=authorization.tenant,
+            purpose=purpose,
+            by=by,
+            channel=channel,
+            outcome=outcome,
+            correlation_id=self._correlation_id(),
+        )
+
+    def _of(self, taxpayer_id: str) -> str:
+        return self._index.of("taxpayer_id", taxpayer_id)

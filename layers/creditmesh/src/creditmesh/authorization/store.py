@@ -1,42 +1,132 @@
-"""Authorisations in DynamoDB: found by a blind index of the taxpayer id, the code sealed."""
+"""Authorisations in DynamoDB: found by blind index, the code sealed, each change in one transaction with its record."""
 
 from __future__ import annotations
 
-from creditmesh.authorization.model import Authorization
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from creditmesh.authorization.model import Authorization, record_key
+from creditmesh.authorization.records import ConsentRecord, Use
 from creditmesh.platform.crypto import FieldCipher
-from creditmesh.platform.tables import Put, Tables, Update
+from creditmesh.platform.tables import Item, Put, Tables, Update, Write
+
+SEALED = ("code", "code_verifier")
+_OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)
+_PLAIN = tuple(name for name in Authorization.model_fields if name not in SEALED)
+ATTEMPTS = 6
 
 
 class AuthorizationStore:
-    """One item per taxpayer and source; a new authorisation overwrites the old (C08)."""
+    """One item per taxpayer, scope and tenant; a new authorisation overwrites the old (C08).
 
-    def __init__(self, tables: Tables, table: str, cipher: FieldCipher) -> None:
-        self._tables, self._table, self._cipher = tables, table, cipher
+    Args:
+        table: what stands now.
+        records_table: what happened; only ever added to.
+    """
 
-    def get(self, taxpayer_index: str, source: str) -> Authorization | None:
-        """The stored authorisation, valid or not, or None."""
-        item = self._tables.get(self._table, self._key(taxpayer_index, source))
+    def __init__(self, tables: Tables, table: str, records_table: str, cipher: FieldCipher) -> None:
+        self._tables, self._table, self._records, self._cipher = tables, table, records_table, cipher
+
+    def get(self, taxpayer_index: str, scope: str, tenant: str) -> Authorization | None:
+        """The stored authorisation with its code, valid or not, or None."""
+        item = self._tables.get(self._table, self._key(taxpayer_index, record_key(scope, tenant)))
         if item is None:
             return None
-        item["code"] = self._cipher.open(item["code"], self._table, taxpayer_index, "code")
+        for name in SEALED:
+            if item.get(name):
+                item[name] = self._cipher.open(item[name], self._table, item["authorization_id"], name)
         return Authorization.model_validate(item)
 
-    def put(self, authorization: Authorization) -> None:
-        """Store, overwriting what was there."""
-        item = authorization.model_dump(mode="json")
-        item["code"] = self._cipher.seal(authorization.code, self._table, authorization.taxpayer_index, "code")
-        self._tables.write(Put(self._table, item, "taxpayer_index", replace=True))
+    def peek(self, taxpayer_index: str, record: str) -> Authorization | None:
+        """The same without its code, so that nothing is unsealed that nobody needs."""
+        item = self._tables.get(self._table, self._key(taxpayer_index, record))
+        return _without_code(item) if item else None
 
-    def reject(self, authorization: Authorization, reason: str) -> None:
-        """Mark as refused by its source, unless a newer one has taken its place.
+    def all_of(self, taxpayer_index: str) -> list[Authorization]:
+        """Whatever stands for a taxpayer, without codes."""
+        found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, fields=_PLAIN)
+        return [_without_code(item) for item in found]
+
+    def due(self, queue: str, until: str, limit: int) -> Iterator[Authorization]:
+        """What the sweep has to look at, earliest first, as it stands now."""
+        found = self._tables.query(
+            self._table, "due_queue", queue, index="by-due", until=("due_at", until), limit=limit
+        )
+        for key in found:
+            stands = self.peek(key["taxpayer_index"], key["record"])
+            if stands and stands.due_at and stands.due_at <= until:
+                yield stands
+
+    def write(self, new: Authorization, previous: Authorization | None) -> Write:
+        """The write that puts a new authorisation in the place of what was read there before."""
+        item = {**new.model_dump(mode="json", exclude_none=True), "record": new.record}
+        for name in SEALED:
+            item[name] = self._cipher.seal(item[name], self._table, new.authorization_id, name) if item[name] else None
+        if previous is None:
+            return Put(self._table, item, "taxpayer_index")
+        key = {name: item.pop(name) for name in ("taxpayer_index", "record")}
+        absent = tuple(name for name in _OPTIONAL if item.get(name) is None)
+        return Update(self._table, key, item, absent, where={"authorization_id": previous.authorization_id})
+
+    def change(
+        self,
+        authorization: Authorization,
+        values: Mapping[str, Any],
+        *,
+        remove: Sequence[str] = (),
+        where: Mapping[str, Any] | None = None,
+    ) -> Update:
+        """The write that changes this very authorisation, and none that came in its place."""
+        key = self._key(authorization.taxpayer_index, authorization.record)
+        same = {"authorization_id": authorization.authorization_id, **(where or {})}
+        return Update(self._table, key, values, tuple(remove), where=same)
+
+    def record(self, entry: ConsentRecord | Use) -> Put:
+        """The write that adds to the history; what is there stays as it is."""
+        return Put(self._records, entry.model_dump(mode="json", exclude_none=True), "record")
+
+    def apply(self, writes: Sequence[Write], token: str) -> None:
+        """Carry out all writes or none; those that meet at the same item take turns.
 
         Raises:
-            ConditionFailed: a newer one has.
+            ConditionFailed: an item is not as its write expects it.
         """
-        key = self._key(authorization.taxpayer_index, authorization.source)
-        change = {"standing": "rejected", "rejected_reason": reason}
-        self._tables.write(Update(self._table, key, set=change, where={"granted_at": authorization.granted_at}))
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._tables.transact(writes, token)
+            except ClientError as error:
+                if not _met(error) or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))
+        return None
+
+    def consents(self, taxpayer_index: str) -> Iterator[ConsentRecord]:
+        """What happened to a taxpayer's authorisations, newest first."""
+        found = self._tables.query(
+            self._records, "taxpayer_index", taxpayer_index, until=("record", "consent#~"), newest_first=True
+        )
+        return map(ConsentRecord.model_validate, found)
+
+    def uses(self, taxpayer_index: str) -> Iterator[Use]:
+        """What a taxpayer's authorisations were used for, newest first."""
+        # Uses sort behind consents, so they come first from the end.
+        found = self._tables.query(self._records, "taxpayer_index", taxpayer_index, newest_first=True)
+        return map(Use.model_validate, takewhile(lambda item: item["entry"] == "use", found))
 
     @staticmethod
-    def _key(taxpayer_index: str, source: str) -> dict[str, str]:
-        return {"taxpayer_index": taxpayer_index, "source": source}
+    def _key(taxpayer_index: str, record: str) -> dict[str, str]:
+        return {"taxpayer_index": taxpayer_index, "record": record}
+
+
+def _without_code(item: Item) -> Authorization:
+    return Authorization.model_validate({name: value for name, value in item.items() if name not in SEALED})
+
+
+def _met(error: ClientError) -> bool:
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    return "TransactionConflict" in reasons

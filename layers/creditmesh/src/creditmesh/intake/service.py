@@ -7,6 +7,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from creditmesh.authorization.redirect import Flow, Link
+from creditmesh.authorization.scopes import TAX, scope_of
 from creditmesh.intake.model import (
     Application,
     ApplicationSummary,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 STALE_SECONDS = 30
 ANSWERED = (Status.AUTHORIZED, Status.CHOSEN, Status.SIGNED)
 """The borrower's answer is stored; if its process was never told, it is told again."""
+OVERTAKEN = ("superseded", "withdrawn")
+"""The authorisation that was being used has ended; another one may stand already."""
 WITHDRAWABLE = (Status.AUTHORIZATION_REQUIRED, Status.OFFERED, Status.CONTRACT_READY, Status.WITH_OPERATOR)
 
 
@@ -119,8 +123,8 @@ class Intake:
         """
         application = self._store.get(application_id)
         application.require_open()
-        if application.status is Status.AUTHORIZED and self._authorizations.has_usable(application.taxpayer_id):
-            self._tasks.succeed(token, {})  # he has answered; this step runs once more
+        if (application.status is Status.AUTHORIZED or reason in OVERTAKEN) and self._holds(application):
+            self._tasks.succeed(token, {})  # he has answered: this step runs once more, or another answer came between
             return
         # A step that runs once more, while he has not answered yet, has not asked him again.
         again = application.status is Status.AUTHORIZATION_REQUIRED
@@ -135,24 +139,41 @@ class Intake:
             )
         )
 
-    def login_link(self, caller: Caller, application_id: str) -> str:
-        """Where the borrower grants access to his tax data (C05)."""
+    def login_link(self, caller: Caller, application_id: str) -> Link:
+        """Where the borrower grants access to his tax data, also to renew it while his loan is monitored (C05, C28)."""
         application = self.read(caller, application_id)
-        application.require_open()
-        return self._authorizations.login_link(application_id, application.taxpayer_id)
+        if not self._renews(application):
+            application.require_open()
+        return self._authorizations.redirects.begin(
+            application_id,
+            application.taxpayer_id,
+            application.tenant,
+            scope_of(TAX),
+            in_browser=caller.role is Role.BORROWER,
+        )
 
-    def authorize(self, caller: Caller, application_id: str, code: str, expires_at: str) -> Application:
-        """Take the code the borrower brought back and go on (C06, C08)."""
+    def authorize(
+        self, caller: Caller, application_id: str, code: str, expires_at: str, state: str | None = None
+    ) -> Application:
+        """Take the code the borrower brought back and go on (C06, C08).
+
+        Args:
+            state: as the source sent it back with the code; the code then serves this application only.
+        """
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower brings an authorisation")
-        return self._authorized(self.read(caller, application_id), code, expires_at, caller.subject)
+        application = self.read(caller, application_id)
+        flow = self._authorizations.redirects.named_by(state) if state is not None else None
+        if flow and flow.application_id != application_id:
+            raise InvalidInput("was made for another application", field="state")
+        return self._authorized(application, code, expires_at, f"{caller.role}:{caller.subject}", flow)
 
-    def authorize_on_return(self, state: str, taxpayer_id: str, code: str, expires_at: str) -> Application:
-        """The same for a borrower whom the source sent back with a `state` of ours (C06)."""
-        application = self._store.get(self._authorizations.returning(state))
+    def authorize_on_return(self, flow: Flow, taxpayer_id: str, code: str, expires_at: str) -> Application:
+        """The same for a borrower whom the source sent back to us by a redirect of ours (C06)."""
+        application = self._store.get(flow.application_id)
         if taxpayer_id != application.taxpayer_id:
             raise InvalidInput("is not the taxpayer of this application", field="taxpayer_id")
-        return self._authorized(application, code, expires_at, "redirect")
+        return self._authorized(application, code, expires_at, "redirect", flow)
 
     def withdraw(self, caller: Caller, application_id: str) -> Application:
         """End an application at the borrower's wish, as long as he has signed nothing and no lender decides on it."""
@@ -211,11 +232,26 @@ class Intake:
             return False  # it moved on, or another sweep was quicker
         return self._tasks.start(name, application.application_id)
 
-    def _authorized(self, application: Application, code: str, expires_at: str, by: str) -> Application:
+    def _holds(self, application: Application) -> bool:
+        return self._authorizations.has_usable(application.taxpayer_id, tenant=application.tenant)
+
+    def _renews(self, application: Application) -> bool:
+        """Whether a code renews what monitoring rests on, rather than answer this application's question (C28)."""
+        if application.status is Status.AUTHORIZATION_REQUIRED:
+            return False
+        return self._authorizations.is_watched(application.taxpayer_id, tenant=application.tenant)
+
+    def _authorized(
+        self, application: Application, code: str, expires_at: str, by: str, flow: Flow | None = None
+    ) -> Application:
+        taxpayer_id, tenant = application.taxpayer_id, application.tenant
+        if self._renews(application):
+            self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
+            return application
         application.require_open()
         if application.status is not Status.AUTHORIZATION_REQUIRED:
             raise NotAwaited("the application does not wait for an authorisation")
-        self._authorizations.take(application.taxpayer_id, code, expires_at, by)
+        self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
         self._store.apply(
             self._store.change(
                 application.application_id,

@@ -16,6 +16,10 @@ class Settings(BaseModel):
     stage: str = "local"
     applications_table: str
     authorizations_table: str
+    consent_records_table: str
+    authorization_flows_table: str
+    revocations_table: str
+    watches_table: str
     scoring_requests_table: str
     list_entries_table: str
     products_table: str

@@ -13,8 +13,14 @@ from botocore.config import Config
 
 from creditmesh.assessment.service import Assessment
 from creditmesh.assessment.store import ScoringRequestStore
+from creditmesh.authorization.changes import Changes
+from creditmesh.authorization.endings import FollowUp
+from creditmesh.authorization.expiry import ExpirySweep
+from creditmesh.authorization.redirects import Redirects
+from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.service import Authorizations
 from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.authorization.watches import Watches
 from creditmesh.closing.answers import LenderAnswers
 from creditmesh.closing.service import Closings
 from creditmesh.closing.signature import Signatures
@@ -47,6 +53,7 @@ from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
 from creditmesh.platform.institutions import ConfiguredDirectory
 from creditmesh.platform.objects import Objects
+from creditmesh.platform.observability import logger
 from creditmesh.platform.outbox import Outbox
 from creditmesh.platform.queue import SqsRetryQueue
 from creditmesh.platform.settings import settings
@@ -141,11 +148,51 @@ def applications() -> ApplicationStore:
 
 
 @cache
+def authorization_store() -> AuthorizationStore:
+    """Authorisations and what happened to them."""
+    names = settings().authorizations_table, settings().consent_records_table
+    return AuthorizationStore(tables(), *names, cipher())
+
+
+@cache
+def redirects() -> Redirects:
+    """The borrowers' ways to a source and back."""
+    return_url = f"{parameter(settings().public_url_parameter)}/v1/authorizations/return"
+    table = settings().authorization_flows_table
+    return Redirects(tables(), table, cipher(), blind_index(), directory(), clock(), guest_key(), return_url)
+
+
+@cache
+def watches() -> Watches:
+    """What monitoring rests on."""
+    return Watches(tables(), settings().watches_table, authorization_store(), clock())
+
+
+@cache
+def revocations() -> Revocations:
+    """Codes given back to their sources."""
+    table, store = settings().revocations_table, authorization_store()
+    return Revocations(tables(), table, cipher(), store, directory(), http(), clock())
+
+
+@cache
+def consent_follow_up() -> FollowUp:
+    """What follows a change of an authorisation."""
+    return FollowUp(authorization_store(), watches(), on_ended=lambda taxpayer_index, scope, authorization_id: None)
+
+
+@cache
+def expiry_sweep() -> ExpirySweep:
+    """Reminders and expiries of authorisations."""
+    return ExpirySweep(authorization_store(), watches(), consent_follow_up(), clock())
+
+
+@cache
 def authorizations() -> Authorizations:
     """Authorisations."""
-    store = AuthorizationStore(tables(), settings().authorizations_table, cipher())
-    return_url = f"{parameter(settings().public_url_parameter)}/v1/authorizations/return"
-    return Authorizations(store, blind_index(), directory(), clock(), guest_key(), return_url)
+    store = authorization_store()
+    changes = Changes(store, revocations(), consent_follow_up(), clock())
+    return Authorizations(store, changes, redirects(), watches(), blind_index(), clock(), logger.get_correlation_id)
 
 
 @cache

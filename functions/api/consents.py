@@ -1,0 +1,120 @@
+"""Consents: what a firm granted, grants, withdraws and may look up; blind spots (C02, C28, S09)."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from chalice.app import Blueprint
+
+from api.consent_schemas import (
+    BlindSpot,
+    BlindSpots,
+    ConsentEntry,
+    ConsentGiven,
+    ConsentHistory,
+    Consents,
+    ConsentScopes,
+    ConsentStanding,
+    ConsentUses,
+    Erased,
+    Page,
+    ScopeView,
+    UseEntry,
+)
+from api.negotiation import language
+from api.routing import APPLICANTS, Call, route
+from api.schemas import Nothing
+from creditmesh.authorization.scopes import SCOPES
+from creditmesh.intake.model import Application
+from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.platform import wiring
+
+blueprint = Blueprint(__name__)
+
+READERS = APPLICANTS | STAFF
+ENDERS = APPLICANTS | {Role.OPERATOR}
+WATCHERS = STAFF | {Role.LENDER}
+KEPT = ["consent_records", "uses", "decisions_and_their_evidence"]
+
+
+@route(blueprint, "GET", "/v1/consent-scopes")
+def list_scopes(call: Call) -> ConsentScopes:
+    """List the rights a firm may grant, with the texts in force (C02)."""
+    chosen = language(call.header("accept-language"))
+    return ConsentScopes(scopes=[ScopeView.of(scope, chosen) for scope in SCOPES.values()])
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/consents", roles=READERS)
+def read_consents(call: Call, application_id: str) -> Consents:
+    """Read how every right of the application's firm stands, and where it is granted or renewed."""
+    return _standing(_read(call, application_id))
+
+
+@route(blueprint, "POST", "/v1/applications/{application_id}/consents", roles=APPLICANTS, status=201)
+def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consents:
+    """Consent to a right that is granted on the platform, or renew it, for as long as one chooses."""
+    application = _read(call, application_id)
+    wiring.authorizations().consent(
+        application.taxpayer_id,
+        body.scope,
+        _who(call),
+        tenant=application.tenant,
+        text_version=body.text_version,
+        language=body.language,
+        valid_days=body.valid_days,
+        until=body.until,
+    )
+    return _standing(application)
+
+
+@route(blueprint, "DELETE", "/v1/applications/{application_id}/consents/{scope}", roles=ENDERS, status=204)
+def withdraw_consent(call: Call, application_id: str, scope: str) -> None:
+    """Withdraw a right, at once: no more is collected, its code and what was read are erased, its source is told."""
+    application = _read(call, application_id)
+    wiring.authorizations().withdraw(application.taxpayer_id, scope, _who(call), tenant=application.tenant)
+
+
+@route(blueprint, "POST", "/v1/applications/{application_id}/consents/erasure", roles=ENDERS)
+def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
+    """Withdraw every right and erase what was read under them, as far as the law allows (S09)."""
+    application = _read(call, application_id)
+    erased = wiring.authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
+    return Erased(withdrawn=erased, kept=KEPT)
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/consents/history", roles=READERS)
+def read_history(call: Call, application_id: str, query: Page) -> ConsentHistory:
+    """Read what was consented, when, for what and until when, and what became of it; newest first."""
+    application = _read(call, application_id)
+    found = wiring.authorizations().history(application.taxpayer_id, tenant=application.tenant)
+    return ConsentHistory(history=[ConsentEntry.of(one) for one in islice(found, query.limit)])
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/consents/uses", roles=READERS)
+def read_uses(call: Call, application_id: str, query: Page) -> ConsentUses:
+    """Read what the firm's rights were used for, newest first."""
+    application = _read(call, application_id)
+    found = wiring.authorizations().uses(application.taxpayer_id, tenant=application.tenant)
+    return ConsentUses(uses=[UseEntry.of(one) for one in islice(found, query.limit)])
+
+
+@route(blueprint, "GET", "/v1/blind-spots", roles=WATCHERS)
+def list_blind_spots(call: Call, query: Page) -> BlindSpots:
+    """List what cannot be monitored for lack of a right, longest first; lenders see their own loans (C28)."""
+    found = wiring.watches().blind_spots(call.caller, query.limit)
+    return BlindSpots(blind_spots=[BlindSpot.of(one) for one in found])
+
+
+def _standing(application: Application) -> Consents:
+    held = wiring.authorizations()
+    blind = held.blind_of(application.taxpayer_id, tenant=application.tenant)
+    standing = held.standing_of(application.taxpayer_id, tenant=application.tenant)
+    return Consents(consents=[ConsentStanding.of(one, application.application_id, blind) for one in standing])
+
+
+def _read(call: Call, application_id: str) -> Application:
+    return wiring.intake().read(call.caller, application_id)
+
+
+def _who(call: Call) -> str:
+    return f"{call.caller.role}:{call.caller.subject}"

@@ -1,0 +1,34 @@
+"""Publishes what happened to authorisations on the event bus, and finishes what a change asks for (S09, C28)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.authorization.endings import consent_event
+from creditmesh.authorization.records import ConsentRecord
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, logger, observed
+from creditmesh.platform.tables import decode
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle each new record; those that could not be handled are named for another try."""
+    failed = [
+        {"itemIdentifier": str(record["dynamodb"]["SequenceNumber"])}
+        for record in event["Records"]
+        if not _handled(record["dynamodb"]["NewImage"])
+    ]
+    return {"batchItemFailures": failed}
+
+
+def _handled(image: dict[str, Any]) -> bool:
+    try:
+        record = ConsentRecord.model_validate(decode(image))
+        wiring.consent_follow_up().again(record)
+        wiring.events().publish("ConsentChanged", [consent_event(record)])
+    except Exception as error:
+        # One bad record must not take the others of its batch along; it is tried again, then set aside by the source.
+        logger.error("consent record not handled", extra={"error": type(error).__name__})
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""The changes of an authorisation, each in one transaction with its record and followed up at once (C08, S09)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from creditmesh.authorization.endings import FollowUp
+from creditmesh.authorization.model import (
+    Authorization,
+    How,
+    Language,
+    Standing,
+    due_queue,
+    next_due,
+    record_key,
+)
+from creditmesh.authorization.records import ConsentRecord, Kind
+from creditmesh.authorization.revocations import Revocations
+from creditmesh.authorization.scopes import Scope
+from creditmesh.authorization.store import ATTEMPTS, SEALED, AuthorizationStore
+from creditmesh.authorization.texts import consent_to
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import NotFound, Unavailable
+from creditmesh.kernel.ids import new_id
+from creditmesh.platform.tables import ConditionFailed, Write
+
+_OVER = (*SEALED, "due_queue", "due_at")
+"""What goes when an authorisation ends: its code, and its place in the index of what falls due."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What comes in with a grant.
+
+    Attributes:
+        code, code_verifier: empty for a consent that was given on the platform.
+    """
+
+    expires_at: str
+    by: str
+    how: How
+    language: Language
+    code: str = field(default="", repr=False)
+    code_verifier: str = field(default="", repr=False)
+
+
+class Changes:
+    """Carries changes out; what came in between is met with another try."""
+
+    def __init__(self, store: AuthorizationStore, revocations: Revocations, follow_up: FollowUp, clock: Clock) -> None:
+        self._store, self._revocations, self._follow_up, self._clock = store, revocations, follow_up, clock
+
+    def grant(self, index: str, scope: Scope, tenant: str, granted: Granted) -> Authorization:
+        """Put a new authorisation in the place of what is there."""
+        for _ in range(ATTEMPTS):
+            previous = self._store.peek(index, record_key(scope.name, tenant))
+            new = self._new(index, scope, tenant, granted, previous)
+            records = [ConsentRecord.of(new, Kind.GRANTED, new.granted_at, granted.by)]
+            if previous:
+                records.append(ConsentRecord.of(previous, Kind.OVERWRITTEN, new.granted_at, granted.by))
+            try:
+                self._apply([self._store.write(new, previous)], records)
+            except ConditionFailed:
+                continue
+            return new
+        raise Unavailable("try again in a moment")
+
+    def reject(self, authorization: Authorization, reason: str) -> None:
+        """Its source refused it; nothing happens where it has ended already."""
+        now = iso(self._clock.now())
+        change = {"standing": Standing.REJECTED.value, "rejected_reason": reason, "ended_at": now}
+        active = {"standing": Standing.ACTIVE.value}
+        write = self._store.change(authorization, change, remove=_OVER, where=active)
+        try:
+            self._apply([write], [ConsentRecord.of(authorization, Kind.REJECTED, now, "source", note=reason)])
+        except ConditionFailed:
+            return
+
+    def withdraw(self, index: str, scope: Scope, tenant: str, taxpayer_id: str, by: str) -> None:
+        """End it at the firm's wish and have its source told; a repeat changes nothing.
+
+        Raises:
+            NotFound: it was never granted.
+        """
+        for _ in range(ATTEMPTS):
+            stands = self._store.get(index, scope.name, tenant)
+            if stands is None:
+                raise NotFound("no consent of that scope was given", field="scope")
+            if stands.standing is Standing.WITHDRAWN:
+                return None
+            now = iso(self._clock.now())
+            change = {"standing": Standing.WITHDRAWN.value, "ended_at": now}
+            as_read = {"standing": stands.standing.value}
+            writes: list[Write] = [self._store.change(stands, change, remove=_OVER, where=as_read)]
+            if scope.revoke_path and stands.code:
+                writes.append(self._revocations.put(taxpayer_id, stands))
+            try:
+                return self._apply(writes, [ConsentRecord.of(stands, Kind.WITHDRAWN, now, by)])
+            except ConditionFailed:
+                continue
+        raise Unavailable("try again in a moment")
+
+    def note_erasure(self, authorization: Authorization, by: str) -> None:
+        """Record that the firm asked for erasure, which has what was read erased once more."""
+        with suppress(ConditionFailed):  # it was asked for twice in one instant
+            self._apply([], [ConsentRecord.of(authorization, Kind.ERASED, iso(self._clock.now()), by)])
+
+    def _new(
+        self, index: str, scope: Scope, tenant: str, granted: Granted, previous: Authorization | None
+    ) -> Authorization:
+        now = self._clock.now()
+        due = next_due(granted.expires_at, now)
+        return Authorization(
+            taxpayer_index=index,
+            scope=scope.name,
+            tenant=tenant,
+            authorization_id=new_id("auth", now),
+            code=granted.code,
+            code_verifier=granted.code_verifier,
+            granted_at=iso(now),
+            granted_by=granted.by,
+            how=granted.how,
+            expires_at=granted.expires_at,
+            consent=consent_to(scope, granted.language),
+            renewal_of=previous.authorization_id if previous else None,
+            due_queue=due_queue(index) if due else None,
+            due_at=due,
+        )
+
+    def _apply(self, writes: Sequence[Write], records: Sequence[ConsentRecord]) -> None:
+        self._store.apply([*writes, *map(self._store.record, records)], records[0].record)
+        for record in records:
+            self._follow_up.after(record)

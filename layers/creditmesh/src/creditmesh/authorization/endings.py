@@ -1,0 +1,60 @@
+"""What follows a change of an authorisation, at once and once more from the records' stream (S09, C28)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from creditmesh.authorization.model import record_key
+from creditmesh.authorization.records import ENDINGS, ConsentRecord, Kind
+from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.authorization.watches import Watches
+
+OnEnded = Callable[[str, str, str], None]
+"""Told of taxpayer index, scope and authorisation id: what was read under it must be erased. Must be repeatable."""
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """Erases what was read under an ended authorisation, and keeps blind spots as they should be."""
+
+    store: AuthorizationStore
+    watches: Watches
+    on_ended: OnEnded
+
+    def after(self, record: ConsentRecord) -> None:
+        """Do what a change asks for, right after it, so that it takes effect at once."""
+        if record.kind in ENDINGS:
+            self.on_ended(record.taxpayer_index, record.scope, record.authorization_id)
+        self._reconcile(record)
+
+    def again(self, record: ConsentRecord) -> None:
+        """The same from the records' stream, so that a process which died in between leaves nothing undone.
+
+        Where a newer authorisation has come meanwhile, what was read under that one is left alone.
+        """
+        if record.kind in ENDINGS:
+            stands = self.store.peek(record.taxpayer_index, record_key(record.scope, record.tenant))
+            if stands is None or stands.authorization_id == record.authorization_id:
+                self.on_ended(record.taxpayer_index, record.scope, record.authorization_id)
+        self._reconcile(record)
+
+    def _reconcile(self, record: ConsentRecord) -> None:
+        if record.kind in ENDINGS or record.kind is Kind.GRANTED:
+            self.watches.reconcile(record.taxpayer_index, record.scope, record.tenant)
+
+
+def consent_event(record: ConsentRecord) -> dict[str, Any]:
+    """A record as the event bus carries it: no index of a taxpayer, no subject of a token."""
+    return {
+        "event_id": f"{record.authorization_id}.{record.record.partition('#')[2]}",
+        "kind": record.kind.value,
+        "authorization_id": record.authorization_id,
+        "scope": record.scope,
+        "tenant": record.tenant,
+        "subject_id": record.subject_id,
+        "expires_at": record.expires_at,
+        "note": record.note,
+        "at": record.at,
+    }

@@ -1,0 +1,105 @@
+"""What is never changed again: consent records and the audit trail of uses (S09). Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from creditmesh.authorization.model import Authorization, Consent, How
+
+
+class Kind(StrEnum):
+    """What happened to an authorisation."""
+
+    GRANTED = "granted"
+    OVERWRITTEN = "overwritten"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    ERASED = "erased"
+    EXPIRED = "expired"
+    REMINDED = "reminded"
+    RENEWAL_REQUESTED = "renewal_requested"
+    BLIND_SPOT = "blind_spot"
+    SIGHT_RESTORED = "sight_restored"
+    REVOKED = "revoked"
+    REVOCATION_FAILED = "revocation_failed"
+
+
+ENDINGS = frozenset({Kind.OVERWRITTEN, Kind.REJECTED, Kind.WITHDRAWN, Kind.ERASED, Kind.EXPIRED})
+"""After these nothing that was read under the authorisation may be reused."""
+
+
+class ConsentRecord(BaseModel):
+    """One thing that happened; of a grant, also what was consented, for what and until when.
+
+    Attributes:
+        by: subject, role or part of the platform that caused it.
+        note: reason of an end, days of a reminder.
+        subject_id: the monitored application or loan, for blind spots.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    taxpayer_index: str
+    record: str
+    entry: Literal["consent"] = "consent"
+    kind: Kind
+    at: str
+    authorization_id: str
+    scope: str
+    tenant: str
+    by: str
+    note: str | None = None
+    subject_id: str | None = None
+    expires_at: str | None = None
+    how: How | None = None
+    consent: Consent | None = None
+    renewal_of: str | None = None
+
+    @classmethod
+    def of(
+        cls, authorization: Authorization, kind: Kind, at: str, by: str, *, note: str | None = None
+    ) -> ConsentRecord:
+        """What happened to an authorisation."""
+        granted = kind is Kind.GRANTED
+        return cls(
+            taxpayer_index=authorization.taxpayer_index,
+            record=f"consent#{at}#{authorization.authorization_id}#{kind}",
+            kind=kind,
+            at=at,
+            authorization_id=authorization.authorization_id,
+            scope=authorization.scope,
+            tenant=authorization.tenant,
+            by=by,
+            note=note,
+            expires_at=authorization.expires_at,
+            how=authorization.how if granted else None,
+            consent=authorization.consent if granted else None,
+            renewal_of=authorization.renewal_of if granted else None,
+        )
+
+
+class Use(BaseModel):
+    """One use, or an attempt that was refused.
+
+    Attributes:
+        by: the application or monitoring run.
+        outcome: `allowed`, or `denied: ` and the reason.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    taxpayer_index: str
+    record: str
+    entry: Literal["use"] = "use"
+    at: str
+    authorization_id: str
+    scope: str
+    tenant: str
+    purpose: str
+    by: str
+    channel: str
+    outcome: str
+    correlation_id: str | None = None

@@ -1,0 +1,147 @@
+"""Redirects to sources: begun with a link, each returned from at most once (C05, C06)."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from urllib.parse import urlencode
+
+from creditmesh.authorization.model import RedirectUsed
+from creditmesh.authorization.redirect import FLOW_SECONDS, Flow, Link, challenge, fingerprint, flow_id_of, not_ours
+from creditmesh.authorization.scopes import Scope
+from creditmesh.kernel.clock import Clock, iso, parse_instant
+from creditmesh.kernel.errors import Forbidden, InvalidInput
+from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.institutions import Directory
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
+
+
+class OtherBrowser(Forbidden):
+    """The browser that returns is not the one that asked for the link: somebody passed the link on."""
+
+    code = "other_browser"
+
+
+class Redirects:
+    """Makes links and takes returns.
+
+    Args:
+        state_key: signs the `state`.
+        return_url: where sources send the borrower back.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        table: str,
+        cipher: FieldCipher,
+        index: BlindIndex,
+        directory: Directory,
+        clock: Clock,
+        state_key: bytes,
+        return_url: str,
+    ) -> None:
+        self._tables, self._table, self._cipher, self._index = tables, table, cipher, index
+        self._directory, self._clock = directory, clock
+        self._state_key, self._return_url = state_key, return_url
+
+    def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link:
+        """Where the borrower logs in and grants access (C05).
+
+        Args:
+            in_browser: the borrower himself asks, so only his browser may return.
+        """
+        source = self._directory.of_kind(scope.institution_kind)[0]
+        nonce = secrets.token_urlsafe(24) if in_browser else None
+        flow = Flow(
+            flow_id=secrets.token_urlsafe(16),
+            application_id=application_id,
+            taxpayer_index=self._index.of("taxpayer_id", taxpayer_id),
+            tenant=tenant,
+            scope=scope.name,
+            institution_id=source.institution_id,
+            verifier=secrets.token_urlsafe(32),
+            nonce_sha256=fingerprint(nonce) if nonce else "",
+            expires_at=self._now() + FLOW_SECONDS,
+        )
+        sealed = self._cipher.seal(flow.verifier, self._table, flow.flow_id, "verifier")
+        item = {**flow.model_dump(mode="json", exclude_none=True), "verifier": sealed}
+        self._tables.write(Put(self._table, item, "flow_id"))
+        query = {
+            "client_id": source.keys.client_id,
+            "redirect_uri": self._return_url,
+            "state": flow.state(self._state_key),
+            "taxpayer_id": taxpayer_id,
+            "code_challenge": challenge(flow.verifier),
+            "code_challenge_method": "S256",
+        }
+        address = source.address.login_url or source.address.base_url
+        return Link(f"{address}/oauth/authorize?{urlencode(query)}", flow.flow_id, nonce)
+
+    def named_by(self, state: str, *, issuer: str | None = None) -> Flow:
+        """The flow a `state` belongs to, not used yet.
+
+        Args:
+            issuer: the institution that claims to send the borrower back (RFC 9207), where it says so.
+
+        Raises:
+            InvalidInput: forged, altered, too old, or of another institution.
+            RedirectUsed: it came back before.
+        """
+        flow_id = flow_id_of(state, self._now())
+        item = self._tables.get(self._table, {"flow_id": flow_id})
+        if item is None or "verifier" not in item:
+            raise not_ours()
+        item["verifier"] = self._cipher.open(item["verifier"], self._table, flow_id, "verifier")
+        flow = Flow.model_validate(item)
+        if not hmac.compare_digest(flow.state(self._state_key).encode(), state.encode()):
+            raise not_ours()
+        if issuer is not None and issuer != flow.institution_id:
+            raise InvalidInput("is not the institution this state was made for", field="iss")
+        if flow.used_at:
+            raise RedirectUsed("this return was taken already")
+        return flow
+
+    def require_browser(self, flow: Flow, nonce: str | None) -> None:
+        """Only the browser that set out returns.
+
+        Raises:
+            OtherBrowser: the nonce is missing or another's.
+        """
+        if not flow.is_from(nonce):
+            raise OtherBrowser("another browser asked for this link")
+
+    def use(self, flow: Flow) -> None:
+        """Take the return; there is no second one.
+
+        Raises:
+            RedirectUsed: another return was quicker.
+        """
+        change = {"used_at": iso(self._clock.now())}
+        try:
+            self._tables.write(Update(self._table, {"flow_id": flow.flow_id}, change, absent=("used_at",)))
+        except ConditionFailed:
+            raise RedirectUsed("this return was taken already") from None
+
+    def claim(self, code: str, taxpayer_index: str, tenant: str, expires_at: str) -> None:
+        """Tie a code to the first tenant and taxpayer it was brought for, so that nobody else can bring it again.
+
+        Raises:
+            InvalidInput: it is another's.
+        """
+        ends = int(parse_instant(expires_at).timestamp())
+        if ends <= self._now():
+            return  # worth nothing to anybody
+        key = f"code-{self._index.of('authorization_code', code)}"
+        owner = f"{taxpayer_index}#{tenant}"
+        try:
+            self._tables.write(Put(self._table, {"flow_id": key, "owner": owner, "expires_at": ends}, "flow_id"))
+        except ConditionFailed:
+            held = self._tables.get(self._table, {"flow_id": key})
+            if held and held["owner"] != owner:
+                raise InvalidInput(
+                    "was brought for another account or firm before", field="authorization_code"
+                ) from None
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())

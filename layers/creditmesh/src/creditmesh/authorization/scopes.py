@@ -1,0 +1,97 @@
+"""The rights a firm may grant, as published: what for, for how long at most, in which way, under which text (C02, S09).
+
+Registry and judicial data are public; nobody's consent is asked for them, so they are not in this table.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict
+
+from creditmesh.kernel.errors import InvalidInput
+
+
+class Way(StrEnum):
+    """How a right is granted."""
+
+    REDIRECT = "redirect"
+    """By the source itself: the firm logs in there and brings back a code and its expiry (C05, C06)."""
+    PLATFORM = "platform"
+    """On the platform: the firm agrees to a published text and chooses how long it holds."""
+
+
+class Purpose(StrEnum):
+    """What a right may be used for; a use for anything else is refused."""
+
+    ASSESSMENT = "loan_assessment"
+    MONITORING = "loan_monitoring"
+    COLLECTION = "debt_collection"
+
+
+class Scope(BaseModel):
+    """One right.
+
+    Attributes:
+        text_key: names the consent text; `authorization/texts/{text_key}.{text_version}.{language}.txt`.
+        purposes: what the text names.
+        longest_days: the validity may not exceed this.
+        institution_kind: the sources it opens, as the directory calls them.
+        revoke_path: where a source takes a code back; None where there is no code.
+        required: a loan application cannot be assessed without it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    text_key: str
+    text_version: str
+    purposes: tuple[Purpose, ...]
+    longest_days: int
+    way: Way
+    institution_kind: str
+    revoke_path: str | None = None
+    required: bool = False
+
+
+TAX = "tax"
+_VERSION = "2026-11"
+_LENDING = (Purpose.ASSESSMENT, Purpose.MONITORING)
+_ALL = (
+    Scope(
+        name=TAX, text_key="tax", text_version=_VERSION, purposes=_LENDING, longest_days=3650, way=Way.REDIRECT,
+        institution_kind="tax", revoke_path="/oauth/revoke", required=True,
+    ),
+    Scope(
+        name="credit_bureau", text_key="credit_bureau", text_version=_VERSION, purposes=(*_LENDING, Purpose.COLLECTION),
+        longest_days=1825, way=Way.PLATFORM, institution_kind="credit_bureau",
+    ),
+    Scope(
+        name="shop", text_key="shop", text_version=_VERSION, purposes=_LENDING, longest_days=730, way=Way.PLATFORM,
+        institution_kind="shop",
+    ),
+    Scope(
+        name="education", text_key="education", text_version=_VERSION, purposes=(Purpose.ASSESSMENT,),
+        longest_days=180, way=Way.PLATFORM, institution_kind="education",
+    ),
+    Scope(
+        name="anti_fraud", text_key="anti_fraud", text_version=_VERSION, purposes=_LENDING, longest_days=1825,
+        way=Way.PLATFORM, institution_kind="anti_fraud",
+    ),
+)  # fmt: skip
+
+SCOPES = MappingProxyType({scope.name: scope for scope in _ALL})
+"""Every right by its name."""
+
+
+def scope_of(name: str) -> Scope:
+    """The right of that name.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    try:
+        return SCOPES[name]
+    except KeyError:
+        raise InvalidInput(f"must be one of {', '.join(SCOPES)}", field="scope") from None

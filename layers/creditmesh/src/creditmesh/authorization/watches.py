@@ -1,0 +1,136 @@
+"""Watched authorisations: where one that monitoring rests on has ended, its subject is a blind spot (C28)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from pydantic import BaseModel, ConfigDict
+
+from creditmesh.authorization.model import Authorization, record_key
+from creditmesh.authorization.records import ConsentRecord, Kind
+from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import Forbidden
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
+
+BLIND = "open"
+
+
+class Watch(BaseModel):
+    """One monitored subject that rests on one authorisation.
+
+    Attributes:
+        subject_id: the loan or application.
+        lender_id: the lender that may see its blind spot.
+        blind_since: since when nothing can be seen; None while all is well.
+        blind_cause: why, as `Authorization.problem` says.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    taxpayer_index: str
+    watch: str
+    scope: str
+    tenant: str
+    subject_id: str
+    lender_id: str | None = None
+    watched_since: str
+    blind_since: str | None = None
+    blind_cause: str | None = None
+
+
+class Watches:
+    """Keeps who rests on which authorisation, and marks and clears blind spots."""
+
+    def __init__(self, tables: Tables, table: str, authorizations: AuthorizationStore, clock: Clock) -> None:
+        self._tables, self._table, self._store, self._clock = tables, table, authorizations, clock
+
+    def begin(
+        self, taxpayer_index: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None
+    ) -> None:
+        """Watch from now on; a second call changes nothing. What cannot be seen already is marked at once."""
+        watch = Watch(
+            taxpayer_index=taxpayer_index,
+            watch=f"{record_key(scope, tenant)}#{subject_id}",
+            scope=scope,
+            tenant=tenant,
+            subject_id=subject_id,
+            lender_id=lender_id,
+            watched_since=iso(self._clock.now()),
+        )
+        with suppress(ConditionFailed):  # it is watched already
+            self._tables.write(Put(self._table, watch.model_dump(mode="json", exclude_none=True), "watch"))
+        self.reconcile(taxpayer_index, scope, tenant)
+
+    def end(self, taxpayer_index: str, scope: str, subject_id: str, *, tenant: str) -> None:
+        """Watch no longer; the mark goes with it."""
+        key = {"taxpayer_index": taxpayer_index, "watch": f"{record_key(scope, tenant)}#{subject_id}"}
+        self._tables.delete(self._table, key)
+
+    def of(self, taxpayer_index: str, scope: str, tenant: str) -> list[Watch]:
+        """What rests on one authorisation."""
+        found = self._tables.query(self._table, "taxpayer_index", taxpayer_index)
+        watches = map(Watch.model_validate, found)
+        return [one for one in watches if (one.scope, one.tenant) == (scope, tenant)]
+
+    def reconcile(self, taxpayer_index: str, scope: str, tenant: str) -> int:
+        """Mark or clear, as the authorisation stands now; safe to repeat. How many marks changed."""
+        watches = self.of(taxpayer_index, scope, tenant)
+        if not watches:
+            return 0
+        stands = self._store.peek(taxpayer_index, record_key(scope, tenant))
+        problem = stands.problem(self._clock.now()) if stands else "none_stored"
+        return sum(self._set(watch, stands, problem) for watch in watches)
+
+    def blind_spots(self, caller: Caller, limit: int) -> list[Watch]:
+        """What cannot be seen, longest first; lenders see their own loans only.
+
+        Raises:
+            Forbidden: neither staff nor lender.
+        """
+        found = map(Watch.model_validate, self._tables.query(self._table, "blind_spot", BLIND, index="by-blind-spot"))
+        if caller.role is Role.LENDER:
+            return list(islice((one for one in found if one.lender_id == caller.tenant), limit))
+        if caller.role not in STAFF:
+            raise Forbidden("blind spots are for staff and lenders")
+        return list(islice(found, limit))
+
+    def blind_of(self, taxpayer_index: str, tenant: str) -> Iterator[Watch]:
+        """A firm's own blind spots."""
+        found = map(Watch.model_validate, self._tables.query(self._table, "taxpayer_index", taxpayer_index))
+        return (one for one in found if one.blind_since and one.tenant == tenant)
+
+    def _set(self, watch: Watch, stands: Authorization | None, problem: str | None) -> bool:
+        if (problem is None) is (watch.blind_since is None):
+            return False
+        now = iso(self._clock.now())
+        kind = Kind.BLIND_SPOT if problem else Kind.SIGHT_RESTORED
+        authorization_id = stands.authorization_id if stands else "none"
+        entry = ConsentRecord(
+            taxpayer_index=watch.taxpayer_index,
+            record=f"consent#{now}#{authorization_id}#{kind}#{watch.watch}",
+            kind=kind,
+            at=now,
+            authorization_id=authorization_id,
+            scope=watch.scope,
+            tenant=watch.tenant,
+            by="platform",
+            note=problem,
+            subject_id=watch.subject_id,
+        )
+        try:
+            self._store.apply([self._mark(watch, problem, now), self._store.record(entry)], entry.record)
+        except ConditionFailed:
+            return False  # another call was quicker, or it is watched no longer
+        return True
+
+    def _mark(self, watch: Watch, problem: str | None, now: str) -> Update:
+        key = {"taxpayer_index": watch.taxpayer_index, "watch": watch.watch}
+        if problem:
+            marked = {"blind_since": now, "blind_cause": problem, "blind_spot": BLIND}
+            return Update(self._table, key, marked, absent=("blind_since",))
+        cleared = ("blind_since", "blind_cause", "blind_spot")
+        return Update(self._table, key, remove=cleared, where={"blind_since": watch.blind_since})
