@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from creditmesh.gateway.channels.document import Channel, Http, RequiredField
+from creditmesh.gateway.channels.rendering import NOT_XML
 from creditmesh.gateway.channels.rules import matches, placeholders
 from creditmesh.gateway.channels.structure import search
 
@@ -58,15 +59,18 @@ def _fits(value: Any, wanted: RequiredField) -> bool:
 def _sendable(channel: Channel, name: str, value: Any) -> bool:
     """Whether a value can be written where it goes.
 
-    A segment of nothing but dots would change a URL's route, and there is no way to escape it. What a charset cannot
-    say would ask for another firm or person.
+    A segment of nothing but dots would change a URL's route, and there is no way to escape it. What a charset or XML
+    cannot say would ask for another firm or person.
     """
-    transport = channel.transport
-    written = str(value)
-    if isinstance(transport, Http) and name in placeholders(transport.path) and not written.strip("."):
+    transport, written = channel.transport, str(value)
+    if not isinstance(transport, Http):
+        return True
+    if name in placeholders(transport.path) and not written.strip("."):
+        return False
+    if transport.type == "xml" and NOT_XML.search(written):
         return False
     try:
-        written.encode(transport.charset if isinstance(transport, Http) else "utf-8")
+        written.encode(transport.charset)
     except UnicodeError:
         return False
     return True

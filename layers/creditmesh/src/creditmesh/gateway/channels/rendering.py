@@ -11,7 +11,8 @@ from xml.sax.saxutils import escape
 from creditmesh.gateway.channels.rules import PLACEHOLDER
 
 Values = Mapping[str, Any]
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no way to write (its production 2)."""
 
 
 def text(template: str, values: Values) -> str:
@@ -30,7 +31,7 @@ def path(template: str, values: Values, charset: str = "utf-8") -> str:
 def xml(template: str, values: Values) -> str:
     """An XML document: a value stays character data, without the characters XML does not know."""
     entities = {'"': "&quot;", "'": "&apos;"}
-    return _filled(template, values, lambda value: escape(_NOT_XML.sub("", value), entities))
+    return _filled(template, values, lambda value: escape(NOT_XML.sub("", value), entities))
 
 
 def json_value(template: Any, values: Values) -> Any:

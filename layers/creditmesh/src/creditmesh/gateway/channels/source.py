@@ -93,4 +93,4 @@ def _mark(channel: Channel, transport: Http, page: Answer) -> str | None:
         found = search(transport.paging.next, parse(channel.response, page.body))
     except Unreadable:
         return None  # the reading of the whole answer says what is wrong
-    return None if found in (None, "", False) else str(found)
+    return None if found is None or found is False or found == "" else str(found)
