@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -44,14 +44,14 @@ def count(name: str, value: float = 1, **dimensions: str) -> None:
 
 def measure(dimensions: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]) -> None:
     """Add to several metrics of one thing, in one line; `dimensions` stay few and never hold an id."""
-    first, *others = [(name, MetricUnit.Count, value) for name, value in counts.items()] + [
-        (name, MetricUnit.Milliseconds, value) for name, value in milliseconds.items()
-    ]
-    with single_metric(first[0], first[1], first[2], namespace="creditmesh") as metric:
-        for name, unit, value in others:
-            metric.add_metric(name, unit, value)
-        for key, text in dimensions.items():
-            metric.add_dimension(key, text)
+    metrics = EphemeralMetrics(namespace="creditmesh")  # `single_metric` takes one and drops the others
+    for name, value in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, value)
+    for name, value in milliseconds.items():
+        metrics.add_metric(name, MetricUnit.Milliseconds, value)
+    for key, text in dimensions.items():
+        metrics.add_dimension(key, text)
+    metrics.flush_metrics()
 
 
 def observed(handler: Handler) -> Handler:
