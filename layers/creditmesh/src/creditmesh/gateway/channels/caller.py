@@ -278,7 +278,7 @@ class ChannelCaller:
         self, channel: Channel, outcome: Outcome, *, cached: bool = False, calls: int = 0, charged: int = 0,
         attempt: _Attempt | None = None,
     ) -> None:  # fmt: skip
-        millis = int((self._monotonic() - attempt.started) * 1000) if attempt else 0
+        millis = round((self._monotonic() - attempt.started) * 1000) if attempt else 0
         self._health.note(channel, outcome, cached=cached, calls=calls, charged=charged, millis=millis)
 
 

@@ -1,0 +1,101 @@
+"""Sources that send files (G12)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.kernel.clock import FixedClock
+from tests.support import aws
+from tests.unit.gateway.channels.engine import FIRM, Engine, channel
+
+
+@pytest.fixture
+def engine(aws_stack: aws.Stack) -> Engine:
+    """With the machine's time: S3 dates its objects itself."""
+    aws_stack.empty()
+    return Engine(aws_stack, FixedClock(datetime.now(UTC)))
+
+
+def listed(**changes: Any) -> Channel:
+    transport = {"type": "batch_file", "prefix": "daily/list-", "format": "csv", "key_column": "id", "oldest_days": 2}
+    more = {name: changes.pop(name) for name in ("response", "fields", "cost") if name in changes}
+    return channel(
+        transport={**transport, **changes}, authentication={"type": "none"}, base_url=None,
+        structure={"rule": "{file: file, rows: rows}", "complete": ["rows"]}, **more,
+    )  # fmt: skip
+
+
+def drop(engine: Engine, name: str, content: str | bytes) -> None:
+    body = content.encode() if isinstance(content, str) else content
+    engine.objects.put(f"incoming/source/{name}", body, "text/plain")
+
+
+def test_the_firms_rows_of_the_newest_file(engine: Engine) -> None:
+    drop(engine, "daily/list-2026-11-20.csv", f"id,level\n{FIRM},old\n")
+    drop(engine, "daily/list-2026-11-21.csv", f"id,level\n{FIRM},new\nother,x\n{FIRM},newer\n")
+    drop(engine, "other/list-2026-11-22.csv", f"id,level\n{FIRM},elsewhere\n")
+    result = engine.collect(listed())
+    rows = [{"id": FIRM, "level": "new"}, {"id": FIRM, "level": "newer"}]
+    assert engine.third(result) == {"file": "list-2026-11-21.csv", "rows": rows}
+    assert b"other" not in engine.objects.get(result.raw_keys[0]), "of other firms nothing is kept"
+    assert engine.health_of(listed()).calls == 0
+
+
+def test_json_lines_to_the_digit(engine: Engine) -> None:
+    lines = f'{{"id": "{FIRM}", "amount": 12345678901234567.10, "text": "a\u2028b\x85c"}}\n\n{{"id": 7}}\r\n'
+    drop(engine, "daily/list-1.jsonl", lines)
+    result = engine.collect(listed(format="jsonl"))
+    assert engine.third(result)["rows"] == [{"id": FIRM, "amount": "12345678901234567.10", "text": "a\u2028b\x85c"}]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030", "utf-16"])
+def test_charsets_and_byte_order_marks(engine: Engine, charset: str) -> None:
+    drop(engine, "daily/list-1.csv", f"\ufeffid,名\r\n{FIRM},字\r\n".encode(charset))
+    result = engine.collect(listed(response={"charset": charset}))
+    assert engine.third(result)["rows"] == [{"id": FIRM, "名": "字"}]
+
+
+def test_who_is_not_in_the_file(engine: Engine) -> None:
+    drop(engine, "daily/list-1.csv", "id,level\nother,x\n,empty\n")
+    assert engine.collect(listed()).outcome is Outcome.INCOMPLETE
+    refusals = [{"status": 200, "path": "rows && 'known' || 'unknown'", "reasons": ["unknown"], "outcome": "no_data"}]
+    assert engine.collect(listed(response={"refusals": refusals})).outcome is Outcome.NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("changes", "content", "reason"),
+    [
+        ({}, None, "has sent no file"),
+        ({}, b"id,x\n\xff,1", "the file cannot be read as csv"),
+        ({}, 'id,x\n1,"2', "the file cannot be read as csv"),
+        ({}, f"id,x\n{FIRM},1,2", "the file cannot be read as csv"),
+        ({}, f"other,x\n{FIRM},1", "the file cannot be read as csv"),
+        ({}, "", "the file cannot be read as csv"),
+        ({"format": "jsonl"}, "{", "the file cannot be read as jsonl"),
+        ({"format": "jsonl"}, "[]", "the file cannot be read as jsonl"),
+        ({"format": "jsonl"}, "[" * 100_000, "the file cannot be read as jsonl"),
+        ({"format": "jsonl"}, f'{{"id": "{FIRM}", "x": NaN}}', "answer is not JSON"),
+    ],
+)
+def test_what_cannot_be_read_is_named(engine: Engine, changes: Any, content: Any, reason: str) -> None:
+    if content is not None:
+        drop(engine, "daily/list-1", content)
+    result = engine.collect(listed(**changes))
+    assert (result.outcome, result.reason) == ("unavailable", reason)
+
+
+def test_too_old_a_file_is_no_file(engine: Engine) -> None:
+    drop(engine, "daily/list-1.csv", f"id\n{FIRM}\n")
+    engine.clock.at += timedelta(days=2, seconds=-5)
+    assert engine.collect(listed()).outcome is Outcome.COMPLETE
+    engine.clock.at += timedelta(seconds=10)
+    assert engine.collect(listed()).reason == "the newest file is too old"
+
+
+def test_too_large_a_file_is_not_read(engine: Engine) -> None:
+    drop(engine, "daily/list-1.csv", b"id\n" + b"x" * (64 * 1024 * 1024))
+    assert engine.collect(listed()).reason == "the file is too large"
