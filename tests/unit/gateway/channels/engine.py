@@ -36,8 +36,10 @@ from tests.support import aws
 from tests.support.fakes import FakeHttp, FakeSteps
 from tests.support.world import NOW
 
+TENANT = "firm-1"
 FIRM = "91990000600000001X"
 INDEX = "index-of-the-firm"
+TENANT = "firm-1"
 ORIGIN = "https://source.example"
 
 
@@ -71,10 +73,11 @@ class Consents:
         self.granted[taxpayer_id, scope] = consent
         return consent
 
-    def withdraw(self, taxpayer_id: str, scope: str) -> None:
-        del self.granted[taxpayer_id, scope]
+    def withdraw(self, taxpayer_id: str, scope: str) -> str:
+        return self.granted.pop((taxpayer_id, scope)).authorization_id
 
-    def usable(self, taxpayer_id: str, scope: str) -> Consent:
+    def usable(self, taxpayer_id: str, scope: str, *, tenant: str) -> Consent:
+        assert tenant == TENANT, "a right serves the account that brought it"
         found = self.granted.get((taxpayer_id, scope))
         if found is None:
             raise AuthorizationRequired("none_stored")
@@ -209,8 +212,7 @@ class Engine:
     def withdraw(self, channel: Channel, firm: str = FIRM) -> int:
         """Withdraw a consent as the platform does: first the consent, then what lies under it."""
         scope = channel.consent_scope or ""
-        self.consents.withdraw(firm, scope)
-        return self.cache.erase(index_of(firm), scope)
+        return self.cache.erase(self.consents.withdraw(firm, scope))
 
     def record(self, result: CallResult) -> CallRecord:
         """The call of a result as stored."""
@@ -228,7 +230,7 @@ class Engine:
 
 
 def subject(firm: str = FIRM, *, by: str = "app-1", **fields: Any) -> Subject:
-    return Subject(firm, index_of(firm), {"taxpayer_id": firm, **fields}, by, "loan_assessment")
+    return Subject(firm, index_of(firm), {"taxpayer_id": firm, **fields}, TENANT, by, "loan_assessment")
 
 
 def index_of(firm: str) -> str:

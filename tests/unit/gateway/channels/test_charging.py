@@ -208,7 +208,7 @@ def test_a_withdrawal_erases_what_was_cached(engine: Engine) -> None:
     assert first.third_key not in engine.stack.documents()
     assert first.raw_keys[0] in engine.stack.documents(), "a decision may rest on it"
     assert engine.third(other) == engine.third(open_) == {"name": "made up"}
-    assert engine.cache.erase("index-of-the-firm", "some_scope") == 0
+    assert engine.cache.erase("another-authorization") == 0
 
 
 @pytest.fixture

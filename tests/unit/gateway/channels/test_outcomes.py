@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from creditmesh.gateway.channels.document import Outcome
 from creditmesh.platform.http import Answer, InstitutionUnavailable
-from tests.unit.gateway.channels.engine import FIRM, ORIGIN, Engine, body, channel, headers
+from tests.unit.gateway.channels.engine import FIRM, ORIGIN, Engine, body, channel, headers, subject
 
 GET = ("GET", f"{ORIGIN}/firms/")
 EDUCATION = {
@@ -184,6 +185,13 @@ def test_without_consent_nobody_is_called(engine: Engine) -> None:
     engine.consents.grant(FIRM, "some_scope", days=-1)
     assert engine.collect(channel(consent_scope="some_scope")).reason == "code_expired"
     assert (engine.http.calls, engine.stored_calls()) == ([], [])
+
+
+def test_a_consent_serves_the_account_that_brought_it(engine: Engine) -> None:
+    engine.consents.grant(FIRM, "some_scope")
+    other = replace(subject(), tenant="firm-2")
+    assert engine.caller.collect(channel(consent_scope="some_scope"), 1, other).outcome is Outcome.NO_CONSENT
+    assert engine.http.calls == []
 
 
 def test_each_use_of_a_consent_is_noted(engine: Engine) -> None:
