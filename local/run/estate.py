@@ -36,7 +36,13 @@ class Estate:
     """
 
     def __init__(
-        self, places: Places, ports: Ports, *, seed: int = DEFAULT_SEED, population: int = DEFAULT_POPULATION
+        self,
+        places: Places,
+        ports: Ports,
+        *,
+        seed: int = DEFAULT_SEED,
+        population: int = DEFAULT_POPULATION,
+        latency_ms: int = 0,
     ) -> None:
         self._places, self.seed, self.population = places, seed, population
         fresh = default_document(
@@ -45,6 +51,8 @@ class Estate:
         )  # fmt: skip
         kept = (read_json(places.institutions) or {}).get("institutions", {})
         for name, settings in fresh["institutions"].items():
+            if settings["kind"] != "lender":
+                settings["latency_ms"] = latency_ms
             settings.update({key: kept[name][key] for key in _SECRETS if key in kept.get(name, {})})
         self._document: dict[str, Any] = fresh
         self._firms = Population(seed, population)

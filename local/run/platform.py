@@ -66,6 +66,7 @@ class LocalPlatform:
         ports: what it listens on, on 127.0.0.1 only.
         steps: told how the start goes on.
         population: number of made-up firms.
+        latency_ms: how long every source takes to answer; for benchmarks.
         lender_seconds: how long a lender may take for an answer before it counts as silent.
     """
 
@@ -76,10 +77,11 @@ class LocalPlatform:
         *,
         steps: Steps | None = None,
         population: int = DEFAULT_POPULATION,
+        latency_ms: int = 0,
         lender_seconds: int = stack.LENDER_SECONDS,
     ) -> None:
         self.places, self.ports = Places(state_dir.resolve()), ports or Ports()
-        self.estate = Estate(self.places, self.ports, population=population)
+        self.estate = Estate(self.places, self.ports, population=population, latency_ms=latency_ms)
         self.outputs: dict[str, str] = {}
         self._lender_seconds = lender_seconds
         self._steps: Steps = steps or Silent()

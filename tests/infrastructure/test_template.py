@@ -40,8 +40,16 @@ def test_only_these_routes_need_no_token(transformed: Template) -> None:
     }
     assert open_routes == {
         "/v1/guest/applications", "/v1/authorizations/return", "/v1/openapi.json", "/v1/health",
-        "/webhooks/{institution_id}",
+        "/v1/schemas/channel.json", "/webhooks/{institution_id}",
     }  # fmt: skip
+
+
+def test_no_role_has_more_managed_policies_than_a_role_may(transformed: Template) -> None:
+    """Ten is AWS's default quota; more would fail only when it is deployed."""
+    roles = of_type(transformed, "AWS::IAM::Role")
+    many = {name: len(role.get("ManagedPolicyArns", [])) for name, role in roles.items()}
+    assert len(many) > 30
+    assert {name: count for name, count in many.items() if count > 10} == {}
 
 
 def test_every_handler_exists(source: Template) -> None:

@@ -69,8 +69,8 @@ def _transformed() -> dict[str, Any]:
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = "s3://packages/code.zip"
         if resource["Type"] == "AWS::Serverless::StateMachine":
-            resource["Properties"].pop("DefinitionUri")
-            resource["Properties"]["Definition"] = definition()
+            written = Path(resource["Properties"].pop("DefinitionUri")).name
+            resource["Properties"]["Definition"] = definition(written.removesuffix(".asl.yaml"))
     document["Globals"]["Function"]["CodeUri"] = "s3://packages/code.zip"
     translator = Translator(managed_policy_map={}, sam_parser=Parser())
     done: dict[str, Any] = translator.translate(document, {"AWS::Region": REGION})

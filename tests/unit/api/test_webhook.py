@@ -140,7 +140,6 @@ def test_a_long_contract_is_taken(submitted):
         {"age": -301},
         {"lender": "lender-b"},
         {"lender": "nobody"},
-        {"lender": "tax"},
         {"lender": "registry"},
         {"headers": {"webhook-signature": "v1,"}},
         {"headers": {"webhook-signature": "v1"}},
@@ -156,6 +155,13 @@ def test_what_is_not_authentic_is_refused_without_a_reason(submitted, forged):
     borrower, application_id = submitted
     status, problem = _send(_approval(application_id), **forged)
     assert (status, problem["code"], problem["detail"]) == (401, "unauthenticated", "not authentic")
+    assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "submitted"
+
+
+def test_a_source_with_a_key_of_its_own_is_no_lender(submitted):
+    borrower, application_id = submitted
+    status, problem = _send(_approval(application_id), lender="tax")
+    assert (status, problem["errors"]) == (422, [{"field": "type", "rule": "is no message that is awaited"}])
     assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "submitted"
 
 

@@ -118,7 +118,7 @@ def test_two_deliveries_at_once_count_one_attempt(office: Office) -> None:
 
 def test_an_institution_that_is_not_configured_is_like_an_outage(office: Office) -> None:
     for number, (institution, why) in enumerate(
-        [("nobody", "is not in the directory"), ("registry", "has no webhook secret")]
+        [("nobody", "is not in the directory"), ("company-registry", "has no webhook secret")]
     ):
         assert office.outbox.deliver(office.put(number, institution)) == "later"
         assert office.item(number)["last_error"] == why

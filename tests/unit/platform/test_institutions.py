@@ -58,7 +58,7 @@ def test_keys_are_not_shown() -> None:
 
 
 def test_the_wiring_reads_parameter_and_secret(world: World) -> None:
-    assert [one.institution_id for one in wiring.directory().of_kind("registry")] == ["registry"]
+    assert [one.institution_id for one in wiring.directory().of_kind("registry")] == ["company-registry"]
     assert wiring.directory().get("lender-a").keys.webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
 
 

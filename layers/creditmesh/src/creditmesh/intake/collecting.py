@@ -67,6 +67,7 @@ def _subject(application: Application) -> Subject:
         taxpayer_id=application.taxpayer_id,
         taxpayer_index=application.taxpayer_index,
         fields=fields,
+        tenant=application.tenant,
         by=application.application_id,
         purpose=PURPOSE,
     )

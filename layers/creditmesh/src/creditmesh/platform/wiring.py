@@ -178,7 +178,11 @@ def revocations() -> Revocations:
 @cache
 def consent_follow_up() -> FollowUp:
     """What follows a change of an authorisation."""
-    return FollowUp(authorization_store(), watches(), on_ended=lambda taxpayer_index, scope, authorization_id: None)
+
+    def on_ended(_taxpayer_index: str, _scope: str, authorization_id: str) -> None:
+        answer_cache().erase(authorization_id)
+
+    return FollowUp(authorization_store(), watches(), on_ended)
 
 
 @cache

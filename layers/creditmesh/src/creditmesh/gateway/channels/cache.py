@@ -13,14 +13,14 @@ class AnswerCache:
     def __init__(self, calls: CallStore, answers: Answers, tasks: Tasks) -> None:
         self._calls, self._answers, self._tasks = calls, answers, tasks
 
-    def erase(self, taxpayer_index: str, scope: str) -> int:
-        """Forget what was collected under a firm's consent; how many calls.
+    def erase(self, authorization_id: str) -> int:
+        """Forget what was collected under an authorisation; how many calls.
 
         Raw answers stay where a decision rests on them; nothing finds them by the firm any more. What waits for a
         late answer goes on without it.
         """
         erased = 0
-        for record in list(self._calls.of_consent(f"{taxpayer_index}#{scope}")):
+        for record in list(self._calls.of_consent(authorization_id)):
             self._answers.erase(record)
             self._calls.forget(record)
             self._tasks.succeed(record.token, {})

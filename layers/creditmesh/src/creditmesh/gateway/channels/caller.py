@@ -110,7 +110,7 @@ class ChannelCaller:
         if not channel.consent_scope:
             return None
         try:
-            return self._authorizations.usable(subject.taxpayer_id, channel.consent_scope)
+            return self._authorizations.usable(subject.taxpayer_id, channel.consent_scope, tenant=subject.tenant)
         except AuthorizationRequired as refusal:
             return plain_result(channel, version, Outcome.NO_CONSENT, refusal.message)
 
@@ -130,7 +130,7 @@ class ChannelCaller:
             state=CallState.CALLING,
             number=1,
             until=0,
-            consent=f"{subject.taxpayer_index}#{channel.consent_scope}" if channel.consent_scope else None,
+            consent=authorization.authorization_id if authorization else None,
             consent_until=int(parse_instant(authorization.expires_at).timestamp()) if authorization else None,
             by=subject.by,
             holder=new_holder(),
@@ -225,7 +225,8 @@ class ChannelCaller:
             return True
         try:
             scope = attempt.channel.consent_scope or ""
-            standing = self._authorizations.usable(attempt.subject.taxpayer_id, scope)
+            subject = attempt.subject
+            standing = self._authorizations.usable(subject.taxpayer_id, scope, tenant=subject.tenant)
         except AuthorizationRequired:
             return False
         return standing.authorization_id == attempt.authorization.authorization_id

@@ -47,7 +47,7 @@ class CallRecord(BaseModel):
     until: int
     """When the state ends: a claim's lease, an answer's freshness, the window of a pending or uncertain call."""
     consent: str | None = None
-    """Subject and scope of the consent it was made under."""
+    """The authorisation it was made under; with it the call's record goes."""
     consent_until: int | None = None
     by: str = ""
     holder: str = ""

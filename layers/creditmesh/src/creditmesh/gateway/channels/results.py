@@ -19,6 +19,7 @@ class Subject:
     Attributes:
         taxpayer_index: the blind index of `taxpayer_id`.
         fields: what is known of the firm, by field name.
+        tenant: whose rights are used: an authorisation serves the account that brought it, and no other.
         by: id of the application or monitoring run; raw answers lie under it.
         purpose: as the consents name it.
     """
@@ -26,6 +27,7 @@ class Subject:
     taxpayer_id: str = field(repr=False)
     taxpayer_index: str
     fields: Mapping[str, Any] = field(repr=False)
+    tenant: str
     by: str
     purpose: str
 
