@@ -1,0 +1,142 @@
+"""Every shipped document gives, against the institution it is for, what the institution knows (G07-G09, G12)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+
+from creditmesh.gateway.channels.document import Outcome
+from creditmesh.platform.institutions import Keys
+from creditmesh.platform.signing import verify
+from institutions.court_figures import judicial_data
+from institutions.credit_figures import credit_bureau_data
+from institutions.education_figures import education_data
+from institutions.fraud_figures import anti_fraud_data
+from institutions.population import Firm, Population
+from institutions.registry_figures import registry_data
+from institutions.shop_figures import shop_data
+from institutions.tax_figures import tax_data
+
+from .conftest import AS_OF, World, shipped
+
+Figures = Callable[[Firm, date], Any]
+DIRECT: dict[str, tuple[Figures, bool]] = {
+    "tax-bureau": (tax_data, True),
+    "company-registry": (registry_data, True),
+    "court-register": (judicial_data, False),
+    "market-square": (shop_data, False),
+    "education-register": (education_data, False),
+    "fraud-shield": (anti_fraud_data, False),
+}
+"""Source -> what it knows, and whether that has more than third information takes."""
+
+
+def expected(figures: Figures, firm: Firm, name: str) -> Any:
+    """What an institution knows, in the forms that its wire has: XML tells truth as text, and nothing for null."""
+    document = json.loads(json.dumps(figures(firm, AS_OF)))
+    if name == "court-register":
+        document["dishonest_debtor"]["listed"] = str(document["dishonest_debtor"]["listed"]).lower()
+    return document
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_third_information_is_what_the_institution_knows(world: World, name: str) -> None:
+    figures, more = DIRECT[name]
+    for _ in range(3):
+        firm = world.firm()
+        result = world.collect(shipped(name), firm)
+        assert result.outcome is (Outcome.FILLED if name == "education-register" else Outcome.COMPLETE), result
+        third, known = world.engine.third(result), expected(figures, firm, name)
+        if more:
+            known = {section: known[section] for section in third}
+        assert third == known
+        assert len(result.raw_keys) >= 1
+
+
+@pytest.mark.parametrize("persona", ["good_firm", "blacklisted", "thin_file"])
+@pytest.mark.parametrize("name", ["court-register", "company-registry", "tax-bureau"])
+def test_also_of_unusual_firms(world: World, name: str, persona: str) -> None:
+    figures, more = DIRECT[name]
+    firm = world.consenting(Population(world.config.seed).persona(persona, AS_OF))
+    third, known = world.engine.third(world.collect(shipped(name), firm)), expected(figures, firm, name)
+    assert third == ({section: known[section] for section in third} if more else known)
+
+
+def test_the_credit_bureau_answers_late(world: World) -> None:
+    channel, firm = shipped("credit-bureau"), world.firm()
+    result = world.collect(channel, firm)
+    assert (result.outcome, result.wait_seconds) == ("pending", 600)
+    headers, body = world.hooks.about(firm.taxpayer_id)
+    assert verify(world.engine.book.keys["credit-bureau"].webhook_secrets, headers, body, int(time.time()))
+    assert world.engine.late.receive([channel], "credit.report.ready", body) is True
+    found = world.collect(channel, firm)
+    assert (found.outcome, found.cached) == ("complete", True)
+    assert world.engine.third(found) == json.loads(json.dumps(credit_bureau_data(firm, AS_OF)))
+    assert world.charges("credit-bureau", firm) == 1
+    assert world.engine.health_of(channel).cost == "8.00"
+
+
+@pytest.mark.parametrize("name", sorted([*DIRECT, "credit-bureau"]))
+def test_nobody_is_known_nowhere(world: World, name: str) -> None:
+    firm = world.firm()
+    nobody = "91990000600037341L"
+    for (taxpayer_id, scope), consent in list(world.engine.consents.granted.items()):
+        if taxpayer_id == firm.taxpayer_id:
+            world.engine.consents.granted[nobody, scope] = consent
+    world.engine.records["firm-profiles", nobody] = {"legal_representative": "Nobody"}
+    result = world.engine.collect(shipped(name), nobody)
+    assert result.outcome is (Outcome.REFUSED if name == "tax-bureau" else Outcome.NO_DATA), result
+    assert result.reason in ("no_such_company", "no_shop", "taxpayer_mismatch", "no_data", "code_unknown")
+
+
+def test_a_code_the_bureau_has_revoked_is_refused_and_remembered(world: World) -> None:
+    firm = world.firm()
+    consent = world.engine.consents.granted[firm.taxpayer_id, "tax"]
+    asked = {"taxpayer_id": firm.taxpayer_id, "authorization_code": consent.code}
+    key = {"x-api-key": world.config.institutions["tax-bureau"].api_key}
+    assert httpx.post(f"{world.urls['tax-bureau']}/oauth/revoke", json=asked, headers=key).status_code == 204
+    result = world.collect(shipped("tax-bureau"), firm)
+    assert (result.outcome, result.reason) == ("refused", "code_revoked")
+    assert world.engine.consents.refused == {consent.authorization_id: "code_revoked"}
+    assert world.collect(shipped("tax-bureau"), firm).outcome is Outcome.NO_CONSENT
+    assert world.calls("tax-bureau") >= 1
+
+
+@pytest.mark.parametrize("name", sorted([*DIRECT, "credit-bureau"]))
+def test_an_answer_serves_until_its_window_ends(world: World, name: str) -> None:
+    firm, channel = world.firm(), shipped(name)
+    world.collect(channel, firm)
+    before = world.calls(name)
+    again = world.collect(channel, firm, by="app-2")
+    assert again.outcome in ("complete", "filled", "pending")
+    assert world.calls(name) == before
+
+
+def test_the_shops_token_serves_many_firms(world: World) -> None:
+    for _ in range(3):
+        assert world.collect(shipped("market-square"), world.firm()).outcome is Outcome.COMPLETE
+    calls = httpx.get(f"{world.urls['market-square']}/_calls").json()["calls"]
+    assert calls["POST /oauth/token"] == 1
+    assert calls["GET /v1/sales"] >= 9
+
+
+def test_without_a_stored_name_the_education_register_is_not_asked(world: World) -> None:
+    firm = world.firm()
+    world.engine.records.clear()
+    result = world.collect(shipped("education-register"), firm)
+    assert (result.outcome, result.missing, world.calls("education-register")) == ("incomplete", ["person_name"], 0)
+
+
+def test_wrong_keys_are_named(world: World) -> None:
+    for name in ("company-registry", "fraud-shield", "market-square"):
+        secrets = {"signing_secret": "wrong-secret-1", "client_secret": "wrong-secret-2"}
+        world.engine.book.keys[name] = Keys(api_key="wrong-key-1", secrets=secrets)
+        world.known |= {"wrong-key-1", *secrets.values()}
+        reason = world.collect(shipped(name), world.firm()).reason
+        assert reason == ("issues no token: 401" if name == "market-square" else "answered 401")
