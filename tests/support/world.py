@@ -33,16 +33,22 @@ from tests.support.stages import stage
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TAX, REGISTRY, LENDER_A, LENDER_B = "http://tax.test", "http://registry.test", "http://a.test", "http://b.test"
+BUREAU, EDUCATION = "http://bureau.test", "http://education.test"
 ADDRESSES = {
     "tax-bureau": {"kind": "tax", "name": "Tax bureau", "base_url": TAX, "login_url": "http://login.test"},
     "company-registry": {"kind": "registry", "name": "Registry", "base_url": REGISTRY},
+    "credit-bureau": {"kind": "credit_bureau", "name": "Credit bureau", "base_url": BUREAU},
+    "education-register": {"kind": "education", "name": "Education register", "base_url": EDUCATION},
     "lender-a": {"kind": "lender", "name": "Lender A", "base_url": LENDER_A},
     "lender-b": {"kind": "lender", "name": "Lender B", "base_url": LENDER_B},
 }
 SECRET_A = "whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWE="
+SECRET_BUREAU = "whsec_bWFkZS11cC1zZWNyZXQtb2YtdGhlLWJ1cmVhdS0="
 KEYS: dict[str, dict[str, Any]] = {
     "tax-bureau": {"api_key": "tax-api-key-0001", "client_id": "creditmesh"},
     "company-registry": {"api_key": "registry-api-key-0001"},
+    "credit-bureau": {"webhook_secrets": [SECRET_BUREAU], "secrets": {"signing_secret": "signing-secret-0001"}},
+    "education-register": {"api_key": "education-api-key-0001"},
     "lender-a": {"webhook_secrets": [SECRET_A]},
     "lender-b": {"webhook_secrets": ["whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWI="]},
 }

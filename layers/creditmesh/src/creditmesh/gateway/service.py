@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creditmesh.gateway.channels.answers import Answers
-from creditmesh.gateway.channels.caller import CallResult, ChannelCaller, Subject
+from creditmesh.gateway.channels.caller import ChannelCaller
 from creditmesh.gateway.channels.calls import CallState, CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.document import Outcome
 from creditmesh.gateway.channels.plans import PlannedChannel
+from creditmesh.gateway.channels.results import CallResult, Subject, result_of
 from creditmesh.gateway.key_data import SourceDataInvalid, extract
 from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDataDocument, SourceRecord
 from creditmesh.gateway.store import KeyDataStore
@@ -27,12 +28,16 @@ _ASKS_THE_BORROWER = (Outcome.NO_CONSENT, Outcome.REFUSED)
 
 
 class Collections:
-    """Collects one firm's data by a plan, each channel by itself."""
+    """Collects one firm's data by a plan, each channel by itself.
+
+    Args:
+        caller: gives what asks channels; judging needs none, and so none of its secrets.
+    """
 
     def __init__(
         self,
         catalogue: ChannelCatalogue,
-        caller: ChannelCaller,
+        caller: Callable[[], ChannelCaller],
         calls: CallStore,
         answers: Answers,
         key_data: KeyDataStore,
@@ -66,7 +71,7 @@ class Collections:
         for name in channel_ids:
             with suppress(NotFound):
                 one = self._catalogue.channel(name)
-                found.append(self._caller.refusal(one.channel, one.version, subject))
+                found.append(self._caller().refusal(one.channel, one.version, subject))
         return [one for one in found if one is not None]
 
     def _with_fallbacks(self, channel_id: str | None, subject: Subject) -> list[CallResult]:
@@ -79,7 +84,7 @@ class Collections:
     def _ask(self, channel_id: str, subject: Subject) -> CallResult:
         try:
             found = self._catalogue.channel(channel_id)
-            return self._caller.collect(found.channel, found.version, subject)
+            return self._caller().collect(found.channel, found.version, subject)
         except NotFound:
             reason = "no such channel"
         except (ClientError, BotoCoreError) as error:
@@ -136,7 +141,7 @@ class Collections:
             return result.model_copy(update={"outcome": Outcome.NO_CONSENT, "reason": "withdrawn"})
         if record.state is not CallState.ANSWERED:
             return result.model_copy(update={"outcome": Outcome.UNAVAILABLE, "reason": "no_answer_in_time"})
-        return self._caller.result_of(self._catalogue.channel(result.channel_id).channel, record)
+        return result_of(self._catalogue.channel(result.channel_id).channel, record)
 
     def _sources(self, results: Sequence[CallResult]) -> dict[str, Mapping[str, Any] | None]:
         """Third information by kind; None where a kind was asked for in vain. Of two channels the first good one."""

@@ -226,7 +226,7 @@ def lists() -> Lists:
 @cache
 def collections() -> Collections:
     """Collection from the channels of a plan."""
-    return Collections(channels(), channel_caller(), channel_calls(), answers(), key_data(), clock())
+    return Collections(channels(), channel_caller, channel_calls(), answers(), key_data(), clock())
 
 
 @cache
