@@ -41,6 +41,11 @@ test-fast: setup ## the tests that need no running platform
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_origination
 
+.PHONY: bench-gateway
+bench-gateway: setup ## collecting credit data: one firm, a thousand firms, cleaning and features in Spark; JSON, also in build/bench/
+	@$(DEV)/python -m benchmarks.bench_gateway
+	@$(DEV)/python -m benchmarks.bench_features
+
 .PHONY: test-localstack
 test-localstack: ## integration tests on LocalStack: the one that answers, else its last open core in host mode
 	@$(SETUP) --with localstack

@@ -118,7 +118,7 @@ class ExistingLocalStack(LocalPlatform):
     def _parameters(self, pool_id: str, client_id: str, issuer: str) -> dict[str, str]:
         inside = self.endpoint.replace("localhost", self._host).replace("127.0.0.1", self._host)
         institutions = self.estate.addresses().replace("http://127.0.0.1:", f"http://{self._host}:")
-        values = stack.parameters(self.endpoint, institutions, stack.LENDER_SECONDS)
+        values = stack.parameters(self.endpoint, institutions, self.ports.guest, stack.LENDER_SECONDS)
         del values["JwksUrlPrefix"]
         keys = f"{inside}/{pool_id}/.well-known/jwks.json"
         return {**values, "OidcIssuer": issuer, "OidcAudience": client_id, "OidcJwksUrl": keys}

@@ -146,15 +146,30 @@ class Estate:
             raise RunError(f"The platform did not take a blacklist entry: {problem}") from problem
         return len(listed)
 
+    def firm(self, index: int) -> Firm:
+        """The population's firm of that number, as of today."""
+        return self._firms.firm(index, date.today())
+
+    def firm_of(self, taxpayer_id: str) -> Firm:
+        """The firm of that taxpayer id.
+
+        Raises:
+            KeyError: the population has none.
+        """
+        found = self._firms.by_taxpayer_id(taxpayer_id, date.today())
+        if found is None:
+            raise KeyError(taxpayer_id)
+        return found
+
+    @staticmethod
+    def profile(firm: Firm) -> dict[str, str]:
+        """What the platform may know of a firm: who represents it."""
+        return {"legal_representative": legal_representative(firm)}
+
     def load_profiles(self, operator: Api, pool: Executor) -> int:
         """Store who represents the firms of which the platform knows it (G04); how many there are."""
-        firms = [self._firms.firm(index, date.today()) for index in range(min(PROFILES, self.population))]
-
-        def put(firm: Firm) -> None:
-            profile = {"legal_representative": legal_representative(firm)}
-            operator.put_record("firm-profiles", firm.taxpayer_id, profile)
-
-        list(pool.map(put, firms))
+        firms = [self.firm(index) for index in range(min(PROFILES, self.population))]
+        list(pool.map(lambda one: operator.put_record("firm-profiles", one.taxpayer_id, self.profile(one)), firms))
         return len(firms)
 
     def ledger(self, name: str) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,8 +14,6 @@ import pytest
 
 from client import Borrower, ProblemError, channels
 from client.borrower import Journey
-from institutions.population import DEFAULT_SEED, Population
-from institutions.registry_figures import legal_representative
 from run import many
 from run.cases import Case
 from run.platform import LocalPlatform
@@ -118,7 +115,7 @@ def test_a_broken_optional_source_is_named_and_stops_nobody(
     """Each fault: the outcome is named in the report, the application goes on."""
     case = many.cases(1, skip=150 + ["drift", "xml_bomb", "redirect", "wrong_charset", "huge"].index(order["kind"]))[0]
     operator = local.api("operator", "platform")
-    profile = {"legal_representative": _representative(case)}
+    profile = local.estate.profile(local.estate.firm_of(case.firm.taxpayer_id))
     operator.put_record("firm-profiles", case.firm.taxpayer_id, profile)
     fault(local, name, count=3, **order)
     try:
@@ -128,12 +125,6 @@ def test_a_broken_optional_source_is_named_and_stops_nobody(
     assert found[kind]["outcome"] in ("unavailable", "no_data" if kind == "shop" else "unavailable"), found[kind]
     assert found["tax"]["outcome"] == "complete"
     assert charged(local, "fraud-shield", case.firm.taxpayer_id) == 1
-
-
-def _representative(case: Case) -> str:
-    firm = Population(DEFAULT_SEED, many.POPULATION).by_taxpayer_id(case.firm.taxpayer_id, date.today())
-    assert firm is not None
-    return legal_representative(firm)
 
 
 class _Warehouse(BaseHTTPRequestHandler):

@@ -54,6 +54,9 @@ class ChannelCatalogue:
         """
         found = self._all().get(channel_id)
         if found is None:
+            self._read_at = None  # it may have been written since the last look
+            found = self._all().get(channel_id)
+        if found is None:
             raise NotFound("no such channel", field="channel_id")
         return found
 
