@@ -164,7 +164,7 @@ def main() -> int:
     """Start, measure, write, stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=ROOT / "build" / "bench" / "state")
-    parser.add_argument("--port", type=int, default=4600, help="first of the six ports used on 127.0.0.1")
+    parser.add_argument("--port", type=int, default=4600, help="first of the eleven ports used on 127.0.0.1")
     parser.add_argument("--single", type=int, default=10, help="applications one after the other")
     parser.add_argument("--together", type=int, default=200, help="applications at the same time")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "origination.json")

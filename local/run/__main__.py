@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="forget everything of earlier runs first")
     parser.add_argument("--applications", type=Path, default=cases.EXAMPLES, help="file of applications, one a line")
     parser.add_argument("--state-dir", type=Path, default=ROOT / ".local", help="where everything is kept")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of the six ports used on 127.0.0.1")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of the eleven ports used on 127.0.0.1")
     return parser.parse_args()
 
 
