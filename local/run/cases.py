@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -60,8 +61,11 @@ class Case(BaseModel):
 
     @property
     def tenant(self) -> str:
-        """The firm's tenant at the platform."""
-        return f"firm-{self.firm.taxpayer_id}"
+        """The firm's tenant at the platform.
+
+        Tenants are named in events and logs, so they say nothing of who it is.
+        """
+        return "firm-" + hashlib.sha256(self.firm.taxpayer_id.encode()).hexdigest()[:16]
 
     @property
     def password(self) -> str:
