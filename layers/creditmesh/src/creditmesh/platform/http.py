@@ -12,6 +12,7 @@ from typing import Any
 import urllib3
 
 from creditmesh.kernel.errors import Unavailable
+from creditmesh.platform.deadline import Watch, watched
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 LONGEST_RETRY_AFTER = 3600
@@ -97,14 +98,18 @@ class HttpClient:
         total = total_seconds or self._total_seconds
         deadline = self._monotonic() + total
         timeout = urllib3.Timeout(connect=min(connect_seconds or self._connect_seconds, total), read=total)
-        try:
-            response = self._pool(tls).request(
-                method, url, headers=dict(headers), body=body, redirect=False, preload_content=False, timeout=timeout,
-                retries=False,
-            )  # fmt: skip
-            content = self._body(response, deadline, answer_bytes)
-        except urllib3.exceptions.HTTPError as error:
-            raise InstitutionUnavailable(f"no answer: {type(error).__name__}", sent=_reached(error)) from None
+        with Watch(total) as watch:
+            try:
+                response = self._pool(tls).request(
+                    method, url, headers=dict(headers), body=body, redirect=False, preload_content=False,
+                    timeout=timeout, retries=False,
+                )  # fmt: skip
+                content = self._body(response, deadline, answer_bytes)
+            except urllib3.exceptions.HTTPError as error:
+                why = "it takes too long" if watch.over else type(error).__name__
+                raise InstitutionUnavailable(f"no answer: {why}", sent=_reached(error)) from None
+            if watch.over:  # what looks like the end of the body may be the end of its time
+                raise InstitutionUnavailable("no answer: it takes too long")
         given = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status, content, given)
         if not is_answer(answer):
@@ -115,7 +120,7 @@ class HttpClient:
     def _pool(self, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
         if tls not in self._pools:
             extra: dict[str, Any] = {"ssl_context": tls} if tls else {}
-            self._pools[tls] = urllib3.PoolManager(num_pools=16, maxsize=16, retries=False, **extra)
+            self._pools[tls] = watched(urllib3.PoolManager(num_pools=16, maxsize=16, retries=False, **extra))
         return self._pools[tls]
 
     def _body(self, response: urllib3.BaseHTTPResponse, deadline: float, limit: int) -> bytes:
