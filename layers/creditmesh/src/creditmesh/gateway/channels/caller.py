@@ -246,15 +246,15 @@ class ChannelCaller:
             change: dict[str, Any] = {"state": CallState.PENDING, "until": until}
         else:
             change = settled(channel, claim, reading, self._clock) | self._answers.keep(channel, claim, reading)
-        elsewhere = self._settle(attempt, **change)
+        paid = channel.charged and came.calls > 0 and outcome not in _NOT_CHARGED
+        elsewhere = self._settle(attempt, **change, paid=paid or claim.paid)
         if outcome is Outcome.UNAVAILABLE:
             self._guards.failed(channel)
         else:
             self._guards.succeeded(channel)
         if outcome is Outcome.REFUSED and attempt.authorization is not None:
             self._authorizations.refuse(attempt.authorization, reading.reason or "refused")
-        paid = channel.charged and came.calls > 0 and outcome not in _NOT_CHARGED
-        charged = (1 if channel.idempotent else len(came.bodies)) if paid else 0
+        charged = (int(not claim.paid) if channel.idempotent else len(came.bodies)) if paid else 0
         self._note(channel, outcome, calls=came.calls, charged=charged, attempt=attempt)
         return elsewhere or result_of(channel, claim.model_copy(update=change))
 

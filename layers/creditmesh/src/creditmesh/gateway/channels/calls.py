@@ -61,6 +61,8 @@ class CallRecord(BaseModel):
     raw_keys: list[str] = []
     sha256: str | None = None
     third_key: str | None = None
+    paid: bool = False
+    """Counted as charged; a repeat under the same id is not counted again."""
     filled: bool = False
     """Fields of the request came from stored records."""
 
@@ -137,7 +139,8 @@ class CallStore:
             return found.model_copy(update={"state": CallState.UNCERTAIN, "until": doubt_until})
         # A window that ended is followed by another; a call that came to nothing is the same call once more.
         ended = found.state in (CallState.ANSWERED, CallState.UNCERTAIN)
-        return wanted.model_copy(update={"number": found.number + (1 if ended else 0)})
+        number, paid = (found.number + 1, False) if ended else (found.number, found.paid)
+        return wanted.model_copy(update={"number": number, "paid": paid})
 
     def settle(self, claim: CallRecord, **change: Any) -> CallRecord:
         """Record how a claimed or pending call went on.
