@@ -167,7 +167,9 @@ def _calls(platform: LocalPlatform) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in SOURCES:
         answer = httpx.get(f"{platform.estate.url(name)}/_calls", trust_env=False).json()
-        found |= {f"{name} {path}": number for path, number in answer["calls"].items()}
+        for path, number in answer["calls"].items():
+            route = f"{name} {path.rpartition('/')[0] if path.startswith('GET /api/v1/companies/') else path}"
+            found[route] = found.get(route, 0) + number
     return found
 
 
