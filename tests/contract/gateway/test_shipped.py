@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from creditmesh.gateway.channels.document import Outcome
+from creditmesh.gateway.channels.dry_run import Sample, dry_run
 from creditmesh.platform.institutions import Keys
 from creditmesh.platform.signing import verify
 from institutions.court_figures import judicial_data
@@ -57,6 +59,30 @@ def test_third_information_is_what_the_institution_knows(world: World, name: str
             known = {section: known[section] for section in third}
         assert third == known
         assert len(result.raw_keys) >= 1
+
+
+@pytest.mark.parametrize("name", sorted([*DIRECT, "credit-bureau"]))
+def test_a_dry_run_of_what_came_makes_the_same_and_shows_no_secret(world: World, name: str) -> None:
+    channel, firm = shipped(name), world.firm()
+    result = world.collect(channel, firm)
+    if name == "credit-bureau":
+        answer: dict[str, Any] = {"message": world.hooks.about(firm.taxpayer_id)[1].decode()}
+        world.engine.late.receive([channel], "credit.report.ready", answer["message"].encode())
+        result = world.collect(channel, firm)
+    else:
+        answer = {"pages_base64": [b64encode(world.engine.objects.get(key)).decode() for key in result.raw_keys]}
+    records = {"firm-profiles": world.engine.records["firm-profiles", firm.taxpayer_id]}
+    sample = Sample.model_validate({"fields": {"taxpayer_id": firm.taxpayer_id}, "records": records, **answer})
+    calls = world.calls(name)
+    tried = dry_run(channel, sample, world.engine.source.origin(channel), world.engine.answers)
+    assert (tried.outcome, all(step.ok for step in tried.steps)) == (result.outcome, True)
+    assert json.loads(json.dumps(tried.steps[-1].result, default=str)) == world.engine.third(result)
+    assert world.calls(name) == calls
+    keys = world.engine.book.keys[name]
+    code = world.engine.consents.granted[firm.taxpayer_id, "tax"].code
+    request = next(step for step in tried.steps if step.name == "request").model_dump_json()
+    secrets = {code, keys.api_key, *keys.secrets.values(), *keys.webhook_secrets} - {""}
+    assert not [one for one in secrets if one in request]
 
 
 @pytest.mark.parametrize("persona", ["good_firm", "blacklisted", "thin_file"])
