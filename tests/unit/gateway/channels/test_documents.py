@@ -50,6 +50,14 @@ def test_shipped_documents_are_valid_and_fit_the_published_schema(file: Path) ->
     assert Channel.model_validate(stored) == channel, "what is stored means the same"
 
 
+def test_the_example_of_the_documentation_is_valid() -> None:
+    """With every part there is."""
+    text = (ROOT / "docs" / "channels.md").read_text("utf-8")
+    made = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    shown = set(Channel.model_validate(made).model_dump(exclude_defaults=True, by_alias=True)) | set(made)
+    assert set(Channel.model_fields) - shown == {"enabled", "callback"}
+
+
 def test_the_shipped_kinds_are_those_of_the_requirements() -> None:
     kinds = {yaml.safe_load(file.read_text("utf-8"))["kind"] for file in SHIPPED}
     assert kinds == {"tax", "registry", "judicial", "credit_bureau", "shop", "education", "anti_fraud"}
