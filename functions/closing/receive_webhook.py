@@ -17,6 +17,8 @@ from creditmesh.platform.web import BodyTooLarge, Reply, Unauthenticated, read_j
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A contract's text may have 100,000 characters."""
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""A source's late answer, a full credit report for one; Lambda takes six megabytes in all, base64 included."""
 MAX_ID_LENGTH = 200
 
 
@@ -32,13 +34,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _receive(institution_id: str, event: dict[str, Any]) -> Reply:
     headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
     body = _raw_body(event)
-    if len(body) > MAX_MESSAGE_BYTES:
-        raise BodyTooLarge(f"the body may have at most {MAX_MESSAGE_BYTES} bytes")
+    if len(body) > MAX_ANSWER_BYTES:
+        raise BodyTooLarge(f"the body may have at most {MAX_ANSWER_BYTES} bytes")
     institution, message_id = _authentic(institution_id, headers, body)
+    lender = institution.address.kind == "lender"
     if len(message_id) > MAX_ID_LENGTH:
         raise InvalidInput(f"may have at most {MAX_ID_LENGTH} characters", field="webhook-id")
-    document = read_json(body, headers.get("content-type"), MAX_MESSAGE_BYTES)
-    if institution.address.kind == "lender":
+    document = read_json(body, headers.get("content-type"), MAX_MESSAGE_BYTES if lender else MAX_ANSWER_BYTES)
+    if lender:
         taken = _from_lender(institution_id, message_id, document)
     else:
         taken = _from_source(institution_id, document, body)

@@ -61,7 +61,7 @@ def quarter(chance: random.Random, section: Section, unknown: float, as_of: int,
 def value(chance: random.Random, column: Column, unknown: float, as_of: int) -> Any:
     """A value of a column, near the windows' ends and the bounds more often than elsewhere."""
     kind = KINDS[column.kind]
-    if chance.random() < unknown:
+    if chance.random() < unknown and not column.always:
         return None
     match column.kind:
         case "flag":

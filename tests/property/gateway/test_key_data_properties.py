@@ -140,6 +140,7 @@ def assert_within_schema(row: dict[str, Any]) -> None:
 def assert_within(column: Column, value: Any) -> None:
     kind = KINDS_OF_COLUMN[column.kind]
     if value is None:
+        assert not column.always, column.name
         return
     if kind.sql == "BIGINT":
         assert type(value) is int

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from creditmesh.gateway.channels.document import schema
+from creditmesh.gateway.channels.document import Channel, schema
 from creditmesh.platform import wiring
 from tests.support.aws import ORIGIN
 from tests.support.template import ROOT
@@ -49,7 +49,8 @@ def fields(answer: Answer) -> list[str]:
 
 def test_a_channel_is_written_read_and_listed() -> None:
     made = put(DOCUMENT, 0)
-    assert (made.status, made.json()["version"], made.json()["document"]) == (200, 1, DOCUMENT)
+    whole = Channel.model_validate(DOCUMENT).model_dump(mode="json", by_alias=True)
+    assert (made.status, made.json()["version"], made.json()["document"]) == (200, 1, whole), "defaults included"
     assert OPERATOR.get("/v1/channels/my-source").json() == made.json()
     listed = {one["channel_id"]: one["version"] for one in OPERATOR.get("/v1/channels").json()["channels"]}
     assert listed["my-source"] == 1

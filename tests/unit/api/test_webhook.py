@@ -185,7 +185,13 @@ def test_an_unsigned_request_and_an_empty_one():
 
 
 def test_too_long_a_body_is_refused_before_anything_else():
-    assert _handle(_event(b"x" * (256 * 1024 + 1), {}))[0] == 413
+    assert _handle(_event(b"x" * (4 * 1024 * 1024 + 1), {}))[0] == 413
+
+
+def test_a_lenders_message_is_short():
+    body = json.dumps(_message("loan.decision", text="x" * 256 * 1024)).encode()
+    headers = signed_headers(SECRETS["new"], "msg_long", int(time.time()), body)
+    assert _handle(_event(body, headers))[0] == 413
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.caller import ChannelCaller
-from creditmesh.gateway.channels.calls import CallState, CallStore
+from creditmesh.gateway.channels.calls import CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.document import Outcome
 from creditmesh.gateway.channels.plans import PlannedChannel
@@ -76,7 +76,8 @@ class Collections:
 
     def _with_fallbacks(self, channel_id: str | None, subject: Subject) -> list[CallResult]:
         results: list[CallResult] = []
-        while channel_id:
+        # Two operators at the same moment may still make a circle of fallbacks.
+        while channel_id and channel_id not in {one.channel_id for one in results}:
             results.append(self._ask(channel_id, subject))
             channel_id = results[-1].fallback_channel
         return results
@@ -139,7 +140,7 @@ class Collections:
         record = self._calls.find(result.call_key)
         if record is None:
             return result.model_copy(update={"outcome": Outcome.NO_CONSENT, "reason": "withdrawn"})
-        if record.state is not CallState.ANSWERED:
+        if record.outcome is None:
             return result.model_copy(update={"outcome": Outcome.UNAVAILABLE, "reason": "no_answer_in_time"})
         return result_of(self._catalogue.channel(result.channel_id).channel, record)
 

@@ -90,7 +90,8 @@ class ChannelCatalogue:
         self._source.origin(channel)
         if channel.fallback_channel:
             self._check_fallback(channel)
-        document = channel.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        # In full: a default that changes in the code must not change what an earlier version means.
+        document = channel.model_dump(mode="json", by_alias=True)
         stored = self._channels.put(channel.channel_id, document, by, based_on)
         self._read_at = None
         return stored
@@ -123,7 +124,7 @@ class ChannelCatalogue:
                 self._channels.get(one.channel_id)
             except NotFound:
                 raise InvalidInput("is no channel", field=f"channels.{number}.channel_id") from None
-        return self._plans.put(plan.plan_id, plan.model_dump(mode="json", exclude_defaults=True), by, based_on)
+        return self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
 
     def _check_fallback(self, channel: Channel) -> None:
         """A fallback must be there, give the same kind of data, and not lead back."""

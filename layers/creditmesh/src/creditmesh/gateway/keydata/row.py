@@ -34,11 +34,12 @@ _TAX = (
     Section(
         "statements", "tax", "financial statements of the 24 months up to the latest, oldest first, none overlapping",
         (
-            Column("first", "month", "first month covered", ("statements[*].period_end", "statements[*].months")),
-            Column("last", "month", "last month covered", ("statements[*].period_end",)),
-            Column("months", "small", "months covered", ("statements[*].months",)),
+            Column("first", "month", "first month covered", ("statements[*].period_end", "statements[*].months"),
+                   always=True),
+            Column("last", "month", "last month covered", ("statements[*].period_end",), always=True),
+            Column("months", "small", "months covered", ("statements[*].months",), always=True),
             Column("year", "small", "0: within the 12 months up to the latest statement, 1: within the 12 before, "
-                   "2: in both", ("statements[*].period_end", "statements[*].months")),
+                   "2: in both", ("statements[*].period_end", "statements[*].months"), always=True),
             Column("revenue", "amount", "revenue of the period", ("statements[*].revenue",)),
             Column("profit", "signed", "profit of the period", ("statements[*].profit",)),
             Column("operating_cash_flow", "signed", "operating cash flow", ("statements[*].operating_cash_flow",)),
@@ -51,8 +52,9 @@ _TAX = (
     Section(
         "payments", "tax", "one tax of one period",
         (
-            Column("tax_type", "word", "tax", ("payments[*].tax_type",), schema.TAX_TYPES),
-            Column("period", "month", "period it is owed for", ("payments[*].period",)),
+            Column("tax_type", "word", "tax", ("payments[*].tax_type",), schema.TAX_TYPES,
+                   always=True),
+            Column("period", "month", "period it is owed for", ("payments[*].period",), always=True),
             Column("amount", "amount", "tax owed", ("payments[*].amount",)),
             Column("paid", "flag", "paid by the as-of day", ("payments[*].paid_on",)),
             Column("late", "flag", "paid after its due date, or not paid when that has passed",
@@ -64,9 +66,9 @@ _TAX = (
     Section(
         "invoices", "tax", "the 24 full months before the as-of day, oldest first; a month without a row has none",
         (
-            Column("month", "month", "month", ("invoices[*].month",)),
+            Column("month", "month", "month", ("invoices[*].month",), always=True),
             Column("lived", "flag", "not before the month of tax registration (every month where that is unknown)",
-                   ("basics.registered_on",)),
+                   ("basics.registered_on",), always=True),
             Column("active", "flag", "has an invoice", ("invoices[*].count", "invoices[*].amount")),
             Column("count", "count", "invoices", ("invoices[*].count",)),
             Column("void_count", "count", "void ones among them", ("invoices[*].void_count",)),
@@ -90,8 +92,8 @@ _REGISTRY = (
     Section(
         "filings", "registry", "the last 5 years whose annual report is due (by 30 June), from establishment on",
         (
-            Column("year", "count", "year", ("registration.established_on",)),
-            Column("filed", "flag", "filed by the as-of day", ("filings[*].year", "filings[*].filed_on")),
+            Column("year", "count", "year", ("registration.established_on",), always=True),
+            Column("filed", "flag", "filed by the as-of day", ("filings[*].year", "filings[*].filed_on"), always=True),
         ), FILING_YEARS,
     ),
     Section(
@@ -169,7 +171,7 @@ _BUREAU = (
     Section(
         "overdue", "credit_bureau", "one month in which an account was overdue",
         (
-            Column("month", "month", "month", ("overdue[*].month",)),
+            Column("month", "month", "month", ("overdue[*].month",), always=True),
             Column("days_past_due", "days", "days past due", ("overdue[*].days_past_due",)),
             Column("amount", "amount", "overdue", ("overdue[*].amount",)),
         ), MAX_ROWS,
@@ -194,9 +196,9 @@ _SHOP = (
     Section(
         "orders", "shop", "the 24 full months before the as-of day, oldest first; a month without a row has none",
         (
-            Column("month", "month", "month", ("orders[*].month",)),
+            Column("month", "month", "month", ("orders[*].month",), always=True),
             Column("lived", "flag", "after the month of opening (every month where that is unknown)",
-                   ("shop.opened_on",)),
+                   ("shop.opened_on",), always=True),
             Column("count", "count", "orders", ("orders[*].count",)),
             Column("amount", "amount", "ordered", ("orders[*].amount",)),
             Column("cancelled_count", "count", "cancelled ones among them", ("orders[*].cancelled_count",)),
@@ -205,7 +207,7 @@ _SHOP = (
     Section(
         "refunds", "shop", "one month's refunds",
         (
-            Column("month", "month", "month", ("refunds[*].month",)),
+            Column("month", "month", "month", ("refunds[*].month",), always=True),
             Column("count", "count", "refunds", ("refunds[*].count",)),
             Column("amount", "amount", "refunded", ("refunds[*].amount",)),
         ), MAX_ROWS,
@@ -213,7 +215,7 @@ _SHOP = (
     Section(
         "ratings", "shop", "one month's ratings by customers",
         (
-            Column("month", "month", "month", ("ratings[*].month",)),
+            Column("month", "month", "month", ("ratings[*].month",), always=True),
             Column("average_x100", "small", "average × 100, from 0 to 500; 0 of a month without a rating",
                    ("ratings[*].average",)),
             Column("count", "count", "ratings", ("ratings[*].count",)),

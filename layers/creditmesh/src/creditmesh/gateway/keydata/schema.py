@@ -60,6 +60,7 @@ class Column:
     Attributes:
         paths: Where it comes from, inside the source's answer in the shape of third information.
         words: Of a word, those allowed.
+        always: Whether it is known in every row: a period without which a row is none, or a part of an unbroken series.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Column:
     meaning: str
     paths: tuple[str, ...]
     words: tuple[str, ...] = ()
+    always: bool = False
 
 
 @dataclass(frozen=True)

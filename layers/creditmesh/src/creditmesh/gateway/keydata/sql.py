@@ -1,7 +1,8 @@
 """Formulas turned into Spark SQL text: built-in functions only, the same integers as ``evaluate`` (C10).
 
-The text comes in stages, each a set of columns computed from those before: first what is folded from lists, then the
-operands of divisions, then the features. So every fold is computed once, however many features stand on it.
+The text comes in stages, each a set of columns computed from those before: first the parts of lists that several folds
+share, then the folds, then the operands of divisions, then the features. So each is computed once, however many
+features stand on it; Spark interprets what it does to lists row by row, which is most of the work.
 
 Only names and words of our own tables go into the text, never a value from outside.
 """
@@ -9,7 +10,9 @@ Only names and words of our own tables go into the text, never a value from outs
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from creditmesh.gateway.keydata.exact import BPS, MAX_RATIO_BPS
 from creditmesh.gateway.keydata.formula import (
@@ -34,7 +37,9 @@ from creditmesh.gateway.keydata.formula import (
     Rows,
     Volatility,
     count,
+    walk,
 )
+from creditmesh.gateway.keydata.row import BY_NAME
 
 _LEAST, _MOST = "(-9223372036854775807L - 1L)", "9223372036854775807L"
 _WIDE = "DECIMAL(38,0)"
@@ -51,16 +56,18 @@ class Stages:
     """Collects formulas and gives the columns that compute them."""
 
     def __init__(self, formulas: Mapping[str, Expression]) -> None:
+        self._parts: Stage = {}
         self._folds: Stage = {}
         self._operands: Stage = {}
         self._roots: list[Stage] = [{}, {}, {}]
         self._names: dict[str, str] = {}
+        self._shared = _shared_parts(formulas.values())
         self._features: Stage = {name: self._sql(formula) for name, formula in formulas.items()}
 
     @property
     def stages(self) -> list[Stage]:
         """Columns by name, stage after stage; the last has the formulas' own names."""
-        return [stage for stage in (self._folds, self._operands, *self._roots, self._features) if stage]
+        return [stage for stage in (self._parts, self._folds, self._operands, *self._roots, self._features) if stage]
 
     def _named(self, stage: Stage, sql: str) -> str:
         """The name of the column that a text stands for, made if it is new; a name stays itself."""
@@ -71,10 +78,20 @@ class Stages:
             stage[self._names[sql]] = sql
         return self._names[sql]
 
+    def _folded(self, node: Fold) -> str:
+        return self._named(self._folds, fold(node, *self._part(node.rows)))
+
+    def _part(self, rows: Rows) -> tuple[str, Expression | None]:
+        """The list to fold and the condition left to be met: a part always known is met once for all who share it."""
+        known, rest = split(rows)
+        if known is None or (rows.section, known) not in self._shared:
+            return rows.section, rows.where
+        return self._named(self._parts, f"filter({rows.section}, x -> {plain(known)})"), rest
+
     def _sql(self, node: Expression) -> str:
         match node:
             case Fold():
-                return self._named(self._folds, fold(node))
+                return self._folded(node)
             case Last(section, name):
                 return f"try_element_at({section}, -1).{name}"
             case Volatility(rows, value, fewest):
@@ -108,8 +125,8 @@ class Stages:
         F is found digit by digit, like a long division, since 4·10⁸·D may not fit 38 digits. For a series of up to
         24 months F is below 10¹⁰, where a double's square root, rounded down, is exact, and the cap is never reached.
         """
-        n, s = (self._named(self._folds, fold(one)) for one in (count(rows), Fold("sum", rows, value)))
-        q = self._named(self._folds, _sum_of_squares(rows, value))
+        n, s = self._folded(count(rows)), self._folded(Fold("sum", rows, value))
+        q = self._named(self._folds, _sum_of_squares(rows, value, *self._part(rows)))
         wide = f"CAST({s} AS {_WIDE})"
         usable = f"CASE WHEN {n} >= {fewest}L AND {s} > 0L THEN"
         square = self._named(self._operands, f"{usable} CAST({wide} * {wide} AS {_WIDE}) END")
@@ -150,53 +167,102 @@ def plain(node: Expression) -> str:
             raise ValueError(f"{type(node).__name__} cannot stand here")
 
 
-def fold(node: Fold) -> str:
-    """The text that folds a list; null as soon as the list, the condition or a value is null."""
-    section = _checked(_NAME, node.rows.section)
+def always_known(node: Expression, section: str) -> bool:
+    """Whether an expression over a list's rows is known in every one of them (``schema.Column.always``)."""
+    match node:
+        case Item(name):
+            return BY_NAME[section].column(name).always
+        case Compare(_, left, right):
+            return always_known(left, section) and always_known(right, section)
+        case All(parts):
+            return all(always_known(part, section) for part in parts)
+        case InMonths(part, _, _) | Not(part):
+            return always_known(part, section)
+        case Const() | OrElse():
+            return True
+        case _:
+            return False
+
+
+def split(rows: Rows) -> tuple[Expression | None, Expression | None]:
+    """A condition's part that is always known, and the rest: by three-valued logic one can be met after the other."""
+    if rows.where is None:
+        return None, None
+    parts = rows.where.parts if isinstance(rows.where, All) else (rows.where,)
+    known = tuple(part for part in parts if always_known(part, rows.section))
+    rest = tuple(part for part in parts if part not in known)
+    return All(known) if known else None, All(rest) if rest else None
+
+
+def _shared_parts(formulas: Iterable[Expression]) -> set[tuple[str, Expression]]:
+    """The parts of lists that more than one fold looks at."""
+    folds = {node for formula in formulas for node in walk(formula) if isinstance(node, Fold | Volatility)}
+    seen = Counter((node.rows.section, known) for node in folds if (known := split(node.rows)[0]) is not None)
+    swings = {(node.rows.section, split(node.rows)[0]) for node in folds if isinstance(node, Volatility)}
+    return {part for part, times in seen.items() if times > 1 or part in swings}
+
+
+def fold(node: Fold, section: str, where: Expression | None) -> str:
+    """The text that folds a list; null as soon as the list, the condition or a value is null.
+
+    Args:
+        section: The list, or the column with a part of it.
+        where: The condition left to be met.
+    """
     value = plain(node.value)
+    chosen = _Chosen(node.rows.section, where)
     if node.operation == "distinct":
-        return _distinct(node.rows, value)
+        return _distinct(section, "true" if where is None else plain(where), value)
     if node.operation == "longest_run":
-        return _longest_run(node.rows, value)
+        return _longest_run(section, chosen, value)
     if node.operation == "sum":
-        return f"aggregate({section}, 0L, (a, x) -> a + {_chosen(node.rows, value, '0L')})"
+        if where is None and node.value == Const(1):
+            return f"CAST(size({section}) AS BIGINT)"
+        return f"aggregate({section}, 0L, (a, x) -> a + {chosen.text(value, '0L')})"
     start, better, worse = (_LEAST, ">", "<=") if node.operation == "max" else (_MOST, "<", ">=")
     step = f"CASE WHEN {value} {better} a THEN {value} WHEN {value} {worse} a THEN a END"
     empty = "NULL" if node.empty is None else literal(node.empty)
     finish = f"a -> CASE WHEN a = {start} THEN {empty} ELSE a END"
-    return f"aggregate({section}, {start}, (a, x) -> {_chosen(node.rows, step, 'a')}, {finish})"
+    return f"aggregate({section}, {start}, (a, x) -> {chosen.text(step, 'a')}, {finish})"
 
 
-def _chosen(rows: Rows, then: str, otherwise: str) -> str:
-    """``then`` for a row that the condition picks, ``otherwise`` for one it does not, null where it is not known."""
-    if rows.where is None:
-        return then
-    met = plain(rows.where)
-    return f"CASE WHEN {met} THEN {then} WHEN NOT {met} THEN {otherwise} END"
+class _Chosen(NamedTuple):
+    """A condition on the rows of a section."""
+
+    section: str
+    where: Expression | None
+
+    def text(self, then: str, otherwise: str) -> str:
+        """``then`` for a row that it picks, ``otherwise`` for one it does not, null where it is not known."""
+        if self.where is None:
+            return then
+        met = plain(self.where)
+        if always_known(self.where, self.section):
+            return f"CASE WHEN {met} THEN {then} ELSE {otherwise} END"
+        return f"CASE WHEN {met} THEN {then} WHEN NOT {met} THEN {otherwise} END"
 
 
-def _distinct(rows: Rows, value: str) -> str:
-    met = "true" if rows.where is None else plain(rows.where)
-    unknown = f"exists({rows.section}, x -> {met} IS NULL OR ({met} AND {value} IS NULL))"
-    values = f"array_distinct(transform(filter({rows.section}, x -> {met}), x -> {value}))"
+def _distinct(section: str, met: str, value: str) -> str:
+    unknown = f"exists({section}, x -> {met} IS NULL OR ({met} AND {value} IS NULL))"
+    values = f"array_distinct(transform(filter({section}, x -> {met}), x -> {value}))"
     return f"CASE WHEN NOT {unknown} THEN CAST(size({values}) AS BIGINT) END"
 
 
-def _longest_run(rows: Rows, value: str) -> str:
+def _longest_run(section: str, chosen: _Chosen, value: str) -> str:
     grown = "named_struct('run', a.run + 1L, 'longest', greatest(a.longest, a.run + 1L))"
     ended = "named_struct('run', 0L, 'longest', a.longest)"
     step = f"CASE WHEN {value} THEN {grown} WHEN NOT {value} THEN {ended} END"
     # Once unknown, it stays so: greatest() would forget a null.
-    step = f"CASE WHEN a IS NOT NULL THEN {_chosen(rows, step, 'a')} END"
+    step = f"CASE WHEN a IS NOT NULL THEN {chosen.text(step, 'a')} END"
     start = "named_struct('run', 0L, 'longest', 0L)"
-    return f"aggregate({rows.section}, {start}, (a, x) -> {step}, a -> a.longest)"
+    return f"aggregate({section}, {start}, (a, x) -> {step}, a -> a.longest)"
 
 
-def _sum_of_squares(rows: Rows, value: Expression) -> str:
+def _sum_of_squares(rows: Rows, value: Expression, section: str, where: Expression | None) -> str:
     # 15 digits hold every amount (schema.KINDS), and keep the product's type small.
     text = f"CAST({plain(value)} AS DECIMAL(15,0))"
-    chosen = _chosen(rows, f"CAST({text} * {text} AS {_WIDE})", f"CAST(0 AS {_WIDE})")
-    return f"aggregate({rows.section}, CAST(0 AS {_WIDE}), (a, x) -> CAST(a + {chosen} AS {_WIDE}))"
+    chosen = _Chosen(rows.section, where).text(f"CAST({text} * {text} AS {_WIDE})", f"CAST(0 AS {_WIDE})")
+    return f"aggregate({section}, CAST(0 AS {_WIDE}), (a, x) -> CAST(a + {chosen} AS {_WIDE}))"
 
 
 def ratio(numerator: str, denominator: str) -> str:
