@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from institutions.tax_figures import tax_data
 ROOT = Path(__file__).parents[1]
 AS_OF = date(2026, 11, 21)
 MONTHS = 24
+STEPS = ("multiply_texts", "clean", "multiply_rows", "features", "clean_and_features")
 CORES = 2
 _READERS: dict[str, Callable[[Firm, date], dict[str, Any] | None]] = {
     "tax": tax_data,
@@ -56,12 +57,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--firms", type=int, default=1_000_000)
     parser.add_argument("--templates", type=int, default=400, help="how many different firms there are")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS, help="what to measure")
     arguments = parser.parse_args()
     lines = templates(arguments.templates)
     spark = session()
     try:
         with tempfile.TemporaryDirectory() as directory:
-            report = measured(spark, lines, arguments.firms, Path(directory))
+            report = measured(spark, lines, arguments.firms, Path(directory), arguments.steps)
     finally:
         spark.stop()
     text = json.dumps(report, indent=2)
@@ -103,7 +105,9 @@ def _line(firm: str, sources: dict[str, Any]) -> dict[str, Any]:
     return {"firm": firm, "as_of": AS_OF.isoformat(), "sources": sources, **inputs}
 
 
-def measured(spark: SparkSession, lines: list[str], firms: int, directory: Path) -> dict[str, Any]:
+def measured(
+    spark: SparkSession, lines: list[str], firms: int, directory: Path, wanted: Sequence[str]
+) -> dict[str, Any]:
     """The figures: multiplying alone, cleaning, features of clean rows, and both in one go."""
     numbered = spark.createDataFrame(list(enumerate(lines)), "number BIGINT, value STRING")
     texts = multiplied(spark, numbered, len(lines), firms)
@@ -129,6 +133,8 @@ def measured(spark: SparkSession, lines: list[str], firms: int, directory: Path)
         "load_average_before": os.getloadavg()[0],
     }
     for name, step in steps.items():
+        if name not in wanted:
+            continue
         before = cpu_seconds(psutil.Process())
         seconds = consume(step())
         report[name] = _rates(seconds, cpu_seconds(psutil.Process()) - before, firms)
