@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 from pydantic_core import SchemaError
 
 LONGEST_RULE = 4_000
+MOST_BRACKETS = 200
 PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,63})\s*\}\}")
 _BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"})
@@ -68,6 +69,9 @@ def _nothing_outside(uri: str) -> Any:
 
 
 def _rule(text: str) -> str:
+    # The parser goes down a level of Python's stack with each bracket: how far it gets depends on who calls it.
+    if text.count("(") + text.count("[") + text.count("{") > MOST_BRACKETS:
+        raise ValueError("is no JMESPath expression: nested too deeply")
     try:
         jmespath.compile(text)
     except JMESPathError as error:
