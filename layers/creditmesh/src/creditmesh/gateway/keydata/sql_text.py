@@ -22,6 +22,7 @@ from creditmesh.gateway.keydata.formula import (
     OrElse,
     Rows,
 )
+from creditmesh.gateway.keydata.row import BY_NAME
 
 _LEAST, _MOST = "(-9223372036854775807L - 1L)", "9223372036854775807L"
 WIDE = "DECIMAL(38,0)"
