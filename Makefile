@@ -27,11 +27,11 @@ check: setup ## style, types, layers, template
 	$(DEV)/lint-imports --no-cache
 	$(DEV)/cfn-lint template.yaml
 
-# Two processes for what needs no port of its own: the contract tests wait most of their time.
+# Three processes for what needs no port of its own: the contract tests wait most of their time.
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest -n 2 --dist loadfile $(addprefix tests/,contract unit property infrastructure)
-	$(DEV)/pytest $(addprefix tests/,stepfunctions spark integration e2e)
+	$(DEV)/pytest -n 3 --dist loadfile $(addprefix tests/,contract stepfunctions spark unit property infrastructure)
+	$(DEV)/pytest $(addprefix tests/,integration e2e)
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no running platform
