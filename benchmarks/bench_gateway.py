@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.measures import quantiles
+from benchmarks.measures import judged, quantiles
 from client import Borrower
 from institutions.grant import obtain_code
 from institutions.population import Firm
@@ -143,7 +143,7 @@ def _grant(platform: LocalPlatform, firm: Firm) -> None:
 
 
 def _collect(firm: Firm) -> Sequence[Any]:
-    from creditmesh.gateway.channels.caller import Subject
+    from creditmesh.gateway.channels.results import Subject
     from creditmesh.platform import wiring
 
     subject = Subject(
@@ -186,15 +186,10 @@ def _charges(platform: LocalPlatform) -> Counter[tuple[str, str]]:
 
 def judge(result: dict[str, Any]) -> dict[str, Any]:
     """Each target with its figure and whether it is met."""
-    judged: dict[str, Any] = {}
-    for name, (path, most) in TARGETS.items():
-        figure: Any = result
-        for part in path:
-            figure = figure[part]
-        judged[name] = {"at_most": most, "measured": figure, "met": figure <= most}
+    found = judged(result, TARGETS)
     crowd = result["many_firms"]
-    judged["no_call_twice"] = {"met": not crowd["charged_twice"] and not crowd["again"]["calls"]}
-    return judged
+    found["no_call_twice"] = {"met": not crowd["charged_twice"] and not crowd["again"]["calls"]}
+    return found
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.measures import MemoryPeak, cpu_seconds, memory, quantiles
+from benchmarks.measures import MemoryPeak, cpu_seconds, judged, memory, quantiles
 from client import Api, Borrower, Outcome
 from client.views import ApplicationView, TimelineEntry
 from run import many
@@ -128,15 +128,10 @@ def spark_times(platform: LocalPlatform) -> dict[str, Any]:
 
 def judge(result: dict[str, Any]) -> dict[str, Any]:
     """Each target with its figure and whether it is met."""
-    judged: dict[str, Any] = {}
-    for name, (path, most) in TARGETS.items():
-        figure: Any = result
-        for part in path:
-            figure = figure[part]
-        judged[name] = {"at_most": most, "measured": figure, "met": figure is not None and figure <= most}
+    found = judged(result, TARGETS)
     whole = result["crowd"]
-    judged["none_lost_or_doubled"] = {"met": not whole["lost"] and not whole["discrepancies"]}
-    return judged
+    found["none_lost_or_doubled"] = {"met": not whole["lost"] and not whole["discrepancies"]}
+    return found
 
 
 def measure(platform: LocalPlatform, single: int, many_at_once: int) -> dict[str, Any]:

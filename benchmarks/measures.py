@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 import psutil
 
@@ -85,3 +86,18 @@ class MemoryPeak:
         now = memory(self._root)
         if now["pss_mib"] > self.peak["pss_mib"]:
             self.peak = now
+
+
+def judged(result: Mapping[str, Any], targets: Mapping[str, tuple[Sequence[str], float]]) -> dict[str, Any]:
+    """Each target with its figure and whether it is met.
+
+    Args:
+        targets: name -> path of the figure in the result, and the most it may be.
+    """
+    found: dict[str, Any] = {}
+    for name, (path, most) in targets.items():
+        figure: Any = result
+        for part in path:
+            figure = figure[part]
+        found[name] = {"at_most": most, "measured": figure, "met": figure is not None and figure <= most}
+    return found

@@ -13,14 +13,19 @@ from creditmesh.gateway.channels.dry_run import Sample
 from creditmesh.gateway.channels.health import ChannelHealth
 
 
-class ChannelView(Out):
-    """A version of a channel's document."""
+class DocumentVersion(Out):
+    """A version of a stored document."""
 
-    channel_id: str
     version: int
     written_at: str
     written_by: str
     document: dict[str, Any]
+
+
+class ChannelView(DocumentVersion):
+    """A version of a channel's document."""
+
+    channel_id: str
 
 
 class ChannelList(Out):
@@ -29,14 +34,10 @@ class ChannelList(Out):
     channels: list[ChannelView]
 
 
-class PlanView(Out):
-    """A collection plan."""
+class PlanView(DocumentVersion):
+    """A version of a collection plan."""
 
     plan_id: str
-    version: int
-    written_at: str
-    written_by: str
-    document: dict[str, Any]
 
 
 class HealthQuery(In):
@@ -60,15 +61,13 @@ class DryRunRequest(In):
 
 def channel_view(stored: Stored) -> ChannelView:
     """As the API shows it."""
-    return ChannelView(
-        channel_id=stored.document_id, version=stored.version, written_at=stored.written_at,
-        written_by=stored.written_by, document=stored.document,
-    )  # fmt: skip
+    return ChannelView(channel_id=stored.document_id, **_version(stored))
 
 
 def plan_view(stored: Stored) -> PlanView:
     """As the API shows it."""
-    return PlanView(
-        plan_id=stored.document_id, version=stored.version, written_at=stored.written_at,
-        written_by=stored.written_by, document=stored.document,
-    )  # fmt: skip
+    return PlanView(plan_id=stored.document_id, **_version(stored))
+
+
+def _version(stored: Stored) -> dict[str, Any]:
+    return {name: getattr(stored, name) for name in DocumentVersion.model_fields}

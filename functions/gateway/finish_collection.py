@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.gateway.channels.caller import CallResult
+from creditmesh.gateway.channels.results import CallResult
 from creditmesh.platform import wiring
 from creditmesh.platform.observability import LambdaContext, observed
 

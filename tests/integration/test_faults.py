@@ -10,22 +10,10 @@ import pytest
 from run import many
 from run.crowds import crowd, discrepancies, paid
 from run.platform import LocalPlatform
+from tests.support.processes import below
 
 APPLICATIONS = 100
 SECONDS = 400.0
-
-
-def below(root: int, *words: str) -> list[psutil.Process]:
-    """The processes below ``root`` whose command line holds all the words."""
-    found = []
-    for process in psutil.Process(root).children(recursive=True):
-        try:
-            line = " ".join(process.cmdline())
-        except psutil.Error:
-            continue  # it has just ended
-        if all(word in line for word in words):
-            found.append(process)
-    return found
 
 
 def kill_function_workers(platform: LocalPlatform) -> list[int]:

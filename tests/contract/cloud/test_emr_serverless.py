@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+
+from tests.support.processes import below, living
 
 from .clouds import REGION, ROOT, Cloud, eventually
 
@@ -132,11 +133,11 @@ def test_the_same_client_token_starts_one_run(mended: Cloud, name: str) -> None:
     first = start(mended, number, job, clientToken="once")
     assert start(mended, number, job, clientToken="once") == first
     assert eventually(lambda: mended.client("s3").list_objects_v2(Bucket=bucket, Prefix="start-")["KeyCount"], 240)
-    below = [p for p in psutil.Process(mended.pid).children(recursive=True) if "flaky.py" in " ".join(p.cmdline())]
-    assert below
+    started = below(mended.pid, "flaky.py")
+    assert started
     mended.client("emr-serverless").cancel_job_run(applicationId=number, jobRunId=first)
     assert state(mended, number, first) in ("CANCELLED", "CANCELLING")
-    assert eventually(lambda: not [process for process in below if process.is_running()], 10)
+    assert eventually(lambda: not living(started), 10)
     runs = mended.client("emr-serverless").list_job_runs(applicationId=number)["jobRuns"]
     assert [run["id"] for run in runs] == [first]
 
@@ -161,9 +162,9 @@ def test_a_streaming_run_comes_back(crashing: Cloud) -> None:
     assert eventually(lambda: starts() == 2, 240)
     batch = start(crashing, number, driver(bucket, "flaky.py", "1", "stay"))  # not before: both would count themselves
     assert eventually(lambda: starts() == 3, 240)
-    below = psutil.Process(crashing.pid).children(recursive=True)
+    started = below(crashing.pid)
     crashing.kill()
-    assert eventually(lambda: not [process for process in below if process.is_running()], 10)
+    assert eventually(lambda: not living(started), 10)
     crashing.start()
     assert state(crashing, number, batch) == "FAILED"
     assert eventually(lambda: starts() == 4, 240)

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-import psutil
+from tests.support.processes import below, living
 
 from .clouds import Cloud, eventually
 
@@ -84,8 +84,7 @@ def test_workers_are_bounded_and_leave_nothing_behind(mended: Cloud, name: str, 
     for thread in threads:
         thread.join()
     assert answers == [1] * 40
-    below = psutil.Process(mended.pid).children(recursive=True)
-    assert len(below) <= 56 + 8
+    assert len(below(mended.pid)) <= 56 + 8
 
 
 def test_timeout_ends_the_invocation(mended: Cloud, name: str) -> None:
@@ -105,7 +104,7 @@ def test_no_worker_outlives_the_emulator(tmp_path: object) -> None:
     cloud = Cloud(Path(str(tmp_path)), mended=True).start()
     cloud.function("lasting", SLOW)
     assert cloud.invoke("lasting", {"file": str(cloud.state_dir / "pid"), "seconds": 0}) is None
-    below = psutil.Process(cloud.pid).children(recursive=True)
-    assert len(below) >= 2
+    workers = below(cloud.pid)
+    assert len(workers) >= 2
     cloud.kill()
-    assert eventually(lambda: not [process for process in below if process.is_running()], 5)
+    assert eventually(lambda: not living(workers), 5)

@@ -17,6 +17,8 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.processes import below
+
 from .clouds import ACCOUNT, REGION, Cloud, eventually
 
 AUTHORIZER = """
@@ -245,14 +247,16 @@ def test_large_objects(mended: Cloud, name: str) -> None:
     assert "Contents" not in storage.list_objects_v2(Bucket=name)
 
 
+def addresses(process: psutil.Process) -> list[Any]:
+    """Where it listens; of one that has just ended, nowhere."""
+    try:
+        return [link.laddr for link in process.net_connections("inet") if link.status == psutil.CONN_LISTEN]
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_everything_listens_on_the_loopback_interface_only(mended: Cloud) -> None:
     """Neither the emulator nor anything below it is reachable from another machine."""
-    emulator = psutil.Process(mended.pid)
-    listening = [
-        connection.laddr
-        for process in (emulator, *emulator.children(recursive=True))
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = [address for one in (psutil.Process(mended.pid), *below(mended.pid)) for address in addresses(one)]
     assert {address.ip for address in listening} == {"127.0.0.1"}
     assert mended.port in {address.port for address in listening}

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from cloud.supervisor import NotHealthy, PortTaken, Supervisor
+from tests.support.processes import below, living
 
 from .clouds import PYTHON, ROOT, Cloud, eventually, free_port
 
@@ -74,10 +75,10 @@ def test_restart_on_demand(supervisor: Supervisor) -> None:
 def test_nothing_is_left_behind(supervisor: Supervisor) -> None:
     """Neither the child nor what it started."""
     _, pid = start(supervisor)
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    family = [psutil.Process(pid), *below(pid)]
     assert len(family) == 2
     supervisor.stop_all()
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not living(family)
 
 
 def test_a_taken_port_is_a_clear_error(supervisor: Supervisor) -> None:
@@ -114,10 +115,11 @@ def test_a_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> Non
     assert running.stdout is not None
     assert running.stdout.readline() == b"started\n"
     time.sleep(0.3)
-    family = psutil.Process(running.pid).children(recursive=True)
+    family = below(running.pid)
+    assert family
     running.send_signal(number)
     assert running.wait(15) == 0
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not living(family)
 
 
 def test_emulator_refuses_a_taken_port() -> None:

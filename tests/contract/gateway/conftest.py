@@ -15,8 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from creditmesh.gateway.channels.caller import CallResult
 from creditmesh.gateway.channels.document import Channel
+from creditmesh.gateway.channels.results import CallResult
 from creditmesh.kernel.clock import SystemClock
 from creditmesh.platform.http import HttpClient
 from creditmesh.platform.institutions import Keys

@@ -17,7 +17,7 @@ from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.authentication import Authenticator
 from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.cache import AnswerCache
-from creditmesh.gateway.channels.caller import CallResult, ChannelCaller, Subject
+from creditmesh.gateway.channels.caller import ChannelCaller
 from creditmesh.gateway.channels.calls import CallRecord, CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.document import Channel
@@ -26,6 +26,7 @@ from creditmesh.gateway.channels.exchange import Exchanger
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import ChannelHealth, HealthBook
 from creditmesh.gateway.channels.late import LateAnswers
+from creditmesh.gateway.channels.results import CallResult, Subject
 from creditmesh.gateway.channels.source import Source
 from creditmesh.kernel.clock import Clock, FixedClock, iso, parse_instant
 from creditmesh.kernel.errors import NotFound

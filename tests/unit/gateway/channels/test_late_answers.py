@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.results import result_of
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from tests.unit.gateway.channels.engine import FIRM, ORIGIN, Engine, channel
@@ -52,7 +53,7 @@ def test_pending_until_answered(engine: Engine) -> None:
     body = message(result.request_id)
     assert receive(engine, one, body) is True
     assert engine.steps.succeeded == {"token-1": {}}
-    found = engine.caller.result_of(one, engine.record(result))
+    found = result_of(one, engine.record(result))
     assert (found.outcome, engine.third(found)) == ("complete", {"name": "made up", "amount": 1})
     assert engine.objects.get(found.raw_keys[0]) == body
     assert engine.collect(one).cached

@@ -7,14 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from creditmesh.kernel.errors import Unavailable
-
-
-class SourceUnavailable(Unavailable):
-    """A source that cannot be done without gave no usable answer, or does not know the firm."""
-
-    code = "source_unavailable"
-
 
 class CollectionOutcome(StrEnum):
     """How a collection ended; the processes that need one go on by it."""

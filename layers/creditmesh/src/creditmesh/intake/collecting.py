@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from creditmesh.gateway.channels.caller import CallResult, Subject
+from creditmesh.gateway.channels.results import CallResult, Subject
 from creditmesh.gateway.model import CollectionOutcome, CollectionResult
 from creditmesh.intake.model import Application, ApplicationClosed, Status
 from creditmesh.intake.store import ApplicationStore

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -37,14 +37,12 @@ def count(name: str, value: float = 1, **dimensions: str) -> None:
 
     Each count is a line of its own, so that neither threads nor dimensions mix.
     """
-    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace="creditmesh") as metric:
-        for key, text in dimensions.items():
-            metric.add_dimension(key, text)
+    measure(dimensions, {name: value}, {})
 
 
 def measure(dimensions: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]) -> None:
     """Add to several metrics of one thing, in one line; `dimensions` stay few and never hold an id."""
-    metrics = EphemeralMetrics(namespace="creditmesh")  # `single_metric` takes one and drops the others
+    metrics = EphemeralMetrics(namespace="creditmesh")  # Powertools' `single_metric` takes one and drops the others
     for name, value in counts.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     for name, value in milliseconds.items():

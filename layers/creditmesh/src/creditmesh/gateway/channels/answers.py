@@ -17,7 +17,6 @@ from creditmesh.gateway.channels.structure import structured
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.platform.objects import Objects
 
-_SUFFIXES = {"json": "json", "xml": "xml", "csv": "csv"}
 _LONGEST_REASON = 200
 
 
@@ -69,8 +68,7 @@ class Answers:
 
     def keep(self, channel: Channel, claim: CallRecord, reading: Reading) -> dict[str, Any]:
         """Store an answer; what the call's record says of it from now on."""
-        suffix = _SUFFIXES[channel.response.format]
-        keys = []
+        keys, suffix = [], channel.response.format
         for body in reading.bodies:
             digest = hashlib.sha256(body).hexdigest()
             key = f"raw/{claim.by}/{channel.channel_id}-v{claim.channel_version}-{digest[:16]}.{suffix}"

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from creditmesh.authorization.model import Authorization
     from creditmesh.authorization.service import Authorizations
 
-__all__ = ["CallResult", "ChannelCaller", "Subject"]
-
 LEASE_MARGIN_SECONDS = 5
 LEAST_WINDOW_SECONDS = 60
 _POLL_SECONDS = 0.1
@@ -103,8 +101,6 @@ class ChannelCaller:
         found = self._consent(channel, version, subject)
         return found if isinstance(found, CallResult) else None
 
-    result_of = staticmethod(result_of)
-
     def _consent(self, channel: Channel, version: int, subject: Subject) -> Authorization | CallResult | None:
         """The consent that a channel needs, or the result of its lack; None where it needs none."""
         if not channel.consent_scope:
@@ -130,7 +126,7 @@ class ChannelCaller:
             state=CallState.CALLING,
             number=1,
             until=0,
-            consent=authorization.authorization_id if authorization else None,
+            consent=consent_id,
             consent_until=int(parse_instant(authorization.expires_at).timestamp()) if authorization else None,
             by=subject.by,
             holder=new_holder(),

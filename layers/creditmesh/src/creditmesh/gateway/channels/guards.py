@@ -12,7 +12,6 @@ from creditmesh.kernel.clock import Clock
 from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
 
 _RATE_KEPT_SECONDS = 120
-_BREAKER = {"slot": "breaker"}
 
 
 class BreakerState(StrEnum):
@@ -50,12 +49,12 @@ class Guards:
 
     def breaker(self, channel: Channel) -> Breaker:
         """How a channel's breaker stands."""
-        item = self._tables.get(self._table, {"channel_id": channel.channel_id, **_BREAKER}) or {}
+        item = self._tables.get(self._table, _breaker_key(channel)) or {}
         return self._read(channel, item)
 
     def may_call(self, channel: Channel) -> bool:
         """Whether the breaker lets a call through; of many that ask once the pause is over, one."""
-        key = {"channel_id": channel.channel_id, **_BREAKER}
+        key = _breaker_key(channel)
         item = self._tables.get(self._table, key) or {}
         breaker = self._read(channel, item)
         if breaker.state is not BreakerState.HALF_OPEN:
@@ -74,14 +73,14 @@ class Guards:
 
     def succeeded(self, channel: Channel) -> None:
         """The source answered; a row of failures ends."""
-        key = {"channel_id": channel.channel_id, **_BREAKER}
+        key = _breaker_key(channel)
         item = self._tables.get(self._table, key)
         if item and item.get("failures"):
             self._tables.write(Update(self._table, key, set={"failures": 0}, remove=("opened_at", "probe_until")))
 
     def failed(self, channel: Channel) -> None:
         """The source gave no usable answer."""
-        key = {"channel_id": channel.channel_id, **_BREAKER}
+        key = _breaker_key(channel)
         failures = self._tables.count(self._table, key, {"failures": 1})["failures"]
         if failures >= channel.breaker.failures:
             self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
@@ -112,3 +111,7 @@ class Guards:
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _breaker_key(channel: Channel) -> dict[str, str]:
+    return {"channel_id": channel.channel_id, "slot": "breaker"}
