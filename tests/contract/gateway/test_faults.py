@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from creditmesh.gateway.channels.catalogue import ChannelVersion
 from creditmesh.gateway.channels.document import Outcome
 
 from .conftest import World, shipped
@@ -176,7 +177,7 @@ def test_a_lost_receipt_of_a_late_answer_costs_once(world: World) -> None:
     assert world.collect(channel, firm).outcome is Outcome.PENDING
     assert (world.calls(bureau), world.charges(bureau, firm)) == (2, 1)
     _, body = world.hooks.about(firm.taxpayer_id)
-    assert world.engine.late.receive([channel], "credit.report.ready", body) is True
+    assert world.engine.late.receive([ChannelVersion(channel, 1)], "credit.report.ready", body) is True
     assert world.collect(channel, firm).outcome is Outcome.COMPLETE
 
 
@@ -187,13 +188,13 @@ def test_a_late_answer_that_drifted_is_asked_for_again_and_paid_once(world: Worl
     first = world.collect(channel, firm)
     _, body = world.hooks.about(firm.taxpayer_id)
     assert b"facilities_v2" in body
-    assert world.engine.late.receive([channel], "credit.report.ready", body) is True
+    assert world.engine.late.receive([ChannelVersion(channel, 1)], "credit.report.ready", body) is True
     record = world.engine.record(first)
     assert (record.outcome, record.reason) == ("unavailable", "answer credit: breaks required")
     assert len(record.raw_keys) == 1
     assert world.collect(channel, firm).outcome is Outcome.PENDING
     _, body = world.hooks.about(firm.taxpayer_id, 2)
-    assert world.engine.late.receive([channel], "credit.report.ready", body) is True
+    assert world.engine.late.receive([ChannelVersion(channel, 1)], "credit.report.ready", body) is True
     assert world.collect(channel, firm).outcome is Outcome.COMPLETE
     assert world.charges(bureau, firm) == 1
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from creditmesh.gateway.channels.catalogue import ChannelVersion
 from creditmesh.gateway.channels.document import Outcome
 from creditmesh.gateway.channels.dry_run import Sample, dry_run
 from creditmesh.platform.institutions import Keys
@@ -67,7 +68,7 @@ def test_a_dry_run_of_what_came_makes_the_same_and_shows_no_secret(world: World,
     result = world.collect(channel, firm)
     if name == "credit-bureau":
         answer: dict[str, Any] = {"message": world.hooks.about(firm.taxpayer_id)[1].decode()}
-        world.engine.late.receive([channel], "credit.report.ready", answer["message"].encode())
+        world.engine.late.receive([ChannelVersion(channel, 1)], "credit.report.ready", answer["message"].encode())
         result = world.collect(channel, firm)
     else:
         answer = {"pages_base64": [b64encode(world.engine.objects.get(key)).decode() for key in result.raw_keys]}
@@ -100,7 +101,7 @@ def test_the_credit_bureau_answers_late(world: World) -> None:
     assert (result.outcome, result.wait_seconds) == ("pending", 600)
     headers, body = world.hooks.about(firm.taxpayer_id)
     assert verify(world.engine.book.keys["credit-bureau"].webhook_secrets, headers, body, int(time.time()))
-    assert world.engine.late.receive([channel], "credit.report.ready", body) is True
+    assert world.engine.late.receive([ChannelVersion(channel, 1)], "credit.report.ready", body) is True
     found = world.collect(channel, firm)
     assert (found.outcome, found.cached) == ("complete", True)
     assert world.engine.third(found) == json.loads(json.dumps(credit_bureau_data(firm, AS_OF)))

@@ -218,9 +218,11 @@ class Engine:
         channels, plans = (VersionedDocuments(self.tables, table, kind, self.clock) for kind in ("channel", "plan"))
         return ChannelCatalogue(channels, plans, self.source, self.monotonic)
 
-    def collect(self, channel: Channel, firm: str = FIRM, *, by: str = "app-1", **fields: Any) -> CallResult:
-        """Collect a firm's data from a channel."""
-        return self.caller.collect(channel, 1, subject(firm, by=by, **fields))
+    def collect(
+        self, channel: Channel, firm: str = FIRM, *, by: str = "app-1", version: int = 1, **fields: Any
+    ) -> CallResult:  # fmt: skip
+        """Collect a firm's data from a channel, by a version of its document."""
+        return self.caller.collect(channel, version, subject(firm, by=by, **fields))
 
     def third(self, result: CallResult) -> dict[str, Any]:
         """Third information of a result."""

@@ -9,6 +9,7 @@ import pytest
 
 from creditmesh.gateway.channels.document import Channel, Outcome
 from creditmesh.kernel.clock import FixedClock
+from creditmesh.platform.objects import Objects, ObjectTooLarge
 from tests.support import aws
 from tests.unit.gateway.channels.engine import FIRM, Engine, channel
 
@@ -98,4 +99,45 @@ def test_too_old_a_file_is_no_file(engine: Engine) -> None:
 
 def test_too_large_a_file_is_not_read(engine: Engine) -> None:
     drop(engine, "daily/list-1.csv", b"id\n" + b"x" * (64 * 1024 * 1024))
-    assert engine.collect(listed()).reason == "the file is too large"
+    result = engine.collect(listed())
+    assert (result.outcome, result.reason) == ("unavailable", "the file is too large: has more than 67108864 bytes")
+
+
+class Unread:
+    """The content of an object that is larger than a function's memory."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Huge:
+    """An S3 client whose objects have 5 GB each."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self.content = client, Unread()
+
+    def get_object(self, **_: Any) -> Any:
+        return {"ContentLength": 5 * 1024**3, "Body": self.content}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def test_of_too_large_a_file_not_one_byte_is_loaded(engine: Engine) -> None:
+    drop(engine, "daily/list-1.csv", f"id\n{FIRM}\n")
+    s3 = Huge(engine.stack.clients["s3"])
+    engine.objects = Objects(s3, engine.stack.refs["DataBucket"])  # type: ignore[misc, arg-type]
+    result = engine.collect(listed(cost={"amount": "1.00"}))
+    assert (result.outcome, result.reason) == ("unavailable", "the file is too large: has more than 67108864 bytes")
+    assert s3.content.closed
+    assert (engine.stored_calls()[0]["state"], engine.health_of(listed()).calls) == ("failed", 0)
+
+
+def test_a_file_of_the_largest_size_is_read(engine: Engine) -> None:
+    drop(engine, "daily/list-1.csv", f"id\n{FIRM}\n")
+    name, size = "incoming/source/daily/list-1.csv", len(f"id\n{FIRM}\n")
+    assert engine.objects.get(name, at_most=size)
+    with pytest.raises(ObjectTooLarge):
+        engine.objects.get(name, at_most=size - 1)

@@ -123,7 +123,8 @@ def test_an_institutions_channels(engine: Engine) -> None:
     put(engine, channel_id="first-source")
     put(engine, channel_id="second-source")
     put(engine, channel_id="third-source", institution="another")
-    assert [one.channel_id for one in engine.catalogue.of_institution("source")] == ["first-source", "second-source"]
+    found = engine.catalogue.of_institution("source")
+    assert [(one.channel.channel_id, one.version) for one in found] == [("first-source", 1), ("second-source", 1)]
 
 
 def test_plans_name_channels_that_are_there(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from creditmesh.gateway.channels.catalogue import ChannelVersion
 from creditmesh.gateway.channels.document import Channel, Outcome
 from creditmesh.gateway.channels.results import result_of
 from creditmesh.kernel.errors import InvalidInput, NotFound
@@ -40,7 +41,7 @@ def message(request_id: Any, report: Any = None) -> bytes:
 
 
 def receive(engine: Engine, one: Channel, body: bytes) -> bool:
-    return engine.late.receive([one], "report.ready", body)
+    return engine.late.receive([ChannelVersion(one, 1)], "report.ready", body)
 
 
 def test_pending_until_answered(engine: Engine) -> None:
@@ -188,9 +189,9 @@ def test_what_belongs_to_no_call_is_refused(engine: Engine, body: bytes, error: 
 
 def test_a_message_that_nobody_awaits_is_refused(engine: Engine) -> None:
     with pytest.raises(InvalidInput):
-        engine.late.receive([late()], "report.delayed", message("x"))
+        engine.late.receive([ChannelVersion(late(), 1)], "report.delayed", message("x"))
     with pytest.raises(InvalidInput):
-        engine.late.receive([channel()], "report.ready", message("x"))
+        engine.late.receive([ChannelVersion(channel(), 1)], "report.ready", message("x"))
 
 
 def test_an_institution_answers_its_own_calls_only(engine: Engine) -> None:
@@ -202,7 +203,8 @@ def test_an_institution_answers_its_own_calls_only(engine: Engine) -> None:
 def test_two_channels_may_await_the_same_message(engine: Engine) -> None:
     one, other = late(), late(channel_id="another-source")
     request_id = engine.collect(other).request_id
-    assert engine.late.receive([one, other], "report.ready", message(request_id)) is True
+    both = [ChannelVersion(one, 1), ChannelVersion(other, 1)]
+    assert engine.late.receive(both, "report.ready", message(request_id)) is True
     assert engine.collect(other).outcome is Outcome.COMPLETE
 
 

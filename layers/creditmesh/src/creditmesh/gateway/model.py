@@ -28,6 +28,7 @@ class SourceRecord(BaseModel):
     """Kind of data."""
     channel: str
     channel_version: int = 1
+    """Whose rules made the third information; the raw keys name the version that asked, which may be an earlier one."""
     outcome: str = "complete"
     reason: str | None = None
     missing: list[str] = []

@@ -7,10 +7,16 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+class ObjectTooLarge(InvalidInput):
+    """What was to be read is larger than its reader takes."""
+
+    code = "object_too_large"
 
 
 class Objects:
@@ -30,20 +36,34 @@ class Objects:
         text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return self.put(key, text.encode(), "application/json")
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, at_most: int | None = None) -> bytes:
         """The content under `key`.
+
+        Args:
+            at_most: bytes; a larger object is not read at all.
 
         Raises:
             NotFound: there is none.
+            ObjectTooLarge: it has more than `at_most` bytes.
         """
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            found = self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
             raise NotFound(f"no document under {key}") from None
+        if at_most is not None and found["ContentLength"] > at_most:
+            found["Body"].close()
+            raise ObjectTooLarge(f"has more than {at_most} bytes")
+        return found["Body"].read()
 
     def delete(self, key: str) -> None:
         """Forget what lies under `key`; nothing happens if there is nothing."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def delete_below(self, prefix: str) -> None:
+        """Forget all that lies below `prefix`."""
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for one in page.get("Contents", []):
+                self.delete(one["Key"])
 
     def newest(self, prefix: str) -> tuple[str, datetime] | None:
         """The last key by name below `prefix` and when it was stored, or None."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.calls import CallRecord
-from creditmesh.gateway.channels.document import Channel, Http, Outcome
+from creditmesh.gateway.channels.document import Channel, Http, Outcome, Response
 from creditmesh.gateway.channels.refusals import refusal
 from creditmesh.gateway.channels.source import Came
-from creditmesh.gateway.channels.structure import structured
+from creditmesh.gateway.channels.structure import search, structured
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.platform.objects import Objects
 
+MESSAGE = Response()
+"""A webhook's message is JSON in UTF-8, whatever else a channel reads."""
 _LONGEST_REASON = 200
 
 
@@ -27,6 +29,8 @@ class Reading:
     Attributes:
         third: third information; None where there is none.
         missing: completeness expressions that gave nothing.
+        status: that the answer came with.
+        late: it came as a webhook's message.
     """
 
     outcome: Outcome
@@ -34,6 +38,8 @@ class Reading:
     reason: str | None = None
     third: dict[str, Any] | None = field(default=None, repr=False)
     missing: tuple[str, ...] = ()
+    status: int | None = None
+    late: bool = False
 
 
 class Answers:
@@ -44,6 +50,20 @@ class Answers:
 
     def read(self, channel: Channel, came: Came) -> Reading:
         """What came back, as an outcome."""
+        return replace(self._read(channel, came), status=came.status)
+
+    def read_message(self, channel: Channel, body: bytes) -> Reading:
+        """What a late answer's message comes to."""
+        if channel.callback is None:
+            return Reading(Outcome.UNAVAILABLE, [body], "answer came late, which is not awaited", late=True)
+        try:
+            content = search(channel.callback.content, reader.parse(MESSAGE, body))
+            reader.check(channel.response, content)
+        except reader.Unreadable as fault:
+            return replace(_unreadable(fault, [body]), late=True)
+        return replace(self._structured(channel, content, [body]), late=True)
+
+    def _read(self, channel: Channel, came: Came) -> Reading:
         if refused := refusal(channel, came.status, came.bodies[-1]):
             outcome, reason = refused
             return Reading(outcome, came.bodies, reason)
@@ -55,10 +75,11 @@ class Answers:
             document = _joined(channel, [reader.parse(channel.response, body) for body in came.bodies])
             reader.check(channel.response, document)
         except reader.Unreadable as fault:
-            return Reading(Outcome.UNAVAILABLE, came.bodies, f"answer {fault.message}"[:_LONGEST_REASON])
-        return self.structure(channel, document, came.bodies)
+            return _unreadable(fault, came.bodies)
+        return self._structured(channel, document, came.bodies)
 
-    def structure(self, channel: Channel, document: Any, bodies: list[bytes]) -> Reading:
+    @staticmethod
+    def _structured(channel: Channel, document: Any, bodies: list[bytes]) -> Reading:
         """Make third information of a document that was read."""
         made = structured(channel.structure, document)
         if made.missing:
@@ -66,31 +87,56 @@ class Answers:
         reason = "by_fallback_rule" if made.by_fallback else None
         return Reading(Outcome.COMPLETE, bodies, reason, made.document)
 
-    def keep(self, channel: Channel, claim: CallRecord, reading: Reading) -> dict[str, Any]:
-        """Store an answer; what the call's record says of it from now on."""
+    def keep(
+        self, channel: Channel, claim: CallRecord, reading: Reading, version: int | None = None
+    ) -> dict[str, Any]:  # fmt: skip
+        """Store an answer; what the call's record says of it from now on.
+
+        Args:
+            version: of the channel's document that read it; by default the one it was asked by, which the raw
+                answer's key names in either case.
+        """
         keys, suffix = [], channel.response.format
         for body in reading.bodies:
             digest = hashlib.sha256(body).hexdigest()
             key = f"raw/{claim.by}/{channel.channel_id}-v{claim.channel_version}-{digest[:16]}.{suffix}"
             self._objects.put(key, body, "application/octet-stream")
             keys.append(key)
+        return {
+            **self.keep_third(claim, claim.channel_version if version is None else version, reading),
+            "fetched_at": iso(self._clock.now()),
+            "raw_keys": keys,
+            "sha256": hashlib.sha256(b"".join(reading.bodies)).hexdigest(),
+            "status": reading.status,
+            "late": reading.late,
+        }
+
+    def keep_third(self, record: CallRecord, version: int, reading: Reading) -> dict[str, Any]:
+        """Store what a version of the channel's document made of an answer; what the record says of it from now on."""
         outcome = reading.outcome
-        if outcome is Outcome.COMPLETE and claim.filled:
+        if outcome is Outcome.COMPLETE and record.filled:
             outcome = Outcome.FILLED
         third_key = None
         if reading.third is not None:
             # With its holder: who comes back after his lease never overwrites what another has made of the same call.
-            third_key = f"third/{claim.call_key[:32]}-{claim.number}-{claim.holder[:8]}.json"
+            # With its version: two who read the same answer anew by the same rules write the same under the same key.
+            third_key = f"{_third_of(record)}{record.number}-{record.holder[:8]}-v{version}.json"
             self._objects.put(third_key, _dumped(reading.third), "application/json")
         return {
+            "channel_version": version,
             "outcome": outcome,
             "reason": reading.reason,
             "missing": list(reading.missing),
-            "fetched_at": iso(self._clock.now()),
-            "raw_keys": keys,
-            "sha256": hashlib.sha256(b"".join(reading.bodies)).hexdigest(),
             "third_key": third_key,
         }
+
+    def raw(self, record: CallRecord) -> list[bytes]:
+        """A call's raw answers, one a page.
+
+        Raises:
+            NotFound: they are not kept any more.
+        """
+        return [self._objects.get(key) for key in record.raw_keys]
 
     def drop(self, kept: Mapping[str, Any], *, raw: bool) -> None:
         """Forget an answer whose call has gone on without it; nothing rests on it yet.
@@ -109,9 +155,20 @@ class Answers:
         return document if isinstance(document, dict) else {}
 
     def erase(self, record: CallRecord) -> None:
-        """Forget third information; raw answers that a decision rests on stay, for its replay (S10)."""
-        if record.third_key:
-            self._objects.delete(record.third_key)
+        """Forget a call's third information, that of earlier windows and versions too.
+
+        Raw answers that a decision rests on stay, for its replay (S10).
+        """
+        self._objects.delete_below(_third_of(record))
+
+
+def _third_of(record: CallRecord) -> str:
+    """What the keys of all third information of a call begin with."""
+    return f"third/{record.call_key[:32]}-"
+
+
+def _unreadable(fault: reader.Unreadable, bodies: list[bytes]) -> Reading:
+    return Reading(Outcome.UNAVAILABLE, bodies, f"answer {fault.message}"[:_LONGEST_REASON])
 
 
 def _joined(channel: Channel, pages: list[Any]) -> Any:

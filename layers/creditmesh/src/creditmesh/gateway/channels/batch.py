@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from creditmesh.gateway.channels.document import MAX_ANSWER_BYTES, BatchFile, Channel
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.http import InstitutionUnavailable
-from creditmesh.platform.objects import Objects
+from creditmesh.platform.objects import Objects, ObjectTooLarge
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class BatchFiles:
@@ -22,7 +25,9 @@ class BatchFiles:
         self._objects, self._clock = objects, clock
 
     def rows(self, channel: Channel, transport: BatchFile, key: str) -> bytes:
-        """The firm's rows as a JSON document ``{"file", "rows"}``, in the channel's charset.
+        """The firm's rows as a JSON document ``{"file", "rows"}``, escaped to ASCII.
+
+        So it is read the same in whatever charset a later version of the channel's document says the files are.
 
         Raises:
             InstitutionUnavailable: no file, too old a one, too large a one, or one that cannot be read.
@@ -30,11 +35,10 @@ class BatchFiles:
         name, content = self._newest(channel, transport)
         read = _csv_rows if transport.format == "csv" else _json_rows
         try:
-            text = content.decode(channel.response.charset).removeprefix("\ufeff")
-            rows = list(read(transport, text, key))
+            rows = list(read(transport, _lines(transport, content, channel.response.charset), key))
         except (ValueError, csv.Error, RecursionError):
             raise InstitutionUnavailable(f"the file cannot be read as {transport.format}", sent=False) from None
-        file = json.dumps(name.rpartition("/")[2], ensure_ascii=False)
+        file = json.dumps(name.rpartition("/")[2])
         # Rows stay text, so that a number keeps each of its digits.
         return f'{{"file":{file},"rows":[{",".join(rows)}]}}'.encode(channel.response.charset)
 
@@ -46,32 +50,38 @@ class BatchFiles:
         if self._clock.now() - stored_at > timedelta(days=transport.oldest_days):
             raise InstitutionUnavailable("the newest file is too old", sent=False)
         try:
-            content = self._objects.get(name)
+            return name, self._objects.get(name, at_most=MAX_ANSWER_BYTES)
         except NotFound:
             raise InstitutionUnavailable("took its file away", sent=False) from None
-        if len(content) > MAX_ANSWER_BYTES:
-            raise InstitutionUnavailable("the file is too large", sent=False)
-        return name, content
+        except ObjectTooLarge as error:
+            raise InstitutionUnavailable(f"the file is too large: {error.message}", sent=False) from None
 
 
-def _csv_rows(transport: BatchFile, text: str, key: str) -> Iterator[str]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+def _lines(transport: BatchFile, content: bytes, charset: str) -> Iterator[str]:
+    """A file's lines, decoded as they are read: as one text they would take several times the file's room."""
+    # CSV ends lines in its own ways. `splitlines` would also end them at characters that JSON has within its strings.
+    newline = "" if transport.format == "csv" else "\n"
+    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(content), encoding=charset, newline=newline)):
+        yield line if number else line.removeprefix("\ufeff")
+
+
+def _csv_rows(transport: BatchFile, lines: Iterable[str], key: str) -> Iterator[str]:
+    reader = csv.DictReader(lines, strict=True)
     if transport.key_column not in (reader.fieldnames or ()):
         raise ValueError("has no such column")
     for row in reader:
         if None in row:
             raise ValueError("has a row that is longer than its header")
         if row[transport.key_column] == key:
-            yield json.dumps(row, ensure_ascii=False)
+            yield json.dumps(row)
 
 
-def _json_rows(transport: BatchFile, text: str, key: str) -> Iterator[str]:
-    # Not `splitlines`: it also ends lines at characters that JSON has within its strings.
-    for line in text.split("\n"):
+def _json_rows(transport: BatchFile, lines: Iterable[str], key: str) -> Iterator[str]:
+    for line in lines:
         if not line.strip():
             continue
         row = json.loads(line)
         if not isinstance(row, dict):
             raise ValueError("has a line that is no object")
         if str(row.get(transport.key_column)) == key:
-            yield line.strip()
+            yield _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], line.strip())

@@ -23,6 +23,8 @@ class AnswerCache:
         for record in list(self._calls.of_consent(authorization_id)):
             self._answers.erase(record)
             self._calls.forget(record)
+            # What was settled between the two has no record any more; what comes now finds none, and is dropped.
+            self._answers.erase(record)
             self._tasks.succeed(record.token, {})
             erased += 1
         return erased

@@ -15,6 +15,7 @@ from creditmesh.gateway.channels.document import Channel, Outcome
 from creditmesh.gateway.channels.exchange import ExchangeFailed
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import HealthBook
+from creditmesh.gateway.channels.rereading import Rereading, is_outdated
 from creditmesh.gateway.channels.results import CallResult, Subject, plain_result, result_of
 from creditmesh.gateway.channels.source import Came, Source
 from creditmesh.kernel.clock import Clock, iso, parse_instant
@@ -76,6 +77,7 @@ class ChannelCaller:
         self._authorizations, self._calls, self._guards, self._health = authorizations, calls, guards, health
         self._source, self._answers, self._lookup, self._clock = source, answers, lookup, clock
         self._monotonic, self._sleep = monotonic, sleep
+        self._rereading = Rereading(calls, answers, authorizations)
 
     def collect(self, channel: Channel, version: int, subject: Subject) -> CallResult:
         """Collect one firm's data; every way it may go is an outcome."""
@@ -90,6 +92,8 @@ class ChannelCaller:
             return plain_result(channel, version, Outcome.INCOMPLETE, "request", missing=list(asked.missing))
         wanted = self._wanted(channel, version, subject, asked, authorization)
         record = self._claimed(channel, wanted)
+        if is_outdated(record, version):
+            record = self._rereading.renewed(channel, version, record, authorization) or self._claimed(channel, wanted)
         if record.holder != wanted.holder:
             return self._met(channel, record)
         return self._carried_out(

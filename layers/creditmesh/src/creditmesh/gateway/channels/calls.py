@@ -19,6 +19,8 @@ from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
 
 KEPT_DAYS = 100
 """How long a call is remembered; longer than any window."""
+_MARKS = ("state", "number", "until", "holder", "channel_version")
+"""By these a writer knows that a call is still as he has seen it."""
 
 
 class CallState(StrEnum):
@@ -41,6 +43,7 @@ class CallRecord(BaseModel):
     call_key: str
     channel_id: str
     channel_version: int
+    """Of the document that the call was made by; once there is an answer, of the one whose rules read it."""
     state: CallState
     number: int
     """Counts the windows; with the key it makes the request's id."""
@@ -60,6 +63,10 @@ class CallRecord(BaseModel):
     fetched_at: str | None = None
     raw_keys: list[str] = []
     sha256: str | None = None
+    status: int | None = None
+    """HTTP status that the raw answer came with."""
+    late: bool = False
+    """The raw answer is a webhook's message."""
     third_key: str | None = None
     paid: bool = False
     """Counted as charged; a repeat under the same id is not counted again."""
@@ -165,10 +172,10 @@ class CallStore:
         self._tables.delete(self._table, {"call_key": record.call_key})
 
     def _replace(self, old: CallRecord, new: CallRecord) -> None:
-        item = self._item(new)
-        gone = [name for name in self._item(old) if name not in item or item[name] is None]
+        item, before = self._item(new), self._item(old)
+        gone = [name for name in before if name not in item or item[name] is None]
         values = {name: value for name, value in item.items() if name != "call_key"}
-        where = {"state": old.state.value, "number": old.number, "until": old.until, "holder": old.holder}
+        where = {name: before[name] for name in _MARKS}
         self._tables.write(Update(self._table, {"call_key": old.call_key}, set=values, remove=gone, where=where))
 
     def _item(self, record: CallRecord) -> dict[str, Any]:

@@ -64,9 +64,9 @@ class ChannelCatalogue:
         """All channels in force, by id."""
         return list(self._all().values())
 
-    def of_institution(self, institution: str) -> list[Channel]:
+    def of_institution(self, institution: str) -> list[ChannelVersion]:
         """An institution's channels in force."""
-        return [one.channel for one in self._all().values() if one.channel.institution == institution]
+        return [one for one in self._all().values() if one.channel.institution == institution]
 
     def listed(self) -> list[Stored]:
         """The documents in force, read anew, by id."""

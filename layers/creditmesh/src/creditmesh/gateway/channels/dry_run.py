@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.gateway.channels import fields as request_fields
 from creditmesh.gateway.channels import reading as reader
-from creditmesh.gateway.channels.answers import Answers, Reading
-from creditmesh.gateway.channels.document import Channel, Http, Response
+from creditmesh.gateway.channels.answers import MESSAGE, Answers, Reading
+from creditmesh.gateway.channels.document import Channel, Http
 from creditmesh.gateway.channels.exchange import prepare
-from creditmesh.gateway.channels.late import read_message
 from creditmesh.gateway.channels.source import Came
 from creditmesh.kernel.errors import InvalidInput
 
@@ -120,10 +119,10 @@ def _read_message(channel: Channel, message: str, answers: Answers, steps: list[
         raise InvalidInput("is only for a channel with a callback", field="sample.message")
     body = message.encode("utf-8", "surrogatepass")
     try:
-        steps.append(Step(name="parse", ok=True, result=reader.parse(Response(), body)))
+        steps.append(Step(name="parse", ok=True, result=reader.parse(MESSAGE, body)))
     except reader.Unreadable as fault:
         steps.append(Step(name="parse", ok=False, detail=fault.message))
-    return _ended(read_message(channel, body, answers), steps, filled=filled)
+    return _ended(answers.read_message(channel, body), steps, filled=filled)
 
 
 def _ended(reading: Reading, steps: list[Step], *, filled: bool) -> DryRun:

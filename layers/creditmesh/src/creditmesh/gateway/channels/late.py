@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from creditmesh.gateway.channels import reading as reader
-from creditmesh.gateway.channels.answers import Answers, Reading
+from creditmesh.gateway.channels.answers import MESSAGE, Answers
 from creditmesh.gateway.channels.caller import settled
 from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
-from creditmesh.gateway.channels.document import Channel, Outcome, Response
+from creditmesh.gateway.channels.catalogue import ChannelVersion
 from creditmesh.gateway.channels.health import HealthBook
 from creditmesh.gateway.channels.structure import search
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
-
-_MESSAGE = Response()
-"""A message is JSON in UTF-8, whatever else a channel reads."""
 
 
 class LateAnswers:
@@ -27,24 +24,24 @@ class LateAnswers:
         self._calls, self._answers, self._health = calls, answers, health
         self._tasks, self._clock = tasks, clock
 
-    def receive(self, channels: Iterable[Channel], message: str, body: bytes) -> bool:
+    def receive(self, channels: Iterable[ChannelVersion], message: str, body: bytes) -> bool:
         """Take an authentic message of an institution; False if it was a repeat.
 
         Args:
-            channels: the institution's.
+            channels: the institution's, as they are in force: their rules read the answer, whoever asked for it.
             body: the message as received; it is kept as the raw answer.
 
         Raises:
             InvalidInput: no channel awaits such a message, or it carries no request id.
             NotFound: no call of that request id is known; it may have been erased with its consent.
         """
-        awaiting = [one for one in channels if one.callback and one.callback.message == message]
+        awaiting = [one for one in channels if one.channel.callback and one.channel.callback.message == message]
         if not awaiting:
             raise InvalidInput("is no message that is awaited", field="type")
-        channel, record = self._call_of(awaiting, body)
+        by, record = self._call_of(awaiting, body)
         # A quick institution tells its answer before its receipt has been read, so the call may still be under way;
         # and a call that was given up may have reached it all the same.
-        taken = record.state is not CallState.ANSWERED and self._take(channel, record, body)
+        taken = record.state is not CallState.ANSWERED and self._take(by, record, body)
         self._tell(record.call_key)
         return taken
 
@@ -56,35 +53,36 @@ class LateAnswers:
         if record is None or record.state is not CallState.PENDING:
             self._tasks.succeed(token, {})
 
-    def _call_of(self, awaiting: list[Channel], body: bytes) -> tuple[Channel, CallRecord]:
+    def _call_of(self, awaiting: list[ChannelVersion], body: bytes) -> tuple[ChannelVersion, CallRecord]:
         try:
-            document = reader.parse(_MESSAGE, body)
+            document = reader.parse(MESSAGE, body)
         except reader.Unreadable as fault:
             raise InvalidInput(fault.message, field="body") from None
         known = False
-        for channel in awaiting:
-            place = channel.callback.request_id if channel.callback else ""
+        for by in awaiting:
+            place = by.channel.callback.request_id if by.channel.callback else ""
             request_id = search(place, document)
             if isinstance(request_id, str) and request_id:
                 known = True
                 record = self._calls.of_request(request_id)
-                if record is not None and record.channel_id == channel.channel_id:
-                    return channel, record
+                if record is not None and record.channel_id == by.channel.channel_id:
+                    return by, record
         if known:
             raise NotFound("no such request", field="request_id")
         raise InvalidInput("carries no request id", field="request_id")
 
-    def _take(self, channel: Channel, record: CallRecord, body: bytes) -> bool:
-        reading = read_message(channel, body, self._answers)
-        kept = self._answers.keep(channel, record, reading)
+    def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> bool:
+        channel = by.channel
+        reading = self._answers.read_message(channel, body)
+        kept = self._answers.keep(channel, record, reading, by.version)
         try:
             self._calls.settle(record, **settled(channel, record, reading, self._clock), **kept)
         except ConditionFailed:
-            return self._met(channel, record, body, kept)
+            return self._met(by, record, body, kept)
         self._health.note(channel, reading.outcome, late=True)
         return True
 
-    def _met(self, channel: Channel, record: CallRecord, body: bytes, kept: dict[str, object]) -> bool:
+    def _met(self, by: ChannelVersion, record: CallRecord, body: bytes, kept: dict[str, object]) -> bool:
         """The call went on while its answer was read."""
         now = self._calls.find(record.call_key)
         if now is None:  # erased by a withdrawal
@@ -92,21 +90,10 @@ class LateAnswers:
             return False
         if now.request_id != record.request_id or now.state is CallState.ANSWERED or now == record:
             return False  # another delivery of the same answer was quicker
-        return self._take(channel, now, body)  # its receipt was read meanwhile
+        return self._take(by, now, body)  # its receipt was read meanwhile
 
     def _tell(self, call_key: str) -> None:
         """Also after a repeat: the first time may have died between write and call."""
         record = self._calls.find(call_key)
         if record is not None and record.state not in (CallState.PENDING, CallState.CALLING):
             self._tasks.succeed(record.token, {})
-
-
-def read_message(channel: Channel, body: bytes, answers: Answers) -> Reading:
-    """What a late answer's message comes to."""
-    place = channel.callback.content if channel.callback else "@"
-    try:
-        content = search(place, reader.parse(_MESSAGE, body))
-        reader.check(channel.response, content)
-    except reader.Unreadable as fault:
-        return Reading(Outcome.UNAVAILABLE, [body], f"answer {fault.message}")
-    return answers.structure(channel, content, [body])

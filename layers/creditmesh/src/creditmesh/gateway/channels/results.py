@@ -39,6 +39,7 @@ class CallResult(BaseModel):
 
     channel_id: str
     channel_version: int
+    """Whose rules made the third information; the raw keys name the version that asked, which may be an earlier one."""
     kind: str
     outcome: Outcome
     reason: str | None = None

@@ -1,0 +1,111 @@
+"""A corrected document reaches answers that are cached already: their raw bodies are read anew (G08-G11)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from creditmesh.gateway.channels.answers import Answers, Reading
+from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
+from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.source import Came
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.observability import logger
+from creditmesh.platform.tables import ConditionFailed
+
+if TYPE_CHECKING:
+    from creditmesh.authorization.model import Authorization
+    from creditmesh.authorization.service import Authorizations
+
+_READ = (Outcome.COMPLETE, Outcome.FILLED)
+
+
+def is_outdated(record: CallRecord, version: int) -> bool:
+    """Whether a call's answer was read by an earlier version of its channel's document, and can be read anew.
+
+    A later version is no reason: where a change is not in force yet, what it made is taken as it is.
+    """
+    return (
+        record.channel_version < version
+        and record.state is CallState.ANSWERED
+        and (record.late or record.status is not None)
+    )
+
+
+class Rereading:
+    """Reads kept answers by the rules in force; no source is called, and nothing is charged."""
+
+    def __init__(self, calls: CallStore, answers: Answers, authorizations: Authorizations) -> None:
+        self._calls, self._answers, self._authorizations = calls, answers, authorizations
+
+    def renewed(
+        self, channel: Channel, version: int, record: CallRecord, authorization: Authorization | None
+    ) -> CallRecord | None:
+        """An outdated call as the document in force reads its answer.
+
+        Window, raw answers and the instant they came stay. Third information of the earlier version stays too, for a
+        collection under way may have its key; it goes with the consent.
+
+        Returns:
+            The call as it stands now; None where it is to be claimed: its answer is no longer of use and can be had
+            again without a second charge, or it was erased or followed by another.
+        """
+        try:
+            bodies = self._answers.raw(record)
+        except NotFound:
+            return record  # it stays what it was, and says by which version
+        reading = self._read(channel, record, bodies)
+        again = _is_worse(record, reading) and _may_be_repeated(channel, record)
+        change = _given_up(version, reading) if again else self._answers.keep_third(record, version, reading)
+        logger.info(
+            "answer read anew",
+            extra={
+                "channel": channel.channel_id, "was_version": record.channel_version, "version": version,
+                "was": record.outcome, "outcome": change["outcome"], "asked_again": again,
+            },
+        )  # fmt: skip
+        renewed = self._settled(record, change)
+        if renewed is not None and renewed.outcome is Outcome.REFUSED and authorization is not None:
+            self._authorizations.refuse(authorization, renewed.reason or "refused")
+        return renewed
+
+    def _read(self, channel: Channel, record: CallRecord, bodies: list[bytes]) -> Reading:
+        if record.late:
+            reading = self._answers.read_message(channel, bodies[-1])
+        else:
+            reading = self._answers.read(channel, Came(record.status or 0, bodies, 0))
+        if reading.outcome is Outcome.PENDING:
+            # What it promises was never awaited, and will not come now.
+            reading = replace(reading, outcome=Outcome.UNAVAILABLE, reason="answer is a receipt")
+        if reading.outcome is Outcome.UNAVAILABLE:
+            return replace(reading, reason=f"reread: {reading.reason}")
+        return reading
+
+    def _settled(self, record: CallRecord, change: dict[str, Any]) -> CallRecord | None:
+        """Record a rereading; where the call has gone on meanwhile, as it stands."""
+        try:
+            found: CallRecord | None = self._calls.settle(record, **change)
+        except ConditionFailed:
+            found = self._calls.find(record.call_key)
+            if found is None:  # erased by a withdrawal
+                self._answers.drop(change, raw=False)
+        return found if found is not None and found.state is CallState.ANSWERED else None
+
+
+def _is_worse(record: CallRecord, reading: Reading) -> bool:
+    """Whether the rules in force make less of an answer, as those for another endpoint or format do."""
+    if reading.outcome is Outcome.INCOMPLETE:
+        return record.outcome in _READ
+    return reading.outcome is Outcome.UNAVAILABLE
+
+
+def _may_be_repeated(channel: Channel, record: CallRecord) -> bool:
+    """Whether asking once more cannot be a second charge; a late answer was promised, and so counts as charged."""
+    return channel.idempotent or not channel.charged or not (record.paid or record.late)
+
+
+def _given_up(version: int, reading: Reading) -> dict[str, Any]:
+    return {
+        "state": CallState.FAILED, "channel_version": version, "outcome": reading.outcome, "reason": reading.reason,
+        "missing": list(reading.missing), "third_key": None,
+    }  # fmt: skip
