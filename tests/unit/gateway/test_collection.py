@@ -12,6 +12,7 @@ from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDat
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.platform import wiring
 from creditmesh.platform.http import Answer, InstitutionUnavailable
+from creditmesh.platform.tables import Update
 from tests.support.fakes import Call
 from tests.support.world import CODE, FIRM, KEYS, REGISTRY, TAX, World
 
@@ -81,6 +82,22 @@ def test_another_application_of_the_firm_takes_the_cached_answers(ready: World) 
     assert ready.collect().outcome is COLLECTED
     assert len(ready.http.calls) == 2
     assert all(one.cached for one in key_data(ready).sources)
+
+
+def test_what_an_older_version_read_is_read_anew_and_still_leads_back(ready: World) -> None:
+    ready.collect()
+    first, table = key_data(ready), ready.stack.refs["ChannelCalls"]
+    for item in ready.stack.raw_items(table):
+        older = Update(table, {"call_key": item["call_key"]["S"]}, set={"channel_version": 0, "outcome": "incomplete"})
+        wiring.tables().write(older)
+    ready.__dict__["application_id"] = ready.apply("key-00000002").application_id
+    assert ready.collect().outcome is COLLECTED
+    again = key_data(ready)
+    assert again.features == first.features
+    assert [(one.channel_version, one.outcome, one.cached) for one in again.sources] == [(1, "complete", True)] * 2
+    assert [one.raw_keys for one in again.sources] == [one.raw_keys for one in first.sources]
+    assert [one.sha256 for one in again.sources] == [one.sha256 for one in first.sources]
+    assert len(ready.http.calls) == 2
 
 
 def test_blacklist_hits_become_key_data(ready: World) -> None:
