@@ -77,15 +77,17 @@ class Consents:
     def withdraw(self, taxpayer_id: str, scope: str) -> str:
         return self.granted.pop((taxpayer_id, scope)).authorization_id
 
-    def usable(self, taxpayer_id: str, scope: str, *, tenant: str) -> Consent:
-        found = self.granted.get((taxpayer_id, scope)) if tenant == TENANT else None
-        if found is None:
-            raise AuthorizationRequired("none_stored")
-        if found.authorization_id in self.refused:
-            raise AuthorizationRequired(self.refused[found.authorization_id])
-        if parse_instant(found.expires_at) <= self.clock.now():
-            raise AuthorizationRequired("code_expired")
-        return found
+    def rights(self, taxpayer_id: str, *, tenant: str) -> Rights:
+        held = {scope: one for (firm, scope), one in self.granted.items() if (firm, tenant) == (taxpayer_id, TENANT)}
+        return Rights(self, held)
+
+    def problem(self, consent: Consent) -> str | None:
+        if consent.authorization_id in self.refused:
+            return self.refused[consent.authorization_id]
+        return "code_expired" if parse_instant(consent.expires_at) <= self.clock.now() else None
+
+    def stands(self, authorization: Consent) -> bool:
+        return authorization in self.granted.values() and not self.problem(authorization)
 
     def use(self, authorization: Consent, *, purpose: str, by: str, channel: str) -> None:
         if authorization not in self.granted.values():
@@ -94,6 +96,21 @@ class Consents:
 
     def refuse(self, authorization: Consent, reason: str) -> None:
         self.refused[authorization.authorization_id] = reason
+
+
+@dataclass
+class Rights:
+    """What a firm had consented to at one look."""
+
+    consents: Consents
+    held: dict[str, Consent]
+
+    def usable(self, scope: str) -> Consent:
+        if scope not in self.held:
+            raise AuthorizationRequired("none_stored")
+        if problem := self.consents.problem(self.held[scope]):
+            raise AuthorizationRequired(problem)
+        return self.held[scope]
 
 
 @dataclass
@@ -222,7 +239,8 @@ class Engine:
         self, channel: Channel, firm: str = FIRM, *, by: str = "app-1", version: int = 1, **fields: Any
     ) -> CallResult:  # fmt: skip
         """Collect a firm's data from a channel, by a version of its document."""
-        return self.caller.collect(channel, version, subject(firm, by=by, **fields))
+        of = subject(firm, by=by, **fields)
+        return self.caller.collect(channel, version, of, self.caller.rights(of))
 
     def third(self, result: CallResult) -> dict[str, Any]:
         """Third information of a result."""

@@ -105,11 +105,11 @@ SCHEMA = {
     ],
 )
 def test_the_schema_names_place_and_rule_but_no_value(document: Any, fault: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(Unreadable) as refusal:
         check(response(schema=SCHEMA), document)
     assert refusal.value.message == fault
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_numbers_are_held_to_the_schema_with_all_digits() -> None:
@@ -135,10 +135,10 @@ def test_a_rule_that_does_not_fit_finds_nothing_and_raises_nothing(expression: s
 
 def test_a_rule_cannot_make_more_of_an_answer_than_memory_holds() -> None:
     doubling = " | ".join(["{a: @, b: @}"] * 60)
-    started = time.monotonic()
+    started = time.process_time()
     made = structured(Structure(rule=doubling), {"x": 1})
     assert (made.document, made.missing) == (None, ("@",))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     assert structured(Structure(rule="{a: @}"), [1] * (MOST_VALUES - 10)).document
 
 

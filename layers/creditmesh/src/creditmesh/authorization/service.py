@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from creditmesh.authorization.changes import Changes, Granted
@@ -29,7 +29,7 @@ from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.kernel.ids import new_id
 from creditmesh.platform.crypto import BlindIndex
-from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tables import ConditionFailed, Item
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,22 @@ class ScopeStanding:
     scope: Scope
     authorization: Authorization | None
     problem: str | None
+
+
+class Rights:
+    """What a tenant held of one firm's authorisations at one look; a code is unsealed only where it is asked for."""
+
+    def __init__(self, held: Mapping[str, Item], opened: Callable[[Item], Authorization], clock: Clock) -> None:
+        self._held, self._opened, self._clock = held, opened, clock
+
+    def usable(self, scope: str) -> Authorization:
+        """The authorisation with its code, if it can be used now (C03).
+
+        Raises:
+            AuthorizationRequired: none is stored, or it has run out, was refused or withdrawn.
+        """
+        item = self._held.get(scope)
+        return _required(self._opened(item) if item else None, scope, self._clock)
 
 
 class Authorizations:
@@ -80,11 +96,18 @@ class Authorizations:
         if tenant is None:
             best = self._best(self._held(index, scope, None))
             tenant = best.tenant if best else ""
-        found = self._store.get(index, scope, tenant)
-        problem = found.problem(self._clock.now()) if found else "none_stored"
-        if found is None or problem:
-            raise AuthorizationRequired(problem or "none_stored", scope)
-        return found
+        return _required(self._store.get(index, scope, tenant), scope, self._clock)
+
+    def rights(self, taxpayer_id: str, *, tenant: str) -> Rights:
+        """All that a tenant holds of a firm's, at one look; `use` says whether it still stands then."""
+        return Rights(self._store.sealed(self._of(taxpayer_id), tenant), self._store.open, self._clock)
+
+    def stands(self, authorization: Authorization) -> bool:
+        """Whether this very authorisation can still be used."""
+        found = self._store.peek(authorization.taxpayer_index, authorization.record)
+        if found is None or found.authorization_id != authorization.authorization_id:
+            return False
+        return not found.problem(self._clock.now())
 
     def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
         """Whether a stored authorisation can be used now; its code stays sealed."""
@@ -266,3 +289,10 @@ class Authorizations:
 
     def _of(self, taxpayer_id: str) -> str:
         return self._index.of("taxpayer_id", taxpayer_id)
+
+
+def _required(found: Authorization | None, scope: str, clock: Clock) -> Authorization:
+    problem = found.problem(clock.now()) if found else "none_stored"
+    if found is None or problem:
+        raise AuthorizationRequired(problem or "none_stored", scope)
+    return found

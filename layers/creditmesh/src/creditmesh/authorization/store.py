@@ -35,12 +35,21 @@ class AuthorizationStore:
     def get(self, taxpayer_index: str, scope: str, tenant: str) -> Authorization | None:
         """The stored authorisation with its code, valid or not, or None."""
         item = self._tables.get(self._table, self._key(taxpayer_index, record_key(scope, tenant)))
-        if item is None:
-            return None
-        for name in SEALED:
-            if item.get(name):
-                item[name] = self._cipher.open(item[name], self._table, item["authorization_id"], name)
-        return Authorization.model_validate(item)
+        return self.open(item) if item else None
+
+    def sealed(self, taxpayer_index: str, tenant: str) -> dict[str, Item]:
+        """By scope what a tenant holds of a taxpayer's, valid or not, as stored; see `open`."""
+        found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, consistent=True)
+        return {item["scope"]: item for item in found if item["tenant"] == tenant}
+
+    def open(self, item: Item) -> Authorization:
+        """A stored authorisation with its code."""
+        codes = {
+            name: self._cipher.open(item[name], self._table, item["authorization_id"], name)
+            for name in SEALED
+            if item.get(name)
+        }
+        return Authorization.model_validate({**item, **codes})
 
     def peek(self, taxpayer_index: str, record: str) -> Authorization | None:
         """The same without its code, so that nothing is unsealed that nobody needs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +22,9 @@ from creditmesh.gateway.store import KeyDataStore
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.observability import logger, place
+
+if TYPE_CHECKING:
+    from creditmesh.authorization.service import Rights
 
 _GOOD = (Outcome.COMPLETE, Outcome.FILLED)
 _ASKS_THE_BORROWER = (Outcome.NO_CONSENT, Outcome.REFUSED)
@@ -60,32 +63,34 @@ class Collections:
             By planned channel: its own result, then those of the fallbacks that were asked in its stead (G13).
         """
         plan = self.planned(plan_id)
-        if lacking := self._without_consent([one.channel_id for one in plan if one.required], subject):
+        rights = self._caller().rights(subject)
+        if lacking := self._without_consent([one.channel_id for one in plan if one.required], rights):
             return {one.channel_id: [one] for one in lacking}
         planned = [one.channel_id for one in plan]
         with ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
-            return dict(zip(planned, pool.map(lambda name: self._with_fallbacks(name, subject), planned), strict=True))
+            asked = pool.map(lambda name: self._with_fallbacks(name, subject, rights), planned)
+            return dict(zip(planned, asked, strict=True))
 
-    def _without_consent(self, channel_ids: Sequence[str], subject: Subject) -> list[CallResult]:
+    def _without_consent(self, channel_ids: Sequence[str], rights: Rights) -> list[CallResult]:
         found = []
         for name in channel_ids:
             with suppress(NotFound):
                 one = self._catalogue.channel(name)
-                found.append(self._caller().refusal(one.channel, one.version, subject))
+                found.append(self._caller().refusal(one.channel, one.version, rights))
         return [one for one in found if one is not None]
 
-    def _with_fallbacks(self, channel_id: str | None, subject: Subject) -> list[CallResult]:
+    def _with_fallbacks(self, channel_id: str | None, subject: Subject, rights: Rights) -> list[CallResult]:
         results: list[CallResult] = []
         # Two operators at the same moment may still make a circle of fallbacks.
         while channel_id and channel_id not in {one.channel_id for one in results}:
-            results.append(self._ask(channel_id, subject))
+            results.append(self._ask(channel_id, subject, rights))
             channel_id = results[-1].fallback_channel
         return results
 
-    def _ask(self, channel_id: str, subject: Subject) -> CallResult:
+    def _ask(self, channel_id: str, subject: Subject, rights: Rights) -> CallResult:
         try:
             found = self._catalogue.channel(channel_id)
-            return self._caller().collect(found.channel, found.version, subject)
+            return self._caller().collect(found.channel, found.version, subject, rights)
         except NotFound:
             reason = "no such channel"
         except (ClientError, BotoCoreError) as error:

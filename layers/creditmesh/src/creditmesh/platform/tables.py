@@ -198,12 +198,14 @@ class Tables:
         newest_first: bool = False,
         until: tuple[str, str] | None = None,
         fields: Sequence[str] = (),
+        consistent: bool = False,
     ) -> Iterator[Item]:
         """Items of one partition, in sort-key order, page after page.
 
         Args:
             until: sort attribute and its highest value.
             fields: the attributes to read; all by default.
+            consistent: whether what was just written must be among them; not with an index.
         """
         names = {"#0": attribute}
         values = {":0": _encode(equals)}
@@ -220,6 +222,8 @@ class Tables:
         }
         if index:
             arguments["IndexName"] = index
+        if consistent:
+            arguments["ConsistentRead"] = True
         if fields:
             names.update({f"#f{number}": name for number, name in enumerate(fields)})
             arguments["ProjectionExpression"] = ", ".join(f"#f{number}" for number in range(len(fields)))

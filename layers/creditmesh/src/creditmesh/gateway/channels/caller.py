@@ -25,7 +25,7 @@ from creditmesh.platform.tables import ConditionFailed
 
 if TYPE_CHECKING:
     from creditmesh.authorization.model import Authorization
-    from creditmesh.authorization.service import Authorizations
+    from creditmesh.authorization.service import Authorizations, Rights
 
 LEASE_MARGIN_SECONDS = 5
 LEAST_WINDOW_SECONDS = 60
@@ -79,11 +79,15 @@ class ChannelCaller:
         self._monotonic, self._sleep = monotonic, sleep
         self._rereading = Rereading(calls, answers, authorizations)
 
-    def collect(self, channel: Channel, version: int, subject: Subject) -> CallResult:
-        """Collect one firm's data; every way it may go is an outcome."""
+    def collect(self, channel: Channel, version: int, subject: Subject, rights: Rights) -> CallResult:
+        """Collect one firm's data; every way it may go is an outcome.
+
+        Args:
+            rights: what the method `rights` gave; one look serves all channels of a collection.
+        """
         if not channel.enabled:
             return plain_result(channel, version, Outcome.UNAVAILABLE, "disabled")
-        authorization = self._consent(channel, version, subject)
+        authorization = self._consent(channel, version, rights)
         if isinstance(authorization, CallResult):
             return authorization
         asked = request_fields.complete(channel, subject.fields, self._lookup)
@@ -100,17 +104,22 @@ class ChannelCaller:
             _Attempt(channel, version, subject, asked, authorization, record, self._monotonic())
         )  # fmt: skip
 
-    def refusal(self, channel: Channel, version: int, subject: Subject) -> CallResult | None:
+    def rights(self, subject: Subject) -> Rights:
+        """What the firm has consented to."""
+        return self._authorizations.rights(subject.taxpayer_id, tenant=subject.tenant)
+
+    def refusal(self, channel: Channel, version: int, rights: Rights) -> CallResult | None:
         """The result of a channel whose consent is lacking; None where nothing stands against asking it."""
-        found = self._consent(channel, version, subject)
+        found = self._consent(channel, version, rights)
         return found if isinstance(found, CallResult) else None
 
-    def _consent(self, channel: Channel, version: int, subject: Subject) -> Authorization | CallResult | None:
+    @staticmethod
+    def _consent(channel: Channel, version: int, rights: Rights) -> Authorization | CallResult | None:
         """The consent that a channel needs, or the result of its lack; None where it needs none."""
         if not channel.consent_scope:
             return None
         try:
-            return self._authorizations.usable(subject.taxpayer_id, channel.consent_scope, tenant=subject.tenant)
+            return rights.usable(channel.consent_scope)
         except AuthorizationRequired as refusal:
             return plain_result(channel, version, Outcome.NO_CONSENT, refusal.message)
 
@@ -221,15 +230,7 @@ class ChannelCaller:
 
     def _still_allowed(self, attempt: _Attempt) -> bool:
         """Whether the consent still stands now that the answer is there; withdrawal stops a collection at once."""
-        if attempt.authorization is None:
-            return True
-        try:
-            scope = attempt.channel.consent_scope or ""
-            subject = attempt.subject
-            standing = self._authorizations.usable(subject.taxpayer_id, scope, tenant=subject.tenant)
-        except AuthorizationRequired:
-            return False
-        return standing.authorization_id == attempt.authorization.authorization_id
+        return attempt.authorization is None or self._authorizations.stands(attempt.authorization)
 
     def _withdrawn(self, attempt: _Attempt, came: Came) -> CallResult:
         """Keep nothing of an answer to which there is no consent any more; it may have cost something all the same."""

@@ -46,6 +46,7 @@ class Guards:
 
     def __init__(self, tables: Tables, table: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
         self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
+        self._failures: dict[str, int] = {}  # by channel, at the last look
 
     def breaker(self, channel: Channel) -> Breaker:
         """How a channel's breaker stands."""
@@ -57,6 +58,7 @@ class Guards:
         key = _breaker_key(channel)
         item = self._tables.get(self._table, key) or {}
         breaker = self._read(channel, item)
+        self._failures[channel.channel_id] = breaker.failures
         if breaker.state is not BreakerState.HALF_OPEN:
             return breaker.state is BreakerState.CLOSED
         now, probe = self._now(), item.get("probe_until", 0)
@@ -72,7 +74,13 @@ class Guards:
         return True
 
     def succeeded(self, channel: Channel) -> None:
-        """The source answered; a row of failures ends."""
+        """The source answered; a row of failures ends.
+
+        Where the last look found none there is nothing to end: a call that began before another's failure says
+        nothing of what came after it.
+        """
+        if self._failures.get(channel.channel_id) == 0:
+            return
         key = _breaker_key(channel)
         item = self._tables.get(self._table, key)
         if item and item.get("failures"):
@@ -82,6 +90,7 @@ class Guards:
         """The source gave no usable answer."""
         key = _breaker_key(channel)
         failures = self._tables.count(self._table, key, {"failures": 1})["failures"]
+        self._failures[channel.channel_id] = failures
         if failures >= channel.breaker.failures:
             self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
 
