@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
 
 from creditmesh.gateway.keydata.spark import clean_rows, with_features
 
@@ -29,15 +31,49 @@ def main() -> None:
         rows.write.mode("overwrite").parquet(arguments.rows_output)
         # Cleaning is the dear part: the features are drawn from what was just written.
         rows = read(spark, arguments.rows_output, CLEAN_ROWS)
-    with_features(rows).write.mode("overwrite").parquet(arguments.output)
+    counts = write(with_features(rows), arguments.output)
+    if arguments.summary:
+        # Last: who finds the summary finds all of the features.
+        write_text(spark, arguments.summary, json.dumps(counts))
     took_ms = round((time.monotonic() - started) * 1000)
-    print(json.dumps({"job": "extract-key-data", "event": "written", "took_ms": took_ms}), flush=True)
+    print(json.dumps({"job": "extract-key-data", "event": "written", "took_ms": took_ms, **counts}), flush=True)
     spark.stop()
 
 
 def read(spark: SparkSession, path: str, kind: str) -> DataFrame:
     """Return the clean rows of an input: JSON lines to be cleaned, or Parquet that was."""
     return spark.read.parquet(path) if kind == CLEAN_ROWS else clean_rows(spark, spark.read.text(path))
+
+
+def write(features: DataFrame, path: str) -> dict[str, Any]:
+    """Write the features over what is there; the counts of what was written, taken on the way.
+
+    Returns:
+        ``rows``, ``unreadable`` (lines that are none), ``with_errors`` (rows with a finding of that severity) and the
+        first and the last as-of day, None where no line has one.
+    """
+    seen = Observation("written")
+    day = F.col("as_of").cast("string")
+    features.observe(
+        seen,
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(day.isNull()).alias("unreadable"),
+        F.count_if(F.exists("quality", lambda note: note["severity"] == "error")).alias("with_errors"),
+        F.min(day).alias("first_as_of"),
+        F.max(day).alias("last_as_of"),
+    ).write.mode("overwrite").parquet(path)
+    return dict(seen.get)
+
+
+def write_text(spark: SparkSession, path: str, text: str) -> None:
+    """Write one small file where Spark's own files lie: by Hadoop, which knows s3:// and local paths."""
+    jvm: Any = spark._jvm
+    target = jvm.org.apache.hadoop.fs.Path(path)
+    stream = target.getFileSystem(spark._jsc.hadoopConfiguration()).create(target, True)
+    try:
+        stream.write(text.encode())
+    finally:
+        stream.close()
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -47,6 +83,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--input-kind", choices=(THIRD_INFORMATION, CLEAN_ROWS), default=THIRD_INFORMATION)
     parser.add_argument("--output", required=True, help="directory for Parquet of firm, quality, as_of and features")
     parser.add_argument("--rows-output", help="directory for Parquet of the clean rows")
+    parser.add_argument("--summary", help="file for the counts of what was written, as JSON")
     return parser.parse_args()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from cloud.config import Config
 from cloud.java import NoJava, java_home
+from cloud.job_storage import JobStorage, StorageFailed
 from cloud.journal import Journal
 
 logger = logging.getLogger("cloud.emr")
@@ -25,6 +26,7 @@ logger = logging.getLogger("cloud.emr")
 FINAL = ("SUCCESS", "FAILED", "CANCELLED")
 _HOUR = 3600.0
 _STREAMING_ATTEMPTS_PER_HOUR = 5  # EMR's default for STREAMING; BATCH is not repeated by default
+_BATCH_MINUTES = 720  # EMR's default; a STREAMING run has no limit
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
 Run = dict[str, Any]
@@ -67,12 +69,12 @@ class JobRuns:
             while run["state"] not in FINAL and not give_up():
                 self._changed.wait(0.5)
 
-    def cancel(self, run: Run) -> None:
+    def cancel(self, run: Run, details: str = "Cancelled by request") -> None:
         """End the run's process."""
         with self._changed:
             if run["state"] in FINAL:
                 return
-            self._move(run, "CANCELLED", "Cancelled by request")
+            self._move(run, "CANCELLED", details)
             process = self._processes.get(run["jobRunId"])
         if process is not None:
             _end(process)
@@ -123,27 +125,42 @@ class JobRuns:
         """One spark-submit; its exit code and the end of its output."""
         folder = self._folder / run["jobRunId"]
         folder.mkdir(parents=True, exist_ok=True)
-        log = folder / f"attempt-{run['attempt']}.log"
+        log, submit = folder / f"attempt-{run['attempt']}.log", run["jobDriver"]["sparkSubmit"]
+        files = JobStorage.of(run, folder / "s3", self._config)
         try:
-            command = self._command(run["jobDriver"]["sparkSubmit"], folder)
-            environment = self._environment(run)
-        except (KeyError, NoJava) as problem:
+            files.bring()
+            code = self._process(run, self._command(submit, folder, files.settings()), folder, log)
+            if code == 0:
+                files.take_back()
+        except (KeyError, NoJava, StorageFailed) as problem:
             return 1, str(problem)
+        finally:
+            files.forget()
+        return code, log.read_bytes()[-600:].decode("utf-8", "replace")
+
+    def _process(self, run: Run, command: list[str], folder: Path, log: Path) -> int:
+        """The exit code of one process, which is ended when the run is or has taken too long."""
+        environment = self._environment(run)
         with log.open("ab") as output, self._changed:
             if run["state"] in FINAL:
-                return 1, ""
+                return 1
             process = subprocess.Popen(
                 [sys.executable, str(_DIE_WITH_PARENT), *command], stdout=output, stderr=output, stdin=subprocess.PIPE,
                 env=environment, cwd=folder, start_new_session=True,
             )  # fmt: skip
             self._processes[run["jobRunId"]] = process
             self._move(run, "RUNNING", "")
-        code = process.wait()
+        minutes = run.get("executionTimeoutMinutes") or (_BATCH_MINUTES if run["mode"] == "BATCH" else None)
+        try:
+            code = process.wait(minutes and minutes * 60)
+        except subprocess.TimeoutExpired:
+            self.cancel(run, f"Job execution took longer than {minutes} minutes")
+            code = process.wait()
         with self._changed:
             self._processes.pop(run["jobRunId"], None)
-        return code, log.read_bytes()[-600:].decode("utf-8", "replace")
+        return code
 
-    def _command(self, submit: dict[str, Any], folder: Path) -> list[str]:
+    def _command(self, submit: dict[str, Any], folder: Path, settings: list[str]) -> list[str]:
         python = self._config.spark_venv / "bin" / "python"
         homes = sorted(self._config.spark_venv.glob("lib/python3*/site-packages/pyspark"))
         if not homes:
@@ -157,6 +174,7 @@ class JobRuns:
         return [
             str(homes[0] / "bin" / "spark-submit"),
             *parameters,
+            *settings,
             *fixed,
             entry,
             *(submit.get("entryPointArguments") or []),
@@ -212,6 +230,7 @@ def _new_run(application: dict[str, Any], request: dict[str, Any]) -> Run:
         "configurationOverrides": request.get("configurationOverrides", {}), "tags": request.get("tags", {}),
         "mode": request.get("mode", "BATCH"), "retryPolicy": request.get("retryPolicy", {}), "attempt": 1,
         "clientToken": request.get("clientToken"), "failures": [],
+        "executionTimeoutMinutes": request.get("executionTimeoutMinutes"),
     }  # fmt: skip
 
 

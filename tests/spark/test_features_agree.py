@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -21,21 +20,12 @@ from creditmesh.gateway.keydata.features.table import FEATURES, features_of
 from creditmesh.gateway.keydata.row import DDL, SECTIONS, as_tuple
 from creditmesh.gateway.keydata.spark import CLEAN_DDL, clean_rows, with_features
 from creditmesh.risk.spark_settings import RESIDENT, SCAN
-from institutions.court_figures import judicial_data
-from institutions.credit_figures import credit_bureau_data
-from institutions.education_figures import education_data
-from institutions.fraud_figures import anti_fraud_data
-from institutions.population import Population
-from institutions.registry_figures import registry_data
-from institutions.shop_figures import shop_data
-from institutions.tax_figures import tax_data
 from tests.spark.clean_rows import rows
+from tests.support.third_information import AS_OF, INPUTS, documents, line
 
 # Workers import the package: with the interpreter that runs the test.
 os.environ["PYSPARK_PYTHON"] = sys.executable
-AS_OF = date(2026, 11, 21)
 NAMES = [feature.name for feature in FEATURES]
-INPUTS = {"blacklist_hits": 1, "requested_amount_minor": 30_000_000, "requested_term_months": 12}
 
 # Shrinking would run Spark hundreds of times; the rows that differ are shown as they are.
 spark_settings = settings(
@@ -108,25 +98,6 @@ def test_agree_on_lists_as_long_as_they_may_be(spark: SparkSession) -> None:
     assert features_of(row)["guarantee_balance_minor"] == 0
     assert features_of(row)["penalty_amount_24m_minor"] == 5_000 * 10**14
     assert not differences([row], on_spark(spark, [row]))
-
-
-def documents(index: int, as_of: date = AS_OF) -> dict[str, Any]:
-    """All that the made-up institutions tell of a firm."""
-    firm = Population(7, 400).firm(index, as_of)
-    found = {
-        "tax": tax_data(firm, as_of),
-        "registry": registry_data(firm, as_of),
-        "judicial": judicial_data(firm, as_of),
-        "credit_bureau": credit_bureau_data(firm, as_of),
-        "shop": shop_data(firm, as_of),
-        "education": education_data(firm, as_of),
-        "anti_fraud": anti_fraud_data(firm, as_of),
-    }
-    return {kind: document for kind, document in found.items() if document is not None}
-
-
-def line(firm: str, sources: Mapping[str, Any], as_of: str = AS_OF.isoformat()) -> str:
-    return json.dumps({"firm": firm, "as_of": as_of, "sources": sources, **INPUTS}, ensure_ascii=False)
 
 
 def texts(spark: SparkSession, lines: Sequence[str | None]) -> DataFrame:

@@ -16,10 +16,13 @@ import pytest
 from creditmesh.gateway.key_data import extract
 from creditmesh.risk.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.conftest import ROOT
-from tests.spark.test_features_agree import AS_OF, INPUTS, NAMES, documents, line
+from tests.spark.test_features_agree import NAMES
+from tests.support.third_information import AS_OF, INPUTS, documents, line
 
 BINARIES = ROOT / ".venvs/spark/bin"
 SOURCE = ROOT / "layers/creditmesh/src"
+DAY = AS_OF.isoformat()
+COUNTS = {"rows": 4, "unreadable": 1, "with_errors": 1, "first_as_of": DAY, "last_as_of": DAY}
 
 
 def shipped(directory: Path) -> Path:
@@ -64,8 +67,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [line(f"firm-{index}", documents(index)) for index in range(3)]
     (directory / "third.jsonl").write_text("\n".join([*lines, "{"]) + "\n", encoding="utf-8")
     places = [f"--{name}={directory / place}" for name, place in (("input", "third.jsonl"), ("output", "features"))]
-    told = submit(directory, *places, f"--rows-output={directory / 'rows'}")
+    summary = directory / "told" / "summary.json"
+    told = submit(directory, *places, f"--rows-output={directory / 'rows'}", f"--summary={summary}")
     assert (told["event"], told["job"]) == ("written", "extract-key-data")
+    assert {name: told[name] for name in COUNTS} == COUNTS
+    assert json.loads(summary.read_text(encoding="utf-8")) == COUNTS
     again = [f"--input={directory / 'rows'}", "--input-kind=clean-rows", f"--output={directory / 'again'}"]
     submit(directory, *again)
     return directory

@@ -25,6 +25,7 @@ ALL = (
     "dynamodb_durability",
     "sfn_durability",
     "sfn_nested",
+    "sfn_s3_objects",
     "stream_mappings",
     "emr_serverless",
     "rule_to_log_group",

@@ -44,6 +44,16 @@ if starts + 1 < int(sys.argv[2]):
 if sys.argv[3] == "stay":
     time.sleep(300)
 """
+# Reads and writes folders of S3 by Spark itself, as on EMR.
+FOLDERS = """
+import sys
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+lines = spark.read.text(sys.argv[2])
+lines.selectExpr("upper(value) AS value").coalesce(1).write.mode("overwrite").text(sys.argv[3])
+spark.stop()
+"""
 
 
 def bucket_with_jobs(cloud: Cloud, name: str) -> str:
@@ -59,6 +69,7 @@ def bucket_with_jobs(cloud: Cloud, name: str) -> str:
     storage.put_object(Bucket=name, Key="helper.zip", Body=archive.getvalue())
     storage.put_object(Bucket=name, Key="job.py", Body=JOB.encode())
     storage.put_object(Bucket=name, Key="flaky.py", Body=FLAKY.encode())
+    storage.put_object(Bucket=name, Key="folders.py", Body=FOLDERS.encode())
     return name
 
 
@@ -115,6 +126,41 @@ def test_a_batch_run_is_a_spark_process(mended: Cloud, name: str) -> None:
     assert json.loads(ended["output"])["State"] == "SUCCESS"
     answer = mended.client("s3").get_object(Bucket=bucket, Key="answer")["Body"].read().decode()
     assert answer == "helped 499500 4.0.2"
+
+
+def test_a_batch_run_reads_and_writes_folders_of_s3(mended: Cloud, name: str) -> None:
+    """By s3:// in Spark: what was there is overwritten, neighbours stay, and nothing is left beside the log."""
+    bucket, number = bucket_with_jobs(mended, name), application(mended, name)
+    storage = mended.client("s3")
+    for key, text in (("in/a", "one"), ("in-2/b", "other"), ("out/old", "x"), ("out-2/x", "y")):
+        storage.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    run = start(mended, number, driver(bucket, "folders.py", f"s3://{bucket}/in/", f"s3://{bucket}/out/"))
+    assert eventually(lambda: state(mended, number, run) in ("SUCCESS", "FAILED"), 240)
+    assert state(mended, number, run) == "SUCCESS"
+    found = {entry["Key"] for entry in storage.list_objects_v2(Bucket=bucket)["Contents"] if "out" in entry["Key"]}
+    (written,) = [key for key in found if key.startswith("out/part-")]
+    assert found == {written, "out/_SUCCESS", "out-2/x"}
+    assert storage.get_object(Bucket=bucket, Key=written)["Body"].read() == b"ONE\n"
+    assert sorted(path.name for path in (mended.state_dir / "emr" / run).glob("s3*")) == []
+
+
+def test_a_run_that_takes_too_long_is_cancelled(mended: Cloud, name: str) -> None:
+    """By executionTimeoutMinutes; the state that waits for it fails with the run as its cause."""
+    bucket, number = bucket_with_jobs(mended, name), application(mended, name)
+    submit = driver(bucket, "flaky.py", "1", "stay")["sparkSubmit"]
+    task = {
+        "Type": "Task", "Resource": "arn:aws:states:::emr-serverless:startJobRun.sync", "End": True,
+        "Arguments": {
+            "ApplicationId": number, "ExecutionRoleArn": "arn:aws:iam::000000000000:role/spark",
+            "ExecutionTimeoutMinutes": 0.1,
+            "JobDriver": {"SparkSubmit": {key[0].upper() + key[1:]: part for key, part in submit.items()}},
+        },
+    }  # fmt: skip
+    ended = mended.run(mended.machine(name, {"Wait": task}, "Wait"), seconds=60)
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    run = json.loads(ended["cause"])
+    assert (run["State"], run["StateDetails"]) == ("CANCELLED", "Job execution took longer than 0.1 minutes")
+    assert eventually(lambda: not below(mended.pid, "flaky.py"), 10)
 
 
 def test_a_failed_batch_run_fails_the_state(mended: Cloud, name: str) -> None:
