@@ -4,7 +4,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 SETUP := $(PYTHON) local/setup.py
 DEV := .venv/bin
+LOCAL := cloud client institutions run aws localstack_host
+# Tests in several processes; tests/support/shares.py says what stays together and what comes first.
+SHARED := -n 4 --dist loadgroup --no-loadscope-reorder
 export PYTHONPATH := local:functions
+# Many short processes import the same libraries: their byte-code is kept in one folder of ours, also where the
+# environment or a system directory forbids it beside the sources.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venvs/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the tasks
@@ -22,20 +29,25 @@ run: setup ## start the whole platform here and send 30 applications through it;
 check: setup ## style, types, layers, template
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
-	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs
-	$(DEV)/mypy local/cloud local/client local/institutions local/run local/aws local/localstack_host benchmarks
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-types check-layers check-template
+
+.PHONY: check-types check-layers check-template
+check-types:
+	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs $(addprefix local/,$(LOCAL)) benchmarks
+check-layers:
 	$(DEV)/lint-imports --no-cache
+check-template:
 	$(DEV)/cfn-lint template.yaml
 
-# Three processes for what needs no port of its own: the contract tests wait most of their time.
+# More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest -n 3 --dist loadfile $(addprefix tests/,contract stepfunctions spark unit property infrastructure)
-	$(DEV)/pytest $(addprefix tests/,integration e2e)
+	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract stepfunctions spark unit property infrastructure integration)
+	$(DEV)/pytest tests/e2e
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no running platform
-	$(DEV)/pytest -n 2 --dist loadfile $(addprefix tests/,unit property infrastructure)
+	$(DEV)/pytest $(SHARED) $(addprefix tests/,unit property infrastructure)
 
 .PHONY: bench-origination
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/

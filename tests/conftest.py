@@ -8,10 +8,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from creditmesh.platform.observability import logger
 from tests.support import aws
+from tests.support.shares import share_out
 from tests.support.world import World, running, standing
+
+# How long one example takes says something of the machine only, which other tests keep busy.
+settings.register_profile("patient", parent=settings(), deadline=None)
+settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Share the tests out, where several processes run them."""
+    if hasattr(config, "workerinput"):
+        share_out(items)
 
 
 @pytest.fixture(scope="session")

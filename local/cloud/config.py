@@ -32,6 +32,8 @@ class Config:
     max_workers: int
     max_workers_per_function: int
     snapshot_seconds: float
+    minute_seconds: float
+    journal_segments: int
     preload: tuple[str, ...]
 
     @classmethod
@@ -48,6 +50,8 @@ class Config:
             max_workers=int(env.get("LAMBDA_MAX_PROCS", "56")),
             max_workers_per_function=int(env.get("LAMBDA_FUNCTION_MAX_PROCS", "3")),
             snapshot_seconds=float(env.get("CREDITMESH_SNAPSHOT_SECONDS", "1")),
+            minute_seconds=float(env.get("CREDITMESH_MINUTE_SECONDS", "60")),
+            journal_segments=int(env.get("CREDITMESH_JOURNAL_SEGMENTS", "8")),
             preload=tuple(filter(None, env.get("CREDITMESH_LAMBDA_PRELOAD", _PRELOAD).split(","))),
         )
 

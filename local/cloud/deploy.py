@@ -7,6 +7,7 @@ With ``--stage`` the artefacts are built for AWS (arm64) and no endpoint is set:
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -98,11 +99,13 @@ class Deployment:
             DeployFailed: a step failed.
         """
         self.build_dir.mkdir(parents=True, exist_ok=True)
-        wanted = self._fingerprint(build.layer_archive(ROOT, self.build_dir, stage=self.stage))
-        if self._deployed() != wanted:
-            self._package_and_deploy(wanted)
-        outputs = self.outputs()
-        self._upload(outputs)
+        with (self.build_dir / "lock").open("w") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)  # several platforms on this machine are built in one folder
+            wanted = self._fingerprint(build.layer_archive(ROOT, self.build_dir, stage=self.stage))
+            if self._deployed() != wanted:
+                self._package_and_deploy(wanted)
+            outputs = self.outputs()
+            self._upload(outputs)
         return outputs
 
     def client(self, service: str) -> Any:

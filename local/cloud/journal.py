@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 Record = list[Any]
-_MANY_SEGMENTS = 8
 
 
 class Journal:
-    """Segments ``<name>-<number>.jsonl`` and the base ``<name>-base.jsonl`` in one directory."""
+    """Segments ``<name>-<number>.jsonl`` and the base ``<name>-base.jsonl`` in one directory.
 
-    def __init__(self, directory: Path, name: str) -> None:
+    Args:
+        most_segments: with more the journal wants a new base.
+    """
+
+    def __init__(self, directory: Path, name: str, most_segments: int = 8) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._most_segments = most_segments
         self._directory = directory
         self._name = name
         self._lock = threading.Lock()
@@ -82,7 +86,7 @@ class Journal:
         """Whether the segments are large or many."""
         numbers = self._numbers()
         return (
-            len(numbers) > _MANY_SEGMENTS
+            len(numbers) > self._most_segments
             or sum(self._segment(number).stat().st_size for number in numbers) > most_bytes
         )
 

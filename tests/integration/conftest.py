@@ -25,6 +25,8 @@ from run.platform import LocalPlatform
 from run.users import Users
 
 FIRST_PORT = int(os.environ.get("CREDITMESH_TEST_PORT", "4640"))
+MINUTE_SECONDS = "10"
+"""Of the embedded cloud's rates: what a kill has stopped waits for the next sweep, and the tests with it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield _elsewhere(url, folder / "users.key")
         return
     platform = many.platform(folder, FIRST_PORT)
-    platform.start()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CREDITMESH_MINUTE_SECONDS", MINUTE_SECONDS)
+        platform.start()
     try:
         yield Target(Api(platform.api_url), platform.api, platform.bureau, platform)
     finally:

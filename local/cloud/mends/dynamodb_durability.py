@@ -94,7 +94,7 @@ class _Durability:
 
 def apply(config: Config) -> None:
     """Wrap storage, operations, state and restore."""
-    durability = _Durability(Journal(config.state_dir / "dynamodb", "items"))
+    durability = _Durability(Journal(config.state_dir / "dynamodb", "items", config.journal_segments))
     _wrap_storage(durability)
     for name in _WRITES + _READS:
         setattr(dynamodb, name, durability.operation(getattr(dynamodb, name)))

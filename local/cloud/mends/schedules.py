@@ -4,7 +4,8 @@ Upstream looks every ten seconds, reads every cron and at expression as UTC what
 forgets at a restart what has fired, and knows no universal targets (``arn:aws:scheduler:::aws-sdk:service:action``).
 
 We look every second, respect the time zone, keep the last firing with the schedule, and hand universal targets to the
-AWS SDK integrations that Step Functions has.
+AWS SDK integrations that Step Functions has. Rates run faster where CREDITMESH_MINUTE_SECONDS says so: their shortest
+is a minute, and who wants to see what a sweeper does need not wait for it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ _TICK_SECONDS = 1
 _UNIVERSAL = "arn:aws:scheduler:::aws-sdk:"
 
 
-def apply(_config: Config) -> None:
-    """Replace the look at schedules; add universal targets."""
+def apply(config: Config) -> None:
+    """Replace the look at schedules; add universal targets; set the pace of rates."""
+    _set_pace(config.minute_seconds)
     scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
     eventbridge._SCHEDULER_TICK_INTERVAL = _TICK_SECONDS
     scheduler._tick_schedules = tick
@@ -39,6 +41,16 @@ def apply(_config: Config) -> None:
         return sf._invoke_resource(resource, json.loads(wanted.get("Input") or "{}"))
 
     eventbridge._invoke_target = target
+
+
+def _set_pace(minute_seconds: float) -> None:
+    upstream = eventbridge._parse_rate_seconds
+
+    def rate(expression: str) -> float | None:
+        seconds = upstream(expression)
+        return None if seconds is None else seconds * minute_seconds / 60
+
+    eventbridge._parse_rate_seconds = rate
 
 
 def tick() -> None:

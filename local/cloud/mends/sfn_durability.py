@@ -27,7 +27,7 @@ _END = ("status", "stopDate", "output", "error", "cause")
 
 def apply(config: Config) -> None:
     """Wrap start, end, state and restore."""
-    journal = Journal(config.state_dir / "stepfunctions", "executions")
+    journal = Journal(config.state_dir / "stepfunctions", "executions", config.journal_segments)
     finished: deque[dict[str, Any]] = deque()
     _wrap_start(journal)
     _wrap_end(journal, finished)

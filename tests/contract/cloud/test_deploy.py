@@ -77,7 +77,7 @@ def test_a_second_deployment_does_nothing_and_the_stack_survives_a_kill(
 ) -> None:
     """The outputs stay the same, no change set is made, and it is quick."""
     cloud, outputs = deployed
-    time.sleep(3)
+    cloud.settle()
     cloud.kill()
     cloud.start()
     before = len(cloud.client("cloudformation").list_change_sets(StackName="creditmesh")["Summaries"])

@@ -93,21 +93,33 @@ def test_a_used_transaction_token_stays_used(crashing: Cloud) -> None:
     assert crashing.client("dynamodb").get_item(TableName=table, Key={"pk": {"S": "a"}})["Item"]["n"]["N"] == "1"
 
 
-def test_a_compacted_journal_holds_the_same(crashing: Cloud) -> None:
-    """Nine restarts make many segments; the base written from them says the same."""
-    table = crashing.table("many", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
-    for number in range(10):
-        crashing.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": str(number)}, "n": {"N": "1"}})
+def test_a_compacted_journal_holds_the_same(tmp_path: Path) -> None:
+    """Each start makes a segment; the base written from more than three of them says the same."""
+    crashing, settings = Cloud(tmp_path, mended=True), {"CREDITMESH_JOURNAL_SEGMENTS": "3"}
+    crashing.start(**settings)
+    try:
+        kill_until_compacted(crashing, settings)
         crashing.kill()
-        crashing.start()
-    folder = crashing.state_dir / "dynamodb"
-    assert eventually((folder / "items-base.jsonl").exists)
-    crashing.kill()
-    crashing.start()
-    assert len(list(everything(crashing, table))) == 10
-    described = crashing.client("dynamodb").describe_table(TableName=table)["Table"]
-    assert described["ItemCount"] == 10
-    assert described["StreamSpecification"]["StreamEnabled"]
+        crashing.start(**settings)
+        assert len(list(everything(crashing, "many"))) == 12
+        described = crashing.client("dynamodb").describe_table(TableName="many")["Table"]
+        assert described["ItemCount"] == 12
+        assert described["StreamSpecification"]["StreamEnabled"]
+    finally:
+        crashing.stop()
+
+
+def kill_until_compacted(cloud: Cloud, settings: dict[str, str]) -> None:
+    """Write four items before each of three kills; the start after the last one writes the base."""
+    cloud.table("many", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+    base = cloud.state_dir / "dynamodb" / "items-base.jsonl"
+    for number in range(12):
+        cloud.client("dynamodb").put_item(TableName="many", Item={"pk": {"S": str(number)}, "n": {"N": "1"}})
+        if number % 4 == 3:
+            assert not base.exists()
+            cloud.kill()
+            cloud.start(**settings)
+    assert eventually(base.exists)
 
 
 def test_executions_survive(crashing: Cloud) -> None:
@@ -116,7 +128,7 @@ def test_executions_survive(crashing: Cloud) -> None:
     slow = crashing.machine("slow", {"A": {"Type": "Wait", "Seconds": 60, "End": True}}, "A")
     done = crashing.run(quick)["executionArn"]
     states = crashing.client("stepfunctions")
-    time.sleep(2.5)  # definitions are saved by the snapshot
+    crashing.settle()  # definitions are saved by the snapshot
     running = states.start_execution(stateMachineArn=slow, name="application-1")["executionArn"]
     crashing.kill()
     crashing.start()
@@ -130,7 +142,7 @@ def test_executions_survive(crashing: Cloud) -> None:
 def test_control_plane_survives(crashing: Cloud) -> None:
     """Secrets, users, keys, parameters, objects, queues with messages, functions with layers, stream mappings."""
     made = populate(crashing)
-    time.sleep(2.5)
+    crashing.settle()
     crashing.kill()
     crashing.start()
     assert crashing.client("secretsmanager").get_secret_value(SecretId="key")["SecretString"] == "s3cret"

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import pytest
+
+from cloud.config import Config
 
 from .clouds import ROLE, Cloud, eventually
 
@@ -71,12 +77,34 @@ def test_universal_target(cloud: Cloud, name: str) -> None:
     cloud.verdict("schedules", bool(eventually(lambda: written(cloud, name) == {"direct"}, 12 if cloud.mended else 6)))
 
 
-def test_rate_rule_fires(mended: Cloud, name: str) -> None:
-    """A scheduled rule of EventBridge (SAM's Schedule event) starts its target; its shortest rate is a minute."""
-    machine = writer(mended, name)
-    events = mended.client("events")
-    events.put_rule(Name=name, ScheduleExpression="rate(1 minute)")
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": machine, "RoleArn": ROLE, "Input": '{"key": "tick"}'}])
-    started_at = time.monotonic()
-    assert eventually(lambda: written(mended, name), 75)
-    assert time.monotonic() - started_at < 70
+@pytest.fixture
+def hurried(tmp_path: Path) -> Iterator[Cloud]:
+    """An emulator whose minutes last four seconds: the shortest rate is a minute."""
+    cloud = Cloud(tmp_path, mended=True).start(CREDITMESH_MINUTE_SECONDS="4")
+    yield cloud
+    cloud.stop()
+
+
+def test_rates_fire_again_and_again(hurried: Cloud) -> None:
+    """A scheduled rule of EventBridge (SAM's Schedule event) and a schedule, not before their time."""
+    states = hurried.client("stepfunctions")
+    rule, timed = writer(hurried, "rule"), writer(hurried, "timed")
+    begun = time.monotonic()
+    events = hurried.client("events")
+    events.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")
+    events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": rule, "RoleArn": ROLE, "Input": '{"key": "tick"}'}])
+    schedule(hurried, "timed", "rate(2 minutes)", timed, {"key": "tick"})
+
+    def fired(machine: str) -> int:
+        return len(states.list_executions(stateMachineArn=machine)["executions"])
+
+    assert eventually(lambda: fired(rule) >= 2, 60)
+    assert time.monotonic() - begun >= 6
+    assert eventually(lambda: fired(timed), 60)
+    assert time.monotonic() - begun >= 7
+    assert written(hurried, "rule") == written(hurried, "timed") == {"tick"}
+
+
+def test_a_minute_lasts_a_minute() -> None:
+    """Where nobody asks for another pace."""
+    assert Config.from_environment({}).minute_seconds == 60

@@ -160,5 +160,5 @@ def test_emulator_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     emulator = psutil.Process(int(parent.stdout.readline()))
     assert eventually(cloud.healthy, 20)
     parent.kill()
-    assert eventually(lambda: not emulator.is_running(), 10)
+    assert eventually(lambda: not living([emulator]), 10)
     parent.wait()

@@ -16,6 +16,7 @@ from .conftest import World, shipped
 from .servers import rogue, says
 
 QUICK = {"connect_seconds": 0.5, "total_seconds": 0.6}
+"""For a source that is too slow; all tries of another must have the time they need, on a busy machine too."""
 FREE, PAID = "company-registry", "fraud-shield"
 UNSAFE = {"idempotent": False, "retry": {"attempts": 3}}
 
@@ -40,7 +41,8 @@ UNSAFE = {"idempotent": False, "retry": {"attempts": 3}}
 )
 def test_of_a_free_source(world: World, kind: str, more: dict[str, Any], reason: str, calls: int, kept: bool) -> None:
     world.fault(FREE, kind, count=9, **more)
-    channel, firm = shipped(FREE, limits=QUICK, retry={"pause_seconds": 0.01}), world.firm()
+    limits = QUICK if kind == "delay" else {}
+    channel, firm = shipped(FREE, limits=limits, retry={"pause_seconds": 0.01}), world.firm()
     result = world.collect(channel, firm)
     assert (result.outcome, result.reason or "") == ("unavailable", result.reason)
     assert (result.reason or "").startswith(reason), result.reason
@@ -69,7 +71,8 @@ def test_of_a_paid_source_that_knows_no_request_again(
 ) -> None:
     """What the ledger says is the judge; a second collection within the window asks no more."""
     world.fault(PAID, kind, **{"count": 9, **more})
-    channel, firm = shipped(PAID, limits=QUICK, retry={"pause_seconds": 0.01}, idempotent=False), world.firm()
+    limits = QUICK if kind == "delay" else {}
+    channel, firm = shipped(PAID, limits=limits, retry={"pause_seconds": 0.01}, idempotent=False), world.firm()
     assert world.collect(channel, firm).outcome == outcome
     assert world.calls(PAID) == calls
     again = world.collect(channel, firm)
@@ -105,7 +108,7 @@ def test_a_source_that_says_when_to_come_again_is_obeyed(world: World) -> None:
     world.fault(FREE, "status", status=429, retry_after=60)
     started = time.monotonic()
     assert world.collect(shipped(FREE), world.firm()).reason == "answered 429"
-    assert time.monotonic() - started < 1, "there is no time for that"
+    assert time.monotonic() - started < 30, "there is no time for that"
     assert world.calls(FREE) == 3
 
 
@@ -172,7 +175,7 @@ def test_a_token_that_cannot_be_had(world: World) -> None:
 
 def test_a_lost_receipt_of_a_late_answer_costs_once(world: World) -> None:
     bureau = "credit-bureau"
-    channel, firm = shipped(bureau, limits=QUICK, retry={"attempts": 2, "pause_seconds": 0}), world.firm()
+    channel, firm = shipped(bureau, retry={"attempts": 2, "pause_seconds": 0}), world.firm()
     world.fault(bureau, "cut")
     assert world.collect(channel, firm).outcome is Outcome.PENDING
     assert (world.calls(bureau), world.charges(bureau, firm)) == (2, 1)

@@ -28,6 +28,8 @@ from .conftest import World
 from .servers import rogue, says
 
 QUICK = {"connect_seconds": 0.5, "total_seconds": 0.8}
+LONG = 2.5
+"""Less than any of these servers takes, and more than the call's time, as this machine may be busy."""
 
 
 def asking(url: str, **changes: Any) -> Channel:
@@ -57,20 +59,20 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10
 def test_a_body_that_drips_ends_with_the_calls_time(world: World) -> None:
     result, took, _ = ask(world, lambda to: (to.sendall(HEAD), drip(to, b" " * 200))[0])
     assert (result.outcome, (result.reason or "").endswith("takes too long")) == ("unavailable", True)
-    assert took < 1.2
+    assert took < LONG
 
 
 def test_a_body_without_a_length_that_drips_is_not_taken_for_whole(world: World) -> None:
     head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
     result, took, _ = ask(world, lambda to: (to.sendall(head + b'{"name": 1}'), time.sleep(3))[0])
     assert result.outcome is Outcome.UNAVAILABLE
-    assert took < 1.2
+    assert took < LONG
 
 
 def test_a_head_that_drips_ends_with_the_calls_time(world: World) -> None:
     result, took, _ = ask(world, lambda to: drip(to, b"HTTP/1.1 200 OK\r\nx-slow: " + b"x" * 200))
     assert result.outcome is Outcome.UNAVAILABLE
-    assert took < 1.2
+    assert took < LONG
 
 
 def test_a_body_that_stops_before_its_end(world: World) -> None:
@@ -83,7 +85,7 @@ def test_a_body_that_stops_before_its_end(world: World) -> None:
 
     result, took, _ = ask(world, stall)
     assert result.outcome is Outcome.UNAVAILABLE
-    assert took < 1.2
+    assert took < LONG
 
 
 @pytest.mark.parametrize("depth", [1_000, 100_000, 2_000_000])
@@ -133,7 +135,7 @@ def test_what_is_no_http_is_unavailable(world: World, raw: bytes) -> None:
     world.known.add("91990000600000001X")  # the path has it; no library may warn with it
     result, took, _ = ask(world, lambda to: to.sendall(raw))
     assert result.outcome in (Outcome.UNAVAILABLE, Outcome.COMPLETE, Outcome.INCOMPLETE)
-    assert took < 2
+    assert took < LONG
 
 
 def test_an_endless_head_ends(world: World) -> None:
@@ -144,7 +146,7 @@ def test_an_endless_head_ends(world: World) -> None:
 
     result, took, _ = ask(world, chatter)
     assert result.outcome is Outcome.UNAVAILABLE
-    assert took < 2
+    assert took < LONG
 
 
 class Authority:

@@ -202,10 +202,10 @@ def test_calls_are_counted_spoiled_or_not_and_the_testers_are_not(registry: Test
 
 
 def test_latency_holds_up_answers_but_not_the_tester(document: dict[str, Any]) -> None:
-    document["institutions"]["company-registry"]["latency_ms"] = 200
+    document["institutions"]["company-registry"]["latency_ms"] = 1_000
     with TestClient(build("company-registry", parse(document))) as slow:
         begun = time.monotonic()
         assert slow.get("/_health").status_code == 200
-        assert time.monotonic() - begun < 0.15
+        assert time.monotonic() - begun < 0.8
         assert slow.get("/api/v1/companies/x").status_code == 401
-        assert time.monotonic() - begun >= 0.2
+        assert time.monotonic() - begun >= 1.0

@@ -155,7 +155,7 @@ def test_five_sources_live_in_one_small_process_and_end_when_told(start: Callabl
 def test_a_killed_bureau_remembers_what_it_charged_and_tells_what_it_owes(
     start: Callable[..., Process], document: dict[str, Any], platform: Platform, firm: FirmOf
 ) -> None:
-    document["institutions"]["credit-bureau"]["delay_ms"] = 700
+    document["institutions"]["credit-bureau"]["delay_ms"] = 2_000
     settings = parse(document).institutions["credit-bureau"]
     bureau, good = start("credit-bureau"), firm("good_firm").taxpayer_id
     first = enquire(bureau.http, settings, good, "req-1")
