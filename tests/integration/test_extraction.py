@@ -1,0 +1,69 @@
+"""Key data of many firms on the running platform: the process, its Spark job, and what one firm's way gives (C10)."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from creditmesh.gateway.key_data import FEATURE_TYPES, extract
+from run.platform import LocalPlatform
+from tests.support.third_information import AS_OF, INPUTS, documents, line
+
+FIRMS = 4
+DAY = AS_OF.isoformat()
+PATIENCE = 240.0
+
+
+def run(local: LocalPlatform, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The process's output."""
+    states = local.aws("stepfunctions")
+    machine = local.outputs["KeyDataExtractionArn"]
+    execution = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))["executionArn"]
+    deadline = time.monotonic() + PATIENCE
+    while (ended := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < deadline, "the extraction did not end"
+        time.sleep(0.3)
+    assert ended["status"] == "SUCCEEDED", ended
+    told: dict[str, Any] = json.loads(ended["output"])
+    return told
+
+
+def features(local: LocalPlatform, url: str, folder: Path) -> dict[str | None, dict[str, Any]]:
+    """The Parquet under a place, by firm."""
+    storage, (bucket, _, prefix) = local.aws("s3"), url.removeprefix("s3://").partition("/")
+    folder.mkdir()
+    for entry in storage.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        if entry["Key"].endswith(".parquet"):
+            storage.download_file(bucket, entry["Key"], str(folder / entry["Key"].rpartition("/")[2]))
+    found = duckdb.sql(f"SELECT * FROM read_parquet('{folder}/*.parquet')")
+    names = [column[0] for column in found.description]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in found.fetchall()}
+
+
+def test_many_firms_get_the_key_data_that_one_gets(local: LocalPlatform, tmp_path: Path) -> None:
+    """A set in two files with a broken line; then once more from the clean rows that were kept."""
+    storage, bucket, mark = local.aws("s3"), local.outputs["DataBucket"], uuid.uuid4().hex[:8]
+    lines = [*(line(f"firm-{index}", documents(index)) for index in range(FIRMS)), "{"]
+    for number, part in enumerate((lines[:2], lines[2:])):
+        key = f"third-information/test-{mark}/{number}.jsonl"
+        storage.put_object(Bucket=bucket, Key=key, Body=("\n".join(part) + "\n").encode())
+
+    told = run(local, f"test-{mark}", {"input": f"third-information/test-{mark}", "keep_rows": True})
+    counts = {"rows": FIRMS + 1, "unreadable": 1, "with_errors": 1, "first_as_of": DAY, "last_as_of": DAY}
+    assert (told["outcome"], told["counts"]) == ("extracted", counts)
+    found = features(local, told["features"], tmp_path / "features")
+    assert set(found) == {*(f"firm-{index}" for index in range(FIRMS)), None}
+    for index in range(FIRMS):
+        alone = extract(documents(index), **INPUTS, as_of=AS_OF)
+        assert {name: found[f"firm-{index}"][name] for name in FEATURE_TYPES} == alone.features
+        assert found[f"firm-{index}"]["as_of"] == AS_OF
+
+    rows = told["rows"].removeprefix(f"s3://{bucket}/")
+    again = run(local, f"test-{mark}-again", {"input": rows, "input_kind": "clean-rows"})
+    assert (again["outcome"], again["counts"]) == ("extracted", counts)
+    assert features(local, again["features"], tmp_path / "again") == found
