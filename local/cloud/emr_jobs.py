@@ -18,6 +18,7 @@ from typing import Any
 
 from cloud.config import Config
 from cloud.java import NoJava, java_home
+from cloud.job_log import told_last
 from cloud.job_storage import JobStorage, StorageFailed
 from cloud.journal import Journal
 
@@ -136,7 +137,7 @@ class JobRuns:
             return 1, str(problem)
         finally:
             files.forget()
-        return code, log.read_bytes()[-600:].decode("utf-8", "replace")
+        return code, told_last(log.read_bytes())
 
     def _process(self, run: Run, command: list[str], folder: Path, log: Path) -> int:
         """The exit code of one process, which is ended when the run is or has taken too long."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from cloud.job_log import told_last
 from tests.support.processes import below, living
 
 from .clouds import REGION, ROOT, Cloud, eventually
@@ -186,6 +187,15 @@ def test_the_same_client_token_starts_one_run(mended: Cloud, name: str) -> None:
     assert eventually(lambda: not living(started), 10)
     runs = mended.client("emr-serverless").list_job_runs(applicationId=number)["jobRuns"]
     assert [run["id"] for run in runs] == [first]
+
+
+def test_the_reason_of_a_failure_is_not_lost_among_stacks() -> None:
+    """What the state's cause tells of it."""
+    stack = "\n".join(f"\tat org.apache.spark.sql.Place{number}.call(Place.scala:{number})" for number in range(300))
+    farewell = "26/11/22 06:45:23 INFO ShutdownHookManager: Deleting directory /somewhere\n" * 40
+    log = f"started\nValueError: columns ['tax'] are not those of a clean row\n{stack}\n\t... 7 more\n{farewell}"
+    assert told_last(log.encode()).endswith("ValueError: columns ['tax'] are not those of a clean row")
+    assert len(told_last(("x" * 5_000).encode())) == 600
 
 
 @pytest.fixture
