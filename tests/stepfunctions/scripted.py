@@ -181,12 +181,13 @@ def definition(seconds: Mapping[str, int], process: str = "loan_origination", **
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way through the process: what the steps say, and where it must end."""
+    """One way through the process: what the steps say, where it must end, and what its input holds besides the id."""
 
     end: str
     script: Mapping[str, Sequence[Say]] = field(default_factory=dict)
     seconds: Mapping[str, int] = field(default_factory=dict)
     steps: Sequence[str] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, stage: Stage, name: str) -> str:
         """Start it; its execution's ARN."""
@@ -194,7 +195,7 @@ class Scenario:
         machines = stage.cloud.client("stepfunctions")
         written = definition(self.seconds, CreditDataCollection=stage.collection)
         made = machines.create_state_machine(name=f"loan-{name}", definition=json.dumps(written), roleArn=ROLE)
-        given = json.dumps({"application_id": name})
+        given = json.dumps({"application_id": name, **self.given})
         return str(
             machines.start_execution(stateMachineArn=made["stateMachineArn"], name=name, input=given)["executionArn"]
         )

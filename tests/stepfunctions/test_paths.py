@@ -56,6 +56,7 @@ SCENARIOS = {
         {COLLECT: [asks("code_revoked")] * 2},
         steps=[COLLECT, ASK, COLLECT, ASK, *WAY],
     ),
+    "asked-before-anything-is-collected": Scenario("Disbursed", steps=[ASK, *WAY], given={"problem": "none_stored"}),
     "closed-by-operator": Scenario(
         "ClosedByOperator", {CONTRACT: [fail("LenderUnavailable")], OPERATOR: [CLOSE]}, steps=[*WAY[:6], OPERATOR]
     ),

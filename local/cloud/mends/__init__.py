@@ -22,6 +22,7 @@ ALL = (
     "cfn_table_ttl",
     "cfn_yaml_definition",
     "api_import",
+    "dynamodb_pace",
     "dynamodb_durability",
     "sfn_durability",
     "sfn_nested",

@@ -20,7 +20,15 @@ def test_a_request_becomes_an_application_with_a_process(world: World) -> None:
     taken = world.apply()
     assert (taken.status, taken.channel, taken.tenant) == (Status.RECEIVED, "direct", "firm-1")
     assert taken == wiring.applications().get(taken.application_id)
-    assert world.steps.inputs == {taken.application_id: {"application_id": taken.application_id}}
+    given = {"application_id": taken.application_id, "problem": "none_stored"}
+    assert world.steps.inputs == {taken.application_id: given}
+
+
+def test_a_firm_that_has_authorised_already_is_not_asked_first(world: World) -> None:
+    world.apply()
+    world.authorize()
+    again = world.apply(key="another-key-1")
+    assert world.steps.inputs[again.application_id] == {"application_id": again.application_id}
 
 
 def test_the_taxpayer_id_is_stored_sealed_only(world: World) -> None:

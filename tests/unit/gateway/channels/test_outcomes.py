@@ -190,7 +190,8 @@ def test_without_consent_nobody_is_called(engine: Engine) -> None:
 def test_a_consent_serves_the_account_that_brought_it(engine: Engine) -> None:
     engine.consents.grant(FIRM, "some_scope")
     other = replace(subject(), tenant="firm-2")
-    assert engine.caller.collect(channel(consent_scope="some_scope"), 1, other).outcome is Outcome.NO_CONSENT
+    result = engine.caller.collect(channel(consent_scope="some_scope"), 1, other, engine.caller.rights(other))
+    assert result.outcome is Outcome.NO_CONSENT
     assert engine.http.calls == []
 
 

@@ -17,6 +17,7 @@ REMIND_DAYS = (14, 3, 1)
 """So many days before its end the firm is reminded of an authorisation, each time once."""
 DUE_SHARDS = 4
 """Partitions of the index of what falls due (DESIGN 5)."""
+NONE_STORED = "none_stored"
 SUPERSEDED = "superseded"
 _CODE = re.compile(r"[A-Za-z0-9._~-]{8,200}", re.ASCII)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from creditmesh.authorization.changes import Changes, Granted
 from creditmesh.authorization.model import (
+    NONE_STORED,
     SUPERSEDED,
     Authorization,
     AuthorizationRequired,
@@ -113,6 +114,11 @@ class Authorizations:
         """Whether a stored authorisation can be used now; its code stays sealed."""
         now = self._clock.now()
         return any(not one.problem(now) for one in self._held(self._of(taxpayer_id), scope, tenant))
+
+    def problem(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> str | None:
+        """Why a tenant's authorisation cannot be used now; None if it can."""
+        found = self._store.peek(self._of(taxpayer_id), record_key(scope, tenant))
+        return found.problem(self._clock.now()) if found else NONE_STORED
 
     def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None:
         """Note a use before it is made; from the moment an authorisation ends, this refuses (S09).
@@ -224,7 +230,7 @@ class Authorizations:
         found = []
         for scope in SCOPES.values():
             best = self._best([one for one in held if one.scope == scope.name and tenant in (None, one.tenant)])
-            found.append(ScopeStanding(scope, best, best.problem(now) if best else "none_stored"))
+            found.append(ScopeStanding(scope, best, best.problem(now) if best else NONE_STORED))
         return found
 
     def history(self, taxpayer_id: str, *, tenant: str) -> Iterator[ConsentRecord]:
@@ -292,7 +298,7 @@ class Authorizations:
 
 
 def _required(found: Authorization | None, scope: str, clock: Clock) -> Authorization:
-    problem = found.problem(clock.now()) if found else "none_stored"
+    problem = found.problem(clock.now()) if found else NONE_STORED
     if found is None or problem:
-        raise AuthorizationRequired(problem or "none_stored", scope)
+        raise AuthorizationRequired(problem or NONE_STORED, scope)
     return found

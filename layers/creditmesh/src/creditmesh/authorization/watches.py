@@ -8,7 +8,7 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
-from creditmesh.authorization.model import Authorization, record_key
+from creditmesh.authorization.model import NONE_STORED, Authorization, record_key
 from creditmesh.authorization.records import ConsentRecord, Kind
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
@@ -82,7 +82,7 @@ class Watches:
         if not watches:
             return 0
         stands = self._store.peek(taxpayer_index, record_key(scope, tenant))
-        problem = stands.problem(self._clock.now()) if stands else "none_stored"
+        problem = stands.problem(self._clock.now()) if stands else NONE_STORED
         return sum(self._set(watch, stands, problem) for watch in watches)
 
     def blind_spots(self, caller: Caller, limit: int) -> list[Watch]:

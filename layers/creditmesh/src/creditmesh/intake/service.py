@@ -88,7 +88,9 @@ class Intake:
             self._store.create(application)
         except ConditionFailed:
             application = self._same_request(application, self._store.get(application_id))
-        self._tasks.start(application.execution, application_id)
+        # Where the firm has to be asked anyway, the process need not find that out by a collection.
+        problem = self._authorizations.problem(taxpayer, tenant=caller.tenant)
+        self._tasks.start(application.execution, application_id, problem)
         return application
 
     def read(self, caller: Caller, application_id: str) -> Application:
@@ -182,7 +184,7 @@ class Intake:
         application = self.read(caller, application_id)
         application.require_open()
         try:
-            self._store.apply(
+            application = self._store.apply(
                 self._store.change(
                     application_id,
                     to=Status.CLOSED,
@@ -194,8 +196,7 @@ class Intake:
             )
         except ConditionFailed:
             raise NotAwaited("the application can be withdrawn only while it waits for the borrower") from None
-        # Read after the write, for the token of the very wait that it ended.
-        application = self._store.get(application_id)
+        # With the token of the very wait that the write ended.
         if application.waiting:
             self._tasks.fail(application.waiting.token, "ApplicationClosed", "withdrawn")
         return application
@@ -252,7 +253,7 @@ class Intake:
         if application.status is not Status.AUTHORIZATION_REQUIRED:
             raise NotAwaited("the application does not wait for an authorisation")
         self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
-        self._store.apply(
+        application = self._store.apply(
             self._store.change(
                 application.application_id,
                 to=Status.AUTHORIZED,
@@ -260,7 +261,6 @@ class Intake:
                 come_from=(Status.AUTHORIZATION_REQUIRED,),
             )
         )
-        application = self._store.get(application.application_id)
         if application.waiting:
             self._tasks.succeed(application.waiting.token, {})
         return application

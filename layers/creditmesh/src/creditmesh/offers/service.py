@@ -97,7 +97,7 @@ class Offers:
         if offer is None:
             raise InvalidInput("must be one of the offers of this application", field="product_id")
         try:
-            self._applications.apply(
+            application = self._applications.apply(
                 self._applications.change(
                     application.application_id,
                     to=Status.CHOSEN,
@@ -109,8 +109,7 @@ class Offers:
             )
         except ConditionFailed:
             raise NotAwaited("the application does not wait for a choice any more") from None
-        # Read after the write: the step may have run once more since, with a newer token.
-        application = self._applications.get(application.application_id)
+        # With the token as it was at the write; a step that runs once more later finds the choice by itself.
         self._tasks.succeed(application.waiting.token if application.waiting else None, {})
         return application
 

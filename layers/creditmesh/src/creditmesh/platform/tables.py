@@ -149,6 +149,19 @@ class Tables:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
 
+    def update(self, update: Update) -> Item:
+        """Carry out one change; the item as it is then.
+
+        Raises:
+            ConditionFailed: the item is not as the change expects it.
+        """
+        arguments = update.request()["Update"]
+        try:
+            answer = self._client.update_item(**arguments, ReturnValues="ALL_NEW")
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise ConditionFailed("the item changed in the meantime") from None
+        return decode(answer["Attributes"])
+
     def count(self, table: str, key: Mapping[str, str], amounts: Mapping[str, int], **values: Any) -> Item:
         """Add to counters of an item, which comes into being by it; the counters as they are then.
 

@@ -22,12 +22,15 @@ class Tasks:
         self._client = client
         self._origination_arn = origination_arn
 
-    def start(self, name: str, application_id: str) -> bool:
-        """Start the process; False if an execution of that name exists already."""
+    def start(self, name: str, application_id: str, problem: str | None = None) -> bool:
+        """Start the process; False if an execution of that name exists already.
+
+        Args:
+            problem: why the firm has to be asked for an authorisation first, where that is known.
+        """
+        given = {"application_id": application_id, **({"problem": problem} if problem else {})}
         try:
-            self._client.start_execution(
-                stateMachineArn=self._origination_arn, name=name, input=json.dumps({"application_id": application_id})
-            )
+            self._client.start_execution(stateMachineArn=self._origination_arn, name=name, input=json.dumps(given))
         except self._client.exceptions.ExecutionAlreadyExists:
             return False
         return True

@@ -65,7 +65,15 @@ from creditmesh.screening.service import Lists
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=15)
+# Types are checked before anything runs, and by the services; building the long user agent anew for each request, as
+# boto3 does, takes a twelfth of a function's processor time.
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=15,
+    parameter_validation=False,
+    user_agent="creditmesh",
+)
 
 
 @cache

@@ -45,6 +45,7 @@ class ChannelCatalogue:
         self._channels, self._plans, self._source, self._monotonic = channels, plans, source, monotonic
         self._known: dict[str, ChannelVersion] = {}
         self._read_at: float | None = None
+        self._known_plans: dict[str, tuple[float, CollectionPlan]] = {}
 
     def channel(self, channel_id: str) -> ChannelVersion:
         """The channel in force.
@@ -102,7 +103,11 @@ class ChannelCatalogue:
         Raises:
             NotFound: there is none of that id.
         """
-        return CollectionPlan.model_validate(self._plans.get(plan_id).document)
+        read_at, plan = self._known_plans.get(plan_id, (None, None))
+        if plan is None or read_at is None or self._monotonic() - read_at > CACHE_SECONDS:
+            plan = CollectionPlan.model_validate(self._plans.get(plan_id).document)
+            self._known_plans[plan_id] = (self._monotonic(), plan)
+        return plan
 
     def stored_plan(self, plan_id: str) -> Stored:
         """A plan's document.
@@ -124,6 +129,7 @@ class ChannelCatalogue:
                 self._channels.get(one.channel_id)
             except NotFound:
                 raise InvalidInput("is no channel", field=f"channels.{number}.channel_id") from None
+        self._known_plans.pop(plan.plan_id, None)
         return self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
 
     def _check_fallback(self, channel: Channel) -> None:
