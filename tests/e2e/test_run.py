@@ -46,7 +46,7 @@ class Witness:
         # All of the machine at once: to ask each process reads every connection of the machine each time.
         pids = {one.pid for one in family}
         links = [link for link in psutil.net_connections("inet") if link.pid in pids]
-        listening = [link.laddr for link in links if link.status == psutil.CONN_LISTEN]
+        listening = [link.laddr for link in links if link.laddr and link.status == psutil.CONN_LISTEN]
         self.addresses |= {address.ip for address in listening}
         self.ports |= {address.port for address in listening}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ import pytest
 
 from client import Borrower, ProblemError, channels
 from client.borrower import Journey
+from creditmesh.gateway.channels.catalogue import CACHE_SECONDS
 from run import many
 from run.cases import Case
 from run.platform import LocalPlatform
@@ -167,6 +169,7 @@ def test_a_source_nobody_foresaw_takes_a_document_only(local: LocalPlatform, war
     operator.put_channel(document)
     (plan,) = channels.plans()
     operator.put_plan({**plan, "channels": [*plan["channels"], {"channel_id": "warehouse"}]})
+    time.sleep(CACHE_SECONDS + 1)  # it is in force everywhere by then
     try:
         case = many.cases(1, skip=160)[0]
         found = sources(live(local, case, consents=()))
