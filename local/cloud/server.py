@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.metadata
 import logging
 import os
@@ -55,6 +56,13 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, name="cloud-parent", daemon=True).start()
 
 
+def collect_garbage_seldom() -> None:
+    """Tables and histories are large trees that live long; looking through them for cycles again and again took time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def run(config: Config, mended: bool) -> None:
     """Serve until SIGTERM or SIGINT, then stop in order."""
     stop = asyncio.Event()
@@ -83,6 +91,7 @@ def main() -> None:
         from cloud import mends
 
         mends.apply_all(config)
+        collect_garbage_seldom()
     asyncio.new_event_loop().run_until_complete(run(config, mended))
     if mended:
         mends.shut_down()
