@@ -31,7 +31,12 @@ from creditmesh.risk.scoring_queue import ScoringQueue
 from creditmesh.risk.worker import Worker, WorkerErrors
 
 _AWS = Config(
-    connect_timeout=2, read_timeout=5, max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 3}
+    connect_timeout=2,
+    read_timeout=5,
+    max_pool_connections=16,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    parameter_validation=False,
+    user_agent="creditmesh",
 )
 
 

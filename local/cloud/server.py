@@ -57,7 +57,7 @@ def die_with_parent() -> None:
 
 
 def collect_garbage_seldom() -> None:
-    """Tables and histories are large trees that live long; looking through them for cycles again and again took time."""
+    """Tables and histories are large and live long; looking through them for cycles again and again takes time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
