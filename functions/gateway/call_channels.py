@@ -11,7 +11,7 @@ from creditmesh.platform.observability import LambdaContext, observed
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ask the plan's channels for the data of `application_id`'s firm; `pending` lists what is answered later."""
-    results = wiring.collecting().call(event["application_id"])
+    results = wiring.collecting().call(event["application_id"], event.get("scan_id"))
     flat = [one for several in results.values() for one in several]
     return {
         "results": {

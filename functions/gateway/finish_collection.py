@@ -13,5 +13,5 @@ from creditmesh.platform.observability import LambdaContext, observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write key data of what the channels gave, or say what is lacking."""
     results = {name: [CallResult.model_validate(one) for one in several] for name, several in event["results"].items()}
-    finished = wiring.collecting().finish(event["application_id"], results)
+    finished = wiring.collecting().finish(event["application_id"], results, event.get("scan_id"))
     return finished.model_dump(mode="json")

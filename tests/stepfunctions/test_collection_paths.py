@@ -33,10 +33,12 @@ class Way:
     script: Mapping[str, Sequence[Say]]
     steps: Sequence[str]
     answer: Mapping[str, Any] | None = field(default_factory=lambda: COLLECTED)
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 WAYS = {
     "at-once": Way({CALL: [AT_ONCE], FINISH: [DONE]}, [CALL, FINISH]),
+    "scan": Way({CALL: [AT_ONCE], FINISH: [DONE]}, [CALL, FINISH], given={"scan_id": "scan-1"}),
     "later": Way({CALL: [LATE], FINISH: [DONE]}, [CALL, WAIT, WAIT, FINISH]),
     "one-never": Way({CALL: [LATE], WAIT: [SILENT, Say(succeed={})], FINISH: [DONE]}, [CALL, WAIT, WAIT, FINISH]),
     "one-fails": Way({CALL: [LATE], WAIT: [fail("Any"), error("Any")], FINISH: [DONE]}, [CALL, WAIT, WAIT, FINISH]),
@@ -68,7 +70,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
             executions = {}
             for name, way in WAYS.items():
                 stage.scripts[name] = {step: list(lines) for step, lines in way.script.items()}
-                given = json.dumps({"application_id": name})
+                given = json.dumps({"application_id": name, **way.given})
                 executions[name] = states.start_execution(stateMachineArn=made, name=name, input=given)["executionArn"]
             yield Runs(stage, executions)
     finally:
@@ -94,9 +96,11 @@ def test_each_late_answer_is_waited_for_by_a_token_of_its_own(runs: Runs) -> Non
 
 
 def test_what_the_channels_gave_reaches_the_last_step(runs: Runs) -> None:
-    for name in ("at-once", "later"):
+    for name, scan_id in (("at-once", None), ("later", None), ("scan", "scan-1")):
         runs.stage.cloud.ended(runs.executions[name], seconds=40)
-        assert runs.stage.played[name][-1] == (FINISH, {"application_id": name, "results": RESULTS})
+        event = {"application_id": name, "scan_id": scan_id}
+        assert runs.stage.played[name][0] == (CALL, event)
+        assert runs.stage.played[name][-1] == (FINISH, {**event, "results": RESULTS})
 
 
 def test_every_expression_can_be_read_and_every_task_has_its_time() -> None:

@@ -110,10 +110,10 @@ class World:
         self.sources_answer()
         assert self.collect().outcome == "collected"
 
-    def collect(self) -> CollectionResult:
+    def collect(self, scan_id: str | None = None) -> CollectionResult:
         """Run the collection's steps."""
-        results = wiring.collecting().call(self.application_id)
-        return wiring.collecting().finish(self.application_id, results)
+        results = wiring.collecting().call(self.application_id, scan_id)
+        return wiring.collecting().finish(self.application_id, results, scan_id)
 
     @stage
     def to_assessed(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDataDocument
 from creditmesh.intake.model import ApplicationClosed, Outcome
+from creditmesh.kernel.errors import InvalidInput
 from creditmesh.platform import wiring
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from creditmesh.platform.tables import Update
@@ -74,6 +75,38 @@ def test_collecting_twice_asks_once(ready: World) -> None:
     assert ready.collect().outcome is COLLECTED
     assert len(ready.http.calls) == 2
     assert [entry.status for entry in ready.application().timeline] == ["received", "collected"]
+
+
+def test_a_scan_looks_at_the_firm_of_a_closed_application_anew(ready: World) -> None:
+    """Into key data of its own, under the consent for monitoring, and without a change of the application."""
+    ready.collect()
+    wiring.applications().close(ready.application_id, Outcome.WITHDRAWN)
+    before, first = ready.application(), key_data(ready)
+    ready.clock.advance(100 * 86400)
+    scanned = ready.collect("scan-1")
+    assert scanned.outcome is COLLECTED
+    assert len(ready.http.calls) == 4
+    document = wiring.key_data().get(scanned.key_data_key or "")
+    assert document.application_id == f"{ready.application_id}.scan-1"
+    assert document.as_of > first.as_of
+    assert (ready.application(), key_data(ready)) == (before, first)
+    assert [use.purpose for use in wiring.authorizations().uses(FIRM.taxpayer_id, tenant="firm-1")] == [
+        "loan_monitoring", "loan_assessment",
+    ]  # fmt: skip
+
+
+def test_a_scan_twice_asks_once(ready: World) -> None:
+    assert ready.collect("scan-1") == ready.collect("scan-1")
+    assert len(ready.http.calls) == 2
+    assert ready.application().key_data_key is None
+
+
+@pytest.mark.parametrize("scan_id", ["", "a/b", "a" * 65, "-a"])
+def test_a_scan_has_a_plain_name(ready: World, scan_id: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        ready.collect(scan_id)
+    assert refused.value.field == "scan_id"
+    assert ready.http.calls == []
 
 
 def test_another_application_of_the_firm_takes_the_cached_answers(ready: World) -> None:

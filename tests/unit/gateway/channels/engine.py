@@ -51,6 +51,7 @@ class Consent:
     authorization_id: str
     code: str
     expires_at: str
+    purposes: tuple[str, ...] = ("loan_assessment",)
 
 
 @dataclass
@@ -105,11 +106,13 @@ class Rights:
     consents: Consents
     held: dict[str, Consent]
 
-    def usable(self, scope: str) -> Consent:
+    def usable(self, scope: str, purpose: str) -> Consent:
         if scope not in self.held:
             raise AuthorizationRequired("none_stored")
         if problem := self.consents.problem(self.held[scope]):
             raise AuthorizationRequired(problem)
+        if purpose not in self.held[scope].purposes:
+            raise AuthorizationRequired("purpose_not_consented")
         return self.held[scope]
 
 

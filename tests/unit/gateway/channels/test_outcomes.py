@@ -187,6 +187,16 @@ def test_without_consent_nobody_is_called(engine: Engine) -> None:
     assert (engine.http.calls, engine.stored_calls()) == ([], [])
 
 
+def test_an_answer_serves_only_what_was_consented_to_also_from_the_cache(engine: Engine) -> None:
+    source = channel(consent_scope="some_scope")
+    engine.consents.grant(FIRM, "some_scope")
+    answered(engine)
+    assert engine.collect(source).outcome is Outcome.COMPLETE
+    other = replace(subject(), purpose="loan_monitoring", by="app-1.scan-1")
+    result = engine.caller.collect(source, 1, other, engine.caller.rights(other))
+    assert (result.outcome, result.reason) == (Outcome.NO_CONSENT, "purpose_not_consented")
+
+
 def test_a_consent_serves_the_account_that_brought_it(engine: Engine) -> None:
     engine.consents.grant(FIRM, "some_scope")
     other = replace(subject(), tenant="firm-2")

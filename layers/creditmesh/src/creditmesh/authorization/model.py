@@ -18,6 +18,7 @@ REMIND_DAYS = (14, 3, 1)
 DUE_SHARDS = 4
 """Partitions of the index of what falls due (DESIGN 5)."""
 NONE_STORED = "none_stored"
+OTHER_PURPOSE = "purpose_not_consented"
 SUPERSEDED = "superseded"
 _CODE = re.compile(r"[A-Za-z0-9._~-]{8,200}", re.ASCII)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from creditmesh.authorization.changes import Changes, Granted
 from creditmesh.authorization.model import (
     NONE_STORED,
+    OTHER_PURPOSE,
     SUPERSEDED,
     Authorization,
     AuthorizationRequired,
@@ -53,14 +54,17 @@ class Rights:
     def __init__(self, held: Mapping[str, Item], opened: Callable[[Item], Authorization], clock: Clock) -> None:
         self._held, self._opened, self._clock = held, opened, clock
 
-    def usable(self, scope: str) -> Authorization:
-        """The authorisation with its code, if it can be used now (C03).
+    def usable(self, scope: str, purpose: str) -> Authorization:
+        """The authorisation with its code, if it can be used now and for this (C03, S09).
 
         Raises:
-            AuthorizationRequired: none is stored, or it has run out, was refused or withdrawn.
+            AuthorizationRequired: none is stored, it has run out, was refused or withdrawn, or is for other purposes.
         """
         item = self._held.get(scope)
-        return _required(self._opened(item) if item else None, scope, self._clock)
+        found = _required(self._opened(item) if item else None, scope, self._clock)
+        if purpose not in found.consent.purposes:
+            raise AuthorizationRequired(OTHER_PURPOSE, scope)
+        return found
 
 
 class Authorizations:
@@ -135,7 +139,7 @@ class Authorizations:
         wanted = Purpose(purpose).value
         problem = authorization.problem(self._clock.now())
         if not problem and wanted not in authorization.consent.purposes:
-            problem = "purpose_not_consented"
+            problem = OTHER_PURPOSE
         if not problem:
             entry = self._entry(authorization, wanted, by, channel, "allowed")
             active = {"standing": Standing.ACTIVE.value}

@@ -68,3 +68,5 @@ class CollectionResult(BaseModel):
     reason: str | None = None
     scope: str | None = None
     """The consent that is lacking."""
+    key_data_key: str | None = None
+    """Where the key data lies that was written."""

@@ -64,19 +64,19 @@ class Collections:
         """
         plan = self.planned(plan_id)
         rights = self._caller().rights(subject)
-        if lacking := self._without_consent([one.channel_id for one in plan if one.required], rights):
+        if lacking := self._without_consent([one.channel_id for one in plan if one.required], subject, rights):
             return {one.channel_id: [one] for one in lacking}
         planned = [one.channel_id for one in plan]
         with ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
             asked = pool.map(lambda name: self._with_fallbacks(name, subject, rights), planned)
             return dict(zip(planned, asked, strict=True))
 
-    def _without_consent(self, channel_ids: Sequence[str], rights: Rights) -> list[CallResult]:
+    def _without_consent(self, channel_ids: Sequence[str], subject: Subject, rights: Rights) -> list[CallResult]:
         found = []
         for name in channel_ids:
             with suppress(NotFound):
                 one = self._catalogue.channel(name)
-                found.append(self._caller().refusal(one.channel, one.version, rights))
+                found.append(self._caller().refusal(one.channel, one.version, subject, rights))
         return [one for one in found if one is not None]
 
     def _with_fallbacks(self, channel_id: str | None, subject: Subject, rights: Rights) -> list[CallResult]:
@@ -103,29 +103,27 @@ class Collections:
 
     def finish(
         self, plan_id: str, subject: Subject, results: Mapping[str, Sequence[CallResult]], inputs: Mapping[str, int]
-    ) -> tuple[CollectionResult, str | None]:
+    ) -> CollectionResult:
         """Judge by the plan, and write key data if its required channels are done.
 
         Args:
             results: by the planned channel's id; its own, then those of the fallbacks that stood in for it.
             inputs: `blacklist_hits`, `requested_amount_minor`, `requested_term_months`.
 
-        Returns:
-            The result, and the key of the key data if it was written.
         """
         made = {name: [self._settled(one) for one in several] for name, several in results.items() if several}
         settled = {name: several[-1] for name, several in made.items()}
         plan = self.planned(plan_id)
         judged = _judged(plan, settled)
         if judged.outcome is not CollectionOutcome.COLLECTED:
-            return judged, None
+            return judged
         sources = self._sources([settled[one.channel_id] for one in plan if one.channel_id in settled])
         now = self._clock.now()
         try:
             key_data = extract(sources, **inputs, as_of=now.date())
         except SourceDataInvalid as error:
             reason = f"{error.source}: {error.path}: {error.rule}"
-            return CollectionResult(outcome=CollectionOutcome.UNAVAILABLE, reason=reason), None
+            return CollectionResult(outcome=CollectionOutcome.UNAVAILABLE, reason=reason)
         rows_key = self._key_data.put_row(subject.by, iso(now), key_data.rows)
         document = KeyDataDocument(
             application_id=subject.by,
@@ -136,7 +134,7 @@ class Collections:
             lineage=key_data.lineage,
             rows_key=rows_key,
         )
-        return judged, self._key_data.put(document)
+        return judged.model_copy(update={"key_data_key": self._key_data.put(document)})
 
     def _settled(self, result: CallResult) -> CallResult:
         """A pending result as it stands now: answered, erased with its consent, or still without an answer."""

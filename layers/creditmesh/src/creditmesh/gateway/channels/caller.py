@@ -87,7 +87,7 @@ class ChannelCaller:
         """
         if not channel.enabled:
             return plain_result(channel, version, Outcome.UNAVAILABLE, "disabled")
-        authorization = self._consent(channel, version, rights)
+        authorization = self._consent(channel, version, subject, rights)
         if isinstance(authorization, CallResult):
             return authorization
         asked = request_fields.complete(channel, subject.fields, self._lookup)
@@ -108,18 +108,18 @@ class ChannelCaller:
         """What the firm has consented to."""
         return self._authorizations.rights(subject.taxpayer_id, tenant=subject.tenant)
 
-    def refusal(self, channel: Channel, version: int, rights: Rights) -> CallResult | None:
+    def refusal(self, channel: Channel, version: int, subject: Subject, rights: Rights) -> CallResult | None:
         """The result of a channel whose consent is lacking; None where nothing stands against asking it."""
-        found = self._consent(channel, version, rights)
+        found = self._consent(channel, version, subject, rights)
         return found if isinstance(found, CallResult) else None
 
     @staticmethod
-    def _consent(channel: Channel, version: int, rights: Rights) -> Authorization | CallResult | None:
+    def _consent(channel: Channel, version: int, subject: Subject, rights: Rights) -> Authorization | CallResult | None:
         """The consent that a channel needs, or the result of its lack; None where it needs none."""
         if not channel.consent_scope:
             return None
         try:
-            return rights.usable(channel.consent_scope)
+            return rights.usable(channel.consent_scope, subject.purpose)
         except AuthorizationRequired as refusal:
             return plain_result(channel, version, Outcome.NO_CONSENT, refusal.message)
 
