@@ -5,9 +5,8 @@ Archives are reproducible: the same content gives the same bytes, so a second de
 
 from __future__ import annotations
 
-import compileall
 import hashlib
-import py_compile
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
 # What Lambda runs (DESIGN 10); the host's own platform needs no arguments.
 _STAGE = ["--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"]
+_BYTE_CODE_ELSEWHERE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 _UNWANTED = ("__pycache__", "*.dist-info", "tests", "bin", "*.pyi")
 
 
@@ -87,10 +87,7 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
     shutil.copytree(source / "creditmesh", packages / "creditmesh", ignore=shutil.ignore_patterns("__pycache__"))
     _slim(packages)
     if not stage:  # byte-code of another Python version would only be ballast
-        compileall.compile_dir(
-            packages, quiet=2, workers=2, stripdir=str(packages), prependdir="/opt/python",
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )  # fmt: skip
+        _compile(packages)
     stamp.write_text(wanted)
     return True
 
@@ -109,6 +106,14 @@ def layer_archive(root: Path, build_dir: Path, *, stage: bool) -> str:
         archive(folder, target, byte_code=not stage)
         packed.write_text(fingerprint)
     return fingerprint
+
+
+def _compile(packages: Path) -> None:
+    """Put byte-code beside the sources, wherever this process keeps its own; what does not compile stays as it is."""
+    environment = {name: text for name, text in os.environ.items() if name not in _BYTE_CODE_ELSEWHERE}
+    command = [sys.executable, "-m", "compileall", "-qq", "-j2", "-s", str(packages), "-p", "/opt/python"]
+    mode = ["--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*command, *mode, str(packages)], env=environment, check=False)
 
 
 def _slim(packages: Path) -> None:

@@ -104,11 +104,12 @@ class JobStorage:
         if not self._places:
             yield None
             return
+        from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield self._connect()
-        except (BotoCoreError, ClientError) as problem:
+        except (Boto3Error, BotoCoreError, ClientError, OSError) as problem:
             raise StorageFailed(str(problem)) from problem
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_the_template_deploys_whole(deployed: tuple[Cloud, dict[str, str]]) -> N
     keys = {item["Key"] for item in cloud.client("s3").list_objects_v2(Bucket=outputs["ArtefactBucket"])["Contents"]}
     assert "emr/creditmesh-spark.zip" in keys
     assert {f"emr/jobs/{path.name}" for path in (ROOT / "emr" / "jobs").glob("*.py")} <= keys
+
+
+def test_the_layer_carries_byte_code(deployed: tuple[Cloud, dict[str, str]]) -> None:
+    """Also where this process keeps its own byte-code elsewhere: no worker compiles what it imports."""
+    with zipfile.ZipFile(ROOT / "build" / "layer.zip") as layer:
+        names = layer.namelist()
+    sources = [name for name in names if name.startswith("python/creditmesh/") and name.endswith(".py")]
+    compiled = [name for name in names if name.startswith("python/creditmesh/") and name.endswith(".pyc")]
+    assert len(compiled) == len(sources) > 100
 
 
 def test_every_function_loads_and_workers_are_small(deployed: tuple[Cloud, dict[str, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,29 @@ class Clock:
         return self.now
 
 
+class Seconds:
+    """Time that passes only while a batch is scored."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Pauses(threading.Event):
+    """Notes how long a worker would wait; it is to stop after some waits."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.seconds, self._count = list[float](), count
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(round(timeout or 0.0, 6))
+        if len(self.seconds) == self._count:
+            self.set()
+        return self.is_set()
+
+
 class EngineFailed(Exception):
     """What the fake engine raises."""
 
@@ -40,9 +64,11 @@ class Engine:
         self.artefact = artefact
         self.batches: list[int] = []
         self.dead = False
+        self.seconds, self.takes = Seconds(), 0.0
 
     def score_batch(self, batch: Sequence[Mapping[str, Any]]) -> list[RiskResult]:
         self.batches.append(len(batch))
+        self.seconds.now += self.takes
         if self.dead or any(features.get("industry") == "crash" for features in batch):
             raise EngineFailed
         return [evaluate(self.artefact, features) for features in batch]
@@ -92,6 +118,7 @@ class Scene:
             max_batch=max_batch,
             log=self.logged.append,
             errors=errors,
+            monotonic=self.engine.seconds,
         )
 
 
@@ -119,6 +146,25 @@ def test_a_batch_is_scored_at_once_and_answered_in_full(scene: Scene) -> None:
         expected = evaluate(scene.artefact, {**scene.firm, "debt_ratio_bps": 1_000 * i})
         assert json.loads(item["result"]) == expected.to_dict()
     assert scene.worker().run_once() == 0
+
+
+@pytest.mark.parametrize(
+    ("requests", "takes", "pauses"),
+    [
+        pytest.param(0, 0.0, [0.075, 0.1125, 0.16875, 0.2, 0.2], id="nothing to do: ever more slowly"),
+        pytest.param(1, 0.01, [0.05, 0.075], id="quick: as told"),
+        pytest.param(1, 0.12, [0.12, 0.18], id="slow: as long as it took"),
+        pytest.param(1, 9.0, [0.2, 0.2], id="very slow: four polls at most"),
+        pytest.param(5, 9.0, [0.05, 0.2, 0.2], id="full: the next at once"),
+    ],
+)
+def test_the_pause_after_a_batch(scene: Scene, requests: int, takes: float, pauses: list[float]) -> None:
+    for i in range(requests):
+        scene.put(f"r{i}")
+    scene.engine.takes = takes
+    stop = Pauses(len(pauses))
+    scene.worker(max_batch=3).run(stop, 50, lambda: True)
+    assert stop.seconds == pauses
 
 
 def test_a_batch_is_no_larger_than_allowed(scene: Scene) -> None:

@@ -144,6 +144,17 @@ def test_plans_name_channels_that_are_there(engine: Engine) -> None:
         CollectionPlan.model_validate({"plan_id": "small", "channels": [{"channel_id": "aa"}, {"channel_id": "aa"}]})
 
 
+def test_what_a_plan_cannot_do_without(engine: Engine) -> None:
+    """A consent that only channels need which the plan can spare is not required, nor is anything by no plan."""
+    put(engine, channel_id="first-source", consent_scope="some_scope")
+    put(engine, channel_id="second-source", consent_scope="other_scope")
+    channels = [{"channel_id": "first-source", "required": True}, {"channel_id": "second-source"}]
+    engine.catalogue.put_plan(CollectionPlan.model_validate({"plan_id": "small", "channels": channels}), "op-1", 0)
+    required = [engine.catalogue.requires("small", scope) for scope in ("some_scope", "other_scope", "third_scope")]
+    assert required == [True, False, False]
+    assert not engine.catalogue.requires("nobodys", "some_scope")
+
+
 CHANGES = {
     "enabled": st.booleans(),
     "cache_seconds": st.integers(0, 7_776_000),

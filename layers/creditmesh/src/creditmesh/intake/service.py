@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -42,13 +42,23 @@ WITHDRAWABLE = (Status.AUTHORIZATION_REQUIRED, Status.OFFERED, Status.CONTRACT_R
 
 
 class Intake:
-    """Takes applications in and keeps them going."""
+    """Takes applications in and keeps them going.
+
+    Args:
+        requires: whether a collection plan cannot do without a scope's consent.
+    """
 
     def __init__(
-        self, store: ApplicationStore, authorizations: Authorizations, tasks: Tasks, index: BlindIndex, clock: Clock
+        self,
+        store: ApplicationStore,
+        authorizations: Authorizations,
+        tasks: Tasks,
+        index: BlindIndex,
+        clock: Clock,
+        requires: Callable[[str, str], bool],
     ) -> None:
         self._store, self._authorizations, self._tasks = store, authorizations, tasks
-        self._index, self._clock = index, clock
+        self._index, self._clock, self._requires = index, clock, requires
 
     def apply(self, caller: Caller, request: LoanRequest, key: str) -> Application:
         """Take a loan request and start its process (C01).
@@ -88,9 +98,7 @@ class Intake:
             self._store.create(application)
         except ConditionFailed:
             application = self._same_request(application, self._store.get(application_id))
-        # Where the firm has to be asked anyway, the process need not find that out by a collection.
-        problem = self._authorizations.problem(taxpayer, tenant=caller.tenant)
-        self._tasks.start(application.execution, application_id, problem)
+        self._tasks.start(application.execution, application_id, self._problem(application))
         return application
 
     def read(self, caller: Caller, application_id: str) -> Application:
@@ -184,7 +192,7 @@ class Intake:
         application = self.read(caller, application_id)
         application.require_open()
         try:
-            application = self._store.apply(
+            application = self._store.moved(
                 self._store.change(
                     application_id,
                     to=Status.CLOSED,
@@ -233,6 +241,12 @@ class Intake:
             return False  # it moved on, or another sweep was quicker
         return self._tasks.start(name, application.application_id)
 
+    def _problem(self, application: Application) -> str | None:
+        """Why the firm has to be asked for its tax data anyway; its process need not find that out by a collection."""
+        if not self._requires(application.collection_plan, TAX):
+            return None
+        return self._authorizations.problem(application.taxpayer_id, tenant=application.tenant)
+
     def _holds(self, application: Application) -> bool:
         return self._authorizations.has_usable(application.taxpayer_id, tenant=application.tenant)
 
@@ -253,7 +267,7 @@ class Intake:
         if application.status is not Status.AUTHORIZATION_REQUIRED:
             raise NotAwaited("the application does not wait for an authorisation")
         self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
-        application = self._store.apply(
+        application = self._store.moved(
             self._store.change(
                 application.application_id,
                 to=Status.AUTHORIZED,

@@ -89,15 +89,22 @@ class ApplicationStore:
         key = {"application_id": application_id}
         return Update(self._table, key, change, tuple(remove), append, {"status": allowed, **(where or {})})
 
-    def apply(self, write: Update) -> Application:
-        """Carry out one change; the application as it is then.
+    def apply(self, write: Update) -> None:
+        """Carry out one change.
 
         Raises:
             ApplicationClosed: it has ended in the meantime.
             ConditionFailed: it is in another open status than the change expects.
         """
+        self._write(write)
+
+    def moved(self, write: Update) -> Application:
+        """The same; the application as it is then."""
+        return self._opened(self._write(write))
+
+    def _write(self, write: Update) -> Item:
         try:
-            return self._opened(self._tables.update(write))
+            return self._tables.update(write)
         except ConditionFailed:
             self.get(write.key["application_id"]).require_open()
             raise

@@ -97,7 +97,7 @@ class Offers:
         if offer is None:
             raise InvalidInput("must be one of the offers of this application", field="product_id")
         try:
-            application = self._applications.apply(
+            application = self._applications.moved(
                 self._applications.change(
                     application.application_id,
                     to=Status.CHOSEN,

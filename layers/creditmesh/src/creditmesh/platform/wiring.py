@@ -79,7 +79,9 @@ _CONFIG = Config(
 @cache
 def client(service: str) -> Any:
     """One boto3 client per service and process."""
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    # An empty key must not reach S3: there it would stand for the bucket.
+    config = _CONFIG.merge(Config(parameter_validation=True)) if service == "s3" else _CONFIG
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 @cache
@@ -210,7 +212,7 @@ def authorizations() -> Authorizations:
 @cache
 def intake() -> Intake:
     """Applications' use cases."""
-    return Intake(applications(), authorizations(), tasks(), blind_index(), clock())
+    return Intake(applications(), authorizations(), tasks(), blind_index(), clock(), channels().requires)
 
 
 @cache

@@ -45,7 +45,15 @@ class Worker:
     """One worker over one queue."""
 
     def __init__(
-        self, queue: ScoringQueue, scorer: Scorer, artefact: Artefact, *, max_batch: int, log: Log, errors: WorkerErrors
+        self,
+        queue: ScoringQueue,
+        scorer: Scorer,
+        artefact: Artefact,
+        *,
+        max_batch: int,
+        log: Log,
+        errors: WorkerErrors,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event."""
         self._queue = queue
@@ -54,22 +62,23 @@ class Worker:
         self._max_batch = max_batch
         self._log = log
         self._errors = errors
+        self._monotonic = monotonic
         self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
 
     def run(self, stop: threading.Event, poll_ms: int, keep_on: Callable[[], bool]) -> None:
         """Work until ``stop`` is set or ``keep_on`` says no; a batch begun is always finished.
 
         Polls every ``poll_ms`` after work, ever more slowly down to a quarter of that rate when there is none. On a
-        busy machine a batch takes longer, and the pause after it is as long: meanwhile more requests gather, which cost
-        hardly more together than one alone. A full batch is followed by the next without that pause.
+        busy machine a batch takes longer, and the pause after it is as long, at most four polls: meanwhile requests
+        gather, which cost hardly more together than one alone. A full batch is followed by the next without that pause.
         """
         busy_pause, pause = poll_ms / 1000, poll_ms / 1000
         longest = busy_pause * _IDLE_FACTOR
         while keep_on() and not stop.is_set():
             try:
-                began = time.monotonic()
+                began = self._monotonic()
                 found = self.run_once()
-                took = 0.0 if found >= self._max_batch else min(time.monotonic() - began, longest)
+                took = 0.0 if found >= self._max_batch else min(self._monotonic() - began, longest)
                 pause = max(busy_pause, took) if found else min(pause * 1.5, longest)
             except self._errors.transient as error:
                 self._log({"event": "poll_failed", "error": type(error).__name__})
@@ -79,18 +88,18 @@ class Worker:
 
     def run_once(self) -> int:
         """Claim, score and answer one batch; return how many requests were claimed."""
-        started = time.monotonic()
+        started = self._monotonic()
         claimed = [item for item in self._pool.map(self._claim, self._queue.claimable(self._max_batch)) if item]
         if not claimed:
             return 0
         readable = [(item, features) for item in claimed if (features := self._features(item)) is not None]
-        scoring = time.monotonic()
+        scoring = self._monotonic()
         try:
             scored = self._score(readable)
         except self._errors.scoring:
             self._release([request for request, _ in readable])
             raise
-        answering = time.monotonic()
+        answering = self._monotonic()
         written = list(self._pool.map(lambda pair: self._queue.answer(*pair), scored))
         self._log(
             {
@@ -101,7 +110,7 @@ class Worker:
                 "lease_lost": len(written) - sum(written),
                 "claim_ms": _ms(started, scoring),
                 "score_ms": _ms(scoring, answering),
-                "write_ms": _ms(answering, time.monotonic()),
+                "write_ms": _ms(answering, self._monotonic()),
             }
         )
         return len(claimed)

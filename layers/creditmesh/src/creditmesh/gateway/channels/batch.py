@@ -27,7 +27,7 @@ class BatchFiles:
     def rows(self, channel: Channel, transport: BatchFile, key: str) -> bytes:
         """The firm's rows as a JSON document ``{"file", "rows"}``, escaped to ASCII.
 
-        So it is read the same in whatever charset a later version of the channel's document says the files are.
+        So it is read the same in any charset that contains ASCII, should a later version of the document say another.
 
         Raises:
             InstitutionUnavailable: no file, too old a one, too large a one, or one that cannot be read.

@@ -109,6 +109,14 @@ class ChannelCatalogue:
             self._known_plans[plan_id] = (self._monotonic(), plan)
         return plan
 
+    def requires(self, plan_id: str, scope: str) -> bool:
+        """Whether a plan cannot do without a channel that needs this consent; no plan requires nothing."""
+        try:
+            needed = [self.channel(one.channel_id).channel for one in self.plan(plan_id).channels if one.required]
+        except NotFound:
+            return False
+        return any(channel.consent_scope == scope for channel in needed)
+
     def stored_plan(self, plan_id: str) -> Stored:
         """A plan's document.
 
@@ -129,8 +137,9 @@ class ChannelCatalogue:
                 self._channels.get(one.channel_id)
             except NotFound:
                 raise InvalidInput("is no channel", field=f"channels.{number}.channel_id") from None
+        stored = self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
         self._known_plans.pop(plan.plan_id, None)
-        return self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
+        return stored
 
     def _check_fallback(self, channel: Channel) -> None:
         """A fallback must be there, give the same kind of data, and not lead back."""
