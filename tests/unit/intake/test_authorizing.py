@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from creditmesh.authorization.redirect import Flow
-from creditmesh.intake.model import ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
+from creditmesh.intake.model import Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
+from creditmesh.intake.service import Intake
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform import wiring
@@ -59,6 +62,31 @@ def test_the_step_run_again_after_the_answer_goes_on(world: World) -> None:
     ask(world)
     bring(world)
     ask(world, "t-2")
+    assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
+    assert world.application().status == "authorized"
+
+
+class AnsweredOnceRead:
+    """A store of applications in which something happens right after the first reading."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._store, self._happens = wiring.applications(), [happens]
+
+    def get(self, application_id: str) -> Application:
+        found = self._store.get(application_id)
+        if self._happens:
+            self._happens.pop()()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_an_answer_while_the_step_runs_again_is_not_written_over(world: World) -> None:
+    ask(world)
+    store: Any = AnsweredOnceRead(lambda: bring(world))
+    parts = (wiring.authorizations(), wiring.tasks(), wiring.blind_index(), wiring.clock(), lambda *_: True)
+    Intake(store, *parts).await_authorization(world.application_id, "t-2", "none_stored", 3)
     assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
     assert world.application().status == "authorized"
 

@@ -143,11 +143,18 @@ class Intake:
             raise AuthorizationExhausted(reason)
         waiting = waiting_for("authorization", token, self._clock, reason)
         asked = {"authorization_requests": application.authorization_requests + (0 if again else 1)}
-        self._store.apply(
-            self._store.change(
-                application_id, to=Status.AUTHORIZATION_REQUIRED, note=reason, waiting=waiting, values=asked
-            )
+        asking = self._store.change(
+            application_id,
+            to=Status.AUTHORIZATION_REQUIRED,
+            note=reason,
+            waiting=waiting,
+            values=asked,
+            come_from=(application.status,),
         )
+        try:
+            self._store.apply(asking)
+        except ConditionFailed:  # he answered while this step began; his answer must not be written over
+            self.await_authorization(application_id, token, reason, allowed)
 
     def login_link(self, caller: Caller, application_id: str) -> Link:
         """Where the borrower grants access to his tax data, also to renew it while his loan is monitored (C05, C28)."""
