@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import yaml
+from jsonata.jsonata import Jsonata
 
 from tests.contract.cloud.clouds import ROLE, Cloud
 from tests.support import template
@@ -177,6 +178,19 @@ def definition(seconds: Mapping[str, int], process: str = "loan_origination", **
         if state["Type"] == "Wait":
             state["Seconds"] = 1
     return dict(document)
+
+
+def read_expressions(document: Any) -> int:
+    """How many expressions a definition holds; each must be one that can be read."""
+    found = [value for _, value in template.walk(document) if isinstance(value, str) and value.startswith("{%")]
+    for one in found:
+        Jsonata(re.sub(r"\$\{[A-Za-z]+\}", "1", one[2:-2].strip()))
+    return len(found)
+
+
+def tasks_of(document: Any) -> list[dict[str, Any]]:
+    """A definition's Task states, those inside of others too."""
+    return [value for _, value in template.walk(document) if isinstance(value, dict) and value.get("Type") == "Task"]
 
 
 @dataclass(frozen=True)

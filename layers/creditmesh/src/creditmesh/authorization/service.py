@@ -109,10 +109,7 @@ class Authorizations:
 
     def stands(self, authorization: Authorization) -> bool:
         """Whether this very authorisation can still be used."""
-        found = self._store.peek(authorization.taxpayer_index, authorization.record)
-        if found is None or found.authorization_id != authorization.authorization_id:
-            return False
-        return not found.problem(self._clock.now())
+        return self._ended_as(authorization) is None
 
     def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
         """Whether a stored authorisation can be used now; its code stays sealed."""
@@ -147,7 +144,7 @@ class Authorizations:
             try:
                 return self._store.apply([still, self._store.record(entry)], entry.record)
             except ConditionFailed:
-                problem = self._ended_as(authorization)
+                problem = self._ended_as(authorization) or SUPERSEDED
         denied = self._entry(authorization, wanted, by, channel, f"denied: {problem}")
         self._store.apply([self._store.record(denied)], denied.record)
         raise AuthorizationRequired(problem, authorization.scope)
@@ -275,11 +272,12 @@ class Authorizations:
         now = self._clock.now()
         return max(held, key=lambda one: (not one.problem(now), one.granted_at), default=None)
 
-    def _ended_as(self, authorization: Authorization) -> str:
+    def _ended_as(self, authorization: Authorization) -> str | None:
+        """Why this very authorisation cannot be used any more; None while it can."""
         stands = self._store.peek(authorization.taxpayer_index, authorization.record)
         if stands is None or stands.authorization_id != authorization.authorization_id:
             return SUPERSEDED
-        return stands.problem(self._clock.now()) or SUPERSEDED
+        return stands.problem(self._clock.now())
 
     def _entry(self, authorization: Authorization, purpose: str, by: str, channel: str, outcome: str) -> Use:
         now = self._clock.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from creditmesh.intake.model import (
@@ -96,15 +97,19 @@ class ApplicationStore:
             ApplicationClosed: it has ended in the meantime.
             ConditionFailed: it is in another open status than the change expects.
         """
-        self._write(write)
+        with self._told_if_closed(write):
+            self._tables.write(write)
 
     def moved(self, write: Update) -> Application:
         """The same; the application as it is then."""
-        return self._opened(self._write(write))
+        with self._told_if_closed(write):
+            item = self._tables.update(write)
+        return self._opened(item)
 
-    def _write(self, write: Update) -> Item:
+    @contextmanager
+    def _told_if_closed(self, write: Update) -> Iterator[None]:
         try:
-            return self._tables.update(write)
+            yield
         except ConditionFailed:
             self.get(write.key["application_id"]).require_open()
             raise

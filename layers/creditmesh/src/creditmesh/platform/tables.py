@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -143,11 +143,7 @@ class Tables:
             ConditionFailed: the item is not as the write expects it.
         """
         (kind, arguments), *_ = write.request().items()
-        call = self._client.put_item if kind == "Put" else self._client.update_item
-        try:
-            call(**arguments)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            raise ConditionFailed("the item changed in the meantime") from None
+        self._conditional(self._client.put_item if kind == "Put" else self._client.update_item, arguments)
 
     def update(self, update: Update) -> Item:
         """Carry out one change; the item as it is then.
@@ -155,12 +151,14 @@ class Tables:
         Raises:
             ConditionFailed: the item is not as the change expects it.
         """
-        arguments = update.request()["Update"]
+        arguments = {**update.request()["Update"], "ReturnValues": "ALL_NEW"}
+        return decode(self._conditional(self._client.update_item, arguments)["Attributes"])
+
+    def _conditional(self, call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         try:
-            answer = self._client.update_item(**arguments, ReturnValues="ALL_NEW")
+            return call(**arguments)
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
-        return decode(answer["Attributes"])
 
     def count(self, table: str, key: Mapping[str, str], amounts: Mapping[str, int], **values: Any) -> Item:
         """Add to counters of an item, which comes into being by it; the counters as they are then.

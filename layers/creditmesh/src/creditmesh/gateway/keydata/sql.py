@@ -35,7 +35,7 @@ from creditmesh.gateway.keydata.sql_text import (
     NAME,
     WIDE,
     fold,
-    literal,
+    joined,
     months_since,
     plain,
     quotient,
@@ -97,14 +97,8 @@ class Stages:
                 return quotient(*self._operand_pair(numerator, denominator))
             case Given(condition, value):
                 return f"CASE WHEN {self._sql(condition)} THEN {self._sql(value)} END"
-            case Arithmetic(operator, left, right) | Compare(operator, left, right):
-                return f"({self._sql(left)} {operator} {self._sql(right)})"
-            case All(parts):
-                return f"({' AND '.join(map(self._sql, parts))})"
-            case Not(part):
-                return f"(NOT {self._sql(part)})"
-            case OrElse(value, default):
-                return f"coalesce({self._sql(value)}, {literal(default)})"
+            case Arithmetic() | Compare() | All() | Not() | OrElse():
+                return joined(node, self._sql)
             case MonthsSince(day):
                 return months_since(self._named(self._operands, self._sql(day)))
             case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from creditmesh.gateway.keydata.exact import BPS, MAX_RATIO_BPS
@@ -44,14 +45,8 @@ def plain(node: Expression) -> str:
             return f"x.{_checked(NAME, name)}"
         case Const(value):
             return literal(value)
-        case Arithmetic(operator, left, right) | Compare(operator, left, right):
-            return f"({plain(left)} {operator} {plain(right)})"
-        case All(parts):
-            return f"({' AND '.join(map(plain, parts))})"
-        case Not(part):
-            return f"(NOT {plain(part)})"
-        case OrElse(value, default):
-            return f"coalesce({plain(value)}, {literal(default)})"
+        case Arithmetic() | Compare() | All() | Not() | OrElse():
+            return joined(node, plain)
         case MonthOf(day):
             date = _date(plain(day))
             return f"CAST(year({date}) * 12 + month({date}) - 1 AS BIGINT)"
@@ -60,6 +55,19 @@ def plain(node: Expression) -> str:
             return f"({text} >= as_of_month - {first}L AND {text} <= as_of_month - {last}L)"
         case _:
             raise ValueError(f"{type(node).__name__} cannot stand here")
+
+
+def joined(node: Arithmetic | Compare | All | Not | OrElse, text: Callable[[Expression], str]) -> str:
+    """The text of what joins other expressions; ``text`` gives that of its parts."""
+    match node:
+        case Arithmetic(operator, left, right) | Compare(operator, left, right):
+            return f"({text(left)} {operator} {text(right)})"
+        case All(parts):
+            return f"({' AND '.join(map(text, parts))})"
+        case Not(part):
+            return f"(NOT {text(part)})"
+        case OrElse(value, default):
+            return f"coalesce({text(value)}, {literal(default)})"
 
 
 def always_known(node: Expression, section: str) -> bool:
