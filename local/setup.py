@@ -9,6 +9,7 @@ Only the standard library: this is the first thing a fresh clone runs. Environme
 * ``.venvs/spark``: what an EMR Serverless worker carries.
 * ``.venvs/lambda``: an empty interpreter, so that a function sees nothing but its layer.
 * ``.venvs/localstack``, with ``--with localstack`` only: LocalStack's core in host mode.
+* ``.venvs/peers``, with ``--with peers`` only: other scorecard libraries, for the benchmarks.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ENVIRONMENTS = {  # folder -> lock file (None: stays empty)
     ".venvs/lambda": None,
 }
 # What few need, made with `--with NAME`: name -> folder and lock file.
-ON_DEMAND = {"localstack": (".venvs/localstack", "localstack.txt")}
+ON_DEMAND = {"localstack": (".venvs/localstack", "localstack.txt"), "peers": (".venvs/peers", "peers.txt")}
 # lock file -> how `uv pip compile` makes it
 LOCKS = {
     "layer.txt": ["pyproject.toml"],
@@ -38,6 +39,7 @@ LOCKS = {
     "spark.txt": ["--group", "spark", "-c", "locks/layer.txt"],
     "java.txt": ["--group", "java"],
     "localstack.txt": ["--group", "localstack"],
+    "peers.txt": ["--group", "peers", "-c", "locks/spark.txt"],
 }
 
 
