@@ -7,7 +7,7 @@ DEV := .venv/bin
 LOCAL := cloud client institutions run aws localstack_host
 # Tests in several processes; tests/support/shares.py says what stays together and what comes first.
 SHARED := -n 4 --dist loadgroup --no-loadscope-reorder
-export PYTHONPATH := local:functions
+export PYTHONPATH := local:functions:emr
 # Many short processes import the same libraries: their byte-code is kept in one folder of ours, also where the
 # environment or a system directory forbids it beside the sources.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venvs/pycache
@@ -33,7 +33,7 @@ check: setup ## style, types, layers, template
 
 .PHONY: check-types check-layers check-template
 check-types:
-	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs $(addprefix local/,$(LOCAL)) benchmarks
+	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs emr/training $(addprefix local/,$(LOCAL)) benchmarks
 check-layers:
 	$(DEV)/lint-imports --no-cache
 check-template:
