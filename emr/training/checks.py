@@ -71,11 +71,8 @@ def has_kind(column: pd.Series, feature: FeatureConfig) -> bool:
             column.isna().all()
         )
     known = column.dropna()
-    return (
-        known.empty
-        or (dtype == object or isinstance(dtype, pd.StringDtype))
-        and bool(known.map(lambda value: isinstance(value, str)).all())
-    )
+    texts = isinstance(dtype, pd.StringDtype) or pd.api.types.is_object_dtype(dtype)
+    return known.empty or (texts and all(isinstance(value, str) for value in known.unique()))
 
 
 def unusable(frame: pd.DataFrame, config: TrainingConfig) -> dict[str, str]:

@@ -40,9 +40,7 @@ class TrainingSet:
     bad: NDArray[np.int8]
     observed: NDArray[np.datetime64]
     weight: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    outcome_kind: __all__ = ["REJECTED", "OutcomeKind", "TrainingSet", "TrainingSetInvalid", "validate"]
-
-OutcomeKind = "observed"
+    outcome_kind: OutcomeKind = "observed"
 
     def __post_init__(self) -> None:
         rows = len(self.features)

@@ -26,4 +26,5 @@ def _by_value(risk: NDArray[np.number], bad: Outcome, weight: Floats | None) -> 
     """Weight of bad and of good rows at each different value of risk, rising."""
     _, place = np.unique(risk, return_inverse=True)
     counted = np.ones(len(bad)) if weight is None else weight
-    return np.bincount(place, counted * (bad == 1)), np.bincount(place, counted * (bad == 0))
+    bads, goods = (np.bincount(place, counted * (bad == kind)).astype(np.float64) for kind in (1, 0))
+    return bads, goods
