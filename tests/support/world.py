@@ -225,9 +225,9 @@ def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
     with mock_aws():
         parameters = {"InstitutionsParameter": aws.text(ADDRESSES), "PublicUrl": "https://api.test"}
         stack = aws.build(clients, {"InstitutionsSecret": aws.text(KEYS)}, parameters)
-        model = (template.ROOT / "models" / "origination-1.0.0.json").read_bytes()
+        model = (template.ROOT / "models" / "origination-2.0.0.json").read_bytes()
         bucket = stack.refs["ArtefactBucket"]
-        clients["s3"].put_object(Bucket=bucket, Key="models/origination-1.0.0.json", Body=model)
+        clients["s3"].put_object(Bucket=bucket, Key="models/origination-2.0.0.json", Body=model)
         configure(stack)
         yield stack
 

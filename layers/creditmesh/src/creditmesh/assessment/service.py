@@ -16,6 +16,7 @@ from creditmesh.platform.tasks import Tasks
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
+from creditmesh.risk.scoring_queue import day_of
 
 if TYPE_CHECKING:
     from creditmesh.gateway.store import KeyDataStore
@@ -26,6 +27,8 @@ _DECLINES = {
     "blacklist": Outcome.DECLINED_BLACKLIST,
     "admission": Outcome.DECLINED_ADMISSION,
     "score": Outcome.DECLINED_SCORE,
+    "price": Outcome.DECLINED_PRICE,
+    "index": Outcome.DECLINED_RISK_INDEX,
     "limit": Outcome.DECLINED_LIMIT,
 }
 
@@ -78,7 +81,9 @@ class Assessment:
         application = self._applications.get(application_id)
         application.require_open()
         features = self._features(application)
-        self._requests.answer(application_id, features, evaluate(self._artefact(), features).to_dict())
+        earlier = self._requests.get(application_id)
+        on = day_of(earlier["created_at"]) if earlier else self._clock.now().date()
+        self._requests.answer(application_id, features, evaluate(self._artefact(), features, on).to_dict())
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
@@ -139,7 +144,7 @@ class Assessment:
 
     def _record(self, application_id: str, summary: RiskSummary, report_key: str) -> None:
         values = {"risk": summary.model_dump(exclude_none=True), "report_key": report_key}
-        if summary.decision == "approve":
+        if summary.decision != "decline":  # a referral goes to a person next, with the limit as a proposal
             write = self._applications.change(application_id, to=Status.ASSESSED, values=values)
         else:
             write = self._applications.change(

@@ -34,7 +34,7 @@ class Settings(BaseModel):
     allowed_origins: str = Field(default="", description="origins channels may name besides the address book's")
     data_bucket: str
     artefact_bucket: str
-    model_key: str = "models/origination-1.0.0.json"
+    model_key: str = "models/origination-2.0.0.json"
     event_bus: str
     field_key_id: str = Field(description="KMS key that wraps the field data keys")
     index_secret: str = Field(description="Secrets Manager id of the blind-index key")

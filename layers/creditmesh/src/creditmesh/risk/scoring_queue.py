@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -26,11 +27,15 @@ _MINE = "#state = :claimed AND claimed_by = :me AND attempts = :attempt"
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """A claimed request. ``attempts`` counts claims, this one included, and fences off earlier ones."""
+    """A claimed request. ``attempts`` counts claims, this one included, and fences off earlier ones.
+
+    ``on`` is the day it was asked, whose rules decide: every engine that takes it up gives the same answer.
+    """
 
     request_id: str
     application_id: str
     features: str
+    on: date
     attempts: int
     claimed_at_ms: int
 
@@ -55,6 +60,11 @@ def open_item(
         "created_at": created_at,
         "attempts": 0,
     }
+
+
+def day_of(created_at: str) -> date:
+    """Return the day (UTC) of a request's ``created_at``."""
+    return date.fromisoformat(created_at[:10])
 
 
 class ScoringQueue:
@@ -124,6 +134,7 @@ class ScoringQueue:
             request_id=request_id,
             application_id=item["application_id"]["S"],
             features=item["features"]["S"] if "features" in item else "",
+            on=day_of(item["created_at"]["S"]),
             attempts=int(item["attempts"]["N"]),
             claimed_at_ms=now,
         )
