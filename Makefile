@@ -58,6 +58,11 @@ bench-gateway: setup ## collecting credit data: one firm, a thousand firms, clea
 	@$(DEV)/python -m benchmarks.bench_gateway
 	@$(DEV)/python -m benchmarks.bench_features
 
+.PHONY: bench-models
+bench-models: setup ## our scorecard beside other libraries' and boosting, on real loans; JSON, also in build/bench/
+	@$(SETUP) --with peers
+	@$(DEV)/python -m benchmarks.bench_models $(ARGS)
+
 .PHONY: test-localstack
 test-localstack: ## integration tests on LocalStack: the one that answers, else its last open core in host mode
 	@$(SETUP) --with localstack

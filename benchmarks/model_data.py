@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class DataSet:
     test: pl.DataFrame
     features: Sequence[str]
     target: str = sba.TARGET
+
+    def shortened(self, rows: int) -> DataSet:
+        """The same test rows, and at most so many of the training rows."""
+        return replace(self, train=self.train.head(rows))
 
     def write(self, directory: Path) -> tuple[Path, Path]:
         """Both parts as Parquet files that any library reads: numbers as floats, unknowns as null, ``bad`` 0 or 1."""

@@ -76,7 +76,7 @@ def toad(train: pd.DataFrame) -> Fitted:
     from toad.transform import Combiner, WOETransformer
 
     combiner = Combiner()
-    combiner.fit(train, y=TARGET, method="chi", min_samples=0.05, empty_separate=True)
+    combiner.fit(train, y=TARGET)
     woe = WOETransformer()
     names = [name for name in train.columns if name != TARGET]
     given = woe.fit_transform(combiner.transform(train), train[TARGET], exclude=[TARGET])
