@@ -156,8 +156,21 @@ class GatesConfig:
     max_psi: float = 0.25
     max_calibration_error: float = 0.02
     max_rounding_loss: float = 0.002
-    #: Default rate of the youngest tenth of the rows against the rest; a jump hints at poisoned labels.
-    max_label_jump: float = 3.0
+    #: Default rate of the newest labels, or of one source's, against all others', as a factor: a jump hints at
+    #: poisoned labels.
+    max_label_jump: float = 2.0
+    #: Share of labels that were changed after they had been given.
+    max_label_changes: float = 0.05
+    #: Against the model in force, on rows kept back: lower end of the 95 % band of the gain in AUC; loss of KS.
+    min_auc_gain: float = 0.0
+    max_ks_loss: float = 0.01
+    #: Rows of each class that such a comparison needs.
+    min_class_rows: int = 50
+    max_characteristic_psi: float = 0.25
+    #: Change of the share of firms that reach the cutoff.
+    max_approval_shift: float = 0.1
+    #: Lowest group's approval rate to the best group's.
+    min_four_fifths: float = 0.8
 
 
 @dataclass(frozen=True)
