@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -28,6 +29,7 @@ def build_report(
     sources: Sequence[Mapping[str, Any]],
     engine: str,
     decided_at: str,
+    rules_of: date,
 ) -> dict[str, Any]:
     """Return the report as JSON values, in every language of the artefact.
 
@@ -41,6 +43,7 @@ def build_report(
         sources: per source ``source, channel, fetched_at, sha256`` of the raw answer.
         engine: ``spark`` or ``python``.
         decided_at: ISO 8601 instant.
+        rules_of: the day whose rules decided; with model and features it is all that a replay needs.
 
     Raises:
         ValueError: the result was made by another model than ``artefact``.
@@ -53,6 +56,7 @@ def build_report(
         "application_id": application_id,
         "firm_name": firm_name,
         "decided_at": decided_at,
+        "rules_of": rules_of.isoformat(),
         "requested": dict(requested),
         "currency": artefact.currency,
         "result": dict(risk_result),
