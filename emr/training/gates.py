@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ def _enough(test: TrainingSet, config: GatesConfig) -> Gate:
 
 def _better(candidate: Ints, champion: Ints, test: TrainingSet, config: GatesConfig) -> Gate:
     difference, error = delong(candidate, champion, test.bad)
-    least = difference - stats.norm.ppf(0.975) * error
+    least = difference - NormalDist().inv_cdf(0.975) * error
     note = f"AUC {auc(candidate, test.bad):.4f} against {auc(champion, test.bad):.4f}, lower end of the 95 % band"
     return _gate("auc_gain", least >= config.min_auc_gain, least, config.min_auc_gain, note)
 
