@@ -21,6 +21,7 @@ class Settings(BaseModel):
     revocations_table: str
     watches_table: str
     scoring_requests_table: str
+    decisions_table: str
     list_entries_table: str
     products_table: str
     closings_table: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from creditmesh.assessment.decisions import DecisionLog
 from creditmesh.assessment.service import Assessment
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.authorization.changes import Changes
@@ -322,10 +323,16 @@ def artefact() -> Artefact:
 
 
 @cache
+def decision_log() -> DecisionLog:
+    """What was decided, and from what."""
+    return DecisionLog(tables(), settings().decisions_table)
+
+
+@cache
 def assessment() -> Assessment:
     """Scoring and report."""
     requests = ScoringRequestStore(tables(), settings().scoring_requests_table, settings().scoring_shards, clock())
-    return Assessment(applications(), requests, key_data(), data(), artefact, tasks(), clock())
+    return Assessment(applications(), requests, key_data(), data(), artefact, tasks(), clock(), decision_log())
 
 
 @cache
