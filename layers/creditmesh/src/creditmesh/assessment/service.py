@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.assessment.decisions import Decision, DecisionLog
-from creditmesh.assessment.decisions import Decision, DecisionLog
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
 from creditmesh.kernel.clock import Clock, iso
@@ -62,7 +61,6 @@ class Assessment:
     ) -> None:
         self._applications, self._requests, self._key_data = applications, requests, key_data
         self._reports, self._artefact, self._tasks, self._clock = reports, artefact, tasks, clock
-        self._log = log
         self._log = log
 
     def request(self, application_id: str, token: str) -> None:
