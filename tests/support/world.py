@@ -24,6 +24,7 @@ from creditmesh.offers.model import ProductTerms
 from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Tables, decode
+from creditmesh.screening.entries import NewEntry
 from institutions.population import Population
 from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
@@ -109,6 +110,11 @@ class World:
         self.authorize()
         self.sources_answer()
         assert self.collect().outcome == "collected"
+
+    def blacklist(self, taxpayer_id: str = FIRM.taxpayer_id, source: str = "court", **more: str) -> None:
+        """Put a firm on the black list."""
+        new = {"list_name": "black", "kind": "taxpayer_id", "value": taxpayer_id, "source": source}
+        wiring.list_entries().enter(NewEntry.model_validate({**new, "reason_code": "fraud", **more}), "operator-1")
 
     def collect(self, scan_id: str | None = None) -> CollectionResult:
         """Run the collection's steps."""

@@ -119,7 +119,7 @@ def test_the_report_as_a_page(world: World, language: str) -> None:
 
 
 def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:
-    wiring.lists().enter(FIRM.taxpayer_id, source="court", reason="fraud", by="operator-1")
+    world.blacklist()
     world.to_assessed()
     application = world.application()
     assert (application.status, application.outcome) == ("closed", Outcome.DECLINED_BLACKLIST)

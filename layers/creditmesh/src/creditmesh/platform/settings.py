@@ -23,6 +23,8 @@ class Settings(BaseModel):
     scoring_requests_table: str
     decisions_table: str
     list_entries_table: str
+    list_journal_table: str
+    list_imports_table: str
     products_table: str
     closings_table: str
     outbox_table: str
@@ -43,6 +45,7 @@ class Settings(BaseModel):
     guest_secret: str = Field(description="Secrets Manager id of the key that signs guests' tokens")
     institutions_parameter: str = Field(description="SSM parameter that lists the institutions")
     origination_arn: str = Field(description="ARN of the origination state machine")
+    list_import_arn: str = Field(description="ARN of the state machine that imports a source's list")
     retry_queue_url: str = Field(description="SQS queue of messages to be tried again")
     parked_queue_url: str = Field(description="SQS queue of messages nobody took")
     public_url_parameter: str = Field(description="SSM parameter: where borrowers reach the API")

@@ -49,7 +49,7 @@ from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock, SystemClock
 from creditmesh.offers.service import Offers
 from creditmesh.offers.store import ProductStore
-from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.crypto import BlindIndex, BulkCipher, FieldCipher
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
 from creditmesh.platform.institutions import ConfiguredDirectory
@@ -59,9 +59,16 @@ from creditmesh.platform.outbox import Outbox
 from creditmesh.platform.queue import SqsRetryQueue
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Tables
-from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.tasks import Process, Tasks
 from creditmesh.risk.artefact import Artefact, load
+from creditmesh.screening.entries import ListEntries
+from creditmesh.screening.generations import Generations
+from creditmesh.screening.import_store import ImportStore
+from creditmesh.screening.imports import Imports
+from creditmesh.screening.journal import Journal
+from creditmesh.screening.model import Entry
 from creditmesh.screening.service import Lists
+from creditmesh.screening.state import Keeper
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -81,7 +88,9 @@ _CONFIG = Config(
 def client(service: str) -> Any:
     """One boto3 client per service and process."""
     # An empty key must not reach S3: there it would stand for the bucket.
-    config = _CONFIG.merge(Config(parameter_validation=True)) if service == "s3" else _CONFIG
+    # A URL to upload to is signed the way that buckets encrypted by KMS ask for.
+    own = Config(parameter_validation=True, signature_version="s3v4")
+    config = _CONFIG.merge(own) if service == "s3" else _CONFIG
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
@@ -229,9 +238,46 @@ def collecting() -> Collecting:
 
 
 @cache
+def list_journal() -> Journal:
+    """Changes of the lists."""
+    return Journal(tables(), settings().list_journal_table, clock())
+
+
+@cache
+def list_generations() -> Generations:
+    """What imports consist of."""
+    return Generations(data(), BulkCipher(client("kms"), settings().field_key_id))
+
+
+@cache
+def list_keeper() -> Keeper:
+    """The lists in this process's memory."""
+    return Keeper(list_journal(), list_generations().index)
+
+
+@cache
 def lists() -> Lists:
-    """The blacklist."""
-    return Lists(tables(), settings().list_entries_table, blind_index(), clock())
+    """Look-ups in the lists."""
+    return Lists(list_keeper(), blind_index(), cipher(), settings().list_journal_table, clock())
+
+
+@cache
+def list_imports() -> Imports:
+    """Imports of sources' lists."""
+    store = ImportStore(tables(), settings().list_imports_table, clock())
+    process = Process(client("stepfunctions"), settings().list_import_arn)
+    return Imports(store, list_generations(), data(), list_journal(), list_keeper(), blind_index, process, clock())
+
+
+@cache
+def list_entries() -> ListEntries:
+    """Entries of the lists, one by one."""
+
+    def imported(entry_id: str) -> Entry | None:
+        return list_imports().entry(entry_id)
+
+    names = settings().list_entries_table, list_journal(), settings().list_journal_table
+    return ListEntries(tables(), *names, cipher(), blind_index(), clock(), imported)
 
 
 @cache
