@@ -50,8 +50,9 @@ def load(text: str, verify: Verify | None = None) -> Artefact:
         ArtefactInvalid: with the path and the rule broken; a document altered since it was sealed among them.
     """
     root = Node(parse_json(text))
+    if version := root.mapping().get("format_version"):  # told first: a document of another format has other parts
+        version.integer(FORMAT_VERSION, FORMAT_VERSION)
     parts = root.fields(_PARTS, ["signature"])
-    parts["format_version"].integer(FORMAT_VERSION, FORMAT_VERSION)
     _check_seals(root, parts, verify)
     schema = parts["feature_schema"].fields(["id", "version", "features"])
     features = {name: _feature(name, node) for name, node in schema["features"].mapping().items()}

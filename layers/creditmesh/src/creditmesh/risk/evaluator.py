@@ -71,7 +71,7 @@ class _Evaluation:
             binding = next(item for item in self.artefact.limit.methods if item.id == steps.binding_method)
             return self._finished("limit", [self.artefact.limit.reason_code, binding.reason_code])
         referrals = self._referrals()
-        return self._finished("referred" if referrals else "approved", referrals)
+        return self._finished("referred" if referrals else "approved", [code for codes in referrals for code in codes])
 
     @property
     def _score_value(self) -> int:
@@ -108,25 +108,25 @@ class _Evaluation:
     def _index_reasons(self) -> list[str]:
         return [] if self.artefact.risk_index is None else [self.artefact.risk_index.reason_code]
 
-    def _referrals(self) -> list[str]:
-        """Why a person should look, strongest first; nothing where a list lets the firm pass fast (M05)."""
+    def _referrals(self) -> list[list[str]]:
+        """What asks for a person, each with its reasons; nothing where a list lets the firm pass fast (M05)."""
         if any(rule.outcome == "fast_pass" for rule in self.fired):
             return []
         silenced = max((rule.priority for rule in self.fired if rule.outcome == "pass"), default=-1)
-        found = [r.reason_code for r in self.fired if r.outcome == "refer" and r.priority > silenced]
+        found = [[r.reason_code] for r in self.fired if r.outcome == "refer" and r.priority > silenced]
         if self._index_outcome() == "refer":
-            found += self._index_reasons()
+            found.append(self._index_reasons())
         below = self.artefact.scorecard.refer_below
         if below is not None and self._score_value < below:
-            found += self._lost()
+            found.append(self._lost())
         return found
 
     def _lost(self) -> list[str]:
-        """Codes of the characteristics that lost points, most lost first, scorecard order among equals."""
+        """Codes of what cost points, most lost first; among equals the scorecard's order, then the rules'."""
         characteristics = self.segment.characteristics if self.segment else ()
-        pairs = zip(self.points, characteristics, strict=True)
-        losing = sorted((pair for pair in pairs if pair[0].lost > 0), key=lambda pair: -pair[0].lost)
-        return [item.reason_code for _, item in losing]
+        lost = [(line.lost, item.reason_code) for line, item in zip(self.points, characteristics, strict=True)]
+        lost += [(-rule.points, rule.reason_code) for rule in self.fired]
+        return [code for points, code in sorted(lost, key=lambda pair: -pair[0]) if points > 0]
 
     def _finished(self, stage: Stage, reasons: Iterable[str]) -> RiskResult:
         artefact = self.artefact

@@ -274,12 +274,18 @@ class Lowering:
         return "FALSE" if below is None else f"_total < {below}"
 
     def _lost(self) -> str:
-        """Codes of the characteristics that lost points, most lost first, scorecard order among equals."""
+        """Codes of what cost points, most lost first; among equals the scorecard's order, then the rules'."""
+        rules = [
+            (f"CASE WHEN {name} THEN {-rule.points} ELSE 0 END", rule.reason_code)
+            for name, rule in self._those("adjust")
+            if rule.points < 0
+        ]
         lists = []
         for i, segment in enumerate(self._artefact.scorecard.segments):
-            named = enumerate(_named(i, segment.characteristics))
-            rows = [(f"{item.best_points} - {name}", place, item.reason_code) for place, (name, item) in named]
-            lists.append(self._sql.losses(rows))
+            cells = [
+                (f"{item.best_points} - {name}", item.reason_code) for name, item in _named(i, segment.characteristics)
+            ]
+            lists.append(self._sql.losses([(lost, place, code) for place, (lost, code) in enumerate([*cells, *rules])]))
         return self._by_segment(lists)
 
     def _reasons(self) -> str:

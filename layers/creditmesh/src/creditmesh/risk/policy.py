@@ -105,6 +105,7 @@ def parse_risk_index(node: Node, types: Types, reasons: Iterable[str]) -> RiskIn
     if sum(dimension.weight_bps for dimension in dimensions) != BPS:
         raise parts["dimensions"].fail(f"has weights that add up to {BPS}")
     grades = tuple(_index_grade(item) for item in parts["grades"].items(1, 26))
+    unique((grade.grade for grade in grades), parts["grades"])
     if any(upper.min_index <= lower.min_index for upper, lower in pairwise(grades)) or grades[-1].min_index > 0:
         raise parts["grades"].fail("lists grades from the highest min_index down to 0")
     return RiskIndex(dimensions, grades, parts["reason_code"].choice(reasons))

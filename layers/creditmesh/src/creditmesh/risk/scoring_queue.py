@@ -27,17 +27,23 @@ _MINE = "#state = :claimed AND claimed_by = :me AND attempts = :attempt"
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """A claimed request. ``attempts`` counts claims, this one included, and fences off earlier ones.
-
-    ``on`` is the day it was asked, whose rules decide: every engine that takes it up gives the same answer.
-    """
+    """A claimed request. ``attempts`` counts claims, this one included, and fences off earlier ones."""
 
     request_id: str
     application_id: str
     features: str
-    on: date
+    created_at: str
     attempts: int
     claimed_at_ms: int
+
+    @property
+    def on(self) -> date:
+        """The day it was asked, whose rules decide: every engine that takes it up gives the same answer.
+
+        Raises:
+            ValueError: ``created_at`` is no instant.
+        """
+        return day_of(self.created_at)
 
 
 def open_item(
@@ -63,8 +69,15 @@ def open_item(
 
 
 def day_of(created_at: str) -> date:
-    """Return the day (UTC) of a request's ``created_at``."""
-    return date.fromisoformat(created_at[:10])
+    """Return the day (UTC) of a request's ``created_at``.
+
+    Raises:
+        ValueError: it is no instant of ISO 8601.
+    """
+    try:
+        return date.fromisoformat(created_at[:10])
+    except ValueError as error:
+        raise ValueError("created_at: is an instant") from error
 
 
 class ScoringQueue:
@@ -134,7 +147,7 @@ class ScoringQueue:
             request_id=request_id,
             application_id=item["application_id"]["S"],
             features=item["features"]["S"] if "features" in item else "",
-            on=day_of(item["created_at"]["S"]),
+            created_at=item["created_at"]["S"],
             attempts=int(item["attempts"]["N"]),
             claimed_at_ms=now,
         )
