@@ -61,7 +61,7 @@ class ChecksConfig:
     #: Rows of each class that are needed.
     min_class_rows: int = 30
     #: A single feature whose AUC is greater than this is taken for a leak.
-    max_single_auc: float = 0.95
+    max_single_auc: float = 0.9
     #: Names that are never features, as they are known only later or identify somebody.
     forbidden: list[str] = field(default_factory=list)
     #: Share of unknown values from which a column counts as empty.

@@ -31,7 +31,7 @@ def column_words(column: pd.Series) -> Words:
     """64 bits for each value of a column; unknown values are all alike and like no other."""
     missing = column.isna().to_numpy(dtype=bool)
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype):
-        words = column.fillna(0).to_numpy(dtype=np.int64).view(np.uint64) + np.uint64(1)
+        words = column.astype("Int64").fillna(0).to_numpy(dtype=np.int64).view(np.uint64) + np.uint64(1)
     elif pd.api.types.is_float_dtype(column.dtype):
         # Minus nought is nought.
         words = (column.fillna(0.0).to_numpy(dtype=np.float64) + 0.0).view(np.uint64) + np.uint64(1)
@@ -48,7 +48,7 @@ def column_bytes(name: str, column: pd.Series) -> Iterator[bytes]:
     yield f"{name}|{len(column)}|".encode()
     yield missing.tobytes()
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype):
-        yield b"integer|" + column.fillna(0).to_numpy(dtype="<i8").tobytes()
+        yield b"integer|" + column.astype("Int64").fillna(0).to_numpy(dtype="<i8").tobytes()
     elif pd.api.types.is_float_dtype(column.dtype):
         yield b"float|" + (column.fillna(0.0).to_numpy(dtype="<f8") + 0.0).tobytes()
     else:

@@ -7,7 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from training.config import TrainingConfig
 from training.data import columns, sba
+from training.errors import TrainingSetInvalid
+from training.frame import validate
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sba_sample.csv.gz"
 HEADER = (
@@ -105,3 +108,25 @@ def test_configuration_of_a_feature_tells_kind_and_unit(cleaned):
     assert (configs["approved_minor"].kind, configs["approved_minor"].unit) == ("integer", "minor")
     assert (configs["guaranteed_bps"].unit, configs["state"].unit) == ("bps", "none")
     assert configs["low_doc"].kind == "boolean"
+
+
+def test_hash_does_not_depend_on_the_order_of_rows(cleaned):
+    training_set = sba.training_set(cleaned, sba.ORIGINATION)
+    backwards = sba.training_set(cleaned.reverse(), sba.ORIGINATION)
+    changed = sba.training_set(cleaned.with_columns(revolving=pl.lit(None, pl.Boolean)), sba.ORIGINATION)
+    assert training_set.content_hash() == backwards.content_hash() != changed.content_hash()
+
+
+@pytest.mark.parametrize("leak", sba.LEAKS)
+def test_every_leak_is_found_by_the_trainer(cleaned, leak):
+    names = (*sba.ORIGINATION, leak)
+    config = TrainingConfig(features=columns.feature_configs(cleaned, names))
+    with pytest.raises(TrainingSetInvalid, match=leak) as refused:
+        validate(sba.training_set(cleaned, names), config)
+    assert (refused.value.code, refused.value.columns) == ("leaked_target", (leak,))
+
+
+def test_without_the_leaks_the_trainer_takes_the_rows(cleaned):
+    for names in (sba.PEERS, sba.ORIGINATION):
+        config = TrainingConfig(features=columns.feature_configs(cleaned, names))
+        assert validate(sba.training_set(cleaned, names), config) == {}
