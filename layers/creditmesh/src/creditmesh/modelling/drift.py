@@ -65,14 +65,14 @@ def distribution(artefact: Artefact, decided: Iterable[tuple[int, Mapping[str, A
         decided: of each decision with a score, that score and the features it was made from.
     """
     scores: Counter[str] = Counter()
-    bins: dict[str, Counter[str]] = {item.id: Counter() for item in artefact.characteristics}
+    bins: dict[str, Counter[str]] = {name: Counter() for name, _ in artefact.scorecard.named}
     decisions = 0
     for score, features in decided:
         known = artefact.checked(features)
         decisions += 1
         scores[str(score // SCORE_BAND * SCORE_BAND)] += 1
-        for item in artefact.characteristics:
-            bins[item.id][item.label(item.cell(known))] += 1
+        for name, item in artefact.scorecard.named:
+            bins[name][item.label(item.cell(known))] += 1
     return Distribution(decisions=decisions, scores=dict(scores), bins={name: dict(c) for name, c in bins.items()})
 
 

@@ -136,6 +136,12 @@ class Scorecard:
     scale: Mapping[str, int]
     segments: tuple[Segment, ...]
 
+    @cached_property
+    def named(self) -> tuple[tuple[str, Characteristic], ...]:
+        """Every characteristic by a name of its own: its id, after its segment's where there are several."""
+        prefix = {segment.id: f"{segment.id}." if len(self.segments) > 1 else "" for segment in self.segments}
+        return tuple((prefix[s.id] + item.id, item) for s in self.segments for item in s.characteristics)
+
 
 def _word(value: Literal) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
