@@ -18,6 +18,7 @@ import pandas as pd
 
 Fitted = Callable[[pd.DataFrame], Any]
 TARGET = "bad"
+TOAD_BINNING_ROWS = 100_000
 
 
 def main(name: str, train_path: str, test_path: str, target: str) -> None:
@@ -76,7 +77,8 @@ def toad(train: pd.DataFrame) -> Fitted:
     from toad.transform import Combiner, WOETransformer
 
     combiner = Combiner()
-    combiner.fit(train, y=TARGET)
+    # Its merging takes the square of the different values: eleven minutes for the loans, and no better for it.
+    combiner.fit(train.sample(min(len(train), TOAD_BINNING_ROWS), random_state=42), y=TARGET)
     woe = WOETransformer()
     names = [name for name in train.columns if name != TARGET]
     given = woe.fit_transform(combiner.transform(train), train[TARGET], exclude=[TARGET])
