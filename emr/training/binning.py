@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.axes import Axis, sums
-from training.config import BinningConfig, FeatureConfig
+from training.config import BinningConfig, FeatureConfig, Value
 from training.merging import merge_line
 
 Floats = NDArray[np.float64]
@@ -59,7 +59,7 @@ def fine(
         return _forced(feature)
     least = max(float(settings.min_bin_rows), settings.min_bin_share * len(column) / 4)
     if feature.kind == "string":
-        return _fine_groups(column, g, h, feature, settings, least, penalty)
+        return _fine_groups(column, g, h, feature, settings, least, penalty, kept)
     axis = Axis(feature.name, "integer", _first_bounds(column, feature), (), _specials(feature))
     summed = _sums(axis, column, g, h)
     merged = merge_line(*summed, max_bins=settings.max_bins, min_count=least, penalty=penalty)
@@ -113,19 +113,23 @@ def _first_bounds(column: pd.Series, feature: FeatureConfig) -> tuple[int, ...]:
 
 def _fine_groups(
     column: pd.Series, g: Floats, h: Floats, feature: FeatureConfig, settings: BinningConfig, least: float,
-    penalty: float,
+    penalty: float, kept: Axis | None,
 ) -> Axis:  # fmt: skip
+    """Groups of values alike; where an axis is kept, each lies within one of its groups or outside of all."""
     counts = column.value_counts()
-    values = sorted(str(value) for value, count in counts.items() if count >= least)
-    axis = Axis(feature.name, "string", (), tuple((value,) for value in values))
-    if not values:
-        return axis
-    summed = _sums(axis, column, g, h)
-    order = np.argsort(summed[0] / (summed[1] + 1.0), kind="stable")
-    merged = merge_line(
-        *(part[order] for part in summed), max_bins=settings.max_groups, min_count=0, penalty=penalty / 6
-    )
-    return regrouped(axis, merged[np.argsort(order, kind="stable")])
+    often = {str(value) for value, count in counts.items() if count >= least}
+    within = [[str(value) for value in group] for group in (kept.groups if kept else ())]
+    known = {value for group in within for value in group}
+    outside = sorted(often - known)
+    groups: list[tuple[Value, ...]] = []
+    for values in [*within, *([outside] if outside else [])]:
+        single = Axis(feature.name, "string", (), tuple((value,) for value in sorted(values)))
+        summed = _sums(single, column, g, h)
+        order = np.argsort(summed[0] / (summed[1] + 1.0), kind="stable")
+        ordered = (part[order] for part in summed)
+        merged = merge_line(*ordered, max_bins=settings.max_groups, min_count=least, penalty=penalty / 6)
+        groups += regrouped(single, merged[np.argsort(order, kind="stable")]).groups
+    return Axis(feature.name, "string", (), tuple(groups))
 
 
 def _coarse_numbers(column: pd.Series, bad: NDArray[np.int8], weight: Floats, feature: FeatureConfig) -> CoarseBins:

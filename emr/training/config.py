@@ -102,7 +102,7 @@ class SelectionConfig:
 class PairsConfig:
     """Characteristics over two features at once."""
 
-    max_pairs: int = 20
+    max_pairs: int = 24
     max_cells: int = 400
 
 
@@ -187,6 +187,8 @@ class TrainingConfig:
     #: Conditions, ``"auto"`` (splits that cross-validation shows to be worth it) or None: one scorecard for all.
     segments: list[SegmentConfig] | Literal["auto"] | None = None
     reject_inference: RejectMethod = "none"
+    #: How many times greater the odds of default of a rejected row are than of an accepted one that looks the same.
+    reject_prudence: float = 1.0
     split: SplitConfig = field(default_factory=SplitConfig)
     grades: GradesConfig = field(default_factory=GradesConfig)
     gates: GatesConfig = field(default_factory=GatesConfig)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from training import logistic, pairs
 from training.additive import Additive, Fit, Table, log_loss
+from training.axes import Coded
 from training.config import TrainingConfig
 from training.logistic import Choice
 from training.sample import Sample
@@ -28,6 +30,10 @@ class Step:
     model: Additive
     added: list[str]
     choices: list[Choice]
+
+    def predict(self, frame: pd.DataFrame) -> Floats:
+        """Log-odds of default of rows."""
+        return self.model.predict(Coded(frame))
 
 
 @dataclass
