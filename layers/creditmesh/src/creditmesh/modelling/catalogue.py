@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue
 from creditmesh.gateway.keydata.features.feature import Feature as KeyDataFeature
 from creditmesh.gateway.keydata.features.table import FEATURES, lineage
 from creditmesh.modelling.model import Value
+from creditmesh.modelling.statistics import RuleHits, RuleStatistics
 from creditmesh.risk.condition_words import condition_words
 from creditmesh.risk.expression import variables
 from creditmesh.risk.model import ASPECTS, SOURCES, Artefact, Rule
@@ -73,20 +74,6 @@ class Cell(Value):
     aspect: str
 
 
-class RuleHits(Value):
-    """How often a rule was tried, how often it fired, how often the decision rested on it."""
-
-    tried: int = 0
-    fired: int = 0
-    decided: int = 0
-
-    def plus(self, other: RuleHits) -> RuleHits:
-        """Both together."""
-        return RuleHits(
-            tried=self.tried + other.tried, fired=self.fired + other.fired, decided=self.decided + other.decided
-        )
-
-
 class RuleEntry(Value):
     """A rule as people read it."""
 
@@ -125,8 +112,9 @@ class RuleBook(Value):
     rules: list[RuleEntry]
     matrix: dict[str, dict[str, list[str]]]
     empty_cells: list[Cell]
-    hits_from: str | None = None
-    hits_until: str | None = None
+    hits_from: str
+    hits_until: str = Field(description="exclusive")
+    hits_pending: list[str] = Field(description="days not counted yet; asking again counts them")
 
 
 def feature_catalogue(artefact: Artefact) -> FeatureCatalogue:
@@ -154,15 +142,17 @@ def feature_catalogue(artefact: Artefact) -> FeatureCatalogue:
     )
 
 
-def rule_book(artefact: Artefact, document: Mapping[str, Any], today: date, hits: Mapping[str, RuleHits]) -> RuleBook:
+def rule_book(artefact: Artefact, document: Mapping[str, Any], today: date, hits: RuleStatistics) -> RuleBook:
     """The rules in the order in which they are tried.
 
     Args:
         document: what `artefact` was read from.
-        hits: by rule id.
+        hits: of whichever versions decided, by rule id.
     """
     raw = {rule["id"]: rule for rule in document["rules"]}
-    entries = [_entry(artefact, rule, raw[rule.id], today, hits.get(rule.id, RuleHits())) for rule in artefact.rules]
+    entries = [
+        _entry(artefact, rule, raw[rule.id], today, hits.rules.get(rule.id, RuleHits())) for rule in artefact.rules
+    ]
     matrix: dict[str, dict[str, list[str]]] = {source: {aspect: [] for aspect in ASPECTS} for source in SOURCES}
     for entry in entries:
         for cell in entry.cells:
@@ -177,6 +167,9 @@ def rule_book(artefact: Artefact, document: Mapping[str, Any], today: date, hits
         rules=entries,
         matrix=matrix,
         empty_cells=empty,
+        hits_from=hits.since,
+        hits_until=hits.until,
+        hits_pending=hits.pending,
     )
 
 

@@ -126,11 +126,11 @@ class _Edit:
     tests: dict[int, str] = field(default_factory=dict)
 
     def place(self, path: str) -> str:
-        """The path in the change that a path in the document stands for; its own where the champion has it so."""
+        """The path in the change that a path in the document stands for; `champion.…` of what was there before."""
         path = path.removeprefix("$").removeprefix(".")
         for kind, origins in (("rules", self.rules), ("tests", self.tests)):
             if match := re.match(rf"{kind}\[(\d+)\]", path):
-                return origins.get(int(match[1]), match[0]) + path[match.end() :]
+                return origins.get(int(match[1]), f"champion.{match[0]}") + path[match.end() :]
         return path.removeprefix("feature_schema.")
 
     def subject(self, path: str) -> str:

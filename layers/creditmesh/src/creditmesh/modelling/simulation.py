@@ -17,10 +17,9 @@ from creditmesh.assessment.decisions import SHARDS, Decision, DecisionLog
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.kernel.ids import new_id
-from creditmesh.modelling.catalogue import RuleHits
 from creditmesh.modelling.model import Current, Value
 from creditmesh.modelling.side_by_side import Pair
-from creditmesh.modelling.statistics import days_between
+from creditmesh.modelling.statistics import Period, RuleHits, days_between
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import Put, Tables
 from creditmesh.risk.artefact import load
@@ -63,11 +62,10 @@ class RuleEffect(Value):
     candidate: RuleHits | None = None
 
 
-class Simulation(Value):
+class Simulation(Period):
     """Champion and candidate over the same past decisions.
 
     Attributes:
-        since: first day; `until`: exclusive; by the day on which was decided.
         on: the decision date to assume for all; null: of each its own.
         changes: `champion's decision/candidate's` → ids of the applications (the swap set).
         limits_changed: approved by both, with another limit; `rates_changed`: with another rate.
@@ -79,8 +77,6 @@ class Simulation(Value):
     simulation_id: str
     model_id: str
     state: Literal["running", "done"] = "running"
-    since: str
-    until: str
     limit: int
     on: str | None
     started_by: str
@@ -98,13 +94,11 @@ class Simulation(Value):
     place: Place | None = Field(default=None)
 
 
-class SimulationSummary(Value):
+class SimulationSummary(Period):
     """A simulation as the version's list of evidence names it; the whole of it is the document under `key`."""
 
     simulation_id: str
     state: str
-    since: str
-    until: str
     on: str | None
     scored: int
     champion: str
@@ -254,7 +248,7 @@ class Simulations:
                 found += 1
                 yield one, Place(day=place.day, shard=shard, after=one.application_id)
             if found < wanted:
-                place = _next_shard(place, tally["since"])
+                place = _next_shard(place, tally["from"])
                 yield None, place
             wanted -= max(found, _EMPTY_SHARD)
 

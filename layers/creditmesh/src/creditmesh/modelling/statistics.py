@@ -10,15 +10,30 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 
+from pydantic import AliasChoices, ConfigDict, Field
+
 from creditmesh.assessment.decisions import Decision, DecisionLog
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.modelling.catalogue import RuleHits
 from creditmesh.modelling.model import Value
 
 MAX_DAYS = 366
 #: A decision is in the log within seconds of its time stamp; a day is over for good this long after midnight.
 SETTLED = timedelta(hours=1)
+
+
+class RuleHits(Value):
+    """How often a rule was tried, how often it fired, how often the decision rested on it."""
+
+    tried: int = 0
+    fired: int = 0
+    decided: int = 0
+
+    def plus(self, other: RuleHits) -> RuleHits:
+        """Both together."""
+        return RuleHits(
+            tried=self.tried + other.tried, fired=self.fired + other.fired, decided=self.decided + other.decided
+        )
 
 
 class VersionDay(Value):
@@ -36,17 +51,28 @@ class VersionDay(Value):
     rules: dict[str, RuleHits]
 
 
-class RuleStatistics(Value):
+class Period(Value):
+    """Days by which decisions are counted; `from` in JSON, which Python keeps for itself.
+
+    Attributes:
+        since: first day.
+        until: exclusive.
+    """
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    since: str = Field(validation_alias=AliasChoices("since", "from"), serialization_alias="from")
+    until: str = Field(description="exclusive")
+
+
+class RuleStatistics(Period):
     """Hits by rule, in all and by day and version.
 
     Attributes:
-        until: exclusive.
         pending: days for which the time did not suffice; asking again counts them.
     """
 
     model_id: str
-    since: str
-    until: str
     decisions: int
     rules: dict[str, RuleHits]
     days: list[VersionDay]
