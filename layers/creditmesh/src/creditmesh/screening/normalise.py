@@ -22,10 +22,10 @@ _NOT_WORD = re.compile(r"[\W_]+")
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 _BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
 _LEGAL_FORMS_HAN = re.compile(
-    r"(?<=.)(?:股份有限责任公司|股份有限公司|有限责任公司|有限公司|股份公司|总公司|公司|有限合伙|普通合伙|特殊普通合伙|合伙企业|个体工商户|集团)$"
+    r"(?<=..)(?:股份有限责任公司|股份有限公司|有限责任公司|有限公司|股份公司|总公司|公司|有限合伙|普通合伙|特殊普通合伙|合伙企业|个体工商户|集团)$"
 )
 _LEGAL_FORMS = re.compile(
-    r"(?<=.) (?:co ltd|co limited|company limited|company ltd|pte ltd|pty ltd|private limited|pvt ltd|limited|ltd|llc|"
+    r"(?<=..) (?:co ltd|co limited|company limited|company ltd|pte ltd|pty ltd|private limited|pvt ltd|limited|ltd|llc|"
     r"llp|lp|inc|incorporated|corp|corporation|company|co|plc|gmbh|ag|kg|sa|sas|sarl|srl|spa|bv|nv|oy|ab|as|group|"
     r"holdings|holding)$"
 )
@@ -42,6 +42,7 @@ _UNITS = re.compile(
 _COUNTRY = re.compile(r"^(?:中华人民共和国|中国)")
 _POSTCODE = re.compile(r"(?:邮政编码|邮编)?\d{6}$")
 _EXTENSION = re.compile(r"(?:ext|x|转|分机)[.:]?\s*\d{1,6}$")
+_MOBILE = re.compile(r"(?:86)?(?:1[3-9]\d{9}|[48]00\d{7})", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 
 
@@ -119,18 +120,17 @@ def _account(text: str) -> str:
 
 def _phone(text: str) -> str:
     written = _EXTENSION.sub("", _folded(text).strip())
-    abroad = written.startswith(("+", "00"))
     digits = "".join(_DIGITS.findall(written))
-    if re.search(r"[^\W\d_]", written, re.ASCII):
+    if re.search(r"[^\W\d_]", written):
         raise InvalidInput("must be a phone number", field="value")
-    if abroad:
-        digits = digits.removeprefix("00") if not written.startswith("+") else digits
+    if written.startswith(("+", "00")):
+        digits = digits if written.startswith("+") else digits.removeprefix("00")
         if digits.startswith("860"):  # a trunk prefix after the country code
             digits = "86" + digits[3:]
-    elif re.fullmatch(r"1[3-9]\d{9}|400\d{7}|800\d{7}", digits):
-        digits = "86" + digits
-    elif re.fullmatch(r"0\d{9,11}", digits):
-        digits = "86" + digits[1:]
+    elif _MOBILE.fullmatch(digits):
+        digits = "86" + digits.removeprefix("86")
+    else:
+        digits = "86" + digits[1:] if re.fullmatch(r"0\d{9,11}", digits) else ""
     if not re.fullmatch(r"[1-9]\d{6,14}", digits):
         raise InvalidInput("must be a phone number with its area or country code", field="value")
     return "+" + digits

@@ -80,7 +80,7 @@ class SegmentBuilder:
             fingerprint << 40 | self._flags[number] << 32 | number
             for number, fingerprint in enumerate(self._fingerprint)
         )
-        kept = (key for key, following in zip(keys, [*keys[1:], -1], strict=True) if key >> 32 != following >> 32)
+        kept = (key for key, following in zip(keys, [*keys, -1][1:], strict=True) if key >> 32 != following >> 32)
         return [key & 0xFFFFFFFF for key in kept]
 
 
