@@ -186,6 +186,8 @@ class TrainingConfig:
     pairs: PairsConfig = field(default_factory=PairsConfig)
     #: Conditions, ``"auto"`` (splits that cross-validation shows to be worth it) or None: one scorecard for all.
     segments: list[SegmentConfig] | Literal["auto"] | None = None
+    #: At most so many, where they are looked for.
+    max_segments: int = 4
     reject_inference: RejectMethod = "none"
     #: How many times greater the odds of default of a rejected row are than of an accepted one that looks the same.
     reject_prudence: float = 1.0

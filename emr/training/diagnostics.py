@@ -263,7 +263,7 @@ def _rounding(run: Finished, parts: dict[str, Part]) -> dict[str, float]:
     """AUC of the unrounded tables less that of the points."""
     told = {}
     for name, part in parts.items():
-        exact = run.step.predict(part.rows.features)
+        exact = run.step.predict(Coded(part.rows.features))
         told[name] = round(measures.auc(exact, part.rows.bad) - measures.auc(-part.score, part.rows.bad), 6)
     return told
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from training import logistic, pairs
+from training import logistic, pairs, segments
 from training.additive import Additive, Fit, Table, log_loss
 from training.axes import Coded
 from training.config import TrainingConfig
 from training.logistic import Choice
 from training.sample import Sample
+from training.segments import Card
 
 Floats = NDArray[np.float64]
 #: Rows from which several tables are added at once, and from which one part kept back is enough.
@@ -30,10 +30,15 @@ class Step:
     model: Additive
     added: list[str]
     choices: list[Choice]
+    #: Scorecards by segment; empty where one serves all.
+    cards: list[Card] = field(default_factory=list)
 
-    def predict(self, frame: pd.DataFrame) -> Floats:
+    def predict(self, rows: Coded) -> Floats:
         """Log-odds of default of rows."""
-        return self.model.predict(Coded(frame))
+        if not self.cards:
+            return self.model.predict(rows)
+        place = segments.places([card.segment for card in self.cards], rows)
+        return np.asarray(np.choose(place, [card.model.predict(rows) for card in self.cards]))
 
 
 @dataclass
@@ -50,7 +55,16 @@ class Judged:
 
 
 def grow(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> Iterator[Step]:
-    """Yield the logistic regression, then the model with finer tables, then with more and more pairs."""
+    """Yield the logistic regression, then richer and richer models; the segments that are configured have each."""
+    named = segments.wanted(config)
+    for step in _grown(sample, config, left_out):
+        if named:
+            step.cards = segments.fit_cards(sample, step.model, named, _CYCLES_STEP)
+        yield step
+
+
+def _grown(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> Iterator[Step]:
+    """Logistic regression, finer tables, more and more pairs, more and more segments."""
     found = logistic.choices(sample, config, left_out)
     model = logistic.fit(sample, config, found)
     yield Step(model.copy(), [], found)
@@ -64,9 +78,13 @@ def grow(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> It
     fit = Fit(sample.rows, fit.bad, fit.weight, _finer(model, menus))
     fit.cycle(_CYCLES_ADDITIVE)
     yield Step(fit.model.copy(), ["finer tables"], found)
-    if config.complexity == "additive":
-        return
-    yield from _with_more(fit, sample, menus, found, config)
+    if config.complexity != "additive":
+        yield from _with_more(fit, sample, menus, found, config)
+    if config.segments == "auto":
+        screens = {name: menu.screen for name, menu in menus.items()}
+        for named in segments.found(sample, fit.model, screens, config.max_segments):
+            cards = segments.fit_cards(sample, fit.model, named, _CYCLES_ADDITIVE)
+            yield Step(fit.model.copy(), [f"{len(named)} segments"], found, cards)
 
 
 def _with_more(
@@ -106,9 +124,12 @@ def choose(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> 
 def final(sample: Sample, config: TrainingConfig, left_out: dict[str, str], steps: int) -> Step:
     """Grow a model on all rows, so many steps, and let its tables settle."""
     step = next(step for number, step in enumerate(_padded(grow(sample, config, left_out))) if number == steps)
-    if steps > 0:
-        fit = Fit(sample.rows, sample.bad.astype(np.float64), sample.weight, step.model)
-        fit.cycle(_CYCLES_LAST)
+    if step.cards:
+        place = segments.places([card.segment for card in step.cards], sample.rows)
+        for number, card in enumerate(step.cards):
+            segments.refit(sample, card.model, place == number, _CYCLES_LAST)
+    elif steps > 0:
+        Fit(sample.rows, sample.bad.astype(np.float64), sample.weight, step.model).cycle(_CYCLES_LAST)
     return step
 
 
@@ -169,7 +190,7 @@ def _judge(
     fitted, judged = sample.take(~held), sample.take(held)
     found, added, losses = [], [], []
     for step in grow(fitted, config, left_out):
-        found.append(step.model.predict(judged.rows))
+        found.append(step.predict(judged.rows))
         added.append(step.added)
         losses.append(float(np.average(log_loss(found[-1], judged.bad.astype(np.float64)), weights=judged.weight)))
         if len(losses) > _PATIENCE + 1 and min(losses[-_PATIENCE:]) > min(losses[:-_PATIENCE]):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.additive import Additive, Table
-from training.config import ScaleConfig, TrainingConfig
+from training.config import ScaleConfig, SegmentConfig, TrainingConfig
 from training.sample import Sample
 
 Floats = NDArray[np.float64]
@@ -35,16 +35,13 @@ def to_log_odds(score: Floats, scale: ScaleConfig) -> Floats:
     return np.asarray((scale.base_score - score) / per_log_odds(scale) - math.log(scale.base_odds))
 
 
-def segment(
-    name: str, when: dict[str, Any] | None, model: Additive, sample: Sample, config: TrainingConfig, kind: str
-) -> dict[str, Any]:
+def segment(told: SegmentConfig, model: Additive, sample: Sample, config: TrainingConfig, kind: str) -> dict[str, Any]:
     """One segment's scorecard in whole points.
 
     Each table is moved so that its mean over the sample is nought; what it was moved by is in the base points.
 
     Args:
-        name: the segment's id.
-        when: its condition.
+        told: the segment's id and condition.
         model: its tables.
         sample: rows the means are taken over.
         config: scale and reason codes.
@@ -58,7 +55,7 @@ def segment(
         points = np.rint(-values * per_log_odds(config.scale)).astype(np.int64)
         if points.any():
             characteristics.append(_characteristic(table, points, config, kind))
-    return {"id": name, "when": when, "base_points": round(base), "characteristics": characteristics}
+    return {"id": told.id, "when": told.when, "base_points": round(base), "characteristics": characteristics}
 
 
 def _centred(table: Table, sample: Sample) -> tuple[Floats, float]:

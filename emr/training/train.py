@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from training import calibration, grades, path, reject, scale, scoring
-from training.config import TrainingConfig
+from training.config import SegmentConfig, TrainingConfig
 from training.diagnostics import Finished, diagnose
 from training.frame import TrainingSet, validate
 from training.sample import Sample
+from training.segments import Card
 from training.split import split
 
 _PPM = 1_000_000
@@ -68,7 +69,8 @@ def _train(rows: TrainingSet, config: TrainingConfig, left_out: dict[str, str]) 
 def _sections(
     step: path.Step, judged: path.Judged, sample: Sample, config: TrainingConfig, kind: str
 ) -> dict[str, Any]:
-    segments = [scale.segment("all", None, step.model, sample, config, kind)]
+    cards = step.cards or [Card(SegmentConfig("all"), step.model)]
+    segments = [scale.segment(card.segment, card.model, sample, config, kind) for card in cards]
     used = sorted({axis["feature"] for card in segments for item in card["characteristics"] for axis in item["axes"]})
     bad, weight = sample.bad[judged.rows], sample.weight[judged.rows]
     score = np.rint(scale.to_score(judged.log_odds, config.scale))
