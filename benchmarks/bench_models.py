@@ -85,7 +85,17 @@ def ours(data: DataSet) -> dict[str, Any]:
     rates = model.pd_ppm(rows) / 1e6
     score_seconds = time.perf_counter() - started
     figures = judged(-model.score(rows).astype(np.float64), rates, data)
-    return {**figures, "fit_seconds": round(seconds, 2), "score_seconds": round(score_seconds, 2)}
+    shape = {
+        # Measured by the trainer on the rows it learnt from.
+        "rounding_loss": round(max(model.diagnostics["rounding"].values()), 5),
+        "characteristics": [len(card["characteristics"]) for card in model.sections()["scorecard"]["segments"]],
+        "pairs": sum(
+            len(item["axes"]) == 2
+            for card in model.sections()["scorecard"]["segments"]
+            for item in card["characteristics"]
+        ),
+    }
+    return {**figures, **shape, "fit_seconds": round(seconds, 2), "score_seconds": round(score_seconds, 2)}
 
 
 def configuration(data: DataSet) -> TrainingConfig:
