@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.spark.job_cloud import INDEX, MODEL_URI, ROOT, TABLE, client, emulato
 
 SHARDS = 2
 LEASE_SECONDS = 15
+DAY = date(2026, 11, 22)
 GOOD_FIRM: dict[str, Any] = json.loads((ROOT / "models/sample-firm.json").read_text(encoding="utf-8"))
 
 
@@ -123,7 +125,7 @@ def test_answers_each_request_once_like_the_python_evaluator(port: int, jobs: li
         item = get(port, request_id)
         assert (item["state"], item["engine"], item["attempts"]) == ("done", "spark", "1")
         assert "queue" not in item
-        assert json.loads(item["result"]) == evaluate(origination, features).to_dict()
+        assert json.loads(item["result"]) == evaluate(origination, features, DAY).to_dict()
     assert sum(record["answered"] for job in jobs for record in job.events("batch_scored")) == len(asked)
 
 
