@@ -88,7 +88,10 @@ def _resources() -> dict[str, str]:
     names["ORIGINATION_ARN"] = boto3.client("stepfunctions", region_name=REGION).create_state_machine(
         name="loan-origination", definition=json.dumps(PASS), roleArn="arn:aws:iam::123456789012:role/none"
     )["stateMachineArn"]
-    names["LIST_IMPORT_ARN"] = names["ORIGINATION_ARN"]
+    names["LIST_IMPORT_ARN"] = names["TRAINING_ARN"] = names["ORIGINATION_ARN"]
+    names["MODEL_SIGNING_KEY"] = boto3.client("kms", region_name=REGION).create_key(
+        KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"
+    )["KeyMetadata"]["Arn"]
     return names | {
         "EVENT_BUS": "default",
         "RETRY_QUEUE_URL": "http://sqs.test/1",
