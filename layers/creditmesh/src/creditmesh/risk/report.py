@@ -70,7 +70,10 @@ def build_report(
         "price": _price_steps(artefact, risk_result),
         "risk_index": _index_lines(artefact, risk_result["risk_index"]),
         "features": known,
-        "quality": [{"feature": name, "finding": finding} for name, finding in artefact.findings(features)],
+        "quality": [
+            {"feature": name, "label": dict(artefact.features[name].label), "finding": finding}
+            for name, finding in artefact.findings(features)
+        ],
         "sources": [dict(source) for source in sources],
         "versions": {
             "model_id": artefact.model_id,

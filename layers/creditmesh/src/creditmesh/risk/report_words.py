@@ -73,7 +73,8 @@ WORDS: dict[str, dict[str, str]] = {
         "funding": "资金成本",
         "expected_loss": "预期损失",
         "cost": "运营成本",
-        "margin": "利润",
+        "margin": "等级加点",
+        "uncapped": "合计",
         "cap": "利率上限",
         "risk_index": "综合风险指数",
         "dimension": "维度",
@@ -93,6 +94,8 @@ WORDS: dict[str, dict[str, str]] = {
         "quality_not_a_number": "不是有效数字",
         "pd_band": "置信区间",
         "everything": "任意值",
+        "proposed": "建议值，待人工确认",
+        "standard_code": "标准代码",
     },
     "en": {
         "title": "Credit assessment report",
@@ -165,7 +168,8 @@ WORDS: dict[str, dict[str, str]] = {
         "expected_loss": "Expected loss",
         "cost": "Cost",
         "margin": "Margin",
-        "cap": "Cap",
+        "uncapped": "Sum of these",
+        "cap": "Legal cap",
         "risk_index": "Risk index",
         "dimension": "Dimension",
         "weight": "Weight",
@@ -184,6 +188,8 @@ WORDS: dict[str, dict[str, str]] = {
         "quality_not_a_number": "not a number",
         "pd_band": "confidence band",
         "everything": "any value",
+        "proposed": "proposed, until a person decides",
+        "standard_code": "standard code",
     },
 }
 
