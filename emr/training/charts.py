@@ -106,6 +106,6 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
 
 def _svg(parts: Sequence[str], title: str) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
     )
