@@ -7,14 +7,38 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from api import applications, authorizations, channels, closing, consents, learning, lists, meta, offers, operators
+from api import (
+    applications,
+    authorizations,
+    channels,
+    closing,
+    consents,
+    learning,
+    lists,
+    meta,
+    offers,
+    operators,
+    rules,
+)
 from api.routing import to_response
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.observability import logger
 from creditmesh.platform.web import MethodNotAllowed, answer
 
 app = Chalice(app_name="creditmesh", configure_logs=False)
-for _context in (applications, authorizations, consents, offers, closing, channels, operators, lists, learning, meta):
+for _context in (
+    applications,
+    authorizations,
+    consents,
+    offers,
+    closing,
+    channels,
+    operators,
+    lists,
+    learning,
+    rules,
+    meta,
+):
     app.register_blueprint(_context.blueprint)
 
 
