@@ -7,6 +7,7 @@ one; the worker takes it up between two batches. What is bad is refused and the 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -37,6 +38,7 @@ class Reloader(Generic[S]):
         self._champion, self._prepare, self._log, self._errors = champion, prepare, log, errors
         self._latest = running.content_hash
         self._prepared: tuple[S, Artefact] | None = None
+        self._prepare_ms = 0
         self._lock = threading.Lock()
         self.challenger: Artefact | None = None
 
@@ -46,6 +48,7 @@ class Reloader(Generic[S]):
         self.challenger = self._champion.challenger()
         if wanted.content_hash == self._latest:
             return
+        began = time.monotonic()
         try:
             made = self._prepare(wanted)
         except self._errors as error:
@@ -53,13 +56,14 @@ class Reloader(Generic[S]):
             return
         with self._lock:
             self._prepared, self._latest = (made, wanted), wanted.content_hash
+            self._prepare_ms = round((time.monotonic() - began) * 1000)
 
     def take(self) -> tuple[S, Artefact] | None:
         """The champion prepared since the last call, if any; from now on it is the running one."""
         with self._lock:
             taken, self._prepared = self._prepared, None
         if taken:
-            self._log({"event": "model_switched", **_name(taken[1])})
+            self._log({"event": "model_switched", **_name(taken[1]), "prepare_ms": self._prepare_ms})
         return taken
 
     def run(self, stop: threading.Event, seconds: float) -> None:
