@@ -112,6 +112,9 @@ def test_page_is_well_formed_and_shows_the_result_at_every_stage(
     for fired in report["fired_rules"]:
         assert fired["text"][language] in page.text
         assert WORDS[language][f"outcome_{fired['outcome']}"] in page.text
+        assert fired["condition"][language] in page.text
+        for value in fired["values"]:
+            assert f"{value['label'][language]}: {value['value'][language]}" in page.text
     for line in (report["risk_index"] or {"dimensions": []})["dimensions"]:
         assert line["label"][language] in page.text
     assert (WORDS[language]["price_steps"] in page.text) == (result["annual_rate_bps"] is not None)
@@ -178,9 +181,21 @@ def test_fired_rules_stand_in_the_matrix_of_sources_and_aspects() -> None:
     )
     assert report["fired_rules"] == [
         {"id": "r", "outcome": "adjust", "points": -7, "aspect": "willingness", "sources": ["borrower", "third_party"],
-         "reason_code": "RULE", "text": {"zh-CN": "文", "en": "text"}}
+         "reason_code": "RULE", "text": {"zh-CN": "文", "en": "text"}, "unknown": False,
+         "condition": {"zh-CN": "文高于0.00%或文未知", "en": "text is above 0.00% or text is not known"},
+         "values": [
+             {"feature": "debt", "label": {"zh-CN": "文", "en": "text"}, "value": {"zh-CN": "0.30%", "en": "0.30%"}},
+             {"feature": "kind", "label": {"zh-CN": "文", "en": "text"}, "value": {"zh-CN": "A", "en": "A"}}]}
     ]  # fmt: skip
     assert "-7" in Page(render_html(report, "en")).text
+
+
+def test_a_rule_that_fires_on_the_unknown_says_so() -> None:
+    when = {"<": [{"var": "debt"}, 5]}
+    report = of_small({"debt": None}, rules=[rule("r", "refer", when=when, if_unknown="fire")])
+    (fired,) = report["fired_rules"]
+    assert fired["unknown"] is True
+    assert fired["values"][0]["value"] == {"zh-CN": "未知", "en": "not known"}
 
 
 def test_pairs_read_as_their_two_features_and_bins() -> None:
