@@ -16,6 +16,7 @@ from api import (
     learning,
     lists,
     meta,
+    models,
     offers,
     operators,
     rules,
@@ -38,6 +39,7 @@ for _context in (
     learning,
     rules,
     meta,
+    models,
 ):
     app.register_blueprint(_context.blueprint)
 
