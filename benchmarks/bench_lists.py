@@ -36,7 +36,7 @@ TARGETS = {
     },
     "queries_each": (("lookups", "request", "queries_each"), 1.0),
 }
-"""Own work is processor time: on a machine that others keep busy, the wall's clock tells of them; both are in the result.
+"""Own work is processor time: on a busy machine the wall's clock tells of others; both are in the result.
 What the one query takes is DynamoDB's."""
 
 
