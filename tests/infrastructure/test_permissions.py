@@ -301,6 +301,24 @@ def everything(watch: Watch) -> None:
     step("RecordOutcomeFunction", outcome="withdrawn")
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
     rights(watch)
+    rules(watch)
+
+
+def rules(watch: Watch) -> None:
+    """Rules read, changed, and tried on what was decided."""
+    watch.parts["model_id"] = "origination"
+    model, days = "/v1/models/{model_id}", {"from": "2026-11-01", "until": "2027-01-01"}
+    change = {"remove": ["tax_rating_d"], "note": "the score knows"}
+    proposed = api(watch, "POST", f"{model}/rule-changes", change, "operator")
+    watch.parts["content_hash"] = proposed["content_hash"]
+    for route in ("/features", "/rules", "/rule-statistics"):
+        api(watch, "GET", model + route, None, "operator")
+    simulations = f"{model}/versions/{{content_hash}}/simulations"
+    begun = api(watch, "POST", simulations, days, "operator")
+    watch.parts["simulation_id"] = begun["simulation_id"]
+    assert begun["scored"] == 1
+    for method, route in (("GET", ""), ("GET", "/{simulation_id}"), ("POST", "/{simulation_id}/run")):
+        api(watch, method, simulations + route, {} if method == "POST" else None, "operator")
 
 
 def lists(watch: Watch) -> None:
