@@ -24,6 +24,7 @@ from creditmesh.risk.lowering import query
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.spark import RESULT_FIELDS, feature_schema, result_from_row, score
 from tests.spark.artefact_strategies import artefacts, feature_rows, rows_near_bounds
+from tests.unit.risk.small_model import FIRM, loaded, refer_below, rule
 
 DAY = date(2026, 1, 15)
 
@@ -102,6 +103,22 @@ def test_duckdb_agrees_on_the_shipped_model(origination: Artefact, good_firm: di
     """The model's SQL, run by an engine that has nothing in common with the other two."""
     rows = feature_rows(origination, (good_firm, 3), 4_000)
     assert not differences(origination, rows, on_duckdb(origination, rows))
+
+
+def test_agree_where_rules_take_points_and_where_nothing_was_lost(spark: SparkSession) -> None:
+    """A referral for its score without a lost point, and reasons that come from rules among those of bins."""
+    adjusts = [rule("down", "adjust", points=-12, reason_code="PAIR", when={"==": [{"var": "flag"}, True]})]
+    adjusts.append(rule("up", "adjust", points=9))
+    firms = [{**FIRM, "debt": debt, "kind": kind, "flag": flag}
+             for debt in (30, 60, None) for kind in ("A", "C") for flag in (True, False)]  # fmt: skip
+    reasons = set()
+    for below in (None, 120):
+        artefact = loaded(scorecard=refer_below(below), rules=adjusts)
+        assert not differences(artefact, firms, on_spark(spark, artefact, firms))
+        assert not differences(artefact, firms, on_duckdb(artefact, firms))
+        found = [evaluate(artefact, firm, DAY) for firm in firms]
+        reasons |= {(result.stage, result.reasons or result.price_reasons) for result in found}
+    assert {("referred", ()), ("approved", ("KIND", "PAIR", "DEBT"))} <= reasons
 
 
 NUMBERS = [0.0, -0.0, 0.5, -0.5, 1e-300, 4_500.999, -1.5, 1e15, 2.0**63, -(2.0**63), 9.3e18, -1e300]
