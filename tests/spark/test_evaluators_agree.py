@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.dialect import DuckDialect
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.lowering import query
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.spark import RESULT_FIELDS, feature_schema, result_from_row, score
 from tests.spark.artefact_strategies import artefacts, feature_rows, rows_near_bounds
+from tests.spark.conftest import ROOT
 from tests.unit.risk.small_model import FIRM, loaded, refer_below, rule
 
 DAY = date(2026, 1, 15)
@@ -205,3 +206,18 @@ def test_refuses_columns_that_clash(spark: SparkSession, origination: Artefact) 
     df = spark.createDataFrame([], feature_schema(origination))
     with pytest.raises(ValueError, match="clash"):
         score(df.withColumn("score", df["debt_ratio_bps"]), origination)
+
+
+def test_a_rule_counts_on_its_days_only_in_either_engine(spark: SparkSession, good_firm: dict[str, Any]) -> None:
+    document = json.loads((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    rule = next(one for one in document["rules"] if one["id"] == "company_too_young")
+    tomorrow, after = DAY + timedelta(days=1), DAY + timedelta(days=2)
+    dated = {"effective_from": tomorrow.isoformat(), "effective_until": after.isoformat()}
+    always = {">=": [{"var": "company_age_months"}, 0]}
+    document["rules"].append({**rule, **dated, "id": "dated", "when": always})
+    artefact = load(json.dumps(seal(document)))
+    scorer = ResidentScorer(spark, artefact)
+    for day, decision in ((DAY, "approve"), (tomorrow, "decline"), (after, "approve"), (DAY, "approve")):
+        (result,) = scorer.score_batch([good_firm], day)
+        assert result == evaluate(artefact, good_firm, day)
+        assert (result.decision, result.fired_rules) == (decision, ("dated",) if decision == "decline" else ())
