@@ -14,6 +14,7 @@ from creditmesh.platform import signing, wiring
 from creditmesh.platform.tables import Update
 from tests.support import template
 from tests.support.aws import Stack
+from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
 from tests.support.template import of_type
 from tests.support.world import (
@@ -102,6 +103,7 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self.world, self.function, self.task_id, self.number = world, "", "", 0
+        self.content_hash = ""
         self.parts: dict[str, str] = {}
         self.calls: dict[str, set[tuple[str, str]]] = {}
         refs = world.stack.refs
@@ -202,7 +204,15 @@ def watch(aws_stack: Stack) -> Iterator[Watch]:
             client.meta.events.unregister("before-parameter-build", watching)
 
 
-def api(watch: Watch, method: str, route: str, body: Any = None, role: str = "borrower", tenant: str = "firm-1") -> Any:
+def api(
+    watch: Watch,
+    method: str,
+    route: str,
+    body: Any = None,
+    role: str = "borrower",
+    tenant: str = "firm-1",
+    subject: str = "user-1",
+) -> Any:
     world = watch.world
     parts = {"application_id": world.__dict__.get("application_id", ""), "product_id": "p-1", "task_id": watch.task_id,
              "scope": "tax", "channel_id": "file-source", "version": "1", "plan_id": "standard",
@@ -216,7 +226,7 @@ def api(watch: Watch, method: str, route: str, body: Any = None, role: str = "bo
         "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": used or None,
         "requestContext": {
             "resourcePath": route, "httpMethod": method, "path": route, "requestId": "request-1",
-            "identity": {"sourceIp": "192.0.2.1"}, "authorizer": {"subject": "user-1", "role": role, "tenant": tenant},
+            "identity": {"sourceIp": "192.0.2.1"}, "authorizer": {"subject": subject, "role": role, "tenant": tenant},
         },
         "body": json.dumps(body) if body is not None else None, "isBase64Encoded": False,
     }  # fmt: skip
@@ -417,6 +427,31 @@ def rights(watch: Watch) -> None:
         wiring.tables().write(Update("Watches", key, remove=("blind_since", "blind_spot")))
     world.clock.advance(1)
     watch.invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))
+
+
+def models(watch: Watch) -> None:
+    """A version of the model proposed, approved, compared, promoted and rolled back."""
+    here = "/v1/models/{model_id}"
+    version = f"{here}/versions/{{content_hash}}"
+
+    def officer(name: str, route: str, body: Any = None, method: str = "POST") -> Any:
+        return api(
+            watch, method, route, {} if body is None and method == "POST" else body, "operator", "platform", name
+        )
+
+    body = {"kind": "policy", "document": candidate()}
+    watch.content_hash = officer("ann", f"{here}/versions", body)["content_hash"]
+    officer("bob", f"{version}/approval")
+    officer("bob", f"{version}/challenge")
+    officer("bob", f"{here}/comparison", method="GET")
+    officer("bob", f"{here}/challenger", method="DELETE")
+    officer("bob", f"{version}/promotion")
+    officer("cid", f"{version}/promotion/confirmation")
+    officer("cid", f"{here}/rollback", {"reason": "a test"})
+    for route in (here, f"{here}/versions", version, f"{version}/document"):
+        officer("cid", route, method="GET")
+    officer("cid", "/v1/applications/{application_id}/replay", method="GET")
+    watch.invoke("PublishModelsFunction", stream_event(watch.world, "Models"))
 
 
 def test_each_function_may_do_what_it_does(watch: Watch, granted: dict[str, list[dict[str, Any]]]) -> None:
