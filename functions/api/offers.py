@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.routing import APPLICANTS, Call, Key, route
+from api.routing import APPLICANTS, Call, route
 from api.schemas import ApplicationView, Choice, Matches, Products
 from creditmesh.kernel.caller import Role
 from creditmesh.offers.model import Nearest, Offer, Product, ProductTerms
@@ -25,7 +25,7 @@ def read_matches(call: Call, application_id: str) -> Matches:
     )
 
 
-@route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202, key=Key.MET)
+@route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202)
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
     """Choose one of the offers (C21)."""
     application = wiring.intake().read(call.caller, application_id)

@@ -40,8 +40,6 @@ class Key(Enum):
     """The method is idempotent by itself."""
     KEPT = "kept"
     """Optional; with one, the first answer is kept and given again."""
-    MET = "met"
-    """Optional, and nothing is kept: the use case meets its own first result, whatever key a repeat has."""
     DERIVED = "derived"
     """Required; the use case derives an id from it and meets its own first result."""
 
@@ -211,10 +209,9 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
     def act() -> Reply:
         return _as_reply(operation.view(call, **arguments), operation.status)
 
-    key = call.key if operation.key in (Key.KEPT, Key.MET) else None
-    if operation.key is Key.KEPT and key and operation.roles is not None:
+    if operation.key is Key.KEPT and call.key and operation.roles is not None:
         caller = call.caller
-        scope = (caller.tenant, caller.role, operation.method, call.path, key)
+        scope = (caller.tenant, caller.role, operation.method, call.path, call.key)
         return once(scope, document, act, call.request.lambda_context)
     return act()
 
