@@ -7,7 +7,7 @@ DEV := .venv/bin
 LOCAL := cloud client institutions run aws localstack_host
 # Tests in several processes; tests/support/shares.py says what stays together and what comes first.
 SHARED := -n 4 --dist loadgroup --no-loadscope-reorder
-export PYTHONPATH := local:functions
+export PYTHONPATH := local:functions:emr
 # Many short processes import the same libraries: their byte-code is kept in one folder of ours, also where the
 # environment or a system directory forbids it beside the sources.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venvs/pycache
@@ -33,7 +33,7 @@ check: setup ## style, types, layers, template
 
 .PHONY: check-types check-layers check-template
 check-types:
-	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs $(addprefix local/,$(LOCAL)) benchmarks
+	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs emr/training $(addprefix local/,$(LOCAL)) benchmarks
 check-layers:
 	$(DEV)/lint-imports --no-cache
 check-template:
@@ -57,6 +57,11 @@ bench-origination: setup ## speed and size of an origination; JSON, also in buil
 bench-gateway: setup ## collecting credit data: one firm, a thousand firms, cleaning and features in Spark; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_gateway
 	@$(DEV)/python -m benchmarks.bench_features
+
+.PHONY: bench-models
+bench-models: setup ## our scorecard beside other libraries' and boosting, on real loans; JSON, also in build/bench/
+	@$(SETUP) --with peers
+	@$(DEV)/python -m benchmarks.bench_models $(ARGS)
 
 .PHONY: test-localstack
 test-localstack: ## integration tests on LocalStack: the one that answers, else its last open core in host mode

@@ -1,4 +1,4 @@
-"""Writes the origination model's artefact: ``python -m models.build_origination > models/origination-1.0.0.json``.
+"""Writes the origination model's artefact: ``python -m models.build_origination > models/origination-2.0.0.json``.
 
 Expert judgement, not trained: points are set around 600 at odds of 20 good firms to 1 bad, 40 points doubling the
 odds, for small firms with CNY 1-50 million of revenue a year that ask for CNY 50,000 to 2,000,000.
@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from creditmesh.risk.artefact import load, seal
+from models.origination_tests import TESTS
 from models.origination_texts import FEATURES, REASONS
 
 YUAN = 100
@@ -28,19 +29,35 @@ def var(feature: str) -> dict[str, str]:
     return {"var": feature}
 
 
-def rule(identifier: str, when: dict[str, Any], if_unknown: str, reason: str | None = None) -> dict[str, Any]:
-    """A rule whose reason code is its id in capitals unless given."""
-    return {"id": identifier, "when": when, "if_unknown": if_unknown, "reason_code": reason or identifier.upper()}
+def rule(
+    identifier: str, when: dict[str, Any], if_unknown: str, aspect: str, outcome: str = "stop", **more: Any
+) -> dict[str, Any]:
+    """A rule whose reason code is its id in capitals, and whose label is the reason's text."""
+    code = more.pop("reason_code", identifier.upper())
+    return {
+        "id": identifier,
+        "stage": "admission",
+        "when": when,
+        "if_unknown": if_unknown,
+        "outcome": outcome,
+        "priority": 100,
+        "aspect": aspect,
+        "effective_from": None,
+        "effective_until": None,
+        "reason_code": code,
+        "label": text(*REASONS[code][:2]),
+        **more,
+    }
 
 
 def numeric(feature: str, reason: str, missing: int, *bins: tuple[int | None, int]) -> dict[str, Any]:
     """A characteristic over an integer feature; bins are (upper bound, points)."""
     return {
         "id": feature.removesuffix("_minor").removesuffix("_bps"),
-        "feature": feature,
-        "bins": [{"upper": upper, "points": points} for upper, points in bins],
-        "missing_points": missing,
+        "axes": [{"feature": feature, "bounds": [upper for upper, _ in bins[:-1]], "specials": []}],
+        "points": [*(points for _, points in bins), missing],
         "reason_code": reason,
+        "evidence": "expert",
     }
 
 
@@ -48,11 +65,10 @@ def category(feature: str, reason: str, missing: int, other: int, *bins: tuple[t
     """A characteristic over a text feature; bins are (values, points)."""
     return {
         "id": feature,
-        "feature": feature,
-        "bins": [{"values": list(values), "points": points} for values, points in bins],
-        "other_points": other,
-        "missing_points": missing,
+        "axes": [{"feature": feature, "groups": [list(values) for values, _ in bins]}],
+        "points": [*(points for _, points in bins), other, missing],
         "reason_code": reason,
+        "evidence": "expert",
     }
 
 
@@ -68,14 +84,28 @@ NEEDED = (
     "blacklist_hits",
 )
 
-BLACKLIST = [rule("blacklisted", {">": [var("blacklist_hits"), 0]}, "pass")]
+#: What the platform's lists say (M04, M05). A whitelisted firm is not put before a person, but nothing stops for it.
+LIST_RULES = [
+    rule("blacklisted", {">": [var("blacklist_hits"), 0]}, "pass", "willingness", stage="lists"),
+    rule(
+        "blacklist_name_alike",
+        {">=": [var("blacklist_name_score_bps"), 9_500]},
+        "pass",
+        "authenticity",
+        "refer",
+        stage="lists",
+        priority=300,
+    ),
+    rule("greylisted", {">": [var("greylist_hits"), 0]}, "pass", "willingness", "refer", stage="lists", priority=200),
+    rule("whitelisted", {">": [var("whitelist_hits"), 0]}, "pass", "willingness", "fast_pass", stage="lists"),
+]
 
 ADMISSION = [
-    rule("taxpayer_not_normal", {"!=": [var("taxpayer_status"), "normal"]}, "pass"),
-    rule("tax_rating_d", {"==": [var("tax_credit_rating"), "D"]}, "pass"),
-    rule("registration_not_active", {"!=": [var("registration_status"), "active"]}, "pass"),
-    rule("company_too_young", {"<": [var("company_age_months"), 24]}, "pass"),
-    rule("thin_file", {"<": [var("statement_months"), 12]}, "fire"),
+    rule("taxpayer_not_normal", {"!=": [var("taxpayer_status"), "normal"]}, "pass", "authenticity"),
+    rule("tax_rating_d", {"==": [var("tax_credit_rating"), "D"]}, "pass", "willingness"),
+    rule("registration_not_active", {"!=": [var("registration_status"), "active"]}, "pass", "authenticity"),
+    rule("company_too_young", {"<": [var("company_age_months"), 24]}, "pass", "ability"),
+    rule("thin_file", {"<": [var("statement_months"), 12]}, "fire", "authenticity"),
     rule(
         "revenue_below_floor",
         {
@@ -85,12 +115,17 @@ ADMISSION = [
             ]
         },
         "pass",
+        "ability",
     ),
-    rule("tax_arrears", {">": [var("tax_arrears_minor"), 1_000 * YUAN]}, "pass"),
-    rule("invoice_gap", {">": [var("invoice_gap_months_max_24m"), 3]}, "pass"),
-    rule("abnormal_listing", {"==": [var("abnormal_operation_listed"), True]}, "pass"),
-    rule("filings_missed", {">=": [var("annual_filings_missed"), 2]}, "pass"),
-    rule("key_data_incomplete", {"or": [{"missing": feature} for feature in NEEDED]}, "fire"),
+    rule("tax_arrears", {">": [var("tax_arrears_minor"), 1_000 * YUAN]}, "pass", "willingness"),
+    rule("invoice_gap", {">": [var("invoice_gap_months_max_24m"), 3]}, "pass", "ability"),
+    rule("abnormal_listing", {"==": [var("abnormal_operation_listed"), True]}, "pass", "authenticity"),
+    rule("filings_missed", {">=": [var("annual_filings_missed"), 2]}, "pass", "willingness"),
+    rule("key_data_incomplete", {"or": [{"missing": feature} for feature in NEEDED]}, "fire", "authenticity"),
+    rule("dishonest_debtor", {"==": [var("dishonest_debtor_listed"), True]}, "pass", "willingness"),
+    rule("credit_overdue", {">": [var("overdue_amount_minor"), 1_000 * YUAN]}, "pass", "willingness", "refer"),
+    rule("enforcement_open", {">": [var("enforcement_open_count"), 0]}, "pass", "willingness", "refer"),
+    rule("fraud_suspected", {">=": [var("fraud_score"), 80]}, "pass", "authenticity", "refer"),
 ]
 
 CHARACTERISTICS = [
@@ -124,20 +159,44 @@ CHARACTERISTICS = [
     ),
 ]
 
-#: Price = funding and running cost of about 5.5 % + default rate x loss of 60 % + margin (M09).
+#: Funding and running cost of 5.5 %, 60 % of what is owed lost at default, a margin that grows with the risk (M09).
+PRICE = {
+    "funding_bps": 350,
+    "lgd_bps": 6_000,
+    "cost_bps": 200,
+    "cap_bps": 1_540,
+    "above_cap": "decline",
+    "reason_code": "PRICE_ABOVE_CAP",
+}
+
 GRADES = [
-    {"grade": "A", "min_score": 720, "pd_bps": 45, "annual_rate_bps": 680, "limit_factor_bps": 10_000},
-    {"grade": "B", "min_score": 680, "pd_bps": 90, "annual_rate_bps": 780, "limit_factor_bps": 9_000},
-    {"grade": "C", "min_score": 640, "pd_bps": 175, "annual_rate_bps": 920, "limit_factor_bps": 7_500},
-    {"grade": "D", "min_score": 600, "pd_bps": 340, "annual_rate_bps": 1180, "limit_factor_bps": 5_500},
-    {"grade": "E", "min_score": 560, "pd_bps": 650, "annual_rate_bps": 1500, "limit_factor_bps": 0},
-    {"grade": "F", "min_score": -10_000, "pd_bps": 1600, "annual_rate_bps": 1500, "limit_factor_bps": 0},
+    ("A", 720, 45, 30, 62, 103, 10_000),
+    ("B", 680, 90, 72, 112, 176, 9_000),
+    ("C", 640, 175, 146, 209, 265, 7_500),
+    ("D", 600, 340, 290, 398, 426, 5_500),
+    ("E", 560, 650, 560, 752, 560, 0),
+    ("F", -10_000, 1_600, 1_400, 1_820, 900, 0),
 ]
+_GRADE_FIELDS = ("grade", "min_score", "pd_bps", "pd_low_bps", "pd_high_bps", "margin_bps", "limit_factor_bps")
+
+
+def calibration() -> list[dict[str, int]]:
+    """Default rate by score, in steps of ten points: odds of 20 to 1 at 600, doubling every 40 points."""
+    steps = []
+    for score in range(860, 430, -10):
+        odds = 20 * 2 ** ((score + 5 - 600) / 40)
+        steps.append({"min_score": score, "pd_ppm": round(1_000_000 / (1 + odds))})
+    return steps
 
 
 def method(name: str, label: dict[str, str], reason: str, **terms: Any) -> dict[str, Any]:
     """One upper bound of the limit."""
     return {"id": name, "label": label, "reason_code": reason, **terms}
+
+
+def term(*features: str, factor_bps: int, if_missing: str = "zero") -> dict[str, Any]:
+    """A share of the greatest of some features."""
+    return {"greatest_of": list(features), "factor_bps": factor_bps, "if_missing": if_missing}
 
 
 LIMIT = {
@@ -146,33 +205,44 @@ LIMIT = {
             "revenue_share",
             text("年营业收入的15%", "15 % of a year's revenue"),
             "LIMIT_BY_REVENUE",
-            greatest_of=["revenue_12m_minor"],
-            factor_bps=1_500,
-            if_missing="zero",
+            terms=[term("revenue_12m_minor", factor_bps=1_500)],
         ),
         method(
             "tax_multiple",
             text("年纳税额的8倍", "8 times a year's tax"),
             "LIMIT_BY_TAX",
-            greatest_of=["tax_paid_12m_minor"],
-            factor_bps=80_000,
-            if_missing="zero",
+            terms=[term("tax_paid_12m_minor", factor_bps=80_000)],
         ),
         method(
             "cash_flow",
-            text("年经营现金流与利润较高者", "A year's cash flow or profit, the greater"),
+            text(
+                "年经营现金流与利润较高者除以1.25，再减去年偿债额",
+                "A year's cash flow or profit, the greater, covering debt service 1.25 times, less what is due already",
+            ),
             "LIMIT_BY_CASH_FLOW",
-            greatest_of=["operating_cash_flow_12m_minor", "profit_12m_minor"],
-            factor_bps=10_000,
-            if_missing="zero",
+            terms=[
+                term("operating_cash_flow_12m_minor", "profit_12m_minor", factor_bps=8_000),
+                term("monthly_debt_service_minor", factor_bps=-120_000, if_missing="ignore"),
+            ],
         ),
         method(
             "net_assets",
             text("净资产的50%", "Half of net assets"),
             "LIMIT_BY_NET_ASSETS",
-            greatest_of=["net_assets_minor"],
-            factor_bps=5_000,
-            if_missing="skip",
+            terms=[term("net_assets_minor", factor_bps=5_000, if_missing="skip")],
+        ),
+        method(
+            "existing_debt",
+            text(
+                "年营业收入的50%减去现有贷款与担保余额",
+                "Half of a year's revenue, less loans and guarantees outstanding",
+            ),
+            "LIMIT_BY_DEBT",
+            terms=[
+                term("revenue_12m_minor", factor_bps=5_000),
+                term("credit_balance_minor", factor_bps=-10_000, if_missing="ignore"),
+                term("guarantee_balance_minor", factor_bps=-5_000, if_missing="ignore"),
+            ],
         ),
         method(
             "single_borrower_cap", text("单户上限", "Most for one borrower"), "LIMIT_BY_CAP", amount_minor=300 * WAN
@@ -184,29 +254,86 @@ LIMIT = {
 }
 
 
+def dimension(
+    name: str, chinese: str, english: str, weight_bps: int, base: int, *items: dict[str, Any]
+) -> dict[str, Any]:
+    """One dimension of the risk index: points add to its grade, 100 is the most risk (E11)."""
+    label = text(chinese, english)
+    return {"id": name, "label": label, "weight_bps": weight_bps, "base": base, "characteristics": list(items)}
+
+
+RISK_INDEX = {
+    "dimensions": [
+        dimension(
+            "authenticity", "真实性", "Authenticity", 2_000, 10,
+            numeric("invoice_void_rate_bps", "INVOICE_VOIDED", 10, (200, 0), (500, 8), (1000, 20), (LAST, 40)),
+            numeric("tax_burden_bps", "LOW_TAX_BURDEN", 10, (50, 25), (150, 8), (LAST, 0)),
+            numeric("fraud_score", "FRAUD_SUSPECTED", 5, (30, 0), (60, 15), (80, 30), (LAST, 60)),
+        ),
+        dimension(
+            "ability", "还款能力", "Ability to repay", 4_000, 10,
+            numeric("profit_margin_bps", "LOW_PROFIT", 15, (0, 40), (300, 20), (800, 8), (LAST, 0)),
+            numeric("debt_ratio_bps", "HIGH_DEBT", 10, (5000, 0), (7000, 10), (8500, 25), (LAST, 40)),
+            numeric("current_ratio_bps", "LOW_LIQUIDITY", 8, (8000, 25), (10000, 12), (15000, 4), (LAST, 0)),
+        ),
+        dimension(
+            "willingness", "还款意愿", "Willingness to repay", 2_500, 5,
+            numeric("tax_late_count_24m", "LATE_TAX", 10, (1, 0), (3, 15), (6, 35), (LAST, 60)),
+            numeric("penalty_count_24m", "PENALTIES", 5, (1, 0), (2, 15), (LAST, 30)),
+            numeric("overdue_months_24m", "CREDIT_OVERDUE", 5, (1, 0), (3, 20), (LAST, 50)),
+        ),
+        dimension(
+            "stability", "经营稳定性", "Stability", 1_500, 10,
+            numeric("company_age_months", "SHORT_HISTORY", 15, (36, 30), (60, 15), (LAST, 0)),
+            numeric("invoice_volatility_bps", "INVOICE_VOLATILE", 10, (2000, 0), (4000, 8), (7000, 20), (LAST, 35)),
+            numeric("revenue_growth_bps", "REVENUE_TREND", 8, (-3000, 40), (-1000, 20), (0, 8), (LAST, 0)),
+        ),
+    ],
+    "grades": [
+        {"grade": "R5", "min_index": 7_000, "outcome": "stop"},
+        {"grade": "R4", "min_index": 5_500, "outcome": "refer"},
+        {"grade": "R3", "min_index": 3_500, "outcome": "pass"},
+        {"grade": "R2", "min_index": 2_000, "outcome": "pass"},
+        {"grade": "R1", "min_index": 0, "outcome": "pass"},
+    ],
+    "reason_code": "RISK_INDEX_HIGH",
+}  # fmt: skip
+
+
 def document() -> dict[str, Any]:
     """The artefact's whole document, sealed."""
     return seal(
         {
-            "format_version": 1,
+            "format_version": 2,
             "model_id": "origination",
-            "version": "1.0.0",
+            "version": "2.0.0",
             "currency": "CNY",
             "feature_schema": {
                 "id": "key-data",
-                "version": 1,
+                "version": 2,
                 "features": {
-                    name: {"type": kind, "unit": unit, "label": text(chinese, english)}
-                    for name, (kind, unit, chinese, english) in FEATURES.items()
+                    name: {"type": kind, "unit": unit, "source": source, "label": text(chinese, english)}
+                    for name, (kind, unit, source, chinese, english) in FEATURES.items()
                 },
             },
-            "blacklist": BLACKLIST,
-            "admission": ADMISSION,
-            "scorecard": {"base_points": 600, "cutoff": 600, "characteristics": CHARACTERISTICS},
-            "grades": GRADES,
+            "rules": [*LIST_RULES, *ADMISSION],
+            "tests": TESTS,
+            "scorecard": {
+                "cutoff": 600,
+                "refer_below": None,
+                "scale": {"base_score": 600, "base_odds": 20, "pdo": 40},
+                "segments": [{"id": "all", "when": None, "base_points": 600, "characteristics": CHARACTERISTICS}],
+            },
+            "calibration": calibration(),
+            "grades": [dict(zip(_GRADE_FIELDS, grade, strict=True)) for grade in GRADES],
+            "price": PRICE,
             "limit": LIMIT,
+            "risk_index": RISK_INDEX,
             "max_reasons": 4,
-            "reasons": {code: text(chinese, english) for code, (chinese, english) in REASONS.items()},
+            "reasons": {
+                code: {**text(chinese, english), "adverse_action": standard}
+                for code, (chinese, english, standard) in REASONS.items()
+            },
         }
     )
 

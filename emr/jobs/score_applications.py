@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ def main() -> None:
     spark.sparkContext.setLogLevel("ERROR")
     artefact = fetch_artefact(arguments.model_uri)
     scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
-    scorer.warm_up(arguments.warm_up_calls)
+    scorer.warm_up(datetime.now(UTC).date(), arguments.warm_up_calls)
     worker = Worker(
         make_queue(arguments),
         scorer,

@@ -7,14 +7,14 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from api import applications, authorizations, channels, closing, consents, meta, offers, operators
+from api import applications, authorizations, channels, closing, consents, lists, meta, offers, operators
 from api.routing import to_response
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.observability import logger
 from creditmesh.platform.web import MethodNotAllowed, answer
 
 app = Chalice(app_name="creditmesh", configure_logs=False)
-for _context in (applications, authorizations, consents, offers, closing, channels, operators, meta):
+for _context in (applications, authorizations, consents, offers, closing, channels, operators, lists, meta):
     app.register_blueprint(_context.blueprint)
 
 

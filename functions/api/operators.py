@@ -9,6 +9,8 @@ from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.platform import wiring
+from creditmesh.screening.entries import NewEntry
+from creditmesh.screening.model import Kind, ListName
 
 blueprint = Blueprint(__name__)
 
@@ -30,6 +32,8 @@ def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
 @route(blueprint, "PUT", "/v1/blacklist", roles=OPERATORS, status=204)
 def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
     """Put a firm on the blacklist; the source's earlier entry is replaced (C12)."""
-    wiring.lists().enter(
-        body.taxpayer_id, source=body.source, reason=body.reason, by=call.caller.subject, valid_until=body.valid_until
-    )
+    new = NewEntry(
+        list_name=ListName.BLACK, kind=Kind.TAXPAYER_ID, value=body.taxpayer_id, source=body.source,
+        reason_code="entered", text=body.reason, valid_until=body.valid_until,
+    )  # fmt: skip
+    wiring.list_entries().enter(new, call.caller.subject)

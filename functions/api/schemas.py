@@ -277,7 +277,7 @@ class BlacklistEntry(In):
 
 
 class Resolution(In):
-    """How an application goes on after a person has looked (C24)."""
+    """How an application goes on after a person has looked (C24); `approve` and `decline` answer a referral (M05)."""
 
-    action: Literal["retry", "close"]
+    action: Literal["retry", "close", "approve", "decline"]
     note: str = Field(min_length=2, max_length=200)

@@ -12,4 +12,4 @@ from creditmesh.platform.observability import LambdaContext, observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Record the decision of `application_id` and write its report."""
     summary = wiring.assessment().decide(event["application_id"])
-    return {"decision": summary.decision, "stage": summary.stage}
+    return {"decision": summary.decision, "stage": summary.stage, "reasons": ", ".join(summary.reasons)}

@@ -22,7 +22,7 @@ from typing import Any
 import boto3
 from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_parse  # type: ignore[import-not-found]
 
-from cloud import build
+from cloud import build, models
 
 # Standard library only: what EMR Serverless runs beside Spark itself (conventions 17).
 _SPARK_PARTS = ("kernel", "risk", "gateway/keydata")
@@ -80,6 +80,7 @@ class Deployment:
         region: AWS region.
         package_bucket: bucket for code archives; made where it is missing.
         artefact_output: stack output that names the bucket for jobs and models; without such an output none are sent.
+        signing_key_output: stack output that names the key that signs models; without it no models are sent.
     """
 
     endpoint: str | None
@@ -90,6 +91,7 @@ class Deployment:
     region: str = "eu-west-1"
     package_bucket: str = "creditmesh-packages"
     artefact_output: str = "ArtefactBucket"
+    signing_key_output: str = "ModelSigningKeyArn"
     stage: bool = False
 
     def run(self) -> dict[str, str]:
@@ -225,7 +227,6 @@ class Deployment:
         if bucket is None:
             return
         files = {f"emr/jobs/{path.name}": path for path in sorted((ROOT / "emr" / "jobs").glob("*.py"))}
-        files |= {f"models/{path.name}": path for path in sorted((ROOT / "models").glob("*.json"))}
         package = self._spark_archive()
         if package is not None:
             files["emr/creditmesh-spark.zip"] = package
@@ -234,6 +235,19 @@ class Deployment:
             mark = build.digest([path])
             if self._mark(storage, bucket, key) != mark:
                 storage.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), Metadata={"sha256": mark})
+        signing_key = outputs.get(self.signing_key_output)
+        if signing_key is not None:
+            self._upload_models(bucket, signing_key)
+
+    def _upload_models(self, bucket: str, signing_key: str) -> None:
+        """The shipped models, signed, for nothing else decides (S10); one that is there under this key stays."""
+        storage = self.client("s3")
+        for path in models.shipped(ROOT / "models"):
+            mark = build.digest([path], signing_key)
+            for key in models.keys(path):
+                if self._mark(storage, bucket, key) != mark:
+                    body = models.signed(self.client("kms"), signing_key, path)
+                    storage.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": mark})
 
     @staticmethod
     def _mark(storage: Any, bucket: str, key: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from creditmesh.risk.expression import (
     Membership,
     Missing,
     Negation,
-    Variable,
+    variables,
 )
 
 FEATURES = {"amount": "integer", "ratio": "integer", "count": "integer", "kind": "string", "flag": "boolean"}
@@ -58,73 +59,151 @@ def conditions(draw: st.DrawFn, depth: int = 3) -> dict[str, Any]:
     return {draw(st.sampled_from(operators)): draw(st.permutations(sides))}
 
 
-def rules(prefix: str) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Up to three rules, most of them narrow enough to let some firms through."""
+@st.composite
+def rules(draw: st.DrawFn, index: int) -> dict[str, Any]:
+    """A rule of any outcome, most of them narrow enough to let some firms through."""
     narrow = st.builds(lambda condition: {"and": [condition, {"==": [{"var": "count"}, 7]}]}, conditions())
-    rule = st.fixed_dictionaries(
-        {"when": st.one_of(narrow, conditions()), "if_unknown": st.sampled_from(["fire", "pass"]), "reason_code": codes}
-    )
-    return st.lists(rule, max_size=3).map(
-        lambda items: [{"id": f"{prefix}{i}", **item} for i, item in enumerate(items)]
-    )
+    outcome = draw(st.sampled_from(["stop", "refer", "refer", "pass", "fast_pass", "adjust"]))
+    rule = {
+        "id": f"rule{index}",
+        "stage": draw(st.sampled_from(["lists", "admission"])),
+        "when": draw(st.one_of(narrow, conditions())),
+        "if_unknown": draw(st.sampled_from(["fire", "pass"])),
+        "outcome": outcome,
+        "priority": draw(st.integers(0, 3)),
+        "aspect": "ability",
+        "effective_from": draw(st.sampled_from([None, "2026-01-01"])),
+        "effective_until": draw(st.sampled_from([None, "2026-02-01"])),
+        "reason_code": draw(codes),
+        "label": TEXT,
+    }
+    return {**rule, "points": draw(points)} if outcome == "adjust" else rule
+
+
+@st.composite
+def axes(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], int]:
+    """An axis over a feature, and how many bins it has."""
+    type_ = FEATURES[name]
+    if type_ == "integer":
+        bounds = sorted(draw(st.sets(integers, max_size=6)))
+        specials = [[value] for value in draw(st.lists(integers, max_size=2, unique=True))]
+        return {"feature": name, "bounds": bounds, "specials": specials}, len(bounds) + len(specials) + 2
+    groups = [[value] for value in draw(st.lists(values[type_], min_size=1, max_size=6, unique=True))]
+    return {"feature": name, "groups": groups}, len(groups) + 2
 
 
 @st.composite
 def characteristics(draw: st.DrawFn, index: int) -> dict[str, Any]:
-    """A characteristic with bins of any width."""
-    name, type_ = draw(st.sampled_from(list(FEATURES.items())))
-    common = {"id": f"c{index}", "feature": name, "missing_points": draw(points), "reason_code": draw(codes)}
-    if type_ == "integer":
-        uppers = sorted(draw(st.sets(integers, max_size=6)))
-        return {**common, "bins": [{"upper": upper, "points": draw(points)} for upper in [*uppers, None]]}
-    names = draw(st.lists(values[type_], min_size=1, max_size=6, unique=True))
-    bins = [{"values": [value], "points": draw(points)} for value in names]
-    return {**common, "bins": bins, "other_points": draw(points)}
+    """A characteristic over one feature or two, with bins of any width."""
+    names = draw(st.lists(st.sampled_from(list(FEATURES)), min_size=1, max_size=2, unique=True))
+    drawn = [draw(axes(name)) for name in names]
+    cells = prod(size for _, size in drawn)
+    return {
+        "id": f"c{index}",
+        "axes": [axis for axis, _ in drawn],
+        "points": draw(st.lists(points, min_size=cells, max_size=cells)),
+        "reason_code": draw(codes),
+        "evidence": "expert",
+    }
+
+
+@st.composite
+def segments(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """One to three scorecards."""
+    count = draw(st.integers(1, 3))
+    return [
+        {
+            "id": f"s{i}",
+            "when": draw(conditions()) if i < count - 1 else None,
+            "base_points": draw(points),
+            "characteristics": [draw(characteristics(j)) for j in range(draw(st.integers(1, 5)))],
+        }
+        for i in range(count)
+    ]
 
 
 @st.composite
 def methods(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """A limit method over features."""
-    return {
-        "id": f"m{index}",
-        "label": TEXT,
-        "reason_code": draw(codes),
-        "greatest_of": draw(
-            st.lists(st.sampled_from(["amount", "ratio", "count"]), min_size=1, max_size=3, unique=True)
-        ),
-        "factor_bps": draw(st.sampled_from([0, 1, 3_333, 10_000, 80_001, 10**6])),
-        "if_missing": draw(st.sampled_from(["skip", "zero"])),
-    }
+    term = st.fixed_dictionaries(
+        {
+            "greatest_of": st.lists(st.sampled_from(["amount", "ratio", "count"]), min_size=1, max_size=3, unique=True),
+            "factor_bps": st.sampled_from([0, 1, 3_333, 10_000, 80_001, 10**6, -1, -3_333, -(10**6)]),
+            "if_missing": st.sampled_from(["skip", "zero", "ignore"]),
+        }
+    )
+    terms = draw(st.lists(term, min_size=1, max_size=5))
+    return {"id": f"m{index}", "label": TEXT, "reason_code": draw(codes), "terms": terms}
+
+
+@st.composite
+def risk_indices(draw: st.DrawFn) -> dict[str, Any] | None:
+    """None, or an index of one to three dimensions."""
+    count = draw(st.integers(0, 3))
+    if not count:
+        return None
+    shares = [draw(st.integers(0, 3_000)) for _ in range(count - 1)]
+    dimensions = [
+        {
+            "id": f"d{i}",
+            "label": TEXT,
+            "weight_bps": weight,
+            "base": draw(st.integers(0, 100)),
+            "characteristics": [draw(characteristics(0))],
+        }
+        for i, weight in enumerate([*shares, 10_000 - sum(shares)])
+    ]
+    least = sorted(draw(st.sets(st.integers(1, 10_000), max_size=3)), reverse=True)
+    outcomes = st.sampled_from(["pass", "pass", "refer", "stop"])
+    grades = [{"grade": f"I{i}", "min_index": m, "outcome": draw(outcomes)} for i, m in enumerate([*least, 0])]
+    return {"dimensions": dimensions, "grades": grades, "reason_code": draw(codes)}
 
 
 @st.composite
 def artefact_documents(draw: st.DrawFn) -> dict[str, Any]:
     """The document, not yet sealed, of any valid artefact over ``FEATURES``."""
     scores = sorted(draw(st.sets(st.integers(-100, 100), min_size=1, max_size=5)), reverse=True)
-    grade = {"pd_bps": st.integers(0, 10_000), "annual_rate_bps": st.integers(0, 3_000)}
+    rates = sorted(draw(st.lists(st.integers(0, 10_000), min_size=len(scores), max_size=len(scores))))
+    steps = sorted(draw(st.sets(st.integers(-200, 200), min_size=1, max_size=6)), reverse=True)
+    ppm = sorted(draw(st.lists(st.integers(0, 10**6), min_size=len(steps), max_size=len(steps))))
     factors = st.sampled_from([0, 1, 3_333, 9_999, 10_000])
+    features = {n: {"type": k, "unit": "none", "source": "system", "label": TEXT} for n, k in FEATURES.items()}
+    cutoff = draw(st.integers(scores[-1], 110))
     return {
-        "format_version": 1,
+        "format_version": 2,
         "model_id": "generated",
         "version": "0.0.1",
         "currency": "CNY",
-        "feature_schema": {
-            "id": "made-up",
-            "version": 1,
-            "features": {name: {"type": kind, "unit": "none", "label": TEXT} for name, kind in FEATURES.items()},
-        },
-        "blacklist": draw(rules("b")),
-        "admission": draw(rules("a")),
+        "feature_schema": {"id": "made-up", "version": 1, "features": features},
+        "rules": [draw(rules(i)) for i in range(draw(st.integers(0, 6)))],
+        "tests": [],
         "scorecard": {
-            "base_points": draw(points),
-            "cutoff": draw(st.integers(scores[-1], 110)),
-            "characteristics": [draw(characteristics(i)) for i in range(draw(st.integers(1, 8)))],
+            "cutoff": cutoff,
+            "refer_below": draw(st.one_of(st.none(), st.integers(cutoff, 200))),
+            "scale": {"base_score": 600, "base_odds": 20, "pdo": 40},
+            "segments": draw(segments()),
         },
+        "calibration": [{"min_score": s, "pd_ppm": rate} for s, rate in zip(steps, ppm, strict=True)],
         "grades": [
-            {"grade": "ABCDE"[i], "min_score": score, "limit_factor_bps": draw(factors)}
-            | {name: draw(strategy) for name, strategy in grade.items()}
+            {
+                "grade": "ABCDE"[i],
+                "min_score": score,
+                "pd_bps": rates[i],
+                "pd_low_bps": 0,
+                "pd_high_bps": 10_000,
+                "margin_bps": draw(st.integers(0, 500)),
+                "limit_factor_bps": draw(factors),
+            }
             for i, score in enumerate(scores)
         ],
+        "price": {
+            "funding_bps": draw(st.integers(0, 500)),
+            "lgd_bps": draw(st.integers(0, 10_000)),
+            "cost_bps": 100,
+            "cap_bps": draw(st.integers(500, 9_000)),
+            "above_cap": draw(st.sampled_from(["decline", "cap"])),
+            "reason_code": draw(codes),
+        },
         "limit": {
             "methods": [
                 *(draw(methods(i)) for i in range(draw(st.integers(1, 4)))),
@@ -134,8 +213,9 @@ def artefact_documents(draw: st.DrawFn) -> dict[str, Any]:
             "floor_minor": draw(st.sampled_from([1, 5_000, 10**12])),
             "reason_code": draw(codes),
         },
+        "risk_index": draw(risk_indices()),
         "max_reasons": draw(st.integers(1, 4)),
-        "reasons": dict.fromkeys(("R1", "R2", "R3", "R4"), TEXT),
+        "reasons": {code: {**TEXT, "adverse_action": "977"} for code in ("R1", "R2", "R3", "R4")},
     }
 
 
@@ -162,7 +242,7 @@ def feature_rows(artefact: Artefact, seed: tuple[Mapping[str, Any], int], count:
     base, number = seed
     chance = random.Random(number)
     choices = {name: [None, *turning_points(artefact, name)] for name in artefact.features}
-    ruled = {name for rule in (*artefact.blacklist, *artefact.admission) for name in variables(rule.when)}
+    ruled = {name for rule in artefact.rules for name in variables(rule.when)}
     unruled = sorted(choices.keys() - ruled) or sorted(choices)
     rows = [dict(base)][:count]
     while len(rows) < count:
@@ -176,11 +256,10 @@ def feature_rows(artefact: Artefact, seed: tuple[Mapping[str, Any], int], count:
 
 def turning_points(artefact: Artefact, name: str) -> list[Any]:
     """Return the values of a feature at and beside every constant the artefact compares it with, and extremes."""
-    found: set[Any] = {value for rule in (*artefact.blacklist, *artefact.admission) for value in constants(rule.when)}
-    for item in artefact.scorecard.characteristics:
-        if item.feature == name:
-            found |= {numeric.upper for numeric in item.numeric_bins if numeric.upper is not None}
-            found |= {value for category in item.category_bins for value in category.values}
+    found: set[Any] = {value for rule in artefact.rules for value in constants(rule.when)}
+    for axis in (axis for item in artefact.characteristics for axis in item.axes):
+        if axis.feature == name:
+            found |= {*axis.bounds, *(value for part in axis.sets for value in part)}
     kind = artefact.features[name].type
     if kind == "boolean":
         return [False, True]
@@ -210,13 +289,3 @@ def constants(condition: Condition) -> Iterator[int | str | bool]:
             yield from (side.value for side in (part.left, part.right) if isinstance(side, Constant))
         elif isinstance(part, Membership):
             yield from part.options
-
-
-def variables(condition: Condition) -> Iterator[str]:
-    """Yield the features that a condition looks at."""
-    for part in parts(condition):
-        if isinstance(part, Missing):
-            yield part.feature
-        else:
-            sides = (part.left, part.right) if isinstance(part, Comparison) else (part.item,)
-            yield from (side.feature for side in sides if isinstance(side, Variable))

@@ -16,7 +16,7 @@ import boto3
 
 ROOT = Path(__file__).parents[2]
 TABLE, INDEX, BUCKET = "scoring-requests", "by-queue", "models"
-MODEL_URI = f"s3://{BUCKET}/origination-1.0.0.json"
+MODEL_URI = f"s3://{BUCKET}/origination-2.0.0.json"
 
 
 def environment(port: int) -> dict[str, str]:
@@ -74,7 +74,7 @@ def create_resources(port: int) -> None:
     storage = client("s3", port)
     storage.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     storage.put_object(
-        Bucket=BUCKET, Key="origination-1.0.0.json", Body=(ROOT / "models/origination-1.0.0.json").read_bytes()
+        Bucket=BUCKET, Key="origination-2.0.0.json", Body=(ROOT / "models/origination-2.0.0.json").read_bytes()
     )
 
 

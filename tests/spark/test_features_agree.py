@@ -79,7 +79,7 @@ def test_rows_reach_every_feature_known_and_unknown() -> None:
     """Else the agreement above would say nothing of some of them."""
     seen = [features_of(row) for row in rows(1, 600)]
     assert [name for name in NAMES if len({row[name] for row in seen} - {None}) < 2] == []
-    platform = {"blacklist_hits", "requested_amount_minor", "requested_term_months"}
+    platform = set(INPUTS)
     assert [name for name in NAMES if all(row[name] is not None for row in seen)] == [
         name for name in NAMES if name in platform
     ]

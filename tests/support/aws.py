@@ -74,9 +74,10 @@ class Stack:
                 continue
             for item in self.raw_items(table):
                 self.clients["dynamodb"].delete_item(TableName=table, Key={key: item[key] for key in keys})
-        s3, bucket = self.clients["s3"], self.refs["DataBucket"]
-        for found in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            s3.delete_object(Bucket=bucket, Key=found["Key"])
+        s3 = self.clients["s3"]
+        for bucket, prefix in (("DataBucket", ""), ("ArtefactBucket", "models/origination/")):
+            for found in s3.list_objects_v2(Bucket=self.refs[bucket], Prefix=prefix).get("Contents", []):
+                s3.delete_object(Bucket=self.refs[bucket], Key=found["Key"])
 
 
 def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mapping[str, str]) -> Stack:
@@ -90,8 +91,9 @@ def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mappi
     stack = Stack(made, dict(template.PSEUDO))
     defaults = {name: str(one["Default"]) for name, one in document["Parameters"].items() if "Default" in one}
     stack.refs |= {**defaults, "Stage": STAGE, "LoanOrigination": PROCESS, "AllowedOrigins": ORIGIN}
-    for name in template.of_type(document, "AWS::KMS::Key"):
-        stack.refs[f"{name}.Arn"] = made["kms"].create_key(Description=name)["KeyMetadata"]["Arn"]
+    for name, properties in template.of_type(document, "AWS::KMS::Key").items():
+        kind = {part: properties[part] for part in ("KeySpec", "KeyUsage") if part in properties}
+        stack.refs[f"{name}.Arn"] = made["kms"].create_key(Description=name, **kind)["KeyMetadata"]["Arn"]
     for name, properties in template.of_type(document, "AWS::DynamoDB::Table").items():
         _table(stack, name, properties)
     for name in template.of_type(document, "AWS::S3::Bucket"):

@@ -17,7 +17,8 @@ from institutions.shop_figures import shop_data
 from institutions.tax_figures import tax_data
 
 AS_OF = date(2026, 11, 21)
-INPUTS = {"blacklist_hits": 1, "requested_amount_minor": 30_000_000, "requested_term_months": 12}
+INPUTS = {"blacklist_hits": 1, "requested_amount_minor": 30_000_000, "requested_term_months": 12,
+          "greylist_hits": 2, "blacklist_name_score_bps": 9_300}  # fmt: skip
 
 
 def documents(index: int, as_of: date = AS_OF) -> dict[str, Any]:

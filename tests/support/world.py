@@ -14,6 +14,7 @@ import pytest
 from moto import mock_aws
 
 from client import channels as shipped
+from cloud import models
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.model import CollectionResult
@@ -24,6 +25,7 @@ from creditmesh.offers.model import ProductTerms
 from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Tables, decode
+from creditmesh.screening.entries import NewEntry
 from institutions.population import Population
 from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
@@ -53,6 +55,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "lender-b": {"webhook_secrets": ["whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWI="]},
 }
 CODE = "code-of-the-good-firm-0001"
+MODEL = template.ROOT / "models" / "origination-2.0.0.json"
 BORROWER = Caller(subject="user-1", role=Role.BORROWER, tenant="firm-1")
 STRANGER = Caller(subject="user-2", role=Role.BORROWER, tenant="firm-2")
 OPERATOR = Caller(subject="operator-1", role=Role.OPERATOR, tenant="platform")
@@ -109,6 +112,11 @@ class World:
         self.authorize()
         self.sources_answer()
         assert self.collect().outcome == "collected"
+
+    def blacklist(self, taxpayer_id: str = FIRM.taxpayer_id, source: str = "court", **more: str) -> None:
+        """Put a firm on the black list."""
+        new = {"list_name": "black", "kind": "taxpayer_id", "value": taxpayer_id, "source": source}
+        wiring.list_entries().enter(NewEntry.model_validate({**new, "reason_code": "fraud", **more}), "operator-1")
 
     def collect(self, scan_id: str | None = None) -> CollectionResult:
         """Run the collection's steps."""
@@ -225,11 +233,16 @@ def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
     with mock_aws():
         parameters = {"InstitutionsParameter": aws.text(ADDRESSES), "PublicUrl": "https://api.test"}
         stack = aws.build(clients, {"InstitutionsSecret": aws.text(KEYS)}, parameters)
-        model = (template.ROOT / "models" / "origination-1.0.0.json").read_bytes()
-        bucket = stack.refs["ArtefactBucket"]
-        clients["s3"].put_object(Bucket=bucket, Key="models/origination-1.0.0.json", Body=model)
+        ship_model(stack)
         configure(stack)
         yield stack
+
+
+def ship_model(stack: aws.Stack) -> None:
+    """Put the shipped model, signed, where a deployment puts it."""
+    key = stack.refs["ModelSigningKey.Arn"]
+    body = models.signed(stack.clients["kms"], key, MODEL)
+    stack.clients["s3"].put_object(Bucket=stack.refs["ArtefactBucket"], Key=models.keys(MODEL)[0], Body=body)
 
 
 def configure(stack: aws.Stack) -> None:

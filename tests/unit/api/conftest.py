@@ -82,12 +82,13 @@ def _resources() -> dict[str, str]:
     for name in ("data", "artefact"):
         s3.create_bucket(Bucket=f"creditmesh-{name}", **bucket)
         names[f"{name.upper()}_BUCKET"] = f"creditmesh-{name}"
-    model = (ROOT / "models/origination-1.0.0.json").read_bytes()
-    s3.put_object(Bucket="creditmesh-artefact", Key="models/origination-1.0.0.json", Body=model)
+    model = (ROOT / "models/origination-2.0.0.json").read_bytes()
+    s3.put_object(Bucket="creditmesh-artefact", Key="models/origination-2.0.0.json", Body=model)
     names["FIELD_KEY_ID"] = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
     names["ORIGINATION_ARN"] = boto3.client("stepfunctions", region_name=REGION).create_state_machine(
         name="loan-origination", definition=json.dumps(PASS), roleArn="arn:aws:iam::123456789012:role/none"
     )["stateMachineArn"]
+    names["LIST_IMPORT_ARN"] = names["ORIGINATION_ARN"]
     return names | {
         "EVENT_BUS": "default",
         "RETRY_QUEUE_URL": "http://sqs.test/1",

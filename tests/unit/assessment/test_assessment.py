@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 
+from assessment import write_report
 from creditmesh.assessment.service import ScoringFailed
-from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, RiskSummary
+from creditmesh.intake.operators import REFERRAL
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform import wiring
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
-from tests.support.world import FIRM, World
+from creditmesh.risk.result import Stage
+from creditmesh.risk.scoring_queue import day_of
+from tests.support.world import FIRM, NOW, OPERATOR, World
+from tests.unit.api.client import Context
 
 
-def scored_by_spark(world: World, state: str = "done") -> dict[str, object]:
-    """What the resident job leaves in the table."""
+def scored_by_spark(world: World, state: str = "done", **changes: object) -> dict[str, object]:
+    """What the resident job leaves in the table, had it been asked with some features changed."""
     (item,) = world.items("ScoringRequests")
-    result = evaluate(wiring.artefact(), json.loads(item["features"])).to_dict()
-    item |= {"state": state, "engine": "spark", "result": json.dumps(result)}
+    features = {**json.loads(item["features"]), **changes}
+    result = evaluate(wiring.artefact(), features, day_of(item["created_at"])).to_dict()
+    item |= {"state": state, "engine": "spark", "features": json.dumps(features), "result": json.dumps(result)}
     item.pop("queue")
     wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
     return item
@@ -102,7 +109,7 @@ def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) ->
     assert risk is not None
     assert application.status == "assessed"
     assert report["result"]["score"] == risk.score
-    assert report["result"]["model_version"] == risk.model_version == "1.0.0"
+    assert report["result"]["model_version"] == risk.model_version == "2.0.0"
     assert all("raw_key" not in source for source in report["sources"])
     world.clock.advance(60)
     assert wiring.assessment().decide(world.application_id) == risk
@@ -119,7 +126,7 @@ def test_the_report_as_a_page(world: World, language: str) -> None:
 
 
 def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:
-    wiring.lists().enter(FIRM.taxpayer_id, source="court", reason="fraud", by="operator-1")
+    world.blacklist()
     world.to_assessed()
     application = world.application()
     assert (application.status, application.outcome) == ("closed", Outcome.DECLINED_BLACKLIST)
@@ -129,6 +136,77 @@ def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:
     assert application.risk.reasons
     with pytest.raises(ApplicationClosed):
         wiring.assessment().request(world.application_id, "t-9")
+
+
+def referred(world: World, **changes: object) -> RiskSummary:
+    """The decision on a firm with features that put it before a person."""
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    scored_by_spark(world, **(changes or {"greylist_hits": 1}))
+    return wiring.assessment().decide(world.application_id)
+
+
+def test_a_referred_firm_stays_open_with_a_proposal(world: World) -> None:
+    summary = referred(world)
+    application = world.application()
+    assert (summary.decision, summary.stage, summary.reasons) == ("refer", "referred", ["GREYLISTED"])
+    assert (application.status, application.outcome, application.risk) == ("assessed", None, summary)
+    assert summary.limit_minor is not None
+    report = wiring.assessment().report(application)
+    assert [rule["id"] for rule in report["fired_rules"]] == ["greylisted"]
+    assert report["price"]["annual_rate_bps"] == report["result"]["annual_rate_bps"]
+
+
+def test_the_handler_tells_the_process_what_to_ask_a_person(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    scored_by_spark(world, greylist_hits=1, enforcement_open_count=1)
+    said = write_report.handler({"application_id": world.application_id}, Context())
+    assert said == {"decision": "refer", "stage": "referred", "reasons": "GREYLISTED, ENFORCEMENT_OPEN"}
+
+
+@pytest.mark.parametrize(("action", "outcome"), [("approve", None), ("decline", Outcome.DECLINED_REFERRAL)])
+def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome: Outcome | None) -> None:
+    referred(world)
+    wiring.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    assert (task.stage, task.reason) == (REFERRAL, "GREYLISTED")
+    wiring.operators().resolve(OPERATOR, task.task_id, action, "spoke with the owner")
+    assert world.steps.succeeded["t-2"] == {"action": action}
+    assert world.application().outcome == outcome
+    if outcome is None:
+        world.push()
+        wiring.offers().offer(world.application_id, "t-3")
+        assert [match["product_id"] for match in world.application().matches or []] == ["p-1"]
+
+
+OUTCOMES = {
+    "blacklist": Outcome.DECLINED_BLACKLIST, "admission": Outcome.DECLINED_ADMISSION, "score": Outcome.DECLINED_SCORE,
+    "price": Outcome.DECLINED_PRICE, "index": Outcome.DECLINED_RISK_INDEX, "limit": Outcome.DECLINED_LIMIT,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", sorted(set(get_args(Stage)) - {"referred", "approved"}))
+def test_every_stage_that_declines_has_its_outcome(world: World, stage: str) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    item = scored_by_spark(world)
+    result = {**json.loads(str(item["result"])), "decision": "decline", "stage": stage, "limit_minor": None}
+    item["result"] = json.dumps(result)
+    wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
+    assert wiring.assessment().decide(world.application_id).decision == "decline"
+    assert (world.application().status, world.application().outcome) == ("closed", OUTCOMES[stage])
+
+
+def test_a_request_is_decided_by_the_rules_of_its_day_whoever_scores_it(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1")
+    (item,) = world.items("ScoringRequests")
+    assert day_of(item["created_at"]) == NOW.date()
+    world.clock.advance(86_400)
+    wiring.assessment().score_in_process(world.application_id)
+    (item,) = world.items("ScoringRequests")
+    assert day_of(item["created_at"]) == NOW.date()
 
 
 def test_no_decision_without_a_score_and_no_score_without_data(world: World) -> None:

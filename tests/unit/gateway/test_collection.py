@@ -134,7 +134,7 @@ def test_what_an_older_version_read_is_read_anew_and_still_leads_back(ready: Wor
 
 
 def test_blacklist_hits_become_key_data(ready: World) -> None:
-    wiring.lists().enter(FIRM.taxpayer_id, source="test", reason="fraud", by="operator-1")
+    ready.blacklist()
     ready.collect()
     assert key_data(ready).features["blacklist_hits"] == 1
 

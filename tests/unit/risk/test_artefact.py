@@ -1,66 +1,83 @@
-"""The artefact's format: what is refused, where, and why (S10)."""
+"""Loading the model: its text, its hash, its signature; the shipped one, and the test cases kept with it (S10, M06)."""
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from creditmesh.gateway.keydata.features.table import FEATURES
 from creditmesh.risk.artefact import Artefact, ArtefactInvalid, load, seal
+from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.model import ASPECTS, SOURCES
+from tests.unit.risk.small_model import rule, small
 
 ROOT = Path(__file__).parents[3]
+KEY = ec.generate_private_key(ec.SECP256R1())
+ALGORITHM = ec.ECDSA(hashes.SHA256())
 
 
-def spoiled(document: dict[str, Any], spoil: Callable[[dict[str, Any]], Any]) -> ArtefactInvalid:
-    """Return the error that loading the spoilt, newly sealed document raises."""
-    spoil(document)
+def signed(document: Mapping[str, Any], key: ec.EllipticCurvePrivateKey = KEY) -> dict[str, Any]:
+    """The document with a signature over its content hash, as KMS makes it."""
+    sealed = seal(document)
+    value = base64.b64encode(key.sign(sealed["content_hash"].encode(), ALGORITHM)).decode()
+    return {**sealed, "signature": {"key_id": "key-1", "algorithm": "ECDSA_SHA_256", "value": value}}
+
+
+def verified(content_hash: str, signature: Mapping[str, str]) -> bool:
+    """Whether the signature is our key's."""
+    try:
+        KEY.public_key().verify(base64.b64decode(signature["value"]), content_hash.encode(), ALGORITHM)
+    except InvalidSignature:
+        return False
+    return signature["key_id"] == "key-1"
+
+
+def refused(document: Mapping[str, Any], **verify: Any) -> str:
+    """The path at which loading the document fails."""
     with pytest.raises(ArtefactInvalid) as caught:
-        load(json.dumps(seal(document)))
-    return caught.value
-
-
-def put(*path: Any) -> Callable[[dict[str, Any]], None]:
-    """Return a function that puts the last of ``path`` into a document at the keys before it."""
-    *keys, last, value = path
-
-    def spoil(document: Any) -> None:
-        for key in keys:
-            document = document[key]
-        document[last] = value
-
-    return spoil
-
-
-def drop(*path: Any) -> Callable[[dict[str, Any]], None]:
-    """Return a function that deletes what lies at ``path``."""
-    *keys, last = path
-
-    def spoil(document: Any) -> None:
-        for key in keys:
-            document = document[key]
-        del document[last]
-
-    return spoil
+        load(json.dumps(document), **verify)
+    return caught.value.path
 
 
 def test_shipped_model_is_what_its_builder_writes() -> None:
     built = subprocess.run(
         [sys.executable, "-m", "models.build_origination"], cwd=ROOT, capture_output=True, check=True
     ).stdout
-    assert built.decode("utf-8") == (ROOT / "models/origination-1.0.0.json").read_text(encoding="utf-8")
+    assert built.decode("utf-8") == (ROOT / "models/origination-2.0.0.json").read_text(encoding="utf-8")
+
+
+def test_the_cases_kept_with_the_shipped_model_hold(origination: Artefact) -> None:
+    assert len(origination.tests) >= 9
+    for case in origination.tests:
+        found = evaluate(origination, case.features, case.on).to_dict()
+        assert {name: found[name] for name in case.expected} == case.expected, case.name
+
+
+def test_the_cases_kept_with_the_shipped_model_reach_every_outcome_of_its_rules(origination: Artefact) -> None:
+    ids = {name for case in origination.tests for name in evaluate(origination, case.features, case.on).fired_rules}
+    reached = {rule.outcome for rule in origination.rules if rule.id in ids}
+    assert reached == {rule.outcome for rule in origination.rules} == {"stop", "refer", "fast_pass"}
 
 
 def test_shipped_model_has_the_promised_size(origination: Artefact) -> None:
-    assert len(origination.scorecard.characteristics) >= 12
-    assert len(origination.admission) >= 10
-    assert origination.feature_schema == "key-data-1"
+    assert [len(segment.characteristics) for segment in origination.scorecard.segments] == [18]
+    assert sum(rule.outcome == "stop" for rule in origination.rules) >= 10
+    assert origination.feature_schema == "key-data-2"
+    assert {rule.aspect for rule in origination.rules} == set(ASPECTS)
+    assert {feature.source for feature in origination.features.values()} <= set(SOURCES)
+    assert origination.risk_index is not None
+    assert len(origination.risk_index.dimensions) == 4
 
 
 def test_features_are_of_the_key_data_with_their_types(origination: Artefact) -> None:
@@ -68,19 +85,22 @@ def test_features_are_of_the_key_data_with_their_types(origination: Artefact) ->
     assert {name: feature.type for name, feature in origination.features.items()}.items() <= types.items()
 
 
-def test_schema_accepts_the_shipped_model_and_refuses_a_fraction(document: dict[str, Any]) -> None:
-    schema = json.loads((ROOT / "models/artefact.schema.json").read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
-    validator.validate(document)
-    document["scorecard"]["cutoff"] = 600.5
-    assert not validator.is_valid(document)
+def test_shipped_grades_have_the_default_rates_of_their_scores(origination: Artefact) -> None:
+    """A grade's average lies between the calibrated rates of its best score and its least."""
+
+    def rate_bps(score: int) -> float:
+        return next(ppm for least, ppm in origination.calibration if score >= least) / 100
+
+    lent = [grade for grade in origination.grades if grade.min_score >= origination.scorecard.cutoff]
+    for better, grade in pairwise(lent):
+        assert rate_bps(better.min_score - 1) <= grade.pd_bps <= rate_bps(grade.min_score), grade.grade
+    assert [price.refused for price in origination.prices] == [False] * 5 + [True]
 
 
 def test_refuses_a_document_altered_since_it_was_sealed(document: dict[str, Any]) -> None:
     document["scorecard"]["cutoff"] -= 1
-    with pytest.raises(ArtefactInvalid) as caught:
-        load(json.dumps(document))
-    assert caught.value.path == "$.content_hash"
+    assert refused(document) == "$.content_hash"
+    assert refused(document, verify=verified) == "$.content_hash"
 
 
 def test_hash_does_not_depend_on_layout(document: dict[str, Any], origination: Artefact) -> None:
@@ -88,71 +108,67 @@ def test_hash_does_not_depend_on_layout(document: dict[str, Any], origination: A
     assert load(json.dumps(shuffled, indent=7)).content_hash == origination.content_hash
 
 
-@pytest.mark.parametrize("text", ["", "[1", '{"a": 1.5}', '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "1" * 5_000])
+def test_hash_covers_everything_but_itself_and_the_signature() -> None:
+    sealed = seal(small())
+    assert seal(sealed) == seal(signed(sealed)) == sealed
+    assert "signature" not in seal(signed(sealed))
+    assert seal({**small(), "currency": "EUR"})["content_hash"] != sealed["content_hash"]
+
+
+def test_a_signature_is_asked_for_where_somebody_checks_it() -> None:
+    assert load(json.dumps(signed(small())), verify=verified).model_id == "small"
+    assert refused(seal(small()), verify=verified) == "$.signature"
+    assert load(json.dumps(seal(small()))).model_id == "small", "a developer's file"
+
+
+@pytest.mark.parametrize("other", ["value", "key", "document"])
+def test_refuses_a_signature_of_another_key_or_document(other: str) -> None:
+    document = signed(small(), ec.generate_private_key(ec.SECP256R1()) if other == "key" else KEY)
+    if other == "value":
+        document["signature"]["value"] = base64.b64encode(b"made up").decode()
+    if other == "document":
+        document = {**signed(small(currency="EUR")), "signature": document["signature"]}
+    assert refused(document, verify=verified) == "$.signature"
+    assert load(json.dumps(document)).model_id == "small", "unchecked where nobody can"
+
+
+@pytest.mark.parametrize(
+    ("signature", "path"),
+    [
+        ("abc", "$.signature"),
+        ({"key_id": "k", "algorithm": "a"}, "$.signature"),
+        ({"key_id": "k", "algorithm": "a", "value": "v", "more": "m"}, "$.signature"),
+        ({"key_id": "k", "algorithm": "a", "value": 1}, "$.signature.value"),
+        ({"key_id": "", "algorithm": "a", "value": "v"}, "$.signature.key_id"),
+    ],
+)
+def test_refuses_a_signature_of_another_shape(signature: Any, path: str) -> None:
+    assert refused({**seal(small()), "signature": signature}) == path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1", '{"a": 1.5}', '{"a": 1e3}', '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "1" * 5_000, "[]", "null"],
+)
 def test_refuses_text_that_is_no_exact_json(text: str) -> None:
     with pytest.raises(ArtefactInvalid) as caught:
         load(text)
     assert caught.value.path == "$"
 
 
-WHEN = ("admission", 0, "when")
-CARD = ("scorecard", "characteristics")
-NUMERIC = (*CARD, 1)
-CATEGORY = (*CARD, 0)
+@pytest.mark.parametrize("depth", range(100, 1_000, 50))
+def test_refuses_nesting_of_any_depth(depth: int) -> None:
+    nested: Any = 1
+    for _ in range(depth):
+        nested = [nested]
+    document = small()
+    document["rules"] = [rule("r", "stop", when={"and": nested})]
+    with pytest.raises(ArtefactInvalid):
+        load(json.dumps({**document, "content_hash": "sha256:" + "0" * 64}))
 
 
-@pytest.mark.parametrize(
-    ("spoil", "path"),
-    [
-        (put("format_version", 2), "$.format_version"),
-        (put("surplus", 1), "$"),
-        (drop("limit"), "$"),
-        (put("version", "1.0"), "$.version"),
-        (put("feature_schema", "features", "industry", "type", "float"), "$.feature_schema.features.industry.type"),
-        (drop("feature_schema", "features", "industry", "label", "en"), "$.feature_schema.features.industry.label"),
-        (put(*WHEN, {"==": [{"var": "no_such"}, 1]}), "$.admission[0].when.==[0].var"),
-        (put(*WHEN, {"==": [{"var": "industry"}, 1]}), "$.admission[0].when.=="),
-        (put(*WHEN, {"<": [{"var": "industry"}, "C"]}), "$.admission[0].when.<"),
-        (put(*WHEN, {"==": [{"var": "abnormal_operation_listed"}, 1]}), "$.admission[0].when.=="),
-        (put(*WHEN, {"==": [{"var": "debt_ratio_bps"}, 2**63]}), "$.admission[0].when.==[1]"),
-        (put(*WHEN, {"==": [{"var": "industry"}, "\ud800"]}), "$.admission[0].when.==[1]"),
-        (put(*WHEN, {"in": [{"var": "industry"}, []]}), "$.admission[0].when.in[1]"),
-        (put(*WHEN, {"in": [{"var": "industry"}, ["C", 1]]}), "$.admission[0].when.in[1][1]"),
-        (put(*WHEN, {"and": []}), "$.admission[0].when.and"),
-        (put(*WHEN, {"xor": []}), "$.admission[0].when"),
-        (put(*WHEN, {}), "$.admission[0].when"),
-        (put("admission", 0, "if_unknown", "maybe"), "$.admission[0].if_unknown"),
-        (put("admission", 0, "reason_code", "NO_SUCH"), "$.admission[0].reason_code"),
-        (put("admission", 1, "id", "taxpayer_not_normal"), "$.admission"),
-        (put("admission", 1, "id", "blacklisted"), "$.admission"),
-        (put(*NUMERIC, "bins", 0, "upper", 2**62), "$.scorecard.characteristics[1].bins[3]"),
-        (put(*NUMERIC, "bins", 3, "upper", 2**62), "$.scorecard.characteristics[1].bins[3]"),
-        (put(*NUMERIC, "bins", 0, "upper", None), "$.scorecard.characteristics[1].bins[3]"),
-        (put(*NUMERIC, "other_points", 1), "$.scorecard.characteristics[1]"),
-        (put(*NUMERIC, "bins", 0, "points", 10_001), "$.scorecard.characteristics[1].bins[0].points"),
-        (drop(*CATEGORY, "other_points"), "$.scorecard.characteristics[0]"),
-        (put(*CATEGORY, "bins", 0, "values", ["B"]), "$.scorecard.characteristics[0].bins[3]"),
-        (put(*CATEGORY, "bins", 0, "points", True), "$.scorecard.characteristics[0].bins[0].points"),
-        (put(*NUMERIC, "id", "tax_credit_rating"), "$.scorecard.characteristics"),
-        (put("grades", 0, "min_score", 0), "$.grades"),
-        (put("grades", 1, "grade", "A"), "$.grades"),
-        (lambda document: document["grades"].__delitem__(slice(3, None)), "$.grades"),
-        (put("limit", "methods", 0, "greatest_of", ["industry"]), "$.limit.methods[0].greatest_of[0]"),
-        (put("limit", "methods", 0, "factor_bps", 10**6 + 1), "$.limit.methods[0].factor_bps"),
-        (put("limit", "methods", 0, "amount_minor", 1), "$.limit.methods[0]"),
-        (drop("limit", "methods", 4), "$.limit.methods"),
-        (put("limit", "step_minor", 0), "$.limit.step_minor"),
-        (put("max_reasons", 0), "$.max_reasons"),
-    ],
-)
-def test_names_the_place_of_each_rule_broken(
-    document: dict[str, Any], spoil: Callable[[dict[str, Any]], Any], path: str
-) -> None:
-    assert spoiled(document, spoil).path == path
-
-
-def test_refuses_conditions_nested_too_deep(document: dict[str, Any]) -> None:
-    condition: dict[str, Any] = {"missing": "industry"}
-    for _ in range(20):
-        condition = {"not": condition}
-    assert "deep" in spoiled(document, put(*WHEN, condition)).rule
+def test_another_format_is_told_before_what_it_lacks(document: dict[str, Any]) -> None:
+    older = {"format_version": 1, "model_id": "origination", "blacklist": []}
+    assert refused(older) == "$.format_version"
+    del document["format_version"]
+    assert refused(document) == "$"

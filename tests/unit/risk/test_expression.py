@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from creditmesh.risk.document import Node
-from creditmesh.risk.expression import FeatureType, evaluate_condition, parse_condition
+from creditmesh.risk.expression import FeatureType, evaluate_condition, parse_condition, variables
 
 TYPES: dict[str, FeatureType] = {"t": "boolean", "f": "boolean", "u": "boolean", "n": "integer", "none": "integer"}
 FEATURES = {"t": True, "f": False, "u": None, "n": 5, "none": None}
@@ -56,3 +56,15 @@ def test_not_leaves_the_unknown_unknown(name: str, expected: bool | None) -> Non
 )
 def test_comparisons(condition: dict[str, Any], expected: bool | None) -> None:
     assert outcome(condition) is expected
+
+
+def test_variables_are_the_features_looked_at() -> None:
+    condition = {
+        "or": [
+            {"and": [is_true("t"), {"not": {"missing": "u"}}]},
+            {"in": [{"var": "n"}, [1]]},
+            {"<": [{"var": "none"}, 3]},
+            {"in": [1, [1, 2]]},
+        ]
+    }
+    assert variables(parse_condition(Node(condition), TYPES)) == {"t", "u", "n", "none"}

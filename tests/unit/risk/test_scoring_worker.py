@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import boto3
@@ -19,6 +20,7 @@ from creditmesh.risk.worker import MAX_ATTEMPTS, Worker, WorkerErrors
 from tests.spark.job_cloud import INDEX, TABLE, create_table
 
 SHARDS, LEASE_MS = 3, 1_000
+DAY = date(2026, 11, 22)
 
 
 class Clock:
@@ -63,15 +65,17 @@ class Engine:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         self.batches: list[int] = []
+        self.days: list[date] = []
         self.dead = False
         self.seconds, self.takes = Seconds(), 0.0
 
-    def score_batch(self, batch: Sequence[Mapping[str, Any]]) -> list[RiskResult]:
+    def score_batch(self, batch: Sequence[Mapping[str, Any]], on: date) -> list[RiskResult]:
         self.batches.append(len(batch))
+        self.days.append(on)
         self.seconds.now += self.takes
         if self.dead or any(features.get("industry") == "crash" for features in batch):
             raise EngineFailed
-        return [evaluate(self.artefact, features) for features in batch]
+        return [evaluate(self.artefact, features, on) for features in batch]
 
 
 class Scene:
@@ -143,7 +147,7 @@ def test_a_batch_is_scored_at_once_and_answered_in_full(scene: Scene) -> None:
         assert "queue" not in item
         assert "lease_until" not in item
         assert item["task_token"] == "token"
-        expected = evaluate(scene.artefact, {**scene.firm, "debt_ratio_bps": 1_000 * i})
+        expected = evaluate(scene.artefact, {**scene.firm, "debt_ratio_bps": 1_000 * i}, DAY)
         assert json.loads(item["result"]) == expected.to_dict()
     assert scene.worker().run_once() == 0
 
@@ -186,7 +190,7 @@ def test_a_claim_excludes_others_until_its_lease_ends(scene: Scene) -> None:
     taken = second.claim("r")
     assert taken is not None
     assert taken.attempts == 2
-    result = evaluate(scene.artefact, scene.firm)
+    result = evaluate(scene.artefact, scene.firm, DAY)
     assert first.answer(held, result) is False
     assert first.fail(held, "late") is False
     assert second.answer(taken, result) is True
@@ -202,7 +206,7 @@ def test_an_earlier_claim_of_the_same_worker_cannot_answer(scene: Scene) -> None
     fresh = queue.claim("r")
     assert stale is not None
     assert fresh is not None
-    result = evaluate(scene.artefact, scene.firm)
+    result = evaluate(scene.artefact, scene.firm, DAY)
     assert [queue.answer(stale, result), queue.answer(fresh, result)] == [False, True]
 
 
@@ -220,8 +224,8 @@ def test_a_released_claim_is_open_at_once(scene: Scene) -> None:
     [
         ("{broken", "features: is a JSON object"),
         ("[]", "features: is a JSON object"),
-        ('{"debt_ratio_bps": 1.5}', "debt_ratio_bps: is of type integer"),
-        ('{"debt_ratio_bps": 99999999999999999999}', "debt_ratio_bps: is a 64-bit integer"),
+        ('{"debt_ratio_bps": "1.5"}', "debt_ratio_bps: is of type integer"),
+        ('{"industry": 34}', "industry: is of type string"),
     ],
 )
 def test_poison_is_closed_and_the_rest_is_scored(scene: Scene, features: str, error: str) -> None:
@@ -232,6 +236,31 @@ def test_poison_is_closed_and_the_rest_is_scored(scene: Scene, features: str, er
     assert (poison["state"], poison["error"]) == ("failed", error)
     assert "queue" not in poison
     assert scene.get("sound")["state"] == "done"
+
+
+@pytest.mark.parametrize("created_at", ["yesterday", "", "22/11/2026 09:00"])
+def test_a_request_without_a_day_is_closed_and_the_rest_is_scored(scene: Scene, created_at: str) -> None:
+    scene.put("dateless", created_at=created_at or " ")
+    scene.put("sound")
+    assert scene.worker().run_once() == 2
+    assert (scene.get("dateless")["state"], scene.get("dateless")["error"]) == ("failed", "created_at: is an instant")
+    assert scene.get("sound")["state"] == "done"
+
+
+def test_numbers_of_every_kind_are_scored_as_whole_ones(scene: Scene) -> None:
+    features = {**scene.firm, "debt_ratio_bps": 4_500.9, "revenue_12m_minor": 10**30, "fraud_score": float("nan")}
+    scene.put("r", features=json.dumps(features))
+    scene.worker().run_once()
+    whole = {**scene.firm, "debt_ratio_bps": 4_500, "revenue_12m_minor": 2**63 - 1, "fraud_score": None}
+    assert json.loads(scene.get("r")["result"]) == evaluate(scene.artefact, whole, DAY).to_dict()
+
+
+def test_each_day_has_its_own_rules_and_its_own_batch(scene: Scene) -> None:
+    for i, day in enumerate(("2026-11-22T23:59:59Z", "2026-11-23T00:00:00Z", "2026-11-22T00:00:00Z")):
+        scene.put(f"r{i}", created_at=day)
+    assert scene.worker().run_once() == 3
+    assert dict(zip(scene.engine.days, scene.engine.batches, strict=True)) == {DAY: 2, date(2026, 11, 23): 1}
+    assert {scene.get(f"r{i}")["state"] for i in range(3)} == {"done"}
 
 
 def test_one_request_the_engine_chokes_on_does_not_hold_up_the_others(scene: Scene) -> None:

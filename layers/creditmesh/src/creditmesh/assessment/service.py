@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from creditmesh.assessment.decisions import Decision, DecisionLog
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
 from creditmesh.kernel.clock import Clock, iso
@@ -16,6 +18,7 @@ from creditmesh.platform.tasks import Tasks
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
+from creditmesh.risk.scoring_queue import day_of
 
 if TYPE_CHECKING:
     from creditmesh.gateway.store import KeyDataStore
@@ -26,6 +29,8 @@ _DECLINES = {
     "blacklist": Outcome.DECLINED_BLACKLIST,
     "admission": Outcome.DECLINED_ADMISSION,
     "score": Outcome.DECLINED_SCORE,
+    "price": Outcome.DECLINED_PRICE,
+    "index": Outcome.DECLINED_RISK_INDEX,
     "limit": Outcome.DECLINED_LIMIT,
 }
 
@@ -52,9 +57,11 @@ class Assessment:
         artefact: Callable[[], Artefact],
         tasks: Tasks,
         clock: Clock,
+        log: DecisionLog,
     ) -> None:
         self._applications, self._requests, self._key_data = applications, requests, key_data
         self._reports, self._artefact, self._tasks, self._clock = reports, artefact, tasks, clock
+        self._log = log
 
     def request(self, application_id: str, token: str) -> None:
         """Put the application's key data before the resident Spark job (C11); the task goes on with its answer."""
@@ -78,7 +85,9 @@ class Assessment:
         application = self._applications.get(application_id)
         application.require_open()
         features = self._features(application)
-        self._requests.answer(application_id, features, evaluate(self._artefact(), features).to_dict())
+        earlier = self._requests.get(application_id)
+        on = day_of(earlier["created_at"]) if earlier else self._clock.now().date()
+        self._requests.answer(application_id, features, evaluate(self._artefact(), features, on).to_dict())
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
@@ -92,9 +101,11 @@ class Assessment:
         result = json.loads(request["result"])
         decided_at = iso(self._clock.now())
         summary = _summary(result, request["engine"], decided_at)
-        key = f"reports/{application_id}.json"
+        # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
+        key = f"reports/on={decided_at[:10]}/{application_id}.json"
         self._reports.put_json(key, self._report(application, request, result, decided_at))
-        self._record(application_id, summary, key)
+        decision = Decision.of(application_id, request, result, self._artefact(), decided_at)
+        self._record(application_id, summary, key, decision)
         return summary
 
     def report(self, application: Application) -> dict[str, Any]:
@@ -135,11 +146,13 @@ class Assessment:
             sources=[source.model_dump(exclude={"raw_keys"}) for source in document.sources],
             engine=request["engine"],
             decided_at=decided_at,
+            rules_of=day_of(request["created_at"]),
         )
 
-    def _record(self, application_id: str, summary: RiskSummary, report_key: str) -> None:
+    def _record(self, application_id: str, summary: RiskSummary, report_key: str, decision: Decision) -> None:
+        """Application and log in one transaction, so that the log has each decision once."""
         values = {"risk": summary.model_dump(exclude_none=True), "report_key": report_key}
-        if summary.decision == "approve":
+        if summary.decision != "decline":  # a referral goes to a person next, with the limit as a proposal
             write = self._applications.change(application_id, to=Status.ASSESSED, values=values)
         else:
             write = self._applications.change(
@@ -151,7 +164,7 @@ class Assessment:
                 remove=("waiting",),
             )
         try:
-            self._applications.apply(write)
+            self._applications.apply(replace(write, absent=("risk",)), self._log.entry(decision))
         except ConditionFailed:
             return  # a repeat of this step has recorded it
 

@@ -60,6 +60,10 @@ def extract(
     requested_amount_minor: int,
     requested_term_months: int,
     as_of: date,
+    greylist_hits: int | None = None,
+    whitelist_hits: int | None = None,
+    blacklist_name_score_bps: int | None = None,
+    greylist_name_score_bps: int | None = None,
 ) -> KeyData:
     """Clean what the sources told about a firm and draw the features from it (C10, E16, M03).
 
@@ -71,6 +75,8 @@ def extract(
         requested_amount_minor: The amount applied for, in fen.
         requested_term_months: The term applied for.
         as_of: The day of the collection; the running month is never part of a window of full months.
+        greylist_hits, whitelist_hits: Entries on those lists that match the firm; None where nobody looked.
+        blacklist_name_score_bps, greylist_name_score_bps: How alike the most similar name is; None where nobody looked.
 
     Raises:
         SourceDataInvalid: a document has not the shape of its kind.
@@ -81,6 +87,10 @@ def extract(
         requested_amount_minor=requested_amount_minor,
         requested_term_months=requested_term_months,
         as_of=as_of,
+        greylist_hits=greylist_hits,
+        whitelist_hits=whitelist_hits,
+        blacklist_name_score_bps=blacklist_name_score_bps,
+        greylist_name_score_bps=greylist_name_score_bps,
     )
     return KeyData(
         as_of=as_of,

@@ -45,6 +45,7 @@ class KeyDataDocument(BaseModel):
         lineage: feature -> where in which source's third information it comes from; `sources` leads on to the raw
             answers and to the version of the channel that read them.
         rows_key: where the clean rows lie from which Spark computes the same features.
+        screening: what the look-up in the lists found, of which state of theirs (docs/lists.md).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,6 +58,7 @@ class KeyDataDocument(BaseModel):
     quality: list[dict[str, Any]]
     lineage: dict[str, list[dict[str, Any]]] = {}
     rows_key: str | None = None
+    screening: dict[str, Any] | None = None
 
 
 class CollectionResult(BaseModel):

@@ -26,6 +26,7 @@ from creditmesh.platform.observability import logger, place
 if TYPE_CHECKING:
     from creditmesh.authorization.service import Rights
 
+Screen = Callable[[Mapping[str, Mapping[str, Any] | None]], tuple[Mapping[str, int], dict[str, Any]]]
 _GOOD = (Outcome.COMPLETE, Outcome.FILLED)
 _ASKS_THE_BORROWER = (Outcome.NO_CONSENT, Outcome.REFUSED)
 
@@ -102,14 +103,19 @@ class Collections:
         )
 
     def finish(
-        self, plan_id: str, subject: Subject, results: Mapping[str, Sequence[CallResult]], inputs: Mapping[str, int]
+        self,
+        plan_id: str,
+        subject: Subject,
+        results: Mapping[str, Sequence[CallResult]],
+        inputs: Mapping[str, int],
+        screen: Screen,
     ) -> CollectionResult:
         """Judge by the plan, and write key data if its required channels are done.
 
         Args:
             results: by the planned channel's id; its own, then those of the fallbacks that stood in for it.
-            inputs: `blacklist_hits`, `requested_amount_minor`, `requested_term_months`.
-
+            inputs: `requested_amount_minor`, `requested_term_months`.
+            screen: looks up in the lists who the sources tell of: figures for key data, and what they rest on.
         """
         made = {name: [self._settled(one) for one in several] for name, several in results.items() if several}
         settled = {name: several[-1] for name, several in made.items()}
@@ -119,8 +125,9 @@ class Collections:
             return judged
         sources = self._sources([settled[one.channel_id] for one in plan if one.channel_id in settled])
         now = self._clock.now()
+        figures, screening = screen(sources)
         try:
-            key_data = extract(sources, **inputs, as_of=now.date())
+            key_data = extract(sources, **inputs, **figures, as_of=now.date())
         except SourceDataInvalid as error:
             reason = f"{error.source}: {error.path}: {error.rule}"
             return CollectionResult(outcome=CollectionOutcome.UNAVAILABLE, reason=reason)
@@ -133,6 +140,7 @@ class Collections:
             quality=[finding.model_dump(mode="json") for finding in key_data.quality],
             lineage=key_data.lineage,
             rows_key=rows_key,
+            screening=screening,
         )
         return judged.model_copy(update={"key_data_key": self._key_data.put(document)})
 

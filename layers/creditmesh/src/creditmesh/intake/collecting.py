@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.scopes import Purpose
 from creditmesh.gateway.channels.results import CallResult, Subject
@@ -12,6 +12,8 @@ from creditmesh.gateway.model import CollectionOutcome, CollectionResult
 from creditmesh.intake.model import Application, ApplicationClosed, Status
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.screening.model import MAX_VALUE, Kind
+from creditmesh.screening.model import Subject as Listed
 
 if TYPE_CHECKING:
     from creditmesh.gateway.service import Collections
@@ -52,22 +54,46 @@ class Collecting:
         if scan_id is None and application.key_data_key:
             return CollectionResult(outcome=CollectionOutcome.COLLECTED, key_data_key=application.key_data_key)
         inputs = {
-            "blacklist_hits": self._lists.hits(application.taxpayer_id),
             "requested_amount_minor": application.amount_minor,
             "requested_term_months": application.term_months,
         }
         plan, subject = application.collection_plan, _subject(application, scan_id)
+
+        def screen(sources: Mapping[str, Mapping[str, Any] | None]) -> tuple[Mapping[str, int], dict[str, Any]]:
+            found = self._lists.screen(_listed(application, sources))
+            return found.features, found.model_dump(mode="json")
+
         if scan_id is not None:
-            return self._collections.finish(plan, subject, results, inputs)
+            return self._collections.finish(plan, subject, results, inputs, screen)
         try:
             application.require_open()
-            result = self._collections.finish(plan, subject, results, inputs)
+            result = self._collections.finish(plan, subject, results, inputs, screen)
             if key := result.key_data_key:
                 change = self._applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key})
                 self._applications.apply(change)
         except ApplicationClosed:
             return CollectionResult(outcome=CollectionOutcome.CLOSED)
         return result
+
+
+def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | None]) -> list[Listed]:
+    """Who is looked up in the lists: the firm by its number and name, and as the registry has it (M05).
+
+    Persons' names are not: they name too many.
+    """
+    found = [Listed(kind=Kind.TAXPAYER_ID, value=application.taxpayer_id)]
+    registered: Any = sources.get("registry")
+    registered = registered.get("registration") if isinstance(registered, Mapping) else None
+    registered = registered if isinstance(registered, Mapping) else {}
+    for kind, value in (
+        (Kind.NAME, application.firm_name),
+        (Kind.NAME, registered.get("name")),
+        (Kind.ADDRESS, registered.get("address")),
+    ):
+        one = Listed(kind=kind, value=value) if isinstance(value, str) and len(value) <= MAX_VALUE else None
+        if one is not None and one not in found:
+            found.append(one)
+    return found
 
 
 def _subject(application: Application, scan_id: str | None) -> Subject:

@@ -10,11 +10,16 @@ from creditmesh.intake.model import Application, NotAwaited, Outcome, Status, wa
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.kernel.errors import Forbidden, NotFound
+from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
 from creditmesh.platform.tasks import Tasks
 
 OPEN_QUEUE = "open"
+#: The stage at which a person decides on a firm that the model referred.
+REFERRAL = "Referral"
+ACTIONS = ("retry", "close")
+REFERRAL_ACTIONS = ("approve", "decline", "close")
+_ENDS = {"close": Outcome.CLOSED_BY_OPERATOR, "decline": Outcome.DECLINED_REFERRAL}
 
 
 class OperatorTask(BaseModel):
@@ -77,15 +82,21 @@ class OperatorQueue:
         """Say how an application goes on.
 
         Args:
-            action: `retry` sends it through the stage again, `close` ends it.
+            action: `retry` sends it through the stage again, `close` ends it. A referral takes `approve` and `decline`
+                instead of `retry` (M05).
 
         Raises:
             NotFound: no such task.
+            InvalidInput: that is no answer to the task's question.
             NotAwaited: it has been resolved otherwise.
         """
         if caller.role is not Role.OPERATOR:
             raise Forbidden("only operators resolve tasks")
-        task = self._record(self._get(task_id), caller.subject, action, note)
+        task = self._get(task_id)
+        allowed = REFERRAL_ACTIONS if task.stage == REFERRAL else ACTIONS
+        if action not in allowed:
+            raise InvalidInput(f"must be one of {', '.join(allowed)} at stage {task.stage}", field="action")
+        task = self._record(task, caller.subject, action, note)
         if task.action != action:
             raise NotAwaited(f"the task has been resolved with {task.action}")
         self._tell(task.application_id, task_id, action, note)
@@ -120,8 +131,8 @@ class OperatorQueue:
 
     def _tell(self, application_id: str, task_id: str, action: str, note: str) -> None:
         waiting = self._applications.get(application_id).waiting
-        if action == "close":
-            self._applications.close(application_id, Outcome.CLOSED_BY_OPERATOR, by=Role.OPERATOR, note=note)
+        if action in _ENDS:
+            self._applications.close(application_id, _ENDS[action], by=Role.OPERATOR, note=note)
         if waiting and waiting.note == task_id:
             self._tasks.succeed(waiting.token, {"action": action})
 

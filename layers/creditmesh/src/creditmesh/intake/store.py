@@ -20,7 +20,7 @@ from creditmesh.intake.model import (
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.crypto import FieldCipher
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write
 
 _LISTED = tuple(ApplicationSummary.model_fields)
 _AS_TEXT = ("matches",)
@@ -94,15 +94,18 @@ class ApplicationStore:
         key = {"application_id": application_id}
         return Update(self._table, key, change, tuple(remove), append, {"status": allowed, **(where or {})})
 
-    def apply(self, write: Update) -> None:
-        """Carry out one change.
+    def apply(self, write: Update, *also: Write) -> None:
+        """Carry out one change; with `also`, all of them or none.
 
         Raises:
             ApplicationClosed: it has ended in the meantime.
             ConditionFailed: it is in another open status than the change expects.
         """
         with self._told_if_closed(write):
-            self._tables.write(write)
+            if also:
+                self._tables.transact([write, *also], write.key["application_id"])
+            else:
+                self._tables.write(write)
 
     def moved(self, write: Update) -> Application:
         """The same; the application as it is then."""

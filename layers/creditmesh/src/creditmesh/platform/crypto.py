@@ -98,6 +98,53 @@ class FieldCipher:
 
 
 @dataclass(frozen=True)
+class DataKey:
+    """One data key for much that belongs together, such as the blocks of one import.
+
+    Attributes:
+        wrapped: what `BulkCipher.open_key` makes the key of again; may be stored.
+    """
+
+    wrapped: str
+    plain: bytes = field(repr=False)
+
+    def seal(self, content: bytes, *context: str) -> bytes:
+        """Encrypt; `context` says what and where it is."""
+        nonce = os.urandom(12)
+        return nonce + AESGCM(self.plain).encrypt(nonce, content, "\x1f".join(context).encode())
+
+    def open(self, sealed: bytes | memoryview, *context: str) -> bytes:
+        """Decrypt what `seal` made under the same context.
+
+        Raises:
+            SealBroken: it was altered or belongs elsewhere.
+        """
+        try:
+            return AESGCM(self.plain).decrypt(sealed[:12], sealed[12:], "\x1f".join(context).encode())
+        except (InvalidTag, ValueError):
+            raise SealBroken("sealed content does not open") from None
+
+
+@dataclass(frozen=True)
+class BulkCipher:
+    """Makes and unwraps data keys for content of many megabytes; KMS is asked once a key."""
+
+    client: KMSClient
+    key_id: str
+
+    def new_key(self) -> DataKey:
+        """A key of its own."""
+        answer = self.client.generate_data_key(KeyId=self.key_id, KeySpec="AES_256", EncryptionContext=_CONTEXT)
+        return DataKey(base64.b64encode(answer["CiphertextBlob"]).decode(), answer["Plaintext"])
+
+    def open_key(self, wrapped: str) -> DataKey:
+        """The key that was made with this wrapping."""
+        blob = base64.b64decode(wrapped)
+        answer = self.client.decrypt(CiphertextBlob=blob, KeyId=self.key_id, EncryptionContext=_CONTEXT)
+        return DataKey(wrapped, answer["Plaintext"])
+
+
+@dataclass(frozen=True)
 class BlindIndex:
     """Finds an item by a value that is stored only sealed: HMAC-SHA256 under a key of its own."""
 

@@ -7,7 +7,9 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.kernel.errors import InvalidInput, NotFound
+from botocore.exceptions import ClientError
+
+from creditmesh.kernel.errors import Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,6 +19,12 @@ class ObjectTooLarge(InvalidInput):
     """What was to be read is larger than its reader takes."""
 
     code = "object_too_large"
+
+
+class ObjectChanged(Conflict):
+    """What is being read piece by piece is no longer what it was."""
+
+    code = "object_changed"
 
 
 class Objects:
@@ -55,6 +63,44 @@ class Objects:
             raise ObjectTooLarge(f"has more than {at_most} bytes")
         return found["Body"].read()
 
+    def stat(self, key: str) -> tuple[int, str]:
+        """Size in bytes and ETag of what lies under `key`.
+
+        Raises:
+            NotFound: there is nothing.
+        """
+        try:
+            found = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            raise NotFound(f"no document under {key}") from None
+        return found["ContentLength"], found["ETag"]
+
+    def get_range(self, key: str, start: int, length: int, etag: str) -> bytes:
+        """`length` bytes from `start` on, or as many as there are; `start` lies inside the object.
+
+        Raises:
+            ObjectChanged: it is another object than the one of that ETag, or gone.
+        """
+        wanted = f"bytes={start}-{start + length - 1}"
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted, IfMatch=etag)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (404, 412, 416):
+                raise
+            raise ObjectChanged(f"{key} has changed while it was read") from None
+        if found["ETag"] != etag:
+            found["Body"].close()
+            raise ObjectChanged(f"{key} has changed while it was read")
+        return found["Body"].read()
+
+    def upload_url(self, key: str, seconds: int) -> str:
+        """Where whoever has the URL may put one object with PUT, for so long."""
+        return self._client.generate_presigned_url(
+            "put_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds, HttpMethod="PUT"
+        )
+
     def delete(self, key: str) -> None:
         """Forget what lies under `key`; nothing happens if there is nothing."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
@@ -64,6 +110,13 @@ class Objects:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for one in page.get("Contents", []):
                 self.delete(one["Key"])
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below `prefix`, in their order."""
+        found: list[str] = []
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            found += [one["Key"] for one in page.get("Contents", [])]
+        return found
 
     def newest(self, prefix: str) -> tuple[str, datetime] | None:
         """The last key by name below `prefix` and when it was stored, or None."""

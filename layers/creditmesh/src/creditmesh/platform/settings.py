@@ -21,10 +21,14 @@ class Settings(BaseModel):
     revocations_table: str
     watches_table: str
     scoring_requests_table: str
+    decisions_table: str
     list_entries_table: str
+    list_journal_table: str
+    list_imports_table: str
     products_table: str
     closings_table: str
     outbox_table: str
+    outcome_labels_table: str
     operator_tasks_table: str
     idempotency_table: str
     documents_table: str
@@ -34,7 +38,12 @@ class Settings(BaseModel):
     allowed_origins: str = Field(default="", description="origins channels may name besides the address book's")
     data_bucket: str
     artefact_bucket: str
-    model_key: str = "models/origination-1.0.0.json"
+    model_id: str = "origination"
+    model_key: str = Field(default="models/origination-2.0.0.json", description="the shipped model's object")
+    models_table: str
+    shadow_scores_table: str
+    model_signing_key: str = Field(description="ARN of the KMS key that signs models")
+    trusted_model_keys: str = Field(default="", description="ARNs of further keys whose signatures count")
     event_bus: str
     field_key_id: str = Field(description="KMS key that wraps the field data keys")
     index_secret: str = Field(description="Secrets Manager id of the blind-index key")
@@ -42,11 +51,18 @@ class Settings(BaseModel):
     guest_secret: str = Field(description="Secrets Manager id of the key that signs guests' tokens")
     institutions_parameter: str = Field(description="SSM parameter that lists the institutions")
     origination_arn: str = Field(description="ARN of the origination state machine")
+    list_import_arn: str = Field(description="ARN of the state machine that imports a source's list")
+    training_arn: str = Field(description="ARN of the training process")
     retry_queue_url: str = Field(description="SQS queue of messages to be tried again")
     parked_queue_url: str = Field(description="SQS queue of messages nobody took")
     public_url_parameter: str = Field(description="SSM parameter: where borrowers reach the API")
     max_authorization_requests: int = 3
     scoring_shards: int = 1
+
+    @property
+    def model_keys(self) -> list[str]:
+        """Every key whose signatures of models count."""
+        return [self.model_signing_key, *filter(None, (one.strip() for one in self.trusted_model_keys.split(",")))]
 
     @property
     def origins(self) -> list[str]:

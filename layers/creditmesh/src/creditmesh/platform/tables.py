@@ -199,6 +199,7 @@ class Tables:
         limit: int | None = None,
         newest_first: bool = False,
         until: tuple[str, str] | None = None,
+        after: tuple[str, str] | None = None,
         fields: Sequence[str] = (),
         consistent: bool = False,
     ) -> Iterator[Item]:
@@ -206,6 +207,7 @@ class Tables:
 
         Args:
             until: sort attribute and its highest value.
+            after: sort attribute and the value that those wanted lie above; not with `until`.
             fields: the attributes to read; all by default.
             consistent: whether what was just written must be among them; not with an index.
         """
@@ -215,6 +217,9 @@ class Tables:
         if until:
             names["#1"], values[":1"] = until[0], encoded(until[1])
             condition += " AND #1 <= :1"
+        elif after:
+            names["#1"], values[":1"] = after[0], _encode(after[1])
+            condition += " AND #1 > :1"
         arguments: dict[str, Any] = {
             "TableName": table,
             "KeyConditionExpression": condition,

@@ -61,3 +61,18 @@ class Tasks:
                 return False
             raise
         return True
+
+
+class Process:
+    """Starts one state machine's executions."""
+
+    def __init__(self, client: SFNClient, arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    def start(self, name: str, document: Mapping[str, Any]) -> bool:
+        """Start an execution; False if one of that name exists already."""
+        try:
+            self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(dict(document)))
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return False
+        return True

@@ -5,12 +5,15 @@ Everything is made on first use and kept per process.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from creditmesh.assessment.decisions import DecisionLog
 from creditmesh.assessment.service import Assessment
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.authorization.changes import Changes
@@ -42,13 +45,25 @@ from creditmesh.gateway.channels.source import Source
 from creditmesh.gateway.service import Collections
 from creditmesh.gateway.store import KeyDataStore
 from creditmesh.intake.collecting import Collecting
+from creditmesh.intake.model import Outcome
 from creditmesh.intake.operators import OperatorQueue
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock, SystemClock
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.modelling.labels import Labels
+from creditmesh.modelling.learning import Learning
+from creditmesh.modelling.outcomes import Decided
+from creditmesh.modelling.registry import ModelRegistry
+from creditmesh.modelling.rules import RuleWorkbench
+from creditmesh.modelling.shadows import ShadowScores
+from creditmesh.modelling.simulation import Simulations, SimulationStore
+from creditmesh.modelling.statistics import Statistics
+from creditmesh.modelling.store import ModelStore
+from creditmesh.modelling.watch import DriftWatch
 from creditmesh.offers.service import Offers
 from creditmesh.offers.store import ProductStore
-from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.crypto import BlindIndex, BulkCipher, FieldCipher
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
 from creditmesh.platform.institutions import ConfiguredDirectory
@@ -58,9 +73,19 @@ from creditmesh.platform.outbox import Outbox
 from creditmesh.platform.queue import SqsRetryQueue
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Tables
-from creditmesh.platform.tasks import Tasks
-from creditmesh.risk.artefact import Artefact, load
+from creditmesh.platform.tasks import Process, Tasks
+from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.champion import Champion
+from creditmesh.risk.signature import kms_sign, kms_verify
+from creditmesh.risk.stored import Places, StoredModels
+from creditmesh.screening.entries import ListEntries
+from creditmesh.screening.generations import Generations
+from creditmesh.screening.import_store import ImportStore
+from creditmesh.screening.imports import Imports
+from creditmesh.screening.journal import Journal
+from creditmesh.screening.model import Entry
 from creditmesh.screening.service import Lists
+from creditmesh.screening.state import Keeper
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -80,7 +105,9 @@ _CONFIG = Config(
 def client(service: str) -> Any:
     """One boto3 client per service and process."""
     # An empty key must not reach S3: there it would stand for the bucket.
-    config = _CONFIG.merge(Config(parameter_validation=True)) if service == "s3" else _CONFIG
+    # A URL to upload to is signed the way that buckets encrypted by KMS ask for.
+    own = Config(parameter_validation=True, signature_version="s3v4")
+    config = _CONFIG.merge(own) if service == "s3" else _CONFIG
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
@@ -228,9 +255,46 @@ def collecting() -> Collecting:
 
 
 @cache
+def list_journal() -> Journal:
+    """Changes of the lists."""
+    return Journal(tables(), settings().list_journal_table, clock())
+
+
+@cache
+def list_generations() -> Generations:
+    """What imports consist of."""
+    return Generations(data(), BulkCipher(client("kms"), settings().field_key_id))
+
+
+@cache
+def list_keeper() -> Keeper:
+    """The lists in this process's memory."""
+    return Keeper(list_journal(), list_generations().index)
+
+
+@cache
 def lists() -> Lists:
-    """The blacklist."""
-    return Lists(tables(), settings().list_entries_table, blind_index(), clock())
+    """Look-ups in the lists."""
+    return Lists(list_keeper(), blind_index(), cipher(), settings().list_journal_table, clock())
+
+
+@cache
+def list_imports() -> Imports:
+    """Imports of sources' lists."""
+    store = ImportStore(tables(), settings().list_imports_table, clock())
+    process = Process(client("stepfunctions"), settings().list_import_arn)
+    return Imports(store, list_generations(), data(), list_journal(), list_keeper(), blind_index, process, clock())
+
+
+@cache
+def list_entries() -> ListEntries:
+    """Entries of the lists, one by one."""
+
+    def imported(entry_id: str) -> Entry | None:
+        return list_imports().entry(entry_id)
+
+    names = settings().list_entries_table, list_journal(), settings().list_journal_table
+    return ListEntries(tables(), *names, cipher(), blind_index(), clock(), imported)
 
 
 @cache
@@ -315,17 +379,107 @@ def key_data() -> KeyDataStore:
 
 
 @cache
+def artefacts() -> Objects:
+    """The bucket of models and jobs."""
+    return Objects(client("s3"), settings().artefact_bucket)
+
+
+@cache
+def stored_models() -> StoredModels:
+    """The decision models, verified."""
+    own = settings()
+    places = Places(own.model_id, own.models_table, own.artefact_bucket, own.model_key)
+    return StoredModels(client("dynamodb"), client("s3"), places, kms_verify(client("kms"), own.model_keys))
+
+
+@cache
+def champion() -> Champion:
+    """The model in force and any other by hash."""
+
+    def log(record: Mapping[str, Any]) -> None:
+        logger.error(record["event"], extra={name: value for name, value in record.items() if name != "event"})
+
+    transient = (BotoCoreError, ClientError)
+    return Champion(stored_models(), log=log, transient=transient, monotonic=lambda: clock().now().timestamp())
+
+
 def artefact() -> Artefact:
     """The model in force."""
-    artefacts = Objects(client("s3"), settings().artefact_bucket)
-    return load(artefacts.get(settings().model_key).decode())
+    return champion()()
+
+
+@cache
+def model_registry() -> ModelRegistry:
+    """Versions of the model, and which of them decides."""
+    store = ModelStore(tables(), settings().models_table, artefacts(), clock())
+    sign = kms_sign(client("kms"), settings().model_signing_key)
+    return ModelRegistry(store, stored_models(), sign, shadow_scores().of_challenger, clock())
+
+
+@cache
+def shadow_scores() -> ShadowScores:
+    """What challengers said."""
+    return ShadowScores(tables(), settings().shadow_scores_table)
+
+
+@cache
+def labels() -> Labels:
+    """What became of loans."""
+
+    def decision_of(application_id: str) -> Decided:
+        application = applications().get(application_id)
+        if application.outcome is not Outcome.DISBURSED:
+            raise InvalidInput("must be a loan that was disbursed", field="application_id")
+        report = assessment().report(application)
+        result = report["result"]
+        return Decided(decided_on=report["rules_of"], model_hash=result["model_hash"], pd_ppm=result["pd_ppm"])
+
+    return Labels(tables(), settings().outcome_labels_table, decision_of, clock())
+
+
+@cache
+def learning() -> Learning:
+    """Training runs."""
+    process = Process(client("stepfunctions"), settings().training_arn)
+    return Learning(data(), labels(), model_registry, process)
+
+
+@cache
+def drift_watch() -> DriftWatch:
+    """The daily watch over the model in force."""
+    return DriftWatch(data(), decision_log(), champion().of, labels(), model_registry, learning, clock())
+
+
+@cache
+def decision_log() -> DecisionLog:
+    """What was decided, and from what."""
+    return DecisionLog(tables(), settings().decisions_table)
+
+
+@cache
+def rule_workbench() -> RuleWorkbench:
+    """Changes of rules."""
+    return RuleWorkbench(model_registry())
+
+
+@cache
+def rule_statistics() -> Statistics:
+    """Hits of the rules."""
+    return Statistics(decision_log(), clock())
+
+
+@cache
+def simulations() -> Simulations:
+    """Versions tried on past decisions."""
+    store = SimulationStore(tables(), settings().models_table, data())
+    return Simulations(model_registry(), decision_log(), store, clock())
 
 
 @cache
 def assessment() -> Assessment:
     """Scoring and report."""
     requests = ScoringRequestStore(tables(), settings().scoring_requests_table, settings().scoring_shards, clock())
-    return Assessment(applications(), requests, key_data(), data(), artefact, tasks(), clock())
+    return Assessment(applications(), requests, key_data(), data(), artefact, tasks(), clock(), decision_log())
 
 
 @cache

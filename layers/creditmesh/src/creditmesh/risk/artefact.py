@@ -5,68 +5,59 @@ The format is described in docs/risk-model.md and, for tools, in models/artefact
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from creditmesh.risk.document import Node, canonical_hash, parse_json
+from creditmesh.risk.document import SEALS, Node, canonical_hash, parse_json
 from creditmesh.risk.errors import ArtefactInvalid
-from creditmesh.risk.expression import FeatureType, parse_condition
-from creditmesh.risk.model import (
-    AMOUNT_CEILING_MINOR,
-    BPS,
-    FORMAT_VERSION,
-    LANGUAGES,
-    MAX_FACTOR_BPS,
-    UNITS,
-    Artefact,
-    Feature,
-    Grade,
-    LimitFormula,
-    LimitMethod,
-    Rule,
-    Texts,
+from creditmesh.risk.expression import FeatureType
+from creditmesh.risk.model import FORMAT_VERSION, SOURCES, UNITS, Artefact, Feature, Reason
+from creditmesh.risk.policy import (
+    parse_grades,
+    parse_limit,
+    parse_price,
+    parse_risk_index,
+    parse_rules,
+    parse_tests,
+    parse_texts,
 )
-from creditmesh.risk.scorecard import parse_scorecard
+from creditmesh.risk.result import RiskResult
+from creditmesh.risk.scorecard import parse_calibration, parse_scorecard
 
-__all__ = ["Artefact", "ArtefactInvalid", "load", "seal"]
+__all__ = ["Artefact", "ArtefactInvalid", "Verify", "load", "seal"]
 
 _ID = r"[a-z][a-z0-9_]{0,63}"
 _CODE = r"[A-Z][A-Z0-9_]{0,63}"
 _SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?"
+_PARTS = (
+    "format_version", "model_id", "version", "content_hash", "currency", "feature_schema", "rules", "tests",
+    "scorecard", "calibration", "grades", "price", "limit", "risk_index", "max_reasons", "reasons",
+)  # fmt: skip
+
+#: Says whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash is a trusted key's.
+Verify = Callable[[str, Mapping[str, str]], bool]
 
 
-def load(text: str) -> Artefact:
+def load(text: str, verify: Verify | None = None) -> Artefact:
     """Return the model that ``text`` describes.
+
+    Args:
+        text: the document.
+        verify: checks its signature; without it, none is asked for, as for a file of a developer.
 
     Raises:
         ArtefactInvalid: with the path and the rule broken; a document altered since it was sealed among them.
     """
     root = Node(parse_json(text))
-    parts = root.fields(
-        [
-            "format_version",
-            "model_id",
-            "version",
-            "content_hash",
-            "currency",
-            "feature_schema",
-            "blacklist",
-            "admission",
-        ]
-        + ["scorecard", "grades", "limit", "max_reasons", "reasons"]
-    )
-    parts["format_version"].integer(FORMAT_VERSION, FORMAT_VERSION)
-    if parts["content_hash"].text() != canonical_hash(root.value):
-        raise parts["content_hash"].fail("is the hash of the document's canonical JSON")
+    if version := root.mapping().get("format_version"):  # told first: a document of another format has other parts
+        version.integer(FORMAT_VERSION, FORMAT_VERSION)
+    parts = root.fields(_PARTS, ["signature"])
+    _check_seals(root, parts, verify)
     schema = parts["feature_schema"].fields(["id", "version", "features"])
     features = {name: _feature(name, node) for name, node in schema["features"].mapping().items()}
     types = {name: feature.type for name, feature in features.items()}
-    reasons = {code: _texts(node) for code, node in parts["reasons"].mapping().items()}
-    blacklist = tuple(_rule(node, types, reasons) for node in parts["blacklist"].items())
-    admission = tuple(_rule(node, types, reasons) for node in parts["admission"].items())
-    _unique((rule.id for rule in blacklist + admission), parts["admission"])
+    reasons = {Node(code, node.path).text(_CODE): _reason(node) for code, node in parts["reasons"].mapping().items()}
     scorecard = parse_scorecard(parts["scorecard"], types, reasons)
     return Artefact(
         model_id=parts["model_id"].text(_ID),
@@ -75,104 +66,53 @@ def load(text: str) -> Artefact:
         currency=parts["currency"].text("[A-Z]{3}"),
         feature_schema=f"{schema['id'].text('[a-z][a-z0-9-]*')}-{schema['version'].integer(1, 10_000)}",
         features=MappingProxyType(features),
-        blacklist=blacklist,
-        admission=admission,
+        rules=parse_rules(parts["rules"], types, reasons),
         scorecard=scorecard,
-        grades=_grades(parts["grades"], scorecard.cutoff),
-        limit=_limit(parts["limit"], types, reasons),
+        calibration=parse_calibration(parts["calibration"]),
+        grades=parse_grades(parts["grades"], scorecard.cutoff),
+        price=parse_price(parts["price"], reasons),
+        limit=parse_limit(parts["limit"], types, reasons),
+        risk_index=parse_risk_index(parts["risk_index"], types, reasons),
         max_reasons=parts["max_reasons"].integer(1, 10),
         reasons=MappingProxyType(reasons),
+        tests=parse_tests(parts["tests"], types, RiskResult.__dataclass_fields__),
     )
 
 
 def seal(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``document`` with its ``content_hash`` put in; what writes artefacts calls this last."""
-    return {**document, "content_hash": canonical_hash(document)}
+    """Return ``document`` with its ``content_hash`` put in and without a signature, which another would need."""
+    content = {key: value for key, value in document.items() if key not in SEALS}
+    return {**content, "content_hash": canonical_hash(content)}
+
+
+def _check_seals(root: Node, parts: Mapping[str, Node], verify: Verify | None) -> None:
+    content_hash = canonical_hash(root.value)
+    if parts["content_hash"].text() != content_hash:
+        raise parts["content_hash"].fail("is the hash of the document's canonical JSON")
+    if "signature" not in parts:
+        if verify is not None:
+            raise Node(None, "$.signature").fail("is there: an unsigned model decides nothing")
+        return
+    fields = parts["signature"].fields(["key_id", "algorithm", "value"])
+    signature = {name: node.text() for name, node in fields.items()}
+    if verify is not None and not verify(content_hash, signature):
+        raise parts["signature"].fail("is one of the content hash by a trusted key")
 
 
 def _feature(name: str, node: Node) -> Feature:
     Node(name, node.path).text(_ID)
-    parts = node.fields(["type", "unit", "label"])
+    parts = node.fields(["type", "unit", "source", "label"])
     types: dict[str, FeatureType] = {"integer": "integer", "string": "string", "boolean": "boolean"}
-    return Feature(name, types[parts["type"].choice(types)], parts["unit"].choice(UNITS), _texts(parts["label"]))
-
-
-def _texts(node: Node) -> Texts:
-    parts = node.fields(LANGUAGES)
-    return MappingProxyType({language: parts[language].text() for language in LANGUAGES})
-
-
-def _rule(node: Node, types: Mapping[str, FeatureType], reasons: Mapping[str, Texts]) -> Rule:
-    parts = node.fields(["id", "when", "if_unknown", "reason_code"])
-    return Rule(
-        id=parts["id"].text(_ID),
-        when=parse_condition(parts["when"], types),
-        fires_if_unknown=parts["if_unknown"].choice(["fire", "pass"]) == "fire",
-        reason_code=parts["reason_code"].choice(reasons),
+    return Feature(
+        name=name,
+        type=types[parts["type"].choice(types)],
+        unit=parts["unit"].choice(UNITS),
+        source=parts["source"].choice(SOURCES),
+        label=parse_texts(parts["label"]),
     )
 
 
-def _grades(node: Node, cutoff: int) -> tuple[Grade, ...]:
-    grades = tuple(_grade(item) for item in node.items(1, 26))
-    _unique((grade.grade for grade in grades), node)
-    if any(upper.min_score <= lower.min_score for upper, lower in pairwise(grades)):
-        raise node.fail("lists grades from the highest min_score down")
-    if grades[-1].min_score > cutoff:
-        raise node.fail("has a grade for every score from the cutoff up")
-    return grades
-
-
-def _grade(node: Node) -> Grade:
-    parts = node.fields(["grade", "min_score", "pd_bps", "annual_rate_bps", "limit_factor_bps"])
-    return Grade(
-        grade=parts["grade"].text("[A-Z][A-Z0-9]{0,3}"),
-        min_score=parts["min_score"].integer(-(10**6), 10**6),
-        pd_bps=parts["pd_bps"].integer(0, BPS),
-        annual_rate_bps=parts["annual_rate_bps"].integer(0, 10 * BPS),
-        limit_factor_bps=parts["limit_factor_bps"].integer(0, BPS),
-    )
-
-
-def _limit(node: Node, types: Mapping[str, FeatureType], reasons: Mapping[str, Texts]) -> LimitFormula:
-    parts = node.fields(["methods", "step_minor", "floor_minor", "reason_code"])
-    methods = tuple(_method(item, types, reasons) for item in parts["methods"].items(2, 20))
-    _unique((method.id for method in methods), parts["methods"])
-    if all(method.amount_minor is None for method in methods):
-        raise parts["methods"].fail("has a fixed amount, so that no limit is unbounded")
-    return LimitFormula(
-        methods=methods,
-        step_minor=parts["step_minor"].integer(1, AMOUNT_CEILING_MINOR),
-        floor_minor=parts["floor_minor"].integer(1, AMOUNT_CEILING_MINOR),
-        reason_code=parts["reason_code"].choice(reasons),
-    )
-
-
-def _method(node: Node, types: Mapping[str, FeatureType], reasons: Mapping[str, Texts]) -> LimitMethod:
-    """A method is either ``greatest_of`` + ``factor_bps`` + ``if_missing``, or ``amount_minor``."""
-    common = ["id", "reason_code", "label"]
-    if "amount_minor" in node.mapping():
-        parts = node.fields([*common, "amount_minor"])
-        amount: int | None = parts["amount_minor"].integer(0, AMOUNT_CEILING_MINOR)
-        names: tuple[str, ...] = ()
-        factor, missing = BPS, "skip"
-    else:
-        parts = node.fields([*common, "greatest_of", "factor_bps", "if_missing"])
-        integers = [name for name, kind in types.items() if kind == "integer"]
-        names = tuple(item.choice(integers) for item in parts["greatest_of"].items(1, 5))
-        factor, missing = parts["factor_bps"].integer(0, MAX_FACTOR_BPS), parts["if_missing"].choice(["skip", "zero"])
-        amount = None
-    return LimitMethod(
-        id=parts["id"].text(_ID),
-        features=names,
-        factor_bps=factor,
-        amount_minor=amount,
-        zero_if_missing=missing == "zero",
-        reason_code=parts["reason_code"].choice(reasons),
-        label=_texts(parts["label"]),
-    )
-
-
-def _unique(ids: Iterable[str], node: Node) -> None:
-    seen = list(ids)
-    if len(set(seen)) != len(seen):
-        raise node.fail("repeats no id")
+def _reason(node: Node) -> Reason:
+    parts = node.fields(["zh-CN", "en", "adverse_action"])
+    words = {language: item for language, item in node.value.items() if language != "adverse_action"}
+    return Reason(parse_texts(Node(words, node.path)), parts["adverse_action"].text("[A-Z0-9][A-Z0-9_.-]{0,39}"))

@@ -7,12 +7,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from creditmesh.risk.errors import ArtefactInvalid
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
+#: What seals a document, and so is not part of what is sealed.
+SEALS = ("content_hash", "signature")
 
 
 def parse_json(text: str) -> Any:
@@ -30,11 +33,11 @@ def parse_json(text: str) -> Any:
 
 
 def canonical_hash(document: Mapping[str, Any]) -> str:
-    """Return ``sha256:<hex>`` over the canonical JSON of ``document`` without its ``content_hash``.
+    """Return ``sha256:<hex>`` over the canonical JSON of ``document`` without its hash and its signature.
 
     Canonical means UTF-8, keys sorted by code point, no white space, no escapes beyond those JSON demands.
     """
-    content = {key: value for key, value in document.items() if key != "content_hash"}
+    content = {key: value for key, value in document.items() if key not in SEALS}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -96,6 +99,23 @@ class Node:
         if not isinstance(self.value, str) or self.value not in allowed:
             raise self.fail(f"is one of {', '.join(allowed)}")
         return self.value
+
+    def flag(self) -> bool:
+        """Return the boolean."""
+        if not isinstance(self.value, bool):
+            raise self.fail("is true or false")
+        return self.value
+
+    def day(self) -> date:
+        """Return the date, written YYYY-MM-DD."""
+        try:
+            return date.fromisoformat(self.text(r"\d{4}-\d{2}-\d{2}"))
+        except ValueError as error:
+            raise self.fail("is a date, YYYY-MM-DD") from error
+
+    def integers(self, count: int, least: int, most: int) -> tuple[int, ...]:
+        """Return ``count`` integers that lie within ``least`` and ``most``."""
+        return tuple(item.integer(least, most) for item in self.items(count, count))
 
     def integer(self, least: int = INT64_MIN, most: int = INT64_MAX) -> int:
         """Return the integer, which lies within ``least`` and ``most``."""

@@ -1,81 +1,188 @@
-"""The artefact evaluated in plain Python, for one firm at a time (C12-C15, M06, M09, M10).
+"""The artefact evaluated in plain Python, for one firm at a time (C12-C15, E11-E13, M05, M06, M09, M10).
 
-Blacklist first, and a hit stops everything; then all admission rules; then score, grade and limit. Every number is an
-integer. ``creditmesh.risk.spark`` says the same in Spark SQL, and tests/spark proves the two equal.
+Lists first, and a stop there ends everything; then the admission rules; then score, price, risk index and limit. Every
+number is an integer. ``creditmesh.risk.spark`` says the same in Spark SQL, and tests/spark proves the two equal.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 
 from creditmesh.risk.expression import FeatureValue, evaluate_condition
-from creditmesh.risk.model import AMOUNT_CEILING_MINOR, BPS, Artefact, Characteristic, Grade, LimitMethod, Rule
-from creditmesh.risk.result import LimitSteps, PointsLine, RiskResult, Stage
+from creditmesh.risk.model import (
+    AMOUNT_CEILING_MINOR,
+    BPS,
+    MAX_DIMENSION_GRADE,
+    Artefact,
+    Grade,
+    LimitMethod,
+    LimitTerm,
+    RiskIndex,
+    Rule,
+)
+from creditmesh.risk.points import Characteristic, Segment
+from creditmesh.risk.result import IndexResult, LimitSteps, PointsLine, RiskResult, Stage
+
+Features = Mapping[str, FeatureValue]
 
 
-def evaluate(artefact: Artefact, features: Mapping[str, object]) -> RiskResult:
-    """Return the risk result for ``features``; unknown features are None or absent, others than the artefact's ignored.
+def evaluate(artefact: Artefact, features: Mapping[str, object], on: date) -> RiskResult:
+    """Return the risk result for ``features`` by the rules in force on the day ``on``.
+
+    Unknown features are None or absent; others than the artefact's are ignored.
 
     Raises:
         FeatureInvalid: a value's type is not the one in the artefact's feature schema.
     """
-    known = artefact.checked(features)
-    stages: tuple[tuple[Stage, Sequence[Rule]], ...] = (
-        ("blacklist", artefact.blacklist),
-        ("admission", artefact.admission),
-    )
-    for stage, rules in stages:
-        if fired := [rule for rule in rules if _fires(rule, known)]:
-            reasons = [rule.reason_code for rule in fired]
-            return _result(artefact, stage, reasons, fired_rules=tuple(rule.id for rule in fired))
-    return _score(artefact, known)
+    return _Evaluation(artefact.in_force(on), artefact.checked(features)).result()
 
 
-def _fires(rule: Rule, features: Mapping[str, FeatureValue]) -> bool:
+@dataclass
+class _Evaluation:
+    """One firm on its way through the model; what a later stage would find out is still None or empty."""
+
+    artefact: Artefact
+    features: Features
+    fired: list[Rule] = field(default_factory=list)
+    segment: Segment | None = None
+    adjustment: int | None = None
+    score: int | None = None
+    points: tuple[PointsLine, ...] = ()
+    grade: int | None = None
+    limit_steps: LimitSteps | None = None
+    risk_index: IndexResult | None = None
+
+    def result(self) -> RiskResult:
+        """Go through the stages; the first that stops the firm has the last word."""
+        if stage := self._rule_stop():
+            return self._finished(stage, [rule.reason_code for rule in self.fired if rule.outcome == "stop"])
+        self._score()
+        self.risk_index = _risk_index(self.artefact.risk_index, self.features)
+        if self.grade is None or self._score_value < self.artefact.scorecard.cutoff:
+            return self._finished("score", self._lost())
+        if self.artefact.prices[self.grade].refused:
+            return self._finished("price", [self.artefact.price.reason_code, *self._lost()])
+        if self._index_outcome() == "stop":
+            return self._finished("index", self._index_reasons())
+        self.limit_steps = steps = _limit_steps(self.artefact, self.features, self.artefact.grades[self.grade])
+        if steps.rounded_minor < steps.floor_minor:
+            binding = next(item for item in self.artefact.limit.methods if item.id == steps.binding_method)
+            return self._finished("limit", [self.artefact.limit.reason_code, binding.reason_code])
+        referrals = self._referrals()
+        return self._finished("referred" if referrals else "approved", [code for codes in referrals for code in codes])
+
+    @property
+    def _score_value(self) -> int:
+        return 0 if self.score is None else self.score
+
+    def _rule_stop(self) -> Stage | None:
+        """Try the rules of each stage; a stop by a list hides the admission rules, a stop by either ends it."""
+        stages: tuple[tuple[str, Stage], ...] = (("lists", "blacklist"), ("admission", "admission"))
+        for name, stage in stages:
+            fired = [rule for rule in self.artefact.rules if rule.stage == name and _fires(rule, self.features)]
+            self.fired += fired
+            if any(rule.outcome == "stop" for rule in fired):
+                return stage
+        return None
+
+    def _score(self) -> None:
+        segments = self.artefact.scorecard.segments
+        self.segment = next(
+            item for item in segments if item.when is None or evaluate_condition(item.when, self.features)
+        )
+        self.points = tuple(_line(item, self.features) for item in self.segment.characteristics)
+        self.adjustment = sum(rule.points for rule in self.fired)
+        score = self.segment.base_points + self.adjustment + sum(line.points for line in self.points)
+        grades = self.artefact.grades
+        self.grade = next((i for i, grade in enumerate(grades) if score >= grade.min_score), None)
+        self.score = score
+
+    def _index_outcome(self) -> str:
+        formula, found = self.artefact.risk_index, self.risk_index
+        if formula is None or found is None:
+            return "pass"
+        return next(grade.outcome for grade in formula.grades if grade.grade == found.grade)
+
+    def _index_reasons(self) -> list[str]:
+        return [] if self.artefact.risk_index is None else [self.artefact.risk_index.reason_code]
+
+    def _referrals(self) -> list[list[str]]:
+        """What asks for a person, each with its reasons; nothing where a list lets the firm pass fast (M05)."""
+        if any(rule.outcome == "fast_pass" for rule in self.fired):
+            return []
+        silenced = max((rule.priority for rule in self.fired if rule.outcome == "pass"), default=-1)
+        found = [[r.reason_code] for r in self.fired if r.outcome == "refer" and r.priority > silenced]
+        if self._index_outcome() == "refer":
+            found.append(self._index_reasons())
+        below = self.artefact.scorecard.refer_below
+        if below is not None and self._score_value < below:
+            found.append(self._lost())
+        return found
+
+    def _lost(self) -> list[str]:
+        """Codes of what cost points, most lost first; among equals the scorecard's order, then the rules'."""
+        characteristics = self.segment.characteristics if self.segment else ()
+        lost = [(line.lost, item.reason_code) for line, item in zip(self.points, characteristics, strict=True)]
+        lost += [(-rule.points, rule.reason_code) for rule in self.fired]
+        return [code for points, code in sorted(lost, key=lambda pair: -pair[0]) if points > 0]
+
+    def _finished(self, stage: Stage, reasons: Iterable[str]) -> RiskResult:
+        artefact = self.artefact
+        lent = stage in ("approved", "referred")
+        grade = None if self.grade is None else artefact.grades[self.grade]
+        return RiskResult(
+            decision="approve" if stage == "approved" else "refer" if stage == "referred" else "decline",
+            stage=stage,
+            fired_rules=tuple(rule.id for rule in self.fired),
+            segment=self.segment.id if self.segment else None,
+            adjustment=self.adjustment,
+            score=self.score,
+            pd_ppm=None if self.score is None else _default_rate(artefact.calibration, self.score),
+            points=self.points,
+            grade=grade.grade if grade else None,
+            pd_bps=grade.pd_bps if grade else None,
+            annual_rate_bps=artefact.prices[self.grade].annual_rate_bps if lent and self.grade is not None else None,
+            limit_minor=self.limit_steps.rounded_minor if lent and self.limit_steps else None,
+            limit_steps=self.limit_steps,
+            risk_index=self.risk_index,
+            reasons=_first(reasons, artefact.max_reasons),
+            price_reasons=_first(self._lost() if lent and self.grade else (), artefact.max_reasons),
+            model_id=artefact.model_id,
+            model_version=artefact.version,
+            model_hash=artefact.content_hash,
+        )
+
+
+def _fires(rule: Rule, features: Features) -> bool:
     outcome = evaluate_condition(rule.when, features)
     return rule.fires_if_unknown if outcome is None else outcome
 
 
-def _score(artefact: Artefact, features: Mapping[str, FeatureValue]) -> RiskResult:
-    card = artefact.scorecard
-    lines = tuple(_points(item, features[item.feature]) for item in card.characteristics)
-    score = card.base_points + sum(line.points for line in lines)
-    grade = next((grade for grade in artefact.grades if score >= grade.min_score), None)
-    if grade is None or score < card.cutoff:
-        return _result(artefact, "score", _lost_points_reasons(artefact, lines), score=score, points=lines, grade=grade)
-    steps = _limit_steps(artefact, features, grade)
-    if steps.rounded_minor < steps.floor_minor:
-        binding = next(item for item in artefact.limit.methods if item.id == steps.binding_method)
-        reasons = [artefact.limit.reason_code, binding.reason_code]
-        return _result(artefact, "limit", reasons, score=score, points=lines, grade=grade, limit_steps=steps)
-    return _result(artefact, "approved", [], score=score, points=lines, grade=grade, limit_steps=steps)
+def _line(item: Characteristic, features: Features) -> PointsLine:
+    cell = item.cell(features)
+    return PointsLine(item.id, item.label(cell), item.points[cell], item.best_points - item.points[cell])
 
 
-def _points(item: Characteristic, value: FeatureValue) -> PointsLine:
-    index = _bin_index(item, value)
-    return PointsLine(item.id, item.labels[index], item.points[index], item.best_points - item.points[index])
+def _default_rate(calibration: Sequence[tuple[int, int]], score: int) -> int:
+    """The rate of the first step that the score reaches; the last one catches all scores below."""
+    return next((rate for least, rate in calibration if score >= least), calibration[-1][1])
 
 
-def _bin_index(item: Characteristic, value: FeatureValue) -> int:
-    if value is None:
-        return item.missing_index
-    if item.numeric_bins and isinstance(value, int):
-        return bisect_right(item.numeric_bins[:-1], value, key=lambda numeric: numeric.upper or 0)
-    for index, category in enumerate(item.category_bins):
-        if value in category.values:
-            return index
-    return item.other_index
+def _risk_index(formula: RiskIndex | None, features: Features) -> IndexResult | None:
+    if formula is None:
+        return None
+    found = []
+    for dimension in formula.dimensions:
+        total = dimension.base + sum(item.points[item.cell(features)] for item in dimension.characteristics)
+        found.append((dimension, min(max(total, 0), MAX_DIMENSION_GRADE)))
+    index = sum(dimension.weight_bps * grade for dimension, grade in found) // 100
+    grade = next(item.grade for item in formula.grades if index >= item.min_index)
+    return IndexResult(index, grade, tuple((dimension.id, value) for dimension, value in found))
 
 
-def _lost_points_reasons(artefact: Artefact, lines: Sequence[PointsLine]) -> list[str]:
-    """Codes of the characteristics that lost points, most lost first, scorecard order among equals."""
-    pairs = zip(lines, artefact.scorecard.characteristics, strict=True)
-    losing = sorted((pair for pair in pairs if pair[0].lost > 0), key=lambda pair: -pair[0].lost)
-    return [item.reason_code for _, item in losing]
-
-
-def _limit_steps(artefact: Artefact, features: Mapping[str, FeatureValue], grade: Grade) -> LimitSteps:
+def _limit_steps(artefact: Artefact, features: Features, grade: Grade) -> LimitSteps:
     formula = artefact.limit
     values = [(method.id, _method_value(method, features)) for method in formula.methods]
     known = [(value, name) for name, value in values if value is not None]
@@ -93,41 +200,27 @@ def _limit_steps(artefact: Artefact, features: Mapping[str, FeatureValue], grade
     )
 
 
-def _method_value(method: LimitMethod, features: Mapping[str, FeatureValue]) -> int | None:
-    """The greatest known feature, cut to 0..ceiling, times the factor, rounded down."""
+def _method_value(method: LimitMethod, features: Features) -> int | None:
+    """The sum of the terms, at least nought; a term that is unknown may make it nought, or leave the method out."""
     if method.amount_minor is not None:
         return method.amount_minor
-    known = [value for name in method.features if isinstance(value := features[name], int)]
+    values = [(term, _term_value(term, features)) for term in method.terms]
+    unknown = {term.if_missing for term, value in values if value is None}
+    if "zero" in unknown:
+        return 0
+    if "skip" in unknown:
+        return None
+    return max(sum(value for _, value in values if value is not None), 0)
+
+
+def _term_value(term: LimitTerm, features: Features) -> int | None:
+    """The greatest known feature, cut to 0..ceiling, times the factor; its amount is rounded down."""
+    known = [value for name in term.features if isinstance(value := features[name], int)]
     if not known:
-        return 0 if method.zero_if_missing else None
-    return min(max(*known, 0), AMOUNT_CEILING_MINOR) * method.factor_bps // BPS
+        return None
+    amount = min(max(*known, 0), AMOUNT_CEILING_MINOR) * abs(term.factor_bps) // BPS
+    return amount if term.factor_bps >= 0 else -amount
 
 
-def _result(
-    artefact: Artefact,
-    stage: Stage,
-    reasons: Iterable[str],
-    *,
-    fired_rules: tuple[str, ...] = (),
-    score: int | None = None,
-    points: tuple[PointsLine, ...] = (),
-    grade: Grade | None = None,
-    limit_steps: LimitSteps | None = None,
-) -> RiskResult:
-    approved = stage == "approved"
-    return RiskResult(
-        decision="approve" if approved else "decline",
-        stage=stage,
-        fired_rules=fired_rules,
-        score=score,
-        points=points,
-        grade=grade.grade if grade else None,
-        pd_bps=grade.pd_bps if grade else None,
-        annual_rate_bps=grade.annual_rate_bps if grade and approved else None,
-        limit_minor=limit_steps.rounded_minor if limit_steps and approved else None,
-        limit_steps=limit_steps,
-        reasons=tuple(dict.fromkeys(reasons))[: artefact.max_reasons],
-        model_id=artefact.model_id,
-        model_version=artefact.version,
-        model_hash=artefact.content_hash,
-    )
+def _first(codes: Iterable[str], count: int) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(codes))[:count]

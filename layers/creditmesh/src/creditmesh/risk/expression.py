@@ -134,6 +134,21 @@ def _kleene(items: tuple[Condition, ...], features: Mapping[str, FeatureValue], 
     return None if None in values else not decisive
 
 
+def variables(condition: Condition) -> set[str]:
+    """Return the features that ``condition`` looks at."""
+    match condition:
+        case Comparison(_, left, right):
+            return {side.feature for side in (left, right) if isinstance(side, Variable)}
+        case Membership(item, _):
+            return {item.feature} if isinstance(item, Variable) else set()
+        case Missing(feature):
+            return {feature}
+        case Negation(item):
+            return variables(item)
+        case AllOf(items) | AnyOf(items):
+            return set().union(*map(variables, items))
+
+
 def parse_condition(node: Node, types: Mapping[str, FeatureType], depth: int = 0) -> Condition:
     """Read and type-check a condition over the features of ``types``.
 

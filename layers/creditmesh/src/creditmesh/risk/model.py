@@ -1,4 +1,4 @@
-"""The decision model: all that a decision is made from, as one frozen, hashed, versioned value (C11-C15, S10).
+"""The decision model: all that a decision is made from, as one frozen, hashed, versioned value (C11-C15, E11-E13, S10).
 
 The format is described in docs/risk-model.md and, for tools, in models/artefact.schema.json.
 """
@@ -6,116 +6,152 @@ The format is described in docs/risk-model.md and, for tools, in models/artefact
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal
 
-from creditmesh.risk.document import INT64_MAX, INT64_MIN, encodable
-from creditmesh.risk.errors import FeatureInvalid
 from creditmesh.risk.expression import Condition, FeatureType, FeatureValue
+from creditmesh.risk.points import Characteristic, Scorecard
+from creditmesh.risk.values import typed_value, unusable
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LANGUAGES = ("zh-CN", "en")
 UNITS = ("minor", "bps", "months", "count", "none")
+SOURCES = ("borrower", "merchant", "third_party", "system")
+ASPECTS = ("authenticity", "ability", "willingness")
 BPS = 10_000
 #: Amounts enter the limit formula cut to 0..this, so that every product fits 64 bits in every engine.
 AMOUNT_CEILING_MINOR = 10**15
 MAX_FACTOR_BPS = 10**6
+#: The most that a firm's grade in one dimension of the risk index can be (E11).
+MAX_DIMENSION_GRADE = 100
 
 Texts = Mapping[str, str]
+Outcome = Literal["stop", "refer", "pass", "fast_pass", "adjust"]
+OUTCOMES: tuple[Outcome, ...] = ("stop", "refer", "pass", "fast_pass", "adjust")
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One input: its type, the unit of its integers, and its name in every language."""
+    """One input: its type, the unit of its integers, whose data it is (M06), and its name in every language."""
 
     name: str
     type: FeatureType
     unit: str
+    source: str
     label: Texts
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why, in plain language, and the standard adverse-action code that it is reported under."""
+
+    text: Texts
+    adverse_action: str
+
+
+@dataclass(frozen=True)
 class Rule:
-    """A blacklist or admission rule; it fires when its condition is true, or unknown where the rule says so."""
+    """A rule over features (M05, M06); it fires when its condition is true, or unknown where the rule says so.
+
+    ``stop`` declines. ``refer`` asks for a person, unless a ``pass`` rule of at least its priority fires.
+    ``fast_pass`` silences every referral. ``adjust`` adds ``points`` to the score. Of rules of a stage, those of higher
+    priority come first. A rule is in force from ``effective_from`` until, not including, ``effective_until``.
+    """
 
     id: str
+    stage: Literal["lists", "admission"]
     when: Condition
     fires_if_unknown: bool
-    reason_code: str
-
-
-@dataclass(frozen=True)
-class NumericBin:
-    """Values from the previous bin's upper bound up to, not including, ``upper``; None means no bound."""
-
-    upper: int | None
+    outcome: Outcome
     points: int
-
-
-@dataclass(frozen=True)
-class CategoryBin:
-    """Values that are one of ``values``."""
-
-    values: tuple[int | str | bool, ...]
-    points: int
-
-
-@dataclass(frozen=True)
-class Characteristic:
-    """One feature of the scorecard. ``labels`` and ``points`` list its bins in order, then «other», then «missing»."""
-
-    id: str
-    feature: str
-    numeric_bins: tuple[NumericBin, ...]
-    category_bins: tuple[CategoryBin, ...]
+    priority: int
+    aspect: str
+    effective_from: date | None
+    effective_until: date | None
     reason_code: str
-    labels: tuple[str, ...]
-    points: tuple[int, ...]
+    label: Texts
 
-    @property
-    def missing_index(self) -> int:
-        """Index of the bin for unknown values."""
-        return len(self.labels) - 1
-
-    @property
-    def other_index(self) -> int:
-        """Index of the bin for categories that no bin names; a numeric characteristic never uses it."""
-        return len(self.labels) - 2
-
-    @property
-    def best_points(self) -> int:
-        """Most points any bin gives; what a firm lost is counted from here."""
-        return max(self.points)
-
-
-@dataclass(frozen=True)
-class Scorecard:
-    """Score = base points + the points of every characteristic (C14); below the cutoff the firm is declined."""
-
-    base_points: int
-    cutoff: int
-    characteristics: tuple[Characteristic, ...]
+    def in_force(self, on: date) -> bool:
+        """Say whether the rule counts on that day."""
+        begun = self.effective_from is None or self.effective_from <= on
+        return begun and (self.effective_until is None or on < self.effective_until)
 
 
 @dataclass(frozen=True)
 class Grade:
-    """Scores from ``min_score`` upwards: average default rate, price and share of the limit (M09, M10)."""
+    """Scores from ``min_score`` upwards: average default rate with its confidence band, margin, share of the limit."""
 
     grade: str
     min_score: int
     pd_bps: int
-    annual_rate_bps: int
+    pd_low_bps: int
+    pd_high_bps: int
+    margin_bps: int
     limit_factor_bps: int
 
 
 @dataclass(frozen=True)
-class LimitMethod:
-    """One upper bound of the limit: a factor on the greatest known of some features, or a fixed amount."""
+class PriceTable:
+    """Rate = funding + expected loss + cost + the grade's margin, within a legal cap (M09)."""
 
-    id: str
+    funding_bps: int
+    lgd_bps: int
+    cost_bps: int
+    cap_bps: int
+    declines_above_cap: bool
+    reason_code: str
+
+    def steps(self, grade: Grade) -> PriceSteps:
+        """Return how ``grade``'s rate comes about; a part of a basis point of expected loss counts as a whole one."""
+        expected_loss = -(-grade.pd_bps * self.lgd_bps // BPS)
+        uncapped = self.funding_bps + expected_loss + self.cost_bps + grade.margin_bps
+        return PriceSteps(
+            funding_bps=self.funding_bps,
+            expected_loss_bps=expected_loss,
+            cost_bps=self.cost_bps,
+            margin_bps=grade.margin_bps,
+            uncapped_bps=uncapped,
+            cap_bps=self.cap_bps,
+            annual_rate_bps=min(uncapped, self.cap_bps),
+            refused=self.declines_above_cap and uncapped > self.cap_bps,
+        )
+
+
+@dataclass(frozen=True)
+class PriceSteps:
+    """A grade's rate worked through, in basis points a year; ``refused``: too dear to be lent at all."""
+
+    funding_bps: int
+    expected_loss_bps: int
+    cost_bps: int
+    margin_bps: int
+    uncapped_bps: int
+    cap_bps: int
+    annual_rate_bps: int
+    refused: bool
+
+
+@dataclass(frozen=True)
+class LimitTerm:
+    """A share of the greatest known of some features; with all of them unknown, ``if_missing`` says what happens.
+
+    ``skip``: the method is left out; ``zero``: it gives nought; ``ignore``: the term counts as nought.
+    """
+
     features: tuple[str, ...]
     factor_bps: int
+    if_missing: Literal["skip", "zero", "ignore"]
+
+
+@dataclass(frozen=True)
+class LimitMethod:
+    """One upper bound of the limit: a sum of terms, not below nought, or a fixed amount."""
+
+    id: str
+    terms: tuple[LimitTerm, ...]
     amount_minor: int | None
-    zero_if_missing: bool
     reason_code: str
     label: Texts
 
@@ -131,8 +167,47 @@ class LimitFormula:
 
 
 @dataclass(frozen=True)
+class Dimension:
+    """One dimension of the risk index: grade gₖ = base + points, cut to 0..100, 100 the most risk (E11)."""
+
+    id: str
+    label: Texts
+    weight_bps: int
+    base: int
+    characteristics: tuple[Characteristic, ...]
+
+
+@dataclass(frozen=True)
+class IndexGrade:
+    """Indices from ``min_index`` upwards, and what follows from them (E13)."""
+
+    grade: str
+    min_index: int
+    outcome: Literal["pass", "refer", "stop"]
+
+
+@dataclass(frozen=True)
+class RiskIndex:
+    """R = Σ wₖ·gₖ, in hundredths: 0..10,000 (E12)."""
+
+    dimensions: tuple[Dimension, ...]
+    grades: tuple[IndexGrade, ...]
+    reason_code: str
+
+
+@dataclass(frozen=True)
+class TestCase:
+    """A firm whose result is known beforehand; kept with the model, tried before it is released (M06)."""
+
+    name: str
+    on: date
+    features: Mapping[str, FeatureValue]
+    expected: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Artefact:
-    """The whole decision model."""
+    """The whole decision model. ``rules`` stand in the order of stage, then priority, then of the document."""
 
     model_id: str
     version: str
@@ -140,34 +215,50 @@ class Artefact:
     currency: str
     feature_schema: str
     features: Mapping[str, Feature]
-    blacklist: tuple[Rule, ...]
-    admission: tuple[Rule, ...]
+    rules: tuple[Rule, ...]
     scorecard: Scorecard
+    calibration: tuple[tuple[int, int], ...]
     grades: tuple[Grade, ...]
+    price: PriceTable
     limit: LimitFormula
+    risk_index: RiskIndex | None
     max_reasons: int
-    reasons: Mapping[str, Texts]
+    reasons: Mapping[str, Reason]
+    tests: tuple[TestCase, ...]
+
+    @cached_property
+    def prices(self) -> tuple[PriceSteps, ...]:
+        """Each grade's price."""
+        return tuple(self.price.steps(grade) for grade in self.grades)
+
+    @cached_property
+    def characteristics(self) -> tuple[Characteristic, ...]:
+        """Every characteristic, of the scorecard's segments and of the risk index."""
+        cards = [segment.characteristics for segment in self.scorecard.segments]
+        cards += [dimension.characteristics for dimension in (self.risk_index.dimensions if self.risk_index else ())]
+        return tuple(item for card in cards for item in card)
+
+    def in_force(self, on: date) -> Artefact:
+        """Return the model with only the rules that count on that day; the same object if that is all of them."""
+        rules = tuple(rule for rule in self.rules if rule.in_force(on))
+        return self if len(rules) == len(self.rules) else replace(self, rules=rules)
 
     def checked(self, features: Mapping[str, object]) -> dict[str, FeatureValue]:
         """Return the artefact's own features with values of the right type; absent ones are None, others dropped.
 
+        Numbers are taken down to whole ones and cut to 64 bits; what is no number (NaN, infinities) is unknown.
+
         Raises:
-            FeatureInvalid: a value has another type, is no 64-bit integer or no valid text.
+            FeatureInvalid: a value has another type or is no valid text.
         """
-        return {name: _checked(feature, features.get(name)) for name, feature in self.features.items()}
+        return {name: typed_value(name, feature.type, features.get(name)) for name, feature in self.features.items()}
 
-
-def _checked(feature: Feature, value: object) -> FeatureValue:
-    if value is None:
-        return None
-    if feature.type == "boolean" and isinstance(value, bool):
-        return value
-    if feature.type == "integer" and isinstance(value, int) and not isinstance(value, bool):
-        if INT64_MIN <= value <= INT64_MAX:
-            return value
-        raise FeatureInvalid(feature.name, "is a 64-bit integer")
-    if feature.type == "string" and isinstance(value, str):
-        if encodable(value):
-            return value
-        raise FeatureInvalid(feature.name, "is valid text")
-    raise FeatureInvalid(feature.name, f"is of type {feature.type}")
+    def findings(self, features: Mapping[str, object]) -> list[tuple[str, str]]:
+        """Name the features that count as unknown though nobody said so: absent from the input, or no number."""
+        found = []
+        for name in self.features:
+            if name not in features:
+                found.append((name, "absent"))
+            elif unusable(features[name]):
+                found.append((name, "not_a_number"))
+        return found

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from creditmesh.risk.model import LANGUAGES, Artefact, Characteristic, Feature
+from creditmesh.risk.expression import FeatureValue, variables
+from creditmesh.risk.model import LANGUAGES, Artefact, Feature
+from creditmesh.risk.points import Axis, Characteristic, Segment
 from creditmesh.risk.report_words import WORDS, bin_words, format_value, money
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 
 
 def build_report(
@@ -26,6 +29,7 @@ def build_report(
     sources: Sequence[Mapping[str, Any]],
     engine: str,
     decided_at: str,
+    rules_of: date,
 ) -> dict[str, Any]:
     """Return the report as JSON values, in every language of the artefact.
 
@@ -39,6 +43,7 @@ def build_report(
         sources: per source ``source, channel, fetched_at, sha256`` of the raw answer.
         engine: ``spark`` or ``python``.
         decided_at: ISO 8601 instant.
+        rules_of: the day whose rules decided; with model and features it is all that a replay needs.
 
     Raises:
         ValueError: the result was made by another model than ``artefact``.
@@ -51,16 +56,21 @@ def build_report(
         "application_id": application_id,
         "firm_name": firm_name,
         "decided_at": decided_at,
+        "rules_of": rules_of.isoformat(),
         "requested": dict(requested),
         "currency": artefact.currency,
         "result": dict(risk_result),
         "cutoff": artefact.scorecard.cutoff,
-        "base_points": artefact.scorecard.base_points,
-        "points": [_points_line(artefact, line, known) for line in risk_result["points"]],
-        "reasons": [{"code": code, "text": dict(artefact.reasons[code])} for code in risk_result["reasons"]],
+        "base_points": _base_points(artefact, risk_result),
+        "points": _points_lines(artefact, risk_result, known),
+        "reasons": _reasons(artefact, risk_result["reasons"]),
+        "price_reasons": _reasons(artefact, risk_result["price_reasons"]),
         "fired_rules": [_rule_line(artefact, rule_id) for rule_id in risk_result["fired_rules"]],
         "limit_methods": _method_lines(artefact, risk_result["limit_steps"]),
+        "price": _price_steps(artefact, risk_result),
+        "risk_index": _index_lines(artefact, risk_result["risk_index"]),
         "features": known,
+        "quality": [{"feature": name, "finding": finding} for name, finding in artefact.findings(features)],
         "sources": [dict(source) for source in sources],
         "versions": {
             "model_id": artefact.model_id,
@@ -83,32 +93,107 @@ def render_html(report: Mapping[str, Any], language: str) -> str:
     return _TEMPLATES.get_template("report.html").render(report=report, language=language, words=WORDS[language])
 
 
-def _points_line(artefact: Artefact, line: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:
-    """The result's line plus what a reader needs: the feature's name and value, and the bin in plain words."""
-    item = next(item for item in artefact.scorecard.characteristics if item.id == line["characteristic"])
-    feature, value = artefact.features[item.feature], features[item.feature]
+def _segment(artefact: Artefact, result: Mapping[str, Any]) -> Segment | None:
+    return next((item for item in artefact.scorecard.segments if item.id == result["segment"]), None)
+
+
+def _base_points(artefact: Artefact, result: Mapping[str, Any]) -> int | None:
+    segment = _segment(artefact, result)
+    return None if segment is None else segment.base_points
+
+
+def _points_lines(
+    artefact: Artefact, result: Mapping[str, Any], features: Mapping[str, FeatureValue]
+) -> list[dict[str, Any]]:
+    """The result's lines plus what a reader needs: names and values of the features, and the bins in plain words."""
+    segment = _segment(artefact, result)
+    pairs = zip(result["points"], segment.characteristics if segment else (), strict=True)
+    return [_points_line(artefact, line, item, features) for line, item in pairs]
+
+
+def _points_line(
+    artefact: Artefact, line: Mapping[str, Any], item: Characteristic, features: Mapping[str, FeatureValue]
+) -> dict[str, Any]:
+    inputs = [artefact.features[axis.feature] for axis in item.axes]
     return {
         **line,
-        "feature": item.feature,
-        "label": dict(feature.label),
-        "value": {language: format_value(value, feature.unit, language) for language in LANGUAGES},
-        "bin_text": {language: _bin_text(item, feature, line["bin"], language) for language in LANGUAGES},
+        "label": _in_each(lambda language: _joined(each.label[language] for each in inputs)),
+        "value": _in_each(
+            lambda language: _joined(format_value(features[each.name], each.unit, language) for each in inputs)
+        ),
+        "bin_text": _in_each(lambda language: _cell_text(artefact, item, features, language)),
         "best_points": item.best_points,
-        "reason": dict(artefact.reasons[item.reason_code]),
+        "evidence": item.evidence,
+        "reason": dict(artefact.reasons[item.reason_code].text),
     }
 
 
-def _bin_text(item: Characteristic, feature: Feature, label: str, language: str) -> str:
-    index = item.labels.index(label)
-    if index >= item.other_index or not item.numeric_bins:
+def _in_each(words: Callable[[str], str]) -> dict[str, str]:
+    return {language: words(language) for language in LANGUAGES}
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " × ".join(parts)
+
+
+def _cell_text(artefact: Artefact, item: Characteristic, features: Mapping[str, FeatureValue], language: str) -> str:
+    pairs = zip(item.axes, item.bins(item.cell(features)), strict=True)
+    return _joined(_bin_text(axis, artefact.features[axis.feature], index, language) for axis, index in pairs)
+
+
+def _bin_text(axis: Axis, feature: Feature, index: int, language: str) -> str:
+    if index >= axis.intervals:
+        label = axis.labels[index]
         return WORDS[language].get(f"bin_{label}", label.replace("|", ", "))
-    lower = item.numeric_bins[index - 1].upper if index else None
-    return bin_words(lower, item.numeric_bins[index].upper, feature.unit, language)
+    lower = axis.bounds[index - 1] if index else None
+    upper = axis.bounds[index] if index < len(axis.bounds) else None
+    return bin_words(lower, upper, feature.unit, language)
+
+
+def _reasons(artefact: Artefact, codes: Sequence[str]) -> list[dict[str, Any]]:
+    found = ((code, artefact.reasons[code]) for code in codes)
+    return [{"code": code, "text": dict(item.text), "adverse_action": item.adverse_action} for code, item in found]
 
 
 def _rule_line(artefact: Artefact, rule_id: str) -> dict[str, Any]:
-    rule = next(rule for rule in (*artefact.blacklist, *artefact.admission) if rule.id == rule_id)
-    return {"id": rule_id, "reason_code": rule.reason_code, "text": dict(artefact.reasons[rule.reason_code])}
+    """A rule that fired: what it says, what follows, and where it stands in the matrix source × aspect (M06)."""
+    rule = next(rule for rule in artefact.rules if rule.id == rule_id)
+    return {
+        "id": rule_id,
+        "outcome": rule.outcome,
+        "points": rule.points,
+        "aspect": rule.aspect,
+        "sources": sorted({artefact.features[name].source for name in variables(rule.when)}),
+        "reason_code": rule.reason_code,
+        "text": dict(rule.label),
+    }
+
+
+def _price_steps(artefact: Artefact, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the grade's rate comes about (M09)."""
+    if result["grade"] is None:
+        return None
+    index = next(i for i, grade in enumerate(artefact.grades) if grade.grade == result["grade"])
+    grade = artefact.grades[index]
+    band = {"pd_low_bps": grade.pd_low_bps, "pd_high_bps": grade.pd_high_bps}
+    return {**vars(artefact.prices[index]), "pd_bps": grade.pd_bps, **band, "lgd_bps": artefact.price.lgd_bps}
+
+
+def _index_lines(artefact: Artefact, index: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The risk index by dimension (E11, E12)."""
+    formula = artefact.risk_index
+    if formula is None or index is None:
+        return None
+    dimensions = [
+        {
+            "id": item.id,
+            "label": dict(item.label),
+            "weight_bps": item.weight_bps,
+            "grade": index["dimensions"][item.id],
+        }
+        for item in formula.dimensions
+    ]
+    return {"index": index["index"], "grade": index["grade"], "dimensions": dimensions}
 
 
 def _method_lines(artefact: Artefact, steps: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -135,6 +220,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["money"] = money
+    environment.filters["hundredths"] = money
     environment.filters["bps"] = lambda value: format_value(value, "bps", "en")
     return environment
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -21,6 +22,8 @@ from creditmesh.risk.result import RiskResult
 from creditmesh.risk.spark import feature_schema, result_from_row, score
 
 _ROW = "row"
+#: Requests around midnight may need the rules of two days.
+_MAX_PLANS = 2
 
 
 class Cells:
@@ -49,28 +52,49 @@ class ResidentScorer:
     """Scores batches one after the other; not for use by several threads at a time."""
 
     def __init__(self, spark: SparkSession, artefact: Artefact, partitions: int = 1) -> None:
-        """Compile ``artefact`` once over ``partitions`` cells (as many as there are cores to use)."""
+        """Score with ``artefact`` over ``partitions`` cells (as many as there are cores to use)."""
+        self._spark, self.artefact, self._partitions = spark, artefact, partitions
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+
+    def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]], on: date) -> list[RiskResult]:
+        """Return the result of each set of features by the rules in force on the day ``on``, in order.
+
+        Raises:
+            FeatureInvalid: some value breaks the feature schema; check with ``Artefact.checked`` to find out whose.
+        """
+        return self._plan(on).run([self.artefact.checked(features) for features in batch])
+
+    def warm_up(self, on: date, calls: int = 100) -> None:
+        """Score two made-up applications ``calls`` times, until the JVM has compiled what the plan runs."""
+        zero: dict[FeatureType, FeatureValue] = {"integer": 0, "string": "", "boolean": False}
+        full = {name: zero[feature.type] for name, feature in self.artefact.features.items()}
+        for _ in range(calls):
+            self.score_batch([{}, full], on)
+
+    def _plan(self, on: date) -> _Plan:
+        """The plan of that day's rules; a new one is made on the first day of a rule's force or after its last."""
+        artefact = self.artefact.in_force(on)
+        key = tuple(rule.id for rule in artefact.rules)
+        if key not in self._plans:
+            while len(self._plans) >= _MAX_PLANS:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = _Plan(self._spark, artefact, self._partitions)
+        return self._plans[key]
+
+
+class _Plan:
+    """One artefact's query, planned once."""
+
+    def __init__(self, spark: SparkSession, artefact: Artefact, partitions: int) -> None:
         self._artefact = artefact
         self._cells = Cells(spark, partitions)
         record = f"array<struct<{_ROW}:int,{feature_schema(artefact).simpleString()[len('struct<') :]}>"
         records = self._cells.df.select(F.explode(F.from_json("batch", record)).alias("record")).select("record.*")
         self._scored = score(records, artefact)
 
-    def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]]) -> list[RiskResult]:
-        """Return the result of each set of features, in order.
-
-        Raises:
-            FeatureInvalid: some value breaks the feature schema; check with ``Artefact.checked`` to find out whose.
-        """
-        self._cells.fill([{_ROW: row, **self._artefact.checked(features)} for row, features in enumerate(batch)])
+    def run(self, batch: Sequence[Mapping[str, FeatureValue]]) -> list[RiskResult]:
+        self._cells.fill([{_ROW: row, **features} for row, features in enumerate(batch)])
         rows = sorted(self._scored.collect(), key=lambda row: int(row[_ROW]))
         if len(rows) != len(batch):
             raise RuntimeError(f"Spark answered {len(rows)} rows for {len(batch)}")
         return [result_from_row(self._artefact, row) for row in rows]
-
-    def warm_up(self, calls: int = 100) -> None:
-        """Score two made-up applications ``calls`` times, until the JVM has compiled what the plan runs."""
-        zero: dict[FeatureType, FeatureValue] = {"integer": 0, "string": "", "boolean": False}
-        full = {name: zero[feature.type] for name, feature in self._artefact.features.items()}
-        for _ in range(calls):
-            self.score_batch([{}, full])

@@ -1,12 +1,12 @@
-"""The risk result: what was decided, and every number on the way (C15, S10)."""
+"""The risk result: what was decided, and every number on the way (C15, E12, S10)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Decision = Literal["approve", "decline"]
-Stage = Literal["blacklist", "admission", "score", "limit", "approved"]
+Decision = Literal["approve", "refer", "decline"]
+Stage = Literal["blacklist", "admission", "score", "price", "index", "limit", "referred", "approved"]
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,48 @@ class LimitSteps:
 
 
 @dataclass(frozen=True)
+class IndexResult:
+    """The risk index in hundredths (0..10,000), its grade, and the grade gₖ (0..100) of each dimension."""
+
+    index: int
+    grade: str
+    dimensions: tuple[tuple[str, int], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the index as JSON values."""
+        return {**vars(self), "dimensions": dict(self.dimensions)}
+
+
+@dataclass(frozen=True)
 class RiskResult:
     """The outcome of one evaluation. ``stage`` is where it ended; what lies beyond that stage is None or empty.
 
-    ``annual_rate_bps`` and ``limit_minor`` are set on approval only; ``grade`` and ``pd_bps`` whenever the score has a
-    grade; ``reasons`` on a decline only, the strongest first.
+    Attributes:
+        fired_rules: Every rule that fired, whatever its outcome, by stage and priority.
+        segment: Whose scorecard gave the score.
+        adjustment: Points that rules added; part of ``score``.
+        pd_ppm: The score's calibrated default rate, in parts per million; ``pd_bps`` is the grade's average.
+        annual_rate_bps: Set on approval and, as a proposal, on referral; so is ``limit_minor``.
+        reasons: Of a decline or a referral, the strongest first.
+        price_reasons: Unless declined: why the grade is not the best one, the most points lost first.
     """
 
     decision: Decision
     stage: Stage
     fired_rules: tuple[str, ...]
+    segment: str | None
+    adjustment: int | None
     score: int | None
+    pd_ppm: int | None
     points: tuple[PointsLine, ...]
     grade: str | None
     pd_bps: int | None
     annual_rate_bps: int | None
     limit_minor: int | None
     limit_steps: LimitSteps | None
+    risk_index: IndexResult | None
     reasons: tuple[str, ...]
+    price_reasons: tuple[str, ...]
     model_id: str
     model_version: str
     model_hash: str
@@ -67,5 +91,7 @@ class RiskResult:
             "fired_rules": list(self.fired_rules),
             "points": [dict(vars(line)) for line in self.points],
             "limit_steps": None if self.limit_steps is None else self.limit_steps.to_dict(),
+            "risk_index": None if self.risk_index is None else self.risk_index.to_dict(),
             "reasons": list(self.reasons),
+            "price_reasons": list(self.price_reasons),
         }

@@ -1,97 +1,125 @@
-"""Reading the scorecard: characteristics, their bins, and the labels by which decisions name the bins (C14)."""
+"""Reading the scorecard: axes, characteristics, segments, calibration (C14)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from math import prod
+from types import MappingProxyType
 
 from creditmesh.risk.document import Node
-from creditmesh.risk.expression import FeatureType, parse_literal
-from creditmesh.risk.model import CategoryBin, Characteristic, NumericBin, Scorecard, Texts
+from creditmesh.risk.expression import FeatureType, parse_condition, parse_literal
+from creditmesh.risk.points import Axis, Characteristic, Literal, Scorecard, Segment
 
-OTHER = "other"
-MISSING = "missing"
-_MAX_POINTS = 10_000
+EVIDENCE = ("observed", "simulated", "expert")
+MAX_POINTS = 10_000
+MAX_CELLS = 2_500
+_PPM = 1_000_000
+_ID = "[a-z][a-z0-9_]{0,63}"
+
+Types = Mapping[str, FeatureType]
 
 
-def parse_scorecard(node: Node, types: Mapping[str, FeatureType], reasons: Mapping[str, Texts]) -> Scorecard:
+def parse_scorecard(node: Node, types: Types, reasons: Iterable[str]) -> Scorecard:
     """Return the scorecard at ``node`` over the features of ``types``.
 
     Raises:
         ArtefactInvalid: a bin overlaps, a feature or reason is unknown, an id repeats, or a number is out of range.
     """
-    parts = node.fields(["base_points", "cutoff", "characteristics"])
-    nodes = parts["characteristics"].items(1, 100)
-    characteristics = tuple(_characteristic(item, types, reasons) for item in nodes)
-    if len({item.id for item in characteristics}) != len(characteristics):
-        raise parts["characteristics"].fail("repeats no id")
-    return Scorecard(_points(parts["base_points"]), _points(parts["cutoff"]), characteristics)
+    parts = node.fields(["cutoff", "refer_below", "scale", "segments"])
+    scale = parts["scale"].fields(["base_score", "base_odds", "pdo"])
+    segments = tuple(_segment(item, types, reasons) for item in parts["segments"].items(1, 20))
+    unique((segment.id for segment in segments), parts["segments"])
+    if [segment.when is None for segment in segments] != [False] * (len(segments) - 1) + [True]:
+        raise parts["segments"].fail("has a condition in every segment but the last")
+    cutoff = _points(parts["cutoff"])
+    refer = parts["refer_below"]
+    return Scorecard(
+        cutoff=cutoff,
+        refer_below=None if refer.value is None else refer.integer(cutoff, MAX_POINTS * 10),
+        scale=MappingProxyType({name: item.integer(1, 100_000) for name, item in scale.items()}),
+        segments=segments,
+    )
+
+
+def parse_characteristics(node: Node, types: Types, reasons: Iterable[str]) -> tuple[Characteristic, ...]:
+    """Return the characteristics listed at ``node``."""
+    items = tuple(_characteristic(item, types, reasons) for item in node.items(1, 200))
+    unique((item.id for item in items), node)
+    return items
+
+
+def parse_calibration(node: Node) -> tuple[tuple[int, int], ...]:
+    """Return (least score, default rate in parts per million), from the highest score down; rates never fall."""
+    steps = tuple(_calibration_step(item) for item in node.items(1, 2_000))
+    for (upper, rate), (lower, next_rate) in pairwise(steps):
+        if upper <= lower:
+            raise node.fail("lists steps from the highest min_score down")
+        if rate > next_rate:
+            raise node.fail("has a pd_ppm that does not fall with the score")
+    return steps
+
+
+def unique(ids: Iterable[str], node: Node) -> None:
+    """Refuse a list in which an id stands twice."""
+    seen = list(ids)
+    if len(set(seen)) != len(seen):
+        raise node.fail("repeats no id")
+
+
+def _calibration_step(node: Node) -> tuple[int, int]:
+    parts = node.fields(["min_score", "pd_ppm"])
+    return parts["min_score"].integer(-(10**6), 10**6), parts["pd_ppm"].integer(0, _PPM)
 
 
 def _points(node: Node) -> int:
-    return node.integer(-_MAX_POINTS, _MAX_POINTS)
+    return node.integer(-MAX_POINTS, MAX_POINTS)
 
 
-def _characteristic(node: Node, types: Mapping[str, FeatureType], reasons: Mapping[str, Texts]) -> Characteristic:
-    parts = node.fields(["id", "feature", "bins", "missing_points", "reason_code"], ["other_points"])
-    feature = parts["feature"].choice(types)
-    numeric = types[feature] == "integer"
-    if numeric == ("other_points" in parts):
-        raise node.fail("has other_points if and only if its feature is no integer")
-    bins = parts["bins"].items(1, 50)
-    numeric_bins = _numeric_bins(bins) if numeric else ()
-    category_bins = () if numeric else _category_bins(bins, types[feature])
-    labels = _numeric_labels(numeric_bins) if numeric else _category_labels(category_bins)
-    missing = _points(parts["missing_points"])
-    other = missing if numeric else _points(parts["other_points"])
+def _segment(node: Node, types: Types, reasons: Iterable[str]) -> Segment:
+    parts = node.fields(["id", "when", "base_points", "characteristics"])
+    when = parts["when"]
+    return Segment(
+        id=parts["id"].text(_ID),
+        when=None if when.value is None else parse_condition(when, types),
+        base_points=_points(parts["base_points"]),
+        characteristics=parse_characteristics(parts["characteristics"], types, reasons),
+    )
+
+
+def _characteristic(node: Node, types: Types, reasons: Iterable[str]) -> Characteristic:
+    parts = node.fields(["id", "axes", "points", "reason_code", "evidence"])
+    axes = tuple(_axis(item, types) for item in parts["axes"].items(1, 2))
+    if len({axis.feature for axis in axes}) != len(axes):
+        raise parts["axes"].fail("pairs two different features")
+    cells = prod(axis.size for axis in axes)
+    if cells > MAX_CELLS:
+        raise parts["axes"].fail(f"makes at most {MAX_CELLS} cells")
     return Characteristic(
-        id=parts["id"].text("[a-z][a-z0-9_]{0,63}"),
-        feature=feature,
-        numeric_bins=numeric_bins,
-        category_bins=category_bins,
+        id=parts["id"].text(_ID),
+        axes=axes,
+        points=parts["points"].integers(cells, -MAX_POINTS, MAX_POINTS),
         reason_code=parts["reason_code"].choice(reasons),
-        labels=(*labels, OTHER, MISSING),
-        points=(*(item.points for item in numeric_bins), *(item.points for item in category_bins), other, missing),
+        evidence=parts["evidence"].choice(EVIDENCE),
     )
 
 
-def _numeric_bins(nodes: Sequence[Node]) -> tuple[NumericBin, ...]:
-    """Upper bounds rise, and only the last is null, so that every integer has exactly one bin."""
-    bins = tuple(_numeric_bin(node) for node in nodes)
-    uppers = [item.upper for item in bins[:-1] if item.upper is not None]
-    if bins[-1].upper is not None or len(uppers) != len(bins) - 1:
-        raise nodes[-1].fail("has upper null in the last bin and only there")
-    if any(lower >= upper for lower, upper in pairwise(uppers)):
-        raise nodes[-1].fail("follows bins with rising upper bounds")
-    return bins
+def _axis(node: Node, types: Types) -> Axis:
+    feature = Node(node.mapping().get("feature", Node(None)).value, f"{node.path}.feature").choice(types)
+    kind = types[feature]
+    if kind == "integer":
+        parts = node.fields(["feature", "bounds", "specials"])
+        bounds = tuple(item.integer() for item in parts["bounds"].items(0, 200))
+        if any(lower >= upper for lower, upper in pairwise(bounds)):
+            raise parts["bounds"].fail("lists rising bounds")
+        return Axis(feature, kind, bounds, _sets(parts["specials"], kind, 0))
+    parts = node.fields(["feature", "groups"])
+    return Axis(feature, kind, (), _sets(parts["groups"], kind, 1))
 
 
-def _numeric_bin(node: Node) -> NumericBin:
-    parts = node.fields(["upper", "points"])
-    upper = None if parts["upper"].value is None else parts["upper"].integer()
-    return NumericBin(upper, _points(parts["points"]))
-
-
-def _category_bins(nodes: Sequence[Node], kind: FeatureType) -> tuple[CategoryBin, ...]:
-    bins = tuple(_category_bin(node, kind) for node in nodes)
-    values = [value for item in bins for value in item.values]
+def _sets(node: Node, kind: FeatureType, least: int) -> tuple[tuple[Literal, ...], ...]:
+    sets = tuple(tuple(parse_literal(item, kind) for item in part.items(1, 500)) for part in node.items(least, 200))
+    values = [value for part in sets for value in part]
     if len(set(values)) != len(values):
-        raise nodes[-1].fail("names no category that another bin names")
-    return bins
-
-
-def _category_bin(node: Node, kind: FeatureType) -> CategoryBin:
-    parts = node.fields(["values", "points"])
-    return CategoryBin(
-        tuple(parse_literal(item, kind) for item in parts["values"].items(1, 200)), _points(parts["points"])
-    )
-
-
-def _numeric_labels(bins: Sequence[NumericBin]) -> list[str]:
-    bounds = ["-inf", *(str(item.upper) for item in bins[:-1]), "inf"]
-    opening = ["(", *("[" for _ in bins[1:])]
-    return [f"{mark}{lower}, {upper})" for mark, (lower, upper) in zip(opening, pairwise(bounds), strict=True)]
-
-
-def _category_labels(bins: Sequence[CategoryBin]) -> list[str]:
-    return ["|".join(str(value).lower() if isinstance(value, bool) else str(value) for value in b.values) for b in bins]
+        raise node.fail("names no value twice")
+    return sets

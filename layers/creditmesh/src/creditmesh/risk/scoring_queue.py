@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -31,8 +32,18 @@ class ScoringRequest:
     request_id: str
     application_id: str
     features: str
+    created_at: str
     attempts: int
     claimed_at_ms: int
+
+    @property
+    def on(self) -> date:
+        """The day it was asked, whose rules decide: every engine that takes it up gives the same answer.
+
+        Raises:
+            ValueError: ``created_at`` is no instant.
+        """
+        return day_of(self.created_at)
 
 
 def open_item(
@@ -55,6 +66,18 @@ def open_item(
         "created_at": created_at,
         "attempts": 0,
     }
+
+
+def day_of(created_at: str) -> date:
+    """Return the day (UTC) of a request's ``created_at``.
+
+    Raises:
+        ValueError: it is no instant of ISO 8601.
+    """
+    try:
+        return date.fromisoformat(created_at[:10])
+    except ValueError as error:
+        raise ValueError("created_at: is an instant") from error
 
 
 class ScoringQueue:
@@ -124,6 +147,7 @@ class ScoringQueue:
             request_id=request_id,
             application_id=item["application_id"]["S"],
             features=item["features"]["S"] if "features" in item else "",
+            created_at=item["created_at"]["S"],
             attempts=int(item["attempts"]["N"]),
             claimed_at_ms=now,
         )

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 from creditmesh.risk.errors import FeatureInvalid
 from creditmesh.risk.expression import FeatureValue
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.result import RiskResult
-from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest
+from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest, day_of
 
 MAX_ATTEMPTS = 5
 _IDLE_FACTOR = 4
@@ -28,8 +29,8 @@ Log = Callable[[Mapping[str, Any]], None]
 class Scorer(Protocol):
     """What scores a batch: the resident Spark session."""
 
-    def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]]) -> list[RiskResult]:
-        """Return the results in the batch's order."""
+    def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]], on: date) -> list[RiskResult]:
+        """Return the results in the batch's order, by the rules of that day."""
         ...
 
 
@@ -128,6 +129,7 @@ class Worker:
         try:
             if request.attempts > MAX_ATTEMPTS:
                 raise ValueError(f"given up after {MAX_ATTEMPTS} attempts")
+            day_of(request.created_at)  # refused here, alone, and not in the midst of the batch
             return self._artefact.checked(parse_features(request.features))
         except ValueError as error:
             self._refuse(request, str(error))
@@ -145,18 +147,23 @@ class Worker:
     def _score(
         self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]]
     ) -> list[tuple[ScoringRequest, RiskResult]]:
+        """Score the requests of each day as one batch."""
+        days = sorted({request.on for request, _ in readable})
+        return [pair for on in days for pair in self._score_day([item for item in readable if item[0].on == on], on)]
+
+    def _score_day(
+        self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]], on: date
+    ) -> list[tuple[ScoringRequest, RiskResult]]:
         """Score all as one batch; if that fails, one by one, so that one request cannot hold up the others."""
-        if not readable:
-            return []
         requests = [request for request, _ in readable]
         try:
-            results = self._scorer.score_batch([features for _, features in readable])
+            results = self._scorer.score_batch([features for _, features in readable], on)
             return list(zip(requests, results, strict=True))
         except self._errors.scoring as error:
             self._log({"event": "batch_failed", "count": len(readable), "error": type(error).__name__})
-        self._scorer.score_batch([{}])  # A dead session fails here too, which ends the process.
+        self._scorer.score_batch([{}], on)  # A dead session fails here too, which ends the process.
         if len(readable) > 1:
-            return [pair for item in readable for pair in self._score([item])]
+            return [pair for item in readable for pair in self._score_day([item], on)]
         self._refuse(requests[0], "the engine cannot score these features")
         return []
 

@@ -1,21 +1,231 @@
-"""Lists that stop an application (C12)."""
+"""What lists are made of: entries, subjects, hits (M04, M05). Pure."""
 
 from __future__ import annotations
 
-from typing import Literal
+import hashlib
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from creditmesh.kernel.errors import Conflict, Forbidden, NotFound
 
-class ListEntry(BaseModel):
-    """One entry of a list, found by the blind index of what it names."""
+MIN_SCORE_BPS = 8_000
+"""A name less alike than this is no hit; below it nobody promises that the most similar one is found."""
+MAX_HITS = 50
+MAX_VALUE = 400
+
+
+class NoSuchEntry(NotFound):
+    """No list has that entry."""
+
+
+class EntryStateConflict(Conflict):
+    """The entry is not in a state that allows this."""
+
+    code = "entry_state"
+
+
+class SamePerson(Forbidden):
+    """Who proposed a removal cannot be the one who confirms it."""
+
+    code = "four_eyes"
+
+
+class ListName(StrEnum):
+    """Which list; the risk artefact's rules say what follows from a hit."""
+
+    BLACK = "black"
+    GREY = "grey"
+    WHITE = "white"
+
+
+class Kind(StrEnum):
+    """What an entry names."""
+
+    TAXPAYER_ID = "taxpayer_id"
+    PERSON = "person"
+    """A resident id."""
+    DEVICE = "device"
+    ACCOUNT = "account"
+    """A bank account."""
+    PHONE = "phone"
+    ADDRESS = "address"
+    NAME = "name"
+
+
+class State(StrEnum):
+    """How an entry stands; one whose removal is proposed still counts."""
+
+    ACTIVE = "active"
+    REMOVAL_PROPOSED = "removal_proposed"
+    REMOVED = "removed"
+
+
+class Origin(StrEnum):
+    """How an entry came."""
+
+    ENTERED = "entered"
+    IMPORTED = "imported"
+
+
+class Subject(BaseModel):
+    """One thing to be looked up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    subject_index: str
-    list_name: Literal["blacklist"] = "blacklist"
-    source: str = Field(max_length=80)
-    reason: str = Field(max_length=200)
-    added_at: str
-    added_by: str
+    kind: Kind
+    value: str = Field(max_length=MAX_VALUE, repr=False)
+
+
+class EntryKey(NamedTuple):
+    """What makes an entry the one it is; its id says all of it, the source by a hash."""
+
+    list_name: ListName
+    kind: Kind
+    fingerprint: str
+    source_hash: str
+
+    @property
+    def entry_id(self) -> str:
+        """The same for an entry of a later import."""
+        return f"{self.list_name}.{self.kind}.{self.fingerprint}.{self.source_hash}"
+
+    @classmethod
+    def of(cls, list_name: ListName, kind: Kind, fingerprint: str, source: str) -> EntryKey:
+        """The key of a source's entry."""
+        return cls(list_name, kind, fingerprint, hash_of(source))
+
+    @classmethod
+    def parse(cls, entry_id: str) -> EntryKey:
+        """Read an entry's id.
+
+        Raises:
+            NoSuchEntry: it is none.
+        """
+        try:
+            name, kind, fingerprint, source_hash = entry_id.split(".")
+            if len(fingerprint) == 16 and len(source_hash) == 8:
+                int(fingerprint + source_hash, 16)
+                return cls(ListName(name), Kind(kind), fingerprint, source_hash)
+        except ValueError:
+            pass
+        raise NoSuchEntry("no such entry", field="entry_id")
+
+
+def hash_of(source: str) -> str:
+    """Eight hex digits that stand for a source in entries' ids."""
+    return hashlib.sha256(source.encode()).hexdigest()[:8]
+
+
+class Change(BaseModel):
+    """One thing that was done to an entry."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: str
+    by: str
+    act: str
+    note: str | None = None
+
+
+class Entry(BaseModel):
+    """One entry of a list as stored; of one source, list and subject there is one.
+
+    Attributes:
+        fingerprint: sixteen hex digits of the subject's blind index; exact look-ups go by it.
+        value: the subject as it was given; sealed at rest.
+        reason_code: the source's or the house's own code of why.
+        valid_until: exclusive; None: until removed.
+        proposed_by: who proposed the removal that waits.
+        version: rises by one with each change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entry_id: str
+    list_name: ListName
+    kind: Kind
+    fingerprint: str
+    value: str = Field(repr=False)
+    source: str
+    reason_code: str
+    text: str | None = None
+    valid_from: str | None = None
     valid_until: str | None = None
+    origin: Origin
+    added_by: str
+    added_at: str
+    state: State = State.ACTIVE
+    proposed_by: str | None = None
+    proposed_at: str | None = None
+    version: int = 1
+    history: list[Change] = []
+
+
+class Hit(BaseModel):
+    """One entry that a subject met; never its value.
+
+    Attributes:
+        subject: which of the subjects looked up, counted from 0.
+        score_bps: 10,000 for an exact match; else how alike the names are.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: int
+    list_name: ListName
+    kind: Kind
+    match: str
+    score_bps: int
+    entry_id: str
+    source: str
+    reason_code: str
+    valid_until: str | None = None
+    origin: Origin
+
+
+class Screening(BaseModel):
+    """What a look-up found, and of which state of the lists, so that it can be explained later.
+
+    Attributes:
+        hits: the strongest first, at most `MAX_HITS`.
+        features: what key data is given; they count all hits.
+        change_number: the last change of the lists that it knew.
+        imports: source -> the import whose entries were in force.
+        unreadable: subjects, counted from 0, that break their kind's rule and were not looked up.
+        incomplete: subjects with so many similar names that not all were compared.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: str
+    hits: list[Hit]
+    features: dict[str, int]
+    change_number: int
+    imports: dict[str, str]
+    unreadable: list[int] = []
+    incomplete: list[int] = []
+
+
+def features_of(hits: Sequence[Hit]) -> dict[str, int]:
+    """The figures for key data: entries hit exactly, and the most similar name.
+
+    A name names nobody for certain, so it counts by its score only, also when it is equal.
+    """
+    found: dict[str, int] = {}
+    for name in ListName:
+        exact = {hit.entry_id for hit in hits if hit.list_name is name and hit.kind is not Kind.NAME}
+        found[f"{name}list_hits"] = len(exact)
+    for name in (ListName.BLACK, ListName.GREY):
+        scores = [hit.score_bps for hit in hits if hit.list_name is name and hit.kind is Kind.NAME]
+        found[f"{name}list_name_score_bps"] = max(scores, default=0)
+    return found
+
+
+def strongest(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits in the order in which a person wants to see them: exact ones, then by score; black, grey, white."""
+    order: dict[Any, int] = {name: rank for rank, name in enumerate(ListName)}
+    ranked = sorted(hits, key=lambda hit: (-hit.score_bps, order[hit.list_name], hit.entry_id, hit.subject))
+    return ranked[:MAX_HITS]

@@ -1,36 +1,160 @@
-"""Use cases of the lists: enter a firm, look a firm up."""
+"""Look-ups in the lists: every subject of a request at once, in memory, after one query for what is new (C12, M05)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.platform.crypto import BlindIndex
-from creditmesh.platform.tables import Put, Tables
-from creditmesh.screening.model import ListEntry
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.screening.model import (
+    MIN_SCORE_BPS,
+    EntryKey,
+    Hit,
+    Kind,
+    Origin,
+    Screening,
+    Subject,
+    features_of,
+    strongest,
+)
+from creditmesh.screening.normalise import normalise
+from creditmesh.screening.segment import MAX_COMPARED, NEVER, Found, Segment
+from creditmesh.screening.similarity import FULL, keys, score_bps
+from creditmesh.screening.state import Keeper, ListState, LiveEntry
+
+
+def fingerprint(index: BlindIndex, kind: Kind, normalised: str) -> str:
+    """Sixteen hex digits by which a subject is found; two subjects share them about once in 10^19."""
+    return index.of(f"list:{kind}", normalised)[:16]
+
+
+def blind_name_keys(index: BlindIndex, normalised: str) -> list[str]:
+    """What names entered by hand are found by: their keys, readable to nobody."""
+    return [index.of("list:name-key", key)[:12] for key in keys(normalised)]
 
 
 class Lists:
-    """The platform's blacklist by taxpayer id."""
+    """Screens subjects against all lists.
 
-    def __init__(self, tables: Tables, table: str, index: BlindIndex, clock: Clock) -> None:
-        self._tables, self._table, self._index, self._clock = tables, table, index, clock
+    Args:
+        journal_table: name of the journal's table, under which names are sealed.
+    """
 
-    def enter(self, taxpayer_id: str, *, source: str, reason: str, by: str, valid_until: str | None = None) -> None:
-        """Put a firm on the blacklist; entering it again replaces the source's entry."""
-        entry = ListEntry(
-            subject_index=self._subject(taxpayer_id),
-            source=source,
-            reason=reason,
-            added_at=iso(self._clock.now()),
-            added_by=by,
-            valid_until=valid_until,
+    def __init__(
+        self, keeper: Keeper, index: BlindIndex, cipher: FieldCipher, journal_table: str, clock: Clock
+    ) -> None:
+        self._keeper, self._index, self._cipher = keeper, index, cipher
+        self._journal_table, self._clock = journal_table, clock
+
+    def screen(self, subjects: Sequence[Subject], *, max_age_seconds: float = 0.0) -> Screening:
+        """Look subjects up on every list.
+
+        Args:
+            max_age_seconds: how old what this process knows of the lists may be; 0: nothing may be missed, at the
+                price of one query.
+        """
+        state, segments = self._keeper.current(max_age_seconds)
+        now = self._clock.now()
+        found: dict[tuple[int, str], Hit] = {}
+        unreadable, incomplete = [], []
+        for number, subject in enumerate(subjects):
+            try:
+                value = normalise(subject.kind, subject.value)
+            except InvalidInput:
+                unreadable.append(number)
+                continue
+            search = _Search(self, state, segments, number, now)
+            for hit in search.hits(subject.kind, value):
+                known = found.get((number, hit.entry_id))
+                if known is None or known.score_bps < hit.score_bps:
+                    found[number, hit.entry_id] = hit
+            if not search.complete:
+                incomplete.append(number)
+        hits = list(found.values())
+        return Screening(
+            at=iso(now),
+            hits=strongest(hits),
+            features=features_of(hits),
+            change_number=state.number,
+            imports=dict(state.imports),
+            unreadable=unreadable,
+            incomplete=incomplete,
         )
-        self._tables.write(Put(self._table, entry.model_dump(mode="json"), "subject_index", replace=True))
 
-    def hits(self, taxpayer_id: str) -> int:
-        """How many valid blacklist entries name the firm."""
-        now = iso(self._clock.now())
-        found = self._tables.query(self._table, "subject_index", self._subject(taxpayer_id))
-        return sum(1 for item in found if item.get("valid_until") is None or item["valid_until"] > now)
+    def name_of(self, entry: LiveEntry) -> str:
+        """The normalised name of an entry, unsealed: only of the few that share a key with the one looked up."""
+        return self._cipher.open(entry.sealed_name or "", self._journal_table, entry.entry_id, "name")
 
-    def _subject(self, taxpayer_id: str) -> str:
-        return self._index.of("blacklist", taxpayer_id)
+    def fingerprint(self, kind: Kind, value: str) -> str:
+        """The fingerprint of a normalised value."""
+        return fingerprint(self._index, kind, value)
+
+    def name_keys(self, value: str) -> list[str]:
+        """The blind keys of a normalised name."""
+        return blind_name_keys(self._index, value)
+
+
+class _Search:
+    """One subject's way through what was entered and what was imported."""
+
+    def __init__(
+        self, lists: Lists, state: ListState, segments: dict[str, Segment], subject: int, now: datetime
+    ) -> None:
+        self._lists, self._state, self._segments, self._subject = lists, state, segments, subject
+        self._now, self._seconds = iso(now), int(now.timestamp())
+        self.complete = True
+
+    def hits(self, kind: Kind, value: str) -> Iterator[Hit]:
+        """Valid entries that name the subject, or one like it."""
+        by = (
+            self._similar(value)
+            if kind is Kind.NAME
+            else self._exact(kind, int(self._lists.fingerprint(kind, value), 16))
+        )
+        yield from by
+
+    def _exact(self, kind: Kind, mark: int) -> Iterator[Hit]:
+        for entry in self._state.exact(kind, mark):
+            yield from self._entered(entry, FULL)
+        for source, segment in self._segments.items():
+            for found in segment.exact(kind, mark):
+                yield from self._imported(source, found, FULL)
+
+    def _similar(self, name: str) -> Iterator[Hit]:
+        entered = self._state.by_name_keys(self._lists.name_keys(name)) if self._state.has_names else []
+        self.complete = len(entered) <= MAX_COMPARED
+        for entry in entered[:MAX_COMPARED]:
+            if (score := score_bps(name, self._lists.name_of(entry))) >= MIN_SCORE_BPS:
+                yield from self._entered(entry, score)
+        for source, segment in self._segments.items():
+            several, complete = segment.similar(name)
+            self.complete = self.complete and complete
+            for score, found in several:
+                yield from self._imported(source, found, score)
+
+    def _entered(self, entry: LiveEntry, score: int) -> Iterator[Hit]:
+        if (entry.valid_from or "") <= self._now and (entry.valid_until is None or self._now < entry.valid_until):
+            yield Hit(
+                subject=self._subject, list_name=entry.list_name, kind=entry.kind, match=_match(score), score_bps=score,
+                entry_id=entry.entry_id, source=entry.source, reason_code=entry.reason_code,
+                valid_until=entry.valid_until, origin=Origin.ENTERED,
+            )  # fmt: skip
+
+    def _imported(self, source: str, found: Found, score: int) -> Iterator[Hit]:
+        """What a person entered or removed of the same source and subject goes before what was imported."""
+        entry_id = EntryKey.of(found.list_name, found.kind, f"{found.fingerprint:016x}", source).entry_id
+        if not found.begins <= self._seconds < found.ends:
+            return
+        if entry_id in self._state.removed or entry_id in self._state.entries:
+            return
+        until = None if found.ends == NEVER else iso(datetime.fromtimestamp(found.ends, tz=UTC))
+        yield Hit(
+            subject=self._subject, list_name=found.list_name, kind=found.kind, match=_match(score), score_bps=score,
+            entry_id=entry_id, source=source, reason_code=found.reason_code, valid_until=until, origin=Origin.IMPORTED,
+        )  # fmt: skip
+
+
+def _match(score: int) -> str:
+    return "exact" if score == FULL else "similar"

@@ -56,6 +56,10 @@ def clean(
     requested_amount_minor: int,
     requested_term_months: int,
     as_of: date,
+    greylist_hits: int | None = None,
+    whitelist_hits: int | None = None,
+    blacklist_name_score_bps: int | None = None,
+    greylist_name_score_bps: int | None = None,
 ) -> CleanRow:
     """Clean what the sources told about a firm.
 
@@ -67,6 +71,8 @@ def clean(
         requested_amount_minor: The amount applied for, in fen.
         requested_term_months: The term applied for.
         as_of: The day of the collection.
+        greylist_hits, whitelist_hits, blacklist_name_score_bps, greylist_name_score_bps: What the other lists and
+            similar names gave; None where nobody looked.
 
     Raises:
         SourceDataInvalid: a document has not the shape of its kind.
@@ -81,6 +87,10 @@ def clean(
         "blacklist_hits": blacklist_hits,
         "requested_amount_minor": requested_amount_minor,
         "requested_term_months": requested_term_months,
+        "greylist_hits": greylist_hits,
+        "whitelist_hits": whitelist_hits,
+        "blacklist_name_score_bps": blacklist_name_score_bps,
+        "greylist_name_score_bps": greylist_name_score_bps,
         **dict.fromkeys(section.name for section in SECTIONS),
     }
     answers = {
@@ -99,6 +109,10 @@ def clean_leniently(
     requested_amount_minor: int,
     requested_term_months: int,
     as_of: date,
+    greylist_hits: int | None = None,
+    whitelist_hits: int | None = None,
+    blacklist_name_score_bps: int | None = None,
+    greylist_name_score_bps: int | None = None,
 ) -> CleanRow:
     """What ``clean`` gives, but a document that has not its shape counts as unavailable, with its rule as a note.
 
@@ -113,6 +127,10 @@ def clean_leniently(
                 requested_amount_minor=requested_amount_minor,
                 requested_term_months=requested_term_months,
                 as_of=as_of,
+                greylist_hits=greylist_hits,
+                whitelist_hits=whitelist_hits,
+                blacklist_name_score_bps=blacklist_name_score_bps,
+                greylist_name_score_bps=greylist_name_score_bps,
             )
         except SourceDataInvalid as error:
             left[error.source] = None

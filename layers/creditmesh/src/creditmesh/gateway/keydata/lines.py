@@ -1,7 +1,8 @@
 """Third information as lines of JSON, one firm each, for many firms at once (C10).
 
 A line: ``{"firm": "…", "as_of": "2026-11-21", "sources": {"tax": {…}, "registry": null}, "blacklist_hits": 0,
-"requested_amount_minor": 1000000, "requested_term_months": 12}``. What cannot be read ends no job: it becomes a note.
+"requested_amount_minor": 1000000, "requested_term_months": 12}``, and where the lists
+were looked up ``OPTIONAL``. What cannot be read ends no job: it becomes a note.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from creditmesh.gateway.keydata.row import SECTIONS, TOP, as_tuple
 
 NOTE_DDL = "field: STRING, severity: STRING, finding: STRING, values: MAP<STRING, STRING>"
 INPUTS = ("blacklist_hits", "requested_amount_minor", "requested_term_months")
+OPTIONAL = ("greylist_hits", "whitelist_hits", "blacklist_name_score_bps", "greylist_name_score_bps")
 
 
 def clean_line(text: str | None) -> tuple[Any, ...]:
@@ -37,8 +39,10 @@ def clean_line(text: str | None) -> tuple[Any, ...]:
     sources = line.get("sources")
     if not isinstance(sources, dict):
         return _refused(firm, "sources", "must_be_object")
-    inputs = {name: line.get(name) for name in INPUTS}
+    inputs = {name: line.get(name) for name in (*INPUTS, *OPTIONAL)}
     for name, value in inputs.items():
+        if value is None and name in OPTIONAL:
+            continue
         if type(value) is not int or not 0 <= value <= MAX_MINOR:
             return _refused(firm, name, "not_a_whole_number")
     row = clean_leniently(sources, as_of=as_of, **inputs)  # type: ignore[arg-type]  # checked above

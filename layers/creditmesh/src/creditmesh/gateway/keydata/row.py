@@ -20,7 +20,13 @@ TOP = (
     Column("blacklist_hits", "count", "entries on blacklists that match the firm", ("screening.blacklist_hits",)),
     Column("requested_amount_minor", "amount", "the amount applied for", ("application.requested_amount_minor",)),
     Column("requested_term_months", "count", "the term applied for", ("application.requested_term_months",)),
-)
+    Column("greylist_hits", "count", "entries on grey lists that match the firm", ("screening.greylist_hits",)),
+    Column("whitelist_hits", "count", "entries on white lists that match the firm", ("screening.whitelist_hits",)),
+    Column("blacklist_name_score_bps", "count", "how alike the firm's name and the most similar blacklisted one are",
+           ("screening.blacklist_name_score_bps",)),
+    Column("greylist_name_score_bps", "count", "how alike the firm's name and the most similar greylisted one are",
+           ("screening.greylist_name_score_bps",)),
+)  # fmt: skip
 
 _TAX = (
     Section(

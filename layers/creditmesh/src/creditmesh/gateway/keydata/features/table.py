@@ -22,9 +22,22 @@ _INPUTS = (
     Feature("requested_term_months", "months", "application", "The term applied for.", Field("requested_term_months")),
 )  # fmt: skip
 
+_LISTS = (
+    Feature("greylist_hits", "count", "as of", "Entries on grey lists that match the firm.", Field("greylist_hits")),
+    Feature("whitelist_hits", "count", "as of", "Entries on white lists that match the firm.",
+            Field("whitelist_hits")),
+    Feature("blacklist_name_score_bps", "bps", "as of",
+            "Jaro-Winkler similarity of the firm's name and the most similar blacklisted one; 0 below 8,000.",
+            Field("blacklist_name_score_bps")),
+    Feature("greylist_name_score_bps", "bps", "as of",
+            "Jaro-Winkler similarity of the firm's name and the most similar greylisted one; 0 below 8,000.",
+            Field("greylist_name_score_bps")),
+)  # fmt: skip
+
 FEATURES: tuple[Feature, ...] = (
     *tax.STANDING, *tax.STATEMENTS, *tax.PAYMENTS, *invoices.INVOICES, *registry.REGISTRY, *_INPUTS,
     *tax.MORE, *invoices.MORE, *registry.MORE, *courts.COURTS, *credit.CREDIT, *shop.SHOP, *people.PEOPLE,
+    *_LISTS,
 )  # fmt: skip
 
 _MONEY = ("amount", "signed")

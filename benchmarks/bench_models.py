@@ -1,0 +1,170 @@
+"""Our scorecard beside other libraries' and beside gradient boosting, on the same rows (issue 4, part 3).
+
+``python -m benchmarks.bench_models [--data sba german] [--models ours optbinning] [--rows N]``: JSON on standard
+output and in build/bench/models.json, a table on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.metrics import brier_score_loss
+
+from benchmarks.model_data import DATA_SETS, DataSet
+from benchmarks.model_table import table
+from training.config import ChecksConfig, SplitConfig, TrainingConfig
+from training.data import columns, sba
+from training.frame import TrainingSet
+from training.measures import auc, ks
+from training.train import train
+
+ROOT = Path(__file__).parents[1]
+PEERS_PYTHON = ROOT / ".venvs" / "peers" / "bin" / "python"
+PEERS = ("optbinning", "scorecardpy", "toad", "boosting", "boosting-large")
+BOOSTING = ("boosting", "boosting-large")
+REFERENCE = "optbinning"
+MINUTES = 30
+Floats = NDArray[np.float64]
+
+
+def main() -> None:
+    """Measure, print the figures as JSON and keep them in build/bench/."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", choices=DATA_SETS, default=list(DATA_SETS))
+    parser.add_argument("--models", nargs="+", choices=("ours", *PEERS), default=("ours", *PEERS))
+    parser.add_argument("--rows", type=int, help="at most so many training rows; for a quick look")
+    arguments = parser.parse_args()
+    if set(arguments.models) - {"ours"} and not PEERS_PYTHON.exists():
+        sys.exit("the other libraries are not here: python3 local/setup.py --with peers")
+    report: dict[str, Any] = {}
+    for name in arguments.data:
+        data = DATA_SETS[name]()
+        if arguments.rows:
+            data = data.shortened(arguments.rows)
+        report[name] = compared(data, arguments.models, ROOT / "build" / "bench" / "models" / name)
+        print(table(report[name]), file=sys.stderr, flush=True)
+    text = json.dumps(report, indent=2)
+    (ROOT / "build" / "bench" / "models.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def compared(data: DataSet, models: list[str], directory: Path) -> dict[str, Any]:
+    """All models on one data set, and how much of the way from the reference to boosting ours goes."""
+    paths = data.write(directory)
+    found: dict[str, Any] = {}
+    for model in models:
+        print(f"{data.label}: {model} …", file=sys.stderr, flush=True)
+        found[model] = ours(data) if model == "ours" else peer(model, data, *paths)
+    return {
+        "label": data.label,
+        "train_rows": data.train.height,
+        "test_rows": data.test.height,
+        "bad_rate": {"train": round(_bad(data.train, data).mean(), 4), "test": round(_bad(data.test, data).mean(), 4)},
+        "models": found,
+        "gap_closed": gap_closed(found),
+    }
+
+
+def ours(data: DataSet) -> dict[str, Any]:
+    """A scorecard of integer points, trained on the training rows alone."""
+    started = time.perf_counter()
+    model = train(training_set(data), configuration(data))
+    seconds = time.perf_counter() - started
+    rows = training_set(data, test=True).features
+    started = time.perf_counter()
+    rates = model.pd_ppm(rows) / 1e6
+    score_seconds = time.perf_counter() - started
+    figures = judged(-model.score(rows).astype(np.float64), rates, data)
+    shape = {
+        # Measured by the trainer on the rows it learnt from.
+        "rounding_loss": round(max(model.diagnostics["rounding"].values()), 5),
+        "characteristics": [len(card["characteristics"]) for card in model.sections()["scorecard"]["segments"]],
+        "pairs": sum(
+            len(item["axes"]) == 2
+            for card in model.sections()["scorecard"]["segments"]
+            for item in card["characteristics"]
+        ),
+    }
+    return {**figures, **shape, "fit_seconds": round(seconds, 2), "score_seconds": round(score_seconds, 2)}
+
+
+def configuration(data: DataSet) -> TrainingConfig:
+    """Everything by default; no leak detector, as one of the sets has a leak on purpose; no rows held back twice."""
+    return TrainingConfig(
+        features=columns.feature_configs(data.train, data.features),
+        checks=ChecksConfig(max_single_auc=1.0),
+        split=SplitConfig(test_share=0.0),
+    )
+
+
+def training_set(data: DataSet, test: bool = False) -> TrainingSet:
+    """One part as our trainer takes it."""
+    part = data.test if test else data.train
+    if sba.APPROVED_ON not in part.columns:
+        part = part.with_columns(pl.date(1994, 11, 17).alias(sba.APPROVED_ON))
+    return columns.training_set(part, data.features, name=data.label, target=data.target, observed=sba.APPROVED_ON)
+
+
+def peer(model: str, data: DataSet, train_path: Path, test_path: Path) -> dict[str, Any]:
+    """Another library in a process and an environment of its own."""
+    target = train_path.with_name(f"{model}.npy")
+    command = [str(PEERS_PYTHON), "benchmarks/model_peers.py", model, str(train_path), str(test_path), str(target)]
+    # What they print on standard error is kept apart, to be shown only when they fail.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=MINUTES * 60, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"not done after {MINUTES} minutes"}
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+    rates = np.load(target)
+    return {**judged(rates, rates, data), **json.loads(done.stdout.strip().splitlines()[-1])}
+
+
+def judged(risk: Floats, rates: Floats, data: DataSet) -> dict[str, Any]:
+    """AUC, KS and Brier score on the test rows; for dated loans also the AUC among loans of the same year."""
+    bad = _bad(data.test, data)
+    figures = {
+        "auc": round(auc(risk, bad), 4),
+        "ks": round(ks(risk, bad), 4),
+        "brier": round(float(brier_score_loss(bad, rates)), 5),
+    }
+    if sba.APPROVED_ON in data.test.columns:
+        figures["auc_within_year"] = round(within(risk, bad, data.test[sba.APPROVED_ON].dt.year().to_numpy()), 4)
+    return figures
+
+
+def within(risk: Floats, bad: NDArray[np.int8], year: NDArray[np.int32]) -> float:
+    """The AUC of each year's rows by itself, averaged by rows: what is left when the year tells nothing."""
+    parts = [year == one for one in np.unique(year)]
+    known = [part for part in parts if 0 < bad[part].sum() < part.sum()]
+    return float(np.average([auc(risk[part], bad[part]) for part in known], weights=[part.sum() for part in known]))
+
+
+def gap_closed(found: dict[str, Any]) -> float | None:
+    """Share of the AUC between the reference scorecard and the better boosting that ours gains; None if one failed."""
+    best: float | None = max((found[name]["auc"] for name in BOOSTING if "auc" in found.get(name, {})), default=None)
+    low, own = (found.get(name, {}).get("auc") for name in (REFERENCE, "ours"))
+    if best is None or low is None or own is None or best <= low:
+        return None
+    return round(float((own - low) / (best - low)), 3)
+
+
+def _bad(part: pl.DataFrame, data: DataSet) -> NDArray[np.int8]:
+    return part[data.target].cast(pl.Int8).to_numpy()
+
+
+if __name__ == "__main__":
+    main()

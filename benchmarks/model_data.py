@@ -1,0 +1,110 @@
+"""Data sets for the comparison of models, cut once into the same training and test rows for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from training.data import german, sba
+
+TEST_SHARE = 0.3
+RANDOM_STATE = 42
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Rows cut in two, with the columns that may be used.
+
+    Attributes:
+        label: What a person reads.
+        train: Rows to learn from, every column of the source; ``test``: rows to be judged by.
+        features: The columns that everybody gets.
+        target: Boolean column, true where the loan went bad.
+    """
+
+    label: str
+    train: pl.DataFrame
+    test: pl.DataFrame
+    features: Sequence[str]
+    target: str = sba.TARGET
+
+    def shortened(self, rows: int) -> DataSet:
+        """The same test rows, and at most so many of the training rows."""
+        return replace(self, train=self.train.head(rows))
+
+    def write(self, directory: Path) -> tuple[Path, Path]:
+        """Both parts as Parquet files that any library reads: numbers as floats, unknowns as null, ``bad`` 0 or 1."""
+        directory.mkdir(parents=True, exist_ok=True)
+        plain = [
+            pl.col(name) if self.train[name].dtype == pl.String else pl.col(name).cast(pl.Float64)
+            for name in self.features
+        ]
+        paths = directory / "train.parquet", directory / "test.parquet"
+        for part, path in zip((self.train, self.test), paths, strict=True):
+            part.select(*plain, pl.col(self.target).cast(pl.Int8).alias("bad")).write_parquet(path)
+        return paths
+
+
+@cache
+def loans() -> pl.DataFrame:
+    """All loans of the Small Business Administration that have an outcome."""
+    return sba.clean(sba.read(sba.fetch()))
+
+
+def at_random(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """70 and 30 of a hundred, each with the same share of bad loans."""
+    train, test = train_test_split(
+        np.arange(frame.height), test_size=TEST_SHARE, random_state=RANDOM_STATE, stratify=frame[sba.TARGET].to_numpy()
+    )
+    return frame[train], frame[test]
+
+
+def by_time(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Loans of the window; the test is what was approved after everything that was learnt from."""
+    within = sba.approved_within(frame)
+    later = pl.col(sba.APPROVED_ON) >= sba.OUT_OF_TIME_FROM
+    return within.filter(~later), within.filter(later)
+
+
+def _peers() -> DataSet:
+    return DataSet("SBA, the peers' columns, no term", *at_random(loans()), sba.PEERS)
+
+
+def _term() -> DataSet:
+    return DataSet("SBA, the peers' columns and the term (a leak)", *at_random(loans()), sba.PEERS_WITH_TERM)
+
+
+def _origination() -> DataSet:
+    return DataSet("SBA, what is known at the decision", *at_random(loans()), sba.ORIGINATION)
+
+
+def _window() -> DataSet:
+    parts = at_random(sba.approved_within(loans()))
+    return DataSet("SBA 2001-2007, what is known at the decision", *parts, sba.ORIGINATION)
+
+
+def _later() -> DataSet:
+    return DataSet("SBA 2001-2007, known at the decision, judged by later years", *by_time(loans()), sba.ORIGINATION)
+
+
+def _german() -> DataSet:
+    frame = german.read(german.fetch())
+    return DataSet("German credit", *at_random(frame), [name for name in frame.columns if name != german.TARGET])
+
+
+DATA_SETS: dict[str, Callable[[], DataSet]] = {
+    "sba": _peers,
+    "sba-origination": _origination,
+    "sba-window": _window,
+    "sba-later": _later,
+    "sba-with-term": _term,
+    "german": _german,
+}

@@ -1,0 +1,89 @@
+"""From scores to default rates that hold: measured on rows that the model had not seen (C14).
+
+A logistic curve through all rows gives the shape; bands of neighbouring scores correct it where many rows say
+otherwise; pooling keeps a lower score from ever having a lower rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.additive import logistic
+from training.axes import sums
+from training.config import ScaleConfig
+from training.logistic import regression
+from training.merging import isotonic
+from training.scale import to_log_odds
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_PPM = 1_000_000
+_BANDS = 40
+#: Defaults, and rows that did not, that a band must have.
+_BAND_CLASS_ROWS = 25
+#: Rows that the curve counts for in every band.
+_CURVE_ROWS = 100.0
+#: Steps of a table in a doubling of the odds.
+_STEPS_PER_PDO = 10
+
+
+def calibrate(score: Floats, bad: NDArray[np.int8], weight: Floats, scale: ScaleConfig) -> list[dict[str, int]]:
+    """The calibration table of the artefact, from the highest score down.
+
+    Args:
+        score: scores of rows the model was not fitted on.
+        bad: their outcomes.
+        weight: what each row counts.
+        scale: base score and PDO.
+    """
+    model_odds = to_log_odds(score, scale)
+    outcome = bad.astype(np.float64)
+    intercept, slope = regression(np.stack([np.ones(len(score)), model_odds]), outcome, weight)
+    slope = max(float(slope), 0.05)
+    curve = intercept + slope * model_odds
+    bands = _bands(score, bad)
+    count = int(bands.max()) + 1
+    mass = sums(bands, weight, count)
+    bads = sums(bands, weight * outcome, count)
+    expected = sums(bands, weight * logistic(curve), count) / mass
+    rate = (bads + _CURVE_ROWS * expected) / (mass + _CURVE_ROWS)
+    # From low scores to high: the rate falls.
+    correction = _log_odds(isotonic(rate, mass, rising=False)) - _log_odds(expected)
+    centre = sums(bands, weight * score, count) / mass
+    return _table(score, centre, correction, float(intercept), slope, scale)
+
+
+def _table(
+    score: Floats, centre: Floats, correction: Floats, intercept: float, slope: float, scale: ScaleConfig
+) -> list[dict[str, int]]:
+    step = max(1, scale.pdo // _STEPS_PER_PDO)
+    low, high = int(np.floor(score.min() / step)) * step, int(np.ceil(score.max() / step)) * step
+    starts = np.arange(low, high + 1, step)
+    middle: Floats = starts.astype(np.float64) + (step - 1) / 2
+    odds = intercept + slope * to_log_odds(middle, scale) + np.interp(middle, centre, correction)
+    rates = np.minimum.accumulate(logistic(odds))
+    table: list[dict[str, int]] = []
+    for start, rate in zip(starts[::-1].tolist(), rates[::-1].tolist(), strict=True):
+        ppm = min(max(round(rate * _PPM), 1), _PPM - 1)
+        if table and table[-1]["pd_ppm"] == ppm:
+            table[-1]["min_score"] = start
+        else:
+            table.append({"min_score": start, "pd_ppm": ppm})
+    # The last one catches every score.
+    table[-1]["min_score"] = -(10**6)
+    return table
+
+
+def _bands(score: Floats, bad: NDArray[np.int8]) -> NDArray[np.intp]:
+    """Bands of like many rows, few enough that each has its share of both classes."""
+    smaller = int(min((bad == 1).sum(), (bad == 0).sum()))
+    count = int(np.clip(smaller // _BAND_CLASS_ROWS, 1, _BANDS))
+    bounds = np.unique(np.quantile(score, np.linspace(0, 1, count + 1)[1:-1], method="lower"))
+    bands = np.searchsorted(bounds, score, side="right")
+    return np.unique(bands, return_inverse=True)[1]
+
+
+def _log_odds(rate: Floats) -> Floats:
+    held = np.clip(rate, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(held / (1 - held)))

@@ -1,0 +1,39 @@
+"""From what was learnt to a candidate: its artefact, the baseline that drift is told from, and its gates (M08)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from creditmesh.risk.artefact import Artefact, load
+from creditmesh.risk.assembly import assemble
+from training.scores import cells, scores
+
+#: As wide as the bands of ``creditmesh.modelling.drift``.
+SCORE_BAND = 20
+
+
+def candidate(champion: str, sections: Mapping[str, Any]) -> tuple[dict[str, Any], Artefact]:
+    """Return the candidate's document and model: the champion's policy around what was learnt.
+
+    Raises:
+        ArtefactInvalid: what was learnt does not fit, such as a reason code that the champion does not know.
+    """
+    document = assemble(json.loads(champion), sections)
+    return document, load(json.dumps(document))
+
+
+def baseline(artefact: Artefact, frame: pd.DataFrame) -> dict[str, Any]:
+    """Count rows by score band and by cell of each characteristic: a ``creditmesh.modelling.drift.Distribution``."""
+    columns = {name: frame[name] if name in frame else pd.Series([None] * len(frame)) for name in artefact.features}
+    bands = Counter((scores(artefact, frame) // SCORE_BAND * SCORE_BAND).tolist())
+    bins = {}
+    for name, item in artefact.scorecard.named:
+        found, counts = np.unique(cells(item, columns), return_counts=True)
+        bins[name] = {item.label(int(cell)): int(count) for cell, count in zip(found, counts, strict=True)}
+    return {"decisions": len(frame), "scores": {str(band): count for band, count in bands.items()}, "bins": bins}

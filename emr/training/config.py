@@ -1,0 +1,220 @@
+"""What a training run is told: features, scale, selection, splits, gates. JSON in, frozen values out (M07).
+
+Every field has a default except the features, so a configuration says only what differs:
+``{"features": [{"name": "revenue_minor", "kind": "integer"}]}``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from training.errors import ConfigInvalid
+from training.reading import read
+
+Kind = Literal["integer", "string", "boolean"]
+Monotonic = Literal["auto", "ascending", "descending", "none"]
+RejectMethod = Literal["none", "parcelling", "fuzzy", "reweighting"]
+Value = int | str | bool
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """One feature that may become a characteristic."""
+
+    #: Column of the training set and feature of the artefact.
+    name: str
+    kind: Kind
+    #: Integer codes that mean something else than an amount, in groups: each group is a bin of its own.
+    specials: list[list[int]] = field(default_factory=list)
+    #: How the default rate goes as the value rises. ``auto``: monotone where that costs nothing that can be shown;
+    #: ``ascending`` and ``descending`` are kept in every table the feature is in; ``none``: as the data say.
+    monotonic: Monotonic = "auto"
+    #: Forced bounds (integers) or groups (strings, booleans) instead of bins found from the data.
+    bounds: list[int] | None = None
+    groups: list[list[Value]] | None = None
+    #: May the feature be paired with others?
+    may_pair: bool = True
+    #: For the artefact: reason code when it loses points, unit, source and label; code and label default to the name.
+    reason_code: str | None = None
+    unit: str = "none"
+    source: str = "borrower"
+    label: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScaleConfig:
+    """Points: ``base_score`` at odds of ``base_odds`` good to one bad; ``pdo`` more points double the odds."""
+
+    base_score: int = 600
+    base_odds: int = 20
+    pdo: int = 40
+
+
+@dataclass(frozen=True)
+class ChecksConfig:
+    """When a training set is refused."""
+
+    min_rows: int = 200
+    #: Rows of each class that are needed.
+    min_class_rows: int = 30
+    #: A single feature whose AUC is greater than this is taken for a leak.
+    max_single_auc: float = 0.9
+    #: Names that are never features, as they are known only later or identify somebody.
+    forbidden: list[str] = field(default_factory=list)
+    #: Share of unknown values from which a column counts as empty.
+    empty_share: float = 0.99
+    #: Constant or empty columns: end the run, or leave them out with the reason in the card.
+    unusable: Literal["error", "drop"] = "error"
+
+
+@dataclass(frozen=True)
+class BinningConfig:
+    """Bins of single characteristics."""
+
+    #: Least share of rows in a bin.
+    min_bin_share: float = 0.005
+    #: Least rows in a bin, whatever their share.
+    min_bin_rows: int = 30
+    max_bins: int = 40
+    max_groups: int = 40
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """Which features become characteristics."""
+
+    min_iv: float = 0.005
+    #: Of two features whose WoE correlate more than this, the one with the higher IV stays.
+    max_correlation: float = 0.9
+    #: Variance inflation from which a feature is left out.
+    max_vif: float = 10.0
+    max_characteristics: int = 25
+    #: A characteristic whose WoE gets a coefficient of the wrong sign is left out.
+    sign_constraint: bool = True
+    #: Stability over the out-of-time split, above which a feature is left out; None: only reported.
+    max_psi: float | None = None
+
+
+@dataclass(frozen=True)
+class PairsConfig:
+    """Characteristics over two features at once."""
+
+    max_pairs: int = 24
+    max_cells: int = 400
+
+
+@dataclass(frozen=True)
+class SegmentConfig:
+    """A scorecard of its own for the applications that the condition holds for (first match)."""
+
+    id: str
+    #: A condition in the artefact's language (JsonLogic's subset); None: all others, last.
+    when: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """What is kept back from the fit."""
+
+    #: Share of rows drawn at random, by class, for the test; 0: none.
+    test_share: float = 0.25
+    #: The youngest share of rows, or all from a date on, are kept for the out-of-time test.
+    out_of_time_share: float = 0.0
+    out_of_time_from: datetime.date | None = None
+    #: Parts for the choice of complexity inside the training rows.
+    folds: int = 4
+
+
+@dataclass(frozen=True)
+class GradesConfig:
+    """Grades from calibrated default rates."""
+
+    names: list[str] = field(default_factory=lambda: ["A", "B", "C", "D", "E", "F", "G", "H"])
+    #: Two-sided confidence of a grade's band of default rates.
+    confidence: float = 0.95
+    #: By grade, from the best: bps on the rate, and factor on the limit. Shorter lists repeat their last.
+    margin_bps: list[int] = field(default_factory=lambda: [100, 120, 140, 160, 180, 200, 220, 240])
+    limit_factor_bps: list[int] = field(
+        default_factory=lambda: [10_000, 9_000, 8_000, 7_000, 6_000, 5_000, 4_000, 3_000]
+    )
+    #: The score below which a decision is a decline is set where the calibrated default rate reaches this.
+    cutoff_pd_ppm: int = 400_000
+    #: And a referral from here on; None: no score is referred.
+    refer_pd_ppm: int | None = 300_000
+
+
+@dataclass(frozen=True)
+class GatesConfig:
+    """What a candidate must keep for promotion; each result is in the diagnostics."""
+
+    min_auc: float = 0.6
+    #: Train less test.
+    max_auc_drop: float = 0.03
+    max_psi: float = 0.25
+    max_calibration_error: float = 0.02
+    max_rounding_loss: float = 0.002
+    #: Default rate of the newest labels, or of one source's, against all others', as a factor: a jump hints at
+    #: poisoned labels.
+    max_label_jump: float = 2.0
+    #: Share of labels that were changed after they had been given.
+    max_label_changes: float = 0.05
+    #: Against the model in force, on rows kept back: lower end of the 95 % band of the gain in AUC; loss of KS.
+    min_auc_gain: float = 0.0
+    max_ks_loss: float = 0.01
+    #: Rows of each class that such a comparison needs.
+    min_class_rows: int = 50
+    max_characteristic_psi: float = 0.25
+    #: Change of the share of firms that reach the cutoff.
+    max_approval_shift: float = 0.1
+    #: Lowest group's approval rate to the best group's.
+    min_four_fifths: float = 0.8
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The whole of a training run's settings."""
+
+    features: list[FeatureConfig]
+    seed: int = 20_260_101
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
+    binning: BinningConfig = field(default_factory=BinningConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    pairs: PairsConfig = field(default_factory=PairsConfig)
+    #: Conditions, ``"auto"`` (splits that cross-validation shows to be worth it) or None: one scorecard for all.
+    segments: list[SegmentConfig] | Literal["auto"] | None = None
+    #: At most so many, where they are looked for.
+    max_segments: int = 4
+    reject_inference: RejectMethod = "none"
+    #: How many times greater the odds of default of a rejected row are than of an accepted one that looks the same.
+    reject_prudence: float = 1.0
+    split: SplitConfig = field(default_factory=SplitConfig)
+    grades: GradesConfig = field(default_factory=GradesConfig)
+    gates: GatesConfig = field(default_factory=GatesConfig)
+    #: Columns by which fairness is told; they need not be features.
+    fairness: list[str] = field(default_factory=list)
+    #: How complex the model may be: ``auto`` lets cross-validation choose; ``logistic`` is WoE and logistic regression
+    #: alone, ``additive`` adds finer tables, ``pairs`` adds paired characteristics.
+    complexity: Literal["auto", "logistic", "additive", "pairs"] = "auto"
+    #: Sentences for the model card: what the model is not for.
+    limits_of_use: list[str] = field(default_factory=list)
+
+    def feature(self, name: str) -> FeatureConfig:
+        """The feature of this name."""
+        return next(feature for feature in self.features if feature.name == name)
+
+
+def load(text: str) -> TrainingConfig:
+    """Read a configuration from JSON.
+
+    Raises:
+        ConfigInvalid: not JSON, an unknown field, or a value of another type than the field's.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as problem:
+        raise ConfigInvalid("config", "no JSON") from problem
+    return read(TrainingConfig, document, "config")

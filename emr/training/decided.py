@@ -1,0 +1,53 @@
+"""The platform's own decisions as training rows: each report joined with what became of the loan (M08)."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from creditmesh.risk.model import Artefact
+from creditmesh.risk.spark import feature_schema
+from training.frame import REJECTED
+
+LABEL_SCHEMA = "application_id string, bad tinyint, observed date, label_source string, label_changed boolean"
+
+
+def training_rows(spark: SparkSession, labels: str, reports: str, artefact: Artefact) -> DataFrame:
+    """Return a row for each application with a label, and for each one declined, whose outcome nobody knows.
+
+    Args:
+        spark: the session.
+        labels: folder of JSON lines, as ``creditmesh.modelling.labels`` exports them.
+        reports: folder of the assessment reports, one JSON document each.
+        artefact: names the features, and their types.
+
+    Returns:
+        The features, ``bad`` (1, 0, or -1 where declined), ``observed``, ``label_source`` and ``label_changed``.
+    """
+    decided = _newest(spark.read.schema(_report_schema(artefact)).json(reports))
+    known = spark.read.schema(LABEL_SCHEMA).json(labels)
+    joined = decided.join(known, "application_id", "left")
+    bad = F.coalesce("bad", F.when(F.col("result.decision") == "decline", F.lit(REJECTED))).cast("tinyint")
+    observed = F.coalesce("observed", F.substring("decided_at", 1, 10).cast("date"))
+    rows = joined.select("features.*", bad.alias("bad"), observed.alias("observed"), "label_source", "label_changed")
+    return rows.where(F.col("bad").isNotNull())
+
+
+def _report_schema(artefact: Artefact) -> T.StructType:
+    result = T.StructType([T.StructField("decision", T.StringType())])
+    return T.StructType(
+        [
+            T.StructField("application_id", T.StringType()),
+            T.StructField("decided_at", T.StringType()),
+            T.StructField("features", feature_schema(artefact)),
+            T.StructField("result", result),
+        ]
+    )
+
+
+def _newest(reports: DataFrame) -> DataFrame:
+    """A report that was written twice, around midnight, counts once: the later one."""
+    order = Window.partitionBy("application_id").orderBy(F.desc("decided_at"))
+    readable = reports.where(F.col("application_id").isNotNull())
+    return readable.withColumn("place", F.row_number().over(order)).where("place = 1").drop("place")

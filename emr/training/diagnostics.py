@@ -1,0 +1,310 @@
+"""What a model card tells: data, selection, bins, separation, calibration, stability, fairness, limits (C14, M07).
+
+Everything is measured on the integer scores and calibrated rates that ship.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training import measures, scoring
+from training.axes import Axis, Coded, cell_count, sums
+from training.config import TrainingConfig
+from training.fairness import fairness
+from training.frame import TrainingSet
+from training.path import Judged, Step
+from training.sample import Sample
+from training.scale import characteristic_id
+from training.split import OUT_OF_TIME, TEST, TRAIN, Split
+
+Ints = NDArray[np.int64]
+_PPM = 1_000_000
+_SCORE_BANDS = 20
+_LIBRARIES = ("numpy", "pandas", "scikit-learn", "optbinning")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All that a training run ended with."""
+
+    rows: TrainingSet
+    parts: Split
+    config: TrainingConfig
+    left_out: dict[str, str]
+    sample: Sample
+    judged: Judged
+    step: Step
+    sections: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the rows with its scores."""
+
+    rows: TrainingSet
+    score: Ints
+    rate: NDArray[np.float64]
+
+
+def diagnose(run: Finished) -> dict[str, Any]:
+    """The diagnostics, as values that JSON has."""
+    parts = {
+        name: _part(run, rows)
+        for name, rows in ((TRAIN, run.parts.train), (TEST, run.parts.test), (OUT_OF_TIME, run.parts.out_of_time))
+        if len(rows)
+    }
+    judged = parts.get(TEST, parts[TRAIN])
+    found = {
+        "data": _data(run),
+        "splits": {name: _counts(part) for name, part in parts.items()},
+        "complexity": _complexity(run),
+        "selection": _selection(run),
+        "characteristics": _characteristics(run),
+        "performance": {name: _performance(part) for name, part in parts.items()},
+        "roc": {name: measures.roc(-part.score, part.rows.bad) for name, part in parts.items()},
+        "gains": measures.gains(-judged.score, judged.rows.bad),
+        "scores": _distribution(parts),
+        "stability": _stability(run, parts),
+        "fairness": fairness(judged.rows, judged.score, judged.rate, run.sections, run.config),
+        "rounding": _rounding(run, parts),
+        "reject_inference": _inference(run),
+        "limits_of_use": _limits(run),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "seed": run.config.seed,
+    }
+    return {**found, "gates": _gates(found, run)}
+
+
+def _part(run: Finished, places: NDArray[np.intp]) -> Part:
+    rows = run.rows.take(places)
+    score = scoring.scores(run.sections, rows.features)
+    return Part(rows, score, scoring.pd_ppm(run.sections, score) / _PPM)
+
+
+def _data(run: Finished) -> dict[str, Any]:
+    days = run.rows.observed[~np.isnat(run.rows.observed)]
+    return {
+        "name": run.rows.name,
+        "content_hash": run.rows.content_hash(),
+        "outcome_kind": run.rows.outcome_kind,
+        "rows": len(run.rows),
+        "bad": int((run.rows.bad == 1).sum()),
+        "good": int((run.rows.bad == 0).sum()),
+        "rejected": int((run.rows.bad < 0).sum()),
+        "first_day": str(days.min()) if len(days) else None,
+        "last_day": str(days.max()) if len(days) else None,
+        "features": len(run.config.features),
+    }
+
+
+def _counts(part: Part) -> dict[str, Any]:
+    return {
+        "rows": len(part.rows),
+        "bad": int((part.rows.bad == 1).sum()),
+        "bad_rate": round(float((part.rows.bad == 1).mean()), 5),
+    }
+
+
+def _complexity(run: Finished) -> dict[str, Any]:
+    """The way from the plain scorecard to the rich one, and why it ended where it did."""
+    steps = [
+        {"step": number, "added": added, "log_loss": round(loss, 6)}
+        for number, (added, loss) in enumerate(zip(run.judged.added, run.judged.losses, strict=True))
+    ]
+    return {"chosen_step": run.judged.steps, "steps": steps, "rows_kept_back": len(run.judged.rows)}
+
+
+def _selection(run: Finished) -> list[dict[str, Any]]:
+    """Each feature: kept or dropped, and why."""
+    used = _tables_by_feature(run)
+    told: list[dict[str, Any]] = []
+    for choice in run.step.choices:
+        tables = used.get(choice.feature, [])
+        told.append({
+            "feature": choice.feature, "iv": round(choice.iv, 5), "kept": bool(tables), "trend": choice.bins.trend,
+            "coefficient": None if choice.coefficient is None else round(choice.coefficient, 4),
+            "reason": choice.reason if not tables or choice.reason is None
+            else f"{choice.reason}; tells more in {', '.join(tables)}",
+            "characteristics": tables,
+        })  # fmt: skip
+    for name, reason in run.left_out.items():
+        told.append({
+            "feature": name, "iv": None, "kept": False, "trend": None, "coefficient": None, "reason": reason,
+            "characteristics": [],
+        })  # fmt: skip
+    return told
+
+
+def _tables_by_feature(run: Finished) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for card in run.sections["scorecard"]["segments"]:
+        for item in card["characteristics"]:
+            for axis in item["axes"]:
+                names = found.setdefault(axis["feature"], [])
+                if item["id"] not in names:
+                    names.append(item["id"])
+    return found
+
+
+def _characteristics(run: Finished) -> list[dict[str, Any]]:
+    """Each characteristic with its bins as the training rows fill them."""
+    trends = {characteristic_id(table.name): [str(trend) for trend in table.trends] for table in run.step.model.tables}
+    features = run.rows.features.iloc[run.parts.train]
+    place = scoring.segments_of(run.sections, features)
+    bad = run.rows.bad[run.parts.train]
+    told = []
+    for number, card in enumerate(run.sections["scorecard"]["segments"]):
+        inside = place == number
+        rows, outcome = Coded(features[inside]), bad[inside]
+        for item in card["characteristics"]:
+            axes = axes_of(item, run.sections)
+            told.append({
+                "segment": card["id"], "id": item["id"], "features": [axis.feature for axis in axes],
+                "trends": trends[item["id"]], **_bins(axes, item["points"], rows, outcome),
+            })  # fmt: skip
+    return told
+
+
+def _bins(axes: list[Axis], points: Sequence[int], rows: Coded, bad: NDArray[np.int8]) -> dict[str, Any]:
+    cells, size = rows.cells(axes), cell_count(axes)
+    count, bads = sums(cells, np.ones(len(cells)), size), sums(cells, (bad == 1).astype(float), size)
+    share_bad, share_good = (
+        (bads + 0.5) / (bads.sum() + 0.5 * size),
+        (count - bads + 0.5) / ((count - bads).sum() + 0.5 * size),
+    )
+    woe = np.where(count > 0, np.log(share_bad / share_good), 0.0)
+    iv = float(((share_bad - share_good) * np.log(share_bad / share_good))[count > 0].sum())
+    told = {
+        "iv": round(iv, 5), "axes": [axis.labels() for axis in axes], "points": list(points),
+        "rows": [int(value) for value in count], "bad": [int(value) for value in bads],
+        "woe": [round(float(value), 4) for value in woe],
+    }  # fmt: skip
+    if len(axes) == 1:
+        told["turns"] = _turns(np.asarray(points[: axes[0].regular])) if axes[0].kind == "integer" else None
+    return told
+
+
+def _turns(points: Ints) -> int:
+    """How often points change their direction over the intervals: nought is monotone."""
+    steps = np.sign(np.diff(points))
+    steps = steps[steps != 0]
+    return int((steps[1:] != steps[:-1]).sum())
+
+
+def axes_of(item: dict[str, Any], sections: dict[str, Any]) -> list[Axis]:
+    """The axes of a characteristic of the sections."""
+    types = sections["feature_schema"]["features"]
+    return [Axis.of_section(axis, types[axis["feature"]]["type"]) for axis in item["axes"]]
+
+
+def _performance(part: Part) -> dict[str, Any]:
+    bad = part.rows.bad
+    area = measures.auc(-part.score, bad)
+    low, high = measures.auc_interval(-part.score, bad)
+    table = measures.reliability(part.rate, bad)
+    return {
+        "auc": round(area, 5), "auc_low": round(low, 5), "auc_high": round(high, 5), "gini": round(2 * area - 1, 5),
+        "ks": round(measures.ks(-part.score, bad), 5), "brier": round(measures.brier(part.rate, bad), 5),
+        "reliability": table, "calibration_error": round(measures.calibration_error(table), 5),
+        "hosmer_lemeshow": measures.hosmer_lemeshow(table),
+    }  # fmt: skip
+
+
+def _distribution(parts: dict[str, Part]) -> dict[str, Any]:
+    """Scores in bands of like width: rows and defaults of each part."""
+    every = np.concatenate([part.score for part in parts.values()])
+    low, high = int(every.min()), int(every.max()) + 1
+    width = max(1, -(-(high - low) // _SCORE_BANDS))
+    starts = list(range(low, high, width))
+    told: dict[str, Any] = {"from": starts, "width": width}
+    for name, part in parts.items():
+        place = (part.score - low) // width
+        told[name] = {
+            "rows": np.bincount(place, minlength=len(starts)).tolist(),
+            "bad": np.bincount(place, part.rows.bad == 1, len(starts)).astype(int).tolist(),
+        }
+    return told
+
+
+def _stability(run: Finished, parts: dict[str, Part]) -> dict[str, Any]:
+    """PSI of score and characteristics, from the training rows to the others."""
+    bounds = np.unique(np.quantile(parts[TRAIN].score, np.linspace(0, 1, 11)[1:-1]))
+    bands = {name: np.searchsorted(bounds, part.score, side="right") for name, part in parts.items()}
+    told: dict[str, Any] = {}
+    for name, part in parts.items():
+        if name != TRAIN:
+            told[name] = {
+                "score": round(measures.psi(bands[TRAIN], bands[name], len(bounds) + 1), 5),
+                "characteristics": _drifts(run, parts[TRAIN].rows.features, part.rows.features),
+            }
+    return told
+
+
+def _drifts(run: Finished, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
+    first, second = Coded(before), Coded(after)
+    told: dict[str, float] = {}
+    for card in run.sections["scorecard"]["segments"]:
+        for item in card["characteristics"]:
+            axes = axes_of(item, run.sections)
+            value = measures.psi(first.cells(axes), second.cells(axes), cell_count(axes))
+            told[item["id"]] = round(max(value, told.get(item["id"], 0.0)), 5)
+    return told
+
+
+def _rounding(run: Finished, parts: dict[str, Part]) -> dict[str, float]:
+    """AUC of the unrounded tables less that of the points."""
+    told = {}
+    for name, part in parts.items():
+        exact = run.step.predict(Coded(part.rows.features))
+        told[name] = round(measures.auc(exact, part.rows.bad) - measures.auc(-part.score, part.rows.bad), 6)
+    return told
+
+
+def _inference(run: Finished) -> dict[str, Any]:
+    assumption = {
+        "none": "only applications with an outcome were learnt from",
+        "reweighting": "given the features, rejected firms default as accepted ones do",
+        "fuzzy": "rejected firms have the odds that the accepted show, times the prudence",
+        "parcelling": "rejected firms have the odds that the accepted show, times the prudence",
+    }[run.config.reject_inference]
+    return {
+        "method": run.config.reject_inference, "assumption": assumption, "prudence": run.config.reject_prudence,
+        "rows": len(run.parts.rejected), "bad_rate_fitted": round(
+            float(np.average(run.sample.bad, weights=run.sample.weight)), 5
+        ),
+    }  # fmt: skip
+
+
+def _limits(run: Finished) -> list[str]:
+    told = list(run.config.limits_of_use)
+    if run.rows.outcome_kind == "simulated":
+        told.insert(0, "Outcomes were simulated: the model shows how the platform works and must not decide on firms.")
+    if not len(run.parts.out_of_time):
+        told.append("No younger rows were kept back: how the model fares in later years was not measured.")
+    return told
+
+
+def _gates(found: dict[str, Any], run: Finished) -> list[dict[str, Any]]:
+    """What the candidate must keep by itself; the comparison with the model in force is elsewhere."""
+    gates, performance = run.config.gates, found["performance"]
+    judged = performance.get(OUT_OF_TIME, performance.get(TEST, performance[TRAIN]))
+    shifts = [part["score"] for part in found["stability"].values()]
+    checks = (
+        ("min_auc", judged["auc"], gates.min_auc, judged["auc"] >= gates.min_auc),
+        ("max_auc_drop", round(performance[TRAIN]["auc"] - judged["auc"], 5), gates.max_auc_drop, None),
+        ("max_calibration_error", judged["calibration_error"], gates.max_calibration_error, None),
+        ("max_psi", max(shifts, default=0.0), gates.max_psi, None),
+        ("max_rounding_loss", max(found["rounding"].values()), gates.max_rounding_loss, None),
+    )
+    return [
+        {"gate": name, "value": value, "limit": limit, "passed": value <= limit if passed is None else passed}
+        for name, value, limit, passed in checks
+    ]

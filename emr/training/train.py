@@ -1,0 +1,98 @@
+"""Training: rows and a configuration in, the sections of an artefact and what a model card tells out (C14, M07)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from training import calibration, grades, path, reject, scale, scoring
+from training.config import SegmentConfig, TrainingConfig
+from training.diagnostics import Finished, diagnose
+from training.frame import TrainingSet, validate
+from training.sample import Sample
+from training.segments import Card
+from training.split import split
+
+_PPM = 1_000_000
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A candidate: what the artefact takes over, and what was found on the way."""
+
+    _sections: dict[str, Any]
+    #: JSON-able; training/card.py makes the model card of it.
+    diagnostics: dict[str, Any]
+
+    def sections(self) -> dict[str, Any]:
+        """``feature_schema``, ``scorecard``, ``calibration`` and ``grades`` of the artefact, format 2."""
+        return self._sections
+
+    def score(self, features: pd.DataFrame) -> NDArray[np.int64]:
+        """Integer scores of rows (base and characteristics' points), by the sections alone."""
+        return scoring.scores(self._sections, features)
+
+    def pd_ppm(self, features: pd.DataFrame) -> NDArray[np.int64]:
+        """Calibrated default rates of rows, in parts per million."""
+        return scoring.pd_ppm(self._sections, self.score(features))
+
+
+def train(training_set: TrainingSet, config: TrainingConfig) -> TrainedModel:
+    """Train a scorecard. The same rows, in any order, and the same configuration give the same sections.
+
+    Raises:
+        TrainingSetInvalid: the rows cannot be learnt from.
+    """
+    left_out = validate(training_set, config)
+    # In one thread: sums in several come out otherwise from run to run.
+    with threadpool_limits(1):
+        return _train(training_set.canonical(), config, left_out)
+
+
+def _train(rows: TrainingSet, config: TrainingConfig, left_out: dict[str, str]) -> TrainedModel:
+    parts = split(rows, config.split, config.seed)
+    fitted = rows.take(parts.train)
+    accepted = Sample.of(fitted.features, fitted.bad, fitted.weight)
+    sample = reject.inferred(accepted, rows.features.iloc[parts.rejected], config, left_out)
+    judged = path.choose(sample, config, left_out)
+    step = path.final(sample, config, left_out, judged.steps)
+    sections = _sections(step, judged, sample, config, rows.outcome_kind)
+    finished = Finished(rows, parts, config, left_out, sample, judged, step, sections)
+    return TrainedModel(sections, diagnose(finished))
+
+
+def _sections(
+    step: path.Step, judged: path.Judged, sample: Sample, config: TrainingConfig, kind: str
+) -> dict[str, Any]:
+    cards = step.cards or [Card(SegmentConfig("all"), step.model)]
+    segments = [scale.segment(card.segment, card.model, sample, config, kind) for card in cards]
+    used = sorted({axis["feature"] for card in segments for item in card["characteristics"] for axis in item["axes"]})
+    bad, weight = sample.bad[judged.rows], sample.weight[judged.rows]
+    score = np.rint(scale.to_score(judged.log_odds, config.scale))
+    table = calibration.calibrate(score, bad, weight, config.scale)
+    cutoff = _score_at(table, config.grades.cutoff_pd_ppm, int(score.min()))
+    refer = config.grades.refer_pd_ppm
+    refer_below = None if refer is None else _score_at(table, refer, int(score.min()))
+    scale_told = {"base_score": config.scale.base_score, "base_odds": config.scale.base_odds, "pdo": config.scale.pdo}
+    return {
+        "feature_schema": scale.feature_schema(config, used),
+        "scorecard": {
+            "cutoff": cutoff,
+            "refer_below": refer_below if refer_below is not None and refer_below > cutoff else None,
+            "scale": scale_told,
+            "segments": segments,
+        },
+        "calibration": table,
+        "grades": grades.grade(score.astype(np.int64), bad, weight, cutoff, config.grades),
+    }
+
+
+def _score_at(table: list[dict[str, int]], most_ppm: int, lowest: int) -> int:
+    """The lowest score whose default rate is not above this."""
+    within = [entry["min_score"] for entry in table if entry["pd_ppm"] <= most_ppm]
+    return max(within[-1], lowest) if within else table[0]["min_score"]

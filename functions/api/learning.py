@@ -1,0 +1,77 @@
+"""The learning loop: what became of loans, training runs, drift (M08)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chalice.app import Blueprint
+from pydantic import Field
+
+from api.operators import OPERATORS
+from api.routing import Call, Key, route
+from api.schemas import In, Out
+from creditmesh.kernel.caller import STAFF
+from creditmesh.modelling.outcomes import Label, LabelValue, Observation
+from creditmesh.modelling.watch import DriftReport
+from creditmesh.platform import wiring
+
+blueprint = Blueprint(__name__)
+
+
+class OutcomeMonth(In):
+    """Which month's labels are counted."""
+
+    month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="in which the applications were decided")
+
+
+class OutcomeCounts(Out):
+    """How many loans decided in a month have which label."""
+
+    month: str
+    labels: dict[LabelValue, int]
+
+
+class TrainingRequest(In):
+    """What a training run learns from."""
+
+    training_set: str | None = Field(
+        default=None, max_length=300, description="a folder below training-sets/; the platform's own labels otherwise"
+    )
+
+
+class TrainingRun(Out):
+    """A training run that has been started."""
+
+    run: str
+
+
+class DriftDay(In):
+    """Which day's report is read; the last one otherwise."""
+
+    day: date | None = None
+
+
+@route(blueprint, "POST", "/v1/outcomes", roles=OPERATORS)
+def record_outcome(call: Call, body: Observation) -> Label:
+    """Record what was seen of a loan; the same again changes nothing."""
+    return wiring.labels().record(body, call.caller.subject)
+
+
+@route(blueprint, "GET", "/v1/outcomes", roles=STAFF)
+def count_outcomes(call: Call, query: OutcomeMonth) -> OutcomeCounts:
+    """Count a month's labels."""
+    return OutcomeCounts(month=query.month, labels=wiring.labels().counts(query.month))
+
+
+@route(blueprint, "POST", "/v1/models/{model_id}/trainings", roles=OPERATORS, status=202, key=Key.DERIVED)
+def start_training(call: Call, model_id: str, body: TrainingRequest) -> TrainingRun:
+    """Start a training run; the Idempotency-Key is its name."""
+    run = f"{model_id}-{call.required_key}"
+    wiring.learning().start(model_id, run, by=call.caller.subject, training_set=body.training_set)
+    return TrainingRun(run=run)
+
+
+@route(blueprint, "GET", "/v1/models/{model_id}/drift", roles=STAFF)
+def read_drift(call: Call, model_id: str, query: DriftDay) -> DriftReport:
+    """Read what the daily watch found."""
+    return wiring.drift_watch().read(model_id, query.day)

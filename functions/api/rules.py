@@ -1,0 +1,106 @@
+"""The rules' workbench: what rules can look at, what they do, changes of them and trials before a release (M06)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from chalice.app import Blueprint
+
+from api.operators import OPERATORS
+from api.routing import Call, route
+from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
+from api.schemas import Nothing
+from creditmesh.kernel.caller import STAFF
+from creditmesh.modelling.catalogue import FeatureCatalogue, RuleBook, feature_catalogue, rule_book
+from creditmesh.modelling.model import full_hash
+from creditmesh.modelling.rules import ChangeProposal, RuleChange
+from creditmesh.modelling.simulation import Simulation
+from creditmesh.modelling.statistics import RuleStatistics
+from creditmesh.platform import wiring
+from creditmesh.risk.artefact import load
+
+blueprint = Blueprint(__name__)
+
+#: What is left of a call's time for its answer when the work is interrupted.
+_RESERVE_MS = 9_000
+
+
+@route(blueprint, "GET", "/v1/models/{model_id}/features", roles=STAFF)
+def list_features(call: Call, model_id: str, query: WhichVersion) -> FeatureCatalogue:
+    """Read what rules and characteristics can look at, and which of them do."""
+    return feature_catalogue(load(_text(model_id, query.version)))
+
+
+@route(blueprint, "GET", "/v1/models/{model_id}/rules", roles=STAFF)
+def list_rules(call: Call, model_id: str, query: RuleView) -> RuleBook:
+    """Read the rules in words, their matrix and their hits."""
+    text = _text(model_id, query.version)
+    today = wiring.clock().now().date()
+    since, until = query.between(today)
+    hits = wiring.rule_statistics().of_rules(model_id, since, until, _time_left(call))
+    return rule_book(load(text), json.loads(text), today, hits)
+
+
+@route(blueprint, "GET", "/v1/models/{model_id}/rule-statistics", roles=STAFF)
+def read_statistics(call: Call, model_id: str, query: Days) -> RuleStatistics:
+    """Read how often each rule was tried, fired and decided, by day and version."""
+    wiring.model_registry().current(model_id)  # an unknown model has no statistics
+    since, until = query.between(wiring.clock().now().date())
+    return wiring.rule_statistics().of_rules(model_id, since, until, _time_left(call))
+
+
+@route(blueprint, "POST", "/v1/models/{model_id}/rule-changes", roles=OPERATORS, status=201)
+def change_rules(call: Call, model_id: str, body: RuleChange) -> ChangeProposal:
+    """Propose the champion with changed rules, if its test cases pass; it is released by approval and promotion."""
+    return wiring.rule_workbench().propose(model_id, body, maker=call.caller.subject)
+
+
+@route(blueprint, "POST", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=OPERATORS, status=201)
+def start_simulation(call: Call, model_id: str, content_hash: str, body: NewSimulation) -> Simulation:
+    """Try a version on past decisions beside the champion; what the time does not suffice for, a run goes on with."""
+    simulations = wiring.simulations()
+    begun = simulations.start(
+        model_id,
+        full_hash(content_hash),
+        since=body.since,
+        until=body.until,
+        limit=body.limit,
+        on=body.on,
+        by=call.caller.subject,
+    )
+    return simulations.run(begun, _time_left(call))
+
+
+@route(blueprint, "GET", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=STAFF)
+def list_simulations(call: Call, model_id: str, content_hash: str) -> SimulationList:
+    """List the simulations of a version, oldest first."""
+    version = wiring.model_registry().get(model_id, full_hash(content_hash))
+    return SimulationList(simulations=wiring.simulations().of_version(model_id, version.content_hash))
+
+
+_ONE = "/v1/models/{model_id}/versions/{content_hash}/simulations/{simulation_id}"
+
+
+@route(blueprint, "GET", _ONE, roles=STAFF)
+def read_simulation(call: Call, model_id: str, content_hash: str, simulation_id: str) -> Simulation:
+    """Read a simulation."""
+    return wiring.simulations().get(model_id, full_hash(content_hash), simulation_id)
+
+
+@route(blueprint, "POST", f"{_ONE}/run", roles=OPERATORS)
+def run_simulation(call: Call, model_id: str, content_hash: str, simulation_id: str, body: Nothing) -> Simulation:
+    """Go on with a simulation; one that is done stays as it is."""
+    simulations = wiring.simulations()
+    return simulations.run(simulations.get(model_id, full_hash(content_hash), simulation_id), _time_left(call))
+
+
+def _text(model_id: str, version: str | None) -> str:
+    registry = wiring.model_registry()
+    return registry.champion_text(model_id) if version is None else registry.text_of(model_id, full_hash(version))
+
+
+def _time_left(call: Call) -> Callable[[], bool]:
+    """Whether enough of the call's time is left to begin another piece of work."""
+    context = call.request.lambda_context
+    return lambda: context is None or context.get_remaining_time_in_millis() > _RESERVE_MS

@@ -1,0 +1,15 @@
+"""Step PrepareTraining of the training process (M08)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Lay out what the run `run` needs to learn `model_id`, from `training_set` or from the platform's labels."""
+    prepared = wiring.learning().prepare(event["run"], event["model_id"], event.get("training_set"))
+    return prepared.model_dump()

@@ -1,0 +1,22 @@
+"""Publishes every change of a model's version on the event bus (stream of the table Models; M08, S10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.modelling.events import model_events
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+from creditmesh.platform.tables import decode
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Publish the batch's new lines of history; the whole batch is tried again if the bus refuses some."""
+    details = []
+    for record in event["Records"]:
+        images = record["dynamodb"]
+        before = decode(images["OldImage"]) if "OldImage" in images else None
+        details += model_events(before, decode(images["NewImage"]))
+    wiring.events().publish("ModelChanged", details)
+    return {"published": len(details)}

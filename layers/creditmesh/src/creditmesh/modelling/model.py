@@ -1,0 +1,234 @@
+"""Versions of a decision model, from their proposal to their retirement (M08, S10): values only.
+
+A hash is the ``content_hash`` of the artefact, ``sha256:<64 hex digits>``; it names a version everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from creditmesh.kernel.errors import Conflict, Forbidden, NotFound
+
+_HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.ASCII)
+
+
+class ModelState(StrEnum):
+    """Where a version stands: proposed → approved → champion → retired, or proposed → rejected."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+
+
+class ModelKind(StrEnum):
+    """Where a version comes from."""
+
+    TRAINING = "training"
+    RULES = "rules"
+    POLICY = "policy"
+    SHIPPED = "shipped"
+    """Put there by the deployment, before anybody proposed one."""
+
+
+class UnknownVersion(NotFound):
+    """No version of that model has this hash."""
+
+    code = "unknown_model_version"
+
+
+class WrongState(Conflict):
+    """The version does not stand where this act needs it."""
+
+    code = "wrong_model_state"
+
+
+class SamePerson(Forbidden):
+    """Who made a proposal may not be the one who checks it."""
+
+    code = "same_person"
+
+
+class TestsFailed(Conflict):
+    """A test case kept with the model does not give what it expects."""
+
+    code = "model_tests_failed"
+    __test__ = False
+
+
+class GatesFailed(Conflict):
+    """A version made by training lacks its gates, or did not pass one."""
+
+    code = "model_gates_failed"
+
+
+class Outdated(Conflict):
+    """The champion or its challenger was changed by somebody else in the meantime."""
+
+    code = "model_outdated"
+
+
+class ModelRefused(Conflict):
+    """The stored artefact breaks a rule: altered, unsigned, signed by a key not trusted, or no artefact at all."""
+
+    code = "model_refused"
+
+
+class Value(BaseModel):
+    """What is kept and given out as it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Gate(Value):
+    """One condition of a version made by training."""
+
+    id: str
+    passed: bool
+    value: int | float | str | None = Field(default=None, description="what was measured")
+    threshold: int | float | str | None = Field(default=None, description="what was asked for")
+    note: str = ""
+
+
+class GateReport(Value):
+    """All gates of one version."""
+
+    passed: bool
+    gates: list[Gate]
+    made_at: str
+
+
+class CaseResult(Value):
+    """What a test case kept with the model gave: by field, what was expected and what came, where they differ."""
+
+    name: str
+    passed: bool
+    differences: dict[str, dict[str, JsonValue]] = {}
+
+
+class Change(Value):
+    """One line of a version's history."""
+
+    at: str
+    by: str
+    what: str = Field(description="proposed, approved, rejected, gates_attached, challenged, promoted, …")
+    note: str = ""
+
+
+class Promotion(Value):
+    """A promotion that waits for its second person.
+
+    Attributes:
+        champion: the champion it was proposed against.
+    """
+
+    maker: str
+    at: str
+    champion: str
+
+
+class ModelVersion(Value):
+    """One version of a model."""
+
+    model_id: str
+    content_hash: str
+    version: str
+    state: ModelState
+    kind: ModelKind
+    maker: str
+    checker: str | None = None
+    note: str = ""
+    evidence: dict[str, JsonValue] = {}
+    tests: list[CaseResult] = []
+    gates: GateReport | None = None
+    created_at: str
+    promotion: Promotion | None = None
+    replaced: str | None = Field(default=None, description="hash of the champion that it took the place of")
+    history: list[Change] = []
+    revision: int = Field(default=1, description="grows with every change of this version")
+
+    @property
+    def tests_passed(self) -> bool:
+        """Whether every test case kept with the model gives what it expects."""
+        return all(case.passed for case in self.tests)
+
+
+class Current(Value):
+    """Which versions of a model decide, or score in the shadow.
+
+    Attributes:
+        champion: hash of the version that decides.
+        previous: hash of the one that a rollback returns to.
+        challenger: hash of the one that scores the same applications without deciding.
+        revision: grows with every change; 0 while the shipped model decides and nobody has changed anything.
+    """
+
+    model_id: str
+    champion: str
+    previous: str | None = None
+    challenger: str | None = None
+    revision: int = 0
+    since: str | None = None
+
+
+class ShadowScore(Value):
+    """What champion and challenger said of the same application; no features."""
+
+    request_id: str
+    application_id: str
+    champion: str
+    challenger: str
+    champion_result: dict[str, Any]
+    challenger_result: dict[str, Any]
+    scored_at: str
+
+
+class Comparison(Value):
+    """Champion and challenger over the applications that both scored; rates in basis points of ``scored``.
+
+    Attributes:
+        agreed: same decision by both.
+        decisions: ``"approve/decline"`` (champion's/challenger's) → how many.
+        score_shift: mean of challenger's minus champion's score, in hundredths of a point; None if none has both.
+        limit_shift_minor: mean of challenger's minus champion's limit where both approve, in minor units.
+    """
+
+    model_id: str
+    champion: str
+    challenger: str | None
+    scored: int
+    agreed: int
+    agreement_bps: int | None
+    champion_approval_bps: int | None
+    challenger_approval_bps: int | None
+    champion_referral_bps: int | None
+    challenger_referral_bps: int | None
+    decisions: dict[str, int]
+    score_shift: int | None
+    mean_pd_shift_ppm: int | None
+    limit_shift_minor: int | None
+
+
+def full_hash(text: str) -> str:
+    """Return a hash given with or without its ``sha256:``, in full.
+
+    Raises:
+        UnknownVersion: it is no such hash.
+    """
+    match = _HASH.fullmatch(text)
+    if match is None:
+        raise UnknownVersion("no such version", field="content_hash")
+    return f"sha256:{match[1]}"
+
+
+def precedence(version: str) -> tuple[tuple[int, ...], int, tuple[tuple[int, int, str], ...]]:
+    """Return what orders semantic versions: 1.0.0-rc.1 comes before 1.0.0."""
+    core, _, pre = version.partition("-")
+    numbers = tuple(int(part) for part in core.split("."))
+    parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".") if pre)
+    return numbers, 0 if pre else 1, parts

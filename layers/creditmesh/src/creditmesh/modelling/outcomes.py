@@ -1,0 +1,89 @@
+"""What became of loans: the labels that models learn from (M08). Pure."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: A loan this long past due counts as defaulted (the Basel definition of default).
+BAD_DAYS_PAST_DUE = 90
+#: Up to here a loan counts as paid on time; between the two it says neither.
+GOOD_DAYS_PAST_DUE = 30
+#: How long a loan must have been watched before it may be called good.
+WINDOW_MONTHS = 12
+
+
+class LabelValue(StrEnum):
+    """What a loan teaches."""
+
+    GOOD = "good"
+    BAD = "bad"
+    INDETERMINATE = "indeterminate"
+
+
+class Observation(BaseModel):
+    """What was seen of a loan up to a day.
+
+    Attributes:
+        days_past_due: the most days past due that it ever was.
+        source: who says so: servicing, or a named import.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    application_id: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")
+    days_past_due: int = Field(ge=0, le=20_000, strict=True)
+    written_off: bool = Field(default=False, strict=True)
+    observed_until: date
+    source: str = Field(default="servicing", min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_-]*$")
+
+
+class Decided(BaseModel):
+    """When an application was decided, by which model, and the default rate that it foretold."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decided_on: date
+    model_hash: str
+    pd_ppm: int
+
+
+class Label(Decided):
+    """The label of one application as it stands; ``revision`` counts how often it was observed anew."""
+
+    application_id: str
+    decided_month: str
+    value: LabelValue
+    days_past_due: int
+    written_off: bool
+    observed_until: date
+    source: str
+    revision: int
+    flips: int = 0
+    recorded_at: str
+    recorded_by: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether a label that was settled, good or bad, was turned round afterwards other than from good to bad."""
+        return self.flips > 0
+
+
+def label_of(decided_on: date, seen: Observation) -> LabelValue:
+    """The label that an observation gives: bad at once, good only after the whole window."""
+    if seen.written_off or seen.days_past_due >= BAD_DAYS_PAST_DUE:
+        return LabelValue.BAD
+    if seen.days_past_due < GOOD_DAYS_PAST_DUE and seen.observed_until >= after_months(decided_on, WINDOW_MONTHS):
+        return LabelValue.GOOD
+    return LabelValue.INDETERMINATE
+
+
+def after_months(day: date, months: int) -> date:
+    """The same day some months later; the month's last day where it has none such."""
+    place = day.month - 1 + months
+    year, month = day.year + place // 12, place % 12 + 1
+    following = date(year + month // 12, month % 12 + 1, 1)
+    last = (following - date(year, month, 1)).days
+    return date(year, month, min(day.day, last))

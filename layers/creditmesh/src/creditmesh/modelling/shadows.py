@@ -1,0 +1,35 @@
+"""What challengers said of applications that the champion decided, as the resident job keeps it (M08)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from creditmesh.kernel.clock import iso
+from creditmesh.modelling.model import ShadowScore
+from creditmesh.platform.tables import Item, Tables
+from creditmesh.risk.shadow import SHARDS
+
+
+class ShadowScores:
+    """Reads the table that the job writes."""
+
+    def __init__(self, tables: Tables, table: str) -> None:
+        self._tables, self._table = tables, table
+
+    def of_challenger(self, content_hash: str) -> list[ShadowScore]:
+        """All that is kept of one challenger."""
+        partitions = (f"{content_hash}#{shard}" for shard in range(SHARDS))
+        return [_score(item) for part in partitions for item in self._tables.query(self._table, "challenger", part)]
+
+
+def _score(item: Item) -> ShadowScore:
+    return ShadowScore(
+        request_id=item["request_id"],
+        application_id=item["application_id"],
+        champion=item["champion"],
+        challenger=item["challenger"].partition("#")[0],
+        champion_result=json.loads(item["champion_result"]),
+        challenger_result=json.loads(item["challenger_result"]),
+        scored_at=iso(datetime.fromtimestamp(item["scored_at_ms"] / 1000, UTC)),
+    )

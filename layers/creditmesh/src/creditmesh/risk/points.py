@@ -1,0 +1,147 @@
+"""Characteristics, their axes and bins, and the scorecard that is made of them (C14, E11)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from creditmesh.risk.expression import Condition, FeatureType, FeatureValue
+
+OTHER = "other"
+MISSING = "missing"
+
+Literal = int | str | bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One feature cut into bins, in this order: intervals or groups, specials, «other» (of categories), «missing».
+
+    Attributes:
+        bounds: Of an integer feature: rising bounds b₁..bₖ that make the intervals (-∞, b₁), [b₁, b₂) … [bₖ, ∞).
+        sets: Of an integer feature the special values, which no interval holds; of others the groups of values.
+    """
+
+    feature: str
+    type: FeatureType
+    bounds: tuple[int, ...]
+    sets: tuple[tuple[Literal, ...], ...]
+
+    @property
+    def intervals(self) -> int:
+        """How many intervals there are; none where values are categories."""
+        return len(self.bounds) + 1 if self.type == "integer" else 0
+
+    @property
+    def size(self) -> int:
+        """How many bins there are."""
+        return self.intervals + len(self.sets) + (self.type != "integer") + 1
+
+    @property
+    def missing_index(self) -> int:
+        """Index of the bin for what is unknown."""
+        return self.size - 1
+
+    @property
+    def other_index(self) -> int:
+        """Index of the bin for categories that no group names; of integers there is none."""
+        return self.size - 2
+
+    def index(self, value: FeatureValue) -> int:
+        """Return the index of the bin that ``value`` belongs to."""
+        if value is None:
+            return self.missing_index
+        if (place := self._places.get(value)) is not None:
+            return place
+        return bisect_right(self.bounds, value) if self.type == "integer" else self.other_index
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The bins' names, as decisions use them."""
+        named = tuple("|".join(_word(value) for value in values) for values in self.sets)
+        if self.type != "integer":
+            return (*named, OTHER, MISSING)
+        ends = ("-inf", *map(str, self.bounds), "inf")
+        intervals = tuple(f"{'[' if i else '('}{ends[i]}, {ends[i + 1]})" for i in range(self.intervals))
+        return (*intervals, *named, MISSING)
+
+    @cached_property
+    def _places(self) -> Mapping[Literal, int]:
+        return MappingProxyType({v: self.intervals + i for i, values in enumerate(self.sets) for v in values})
+
+
+@dataclass(frozen=True)
+class Characteristic:
+    """Points for the bins of one axis, or for the cells of two (a pair of features that count together).
+
+    Attributes:
+        points: Row by row over the axes' bins: the cell of bins (i, j) is at i × (bins of the second axis) + j.
+        evidence: What the points were learnt from: ``observed`` outcomes, ``simulated`` ones, or ``expert`` judgement.
+    """
+
+    id: str
+    axes: tuple[Axis, ...]
+    points: tuple[int, ...]
+    reason_code: str
+    evidence: str
+
+    @cached_property
+    def best_points(self) -> int:
+        """Most points any cell gives; what a firm lost is counted from here."""
+        return max(self.points)
+
+    def cell(self, features: Mapping[str, FeatureValue]) -> int:
+        """Return the index of the firm's cell among ``points``."""
+        cell = 0
+        for axis in self.axes:
+            cell = cell * axis.size + axis.index(features[axis.feature])
+        return cell
+
+    def bins(self, cell: int) -> tuple[int, ...]:
+        """Return the index on each axis of the cell at ``cell``."""
+        if len(self.axes) == 1:
+            return (cell,)
+        return divmod(cell, self.axes[1].size)
+
+    def label(self, cell: int) -> str:
+        """Return the cell's name: those of its bins."""
+        return " × ".join(axis.labels[i] for axis, i in zip(self.axes, self.bins(cell), strict=True))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The scorecard of the firms that meet ``when``; the last segment takes all others."""
+
+    id: str
+    when: Condition | None
+    base_points: int
+    characteristics: tuple[Characteristic, ...]
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Score = a segment's base points + its characteristics' points; below the cutoff the firm is declined (C14).
+
+    Attributes:
+        refer_below: Scores from the cutoff up to, not including, this are looked at by a person; None: none are.
+        scale: Of what the points were made, for readers: ``base_score`` at odds of ``base_odds`` to 1, ``pdo`` points
+            doubling the odds.
+    """
+
+    cutoff: int
+    refer_below: int | None
+    scale: Mapping[str, int]
+    segments: tuple[Segment, ...]
+
+    @cached_property
+    def named(self) -> tuple[tuple[str, Characteristic], ...]:
+        """Every characteristic by a name of its own: its id, after its segment's where there are several."""
+        prefix = {segment.id: f"{segment.id}." if len(self.segments) > 1 else "" for segment in self.segments}
+        return tuple((prefix[s.id] + item.id, item) for s in self.segments for item in s.characteristics)
+
+
+def _word(value: Literal) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

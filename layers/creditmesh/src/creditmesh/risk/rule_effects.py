@@ -1,0 +1,66 @@
+"""What the rules did to one result: which were tried, and on which the decision rests (M06)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from creditmesh.risk.model import Artefact, Rule
+
+
+def tried_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
+    """Return the rules that were tried: a stop by a list ends everything before the admission rules.
+
+    Args:
+        artefact: the model that decided, with the rules in force on that day (`Artefact.in_force`).
+        result: `RiskResult.to_dict()`.
+    """
+    return [rule.id for rule in artefact.rules if rule.stage == "lists" or result["stage"] != "blacklist"]
+
+
+def deciding_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
+    """Return the fired rules on which the decision rests; none where score, price, index or limit decided.
+
+    A stop decides a decline. A referral that nothing silences decides that a person looks. A pass decides an approval
+    if it silenced a referral. Points decide if the score without them lay on the other side of a threshold.
+
+    Args:
+        artefact: the model that decided, with the rules in force on that day (`Artefact.in_force`).
+        result: `RiskResult.to_dict()`.
+    """
+    fired = [rule for rule in artefact.rules if rule.id in set(result["fired_rules"])]
+    if result["stage"] in ("blacklist", "admission"):
+        return [rule.id for rule in fired if rule.outcome == "stop"]
+    found = [rule for rule in fired if rule.outcome == "adjust" and _turns(artefact, result, rule.points)]
+    if result["decision"] == "refer":
+        found += _referring(fired)
+    elif result["decision"] == "approve":
+        found += _silencing(artefact, result, fired)
+    return [rule.id for rule in found]
+
+
+def _turns(artefact: Artefact, result: Mapping[str, Any], points: int) -> bool:
+    """Whether the score without these points is on the other side of the cutoff, or of where people look."""
+    card, score = artefact.scorecard, result["score"]
+    thresholds = [card.cutoff] if result["stage"] == "score" else [card.cutoff, card.refer_below]
+    lending = result["stage"] in ("score", "referred", "approved")
+    return lending and any((score >= at) != (score - points >= at) for at in thresholds if at is not None)
+
+
+def _referring(fired: Sequence[Rule]) -> list[Rule]:
+    silenced = max((rule.priority for rule in fired if rule.outcome == "pass"), default=-1)
+    return [rule for rule in fired if rule.outcome == "refer" and rule.priority > silenced]
+
+
+def _silencing(artefact: Artefact, result: Mapping[str, Any], fired: Sequence[Rule]) -> list[Rule]:
+    referrals = [rule.priority for rule in fired if rule.outcome == "refer"]
+    if fast := [rule for rule in fired if rule.outcome == "fast_pass"]:
+        return fast if referrals or _refers_otherwise(artefact, result) else []
+    return [rule for rule in fired if rule.outcome == "pass" and referrals and rule.priority >= min(referrals)]
+
+
+def _refers_otherwise(artefact: Artefact, result: Mapping[str, Any]) -> bool:
+    """Whether risk index or score asked for a person."""
+    below, index = artefact.scorecard.refer_below, result["risk_index"]
+    outcomes = {grade.grade: grade.outcome for grade in artefact.risk_index.grades} if artefact.risk_index else {}
+    return (below is not None and result["score"] < below) or (index and outcomes[index["grade"]] == "refer")

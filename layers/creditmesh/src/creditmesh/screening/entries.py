@@ -1,0 +1,206 @@
+"""Entries one by one: entered by a person, removed by two (M04)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+from creditmesh.screening.journal import Journal
+from creditmesh.screening.model import (
+    Change,
+    Entry,
+    EntryKey,
+    EntryStateConflict,
+    Kind,
+    ListName,
+    NoSuchEntry,
+    Origin,
+    SamePerson,
+    State,
+)
+from creditmesh.screening.normalise import normalise
+from creditmesh.screening.service import blind_name_keys, fingerprint
+
+BY_REMOVAL = "by-removal"
+_QUEUE = "proposed"
+_CONTENT = ("value", "reason_code", "text", "valid_from", "valid_until")
+
+
+class NewEntry(BaseModel):
+    """What a person enters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    list_name: ListName
+    kind: Kind
+    value: str = Field(min_length=1, max_length=400, repr=False)
+    source: str = Field(min_length=2, max_length=80)
+    reason_code: str = Field(min_length=1, max_length=60)
+    text: str | None = Field(default=None, max_length=400)
+    valid_from: str | None = None
+    valid_until: str | None = None
+
+
+class ListEntries:
+    """Enters entries and removes them.
+
+    Args:
+        imported: finds an entry of the imports in force by its id.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        table: str,
+        journal: Journal,
+        journal_table: str,
+        cipher: FieldCipher,
+        index: BlindIndex,
+        clock: Clock,
+        imported: Callable[[str], Entry | None],
+    ) -> None:
+        self._tables, self._table, self._journal, self._journal_table = tables, table, journal, journal_table
+        self._cipher, self._index, self._clock, self._imported = cipher, index, clock, imported
+
+    def enter(self, new: NewEntry, by: str) -> Entry:
+        """Put a subject on a list; of the same source and subject it replaces what was entered before.
+
+        Entering the same again changes nothing; entering one that was removed puts it back.
+
+        Raises:
+            InvalidInput: the value is none of its kind, or the time ends before it begins.
+            EntryStateConflict: somebody has proposed to remove it.
+        """
+        normalised = normalise(new.kind, new.value)
+        if new.valid_until is not None and (new.valid_from or "") >= new.valid_until:
+            raise InvalidInput("must be later than valid_from", field="valid_until")
+        mark = fingerprint(self._index, new.kind, normalised)
+        key = EntryKey.of(new.list_name, new.kind, mark, new.source)
+        now = iso(self._clock.now())
+        entry = Entry(
+            entry_id=key.entry_id, fingerprint=mark, origin=Origin.ENTERED, added_by=by, added_at=now,
+            history=[Change(at=now, by=by, act="entered")], **new.model_dump(),
+        )  # fmt: skip
+        while (old := self._get(entry.entry_id)) is not None:
+            if old.state is State.REMOVAL_PROPOSED:
+                raise EntryStateConflict("its removal is proposed; decide on that first", field="value")
+            same = all(getattr(old, name) == getattr(entry, name) for name in _CONTENT)
+            if same and old.state is State.ACTIVE and old.origin is Origin.ENTERED:
+                return old
+            changed = entry.model_copy(update={"version": old.version + 1, "history": [*old.history, *entry.history]})
+            if self._append("entered", by, changed, self._replacing(changed, old), self._live(changed, normalised)):
+                return changed
+        if self._append(
+            "entered", by, entry, Put(self._table, self._stored(entry), "entry_id"), self._live(entry, normalised)
+        ):
+            return entry
+        return self.enter(new, by)
+
+    def get(self, entry_id: str) -> Entry:
+        """An entry, whatever its state; also one of an import in force.
+
+        Raises:
+            NoSuchEntry: there is none.
+        """
+        EntryKey.parse(entry_id)
+        found = self._get(entry_id) or self._imported(entry_id)
+        if found is None:
+            raise NoSuchEntry("no such entry", field="entry_id")
+        return found
+
+    def proposals(self, limit: int) -> list[Entry]:
+        """Entries whose removal waits for a second person, oldest first."""
+        found = self._tables.query(self._table, "removal", _QUEUE, index=BY_REMOVAL, limit=limit)
+        return [self._opened(one) for one in found]
+
+    def propose_removal(self, entry_id: str, by: str, note: str) -> Entry:
+        """Say that an entry should go; it counts until a second person confirms.
+
+        Raises:
+            NoSuchEntry: there is none.
+            EntryStateConflict: it is removed, or proposed already.
+        """
+        old = self.get(entry_id)
+        if old.state is not State.ACTIVE:
+            raise EntryStateConflict(f"the entry is {old.state}", field="entry_id")
+        now = iso(self._clock.now())
+        values = {"state": State.REMOVAL_PROPOSED, "proposed_by": by, "proposed_at": now}
+        return self._moved(old, "removal_proposed", by, note, values)
+
+    def decide_removal(self, entry_id: str, by: str, *, confirm: bool, note: str) -> Entry:
+        """Confirm or refuse a proposed removal; the entry stays as history (four eyes).
+
+        Raises:
+            NoSuchEntry: there is none.
+            EntryStateConflict: no removal is proposed.
+            SamePerson: whoever proposed it cannot confirm it.
+        """
+        old = self.get(entry_id)
+        if old.state is not State.REMOVAL_PROPOSED:
+            raise EntryStateConflict("no removal is proposed", field="entry_id")
+        if confirm and old.proposed_by == by:
+            raise SamePerson("another person must confirm what you proposed")
+        state = State.REMOVED if confirm else State.ACTIVE
+        values = {"state": state, "proposed_by": None, "proposed_at": None}
+        return self._moved(old, "removed" if confirm else "removal_refused", by, note, values)
+
+    def _moved(self, old: Entry, act: str, by: str, note: str, values: dict[str, Any]) -> Entry:
+        change = Change(at=iso(self._clock.now()), by=by, act=act, note=note)
+        new = old.model_copy(update={**values, "version": old.version + 1, "history": [*old.history, change]})
+        kept = self._get(old.entry_id) is not None
+        write = self._replacing(new, old) if kept else Put(self._table, self._stored(new), "entry_id")
+        record = {
+            "entry_id": new.entry_id,
+            "list_name": new.list_name,
+            "kind": new.kind,
+            "source": new.source,
+            "note": note,
+        }
+        if not self._append(act, by, new, write, record):
+            raise EntryStateConflict("somebody else has just changed the entry", field="entry_id")
+        return new
+
+    def _append(self, act: str, by: str, entry: Entry, write: Put | Update, record: dict[str, Any]) -> bool:
+        try:
+            self._journal.append(act, by, record, [write])
+        except ConditionFailed:
+            return False
+        return True
+
+    def _replacing(self, new: Entry, old: Entry) -> Update:
+        stored = self._stored(new)
+        del stored["entry_id"]
+        gone = [name for name in (*Entry.model_fields, "removal") if name != "entry_id" and stored.get(name) is None]
+        where = {"version": old.version, "state": str(old.state)}
+        return Update(self._table, {"entry_id": new.entry_id}, set=stored, remove=gone, where=where)
+
+    def _stored(self, entry: Entry) -> Item:
+        document = entry.model_dump(mode="json", exclude_none=True)
+        document["value"] = self._cipher.seal(entry.value, self._table, entry.entry_id, "value")
+        if entry.state is State.REMOVAL_PROPOSED:
+            document["removal"] = _QUEUE
+        return document
+
+    def _live(self, entry: Entry, normalised: str) -> dict[str, Any]:
+        """What look-ups need to know of it."""
+        wanted = {"entry_id", "list_name", "kind", "fingerprint", "source", "reason_code", "valid_from", "valid_until"}
+        record = entry.model_dump(mode="json", include=wanted)
+        if entry.kind is Kind.NAME:
+            sealed = self._cipher.seal(normalised, self._journal_table, entry.entry_id, "name")
+            record |= {"sealed_name": sealed, "name_keys": blind_name_keys(self._index, normalised)}
+        return record
+
+    def _get(self, entry_id: str) -> Entry | None:
+        found = self._tables.get(self._table, {"entry_id": entry_id})
+        return self._opened(found) if found else None
+
+    def _opened(self, item: Item) -> Entry:
+        document = {name: value for name, value in item.items() if name != "removal"}
+        document["value"] = self._cipher.open(item["value"], self._table, item["entry_id"], "value")
+        return Entry.model_validate(document)

@@ -1,0 +1,187 @@
+"""Lines of a source's file: CSV with a head line, or one JSON object a line; each taken, or rejected by a rule (M04).
+
+Pure. Fields: ``list`` (black, grey, white), ``kind``, ``value``, ``reason_code``, and where wanted ``text``,
+``valid_from``, ``valid_until`` (ISO 8601; a day stands for its beginning in UTC). A line break ends a line, also inside
+quotes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import NamedTuple
+
+from creditmesh.kernel.clock import parse_instant
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.screening.import_model import Rejected
+from creditmesh.screening.model import Kind, ListName
+from creditmesh.screening.normalise import normalise
+from creditmesh.screening.segment import NEVER
+from creditmesh.screening.segment_builder import Row
+
+FIELDS = ("list", "kind", "value", "reason_code", "text", "valid_from", "valid_until")
+_REQUIRED = ("kind", "value", "reason_code")
+_LONGEST = {"value": 400, "reason_code": 60, "text": 400}
+_LISTS = {str(name): name for name in ListName}
+_KINDS = {str(kind): kind for kind in Kind}
+
+
+class FileRefused(InvalidInput):
+    """The file as a whole cannot be read.
+
+    Attributes:
+        rule: what it breaks.
+        line: where.
+    """
+
+    code = "file_refused"
+
+    def __init__(self, field: str, rule: str, line: int | None = None) -> None:
+        super().__init__(rule, field=field)
+        self.rule, self.line = rule, line
+
+
+class Taken(NamedTuple):
+    """An accepted line: what the index needs, and what a person wants to see of it."""
+
+    row: Row
+    value: str
+    text: str | None
+
+
+class _Broken(Exception):
+    def __init__(self, field: str, rule: str) -> None:
+        self.field, self.rule = field, rule
+
+
+def columns_of(line: str) -> list[str]:
+    """The names in CSV's first line.
+
+    Raises:
+        FileRefused: one is unknown, comes twice or lacks.
+    """
+    try:
+        names = [name.strip() for name in next(csv.reader([line], strict=True), [])]
+    except csv.Error:
+        raise FileRefused("file", "head_line_is_no_csv", 1) from None
+    for name in names:
+        if name not in FIELDS:
+            raise FileRefused(name[:40] or "file", "unknown_column", 1)
+        if names.count(name) > 1:
+            raise FileRefused(name, "column_comes_twice", 1)
+    for name in _REQUIRED:
+        if name not in names:
+            raise FileRefused(name, "column_missing", 1)
+    return names
+
+
+class LineReader:
+    """Reads lines of one file.
+
+    Args:
+        columns: of CSV; None for JSON lines.
+        list_name: the list of lines that name none.
+        fingerprint: finds a normalised value.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str] | None,
+        encoding: str,
+        list_name: ListName | None,
+        fingerprint: Callable[[Kind, str], int],
+    ) -> None:
+        self._columns, self._encoding, self._list_name = columns, encoding, list_name
+        self._fingerprint = fingerprint
+
+    def read(self, lines: Sequence[bytes], first: int) -> Iterator[Taken | Rejected]:
+        """What becomes of each line that is not empty.
+
+        Args:
+            first: number of the first line in the file.
+        """
+        for number, raw in enumerate(lines, first):
+            if not raw or raw.isspace():
+                continue
+            try:
+                yield self._taken(number, self._fields(raw))
+            except _Broken as broken:
+                yield Rejected(line=number, field=broken.field, rule=broken.rule)
+
+    def _fields(self, raw: bytes) -> dict[str, str]:
+        try:
+            text = raw.decode(self._encoding)
+        except UnicodeDecodeError:
+            raise _Broken("line", f"not_{self._encoding.replace('-', '')}") from None
+        return _from_json(text) if self._columns is None else _from_csv(text, self._columns)
+
+    def _taken(self, number: int, given: dict[str, str]) -> Taken:
+        for name in _REQUIRED:
+            if not given.get(name):
+                raise _Broken(name, "missing")
+        for name, longest in _LONGEST.items():
+            if len(given.get(name, "")) > longest:
+                raise _Broken(name, "too_long")
+        list_name = _LISTS.get(given["list"]) if given.get("list") else self._list_name
+        if list_name is None:
+            raise _Broken("list", "unknown_list" if given.get("list") else "missing")
+        kind = _KINDS.get(given["kind"])
+        if kind is None:
+            raise _Broken("kind", "unknown_kind")
+        try:
+            value = normalise(kind, given["value"])
+        except InvalidInput:
+            raise _Broken("value", f"no_{kind}") from None
+        begins, ends = _second(given, "valid_from", 0), _second(given, "valid_until", NEVER)
+        if ends <= begins:
+            raise _Broken("valid_until", "not_later_than_valid_from")
+        row = Row(number, list_name, kind, self._fingerprint(kind, value), value if kind is Kind.NAME else None,
+                  given["reason_code"], begins, ends)  # fmt: skip
+        return Taken(row, given["value"], given.get("text") or None)
+
+
+def _from_csv(text: str, columns: Sequence[str]) -> dict[str, str]:
+    try:
+        cells = next(csv.reader([text], strict=True), [])
+    except csv.Error:
+        raise _Broken("line", "no_csv") from None
+    if len(cells) != len(columns):
+        raise _Broken("line", "wrong_number_of_columns")
+    return {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+
+
+def _from_json(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _Broken("line", "no_json") from None
+    if not isinstance(found, dict):
+        raise _Broken("line", "must_be_object")
+    for name, value in found.items():
+        if name not in FIELDS:
+            raise _Broken("line", "unknown_field")
+        if value is not None and not isinstance(value, str):
+            raise _Broken(name, "must_be_text")
+    return {name: value.strip() for name, value in found.items() if value is not None}
+
+
+def _second(given: dict[str, str], name: str, default: int) -> int:
+    if not (text := given.get(name)):
+        return default
+    try:
+        return _instant(text)
+    except ValueError:
+        raise _Broken(name, "no_instant") from None
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> int:
+    is_day = len(text) == 10
+    instant = datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC) if is_day else parse_instant(text)
+    seconds = int(instant.timestamp())
+    if not 0 <= seconds < NEVER:
+        raise ValueError("out of range")
+    return seconds

@@ -1,0 +1,119 @@
+"""An import of a source's list, and how it stands (M04). Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from creditmesh.kernel.errors import Conflict
+from creditmesh.screening.model import ListName
+
+INCOMING = "lists/incoming/"
+MAX_BYTES = 2 * 1024**3
+SOURCE_PATTERN = r"^[a-z0-9][a-z0-9-]{1,39}$"
+
+
+class ImportState(StrEnum):
+    """How far an import is. Look-ups see an import when it is published, all of it at once."""
+
+    AWAITING_FILE = "awaiting_file"
+    READING = "reading"
+    READ = "read"
+    """All lines are read; the index is being built."""
+    PUBLISHED = "published"
+    REFUSED = "refused"
+    """The file is none to be relied on; `problem` says why, and the source's earlier import stays."""
+    FAILED = "failed"
+    """Something else went wrong; it may be run again, and goes on where it stopped."""
+
+
+class ImportStateConflict(Conflict):
+    """The import is not in a state that allows this."""
+
+    code = "import_state"
+
+
+class NewImport(BaseModel):
+    """A file to be imported. It is all of what the source lists: what it lacks is listed no more.
+
+    Attributes:
+        object_key: the file in the data bucket, below ``lists/incoming/``; None: it will be uploaded.
+        list_name: the list of lines that name none.
+        max_rejected_bps: share of lines that may be rejected; with more, the whole file is refused.
+        allow_shrink: whether it may have less than half as many entries as the import it replaces.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    source: str = Field(pattern=SOURCE_PATTERN)
+    format: Literal["csv", "jsonl"]
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    list_name: ListName | None = None
+    object_key: str | None = Field(default=None, max_length=300, pattern=rf"^{INCOMING}[A-Za-z0-9._/-]+$")
+    max_rejected_bps: int = Field(default=100, ge=0, le=10_000)
+    allow_shrink: bool = False
+
+
+class ImportProblem(BaseModel):
+    """Why an import is not published.
+
+    Attributes:
+        line: of the file, where one is to blame.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    rule: str
+    line: int | None = None
+
+
+class Rejected(BaseModel):
+    """A line that was not taken: the rule, never the value."""
+
+    model_config = ConfigDict(frozen=True)
+
+    line: int
+    field: str
+    rule: str
+
+
+class Import(BaseModel):
+    """One import as stored.
+
+    Attributes:
+        etag: of the file when its reading began; another file is another import.
+        columns: of CSV, the names in the first line.
+        read_bytes, lines: how far it is read.
+        entries: how many the published index holds; a subject that comes twice counts once.
+        replaces: the source's import that it followed.
+        attempt: how often it was run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    import_id: str
+    source: str
+    format: Literal["csv", "jsonl"]
+    encoding: Literal["utf-8", "gb18030"]
+    list_name: ListName | None = None
+    object_key: str
+    max_rejected_bps: int
+    allow_shrink: bool
+    state: ImportState
+    created_by: str
+    created_at: str
+    updated_at: str
+    etag: str | None = None
+    size_bytes: int | None = None
+    columns: list[str] | None = None
+    read_bytes: int = 0
+    lines: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    entries: int | None = None
+    replaces: str | None = None
+    attempt: int = 0
+    problem: ImportProblem | None = None

@@ -1,0 +1,289 @@
+"""A source's whole list at once: read part by part, indexed, and put in force by one write (M04).
+
+Every step may be repeated: a part is written under its own names, progress is noted only from where it was read, and
+the index becomes visible with the journal's change alone. Whatever fails leaves the source's earlier import in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.kernel.ids import new_id
+from creditmesh.platform.crypto import BlindIndex
+from creditmesh.platform.objects import ObjectChanged, Objects
+from creditmesh.platform.tables import ConditionFailed, Update
+from creditmesh.platform.tasks import Process
+from creditmesh.screening.generations import Generations
+from creditmesh.screening.import_lines import FileRefused, LineReader, Taken, columns_of
+from creditmesh.screening.import_model import (
+    INCOMING,
+    MAX_BYTES,
+    Import,
+    ImportProblem,
+    ImportState,
+    ImportStateConflict,
+    NewImport,
+    Rejected,
+)
+from creditmesh.screening.import_store import ImportStore
+from creditmesh.screening.journal import Journal
+from creditmesh.screening.model import Change, Entry, EntryKey, Kind, Origin, hash_of
+from creditmesh.screening.segment import NEVER
+from creditmesh.screening.segment_builder import SegmentBuilder
+from creditmesh.screening.service import fingerprint
+from creditmesh.screening.state import Keeper
+
+PART_BYTES = 8 * 1024**2
+UPLOAD_SECONDS = 3600
+KEPT_REJECTED = 10_000
+_BOM = b"\xef\xbb\xbf"
+_UNDER_WAY = (ImportState.READING, ImportState.READ)
+
+
+class Imports:
+    """Imports and what they put in force.
+
+    Args:
+        index: gives the blind index; only reading lines needs it, and so its secret.
+    """
+
+    def __init__(
+        self,
+        store: ImportStore,
+        generations: Generations,
+        objects: Objects,
+        journal: Journal,
+        keeper: Keeper,
+        index: Callable[[], BlindIndex],
+        process: Process,
+        clock: Clock,
+    ) -> None:
+        self._store, self._generations, self._objects = store, generations, objects
+        self._journal, self._keeper, self._index = journal, keeper, index
+        self._process, self._clock = process, clock
+
+    def create(self, new: NewImport, by: str) -> tuple[Import, str | None]:
+        """Note an import; run it at once if its file is there, else say where to put the file.
+
+        Raises:
+            InvalidInput: there is no such file, or it is too large.
+        """
+        now = self._clock.now()
+        import_id = new_id("imp", now)
+        key = new.object_key or f"{INCOMING}uploads/{import_id}"
+        if new.object_key:
+            self._stat(key)
+        one = Import(
+            import_id=import_id, state=ImportState.AWAITING_FILE, created_by=by, created_at=iso(now),
+            updated_at=iso(now), **new.model_dump() | {"object_key": key},
+        )  # fmt: skip
+        self._store.put(one, self._generations.new_key().wrapped)
+        if new.object_key:
+            return self.run(import_id), None
+        return one, self._objects.upload_url(key, UPLOAD_SECONDS)
+
+    def run(self, import_id: str) -> Import:
+        """Begin to read the file, or go on where an earlier attempt failed; nothing happens to one under way.
+
+        Raises:
+            NotFound: no such import.
+            ImportStateConflict: it has ended.
+            InvalidInput: its file is not there, or too large.
+        """
+        one = self._store.get(import_id)
+        if one.state in (ImportState.AWAITING_FILE, ImportState.FAILED):
+            one = self._begun(one)
+        elif one.state not in _UNDER_WAY:
+            raise ImportStateConflict(f"the import is {one.state}", field="import_id")
+        self._process.start(f"{import_id}-{one.attempt}", {"import_id": import_id})
+        return one
+
+    def get(self, import_id: str) -> Import:
+        """An import.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._store.get(import_id)
+
+    def of_source(self, source: str, limit: int) -> list[Import]:
+        """A source's imports, newest first."""
+        return self._store.of_source(source, limit)
+
+    def rejected(self, import_id: str, limit: int) -> list[Rejected]:
+        """The first lines that were rejected; no more than 10,000 are kept."""
+        return self._generations.rejected(self._store.get(import_id).import_id, limit)
+
+    def read_part(self, import_id: str) -> Import:
+        """Read the next part of the file; the import as it is then."""
+        one, wrapped = self._store.with_key(import_id)
+        if one.state is not ImportState.READING:
+            return one
+        try:
+            content = self._objects.get_range(one.object_key, one.read_bytes, PART_BYTES, one.etag or "")
+            last = one.read_bytes + len(content) >= (one.size_bytes or 0)
+            end = len(content) if last else content.rfind(b"\n") + 1
+            if not end:
+                raise FileRefused("line", "too_long", one.lines + 1)
+            lines = content[:end].removesuffix(b"\n").split(b"\n")
+            columns, skipped = self._columns(one, lines)
+        except FileRefused as refused:
+            return self._refused(one, refused.field or "file", refused.rule, refused.line)
+        except ObjectChanged:
+            return self._refused(one, "file", "changed_while_it_was_read")
+        taken, rejected = self._sorted(one, columns, lines[skipped:], one.lines + 1 + skipped)
+        self._generations.put_lines(import_id, self._generations.key_of(wrapped), taken)
+        if kept := rejected[: max(KEPT_REJECTED - one.rejected, 0)]:
+            self._generations.put_rejected(import_id, kept)
+        change = self._store.change(
+            one, ImportState.READ if last else ImportState.READING, columns=columns,
+            read_bytes=one.read_bytes + end, lines=one.lines + len(lines), accepted=one.accepted + len(taken),
+            rejected=one.rejected + len(rejected),
+        )  # fmt: skip
+        return self._applied(one, change)
+
+    def publish(self, import_id: str) -> Import:
+        """Build the index of a file that is read and put it in force in place of the source's earlier import."""
+        one, wrapped = self._store.with_key(import_id)
+        if one.state is not ImportState.READ:
+            return one
+        if problem := self._not_to_be_relied_on(one):
+            return self._refused(one, problem.field, problem.rule)
+        builder = SegmentBuilder()
+        for block in self._generations.lines(import_id):
+            builder.add(taken.row for taken in block)
+        content, entries = builder.build()
+        earlier = self._in_force(one.source)
+        if problem := _not_to_follow(one, entries, earlier):
+            return self._refused(one, problem.field, problem.rule)
+        self._generations.put_index(import_id, self._generations.key_of(wrapped), content)
+        replaces = earlier.import_id if earlier else None
+        record = {"source": one.source, "import_id": import_id, "entries": entries, "replaces": replaces}
+        change = self._store.change(one, ImportState.PUBLISHED, entries=entries, replaces=replaces)
+        with suppress(ConditionFailed):  # a repeat was quicker
+            self._journal.append("import_published", one.created_by, record, [change])
+        return self._store.get(import_id)
+
+    def fail(self, import_id: str, error: str) -> Import:
+        """Note that the process failed, unless the import has ended."""
+        one = self._store.get(import_id)
+        if one.state not in _UNDER_WAY:
+            return one
+        problem = ImportProblem(field="import", rule=error)
+        return self._applied(one, self._store.change(one, ImportState.FAILED, problem=problem))
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """An entry of an import in force, as it would stand if a person had entered it; None if there is none."""
+        key = EntryKey.parse(entry_id)
+        state, segments = self._keeper.current()
+        source = next((one for one in state.imports if hash_of(one) == key.source_hash), None)
+        if source is None:
+            return None
+        for found in segments[source].exact(key.kind, int(key.fingerprint, 16)):
+            if found.list_name is key.list_name:
+                one = self._store.get(state.imports[source])
+                taken = self._generations.line(one.import_id, found.line)
+                return _as_entry(key, one, taken) if taken else None
+        return None
+
+    def _begun(self, one: Import) -> Import:
+        size, etag = self._stat(one.object_key)
+        fresh = one.etag != etag
+        start = {"read_bytes": 0, "lines": 0, "accepted": 0, "rejected": 0, "columns": None} if fresh else {}
+        if fresh and one.attempt:
+            raise ImportStateConflict("its file has changed; begin another import", field="object_key")
+        read = not fresh and one.read_bytes == size
+        change = self._store.change(
+            one, ImportState.READ if read else ImportState.READING, etag=etag, size_bytes=size,
+            attempt=one.attempt + 1, problem=None, **start,
+        )  # fmt: skip
+        return self._applied(one, change)
+
+    def _stat(self, key: str) -> tuple[int, str]:
+        try:
+            size, etag = self._objects.stat(key)
+        except NotFound:
+            raise InvalidInput("there is no file yet", field="object_key") from None
+        if not 0 < size <= MAX_BYTES:
+            raise InvalidInput(f"must have 1 to {MAX_BYTES} bytes", field="object_key")
+        return size, etag
+
+    def _columns(self, one: Import, lines: list[bytes]) -> tuple[list[str] | None, int]:
+        """CSV's columns, and how many lines of this part are no data."""
+        if one.read_bytes == 0:
+            lines[0] = lines[0].removeprefix(_BOM)
+        if one.format != "csv" or one.columns is not None:
+            return one.columns, 0
+        try:
+            return columns_of(lines[0].decode(one.encoding)), 1
+        except UnicodeDecodeError:
+            raise FileRefused("file", f"not_{one.encoding.replace('-', '')}", 1) from None
+
+    def _sorted(
+        self, one: Import, columns: list[str] | None, lines: Sequence[bytes], first: int
+    ) -> tuple[list[Taken], list[Rejected]]:
+        index = self._index()
+
+        def mark(kind: Kind, value: str) -> int:
+            return int(fingerprint(index, kind, value), 16)
+
+        reader = LineReader(columns, one.encoding, one.list_name, mark)
+        taken: list[Taken] = []
+        rejected: list[Rejected] = []
+        for found in reader.read(lines, first):
+            if isinstance(found, Taken):
+                taken.append(found)
+            else:
+                rejected.append(found)
+        return taken, rejected
+
+    def _not_to_be_relied_on(self, one: Import) -> ImportProblem | None:
+        if not one.accepted:
+            return ImportProblem(field="file", rule="no_line_accepted")
+        if one.rejected * 10_000 > (one.accepted + one.rejected) * one.max_rejected_bps:
+            return ImportProblem(field="file", rule="too_many_lines_rejected")
+        return None
+
+    def _in_force(self, source: str) -> Import | None:
+        state, _ = self._keeper.current()
+        found = state.imports.get(source)
+        return self._store.get(found) if found else None
+
+    def _refused(self, one: Import, field: str, rule: str, line: int | None = None) -> Import:
+        problem = ImportProblem(field=field, rule=rule, line=line)
+        return self._applied(one, self._store.change(one, ImportState.REFUSED, problem=problem))
+
+    def _applied(self, one: Import, change: Update) -> Import:
+        try:
+            return self._store.apply(change)
+        except ConditionFailed:
+            return self._store.get(one.import_id)  # a repeat was quicker
+
+
+def _not_to_follow(one: Import, entries: int, earlier: Import | None) -> ImportProblem | None:
+    """Why an import must not take the place of the source's earlier one."""
+    if earlier is None:
+        return None
+    if earlier.created_at > one.created_at:
+        return ImportProblem(field="import", rule="a_later_one_is_in_force")
+    if entries * 2 < (earlier.entries or 0) and not one.allow_shrink:
+        return ImportProblem(field="file", rule="less_than_half_of_the_earlier_one")
+    return None
+
+
+def _as_entry(key: EntryKey, one: Import, taken: Taken) -> Entry:
+    row = taken.row
+
+    def instant(seconds: int, none: int) -> str | None:
+        return None if seconds == none else iso(datetime.fromtimestamp(seconds, tz=UTC))
+
+    return Entry(
+        entry_id=key.entry_id, list_name=key.list_name, kind=key.kind, fingerprint=key.fingerprint, value=taken.value,
+        source=one.source, reason_code=row.reason_code, text=taken.text, valid_from=instant(row.begins, 0),
+        valid_until=instant(row.ends, NEVER), origin=Origin.IMPORTED, added_by=one.created_by, added_at=one.created_at,
+        history=[Change(at=one.created_at, by=one.created_by, act="imported", note=f"{one.import_id} line {row.line}")],
+    )  # fmt: skip

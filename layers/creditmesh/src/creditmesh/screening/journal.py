@@ -1,0 +1,88 @@
+"""Every change of the lists, numbered without a hole: how functions keep up to date, and the audit (M04).
+
+A change is written in one transaction with what it changes and with the number of the last change, so changes become
+visible in their order, and one query for what comes after the last known number tells all that is new.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import Unavailable
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write
+
+_LOG, _HEAD = "lists", {"journal": "head", "number": "0"}
+_DIGITS = 12
+_TRIES = 25
+
+
+class Journal:
+    """The one sequence of changes.
+
+    Args:
+        sleep: waits for so many seconds, when several write at once.
+    """
+
+    def __init__(self, tables: Tables, table: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
+
+    def after(self, number: int) -> Iterator[Item]:
+        """The changes after that number, in their order; what was written before this call is among them."""
+        since = ("number", _written(number))
+        for found in self._tables.query(self._table, "journal", _LOG, after=since, consistent=True):
+            yield _read(found)
+
+    def newest(self, limit: int) -> list[Item]:
+        """The last changes, newest first."""
+        found = self._tables.query(self._table, "journal", _LOG, newest_first=True, limit=limit, consistent=True)
+        return [_read(one) for one in found]
+
+    def append(self, act: str, by: str, record: Mapping[str, Any], writes: Sequence[Write]) -> int:
+        """Carry out writes and record them as the next change; its number.
+
+        Raises:
+            ConditionFailed: one of the writes does not find its item as it expects it.
+            Unavailable: too many write at once.
+        """
+        last = self._last()
+        for attempt in range(_TRIES):
+            try:
+                self._tables.transact([*writes, *self._own(last, act, by, record)], f"list-change-{last + 1}")
+            except ConditionFailed:
+                if (now := self._last()) == last:
+                    raise  # nobody else changed the lists: it is one of the writes
+                last = now
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TransactionCanceledException":
+                    raise
+                self._sleep(random.uniform(0.005, 0.02) * (attempt + 1))
+                last = self._last()
+            else:
+                return last + 1
+        raise Unavailable("the lists are being changed by many at once; try again")
+
+    def _own(self, last: int, act: str, by: str, record: Mapping[str, Any]) -> list[Write]:
+        head: Write = Update(self._table, _HEAD, set={"last": last + 1}, where={"last": last})
+        if not last:
+            head = Put(self._table, {**_HEAD, "last": 1}, "journal")
+        change = {
+            "journal": _LOG, "number": _written(last + 1), "at": iso(self._clock.now()), "by": by, "act": act, **record
+        }  # fmt: skip
+        return [head, Put(self._table, change, "journal")]
+
+    def _last(self) -> int:
+        return int((self._tables.get(self._table, _HEAD) or {}).get("last", 0))
+
+
+def _written(number: int) -> str:
+    return f"{number:0{_DIGITS}d}"
+
+
+def _read(item: Item) -> Item:
+    return {**item, "number": int(item["number"])}

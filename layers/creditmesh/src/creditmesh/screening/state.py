@@ -1,0 +1,160 @@
+"""The lists as a function holds them in memory: the journal folded, and the segments of the imports in force (M04)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TypeVar
+
+from creditmesh.platform.tables import Item
+from creditmesh.screening.journal import Journal
+from creditmesh.screening.model import Kind, ListName
+from creditmesh.screening.segment import Segment
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEntry:
+    """An entry that a person entered, as look-ups need it.
+
+    Attributes:
+        sealed_name: of a name, its normalised form, sealed.
+        name_keys: blind indexes of the keys it is found by.
+    """
+
+    entry_id: str
+    list_name: ListName
+    kind: Kind
+    fingerprint: int
+    source: str
+    reason_code: str
+    valid_from: str | None
+    valid_until: str | None
+    sealed_name: str | None
+    name_keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, change: Item) -> LiveEntry:
+        """The entry of a change that entered one."""
+        return cls(
+            entry_id=change["entry_id"],
+            list_name=ListName(change["list_name"]),
+            kind=Kind(change["kind"]),
+            fingerprint=int(change["fingerprint"], 16),
+            source=change["source"],
+            reason_code=change["reason_code"],
+            valid_from=change.get("valid_from"),
+            valid_until=change.get("valid_until"),
+            sealed_name=change.get("sealed_name"),
+            name_keys=tuple(change.get("name_keys", ())),
+        )
+
+
+@dataclass
+class ListState:
+    """The fold of the journal up to `number`.
+
+    Attributes:
+        removed: ids of entries that were removed; of an import, too, and of the source's next ones.
+        imports: source -> the import in force.
+    """
+
+    number: int = 0
+    entries: dict[str, LiveEntry] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    imports: dict[str, str] = field(default_factory=dict)
+    _by_fingerprint: dict[int, dict[str, LiveEntry]] = field(default_factory=dict)
+    _by_name_key: dict[str, dict[str, LiveEntry]] = field(default_factory=dict)
+
+    @property
+    def has_names(self) -> bool:
+        """Whether anybody entered a name."""
+        return bool(self._by_name_key)
+
+    def apply(self, change: Item) -> None:
+        """Take the next change."""
+        match change["act"]:
+            case "entered":
+                self._forget(change["entry_id"])
+                self.removed.discard(change["entry_id"])
+                self._take(LiveEntry.of(change))
+            case "removed":
+                self._forget(change["entry_id"])
+                self.removed.add(change["entry_id"])
+            case "import_published":
+                self.imports[change["source"]] = change["import_id"]
+        self.number = change["number"]
+
+    def exact(self, kind: Kind, fingerprint: int) -> Iterator[LiveEntry]:
+        """The entries of one subject."""
+        found = self._by_fingerprint.get(fingerprint, {}).values()
+        return (one for one in found if one.kind is kind)
+
+    def by_name_keys(self, name_keys: list[str]) -> list[LiveEntry]:
+        """The names that share a key."""
+        found: dict[str, LiveEntry] = {}
+        for key in name_keys:
+            found |= self._by_name_key.get(key, {})
+        return list(found.values())
+
+    def _take(self, entry: LiveEntry) -> None:
+        self.entries[entry.entry_id] = entry
+        self._by_fingerprint.setdefault(entry.fingerprint, {})[entry.entry_id] = entry
+        for key in entry.name_keys:
+            self._by_name_key.setdefault(key, {})[entry.entry_id] = entry
+
+    def _forget(self, entry_id: str) -> None:
+        entry = self.entries.pop(entry_id, None)
+        if entry is None:
+            return
+        _take_out(self._by_fingerprint, entry.fingerprint, entry_id)
+        for key in entry.name_keys:
+            _take_out(self._by_name_key, key, entry_id)
+
+
+def _take_out(index: dict[K, dict[str, LiveEntry]], key: K, entry_id: str) -> None:
+    del index[key][entry_id]
+    if not index[key]:
+        del index[key]
+
+
+class Keeper:
+    """Keeps the state of a process up to date.
+
+    Args:
+        segment: reads the segment of an import.
+        monotonic: seconds, for the age of what is known.
+    """
+
+    def __init__(
+        self, journal: Journal, segment: Callable[[str], Segment], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._journal, self._segment, self._monotonic = journal, segment, monotonic
+        self._state, self._segments = ListState(), dict[str, Segment]()
+        self._seen_at: float | None = None
+        self._lock = Lock()
+
+    def current(self, max_age_seconds: float = 0.0) -> tuple[ListState, dict[str, Segment]]:
+        """The state, and source -> segment.
+
+        Args:
+            max_age_seconds: how old what is known may be; 0 asks the journal, which is one query.
+        """
+        with self._lock:
+            now = self._monotonic()
+            if self._seen_at is None or now - self._seen_at >= max_age_seconds:
+                for change in self._journal.after(self._state.number):
+                    self._state.apply(change)
+                self._load()
+                self._seen_at = now
+            return self._state, {source: self._segments[name] for source, name in self._state.imports.items()}
+
+    def _load(self) -> None:
+        wanted = set(self._state.imports.values())
+        for gone in set(self._segments) - wanted:
+            del self._segments[gone]
+        for import_id in sorted(wanted - set(self._segments)):
+            self._segments[import_id] = self._segment(import_id)
