@@ -24,8 +24,8 @@ from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Updat
 
 _LISTED = tuple(ApplicationSummary.model_fields)
 _AS_TEXT = ("matches",)
-"""Lists of maps that are only ever read and written whole lie as one JSON text: as DynamoDB's maps they made up half
-of the item, which each step of the process reads."""
+"""Lists of maps that are only ever read and written whole lie as one JSON text: as DynamoDB's maps, which name the
+type of each value, they would be much of the item, and each step of the process reads it."""
 
 
 class ApplicationStore:

@@ -218,7 +218,7 @@ class Tables:
             names["#1"], values[":1"] = until[0], encoded(until[1])
             condition += " AND #1 <= :1"
         elif after:
-            names["#1"], values[":1"] = after[0], _encode(after[1])
+            names["#1"], values[":1"] = after[0], encoded(after[1])
             condition += " AND #1 > :1"
         arguments: dict[str, Any] = {
             "TableName": table,
