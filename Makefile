@@ -58,6 +58,10 @@ bench-gateway: setup ## collecting credit data: one firm, a thousand firms, clea
 	@$(DEV)/python -m benchmarks.bench_gateway
 	@$(DEV)/python -m benchmarks.bench_features
 
+.PHONY: bench-lists
+bench-lists: setup ## look-ups in lists of a million entries, and their import; JSON, also in build/bench/
+	@$(DEV)/python -m benchmarks.bench_lists $(ARGS)
+
 .PHONY: bench-models
 bench-models: setup ## our scorecard beside other libraries' and boosting, on real loans; JSON, also in build/bench/
 	@$(SETUP) --with peers

@@ -79,6 +79,12 @@ def document() -> dict[str, Any]:
     )
 
 
+def bins() -> dict[str, dict[str, Any]]:
+    """The bins of every characteristic, for other libraries: bounds or groups."""
+    axes = {item["id"]: item["axes"][0] for item in _characteristics()}
+    return {name: {kind: axis[kind] for kind in ("bounds", "groups") if kind in axis} for name, axis in axes.items()}
+
+
 def _text(name: str) -> dict[str, str]:
     return {"zh-CN": name, "en": name}
 

@@ -19,8 +19,10 @@ import numpy as np
 import pandas as pd
 import scorecardpy
 from optbinning import BinningProcess, Scorecard
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression as _LogisticRegression
 
+#: The library has no types.
+LogisticRegression: Any = _LogisticRegression
 _FIT_ROWS = 20_000
 _SLOW_ROWS = 50_000
 _REPEATS = 3

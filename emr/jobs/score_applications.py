@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,10 +27,15 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from creditmesh.risk.artefact import Artefact, load
+from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.champion import Champion
+from creditmesh.risk.reload import Reloader
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.scoring_queue import ScoringQueue
-from creditmesh.risk.worker import Worker, WorkerErrors
+from creditmesh.risk.shadow import Shadow, ShadowTable
+from creditmesh.risk.signature import kms_verify
+from creditmesh.risk.stored import Places, StoredModels
+from creditmesh.risk.worker import Scorer, Worker, WorkerErrors
 
 _AWS = Config(
     connect_timeout=2,
@@ -39,6 +45,11 @@ _AWS = Config(
     parameter_validation=False,
     user_agent="creditmesh",
 )
+_SERVICE = (BotoCoreError, ClientError)
+_SPARK = (Py4JError, PySparkException)
+# What the running model runs is compiled already; a new plan needs a few calls, one every so often between requests.
+_RELOAD_CALLS = 20
+_RELOAD_PAUSE_SECONDS = 0.05
 
 
 def main() -> None:
@@ -49,16 +60,20 @@ def main() -> None:
     started = time.monotonic()
     spark = SparkSession.builder.appName("score-applications").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    artefact = fetch_artefact(arguments.model_uri)
+    champion = make_champion(arguments)
+    artefact = champion()
     scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
     scorer.warm_up(datetime.now(UTC).date(), arguments.warm_up_calls)
+    reloader = make_reloader(spark, champion, artefact)
     worker = Worker(
         make_queue(arguments),
         scorer,
         artefact,
         max_batch=arguments.max_batch,
         log=log,
-        errors=WorkerErrors(transient=(BotoCoreError, ClientError), scoring=(Py4JError, PySparkException)),
+        errors=WorkerErrors(transient=_SERVICE, scoring=_SPARK),
+        models=reloader,
+        shadow=make_shadow(arguments, reloader),
     )
     log(
         {
@@ -69,7 +84,9 @@ def main() -> None:
             "start_ms": round((time.monotonic() - started) * 1000),
         }
     )
+    threading.Thread(target=reloader.run, args=(stop, arguments.models_poll_seconds), daemon=True).start()
     worker.run(stop, arguments.poll_ms, keep_on(arguments.run_for_seconds))
+    stop.set()
     log({"event": "stopped", "worker_id": arguments.worker_id})
     spark.stop()
 
@@ -79,7 +96,12 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, help="the table scoring-requests")
     parser.add_argument("--index", required=True, help="its index by-queue")
-    parser.add_argument("--model-uri", required=True, help="s3://bucket/key of the artefact")
+    parser.add_argument("--model-uri", required=True, help="s3://bucket/key of the shipped model")
+    parser.add_argument("--model-id", required=True, help="whose champion decides")
+    parser.add_argument("--models-table", required=True, help="the table models, which names the champion")
+    parser.add_argument("--shadow-table", required=True, help="the table of what a challenger says")
+    parser.add_argument("--trusted-keys", required=True, help="ARNs of the KMS keys whose signatures count: a,b")
+    parser.add_argument("--models-poll-seconds", type=float, default=3.0, help="how often the champion is looked up")
     parser.add_argument("--shards", type=int, default=4, help="into how many queues the requests are spread")
     parser.add_argument("--poll-ms", type=int, default=50)
     parser.add_argument("--lease-ms", type=int, default=15_000, help="after which another worker may take a request")
@@ -90,13 +112,38 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def fetch_artefact(uri: str) -> Artefact:
-    """Return the model stored at ``uri`` (s3://bucket/key)."""
-    place = urlsplit(uri)
+def make_champion(arguments: argparse.Namespace) -> Champion:
+    """Return the model in force, looked up in the real table and bucket."""
+    place = urlsplit(arguments.model_uri)
     if place.scheme != "s3" or not place.netloc or not place.path.strip("/"):
-        raise SystemExit(f"--model-uri must be s3://bucket/key, not {uri}")
-    answer = boto3.client("s3", config=_AWS).get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-    return load(answer["Body"].read().decode("utf-8"))
+        raise SystemExit(f"--model-uri must be s3://bucket/key, not {arguments.model_uri}")
+    trusted = [key for key in arguments.trusted_keys.split(",") if key]
+    stored = StoredModels(
+        boto3.client("dynamodb", config=_AWS),
+        boto3.client("s3", config=_AWS),
+        Places(arguments.model_id, arguments.models_table, place.netloc, place.path.lstrip("/")),
+        kms_verify(boto3.client("kms", config=_AWS), trusted),
+    )
+    return Champion(stored, seconds=0.0, log=log, transient=_SERVICE)
+
+
+def make_reloader(spark: SparkSession, champion: Champion, running: Artefact) -> Reloader[Scorer]:
+    """Return what prepares a new champion beside the running one; its warm-up leaves room for requests."""
+
+    def prepare(artefact: Artefact) -> Scorer:
+        scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
+        scorer.warm_up(datetime.now(UTC).date(), _RELOAD_CALLS, _RELOAD_PAUSE_SECONDS)
+        return scorer
+
+    return Reloader(champion, prepare, running, log=log, errors=_SPARK)
+
+
+def make_shadow(arguments: argparse.Namespace, reloader: Reloader[Scorer]) -> Shadow:
+    """Return what scores in the shadow, into the real table."""
+    client = boto3.client("dynamodb", config=_AWS)
+    table = ShadowTable(client, arguments.shadow_table, lambda: time.time_ns() // 1_000_000)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="shadow")
+    return Shadow(table, lambda: reloader.challenger, pool, log, _SERVICE)
 
 
 def make_queue(arguments: argparse.Namespace) -> ScoringQueue:

@@ -35,8 +35,9 @@ def _truth(condition: dict[str, Any], frame: pd.DataFrame) -> Truth:
         raise ConfigInvalid("segments", "a condition has one operator")
     (name, arguments), rows = next(iter(condition.items())), len(frame)
     if name == "missing":
-        return frame[arguments].isna().to_numpy(dtype=bool), np.ones(rows, dtype=bool)
-    if name == "not":
+        names = arguments if isinstance(arguments, list) else [arguments]
+        return frame[names].isna().any(axis=1).to_numpy(dtype=bool), np.ones(rows, dtype=bool)
+    if name in ("!", "not"):
         true, known = _truth(arguments[0] if isinstance(arguments, list) else arguments, frame)
         return ~true, known
     if name in ("and", "or"):

@@ -72,6 +72,8 @@ def diagnose(run: Finished) -> dict[str, Any]:
         "roc": {name: measures.roc(-part.score, part.rows.bad) for name, part in parts.items()},
         "gains": measures.gains(-judged.score, judged.rows.bad),
         "scores": _distribution(parts),
+        "cutoff": run.sections["scorecard"]["cutoff"],
+        "grades": run.sections["grades"],
         "stability": _stability(run, parts),
         "fairness": fairness(judged.rows, judged.score, judged.rate, run.sections, run.config),
         "rounding": _rounding(run, parts),

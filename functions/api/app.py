@@ -7,14 +7,40 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from api import applications, authorizations, channels, closing, consents, lists, meta, offers, operators
+from api import (
+    applications,
+    authorizations,
+    channels,
+    closing,
+    consents,
+    learning,
+    lists,
+    meta,
+    models,
+    offers,
+    operators,
+    rules,
+)
 from api.routing import to_response
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.observability import logger
 from creditmesh.platform.web import MethodNotAllowed, answer
 
 app = Chalice(app_name="creditmesh", configure_logs=False)
-for _context in (applications, authorizations, consents, offers, closing, channels, operators, lists, meta):
+for _context in (
+    applications,
+    authorizations,
+    consents,
+    offers,
+    closing,
+    channels,
+    operators,
+    lists,
+    learning,
+    rules,
+    meta,
+    models,
+):
     app.register_blueprint(_context.blueprint)
 
 

@@ -78,6 +78,12 @@ class Screened(In):
     """Who is to be looked up."""
 
     subjects: list[Subject] = Field(min_length=1, max_length=50)
+    max_age_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="how old what is known of the lists may be; 0: what was entered just now counts",
+    )
 
 
 class ImportView(Out):

@@ -77,7 +77,7 @@ def list_changes(call: Call, query: CountQuery) -> ListChanges:
 @route(blueprint, "POST", "/v1/lists/screenings", roles=STAFF)
 def screen(call: Call, body: Screened) -> Screening:
     """Look subjects up on all lists; the answer holds entries' ids, never values."""
-    return wiring.lists().screen(body.subjects)
+    return wiring.lists().screen(body.subjects, max_age_seconds=body.max_age_seconds)
 
 
 @route(blueprint, "POST", "/v1/lists/imports", roles=OPERATORS, status=202)

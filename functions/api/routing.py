@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform.idempotency import once
-from creditmesh.platform.web import Reply, Unauthenticated, read_json, safely, validated
+from creditmesh.platform.web import MAX_BODY_BYTES, Reply, Unauthenticated, read_json, safely, validated
 
 EVERYONE = frozenset(Role)
 APPLICANTS = frozenset({Role.BORROWER, Role.BANK})
@@ -52,6 +52,7 @@ class Operation:
         roles: who may call it; None: anybody, without a token.
         produces: media type -> model or None, where the answer is not the return type as JSON.
         on_problem: turns a problem document into what this route's readers understand.
+        max_bytes: how long a body may be.
     """
 
     view: View
@@ -62,6 +63,7 @@ class Operation:
     key: Key
     produces: Mapping[str, type[BaseModel] | None] | None
     on_problem: Callable[[Reply, Call], Reply] | None
+    max_bytes: int = MAX_BODY_BYTES
 
     @functools.cached_property
     def types(self) -> dict[str, Any]:
@@ -163,12 +165,13 @@ def route(
     key: Key | None = None,
     produces: Mapping[str, type[BaseModel] | None] | None = None,
     on_problem: Callable[[Reply, Call], Reply] | None = None,
+    max_bytes: int = MAX_BODY_BYTES,
 ) -> Callable[[View], View]:
     """Declare a view; see the module and `Operation`."""
     idempotency = key or (Key.KEPT if method == "POST" else Key.NONE)
 
     def declare(view: View) -> View:
-        operation = Operation(view, method, path, roles, status, idempotency, produces, on_problem)
+        operation = Operation(view, method, path, roles, status, idempotency, produces, on_problem, max_bytes)
 
         @functools.wraps(view)
         def respond(**parts: str) -> Response:
@@ -203,7 +206,7 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
         arguments["query"] = validated(operation.query, call.query())
     document = None
     if operation.body:
-        document = read_json(call.raw_body, call.header("content-type"))
+        document = read_json(call.raw_body, call.header("content-type"), operation.max_bytes)
         arguments["body"] = validated(operation.body, document)
 
     def act() -> Reply:

@@ -102,6 +102,7 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self.world, self.function, self.task_id, self.number = world, "", "", 0
+        self.parts: dict[str, str] = {}
         self.calls: dict[str, set[tuple[str, str]]] = {}
         refs = world.stack.refs
         for bucket in ("DataBucket", "ArtefactBucket"):
@@ -138,6 +139,8 @@ def needs(service: str, call: str, params: dict[str, Any], refs: Mapping[str, st
     elif service == "dynamodb":
         index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
         yield f"dynamodb:{call}", refs[f"{params['TableName']}.Arn"] + index
+    elif call == "HeadObject":
+        yield "s3:GetObject", f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"
     elif call == "ListObjectsV2":
         yield "s3:ListBucket", f"arn:aws:s3:::{params['Bucket']}"
     elif service == "s3":
@@ -203,7 +206,7 @@ def api(watch: Watch, method: str, route: str, body: Any = None, role: str = "bo
     world = watch.world
     parts = {"application_id": world.__dict__.get("application_id", ""), "product_id": "p-1", "task_id": watch.task_id,
              "scope": "tax", "channel_id": "file-source", "version": "1", "plan_id": "standard",
-             "record": "firm-profiles", "key": FIRM.taxpayer_id}  # fmt: skip
+             "record": "firm-profiles", "key": FIRM.taxpayer_id, **watch.parts}  # fmt: skip
     used = {name: value for name, value in parts.items() if f"{{{name}}}" in route}
     watch.number += 1
     headers = {"Content-Type": "application/json", "Idempotency-Key": f"key-{watch.number:04}-{method}-0001"}
@@ -258,6 +261,7 @@ def everything(watch: Watch) -> None:
     watch.task_id = api(watch, "GET", "/v1/operator-tasks", None, "operator")["tasks"][0]["task_id"]
     api(watch, "POST", "/v1/operator-tasks/{task_id}/resolution", {"action": "retry", "note": "again"}, "operator")
     world.sources_answer()
+    lists(watch)
     collect(watch)
     for name, token in (("RequestScoringFunction", "t-score"),
                         ("ScoreInProcessFunction", None), ("WriteReportFunction", None), ("OfferProductsFunction", "t-o")):  # fmt: skip  # noqa: E501
@@ -297,6 +301,51 @@ def everything(watch: Watch) -> None:
     step("RecordOutcomeFunction", outcome="withdrawn")
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
     rights(watch)
+    rules(watch)
+
+
+def rules(watch: Watch) -> None:
+    """Rules read, changed, and tried on what was decided."""
+    watch.parts["model_id"] = "origination"
+    model, days = "/v1/models/{model_id}", {"from": "2026-11-01", "until": "2027-01-01"}
+    change = {"remove": ["tax_rating_d"], "note": "the score knows"}
+    proposed = api(watch, "POST", f"{model}/rule-changes", change, "operator")
+    watch.parts["content_hash"] = proposed["content_hash"]
+    for route in ("/features", "/rules", "/rule-statistics"):
+        api(watch, "GET", model + route, None, "operator")
+    simulations = f"{model}/versions/{{content_hash}}/simulations"
+    begun = api(watch, "POST", simulations, days, "operator")
+    watch.parts["simulation_id"] = begun["simulation_id"]
+    assert begun["scored"] == 1
+    for method, route in (("GET", ""), ("GET", "/{simulation_id}"), ("POST", "/{simulation_id}/run")):
+        api(watch, method, simulations + route, {} if method == "POST" else None, "operator")
+
+
+def lists(watch: Watch) -> None:
+    """Entries and a whole list, both removed from; an import that fails."""
+    entry = {"list_name": "grey", "kind": "name", "value": "Good Firm Testing", "source": "court", "reason_code": "x"}
+    watch.parts["entry_id"] = api(watch, "POST", "/v1/lists/entries", entry, "operator")["entry_id"]
+    watch.parts["import_id"] = api(
+        watch, "POST", "/v1/lists/imports", {"source": "court-2", "format": "csv", "list_name": "grey"}, "operator"
+    )["import_id"]
+    text = f"kind,value,reason_code\ntaxpayer_id,{FIRM.taxpayer_id},x\nphone,none,x\n" + "phone,13800138000,x\n" * 98
+    wiring.data().put(f"lists/incoming/uploads/{watch.parts['import_id']}", text.encode(), "text/csv")
+    api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "operator")
+    event = {"import_id": watch.parts["import_id"]}
+    watch.invoke("FailListImportFunction", {**event, "error": "Lambda.Unknown"})
+    api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "operator")
+    assert watch.invoke("ReadListPartFunction", event)["state"] == "read"
+    assert watch.invoke("PublishListFunction", event)["state"] == "published"
+    for route in ("/v1/lists/imports/{import_id}", "/v1/lists/imports/{import_id}/rejected"):
+        api(watch, "GET", route, None, "operator")
+    subjects = {"subjects": [{"kind": "taxpayer_id", "value": FIRM.taxpayer_id}]}
+    (hit,) = api(watch, "POST", "/v1/lists/screenings", subjects, "operator")["hits"]
+    watch.parts["entry_id"] = hit["entry_id"]
+    removal = "/v1/lists/entries/{entry_id}/removal"
+    api(watch, "POST", removal, {"note": "a mistake"}, "operator")
+    api(watch, "POST", f"{removal}/decision", {"action": "refuse", "note": "none"}, "manager")
+    for route in ("/v1/lists/entries/{entry_id}", "/v1/lists/removals", "/v1/lists/changes"):
+        api(watch, "GET", route, None, "operator")
 
 
 def collect(watch: Watch) -> None:

@@ -14,9 +14,14 @@ from typing import Any
 
 import boto3
 
+from cloud import models
+
 ROOT = Path(__file__).parents[2]
-TABLE, INDEX, BUCKET = "scoring-requests", "by-queue", "models"
-MODEL_URI = f"s3://{BUCKET}/origination-2.0.0.json"
+TABLE, INDEX, BUCKET = "scoring-requests", "by-queue", "artefacts"
+MODEL_ID, MODELS, SHADOWS = "origination", "models", "shadow-scores"
+MODEL = ROOT / "models" / "origination-2.0.0.json"
+MODEL_KEY = f"models/{MODEL.name}"
+_ALIAS = "alias/models"
 
 
 def environment(port: int) -> dict[str, str]:
@@ -69,13 +74,41 @@ def emulator(directory: Path) -> Iterator[int]:
 
 
 def create_resources(port: int) -> None:
-    """Create the table with its index and put the shipped model into a bucket."""
-    create_table(client("dynamodb", port))
-    storage = client("s3", port)
+    """Create the tables, and put the shipped model, signed, into a bucket."""
+    dynamodb, storage, kms = client("dynamodb", port), client("s3", port), client("kms", port)
+    create_table(dynamodb)
+    for name, keys in ((MODELS, ("model_id", "record")), (SHADOWS, ("challenger", "request_id"))):
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        )
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=_ALIAS, TargetKeyId=key)
     storage.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    storage.put_object(
-        Bucket=BUCKET, Key="origination-2.0.0.json", Body=(ROOT / "models/origination-2.0.0.json").read_bytes()
-    )
+    storage.put_object(Bucket=BUCKET, Key=MODEL_KEY, Body=models.signed(kms, key, MODEL))
+
+
+def signing_key(port: int) -> str:
+    """Return the ARN of the key that signs models."""
+    return str(client("kms", port).describe_key(KeyId=_ALIAS)["KeyMetadata"]["Arn"])
+
+
+def job_arguments(port: int) -> list[str]:
+    """Return the arguments by which the job finds its queue and its models."""
+    named = {
+        "--table": TABLE,
+        "--index": INDEX,
+        "--model-uri": f"s3://{BUCKET}/{MODEL_KEY}",
+        "--model-id": MODEL_ID,
+        "--models-table": MODELS,
+        "--shadow-table": SHADOWS,
+        "--trusted-keys": f"{signing_key(port)},",
+    }
+    return [part for pair in named.items() for part in pair]
 
 
 def create_table(dynamodb: Any) -> None:

@@ -75,6 +75,12 @@ GO_ON = Say(succeed={})
 SILENT = Say()
 RETRY, CLOSE = Say(succeed={"action": "retry"}), Say(succeed={"action": "close"})
 APPROVE, DECLINE = Say({"decision": "approve"}), Say({"decision": "decline"})
+REFER = Say({"decision": "refer", "reasons": "GREYLISTED, CREDIT_OVERDUE"})
+
+
+def decides(action: str) -> Say:
+    """A person's word on a referral."""
+    return Say(succeed={"action": action})
 
 
 def error(name: str, message: str = "made up") -> Say:

@@ -13,11 +13,13 @@ from tests.stepfunctions.scripted import (
     CLOSE,
     DECLINE,
     GO_ON,
+    REFER,
     RETRY,
     SILENT,
     Say,
     Scenario,
     Stage,
+    decides,
     error,
     fail,
     performing,
@@ -44,6 +46,25 @@ def asks(reason: str) -> Say:
 SCENARIOS = {
     "disbursed": Scenario("Disbursed", steps=WAY),
     "declined": Scenario("Declined", {REPORT: [DECLINE]}, steps=WAY[:3]),
+    "referred-and-approved": Scenario(
+        "Disbursed", {REPORT: [REFER], OPERATOR: [decides("approve")]}, steps=[*WAY[:3], OPERATOR, *WAY[3:]]
+    ),
+    "referred-and-declined": Scenario(
+        "Declined", {REPORT: [REFER], OPERATOR: [decides("decline")]}, steps=[*WAY[:3], OPERATOR]
+    ),
+    "referred-and-closed": Scenario(
+        "ClosedByOperator", {REPORT: [REFER], OPERATOR: [CLOSE]}, steps=[*WAY[:3], OPERATOR]
+    ),
+    "referred-and-nobody-looks": Scenario(
+        "WaitRanOut", {REPORT: [REFER], OPERATOR: [SILENT]}, {"Operator": 1}, steps=[*WAY[:3], OPERATOR, RECORD]
+    ),
+    "referred-and-withdrawn": Scenario(
+        "AlreadyClosed", {REPORT: [REFER], OPERATOR: [CLOSED]}, steps=[*WAY[:3], OPERATOR]
+    ),
+    "referred-then-trouble": Scenario(
+        "Disbursed", {REPORT: [REFER], SUBMIT: [error("Anything")], OPERATOR: [decides("approve"), RETRY]},
+        steps=[*WAY[:3], OPERATOR, *WAY[3:5], OPERATOR, *WAY[4:]],
+    ),
     "nothing-matches": Scenario("NothingMatches", {OFFER: [error("NothingMatches")]}, steps=WAY[:4]),
     "lender-rejects": Scenario("LenderRejected", {SUBMIT: [fail("LenderRejected")]}, steps=WAY[:5]),
     "authorization-failed": Scenario(
@@ -168,7 +189,8 @@ def test_way(runs: Runs, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "outcome"),
     [("authorization-runs-out", "authorization_expired"), ("choice-runs-out", "choice_expired"),
-     ("signature-runs-out", "signature_expired"), ("operator-never-looks", "closed_by_operator")],
+     ("signature-runs-out", "signature_expired"), ("operator-never-looks", "closed_by_operator"),
+     ("referred-and-nobody-looks", "closed_by_operator")],
 )  # fmt: skip
 def test_a_wait_that_ran_out_names_its_outcome(runs: Runs, name: str, outcome: str) -> None:
     runs.ended(name)
@@ -188,7 +210,8 @@ def test_the_borrower_is_told_why_he_is_asked(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("name", "stage", "reason"),
     [("source-stays-away", COLLECT, "SourceUnavailable"), ("closed-by-operator", CONTRACT, "LenderUnavailable"),
-     ("lender-stays-silent", SUBMIT, "States.Timeout|States.HeartbeatTimeout")],
+     ("lender-stays-silent", SUBMIT, "States.Timeout|States.HeartbeatTimeout"),
+     ("referred-and-declined", "Referral", "GREYLISTED, CREDIT_OVERDUE")],
 )  # fmt: skip
 def test_a_person_is_told_where_and_why(runs: Runs, name: str, stage: str, reason: str) -> None:
     runs.ended(name)

@@ -55,7 +55,8 @@ class Stack:
 
     def raw_items(self, table: str) -> list[dict[str, Any]]:
         """A table's items in DynamoDB's wire form."""
-        return list(self.clients["dynamodb"].scan(TableName=table)["Items"])
+        pages = self.clients["dynamodb"].get_paginator("scan").paginate(TableName=table)
+        return [item for page in pages for item in page["Items"]]
 
     def is_empty(self) -> bool:
         """Whether no table holds anything."""

@@ -46,19 +46,15 @@ PEERS = (
 )
 #: With the loan's term, which is rewritten when a loan is charged off: for comparison only, never to be shipped.
 PEERS_WITH_TERM = (*PEERS, "term_months")
-#: What is really known when the decision is taken, and means the same in every year of the window.
+#: What is really known when the decision is taken, and tells more than the year it was recorded in.
 ORIGINATION = (
     "state",
     "industry_sector",
     "industry_group",
     "employees",
     "new_business",
-    "jobs_created",
-    "jobs_retained",
     "franchise",
-    "urban_rural",
     "revolving",
-    "low_doc",
     "approved_minor",
     "guaranteed_bps",
     "bank_same_state",

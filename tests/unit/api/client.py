@@ -54,6 +54,7 @@ class Api:
     def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None, raw: str | None = None, resource: str | None = None,
+        subject: str = "u-1",
     ) -> Answer:  # fmt: skip
         event = deepcopy(EVENT)
         template, parts = _resource(path)
@@ -62,7 +63,7 @@ class Api:
             "httpMethod": method, "path": f"/prod{path}", "resourcePath": resource or template
         }  # fmt: skip
         if self.role:
-            authorizer = {"principalId": "u-1", "subject": "u-1", "role": self.role, "tenant": self.tenant}
+            authorizer = {"principalId": subject, "subject": subject, "role": self.role, "tenant": self.tenant}
             event["requestContext"]["authorizer"] = authorizer
         if body is not None or raw is not None:
             event["body"] = raw if raw is not None else json.dumps(body, ensure_ascii=False)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from moto import mock_aws
 
+from cloud import models
 from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.settings import settings
 
@@ -82,13 +83,16 @@ def _resources() -> dict[str, str]:
     for name in ("data", "artefact"):
         s3.create_bucket(Bucket=f"creditmesh-{name}", **bucket)
         names[f"{name.upper()}_BUCKET"] = f"creditmesh-{name}"
-    model = (ROOT / "models/origination-2.0.0.json").read_bytes()
-    s3.put_object(Bucket="creditmesh-artefact", Key="models/origination-2.0.0.json", Body=model)
-    names["FIELD_KEY_ID"] = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
+    kms = boto3.client("kms", region_name=REGION)
+    signing = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    model = ROOT / "models/origination-2.0.0.json"
+    body = models.signed(kms, signing, model)
+    s3.put_object(Bucket="creditmesh-artefact", Key=models.keys(model)[0], Body=body)
+    names |= {"MODEL_SIGNING_KEY": signing, "FIELD_KEY_ID": kms.create_key()["KeyMetadata"]["KeyId"]}
     names["ORIGINATION_ARN"] = boto3.client("stepfunctions", region_name=REGION).create_state_machine(
         name="loan-origination", definition=json.dumps(PASS), roleArn="arn:aws:iam::123456789012:role/none"
     )["stateMachineArn"]
-    names["LIST_IMPORT_ARN"] = names["ORIGINATION_ARN"]
+    names["LIST_IMPORT_ARN"] = names["TRAINING_ARN"] = names["ORIGINATION_ARN"]
     return names | {
         "EVENT_BUS": "default",
         "RETRY_QUEUE_URL": "http://sqs.test/1",

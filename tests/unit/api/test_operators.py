@@ -60,6 +60,27 @@ def test_closing_ends_the_application(task):
     assert borrower.get(f"/v1/applications/{application_id}").json()["outcome"] == "closed_by_operator"
 
 
+@pytest.mark.parametrize(("action", "outcome"), [("approve", None), ("decline", "declined_referral")])
+def test_deciding_on_a_referral(answers, action, outcome):
+    borrower = Api("borrower")
+    application_id = borrower.apply()
+    wiring.operators().hand_over(application_id, f"referral-{application_id}", "Referral", "GREYLISTED")
+    task_id = next(one["task_id"] for one in _tasks() if one["application_id"] == application_id)
+    path = f"/v1/operator-tasks/{task_id}/resolution"
+    refused = OPERATOR.post(path, {"action": "retry", "note": "again"})
+    assert (refused.status, refused.json()["errors"][0]["field"]) == (422, "action")
+    answer = OPERATOR.post(path, {"action": action, "note": "spoke with the owner"})
+    assert (answer.status, answer.json()["action"]) == (200, action)
+    assert answers.of(f"referral-{application_id}") == ["SendTaskSuccess"]
+    assert borrower.get(f"/v1/applications/{application_id}").json()["outcome"] == outcome
+
+
+def test_what_decides_a_referral_decides_nothing_else(task):
+    path = f"/v1/operator-tasks/{task[2]['task_id']}/resolution"
+    answer = OPERATOR.post(path, {"action": "approve", "note": "looks fine"})
+    assert (answer.status, answer.json()["errors"][0]["field"]) == (422, "action")
+
+
 @pytest.mark.parametrize(("changed", "field"), [({"action": "shrug"}, "action"), ({"note": ""}, "note")])
 def test_a_bad_resolution_is_named(task, changed, field):
     answer = OPERATOR.post(

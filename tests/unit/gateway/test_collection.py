@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDataDocument
+from creditmesh.intake import collecting as intake_collecting
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.platform import wiring
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from creditmesh.platform.tables import Update
+from institutions.registry_figures import registry_data
 from tests.support.fakes import Call
 from tests.support.world import CODE, FIRM, KEYS, REGISTRY, TAX, World
 
@@ -137,6 +139,35 @@ def test_blacklist_hits_become_key_data(ready: World) -> None:
     ready.blacklist()
     ready.collect()
     assert key_data(ready).features["blacklist_hits"] == 1
+
+
+def test_what_the_lists_gave_is_kept_with_the_key_data(ready: World) -> None:
+    """The firm by number and name, and as the registry has it: figures for the model, hits to explain them by."""
+    registered = registry_data(FIRM, ready.clock.now().date())["registration"]
+    ready.blacklist(kind="name", taxpayer_id=FIRM.name.replace("有限公司", "部有限公司"), reason_code="near")
+    ready.blacklist(kind="address", taxpayer_id=registered["address"], list_name="grey", reason_code="seat")
+    ready.collect()
+    document = key_data(ready)
+    lists = {name: document.features[name] for name in (
+        "blacklist_hits", "greylist_hits", "whitelist_hits", "blacklist_name_score_bps", "greylist_name_score_bps"
+    )}  # fmt: skip
+    assert document.screening is not None
+    assert lists == document.screening["features"]
+    assert (lists["blacklist_hits"], lists["greylist_hits"], lists["whitelist_hits"]) == (0, 1, 0)
+    assert lists["blacklist_name_score_bps"] >= 9_000
+    assert {(hit["list_name"], hit["reason_code"]) for hit in document.screening["hits"]} == {
+        ("black", "near"), ("grey", "seat"),
+    }  # fmt: skip
+    assert document.screening["change_number"] == 2
+    stored = json.dumps(document.screening, ensure_ascii=False)
+    assert FIRM.name[:4] not in stored
+    assert registered["address"] not in stored
+
+
+@pytest.mark.parametrize("registry", [{"registration": None}, {"registration": {"name": 7, "address": ["x"]}}, {}])
+def test_a_registry_that_tells_no_name_or_address_is_none_to_look_up(ready: World, registry: Any) -> None:
+    found = intake_collecting._listed(ready.application(), {"registry": registry})
+    assert [one.kind for one in found] == ["taxpayer_id", "name"]
 
 
 def test_without_an_authorisation_no_source_is_asked(world: World) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
-from creditmesh.intake.operators import OperatorTask
-from creditmesh.kernel.errors import Forbidden, NotFound
+from creditmesh.intake.operators import REFERRAL, OperatorTask
+from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform import wiring
 from tests.support.world import BORROWER, OPERATOR, World
 
@@ -35,6 +35,38 @@ def test_a_person_ends_it(world: World) -> None:
     assert world.application().outcome == Outcome.CLOSED_BY_OPERATOR
     assert world.application().outcome_note == "looked into it"
     assert world.steps.succeeded == {"t-1": {"action": "close"}}
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"),
+    [("approve", None), ("decline", Outcome.DECLINED_REFERRAL), ("close", Outcome.CLOSED_BY_OPERATOR)],
+)
+def test_a_person_decides_on_a_referral(world: World, action: str, outcome: Outcome | None) -> None:
+    done = resolve(hand_over(world, stage=REFERRAL), action)
+    assert (done.action, done.note) == (action, "looked into it")
+    assert world.steps.succeeded == {"t-1": {"action": action}}
+    assert world.application().outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("stage", "action"),
+    [(REFERRAL, "retry"), (REFERRAL, "Approve"), ("WriteReport", "approve"), ("WriteReport", "decline"), ("X", "")],
+)
+def test_a_word_that_answers_another_question_is_refused(world: World, stage: str, action: str) -> None:
+    task = hand_over(world, stage=stage)
+    with pytest.raises(InvalidInput) as caught:
+        resolve(task, action)
+    assert caught.value.field == "action"
+    assert world.steps.succeeded == {}
+    assert wiring.operators().list(OPERATOR, 10) == [task]
+
+
+def test_a_referral_is_decided_once(world: World) -> None:
+    task = hand_over(world, stage=REFERRAL)
+    resolve(task, "decline")
+    with pytest.raises(NotAwaited):
+        resolve(task, "approve")
+    assert world.application().outcome == Outcome.DECLINED_REFERRAL
 
 
 def test_saying_the_same_twice_changes_nothing_and_another_word_is_refused(world: World) -> None:

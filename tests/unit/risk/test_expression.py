@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from creditmesh.risk.document import Node
+from creditmesh.risk.errors import ArtefactInvalid
 from creditmesh.risk.expression import FeatureType, evaluate_condition, parse_condition, variables
 
 TYPES: dict[str, FeatureType] = {"t": "boolean", "f": "boolean", "u": "boolean", "n": "integer", "none": "integer"}
@@ -56,6 +57,27 @@ def test_not_leaves_the_unknown_unknown(name: str, expected: bool | None) -> Non
 )
 def test_comparisons(condition: dict[str, Any], expected: bool | None) -> None:
     assert outcome(condition) is expected
+
+
+@pytest.mark.parametrize(
+    ("published", "ours"),
+    [
+        ({"!": is_true("u")}, {"not": is_true("u")}),
+        ({"!": [is_true("t")]}, {"not": is_true("t")}),
+        ({"missing": ["n"]}, {"missing": "n"}),
+        ({"missing": ["n", "none"]}, {"or": [{"missing": "n"}, {"missing": "none"}]}),
+    ],
+)
+def test_the_published_spellings_of_jsonlogic_are_read(published: dict[str, Any], ours: dict[str, Any]) -> None:
+    assert parse_condition(Node(published), TYPES) == parse_condition(Node(ours), TYPES)
+
+
+@pytest.mark.parametrize(
+    "condition", [{"!": []}, {"!": [is_true("t"), is_true("f")]}, {"missing": []}, {"missing": ["nobody"]}]
+)
+def test_spellings_without_a_meaning_are_refused(condition: dict[str, Any]) -> None:
+    with pytest.raises(ArtefactInvalid):
+        parse_condition(Node(condition), TYPES)
 
 
 def test_variables_are_the_features_looked_at() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.assessment.decisions import Decision, DecisionLog
+from creditmesh.assessment.replay import Replay, replay
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
 from creditmesh.kernel.clock import Clock, iso
@@ -16,6 +17,7 @@ from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
 from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.champion import Champion
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
 from creditmesh.risk.scoring_queue import day_of
@@ -45,7 +47,7 @@ class Assessment:
     """Scores applications and reports on them.
 
     Args:
-        artefact: gives the model in force.
+        models: gives the model in force, and that of a hash.
     """
 
     def __init__(
@@ -54,13 +56,13 @@ class Assessment:
         requests: ScoringRequestStore,
         key_data: KeyDataStore,
         reports: Objects,
-        artefact: Callable[[], Artefact],
+        models: Champion,
         tasks: Tasks,
         clock: Clock,
         log: DecisionLog,
     ) -> None:
         self._applications, self._requests, self._key_data = applications, requests, key_data
-        self._reports, self._artefact, self._tasks, self._clock = reports, artefact, tasks, clock
+        self._reports, self._models, self._tasks, self._clock = reports, models, tasks, clock
         self._log = log
 
     def request(self, application_id: str, token: str) -> None:
@@ -87,7 +89,7 @@ class Assessment:
         features = self._features(application)
         earlier = self._requests.get(application_id)
         on = day_of(earlier["created_at"]) if earlier else self._clock.now().date()
-        self._requests.answer(application_id, features, evaluate(self._artefact(), features, on).to_dict())
+        self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict())
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
@@ -103,8 +105,10 @@ class Assessment:
         summary = _summary(result, request["engine"], decided_at)
         # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
         key = f"reports/on={decided_at[:10]}/{application_id}.json"
-        self._reports.put_json(key, self._report(application, request, result, decided_at))
-        decision = Decision.of(application_id, request, result, self._artefact(), decided_at)
+        # The model that made the result: another one may have become champion since.
+        model = self._models.of(result["model_hash"])
+        self._reports.put_json(key, self._report(application, request, result, model, decided_at))
+        decision = Decision.of(application_id, request, result, model, decided_at)
         self._record(application_id, summary, key, decision)
         return summary
 
@@ -118,6 +122,15 @@ class Assessment:
             raise NotFound("the application has no report yet", field="application_id")
         return dict(self._reports.get_json(application.report_key))
 
+    def replay(self, application: Application) -> Replay:
+        """The decision made once more, from what it was made from (S10).
+
+        Raises:
+            NotFound: the application has not been assessed yet.
+            ModelGone: the model that decided cannot be had.
+        """
+        return replay(application.application_id, self.report(application), self._models.of)
+
     def report_html(self, application: Application, language: str) -> str:
         """The report as a page to read; `language` is zh-CN or en."""
         return render_html(self.report(application), language)
@@ -128,7 +141,12 @@ class Assessment:
         return self._key_data.get(application.key_data_key).features
 
     def _report(
-        self, application: Application, request: Mapping[str, Any], result: dict[str, Any], decided_at: str
+        self,
+        application: Application,
+        request: Mapping[str, Any],
+        result: dict[str, Any],
+        model: Artefact,
+        decided_at: str,
     ) -> dict[str, Any]:
         document = self._key_data.get(application.key_data_key or "")
         requested = {
@@ -141,7 +159,7 @@ class Assessment:
             firm_name=application.firm_name,
             requested=requested,
             risk_result=result,
-            artefact=self._artefact(),
+            artefact=model,
             features=json.loads(request["features"]),
             sources=[source.model_dump(exclude={"raw_keys"}) for source in document.sources],
             engine=request["engine"],
@@ -180,5 +198,6 @@ def _summary(result: Mapping[str, Any], engine: str, decided_at: str) -> RiskSum
         engine=engine,
         model_id=result["model_id"],
         model_version=result["model_version"],
+        model_hash=result["model_hash"],
         decided_at=decided_at,
     )

@@ -156,6 +156,7 @@ class RiskSummary(BaseModel):
     engine: str
     model_id: str
     model_version: str
+    model_hash: str | None = None
     decided_at: str
 
 

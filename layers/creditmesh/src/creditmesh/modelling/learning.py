@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.modelling.model import GateReport, ModelKind, ModelVersion
 from creditmesh.platform.objects import Objects
@@ -67,11 +66,8 @@ class Learning:
         registry: gives the registry of models.
     """
 
-    def __init__(
-        self, data: Objects, labels: Labels, registry: Callable[[], ModelRegistry], process: Process, clock: Clock
-    ) -> None:
-        self._data, self._labels, self._registry = data, labels, registry
-        self._process, self._clock = process, clock
+    def __init__(self, data: Objects, labels: Labels, registry: Callable[[], ModelRegistry], process: Process) -> None:
+        self._data, self._labels, self._registry, self._process = data, labels, registry, process
 
     def start(self, model_id: str, run: str, *, by: str, training_set: str | None = None) -> None:
         """Start a run.

@@ -35,6 +35,7 @@ from creditmesh.risk.signature import Sign
 from creditmesh.risk.stored import StoredModels
 
 DEPLOYMENT = "deployment"
+MAX_EVIDENCE = 100_000
 Shadows = Callable[[str], "list[ShadowScore]"]
 
 
@@ -77,6 +78,8 @@ class ModelRegistry:
             return known[artefact.content_hash]
         if kind is ModelKind.SHIPPED:
             raise InvalidInput("is training, rules or policy", field="kind")
+        if len(json.dumps(evidence or {})) > MAX_EVIDENCE:
+            raise InvalidInput(f"has at most {MAX_EVIDENCE} characters as JSON", field="evidence")
         latest = self._store.latest(artefact.model_id)
         if latest is not None and precedence(artefact.version) <= precedence(latest):
             raise InvalidInput(f"must be higher than {latest}, the highest one known", field="document.version")

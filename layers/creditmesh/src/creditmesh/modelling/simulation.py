@@ -164,10 +164,16 @@ class SimulationStore:
 
 
 class Simulations:
-    """Starts simulations and carries them on."""
+    """Starts simulations and carries them on.
 
-    def __init__(self, registry: Registry, log: DecisionLog, store: SimulationStore, clock: Clock) -> None:
-        self._registry, self._log, self._store, self._clock = registry, log, store, clock
+    Args:
+        step: how many decisions are compared between two savings.
+    """
+
+    def __init__(
+        self, registry: Registry, log: DecisionLog, store: SimulationStore, clock: Clock, step: int = STEP
+    ) -> None:
+        self._registry, self._log, self._store, self._clock, self._size = registry, log, store, clock, step
 
     def start(
         self, model_id: str, content_hash: str, *, since: date, until: date, limit: int, on: date | None, by: str
@@ -226,7 +232,7 @@ class Simulations:
 
     def _step(self, tally: dict[str, Any], pair: Pair) -> None:
         """Compare the next few hundred decisions."""
-        wanted = min(STEP, tally["limit"] - tally["scored"] - len(tally["refused"]))
+        wanted = min(self._size, tally["limit"] - tally["scored"] - len(tally["refused"]))
         for decision, place in self._decisions(tally, wanted):
             if decision is not None:
                 pair.add(tally, decision)

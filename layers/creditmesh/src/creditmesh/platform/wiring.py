@@ -479,7 +479,7 @@ def simulations() -> Simulations:
 def assessment() -> Assessment:
     """Scoring and report."""
     requests = ScoringRequestStore(tables(), settings().scoring_requests_table, settings().scoring_shards, clock())
-    return Assessment(applications(), requests, key_data(), data(), artefact, tasks(), clock(), decision_log())
+    return Assessment(applications(), requests, key_data(), data(), champion(), tasks(), clock(), decision_log())
 
 
 @cache

@@ -70,8 +70,13 @@ class Champion:
         return self._kept[content_hash]
 
     def challenger(self) -> Artefact | None:
-        """The version that scores in the shadow, as of the last look at the pointer."""
-        return self._good(self._pointer.challenger) if self._pointer.challenger else None
+        """The version that scores in the shadow, as of the last look at the pointer; None if it cannot be had."""
+        if self._pointer.challenger is None:
+            return None
+        try:
+            return self._good(self._pointer.challenger)
+        except self._transient:
+            return None
 
     def _look(self) -> None:
         """Take up what the pointer names; without a last good one, what stood in force before it."""

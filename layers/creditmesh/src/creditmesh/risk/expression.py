@@ -5,8 +5,8 @@ Grammar (a subset of JsonLogic)::
     operand   := integer | string | boolean | {"var": feature}
     condition := {"==" | "!=" | "<" | "<=" | ">" | ">=": [operand, operand]}
                | {"in": [operand, [literal, ...]]}
-               | {"missing": feature}
-               | {"and" | "or": [condition, ...]} | {"not": condition}
+               | {"missing": feature | [feature, ...]}
+               | {"and" | "or": [condition, ...]} | {"!" | "not": condition | [condition]}
 
 A condition is true, false or unknown (None). A comparison or ``in`` with an unknown operand is unknown; ``and``, ``or``
 and ``not`` follow Kleene; ``missing`` is never unknown. Both sides of a comparison have the same type, and only
@@ -166,13 +166,14 @@ def parse_condition(node: Node, types: Mapping[str, FeatureType], depth: int = 0
     if name == "in":
         return _parse_membership(argument, types)
     if name == "missing":
-        return Missing(argument.choice(types))
-    if name == "not":
-        return Negation(parse_condition(argument, types, depth + 1))
+        return _parse_missing(argument, types)
+    if name in ("!", "not"):
+        (item,) = argument.items(1, 1) if isinstance(argument.value, list) else (argument,)
+        return Negation(parse_condition(item, types, depth + 1))
     if name in ("and", "or"):
         parts = tuple(parse_condition(item, types, depth + 1) for item in argument.items(1, MAX_ITEMS))
         return AllOf(parts) if name == "and" else AnyOf(parts)
-    raise node.fail(f"has one of the operators {' '.join(COMPARISONS)} in missing and or not")
+    raise node.fail(f"has one of the operators {' '.join(COMPARISONS)} in missing and or !")
 
 
 def _parse_comparison(name: str, node: Node, types: Mapping[str, FeatureType]) -> Comparison:
@@ -191,6 +192,14 @@ def _parse_membership(node: Node, types: Mapping[str, FeatureType]) -> Membershi
     item = _parse_operand(first, types)
     kind = _type_of(item, types)
     return Membership(item, tuple(parse_literal(option, kind) for option in second.items(1, MAX_ITEMS)))
+
+
+def _parse_missing(node: Node, types: Mapping[str, FeatureType]) -> Condition:
+    """Of several features it asks whether any is unknown, as JsonLogic's list of the missing ones is then not empty."""
+    if not isinstance(node.value, list):
+        return Missing(node.choice(types))
+    found = tuple(Missing(item.choice(types)) for item in node.items(1, MAX_ITEMS))
+    return found[0] if len(found) == 1 else AnyOf(found)
 
 
 def _parse_operand(node: Node, types: Mapping[str, FeatureType]) -> Operand:

@@ -11,7 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from creditmesh.risk.expression import FeatureValue, variables
+from creditmesh.risk.condition_words import condition_words
+from creditmesh.risk.expression import FeatureValue, evaluate_condition, variables
 from creditmesh.risk.model import LANGUAGES, Artefact, Feature
 from creditmesh.risk.points import Axis, Characteristic, Segment
 from creditmesh.risk.report_words import WORDS, bin_words, format_value, money
@@ -65,12 +66,15 @@ def build_report(
         "points": _points_lines(artefact, risk_result, known),
         "reasons": _reasons(artefact, risk_result["reasons"]),
         "price_reasons": _reasons(artefact, risk_result["price_reasons"]),
-        "fired_rules": [_rule_line(artefact, rule_id) for rule_id in risk_result["fired_rules"]],
+        "fired_rules": [_rule_line(artefact, rule_id, known) for rule_id in risk_result["fired_rules"]],
         "limit_methods": _method_lines(artefact, risk_result["limit_steps"]),
         "price": _price_steps(artefact, risk_result),
         "risk_index": _index_lines(artefact, risk_result["risk_index"]),
         "features": known,
-        "quality": [{"feature": name, "finding": finding} for name, finding in artefact.findings(features)],
+        "quality": [
+            {"feature": name, "label": dict(artefact.features[name].label), "finding": finding}
+            for name, finding in artefact.findings(features)
+        ],
         "sources": [dict(source) for source in sources],
         "versions": {
             "model_id": artefact.model_id,
@@ -155,8 +159,8 @@ def _reasons(artefact: Artefact, codes: Sequence[str]) -> list[dict[str, Any]]:
     return [{"code": code, "text": dict(item.text), "adverse_action": item.adverse_action} for code, item in found]
 
 
-def _rule_line(artefact: Artefact, rule_id: str) -> dict[str, Any]:
-    """A rule that fired: what it says, what follows, and where it stands in the matrix source × aspect (M06)."""
+def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureValue]) -> dict[str, Any]:
+    """A rule that fired: what it says and follows, its place in the matrix source × aspect, why it fired (M06)."""
     rule = next(rule for rule in artefact.rules if rule.id == rule_id)
     return {
         "id": rule_id,
@@ -166,6 +170,18 @@ def _rule_line(artefact: Artefact, rule_id: str) -> dict[str, Any]:
         "sources": sorted({artefact.features[name].source for name in variables(rule.when)}),
         "reason_code": rule.reason_code,
         "text": dict(rule.label),
+        "condition": condition_words(rule.when, artefact.features),
+        "unknown": evaluate_condition(rule.when, features) is None,
+        "values": [_value(artefact.features[name], features[name]) for name in sorted(variables(rule.when))],
+    }
+
+
+def _value(feature: Feature, value: FeatureValue) -> dict[str, Any]:
+    """What a rule saw of the firm."""
+    return {
+        "feature": feature.name,
+        "label": dict(feature.label),
+        "value": _in_each(lambda language: format_value(value, feature.unit, language)),
     }
 
 

@@ -9,6 +9,7 @@ texts into the cells and collecting the same DataFrame again scores another batc
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -64,12 +65,16 @@ class ResidentScorer:
         """
         return self._plan(on).run([self.artefact.checked(features) for features in batch])
 
-    def warm_up(self, on: date, calls: int = 100) -> None:
-        """Score two made-up applications ``calls`` times, until the JVM has compiled what the plan runs."""
+    def warm_up(self, on: date, calls: int = 100, pause_seconds: float = 0.0) -> None:
+        """Score two made-up applications ``calls`` times, until the JVM has compiled what the plan runs.
+
+        ``pause_seconds`` after each leave room for another model that answers requests meanwhile.
+        """
         zero: dict[FeatureType, FeatureValue] = {"integer": 0, "string": "", "boolean": False}
         full = {name: zero[feature.type] for name, feature in self.artefact.features.items()}
         for _ in range(calls):
             self.score_batch([{}, full], on)
+            time.sleep(pause_seconds)
 
     def _plan(self, on: date) -> _Plan:
         """The plan of that day's rules; a new one is made on the first day of a rule's force or after its last."""

@@ -30,6 +30,9 @@ SCAN: dict[str, str] = {
     "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 
+#: Splits handed to Python workers that read and score by themselves: one thread each, as there is one for each core.
+KERNEL: dict[str, str] = {**SCAN, "spark.executorEnv.POLARS_MAX_THREADS": "1"}
+
 
 def spark_submit_parameters(settings: dict[str, str]) -> str:
     """Return ``settings`` as the ``--conf`` arguments of spark-submit, quoted as a shell wants them."""

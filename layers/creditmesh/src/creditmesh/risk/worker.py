@@ -34,6 +34,26 @@ class Scorer(Protocol):
         ...
 
 
+class Models(Protocol):
+    """What prepares a new champion beside the running one (``risk.reload``)."""
+
+    def take(self) -> tuple[Scorer, Artefact] | None:
+        """Return what is to score from now on, if there is something new."""
+        ...
+
+
+class ShadowScoring(Protocol):
+    """What scores again by a challenger, for nobody to wait for (``risk.shadow``)."""
+
+    def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
+        """Take up what has been answered."""
+        ...
+
+    def work(self, seconds: float) -> float:
+        """Work for at most so long; return the seconds spent."""
+        ...
+
+
 @dataclass(frozen=True)
 class WorkerErrors:
     """Which exceptions mean what, so that this module needs neither botocore nor py4j."""
@@ -55,8 +75,13 @@ class Worker:
         log: Log,
         errors: WorkerErrors,
         monotonic: Callable[[], float] = time.monotonic,
+        models: Models | None = None,
+        shadow: ShadowScoring | None = None,
     ) -> None:
-        """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event."""
+        """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event.
+
+        ``models`` is asked for a new champion between batches; ``shadow`` works in the pauses.
+        """
         self._queue = queue
         self._scorer = scorer
         self._artefact = artefact
@@ -64,6 +89,8 @@ class Worker:
         self._log = log
         self._errors = errors
         self._monotonic = monotonic
+        self._models = models
+        self._shadow = shadow
         self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
 
     def run(self, stop: threading.Event, poll_ms: int, keep_on: Callable[[], bool]) -> None:
@@ -76,6 +103,7 @@ class Worker:
         busy_pause, pause = poll_ms / 1000, poll_ms / 1000
         longest = busy_pause * _IDLE_FACTOR
         while keep_on() and not stop.is_set():
+            self._switch()
             try:
                 began = self._monotonic()
                 found = self.run_once()
@@ -84,7 +112,8 @@ class Worker:
             except self._errors.transient as error:
                 self._log({"event": "poll_failed", "error": type(error).__name__})
                 pause = min(max(pause, busy_pause) * 2, _MAX_PAUSE_SECONDS)
-            stop.wait(pause)
+            spent = self._shadow.work(pause) if self._shadow else 0.0
+            stop.wait(max(0.0, pause - spent))
         self._pool.shutdown()
 
     def run_once(self) -> int:
@@ -114,7 +143,15 @@ class Worker:
                 "write_ms": _ms(answering, self._monotonic()),
             }
         )
+        if self._shadow:
+            self._shadow.offer([pair for pair, done in zip(scored, written, strict=True) if done])
         return len(claimed)
+
+    def _switch(self) -> None:
+        """Score by a new champion from now on, if one is ready."""
+        taken = self._models.take() if self._models else None
+        if taken:
+            self._scorer, self._artefact = taken
 
     def _claim(self, request_id: str) -> ScoringRequest | None:
         """A claim that fails for a moment must not drop the others: the request is found again by the next poll."""

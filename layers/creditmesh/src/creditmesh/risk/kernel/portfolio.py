@@ -11,13 +11,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from itertools import accumulate, pairwise
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from creditmesh.risk.kernel.kernel import Kernel
+from creditmesh.risk.artefact import load
+from creditmesh.risk.kernel.kernel import Kernel, compile_kernel
+from creditmesh.risk.kernel.results import RESULT_FIELDS
 from creditmesh.risk.kernel.storage import Place, place, polars_options
 
 #: What a worker takes at once; a greater row group is read in several goes.
@@ -64,6 +69,12 @@ def _pieces(file: Place, rows_each: int) -> Iterator[tuple[str, tuple[tuple[int,
         yield file.uri, tuple(gathered)
 
 
+@cache
+def kernel_of(model: str, on: date) -> Kernel:
+    """Return the kernel of an artefact's JSON text, compiled once in each worker."""
+    return compile_kernel(load(model), on)
+
+
 def scored(split: Split, kernel: Kernel, ids: Sequence[str], counts: Counts) -> Iterator[pa.Table]:
     """Read and score the split's ranges one after the other; ``counts`` is added to.
 
@@ -95,13 +106,22 @@ def write_scored(split: Split, kernel: Kernel, ids: Sequence[str], folder: Place
     """
     counts: Counts = Counter()
     target, writer = folder.below(f"{split.name}.parquet"), None
-    with target.files().open_output_stream(target.path) as stream:
+    with target.output_stream() as stream:
         for table in scored(split, kernel, ids, counts):
-            writer = writer or pq.ParquetWriter(stream, table.schema)
+            writer = writer or pq.ParquetWriter(stream, table.schema, **_layout(ids))
             writer.write_table(table)
         if writer:
             writer.close()
     return counts
+
+
+def _layout(ids: Sequence[str]) -> dict[str, Any]:
+    """Ids differ from firm to firm, so a dictionary of them is in vain; few columns are ever searched by range."""
+    repeated = [name for name in RESULT_FIELDS if name != "fired_rules"]
+    return {
+        "use_dictionary": [*repeated, "fired_rules.list.element"],
+        "write_statistics": [*ids, "score", "limit_minor"],
+    }
 
 
 def _remote(split: Split) -> bool:

@@ -56,8 +56,15 @@ class Place:
 
     def write_text(self, text: str) -> None:
         """Make the file hold just ``text``."""
-        with self.files().open_output_stream(self.path) as stream:
+        with self.output_stream() as stream:
             stream.write(text.encode("utf-8"))
+
+    def output_stream(self) -> Any:
+        """A stream that writes the file anew, its folder made where folders have to be."""
+        files = self.files()
+        if not self.remote:
+            files.create_dir(str(Path(self.path).parent), recursive=True)
+        return files.open_output_stream(self.path)
 
 
 def place(uri: str) -> Place:

@@ -1,0 +1,154 @@
+"""What the scoring benchmark runs side by side: plain scans of the columns, and scoring with its result added up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.scoring_work import IDS, ON, Sums, add_up, write
+from creditmesh.risk import spark as case_when
+from creditmesh.risk.artefact import load
+from creditmesh.risk.dialect import DuckDialect
+from creditmesh.risk.kernel.portfolio import Split, kernel_of, splits
+from creditmesh.risk.kernel.storage import place
+from creditmesh.risk.lowering import query
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the engines work on."""
+
+    spark: SparkSession
+    data: Path
+    model: str
+    output: Path
+
+    @property
+    def frame(self) -> DataFrame:
+        """The firms' features, without their ids."""
+        return self.spark.read.parquet(str(self.data)).drop(*IDS)
+
+
+# Plain scans: every value of every column is read and looked at.
+
+
+def spark_scan(bench: Bench) -> Sums:
+    """The vectorised reader and one aggregate for each column."""
+    frame = bench.frame
+    kinds = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+    looks: dict[str, Callable[[str], Any]] = {"bigint": F.max, "string": F.count, "boolean": F.count_if}
+    found = frame.agg(F.count(F.lit(1)).alias("rows"), *(looks[kind](name) for name, kind in kinds.items())).collect()
+    return {"rows": int(found[0]["rows"])}
+
+
+def spark_scan_to_noop(bench: Bench) -> Sums:
+    """The same columns as rows, thrown away."""
+    bench.frame.write.format("noop").mode("overwrite").save()
+    return {}
+
+
+def polars_scan(bench: Bench) -> Sums:
+    """Polars, all cores."""
+    lazy = pl.scan_parquet(bench.data / "*.parquet").drop(*IDS)
+    numbers = [name for name, kind in lazy.collect_schema().items() if kind == pl.Int64]
+    others = [name for name in lazy.collect_schema().names() if name not in numbers]
+    found = lazy.select(pl.len().alias("rows"), pl.col(numbers).max(), pl.col(others).count())
+    return {"rows": int(found.collect(engine="streaming")["rows"][0])}
+
+
+def duckdb_scan(bench: Bench) -> Sums:
+    """DuckDB, two threads."""
+    connection = duckdb.connect(config={"threads": 2})
+    source = f"read_parquet('{bench.data}/*.parquet')"
+    kinds = {str(name): str(kind) for name, kind, *_ in connection.sql(f"DESCRIBE FROM {source}").fetchall()}
+    looks = [f"{'max' if kind == 'BIGINT' else 'count'}({name})" for name, kind in kinds.items() if name not in IDS]
+    return {"rows": int(connection.sql(f"SELECT count(*), {', '.join(looks)} FROM {source}").fetchall()[0][0])}
+
+
+def arrow_scan(bench: Bench) -> Sums:
+    """Pyarrow into memory, one row group at a time, its own threads."""
+    rows = 0
+    for path in sorted(bench.data.glob("*.parquet")):
+        file = pq.ParquetFile(path)
+        names = [name for name in file.schema_arrow.names if name not in IDS]
+        rows += sum(file.read_row_group(i, columns=names).num_rows for i in range(file.num_row_groups))
+    return {"rows": rows}
+
+
+# Scoring
+
+
+def spark_case_when(bench: Bench) -> Sums:
+    """The artefact as Spark SQL columns."""
+    results = case_when.score(bench.frame, load(bench.model).in_force(ON))
+    stages = {row["stage"]: row for row in results.groupBy("stage").agg(*_spark_sums()).collect()}
+    total: Counter[str] = Counter()
+    for stage, row in stages.items():
+        total.update({f"stage {stage}": row["rows"], "score": row["score"] or 0, "limit": row["limit"] or 0})
+    return dict(total)
+
+
+def duckdb_sql(bench: Bench) -> Sums:
+    """The artefact's published SQL in DuckDB, two threads."""
+    connection = duckdb.connect(config={"threads": 2})
+    source = f"read_parquet('{bench.data}/*.parquet')"
+    statement = query(load(bench.model).in_force(ON), DuckDialect(), source)
+    sums = "stage, count(*), coalesce(sum(score), 0), coalesce(sum(limit_minor), 0)"
+    total: Counter[str] = Counter()
+    for stage, rows, score, limit in connection.sql(f"SELECT {sums} FROM ({statement}) GROUP BY stage").fetchall():
+        total.update({f"stage {stage}": rows, "score": int(score), "limit": int(limit)})
+    return dict(total)
+
+
+def _spark_sums() -> list[Any]:
+    return [
+        F.count(F.lit(1)).alias("rows"),
+        F.sum("score").alias("score"),
+        F.sum("limit_minor").alias("limit"),
+    ]
+
+
+def kernel_on_splits(bench: Bench) -> Sums:
+    """The kernel in Spark's Python workers, which read their splits themselves."""
+    return _on_splits(bench, partial(add_up, model=bench.model))
+
+
+def kernel_on_splits_written(bench: Bench) -> Sums:
+    """The same with every result written as Parquet: what the job does."""
+    bench.output.mkdir(parents=True, exist_ok=True)
+    return _on_splits(bench, partial(write, model=bench.model, output=str(bench.output)))
+
+
+def kernel_alone(bench: Bench) -> Sums:
+    """The kernel in this process, one thread, no Spark."""
+    return _total(add_up(split, bench.model) for split in splits(place(str(bench.data))))
+
+
+def _on_splits(bench: Bench, work: Callable[[Split], Sums]) -> Sums:
+    found = splits(place(str(bench.data)), rows_each=500_000)
+    return _total(bench.spark.sparkContext.parallelize(found, len(found)).map(work).collect())
+
+
+def _total(parts: Iterable[Sums]) -> Sums:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)
+
+
+def in_memory(bench: Bench, rows: int) -> Callable[[], Any]:
+    """Score rows that are in memory already, one thread: what the peers are compared with."""
+    found = pl.scan_parquet(bench.data / "*.parquet").head(rows).collect()
+    table: pa.Table = found.with_columns(pl.col(pl.String).cast(pl.Categorical)).to_arrow()
+    return lambda: kernel_of(bench.model, ON).score(table)

@@ -1,0 +1,100 @@
+"""Batch Spark job: every firm of a portfolio scored by one model, as Parquet (C11, C25).
+
+Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
+``creditmesh.risk.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from storage,
+scores it by ``creditmesh.risk.kernel`` and writes its part. docs/risk-model.md tells the form of input and output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from datetime import date
+from functools import partial
+from typing import Any
+
+import boto3
+from pyspark.sql import SparkSession
+
+from creditmesh.risk.artefact import Verify, load
+from creditmesh.risk.kernel.portfolio import Counts, Split, kernel_of, splits, write_scored
+from creditmesh.risk.kernel.storage import Place, place
+from creditmesh.risk.signature import kms_verify
+
+
+def main() -> None:
+    """Split, score, write, tell the counts."""
+    arguments = parse_arguments()
+    started = time.monotonic()
+    output = empty(place(arguments.output_uri))
+    model = place(arguments.model_uri).read_text()
+    artefact = load(model, verifier(arguments))
+    pieces = splits(place(arguments.data_uri))
+    spark = SparkSession.builder.appName("score-portfolio").getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    work = partial(score_split, model=model, on=arguments.on, ids=arguments.ids, output=output)
+    counts: Counts = Counter()
+    for part in spark.sparkContext.parallelize(pieces, len(pieces)).map(work).collect():
+        counts.update(part)
+    told = {"model": f"{artefact.model_id}-{artefact.version}", "model_hash": artefact.content_hash, **summary(counts)}
+    # Last: who finds it finds all of the parts.
+    output.below("_SUCCESS").write_text(json.dumps(told))
+    took_ms = round((time.monotonic() - started) * 1000)
+    print(json.dumps({"job": "score-portfolio", "event": "scored", "took_ms": took_ms, **told}), flush=True)
+    spark.stop()
+
+
+def verifier(arguments: argparse.Namespace) -> Verify | None:
+    """Return what checks the model's signature; only a developer's file may do without."""
+    if arguments.trusted_keys:
+        return kms_verify(boto3.client("kms"), arguments.trusted_keys)
+    if place(arguments.model_uri).remote:
+        raise SystemExit("--trusted-keys must be given for a model in S3")
+    return None
+
+
+def empty(folder: Place) -> Place:
+    """Return the folder if nothing is in it: the parts of two runs must not lie beside each other."""
+    if not folder.is_empty():
+        raise SystemExit(f"--output-uri must be an empty folder, which {folder.uri} is not")
+    return folder
+
+
+def score_split(split: Split, model: str, on: date, ids: list[str], output: Place) -> Counts:
+    """Score one split into its file, in a worker."""
+    return write_scored(split, kernel_of(model, on), ids, output)
+
+
+def summary(counts: Counts) -> dict[str, Any]:
+    """Firms by stage, and how many values each quality finding concerns, by feature."""
+
+    def of(kind: str) -> dict[str, int]:
+        return {name: count for (found, name), count in sorted(counts.items()) if found == kind}
+
+    stages = of("stage")
+    return {"rows": sum(stages.values()), "stages": stages, "absent": of("absent"), "not_a_number": of("not_a_number")}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the job's entry point arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-uri", required=True, help="folder or file of Parquet, s3:// or local")
+    parser.add_argument("--model-uri", required=True, help="the artefact, s3:// or local")
+    parser.add_argument(
+        "--trusted-keys", type=comma_separated, default=[], help="ARNs of KMS keys whose signatures count"
+    )
+    parser.add_argument("--output-uri", required=True, help="an empty folder, s3:// or local")
+    parser.add_argument("--on", type=date.fromisoformat, required=True, help="the day whose rules are in force")
+    parser.add_argument("--ids", type=comma_separated, default=[], help="columns to keep: one,another")
+    return parser.parse_args()
+
+
+def comma_separated(text: str) -> list[str]:
+    """Return the names in ``one,another``."""
+    return [name for name in text.split(",") if name]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Past decisions, made up: firms like the sample one, decided by the champion on the day they are given."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from creditmesh.assessment.decisions import Decision
+from creditmesh.platform import wiring
+from creditmesh.risk.evaluator import evaluate
+from tests.support.template import ROOT
+
+FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))
+
+
+def decide(application_id: str, day: date, **features: Any) -> Decision:
+    """Put a decision of that day into the log; `features` are what is different about the firm."""
+    artefact, given = wiring.artefact(), {**FIRM, **features}
+    request = {"created_at": f"{day}T07:00:00.000Z", "features": json.dumps(given), "engine": "python"}
+    result = evaluate(artefact, given, day).to_dict()
+    decision = Decision.of(application_id, request, result, artefact, f"{day}T07:00:01.000Z")
+    wiring.tables().write(wiring.decision_log().entry(decision))
+    return decision

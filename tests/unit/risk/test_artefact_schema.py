@@ -1,0 +1,98 @@
+"""The published JSON Schema: it takes what the loader takes, and refuses all that a schema can say (S10)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from creditmesh.risk.artefact import seal
+from creditmesh.risk.model import ASPECTS, FORMAT_VERSION, LANGUAGES, OUTCOMES, SOURCES, UNITS
+from creditmesh.risk.result import RiskResult
+from tests.unit.risk.small_model import small
+from tests.unit.risk.test_artefact_refusals import (
+    CASES,
+    CONDITIONS,
+    HEAD,
+    INDICES,
+    MONEY,
+    RULES,
+    SCORECARD,
+    SOUND,
+    Spoil,
+)
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "models/artefact.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+#: Rules that look at two places at once, or at what stands elsewhere in the document: the loader's alone.
+BEYOND = (
+    "repeats no id", "compares two operands", "orders integers only", "has a condition in every segment",
+    "pairs two different", "makes at most", "lists ", "names no value twice", "has a pd_ppm", "has default rates",
+    "has a grade for every", "lies within", "has a fixed amount", "has weights", "is later than", "is of type",
+    "is a date", "is an array of 4 to 4",
+)  # fmt: skip
+#: Names of features and reasons that must be known, literals of their feature's type, a line from the cutoff up.
+ELSEWHERE = ("reason_code", ".var", "missing", ".feature", "greatest_of[0]", "no_such", "[1]", "[1][1]", "[0][0]",
+             "[1][0]", "refer_below")  # fmt: skip
+PARTS = {"head": HEAD, "rules": RULES, "conditions": CONDITIONS, "scorecard": SCORECARD, "money": MONEY,
+         "index": INDICES, "tests": CASES}  # fmt: skip
+SAYABLE = [
+    pytest.param(spoil, id=f"{part}-{path}-{number}")
+    for part, cases in PARTS.items()
+    for number, (spoil, path, rule) in enumerate(cases)
+    if not rule.startswith(BEYOND) and not path.endswith(ELSEWHERE)
+]
+
+
+def test_it_is_a_schema_and_takes_the_shipped_model(document: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    VALIDATOR.validate(document)
+
+
+def test_it_takes_a_signature_and_a_document_of_every_part() -> None:
+    signature = {"key_id": "k", "algorithm": "ECDSA_SHA_256", "value": "c2ln"}
+    VALIDATOR.validate({**seal(small(**SOUND)), "signature": signature})
+    assert not VALIDATOR.is_valid({**seal(small(**SOUND)), "signature": {**signature, "more": 1}})
+    assert not VALIDATOR.is_valid({**seal(small(**SOUND)), "signature": None})
+
+
+def test_it_names_the_same_words_as_the_loader() -> None:
+    defs = SCHEMA["$defs"]
+    assert SCHEMA["properties"]["format_version"]["const"] == FORMAT_VERSION
+    assert tuple(defs["rule"]["properties"]["outcome"]["enum"]) == OUTCOMES
+    assert tuple(defs["rule"]["properties"]["aspect"]["enum"]) == ASPECTS
+    assert tuple(defs["feature"]["properties"]["unit"]["enum"]) == UNITS
+    assert tuple(defs["feature"]["properties"]["source"]["enum"]) == SOURCES
+    assert tuple(defs["texts"]["required"]) == LANGUAGES
+    assert set(defs["test"]["properties"]["expect"]["propertyNames"]["enum"]) == set(RiskResult.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("spoil", SAYABLE)
+def test_it_refuses_what_a_schema_can_say(spoil: Spoil) -> None:
+    document = small(**SOUND)
+    spoil(document)
+    assert not VALIDATOR.is_valid(seal(document))
+
+
+def test_most_rules_can_be_said() -> None:
+    assert len(SAYABLE) >= 75
+
+
+@pytest.mark.parametrize("value", [600.5, "600", None, True])
+def test_it_refuses_what_is_no_integer(document: dict[str, Any], value: Any) -> None:
+    document["scorecard"]["cutoff"] = value
+    assert not VALIDATOR.is_valid(document)
+
+
+def test_every_object_is_closed() -> None:
+    """Wherever properties are named, others are refused."""
+
+    def objects(value: Any) -> list[dict[str, Any]]:
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        found = [one for part in inside for one in objects(part)]
+        return [*found, value] if isinstance(value, dict) and value.get("type") == "object" else found
+
+    assert all("additionalProperties" in one or "propertyNames" in one for one in objects(SCHEMA))
