@@ -227,6 +227,7 @@ class Deployment:
         if bucket is None:
             return
         files = {f"emr/jobs/{path.name}": path for path in sorted((ROOT / "emr" / "jobs").glob("*.py"))}
+        files |= {f"models/{path.name}": path for path in sorted((ROOT / "models").glob("*-training.json"))}
         package = self._spark_archive()
         if package is not None:
             files["emr/creditmesh-spark.zip"] = package
@@ -265,6 +266,9 @@ class Deployment:
         shutil.rmtree(staging, ignore_errors=True)
         for part in _SPARK_PARTS:
             shutil.copytree(source / part, staging / "creditmesh" / part, ignore=shutil.ignore_patterns("__pycache__"))
+        training = ROOT / "emr" / "training"
+        if training.is_dir():
+            shutil.copytree(training, staging / "training", ignore=shutil.ignore_patterns("__pycache__", "data"))
         for package in {"", *(part.rpartition("/")[0] for part in _SPARK_PARTS)}:
             shutil.copy(source / package / "__init__.py", staging / "creditmesh" / package / "__init__.py")
         target = self.build_dir / "creditmesh-spark.zip"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.dialect import DuckDialect
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.lowering import query
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.spark import RESULT_FIELDS, feature_schema, result_from_row, score
 from tests.spark.artefact_strategies import artefacts, feature_rows, rows_near_bounds
+from tests.spark.conftest import ROOT
+from tests.unit.risk.small_model import FIRM, loaded, refer_below, rule
 
 DAY = date(2026, 1, 15)
 
@@ -102,6 +104,22 @@ def test_duckdb_agrees_on_the_shipped_model(origination: Artefact, good_firm: di
     """The model's SQL, run by an engine that has nothing in common with the other two."""
     rows = feature_rows(origination, (good_firm, 3), 4_000)
     assert not differences(origination, rows, on_duckdb(origination, rows))
+
+
+def test_agree_where_rules_take_points_and_where_nothing_was_lost(spark: SparkSession) -> None:
+    """A referral for its score without a lost point, and reasons that come from rules among those of bins."""
+    adjusts = [rule("down", "adjust", points=-12, reason_code="PAIR", when={"==": [{"var": "flag"}, True]})]
+    adjusts.append(rule("up", "adjust", points=9))
+    firms = [{**FIRM, "debt": debt, "kind": kind, "flag": flag}
+             for debt in (30, 60, None) for kind in ("A", "C") for flag in (True, False)]  # fmt: skip
+    reasons = set()
+    for below in (None, 120):
+        artefact = loaded(scorecard=refer_below(below), rules=adjusts)
+        assert not differences(artefact, firms, on_spark(spark, artefact, firms))
+        assert not differences(artefact, firms, on_duckdb(artefact, firms))
+        found = [evaluate(artefact, firm, DAY) for firm in firms]
+        reasons |= {(result.stage, result.reasons or result.price_reasons) for result in found}
+    assert {("referred", ()), ("approved", ("KIND", "PAIR", "DEBT"))} <= reasons
 
 
 NUMBERS = [0.0, -0.0, 0.5, -0.5, 1e-300, 4_500.999, -1.5, 1e15, 2.0**63, -(2.0**63), 9.3e18, -1e300]
@@ -188,3 +206,18 @@ def test_refuses_columns_that_clash(spark: SparkSession, origination: Artefact) 
     df = spark.createDataFrame([], feature_schema(origination))
     with pytest.raises(ValueError, match="clash"):
         score(df.withColumn("score", df["debt_ratio_bps"]), origination)
+
+
+def test_a_rule_counts_on_its_days_only_in_either_engine(spark: SparkSession, good_firm: dict[str, Any]) -> None:
+    document = json.loads((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    rule = next(one for one in document["rules"] if one["id"] == "company_too_young")
+    tomorrow, after = DAY + timedelta(days=1), DAY + timedelta(days=2)
+    dated = {"effective_from": tomorrow.isoformat(), "effective_until": after.isoformat()}
+    always = {">=": [{"var": "company_age_months"}, 0]}
+    document["rules"].append({**rule, **dated, "id": "dated", "when": always})
+    artefact = load(json.dumps(seal(document)))
+    scorer = ResidentScorer(spark, artefact)
+    for day, decision in ((DAY, "approve"), (tomorrow, "decline"), (after, "approve"), (DAY, "approve")):
+        (result,) = scorer.score_batch([good_firm], day)
+        assert result == evaluate(artefact, good_firm, day)
+        assert (result.decision, result.fired_rules) == (decision, ("dated",) if decision == "decline" else ())

@@ -147,7 +147,8 @@ def test_a_promotion_reaches_the_job_between_two_batches(port: int, job: Job, re
     print(f"switched {took:.1f} s after the promotion ({job.events('model_switched')[-1]['prepare_ms']} ms to prepare)")
     for name, part in (("before", waits[:30]), ("meanwhile", waits[30:old]), ("after", waits[old:])):
         print(f"claim to result {name}, ms: median {median(part)}, worst {max(part)}")
-    assert max(waits) < 2_000
+    # A switch that stalled requests would show as one that takes many times what the others take.
+    assert max(waits) < 10 * median(waits)
     assert job.events("model_switched")[-1]["model_hash"] == content_hash
     assert len(job.events("ready")) == 1
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from creditmesh.modelling.model import WrongState
 from creditmesh.platform import wiring
 from creditmesh.risk.evaluator import evaluate
 from tests.support.decisions import FIRM, decide
@@ -115,6 +116,17 @@ def test_a_change_never_touches_the_rules_in_force() -> None:
     proposed(when={">": [{"var": "revenue_12m_minor"}, 10**14]}, effective_from=None)
     assert rules_of() == before
     assert "has_revenue" not in {one["id"] for one in before["rules"]}
+
+
+def test_a_change_made_for_an_earlier_champion_is_not_put_in_force() -> None:
+    first, second = proposed(), proposed(name="another")
+    release(first)
+    with pytest.raises(WrongState, match="another champion"):
+        release(second)
+    again = proposed(name="another")
+    assert again != second
+    release(again)
+    assert {"has_revenue", "another"} <= {one["id"] for one in rules_of()["rules"]}
 
 
 def test_a_broken_rule_is_refused_by_path_and_rule() -> None:

@@ -189,3 +189,12 @@ def test_a_change_made_for_another_champion_is_refused(registry: Registry) -> No
     with pytest.raises(BaseOutdated, match=SHIPPED["content_hash"]):
         propose(registry, remove=["tax_rating_d"], based_on="sha256:" + "0" * 64)
     assert propose(registry, remove=["tax_rating_d"], based_on=SHIPPED["content_hash"]).version == "2.1.0"
+
+
+def test_the_documented_rule_can_be_proposed_as_it_stands(registry: Registry) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    example, body = (json.loads(block.partition("```")[0]) for block in page.split("```json\n")[1:3])
+    change = RuleChange.model_validate({**body, "add": [example], "dry_run": True})
+    made = RuleWorkbench(registry).propose("origination", change, maker="maria")
+    assert (made.added, made.removed) == (["many_loans"], ["tax_rating_d"])
+    assert set(body) == set(RuleChange.model_fields)

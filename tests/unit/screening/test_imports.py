@@ -12,7 +12,7 @@ from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform import wiring
 from creditmesh.platform.crypto import SealBroken
 from creditmesh.screening.import_model import Import, ImportProblem, ImportState, ImportStateConflict, NewImport
-from creditmesh.screening.model import Origin, Screening, State
+from creditmesh.screening.model import Kind, Origin, Screening, State, Subject
 from tests.support.world import FIRM, World
 from tests.unit.screening.test_lists import NAMED, OTHER, enter, hits, screen
 
@@ -303,3 +303,32 @@ def test_what_is_imported_lies_sealed(world: World) -> None:
     wiring.data().put("lists/generations/other/index", moved, "application/octet-stream")
     with pytest.raises(SealBroken):
         wiring.list_generations().index("other")
+
+
+def test_an_imported_entry_whose_removal_was_refused_goes_with_its_import(world: World) -> None:
+    imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,,\n")
+    (hit,) = screen(("taxpayer_id", FIRM.taxpayer_id)).hits
+    entries = wiring.list_entries()
+    entries.propose_removal(hit.entry_id, "operator-1", "another firm")
+    refused = entries.decide_removal(hit.entry_id, "manager-2", confirm=False, note="the same")
+    assert entries.get(hit.entry_id) == refused
+    world.clock.advance(1)
+    imported(f"{HEAD}taxpayer_id,{OTHER},debt,,,\n")
+    with pytest.raises(NotFound):
+        entries.get(hit.entry_id)
+
+
+def test_without_an_index_nothing_is_looked_up_and_with_it_again(world: World) -> None:
+    """A list that cannot be read lets nobody through."""
+    one = imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,,\n")
+    key = f"lists/generations/{one.import_id}/index"
+    index = wiring.data().get(key)
+    wiring.data().delete(key)
+    wiring.list_keeper.cache_clear()
+    wiring.lists.cache_clear()
+    lists, subjects = wiring.lists(), [Subject(kind=Kind.TAXPAYER_ID, value=FIRM.taxpayer_id)]
+    for age in (0, 60):
+        with pytest.raises(NotFound):
+            lists.screen(subjects, max_age_seconds=age)
+    wiring.data().put(key, index, "application/octet-stream")
+    assert len(lists.screen(subjects, max_age_seconds=60).hits) == 1

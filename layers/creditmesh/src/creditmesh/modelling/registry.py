@@ -167,10 +167,13 @@ class ModelRegistry:
         """Ask for an approved version to take the present champion's place.
 
         Raises:
-            WrongState: it is not approved, or somebody else has asked already.
+            WrongState: it is not approved, somebody else has asked already, or it is a change of the rules of another
+                champion: it would take back all that has changed since.
         """
         version = self._in_state(model_id, content_hash, ModelState.APPROVED)
         champion = self.current(model_id).champion
+        if version.kind is ModelKind.RULES and version.evidence.get("based_on", champion) != champion:
+            raise WrongState("its rules were changed from those of another champion: propose the change anew")
         waiting = version.promotion
         if waiting and waiting.champion == champion:
             if waiting.maker == maker:

@@ -109,9 +109,12 @@ class ListEntries:
             NoSuchEntry: there is none.
         """
         EntryKey.parse(entry_id)
-        found = self._get(entry_id) or self._imported(entry_id)
-        if found is None:
-            raise NoSuchEntry("no such entry", field="entry_id")
+        found = self._get(entry_id)
+        if found is None or (found.origin is Origin.IMPORTED and found.state is State.ACTIVE):
+            imported = self._imported(entry_id)
+            if imported is None:
+                raise NoSuchEntry("no such entry", field="entry_id")
+            found = found or imported
         return found
 
     def proposals(self, limit: int) -> list[Entry]:

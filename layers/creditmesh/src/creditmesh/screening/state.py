@@ -146,6 +146,7 @@ class Keeper:
         with self._lock:
             now = self._monotonic()
             if self._seen_at is None or now - self._seen_at >= max_age_seconds:
+                self._seen_at = None  # until all is there, nothing may be looked up
                 for change in self._journal.after(self._state.number):
                     self._state.apply(change)
                 self._load()
