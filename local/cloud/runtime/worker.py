@@ -119,7 +119,8 @@ def _prepare(settings: dict[str, Any], log: int) -> None:
     os.environ.update(settings["environment"])
     time.tzset()
     os.chdir(settings["code_dir"])
-    sys.modules.pop("worker", None)  # a function may have a module of that name
+    for own in ("worker", "loopback"):  # a function may have modules of these names
+        sys.modules.pop(own, None)
     sys.path.insert(0, settings["code_dir"])
     for path in settings["paths"]:
         if path.endswith("site-packages"):

@@ -20,7 +20,8 @@ import socket
 import sys
 from typing import Any
 
-worker: Any = importlib.import_module("worker")  # beside this file
+loopback: Any = importlib.import_module("loopback")  # beside this file, as the next
+worker: Any = importlib.import_module("worker")
 sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
 
 _PR_SET_PDEATHSIG = 1
@@ -37,6 +38,7 @@ def preload(names: list[str], paths: list[str]) -> None:
                 continue
             if found == "boto3":
                 _share_service_models(module)
+                loopback.shorten(importlib.import_module)
 
 
 def _modules(pattern: str, paths: list[str]) -> list[str]:

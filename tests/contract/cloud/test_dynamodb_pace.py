@@ -74,3 +74,42 @@ def test_copies_are_whole_and_independent() -> None:
     command = [str(PYTHON), "-c", COPIES]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+SIZES = """
+from cloud.upstream import dynamodb
+from cloud.mends.dynamodb_pace import _value_size
+size = _value_size(dynamodb._attribute_value_size)
+for value in (
+    {"S": "plain"}, {"S": "公司"}, {"N": "-12.50"}, {"BOOL": True}, {"NULL": True}, {"SS": ["a", "字"]}, {},
+    None, {"S": 1},
+    {"M": {}}, {"M": {"名": {"S": "值"}, "n": {"M": {"x": {"N": "1"}}}}}, {"L": [{"S": "a"}, {"M": {"k": {"S": "é"}}}]},
+):
+    assert size(value) == dynamodb._attribute_value_size(value), value
+"""
+
+
+def test_sizes_are_upstreams() -> None:
+    environment = {"PYTHONPATH": str(ROOT / "local"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [str(PYTHON), "-c", SIZES], env=environment, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_transaction_tells_its_capacity_where_it_is_asked_for(cloud: Cloud, name: str) -> None:
+    """As upstream does; of an index, too."""
+    tables = cloud.client("dynamodb")
+    key, index = {"AttributeName": "k", "KeyType": "HASH"}, {"AttributeName": "i", "KeyType": "HASH"}
+    tables.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[key],
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in "ki"],
+        GlobalSecondaryIndexes=[{"IndexName": "by-i", "KeySchema": [index], "Projection": {"ProjectionType": "ALL"}}],
+    )  # fmt: skip
+    put = {"Put": {"TableName": name, "Item": {"k": {"S": "one"}, "i": {"S": "x"}}}}
+    assert "ConsumedCapacity" not in tables.transact_write_items(TransactItems=[put])
+    (told,) = tables.transact_write_items(
+        TransactItems=[{"Put": {"TableName": name, "Item": {"k": {"S": "two"}, "i": {"S": "x"}}}}],
+        ReturnConsumedCapacity="INDEXES",
+    )["ConsumedCapacity"]  # fmt: skip
+    assert told["GlobalSecondaryIndexes"]["by-i"]["WriteCapacityUnits"] == 1.0

@@ -131,6 +131,34 @@ def test_a_decision_that_comes_while_a_person_looks_needs_him_no_more(world: Wor
     assert "t-2" in ended
 
 
+def test_a_person_who_is_asked_to_look_while_the_answer_is_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.to_submitted("t-1")
+    world.steps.gone.add("t-1")
+    store = wiring.closing_store()
+    get = store.get
+
+    def get_slowly(application_id: str) -> Any:
+        found = get(application_id)
+        monkeypatch.setattr(store, "get", get)
+        wiring.operators().hand_over(application_id, "t-operator", "SubmitToLender", "States.Timeout")
+        return found
+
+    monkeypatch.setattr(store, "get", get_slowly)
+    assert decide(world, **APPROVAL)
+    assert world.steps.succeeded["t-operator"] == {"action": "retry"}
+    assert world.application().status == "approved"
+
+
+def test_nothing_is_read_twice_for_an_answer_that_meets_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.to_ordered("t-1")
+    tables, read = wiring.tables(), []
+    get = tables.get
+    monkeypatch.setattr(tables, "get", lambda table, key: read.append(table) or get(table, key))
+    assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+    assert world.steps.succeeded["t-1"] == {}
+    assert len(read) == 1
+
+
 def test_a_payment_that_comes_while_a_person_looks(world: World) -> None:
     world.to_ordered()
     wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")

@@ -74,6 +74,22 @@ def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
     assert "t-1" not in world.steps.succeeded
 
 
+def test_the_step_run_again_while_he_signed(world: World) -> None:
+    world.to_contract()
+    wait(world, "t-1")
+    seen = world.application()
+    wait(world, "t-2")
+    signed = wiring.signatures().sign(BORROWER, seen, HASH, "Test Signer")
+    assert "t-2" in world.steps.succeeded
+    assert (signed, signed.status) == (world.application(), "signed")
+
+
+def test_the_signed_application_is_what_is_stored(world: World) -> None:
+    world.to_contract()
+    wait(world)
+    assert wiring.signatures().sign(BORROWER, world.application(), HASH, "Test Signer") == world.application()
+
+
 def test_another_document_than_the_contract(world: World) -> None:
     world.to_contract()
     wait(world)

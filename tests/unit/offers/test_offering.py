@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,8 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, missing_terms, nearest
 from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
+from creditmesh.platform.tables import Update
 from tests.support.world import BORROWER, LENDER, TERMS, World
 
 
@@ -120,6 +123,16 @@ def test_offered_chosen_and_gone_on(world: World) -> None:
     chosen = wiring.offers().choose(BORROWER, application, "lender-a", "p-1")
     assert (chosen.status, chosen.chosen_lender_id, chosen.chosen_product_id) == ("chosen", "lender-a", "p-1")
     assert world.steps.succeeded == {"t-1": {}}
+
+
+def test_offers_lie_as_one_text_and_are_read_as_they_lay_before(world: World) -> None:
+    world.to_offered("t-1")
+    (item,) = world.items("Applications")
+    offers = world.application().matches
+    assert json.loads(item["matches"]) == offers
+    key = {"application_id": world.application_id}
+    wiring.tables().write(Update(settings().applications_table, key, set={"matches": offers}))
+    assert world.application().matches == offers
 
 
 def test_nothing_fits(world: World) -> None:

@@ -159,7 +159,7 @@ class Atomic:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._client, name)
-        if name == "exceptions":
+        if name in ("exceptions", "meta"):
             return found
 
         def alone(**arguments: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.gateway.channels.guards import BreakerState
+from creditmesh.gateway.channels.guards import LOOK_SECONDS, BreakerState, Guards
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from tests.unit.gateway.channels.engine import ORIGIN, Engine, body, channel
 
@@ -64,6 +64,23 @@ def test_after_its_pause_one_of_many_goes_through(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert sorted(passed) == [False] * 7 + [True]
+
+
+def test_a_breaker_without_failures_is_not_looked_at_again_for_a_moment(engine: Engine) -> None:
+    other = Guards(engine.tables, engine.stack.refs["ChannelStates"], engine.clock)
+    assert other.may_call(ONE)
+    fail(engine, 3)
+    assert other.may_call(ONE)
+    engine.clock.advance(LOOK_SECONDS)
+    assert not other.may_call(ONE)
+
+
+def test_a_failure_of_ones_own_is_seen_at_once(engine: Engine) -> None:
+    other = Guards(engine.tables, engine.stack.refs["ChannelStates"], engine.clock)
+    assert other.may_call(ONE)
+    fail(engine, 2)
+    other.failed(ONE)
+    assert not other.may_call(ONE)
 
 
 def test_success_closes_it(engine: Engine) -> None:

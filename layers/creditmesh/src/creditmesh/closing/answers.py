@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing.model import (
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
 
 
 Message = Decision | ContractReady | Disbursed | DisbursementFailed
+_NOBODY_LOOKS = tuple(one for one in Status if one not in (Status.WITH_OPERATOR, Status.CLOSED))
+
+
+@dataclass(frozen=True)
+class _Awaited:
+    """A closing that a message came for.
+
+    Attributes:
+        alone: the message is taken only if the question has not been put again since the closing was read, and no
+            person looks at the application. Then whoever comes next meets the answer, so the process can be told
+            without looking at either once more; that is how nearly every message goes.
+    """
+
+    closing: Closing
+    webhook_id: str
+    alone: bool = False
 
 
 class LenderAnswers:
@@ -48,10 +65,22 @@ class LenderAnswers:
         closing = self._store.get(message.data.application_id)
         if closing.lender_id != institution_id:
             raise NotFound("nothing has been submitted for this application", field="data.application_id")
+        if webhook_id not in closing.webhooks:
+            try:
+                taken = self._take(_Awaited(closing, webhook_id, alone=True), message)
+            except ConditionFailed:
+                closing = self._store.get(closing.application_id)
+            else:
+                self._tell_process(taken)
+                return True
+        return self._receive_beside_others(closing, webhook_id, message)
+
+    def _receive_beside_others(self, closing: Closing, webhook_id: str, message: Message) -> bool:
+        """Take a message that came before, or while the question was put again or a person began to look."""
         repeat = webhook_id in closing.webhooks
         if not repeat:
             try:
-                self._take(closing, webhook_id, message)
+                self._take(_Awaited(closing, webhook_id), message)
             except ConditionFailed:
                 closing = self._store.get(closing.application_id)
                 if webhook_id not in closing.webhooks and not _already_said(closing, message):
@@ -70,43 +99,38 @@ class LenderAnswers:
         closing = self._store.find(application_id)
         if closing is None:
             return
+        self._tell_process(closing)
+        if closing.answered(closing.question):
+            self._operators.answered(application_id, closing.question.stage, closing.lender_id)
+
+    def _tell_process(self, closing: Closing) -> None:
         if closing.rejected():
             self._tasks.fail(closing.token, LenderRejected.__name__)
         elif closing.answered(closing.question):
             self._tasks.succeed(closing.token, {})
         elif closing.disbursement_failed():
             self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender could not disburse")
-        if closing.answered(closing.question):
-            self._operators.answered(application_id, closing.question.stage, closing.lender_id)
 
-    def _take(self, closing: Closing, webhook_id: str, message: Message) -> None:
+    def _take(self, awaited: _Awaited, message: Message) -> Closing:
+        """Store a message; the closing as it is then, if it was taken alone."""
         if isinstance(message, Decision):
-            self._take_decision(closing, webhook_id, message)
-        elif isinstance(message, ContractReady):
-            self._take_contract(closing, webhook_id, message)
-        elif isinstance(message, Disbursed):
-            self._take_disbursement(closing, webhook_id, message)
-        else:
-            self._take_failure(closing, webhook_id, message)
+            return self._take_decision(awaited, message)
+        if isinstance(message, ContractReady):
+            return self._take_contract(awaited, message)
+        if isinstance(message, Disbursed):
+            return self._take_disbursement(awaited, message)
+        return self._take_failure(awaited, message)
 
-    def _take_decision(self, closing: Closing, webhook_id: str, message: Decision) -> None:
-        data = message.data
-        answer = data.model_dump(exclude_none=True, exclude={"application_id"})
-        taken = self._store.change(
-            closing.application_id, {"decision": answer}, absent=("decision",), webhook=webhook_id
-        )
+    def _take_decision(self, awaited: _Awaited, message: Decision) -> Closing:
+        data, closing = message.data, awaited.closing
         if data.decision == "approved":
             self._check_approval(closing, message)
-            moved = self._move(closing, Status.APPROVED, f"{data.approved_amount} {data.currency}")
+            moved = self._move(awaited, Status.APPROVED, f"{data.approved_amount} {data.currency}")
         else:
-            moved = self._applications.change(
-                closing.application_id,
-                to=Status.CLOSED,
-                outcome=Outcome.LENDER_REJECTED,
-                by=closing.lender_id,
-                note=data.reason or data.reason_code or "no reason given",
-            )
-        self._store.transact([taken, moved], webhook_id)
+            note = data.reason or data.reason_code or "no reason given"
+            moved = self._move(awaited, Status.CLOSED, note, Outcome.LENDER_REJECTED)
+        answer = data.model_dump(exclude_none=True, exclude={"application_id"})
+        return self._stored(awaited, {"decision": answer}, "decision", moved)
 
     def _check_approval(self, closing: Closing, message: Decision) -> None:
         data, application = message.data, self._applications.get(closing.application_id)
@@ -124,8 +148,8 @@ class LenderAnswers:
         if data.term_months != (term := offer["term_months"]):
             raise InvalidInput(f"must be {term} as offered", field="data.term_months")
 
-    def _take_contract(self, closing: Closing, webhook_id: str, message: ContractReady) -> None:
-        data = message.data
+    def _take_contract(self, awaited: _Awaited, message: ContractReady) -> Closing:
+        data, closing = message.data, awaited.closing
         if closing.decision is None or closing.rejected():
             raise ContradictoryAnswer("the loan has not been approved")
         if hashlib.sha256(data.document.encode()).hexdigest() != data.document_sha256:
@@ -134,13 +158,12 @@ class LenderAnswers:
             raise ConditionFailed("there is a contract already")
         key = self._store.keep_document(closing.application_id, data.document)
         contract = {"contract_id": data.contract_id, "document_key": key, "document_sha256": data.document_sha256}
-        taken = self._store.change(
-            closing.application_id, {"contract": contract}, absent=("contract",), webhook=webhook_id
+        return self._stored(
+            awaited, {"contract": contract}, "contract", self._move(awaited, Status.CONTRACT_READY, None)
         )
-        self._store.transact([taken, self._move(closing, Status.CONTRACT_READY, None)], webhook_id)
 
-    def _take_disbursement(self, closing: Closing, webhook_id: str, message: Disbursed) -> None:
-        data = message.data
+    def _take_disbursement(self, awaited: _Awaited, message: Disbursed) -> Closing:
+        data, closing = message.data, awaited.closing
         if closing.signature is None or closing.contract is None or closing.decision is None:
             raise ContradictoryAnswer("the contract has not been signed")
         if data.contract_id != closing.contract["contract_id"]:
@@ -149,19 +172,11 @@ class LenderAnswers:
         if (data.amount, data.currency) != agreed:
             raise InvalidInput(f"must be {' '.join(agreed)} as approved", field="data.amount")
         answer = data.model_dump(exclude={"application_id"})
-        taken = self._store.change(
-            closing.application_id, {"disbursement": answer}, absent=("disbursement",), webhook=webhook_id
-        )
-        moved = self._applications.change(
-            closing.application_id,
-            to=Status.CLOSED,
-            outcome=Outcome.DISBURSED,
-            by=closing.lender_id,
-            note=f"{data.amount} {data.currency}",
-        )
-        self._store.transact([taken, moved], webhook_id)
+        moved = self._move(awaited, Status.CLOSED, f"{data.amount} {data.currency}", Outcome.DISBURSED)
+        return self._stored(awaited, {"disbursement": answer}, "disbursement", moved)
 
-    def _take_failure(self, closing: Closing, webhook_id: str, message: DisbursementFailed) -> None:
+    def _take_failure(self, awaited: _Awaited, message: DisbursementFailed) -> Closing:
+        closing = awaited.closing
         order = closing.asked.get(Question.DISBURSEMENT)
         if order is None or closing.contract is None:
             raise ContradictoryAnswer("no disbursement has been ordered")
@@ -170,13 +185,24 @@ class LenderAnswers:
         if closing.disbursement_failed() and _already_said(closing, message):
             raise ConditionFailed("the order has failed already")
         failed = {**message.data.model_dump(exclude={"application_id"}), "asked": order}
-        taken = self._store.change(
-            closing.application_id, {"failed": failed}, absent=("disbursement",), webhook=webhook_id
-        )
-        self._store.transact([taken], webhook_id)
+        return self._stored(awaited, {"failed": failed}, "disbursement")
 
-    def _move(self, closing: Closing, status: Status, note: str | None) -> Update:
-        return self._applications.change(closing.application_id, to=status, by=closing.lender_id, note=note)
+    def _stored(self, awaited: _Awaited, values: dict[str, Any], absent: str, *moved: Update) -> Closing:
+        closing, webhook_id = awaited.closing, awaited.webhook_id
+        where = {"token": closing.token} if awaited.alone else {}
+        taken = self._store.change(closing.application_id, values, absent=(absent,), webhook=webhook_id, where=where)
+        self._store.transact([taken, *moved], webhook_id)
+        return closing.model_copy(update={**values, "webhooks": [*closing.webhooks, webhook_id]})
+
+    def _move(self, awaited: _Awaited, status: Status, note: str | None, outcome: Outcome | None = None) -> Update:
+        return self._applications.change(
+            awaited.closing.application_id,
+            to=status,
+            by=awaited.closing.lender_id,
+            note=note,
+            outcome=outcome,
+            come_from=_NOBODY_LOOKS if awaited.alone else None,
+        )
 
 
 def _already_said(closing: Closing, message: Message) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from creditmesh.closing.model import Closing
@@ -10,7 +11,7 @@ from creditmesh.intake.model import Application, NotAwaited, Status, waiting_for
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tables import ConditionFailed, Update
 from creditmesh.platform.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -72,26 +73,36 @@ class Signatures:
             raise InvalidInput("is not the hash of this application's contract", field="document_sha256")
         if closing.signature is None:
             application.require_open()
-            self._store_signature(caller, application, signer_name)
-            application = self._applications.get(application.application_id)
+            application = self._signed(caller, application, signer_name)
         if application.waiting:
             self._tasks.succeed(application.waiting.token, {})
         return application
 
-    def _store_signature(self, caller: Caller, application: Application, signer_name: str) -> None:
-        application_id = application.application_id
+    def _signed(self, caller: Caller, application: Application, signer_name: str) -> Application:
+        """Store the signature; the application as it is then, with the token of the process that waits for it."""
         signature = {
             "signer_name": signer_name,
             "signed_at": iso(self._clock.now()),
             "signed_by": caller.subject,
         }
-        writes = [
-            self._store.change(application_id, {"signature": signature}, absent=("signature",)),
-            self._applications.change(
-                application_id, to=Status.SIGNED, by=caller.role, come_from=(Status.CONTRACT_READY,)
-            ),
-        ]
+        if application.waiting:
+            with suppress(ConditionFailed):  # the step has begun to wait anew, with another token
+                same = {"waiting.token": application.waiting.token}
+                return self._applications.after(application, self._store_signature(application, signature, same))
         try:
-            self._store.transact(writes, f"{application_id}.signature")
+            self._store_signature(application, signature)
         except ConditionFailed:
             raise NotAwaited("the contract cannot be signed now") from None
+        return self._applications.get(application.application_id)
+
+    def _store_signature(
+        self, application: Application, signature: dict[str, str], where: dict[str, str] | None = None
+    ) -> Update:
+        """Signature and move in one; what moved the application."""
+        application_id = application.application_id
+        signed = self._store.change(application_id, {"signature": signature}, absent=("signature",))
+        moved = self._applications.change(
+            application_id, to=Status.SIGNED, by=Role.BORROWER, come_from=(Status.CONTRACT_READY,), where=where
+        )
+        self._store.transact([signed, moved], f"{application_id}.signature")
+        return moved

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Conflict
+from creditmesh.platform.wire import decoded, encoded, shorten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,25 +24,14 @@ class ConditionFailed(Conflict):
     code = "state_changed"
 
 
-class _Integers(TypeDeserializer):
-    """All our numbers are integers; boto3 would give Decimals."""
-
-    def _deserialize_n(self, value: str) -> int:
-        return int(value)
-
-
-_encode = TypeSerializer().serialize
-_decode = _Integers().deserialize
-
-
 def encode(item: Mapping[str, Any]) -> dict[str, Any]:
     """A plain dictionary in DynamoDB's wire form; attributes that are None stay away."""
-    return {name: _encode(value) for name, value in item.items() if value is not None}
+    return {name: encoded(value) for name, value in item.items() if value is not None}
 
 
 def decode(item: Mapping[str, Any]) -> Item:
     """The inverse of `encode`, also for a stream record's image."""
-    return {name: _decode(value) for name, value in item.items()}
+    return {name: decoded(value) for name, value in item.items()}
 
 
 @dataclass(frozen=True)
@@ -53,7 +42,7 @@ class Update:
         set: attributes to set.
         remove: attributes to take away.
         append: list attribute -> entries to add at its end.
-        where: attribute -> value or tuple of allowed values; the item must exist.
+        where: attribute, or path with dots into maps -> value or tuple of allowed values; the item must exist.
         absent: attributes that must not be there yet.
     """
 
@@ -77,7 +66,7 @@ class Update:
 
         def value(content: Any) -> str:
             placeholder = f":{len(values)}"
-            values[placeholder] = _encode(content)
+            values[placeholder] = encoded(content)
             return placeholder
 
         sets = [f"{name(a)} = {value(v)}" for a, v in self.set.items() if v is not None]
@@ -90,7 +79,8 @@ class Update:
         conditions = [f"attribute_exists({name(next(iter(self.key)))})"]
         for attribute, allowed in self.where.items():
             options = allowed if isinstance(allowed, tuple) else (allowed,)
-            conditions.append(f"{name(attribute)} IN ({', '.join(value(option) for option in options)})")
+            path = ".".join(map(name, attribute.split(".")))
+            conditions.append(f"{path} IN ({', '.join(value(option) for option in options)})")
         conditions += [f"attribute_not_exists({name(a)})" for a in self.absent]
         arguments: dict[str, Any] = {
             "TableName": self.table,
@@ -130,6 +120,7 @@ class Tables:
 
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = client
+        shorten(client)
 
     def get(self, table: str, key: Mapping[str, str]) -> Item | None:
         """The item under `key`, read consistently, or None."""
@@ -168,7 +159,7 @@ class Tables:
             values: further attributes to set, such as when it may be forgotten.
         """
         names = {f"#{number}": name for number, name in enumerate([*amounts, *values])}
-        texts = {f":{number}": _encode(value) for number, value in enumerate([*amounts.values(), *values.values()])}
+        texts = {f":{number}": encoded(value) for number, value in enumerate([*amounts.values(), *values.values()])}
         adds = ", ".join(f"#{number} :{number}" for number in range(len(amounts)))
         sets = ", ".join(f"#{number} = :{number}" for number in range(len(amounts), len(names)))
         answer = self._client.update_item(
@@ -221,13 +212,13 @@ class Tables:
             consistent: whether what was just written must be among them; not with an index.
         """
         names = {"#0": attribute}
-        values = {":0": _encode(equals)}
+        values = {":0": encoded(equals)}
         condition = "#0 = :0"
         if until:
-            names["#1"], values[":1"] = until[0], _encode(until[1])
+            names["#1"], values[":1"] = until[0], encoded(until[1])
             condition += " AND #1 <= :1"
         elif after:
-            names["#1"], values[":1"] = after[0], _encode(after[1])
+            names["#1"], values[":1"] = after[0], encoded(after[1])
             condition += " AND #1 > :1"
         arguments: dict[str, Any] = {
             "TableName": table,

@@ -12,6 +12,9 @@ from creditmesh.kernel.clock import Clock
 from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
 
 _RATE_KEPT_SECONDS = 120
+LOOK_SECONDS = 5
+"""For so long a breaker without failures is not looked at again: of a source that fails, this process then makes one
+call in vain, which tells it."""
 
 
 class BreakerState(StrEnum):
@@ -47,6 +50,7 @@ class Guards:
     def __init__(self, tables: Tables, table: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
         self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
         self._failures: dict[str, int] = {}  # by channel, at the last look
+        self._faultless: dict[str, float] = {}  # by channel, when it was last seen without failures
 
     def breaker(self, channel: Channel) -> Breaker:
         """How a channel's breaker stands."""
@@ -55,10 +59,12 @@ class Guards:
 
     def may_call(self, channel: Channel) -> bool:
         """Whether the breaker lets a call through; of many that ask once the pause is over, one."""
+        if self._clock.now().timestamp() - self._faultless.get(channel.channel_id, 0) < LOOK_SECONDS:
+            return True
         key = _breaker_key(channel)
         item = self._tables.get(self._table, key) or {}
         breaker = self._read(channel, item)
-        self._failures[channel.channel_id] = breaker.failures
+        self._saw(channel, breaker.failures)
         if breaker.state is not BreakerState.HALF_OPEN:
             return breaker.state is BreakerState.CLOSED
         now, probe = self._now(), item.get("probe_until", 0)
@@ -90,7 +96,7 @@ class Guards:
         """The source gave no usable answer."""
         key = _breaker_key(channel)
         failures = self._tables.count(self._table, key, {"failures": 1})["failures"]
-        self._failures[channel.channel_id] = failures
+        self._saw(channel, failures)
         if failures >= channel.breaker.failures:
             self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
 
@@ -110,6 +116,10 @@ class Guards:
                 return False
             self._sleep(pause)
         return True
+
+    def _saw(self, channel: Channel, failures: int) -> None:
+        self._failures[channel.channel_id] = failures
+        self._faultless[channel.channel_id] = 0 if failures else self._clock.now().timestamp()
 
     def _read(self, channel: Channel, item: Item) -> Breaker:
         failures, opened_at = item.get("failures", 0), item.get("opened_at")

@@ -1,0 +1,127 @@
+"""The short way from a worker's SDK to the emulator: plain HTTP on the loopback, one write and one read for a call.
+
+Half of what a call costs a function goes into urllib3 and the standard library's HTTP client, which are made for TLS,
+proxies, redirects and odd servers. A call of an AWS JSON service (those that ``cloud.gateway`` answers the short way)
+needs none of that here. botocore still signs, retries and reads it; whatever is not as expected before an answer begins
+goes urllib3's way, as does everything but these calls. Standard library only; botocore is the function's own.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import socket
+import urllib.parse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_MOST_IDLE = 10
+_READ = 65536
+
+
+class _Body(io.BytesIO):
+    """An answer's body as botocore reads it from urllib3."""
+
+    def stream(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self.getvalue()
+
+
+class Loopback:
+    """Sends calls over connections that stay open.
+
+    Args:
+        upstream: botocore's own way, an unbound method.
+        botocore: gives its modules by name.
+    """
+
+    def __init__(self, upstream: Callable[[Any, Any], Any], botocore: Callable[[str], Any]) -> None:
+        self._upstream = upstream
+        self._response: Any = botocore("awsrequest").AWSResponse
+        self._errors: Any = botocore("exceptions")
+        self._idle: dict[str, collections.deque[socket.socket]] = collections.defaultdict(collections.deque)
+
+    def send(self, session: Any, request: Any) -> Any:
+        """Carry out a prepared request; an answer, or one of botocore's errors."""
+        place = urllib.parse.urlsplit(request.url)
+        if place.scheme != "http" or "X-Amz-Target" not in request.headers or type(request.body) is not bytes:
+            return self._upstream(session, request)
+        timeout = getattr(session._timeout, "read_timeout", session._timeout)
+        idle = self._idle[place.netloc]
+        try:
+            connection = idle.pop() if idle else _connect(place.hostname or "", place.port or 80)
+        except OSError:
+            return self._upstream(session, request)  # which names the reason as botocore does
+        try:
+            connection.settimeout(timeout)
+            connection.sendall(_head(request, place) + request.body)
+            first = connection.recv(_READ)
+            if not first:
+                raise ConnectionError("closed while it was idle")
+        except TimeoutError as error:
+            connection.close()
+            raise self._errors.ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except OSError:
+            connection.close()
+            return self._upstream(session, request)
+        try:
+            status, headers, body = _answer(connection, first)
+        except TimeoutError as error:
+            connection.close()
+            raise self._errors.ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except (OSError, ValueError, KeyError) as error:
+            connection.close()
+            raise self._errors.ConnectionClosedError(endpoint_url=request.url, error=error) from error
+        if headers.get("connection") != "close" and len(idle) < _MOST_IDLE:
+            idle.append(connection)
+        else:
+            connection.close()
+        answer = self._response(request.url, status, headers, _Body(body))
+        answer.content  # noqa: B018 - read at once, as urllib3's way does
+        return answer
+
+
+def shorten(module: Callable[[str], Any]) -> None:
+    """Put the short way in front of botocore's own, for all sessions of this process and its children.
+
+    Args:
+        module: imports a module by its name.
+    """
+    session = module("botocore.httpsession").URLLib3Session
+    loopback = Loopback(session.send, lambda name: module(f"botocore.{name}"))
+    session.send = lambda self, request: loopback.send(self, request)
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    connection = socket.create_connection((host, port), timeout=3)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _head(request: Any, place: urllib.parse.SplitResult) -> bytes:
+    target = place.path or "/"
+    lines = [f"{request.method} {target}{'?' + place.query if place.query else ''} HTTP/1.1\r\nHost: {place.netloc}"]
+    for name, value in request.headers.items():
+        lines.append(f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _answer(connection: socket.socket, data: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by lower-case name, and the whole body."""
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        data += _more(connection)
+    status, *lines = data[:end].decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    whole = end + 4 + int(headers["content-length"])
+    parts, size = [data], len(data)
+    while size < whole:
+        parts.append(_more(connection))
+        size += len(parts[-1])
+    return int(status.split(" ", 2)[1]), headers, b"".join(parts)[end + 4 :]
+
+
+def _more(connection: socket.socket) -> bytes:
+    part = connection.recv(_READ)
+    if not part:
+        raise ConnectionError("closed within an answer")
+    return part

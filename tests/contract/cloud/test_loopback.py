@@ -1,0 +1,163 @@
+"""Contract of ``runtime/loopback``: the SDK's calls arrive and end as by botocore's own way, in the worst case, too."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from .clouds import ROOT
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 18\r\n\r\n{"TableNames": []}'
+Serve = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def loopback() -> Any:
+    spec = importlib.util.spec_from_file_location("loopback", ROOT / "local/cloud/runtime/loopback.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[Serve], str]]:
+    """Serves each connection by a function; the server's address."""
+    sockets: list[socket.socket] = []
+
+    def start(serve: Serve) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        sockets.append(server)
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                sockets.append(connection)
+                serve(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+    yield start
+    for one in sockets:
+        one.close()
+
+
+def client(loopback: Any, address: str, service: str = "dynamodb", **config: Any) -> tuple[Any, list[Any]]:
+    """A client with the short way before botocore's own, and what took that."""
+    taken: list[Any] = []
+
+    def own(session: Any, request: Any) -> Any:
+        taken.append(request)
+        return URLLib3Session.send(session, request)
+
+    made = boto3.client(
+        service, endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
+        config=Config(retries={"total_max_attempts": 1}, **config),
+    )  # fmt: skip
+    way = loopback.Loopback(own, lambda name: importlib.import_module(f"botocore.{name}"))
+    session = made._endpoint.http_session
+    made._endpoint.http_session = SimpleNamespace(send=lambda request: way.send(session, request), close=session.close)
+    return made, taken
+
+
+def request_of(connection: socket.socket) -> bytes:
+    """One request, whole."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(4096)
+    head, _, body = data.partition(b"\r\n\r\n")
+    (length,) = (int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length: "))
+    while len(body) < length:
+        body += connection.recv(4096)
+    return head + b"\r\n\r\n" + body
+
+
+def test_one_connection_serves_many_calls_and_answers_come_in_pieces(loopback: Any, served: Any) -> None:
+    requests: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(2):
+            requests.append(request_of(connection))
+            for start in range(0, len(OK), 30):
+                connection.sendall(OK[start : start + 30])
+
+    tables, taken = client(loopback, served(serve))
+    for _ in range(2):
+        assert tables.list_tables()["TableNames"] == []
+    assert (len(requests), taken) == (2, [])
+    assert b"x-amz-target: dynamodb_20120810.listtables" in requests[0].lower()
+
+
+def test_a_connection_closed_while_it_was_idle(loopback: Any, served: Any) -> None:
+    def serve(connection: socket.socket) -> None:
+        request_of(connection)
+        connection.sendall(OK)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    tables, taken = client(loopback, served(serve))
+    for _ in range(2):
+        assert tables.list_tables()["TableNames"] == []
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [(b"HTTP/1.1 200 OK\r\nContent-", ConnectionClosedError), (OK[:-5], ConnectionClosedError),
+     (b"HTTP/1.1 200 OK\r\n\r\n", ConnectionClosedError), (b"", ConnectionClosedError)],
+)  # fmt: skip
+def test_a_cut_answer_is_botocores_error(loopback: Any, served: Any, answer: bytes, expected: type[Exception]) -> None:
+    def serve(connection: socket.socket) -> None:
+        request_of(connection)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    tables, _ = client(loopback, served(serve))
+    with pytest.raises(expected):
+        tables.list_tables()
+
+
+def test_no_answer_in_time(loopback: Any, served: Any) -> None:
+    tables, taken = client(loopback, served(lambda _: None), read_timeout=0.2)
+    with pytest.raises(ReadTimeoutError):
+        tables.list_tables()
+    assert taken == []
+
+
+def test_an_error_is_told_as_ever(loopback: Any, served: Any) -> None:
+    body = b'{"__type": "x#ResourceNotFoundException", "message": "no such table"}'
+
+    def serve(connection: socket.socket) -> None:
+        request_of(connection)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    tables, _ = client(loopback, served(serve))
+    with pytest.raises(tables.exceptions.ResourceNotFoundException, match="no such table"):
+        tables.describe_table(TableName="none")
+
+
+def test_where_nobody_listens_botocore_says_so(loopback: Any) -> None:
+    tables, taken = client(loopback, "http://127.0.0.1:9")
+    with pytest.raises(Exception, match="Could not connect"):
+        tables.list_tables()
+    assert len(taken) == 1
+
+
+def test_what_is_no_json_call_goes_botocores_way(loopback: Any, mended: Any) -> None:
+    objects, taken = client(loopback, f"http://127.0.0.1:{mended.port}", "s3")
+    assert objects.list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert len(taken) == 1
