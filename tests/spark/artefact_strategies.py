@@ -45,9 +45,11 @@ def conditions(draw: st.DrawFn, depth: int = 3) -> dict[str, Any]:
     kinds = ["compare", "in", "missing"] + (["and", "or", "not"] if depth else [])
     kind = draw(st.sampled_from(kinds))
     if kind == "missing":
-        return {"missing": draw(st.sampled_from(list(FEATURES)))}
+        names = st.sampled_from(list(FEATURES))
+        return {"missing": draw(st.one_of(names, st.lists(names, min_size=1, max_size=3)))}
     if kind == "not":
-        return {"not": draw(conditions(depth - 1))}
+        item = draw(conditions(depth - 1))
+        return {draw(st.sampled_from(["not", "!"])): draw(st.sampled_from([item, [item]]))}
     if kind in ("and", "or"):
         return {kind: draw(st.lists(conditions(depth - 1), min_size=1, max_size=3))}
     name, type_ = draw(st.sampled_from(list(FEATURES.items())))
