@@ -103,7 +103,6 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self.world, self.function, self.task_id, self.number = world, "", "", 0
-        self.content_hash = ""
         self.parts: dict[str, str] = {}
         self.calls: dict[str, set[tuple[str, str]]] = {}
         refs = world.stack.refs
@@ -312,6 +311,7 @@ def everything(watch: Watch) -> None:
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
     rights(watch)
     rules(watch)
+    models(watch)
 
 
 def rules(watch: Watch) -> None:
@@ -439,8 +439,8 @@ def models(watch: Watch) -> None:
             watch, method, route, {} if body is None and method == "POST" else body, "operator", "platform", name
         )
 
-    body = {"kind": "policy", "document": candidate()}
-    watch.content_hash = officer("ann", f"{here}/versions", body)["content_hash"]
+    body = {"kind": "policy", "document": candidate("3.0.0")}
+    watch.parts["content_hash"] = officer("ann", f"{here}/versions", body)["content_hash"]
     officer("bob", f"{version}/approval")
     officer("bob", f"{version}/challenge")
     officer("bob", f"{here}/comparison", method="GET")
