@@ -99,6 +99,15 @@ FEATURES: dict[str, tuple[str, str, str, str, str]] = {
     "overdue_amount_minor": ("integer", "minor", "third_party", "逾期金额", "Amount overdue"),
     "overdue_months_24m": ("integer", "months", "third_party", "近24个月逾期月数", "Months overdue, last 24 months"),
     "fraud_score": ("integer", "count", "third_party", "欺诈风险评分", "Fraud score"),
+    "credit_utilisation_bps": ("integer", "bps", "third_party", "授信使用率", "Credit in use"),
+    "debt_service_to_revenue_bps": (
+        "integer",
+        "bps",
+        "third_party",
+        "偿债额占营业收入比",
+        "Debt service over revenue",
+    ),
+    "enquiry_count_6m": ("integer", "count", "third_party", "近6个月征信查询次数", "Credit enquiries, last 6 months"),
     "blacklist_name_score_bps": (
         "integer",
         "bps",
@@ -146,6 +155,9 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "PENALTIES": ("近期存在行政处罚", "There were recent penalties", "1"),
     "PLEDGES": ("资产或股权已被质押", "Assets or shares are pledged already", "5"),
     "INDUSTRY_RISK": ("所处行业风险偏高", "The line of business carries a higher risk", "1"),
+    "HIGH_UTILISATION": ("已用授信比例偏高", "Most of the credit granted is in use", "8"),
+    "HIGH_DEBT_SERVICE": ("偿债负担偏重", "Debt service takes a large share of revenue", "4"),
+    "MANY_ENQUIRIES": ("近期征信查询较多", "Credit was sought often of late", "1"),
     "LIMIT_BELOW_FLOOR": (
         "测算额度低于最低放款额5万元",
         "The limit worked out is below the least loan of CNY 50,000",
