@@ -68,18 +68,21 @@ def keys(name: str) -> list[str]:
     """The texts by which names that are alike find each other: the name itself, and the name less one character.
 
     Two names share a key if one becomes the other by one character lost, added or replaced, or by two neighbours that
-    change places; others that share one are told apart by their score. Words stand in one order before that, words of
-    Latin letters without doubled letters and without vowels after the first letter, so that spellings come together.
-    A name of three characters or fewer loses none.
+    change places; others that share one are told apart by their score. A name of three characters or fewer loses none.
+    Spaces do not count. Names of Latin letters lose doubled letters, and vowels after a word's first letter, so that
+    spellings come together; their words count as written and in one order.
     """
-    whole = skeleton(name)
-    if len(whole) <= _SHORTEST:
-        return [whole]
-    return list(dict.fromkeys([whole, *(whole[:place] + whole[place + 1 :] for place in range(len(whole)))]))
+    found: dict[str, None] = {}
+    for whole in skeletons(name):
+        found[whole] = None
+        if len(whole) > _SHORTEST:
+            found |= dict.fromkeys(whole[:place] + whole[place + 1 :] for place in range(len(whole)))
+    return list(found)
 
 
-def skeleton(name: str) -> str:
+def skeletons(name: str) -> list[str]:
     """What of a normalised name its keys are made of."""
     if not _LATIN.search(name):
-        return name.replace(" ", "")
-    return "".join(_VOWELS.sub("", _DOUBLED.sub(r"\1", word)) for word in sorted(name.split(" ")))
+        return [name.replace(" ", "")]
+    words = [_VOWELS.sub("", _DOUBLED.sub(r"\1", word)) for word in name.split(" ")]
+    return list(dict.fromkeys(("".join(words), "".join(sorted(words)))))
