@@ -179,7 +179,7 @@ class Api:
         ]
 
     def resolve(self, task_id: str, action: str, note: str) -> None:
-        """Settle a person's task: ``retry`` or ``close`` (C24)."""
+        """Settle a person's task: ``retry`` or ``close`` (C24); a referral is approved, declined or closed (M05)."""
         self.call("POST", f"/v1/operator-tasks/{task_id}/resolution", {"action": action, "note": note})
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:

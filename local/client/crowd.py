@@ -140,7 +140,8 @@ class Crowd:
         try:
             tasks = [task for task in self._staff.operator_tasks() if task.application_id in self._mine]
             for task in tasks:
-                self._staff.resolve(task.task_id, "retry", "tried again")
+                action, note = ("approve", "a sound firm") if task.is_referral else ("retry", "tried again")
+                self._staff.resolve(task.task_id, action, note)
             return bool(tasks)
         except (ProblemError, httpx.HTTPError) as problem:
             self._note(problem)

@@ -74,3 +74,9 @@ class OperatorTask(_View):
 
     task_id: str
     application_id: str
+    stage: str
+
+    @property
+    def is_referral(self) -> bool:
+        """Whether the model asks a person to decide on the firm (M05)."""
+        return self.stage == "Referral"

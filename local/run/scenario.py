@@ -26,7 +26,8 @@ _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPEr
 class Operator:
     """The person who settles what the platform hands over (C24).
 
-    What the lender has approved he sends through again: such a lender answers. The rest he closes.
+    A firm that the model refers he approves. What the lender has approved he sends through again: such a lender answers.
+    The rest he closes.
     """
 
     def __init__(self, platform: LocalPlatform) -> None:
@@ -58,9 +59,15 @@ class Operator:
         if task.task_id not in self._seen:
             self._seen.add(task.task_id)
             return
-        approved = any(entry.status == "approved" for entry in self._api.timeline(task.application_id))
-        action, note = ("retry", "the lender was only late") if approved else ("close", "the lender is silent")
-        self._api.resolve(task.task_id, action, note)
+        self._api.resolve(task.task_id, *self._word(task))
+
+    def _word(self, task: OperatorTask) -> tuple[str, str]:
+        """What to do, and why."""
+        if task.is_referral:
+            return "approve", "the firm has explained it"
+        if any(entry.status == "approved" for entry in self._api.timeline(task.application_id)):
+            return "retry", "the lender was only late"
+        return "close", "the lender is silent"
 
 
 def run(
