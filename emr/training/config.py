@@ -185,7 +185,7 @@ class TrainingConfig:
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
     #: Conditions, ``"auto"`` (splits that cross-validation shows to be worth it) or None: one scorecard for all.
-    segments: list[SegmentConfig] | Literal["auto"] | None = None
+    segments: list[SegmentConfig] | Literal["auto"] | None = "auto"
     #: At most so many, where they are looked for.
     max_segments: int = 4
     reject_inference: RejectMethod = "none"
@@ -199,6 +199,9 @@ class TrainingConfig:
     #: How complex the model may be: ``auto`` lets cross-validation choose; ``logistic`` is WoE and logistic regression
     #: alone, ``additive`` adds finer tables, ``pairs`` adds paired characteristics.
     complexity: Literal["auto", "logistic", "additive", "pairs"] = "auto"
+    #: What the set of rows is called in the card, and where its outcomes are from, when the job reads them.
+    data_name: str = "training set"
+    outcome_kind: Literal["observed", "simulated"] = "observed"
     #: Sentences for the model card: what the model is not for.
     limits_of_use: list[str] = field(default_factory=list)
 

@@ -21,10 +21,10 @@ from training.merging import merge_grid
 from training.sample import Sample
 
 Floats = NDArray[np.float64]
-_SCREEN_BINS, _START_BINS = 16, 48
+_SCREEN_BINS, _START_BINS = 24, 64
 _SCREEN_RIDGE, _GRID_RIDGE = 20.0, 10.0
-#: Log-likelihood that a cell must gain to stay by itself: a little more than noise gains.
-_CELL_PENALTY = 0.7
+#: Log-likelihood that a cell must gain to stay by itself. Noise gains half; what is kept of it the ridge holds down.
+_CELL_PENALTY = 0.3
 #: Log-likelihood on rows not used that a table must gain to be added.
 _LEAST_GAIN = 2.0
 

@@ -78,8 +78,9 @@ def _grown(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> 
     fit = Fit(sample.rows, fit.bad, fit.weight, _finer(model, menus))
     fit.cycle(_CYCLES_ADDITIVE)
     yield Step(fit.model.copy(), ["finer tables"], found)
-    if config.complexity != "additive":
-        yield from _with_more(fit, sample, menus, found, config)
+    if config.complexity == "additive":
+        return
+    yield from _with_more(fit, sample, menus, found, config)
     if config.segments == "auto":
         screens = {name: menu.screen for name, menu in menus.items()}
         for named in segments.found(sample, fit.model, screens, config.max_segments):

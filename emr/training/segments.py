@@ -68,7 +68,7 @@ def refit(sample: Sample, model: Additive, inside: NDArray[np.bool_], cycles: in
 
 
 def found(sample: Sample, model: Additive, axes: dict[str, Axis], most: int) -> Iterator[list[SegmentConfig]]:
-    """Yield two segments, then three, and so on, each time by the split that gains most."""
+    """Yield two segments, then four, then four more each time; every split is the one that gains most."""
     search = _Search(sample, model, axes)
     conditions: list[Condition | None] = [None]
     while len(conditions) < most:
@@ -78,7 +78,8 @@ def found(sample: Sample, model: Additive, axes: dict[str, Axis], most: int) -> 
             return
         held = conditions[number]
         conditions[number : number + 1] = [condition if held is None else {"and": [held, condition]}, held]
-        yield [SegmentConfig(f"segment_{place + 1}", when) for place, when in enumerate(conditions)]
+        if len(conditions) in (2, 4, most) or len(conditions) % 4 == 0:
+            yield [SegmentConfig(f"segment_{place + 1}", when) for place, when in enumerate(conditions)]
 
 
 class _Search:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from training import calibration, grades, path, reject, scale, scoring
 from training.config import SegmentConfig, TrainingConfig
 from training.diagnostics import Finished, diagnose
-from training.frame import TrainingSet, validate
+from training.frame import TrainingSet, TrainingSetInvalid, validate
 from training.sample import Sample
 from training.segments import Card
 from training.split import split
@@ -28,6 +28,9 @@ class TrainedModel:
     _sections: dict[str, Any]
     #: JSON-able; training/card.py makes the model card of it.
     diagnostics: dict[str, Any]
+    #: The rows it was fitted to, and those kept back to judge it: the youngest, else the test's.
+    fitted: TrainingSet
+    kept_back: TrainingSet
 
     def sections(self) -> dict[str, Any]:
         """``feature_schema``, ``scorecard``, ``calibration`` and ``grades`` of the artefact, format 2."""
@@ -63,7 +66,8 @@ def _train(rows: TrainingSet, config: TrainingConfig, left_out: dict[str, str]) 
     step = path.final(sample, config, left_out, judged.steps)
     sections = _sections(step, judged, sample, config, rows.outcome_kind)
     finished = Finished(rows, parts, config, left_out, sample, judged, step, sections)
-    return TrainedModel(sections, diagnose(finished))
+    kept_back = parts.out_of_time if len(parts.out_of_time) else parts.test
+    return TrainedModel(sections, diagnose(finished), fitted, rows.take(kept_back))
 
 
 def _sections(
@@ -71,6 +75,8 @@ def _sections(
 ) -> dict[str, Any]:
     cards = step.cards or [Card(SegmentConfig("all"), step.model)]
     segments = [scale.segment(card.segment, card.model, sample, config, kind) for card in cards]
+    if not all(segment["characteristics"] for segment in segments):
+        raise TrainingSetInvalid("nothing_predicts", "no feature tells enough to become a characteristic")
     used = sorted({axis["feature"] for card in segments for item in card["characteristics"] for axis in item["axes"]})
     bad, weight = sample.bad[judged.rows], sample.weight[judged.rows]
     score = np.rint(scale.to_score(judged.log_odds, config.scale))
