@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -81,7 +82,7 @@ def test_no_replay_without_the_model_as_it_was(world: World) -> None:
         wiring.assessment().replay(world.application())
 
 
-def test_a_bad_champion_leaves_the_last_good_one_in_force(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_champion_leaves_the_last_good_one_in_force(world: World, log_output: io.StringIO) -> None:
     assert wiring.artefact().version == "2.0.0"
     content_hash = promote()
     stored = json.loads(wiring.model_registry().text_of(MODEL, content_hash))
@@ -90,6 +91,10 @@ def test_a_bad_champion_leaves_the_last_good_one_in_force(world: World, caplog: 
     for _ in range(3):
         world.clock.advance(5)
         assert wiring.artefact().version == "2.0.0"
+    lines = log_output.getvalue().splitlines()
+    (line,) = {line for line in lines if "model_refused" in line}  # the log is captured twice
+    assert content_hash in line
+    assert "unsigned" in line
     wiring.champion.cache_clear()
     assert wiring.artefact().version == "2.0.0"  # a new process takes the one before
     wiring.model_registry().rollback(MODEL, by="dan", reason="damaged")

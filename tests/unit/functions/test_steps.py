@@ -11,11 +11,13 @@ import pytest
 
 from creditmesh.closing.model import LenderUnavailable
 from creditmesh.intake.model import AuthorizationExhausted, Outcome
+from creditmesh.modelling.model import ModelKind
 from creditmesh.offers.model import NothingMatches
 from creditmesh.platform import wiring
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.tables import Put, Update
+from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
 from tests.support.world import (
     APPROVAL,
@@ -47,7 +49,7 @@ def to_disbursed(world: World) -> None:
     assert step(world, "FinishCollectionFunction", results=collected["results"])["outcome"] == "collected"
     step(world, "RequestScoringFunction", "t-2")
     step(world, "ScoreInProcessFunction")
-    assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved"}
+    assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
     world.push()
     assert step(world, "OfferProductsFunction", "t-3") == {"offers": 1}
     wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
@@ -211,6 +213,16 @@ def test_changes_become_events(world: World) -> None:
     assert invoke("PublishEventsFunction", stream_event(world, "Applications")) == {"published": 1}
     same = stream_event(world, "Applications")["Records"][0]["dynamodb"]["NewImage"]
     assert invoke("PublishEventsFunction", stream_event(world, "Applications", "MODIFY", same)) == {"published": 0}
+
+
+def test_changes_of_models_become_events(world: World) -> None:
+    version = wiring.model_registry().propose(candidate(), maker="ann", kind=ModelKind.RULES)
+    wiring.model_registry().approve(version.model_id, version.content_hash, checker="bob")
+    made = stream_event(world, "Models")
+    assert invoke("PublishModelsFunction", made) == {"published": 3}  # the shipped one, a proposal and its approval
+    for record in made["Records"]:
+        record["dynamodb"]["OldImage"] = record["dynamodb"]["NewImage"]
+    assert invoke("PublishModelsFunction", made) == {"published": 0}
 
 
 class Emr:
