@@ -22,6 +22,8 @@ from creditmesh.risk.artefact import load
 
 blueprint = Blueprint(__name__)
 
+#: Test cases are whole firms.
+_MAX_CHANGE_BYTES = 1024 * 1024
 #: What is left of a call's time for its answer when the work is interrupted.
 _RESERVE_MS = 9_000
 
@@ -50,7 +52,9 @@ def read_statistics(call: Call, model_id: str, query: Days) -> RuleStatistics:
     return wiring.rule_statistics().of_rules(model_id, since, until, _time_left(call))
 
 
-@route(blueprint, "POST", "/v1/models/{model_id}/rule-changes", roles=OPERATORS, status=201)
+@route(
+    blueprint, "POST", "/v1/models/{model_id}/rule-changes", roles=OPERATORS, status=201, max_bytes=_MAX_CHANGE_BYTES
+)
 def change_rules(call: Call, model_id: str, body: RuleChange) -> ChangeProposal:
     """Propose the champion with changed rules, if its test cases pass; it is released by approval and promotion."""
     return wiring.rule_workbench().propose(model_id, body, maker=call.caller.subject)

@@ -101,6 +101,10 @@ def test_a_rule_is_added_with_its_test_and_the_next_minor_version_is_proposed(re
     kept = registry.versions[-1]
     assert (kept.maker, kept.kind, kept.note) == ("maria", ModelKind.RULES, "why")
     assert kept.evidence["based_on"] == SHIPPED["content_hash"]
+    assert kept.evidence["change"] == {
+        "added": ["many_loans"], "replaced": [], "removed": [], "tests": ["ten loans are too many"],
+        "tests_removed": [], "reasons": [], "features": ["active_account_count"],
+    }  # fmt: skip
 
 
 def test_a_rule_is_replaced_where_it_stands_and_another_one_goes(registry: Registry) -> None:

@@ -112,7 +112,7 @@ class RuleWorkbench:
         _require_passed(tests, edit)
         if change.dry_run:
             return _proposal(change, based_on, artefact, tests)
-        evidence = {"based_on": based_on, "change_digest": digest, "change": change.model_dump(exclude={"dry_run"})}
+        evidence = {"based_on": based_on, "change_digest": digest, "change": _names(change)}
         kept = self._registry.propose(sealed, maker=maker, kind=ModelKind.RULES, note=change.note, evidence=evidence)
         return _proposal(change, based_on, kept)
 
@@ -247,6 +247,19 @@ def _next_minor(versions: Sequence[str]) -> str:
     return f"{major}.{minor + 1}.0"
 
 
+def _names(change: RuleChange) -> dict[str, list[str]]:
+    """What a change is about, without the contents: those are the document's."""
+    return {
+        "added": [str(rule["id"]) for rule in change.add],
+        "replaced": [str(rule["id"]) for rule in change.replace],
+        "removed": list(change.remove),
+        "tests": [str(test["name"]) for test in change.tests],
+        "tests_removed": list(change.remove_tests),
+        "reasons": sorted(change.reasons),
+        "features": sorted(change.features),
+    }
+
+
 def _digest(change: RuleChange, based_on: str) -> str:
     content = change.model_dump(exclude={"dry_run", "note", "based_on"})
     text = json.dumps([based_on, content], sort_keys=True, ensure_ascii=False)
@@ -262,14 +275,15 @@ def _proposal(
     change: RuleChange, based_on: str, made: ModelVersion | Artefact, tests: Sequence[CaseResult] = ()
 ) -> ChangeProposal:
     """Args: made: the version kept, with its test results; or what would have been proposed, with `tests`."""
+    named = _names(change)
     return ChangeProposal(
         model_id=made.model_id,
         based_on=based_on,
         content_hash=made.content_hash,
         version=made.version,
         state=made.state if isinstance(made, ModelVersion) else None,
-        added=[str(rule["id"]) for rule in change.add],
-        replaced=[str(rule["id"]) for rule in change.replace],
-        removed=list(change.remove),
+        added=named["added"],
+        replaced=named["replaced"],
+        removed=named["removed"],
         tests=made.tests if isinstance(made, ModelVersion) else list(tests),
     )

@@ -21,8 +21,9 @@ def tried_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
 def deciding_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
     """Return the fired rules on which the decision rests; none where score, price, index or limit decided.
 
-    A stop decides a decline. A referral that nothing silences decides that a person looks. A pass decides an approval
-    if it silenced a referral. Points decide if the score without them lay on the other side of a threshold.
+    A stop decides a decline. A referral that nothing silences decides that a person looks. What silenced a referral,
+    a pass or a fast pass, decides an approval; where several did, all of them. Points decide if the score without them
+    lay on the other side of a threshold.
 
     Args:
         artefact: the model that decided, with the rules in force on that day (`Artefact.in_force`).
@@ -54,9 +55,9 @@ def _referring(fired: Sequence[Rule]) -> list[Rule]:
 
 def _silencing(artefact: Artefact, result: Mapping[str, Any], fired: Sequence[Rule]) -> list[Rule]:
     referrals = [rule.priority for rule in fired if rule.outcome == "refer"]
-    if fast := [rule for rule in fired if rule.outcome == "fast_pass"]:
-        return fast if referrals or _refers_otherwise(artefact, result) else []
-    return [rule for rule in fired if rule.outcome == "pass" and referrals and rule.priority >= min(referrals)]
+    silenced = bool(referrals) or _refers_otherwise(artefact, result)
+    fast = [rule for rule in fired if rule.outcome == "fast_pass" and silenced]
+    return fast + [rule for rule in fired if rule.outcome == "pass" and any(rule.priority >= one for one in referrals)]
 
 
 def _refers_otherwise(artefact: Artefact, result: Mapping[str, Any]) -> bool:
