@@ -26,8 +26,8 @@ _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPEr
 class Operator:
     """The person who settles what the platform hands over (C24).
 
-    A firm that the model refers he approves. What the lender has approved he sends through again: such a lender answers.
-    The rest he closes.
+    A firm that the model refers he approves. What the lender has approved he sends through again: such a lender
+    answers. The rest he closes.
     """
 
     def __init__(self, platform: LocalPlatform) -> None:
