@@ -68,8 +68,8 @@ def _is_steady(firm: Firm) -> bool:
 
 
 def _line(firm: Firm, number: int) -> dict[str, Any]:
-    # Four per cent of a year's turnover, in steps, is what such a firm would ask for.
-    yuan = firm.annual_revenue_fen // 100 // 25 // _STEP_YUAN * _STEP_YUAN
+    # Three per cent of a year's turnover, in steps, is what such a firm would ask for, and may have.
+    yuan = firm.annual_revenue_fen * 3 // 100 // 100 // _STEP_YUAN * _STEP_YUAN
     application = {
         "amount": f"{max(100_000, min(1_000_000, yuan))}.00",
         "currency": "CNY",

@@ -1,0 +1,64 @@
+"""The shipped model decides on the examples' personas as their names say, on any day (C12-C15)."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from creditmesh.gateway.key_data import extract
+from creditmesh.kernel.money import Money
+from creditmesh.risk.artefact import Artefact, load
+from creditmesh.risk.evaluator import evaluate
+from institutions.court_figures import judicial_data
+from institutions.credit_figures import credit_bureau_data
+from institutions.fraud_figures import anti_fraud_data
+from institutions.population import PERSONAS, Population
+from institutions.registry_figures import registry_data
+from institutions.shop_figures import shop_data
+from institutions.tax_figures import tax_data
+
+ROOT = Path(__file__).parents[3]
+FIGURES = {
+    "tax": tax_data,
+    "registry": registry_data,
+    "judicial": judicial_data,
+    "credit_bureau": credit_bureau_data,
+    "anti_fraud": anti_fraud_data,
+    "shop": shop_data,
+}
+STOPPED = {"blacklisted": "blacklist", "tax_abnormal": "admission", "thin_file": "admission"}
+
+
+@cache
+def shipped() -> Artefact:
+    return load((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+
+
+@cache
+def asked_minor() -> dict[str, int]:
+    lines = (ROOT / "examples" / "applications.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    return {one["persona"]: Money.parse(one["application"]["amount"], "CNY").minor for one in found}
+
+
+@pytest.mark.parametrize("months", range(0, 25, 3))
+def test_personas_are_decided_as_they_are_called(months: int) -> None:
+    on = date(2026, 11, 22) + timedelta(days=30 * months)
+    for name in PERSONAS:
+        firm = Population().persona(name, on)
+        answers = {kind: figures(firm, on) for kind, figures in FIGURES.items()}
+        data = extract(
+            {kind: answer for kind, answer in answers.items() if answer is not None},
+            blacklist_hits=int(name == "blacklisted"),
+            requested_amount_minor=asked_minor()[name],
+            requested_term_months=12,
+            as_of=on,
+        )
+        result = evaluate(shipped(), data.features, on)
+        assert result.stage == STOPPED.get(name, "approved"), (name, on, result.reasons)
+        if result.limit_minor is not None:
+            assert result.limit_minor >= asked_minor()[name], (name, on)
