@@ -8,7 +8,7 @@ Spark reads; one scorecard is small work, so it is trained on the driver. Below 
   ``baseline.json`` and ``gates.json``. Rows that cannot be learnt from are an outcome that the summary tells.
 * Without, the candidate is the sections alone, and such rows end the job with exit status 2.
 
-In both cases standard error has a line ``training_set_invalid: <code>: <message>``.
+In both cases the output has a line ``training_set_invalid: <code>: <message>``.
 """
 
 from __future__ import annotations
