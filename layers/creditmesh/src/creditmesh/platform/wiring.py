@@ -81,9 +81,9 @@ from creditmesh.risk.stored import Places, StoredModels
 from creditmesh.screening.entries import ListEntries
 from creditmesh.screening.generations import Generations
 from creditmesh.screening.import_store import ImportStore
+from creditmesh.screening.imported import ImportedEntries
 from creditmesh.screening.imports import Imports
 from creditmesh.screening.journal import Journal
-from creditmesh.screening.model import Entry
 from creditmesh.screening.service import Lists
 from creditmesh.screening.state import Keeper
 
@@ -279,22 +279,25 @@ def lists() -> Lists:
 
 
 @cache
+def list_import_store() -> ImportStore:
+    """Imports of sources' lists and how they stand."""
+    return ImportStore(tables(), settings().list_imports_table, clock())
+
+
+@cache
 def list_imports() -> Imports:
     """Imports of sources' lists."""
-    store = ImportStore(tables(), settings().list_imports_table, clock())
     process = Process(client("stepfunctions"), settings().list_import_arn)
-    return Imports(store, list_generations(), data(), list_journal(), list_keeper(), blind_index, process, clock())
+    parts = list_import_store(), list_generations(), data(), list_journal(), list_keeper()
+    return Imports(*parts, blind_index, process, clock())
 
 
 @cache
 def list_entries() -> ListEntries:
     """Entries of the lists, one by one."""
-
-    def imported(entry_id: str) -> Entry | None:
-        return list_imports().entry(entry_id)
-
     names = settings().list_entries_table, list_journal(), settings().list_journal_table
-    return ListEntries(tables(), *names, cipher(), blind_index(), clock(), imported)
+    imported = ImportedEntries(list_import_store(), list_generations(), list_keeper())
+    return ListEntries(tables(), *names, cipher(), blind_index(), clock(), imported.get)
 
 
 @cache

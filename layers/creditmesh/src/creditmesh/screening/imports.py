@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput, NotFound
@@ -31,8 +30,7 @@ from creditmesh.screening.import_model import (
 )
 from creditmesh.screening.import_store import ImportStore
 from creditmesh.screening.journal import Journal
-from creditmesh.screening.model import Change, Entry, EntryKey, Kind, Origin, hash_of
-from creditmesh.screening.segment import NEVER
+from creditmesh.screening.model import Kind
 from creditmesh.screening.segment_builder import SegmentBuilder
 from creditmesh.screening.service import fingerprint
 from creditmesh.screening.state import Keeper
@@ -176,20 +174,6 @@ class Imports:
         problem = ImportProblem(field="import", rule=error)
         return self._applied(one, self._store.change(one, ImportState.FAILED, problem=problem))
 
-    def entry(self, entry_id: str) -> Entry | None:
-        """An entry of an import in force, as it would stand if a person had entered it; None if there is none."""
-        key = EntryKey.parse(entry_id)
-        state, segments = self._keeper.current()
-        source = next((one for one in state.imports if hash_of(one) == key.source_hash), None)
-        if source is None:
-            return None
-        for found in segments[source].exact(key.kind, int(key.fingerprint, 16)):
-            if found.list_name is key.list_name:
-                one = self._store.get(state.imports[source])
-                taken = self._generations.line(one.import_id, found.line)
-                return _as_entry(key, one, taken) if taken else None
-        return None
-
     def _begun(self, one: Import) -> Import:
         size, etag = self._stat(one.object_key)
         fresh = one.etag != etag
@@ -273,17 +257,3 @@ def _not_to_follow(one: Import, entries: int, earlier: Import | None) -> ImportP
     if entries * 2 < (earlier.entries or 0) and not one.allow_shrink:
         return ImportProblem(field="file", rule="less_than_half_of_the_earlier_one")
     return None
-
-
-def _as_entry(key: EntryKey, one: Import, taken: Taken) -> Entry:
-    row = taken.row
-
-    def instant(seconds: int, none: int) -> str | None:
-        return None if seconds == none else iso(datetime.fromtimestamp(seconds, tz=UTC))
-
-    return Entry(
-        entry_id=key.entry_id, list_name=key.list_name, kind=key.kind, fingerprint=key.fingerprint, value=taken.value,
-        source=one.source, reason_code=row.reason_code, text=taken.text, valid_from=instant(row.begins, 0),
-        valid_until=instant(row.ends, NEVER), origin=Origin.IMPORTED, added_by=one.created_by, added_at=one.created_at,
-        history=[Change(at=one.created_at, by=one.created_by, act="imported", note=f"{one.import_id} line {row.line}")],
-    )  # fmt: skip
