@@ -67,6 +67,11 @@ bench-models: setup ## our scorecard beside other libraries' and boosting, on re
 	@$(SETUP) --with peers
 	@$(DEV)/python -m benchmarks.bench_models $(ARGS)
 
+.PHONY: bench-scoring
+bench-scoring: setup ## scoring portfolios against reading them, and other scorecard libraries; JSON, also in build/bench/; ARGS="--rows 20000000"
+	@$(SETUP) --with peers
+	@$(DEV)/python -m benchmarks.bench_scoring $(ARGS)
+
 .PHONY: test-localstack
 test-localstack: ## integration tests on LocalStack: the one that answers, else its last open core in host mode
 	@$(SETUP) --with localstack

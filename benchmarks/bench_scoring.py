@@ -96,35 +96,47 @@ def session() -> SparkSession:
 
 
 def portfolio(bench: engines.Bench, rows: int, names: Iterable[Engine], repeats: int) -> dict[str, Any]:
-    """Every engine on one portfolio: a round to warm up, then the rounds that count."""
-    runs: dict[str, list[dict[str, float]]] = {engine.__name__: [] for engine in names}
+    """Every engine on one portfolio: a round to warm up, in which memory is watched, then the rounds that count."""
+    chosen = list(names)
+    runs: dict[str, list[dict[str, float]]] = {engine.__name__: [] for engine in chosen}
     sums: dict[str, Sums] = {}
+    peaks: dict[str, float] = {}
     for number in range(repeats + 1):
-        for engine in names:
-            found, figures = measured(bench, engine)
+        for engine in chosen:
             if number:
+                found, figures = measured(bench, engine)
                 runs[engine.__name__].append(figures)
+            else:
+                found, peaks[engine.__name__] = watched(bench, engine)
             check(engine, found, sums, rows)
-            told = {"rows": rows, "round": number, "engine": engine.__name__, **figures}
-            print(json.dumps(told), file=sys.stderr, flush=True)
+            last = runs[engine.__name__][-1:]
+            print(json.dumps([rows, number, engine.__name__, *last]), file=sys.stderr, flush=True)
     return {
-        "engines": {name: summary(rows, found) for name, found in runs.items()},
-        "share_of_spark_scan": {name: shares(runs, name) for name in runs if name not in ("spark_scan_to_noop",)},
+        "engines": {name: {**summary(rows, found), "workers_peak_mib": peaks[name]} for name, found in runs.items()},
+        "share_of_spark_scan": {name: shares(runs, name) for name in runs if name != "spark_scan_to_noop"},
         "sums": sums["kernel_on_splits"],
     }
 
 
 def measured(bench: engines.Bench, engine: Engine) -> tuple[Sums, dict[str, float]]:
-    """Run an engine once: seconds, processor seconds of all processes, the peak of the Python workers' memory."""
+    """Run an engine once: seconds, and processor seconds of all processes.
+
+    Python workers are started before, as the session was: Spark ends them when they have been idle for a minute.
+    """
+    engines.start_workers(bench)
     myself = psutil.Process()
-    jvm = next(child for child in myself.children() if "java" in child.name())
     before, started = processor(myself), time.perf_counter()
-    with MemoryPeak(jvm, every_seconds=0.2) as watched:
+    found = engine(bench)
+    seconds = time.perf_counter() - started
+    return found, {"seconds": round(seconds, 3), "cpu_seconds": round(processor(myself) - before, 2)}
+
+
+def watched(bench: engines.Bench, engine: Engine) -> tuple[Sums, float]:
+    """Run an engine once: the peak of the memory of Spark's Python workers, in MiB; looking costs processor time."""
+    jvm = next(child for child in psutil.Process().children() if "java" in child.name())
+    with MemoryPeak(jvm, every_seconds=0.2) as memory:
         found = engine(bench)
-        seconds = time.perf_counter() - started
-    used = processor(myself) - before
-    peak = float(watched.peak["pss_mib"])
-    return found, {"seconds": round(seconds, 3), "cpu_seconds": round(used, 2), "workers_peak_mib": peak}
+    return found, float(memory.peak["pss_mib"])
 
 
 def processor(root: psutil.Process) -> float:
@@ -158,7 +170,6 @@ def summary(rows: int, runs: list[dict[str, float]]) -> dict[str, float]:
         "rows_per_second": round(rows / seconds),
         "fastest_rows_per_second": round(rows / min(run["seconds"] for run in runs)),
         "cpu_seconds_per_million_rows": round(used / rows * 1_000_000, 3),
-        "workers_peak_mib": max(run["workers_peak_mib"] for run in runs),
     }
 
 
@@ -173,15 +184,11 @@ def shares(runs: Mapping[str, list[dict[str, float]]], name: str) -> dict[str, f
 
 
 def in_memory(bench: engines.Bench, rows: int) -> dict[str, Any]:
-    """Rows that are in memory already, one thread: the kernel's whole result, and the peers' scores alone."""
-    whole = engines.in_memory(bench, rows)
-    whole()
-    runs = []
-    for _ in range(3):
-        started = time.perf_counter()
-        whole()
-        runs.append(time.perf_counter() - started)
-    figures: dict[str, Any] = {"kernel": {"rows": rows, "in_memory_rows_per_second": round(rows / min(runs))}}
+    """Rows that are in memory already, one thread: the kernel, and the peers, who compute a score alone."""
+    figures: dict[str, Any] = {"rows": rows}
+    for name, work in engines.in_memory(bench, rows).items():
+        work()
+        figures[f"kernel_{name}_rows_per_second"] = round(rows / min(_seconds(work) for _ in range(5)))
     if not PEER_PYTHON.exists():
         return {**figures, "peers": "not installed: python3 local/setup.py --with peers"}
     command = [str(PEER_PYTHON), str(ROOT / "benchmarks" / "scoring_peers.py"), str(bench.data), str(rows)]
@@ -190,9 +197,19 @@ def in_memory(bench: engines.Bench, rows: int) -> dict[str, Any]:
         raise SystemExit(f"the peers failed: {ran.stderr[-2_000:]}")
     peers: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     for name, peer in peers.items():
-        times = figures["kernel"]["in_memory_rows_per_second"] / peer["in_memory_rows_per_second"]
-        figures[name] = {**peer, "kernel_is_times_as_fast": round(times, 1)}
+        of_peer = peer["in_memory_rows_per_second"]
+        times = {
+            f"kernel_{work}_is_times_as_fast": round(figures[f"kernel_{work}_rows_per_second"] / of_peer, 1)
+            for work in ("whole_result", "score_alone")
+        }
+        figures[name] = {**peer, **times}
     return figures
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import date
 
@@ -28,6 +29,12 @@ def add_up(split: Split, model: str) -> Sums:
 def write(split: Split, model: str, output: str) -> Sums:
     """Score a split into its file."""
     return _stages(write_scored(split, kernel_of(model, ON), IDS, place(output)))
+
+
+def warm(_: int, model: str) -> None:
+    """Compile the kernel, and stay long enough for the other workers to get tasks of their own."""
+    kernel_of(model, ON)
+    time.sleep(0.2)
 
 
 def _stages(counts: Counter[tuple[str, str]]) -> Sums:

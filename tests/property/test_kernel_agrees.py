@@ -29,7 +29,7 @@ kernel_settings = settings(deadline=None, suppress_health_check=[HealthCheck.too
 @pytest.fixture(scope="module")
 def shipped() -> Artefact:
     """The model that is shipped."""
-    return load(max((ROOT / "models").glob("origination-*.json")).read_text(encoding="utf-8"))
+    return load((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
 
 
 def table(artefact: Artefact, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -124,6 +124,16 @@ def test_a_feature_that_is_not_there_is_unknown_and_told(shipped: Artefact) -> N
     found = kernel.score(data, ids=["id"], counts=counts).to_pylist()
     assert found == [{"id": name, **narrow(shipped, {})} for name in ("a", "b")]
     assert {name: counts["absent", name] for name in kernel.features} == dict.fromkeys(kernel.features, 2)
+
+
+@settings(kernel_settings, max_examples=30)
+@given(artefact=artefacts(), data=st.data())
+def test_points_are_the_score_without_adjustment(artefact: Artefact, data: st.DataObject) -> None:
+    rows = feature_rows(artefact, data.draw(rows_near_bounds(artefact)), 40)
+    found = compile_kernel(artefact, DAY).points(table(artefact, rows)).tolist()
+    results = [evaluate(artefact, row, DAY) for row in rows]
+    scores = [None if r.score is None else r.score - (r.adjustment or 0) for r in results]
+    assert [None if r.score is None else value for r, value in zip(results, found, strict=True)] == scores
 
 
 def test_the_result_names_its_model(shipped: Artefact) -> None:

@@ -71,8 +71,8 @@ class Kernel:
         Args:
             data: a column for every feature; one that is absent is unknown for all firms.
             ids: columns to pass through.
-            counts: what comes out is added to it: firms by ("decision", …), ("stage", …), and the findings
-                ("not_a_number", feature) and ("absent", feature).
+            counts: what comes out is added to it: firms by ("stage", …), and the findings ("not_a_number", feature)
+                and ("absent", feature).
 
         Raises:
             FeatureInvalid: a feature's column is of another type.
@@ -88,14 +88,31 @@ class Kernel:
         scored = [piece for batch in batches for piece in self._batch(batch, kept, schema, counts)]
         return pa.Table.from_batches(scored, schema)
 
+    def points(self, data: pa.Table | pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """Return every firm's score before rules adjust it, also of those whom rules stop.
+
+        Raises:
+            FeatureInvalid: a feature's column is of another type.
+        """
+        batches = data.to_batches() if isinstance(data, pa.Table) else [data]
+        found = [
+            self._score(part, rows)[1] for batch in batches for part, rows in self._parts(self._columns(batch), batch)
+        ]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    def _parts(self, columns: Columns, batch: pa.RecordBatch) -> Iterator[tuple[Columns, int]]:
+        for start in range(0, batch.num_rows, _CHUNK):
+            stop = min(start + _CHUNK, batch.num_rows)
+            yield {name: item.cut(start, stop) for name, item in columns.items()}, stop - start
+
     def _batch(
         self, batch: pa.RecordBatch, kept: Sequence[str], schema: pa.Schema, counts: Counter[tuple[str, str]] | None
     ) -> Iterator[pa.RecordBatch]:
-        columns = self._columns(batch)
-        for start in range(0, batch.num_rows, _CHUNK):
-            stop = min(start + _CHUNK, batch.num_rows)
-            scored = self._chunk({name: item.cut(start, stop) for name, item in columns.items()}, stop - start)
-            passed = [batch.column(name).slice(start, stop - start) for name in kept]
+        columns, start = self._columns(batch), 0
+        for part, rows in self._parts(columns, batch):
+            scored = self._chunk(part, rows)
+            passed = [batch.column(name).slice(start, rows) for name in kept]
+            start += rows
             yield pa.RecordBatch.from_arrays([*passed, *self._results.columns(scored)], schema=schema)
             if counts is not None:
                 _count(counts, scored)

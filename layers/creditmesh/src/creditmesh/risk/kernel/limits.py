@@ -42,10 +42,8 @@ def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None
     nought: list[Mask] = []
     for term in method.terms:
         amount, unknown = _term(term, columns)
-        if unknown is not None:
-            amount[unknown] = 0
-            if term.if_missing != "ignore":
-                (skipped if term.if_missing == "skip" else nought).append(unknown)
+        if unknown is not None and term.if_missing != "ignore":
+            (skipped if term.if_missing == "skip" else nought).append(unknown)
         total = amount if total is None else np.add(total, amount, out=total)
     assert total is not None  # a method has a term or an amount of its own
     np.maximum(total, 0, out=total)
@@ -62,7 +60,7 @@ def _any(masks: list[Mask]) -> Mask | None:
 
 
 def _term(term: LimitTerm, columns: Columns) -> tuple[Amounts, Mask | None]:
-    """A term's amounts, and where all its features are unknown."""
+    """A term's amounts, nought where all its features are unknown, and where that is."""
     greatest: Amounts | None = None
     unknown: Mask | None = None
     every = [columns[name] for name in term.features]

@@ -72,47 +72,43 @@ class Results:
         # The last stage approves, the one before refers, all others decline.
         decision = np.minimum(len(STAGES) - 1 - scored.stage, len(DECISIONS) - 1)
         given: dict[str, Numbers] = {"decision": decision, "stage": scored.stage, **scored.values}
+        scores, graded = _bitmap(~scored.stopped), _bitmap(~(scored.stopped | scored.ungraded))
+        lent = _bitmap(scored.lent)
+        known = {"decision": None, "stage": None, "grade": graded, "pd_bps": graded}
+        known |= {"annual_rate_bps": lent, "limit_minor": lent}
         return [
-            self._fired(scored.fired, len(decision)) if name == "fired_rules" else self._column(name, given, scored)
+            self._fired(scored.fired, len(decision))
+            if name == "fired_rules"
+            else self._column(name, given.get(name), known.get(name, scores), len(decision))
             for name in RESULT_FIELDS
         ]
 
-    def _column(self, name: str, given: Mapping[str, Numbers], scored: Scored) -> pa.Array:
-        values, kind = given.get(name), RESULT_FIELDS[name]
+    def _column(self, name: str, values: Numbers | None, known: pa.Buffer | None, rows: int) -> pa.Array:
         if values is None:
-            return pa.nulls(len(scored.stage), kind)
-        absent = _absent(name, scored)
+            return pa.nulls(rows, RESULT_FIELDS[name])
         if name not in self._words:
-            return _plain(values.astype(np.int64, copy=False), absent)
-        return pa.DictionaryArray.from_arrays(_plain(values.astype(np.int8, copy=False), absent), self._words[name])
+            return _plain(values.astype(np.int64, copy=False), known)
+        return pa.DictionaryArray.from_arrays(_plain(values.astype(np.int8, copy=False), known), self._words[name])
 
     def _fired(self, fired: Sequence[Mask], rows: int) -> pa.Array:
         """Lists of rules; only the firms for which any fires are looked at one by one."""
         hit = np.flatnonzero(reduce(np.logical_or, fired, np.zeros(rows, np.bool_)))
         table = np.empty((len(hit), len(fired)), np.bool_)
-        counts = np.zeros(rows, np.int32)
+        counts = np.zeros(rows, np.uint16)
         for position, mask in enumerate(fired):
             table[:, position] = mask[hit]
-            counts += mask
+            np.add(counts, mask.view(np.uint8), out=counts)
         offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
         which = (np.flatnonzero(table) % max(len(fired), 1)).astype(np.int16)
         ids = pa.DictionaryArray.from_arrays(pa.array(which), self._rules)
         return pa.ListArray.from_arrays(pa.array(offsets), ids)
 
 
-def _absent(name: str, scored: Scored) -> Mask | None:
-    """Where a firm did not get so far."""
-    if name in ("decision", "stage"):
-        return None
-    if name in ("annual_rate_bps", "limit_minor"):
-        return ~scored.lent
-    if name in ("grade", "pd_bps"):
-        return scored.stopped | scored.ungraded
-    return scored.stopped
+def _bitmap(known: Mask) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(known, bitorder="little"))
 
 
-def _plain(values: Numbers, absent: Mask | None) -> pa.Array:
+def _plain(values: Numbers, known: pa.Buffer | None) -> pa.Array:
     """An Arrow array over the very memory of ``values``."""
-    known = None if absent is None else pa.py_buffer(np.packbits(~absent, bitorder="little"))
     kind: Any = pa.from_numpy_dtype(values.dtype)
     return pa.Array.from_buffers(kind, len(values), [known, pa.py_buffer(np.ascontiguousarray(values))])
