@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
+import psutil
 import pytest
 
 from creditmesh.kernel.clock import FixedClock
@@ -79,6 +80,12 @@ def answer(port: int, request_id: str) -> dict[str, Any]:
     return dict(json.loads(get(port, request_id)["result"]))
 
 
+def memory_mb(job: Job) -> int:
+    """What the job's processes, Java and Python, hold of the machine's memory."""
+    parent = psutil.Process(job.process.pid)
+    return sum(one.memory_info().rss for one in (parent, *parent.children(recursive=True))) // 2**20
+
+
 class Traffic(threading.Thread):
     """Requests that keep coming, ten a second."""
 
@@ -129,7 +136,7 @@ def test_a_promotion_reaches_the_job_between_two_batches(port: int, job: Job, re
     traffic = Traffic(port)
     traffic.start()
     until(lambda: len(traffic.asked) >= 30)
-    content_hash = approved(registry, candidate("2.2.0", stricter))
+    content_hash, memory = approved(registry, candidate("2.2.0", stricter)), memory_mb(job)
     promoted_at = time.monotonic()
     promote(registry, content_hash)
     until(lambda: bool(job.events("model_switched")), seconds=60)
@@ -145,6 +152,7 @@ def test_a_promotion_reaches_the_job_between_two_batches(port: int, job: Job, re
     waits = [int(item["scored_at_ms"]) - int(item["claimed_at_ms"]) for item in items]
     old = versions.count("2.0.0")
     print(f"switched {took:.1f} s after the promotion ({job.events('model_switched')[-1]['prepare_ms']} ms to prepare)")
+    print(f"memory, MB: {memory} before, {memory_mb(job)} after")
     for name, part in (("before", waits[:30]), ("meanwhile", waits[30:old]), ("after", waits[old:])):
         print(f"claim to result {name}, ms: median {median(part)}, worst {max(part)}")
     # A switch that stalled requests would show as one that takes many times what the others take.
