@@ -17,7 +17,7 @@ from creditmesh.gateway.key_data import extract
 from creditmesh.gateway.keydata.cleaning import date_of, day_number
 from creditmesh.gateway.keydata.exact import month_index
 from creditmesh.gateway.keydata.features.table import FEATURES, features_of
-from creditmesh.gateway.keydata.row import DDL, SECTIONS, as_tuple
+from creditmesh.gateway.keydata.row import DDL, SECTIONS, TOP, as_tuple
 from creditmesh.gateway.keydata.spark import CLEAN_DDL, clean_rows, with_features
 from creditmesh.risk.spark_settings import RESIDENT, SCAN
 from tests.spark.clean_rows import rows
@@ -79,7 +79,7 @@ def test_rows_reach_every_feature_known_and_unknown() -> None:
     """Else the agreement above would say nothing of some of them."""
     seen = [features_of(row) for row in rows(1, 600)]
     assert [name for name in NAMES if len({row[name] for row in seen} - {None}) < 2] == []
-    platform = set(INPUTS)
+    platform = {column.name for column in TOP}
     assert [name for name in NAMES if all(row[name] is not None for row in seen)] == [
         name for name in NAMES if name in platform
     ]
