@@ -11,7 +11,7 @@ import pytest
 
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.platform import signing, wiring
-from creditmesh.platform.tables import Update
+from creditmesh.platform.tables import Put, Update
 from tests.support import template
 from tests.support.aws import Stack
 from tests.support.candidates import candidate
@@ -124,9 +124,9 @@ class Watch:
             seen = self.calls.setdefault(self.function, set())
             seen.update(needs(model.service_model.service_name, model.name, params, self.world.stack.refs))
 
-    def steps(self, call: str) -> None:
+    def steps(self, call: str, started: str | None) -> None:
         if self.function:
-            arn = self.world.stack.refs["LoanOrigination"]
+            arn = started or self.world.stack.refs["LoanOrigination"]
             resource = arn if call != "DescribeExecution" else f"{arn.replace(':stateMachine:', ':execution:')}:x"
             self.calls.setdefault(self.function, set()).add((f"states:{call}", resource))
 
@@ -211,6 +211,7 @@ def api(
     role: str = "borrower",
     tenant: str = "firm-1",
     subject: str = "user-1",
+    query: dict[str, str] | None = None,
 ) -> Any:
     world = watch.world
     parts = {"application_id": world.__dict__.get("application_id", ""), "product_id": "p-1", "task_id": watch.task_id,
@@ -222,7 +223,8 @@ def api(
     event = {
         "resource": route, "path": route.format(**used), "httpMethod": method, "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()}, "stageVariables": None,
-        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": used or None,
+        "queryStringParameters": query, "pathParameters": used or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
         "requestContext": {
             "resourcePath": route, "httpMethod": method, "path": route, "requestId": "request-1",
             "identity": {"sourceIp": "192.0.2.1"}, "authorizer": {"subject": subject, "role": role, "tenant": tenant},
@@ -312,6 +314,7 @@ def everything(watch: Watch) -> None:
     rights(watch)
     rules(watch)
     models(watch)
+    learning(watch)
 
 
 def rules(watch: Watch) -> None:
@@ -452,6 +455,32 @@ def models(watch: Watch) -> None:
         officer("cid", route, method="GET")
     officer("cid", "/v1/applications/{application_id}/replay", method="GET")
     watch.invoke("PublishModelsFunction", stream_event(watch.world, "Models"))
+
+
+def learning(watch: Watch) -> None:
+    """What became of the loan recorded, a training run's steps, a candidate proposed, the watch over the model."""
+    world, model = watch.world, "/v1/models/{model_id}"
+    until = world.clock.now().date().isoformat()
+    seen = {"application_id": world.application_id, "days_past_due": 0, "observed_until": until}
+    for days in (0, 95):
+        api(watch, "POST", "/v1/outcomes", {**seen, "days_past_due": days}, "operator")
+    api(watch, "GET", "/v1/outcomes", None, "operator", query={"month": until[:7]})
+    api(watch, "POST", f"{model}/trainings", {}, "operator")
+    mine = wiring.labels().get(world.application_id)
+    assert mine is not None
+    for number in range(200):  # loans that hold, and more that fail than were foretold
+        other = {"application_id": f"loan-{number}", "value": "bad" if number < 150 else "good"}
+        item = {**mine.model_dump(mode="json"), **other, "model_hash": wiring.artefact().content_hash}
+        wiring.tables().write(Put("OutcomeLabels", item, "application_id"))
+    run = {"run": "run-1", "model_id": "origination", "by": "training"}
+    assert watch.invoke("PrepareTrainingFunction", run)["outcome"] == "prepared"
+    wiring.data().put_json("training-runs/run-1/candidate.json", candidate("4.0.0"))
+    gate = {"id": "auc_gain", "passed": True, "value": 1, "threshold": 0, "note": ""}
+    report = {"passed": True, "gates": [gate], "made_at": "2026-11-22T00:00:00.000Z"}
+    wiring.data().put_json("training-runs/run-1/gates.json", report)
+    assert watch.invoke("ProposeCandidateFunction", run)["outcome"] == "proposed"
+    assert watch.invoke("WatchDriftFunction", {})["alarms"] == ["calibration"]
+    api(watch, "GET", f"{model}/drift", None, "operator")
 
 
 def test_each_function_may_do_what_it_does(watch: Watch, granted: dict[str, list[dict[str, Any]]]) -> None:

@@ -42,7 +42,7 @@ class FakeSteps:
         failed: token -> error.
         gone: tokens nobody waits for.
         refuse: error code that every call gives.
-        listener: told of each call.
+        listener: told of each call, and of the state machine that is started.
     """
 
     executions: dict[str, str] = field(default_factory=dict)
@@ -52,10 +52,10 @@ class FakeSteps:
     gone: set[str] = field(default_factory=set)
     refuse: str | None = None
     exceptions: type[_Exceptions] = _Exceptions
-    listener: Callable[[str], None] | None = None
+    listener: Callable[[str, str | None], None] | None = None
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:
-        self._checked("StartExecution")
+        self._checked("StartExecution", stateMachineArn)
         if name in self.executions:
             raise ExecutionAlreadyExists("ExecutionAlreadyExists", "StartExecution")
         self.executions[name] = "RUNNING"
@@ -83,9 +83,9 @@ class FakeSteps:
             raise _Gone("TaskTimedOut", call)
         self.gone.add(token)
 
-    def _checked(self, call: str) -> None:
+    def _checked(self, call: str, arn: str | None = None) -> None:
         if self.listener:
-            self.listener(call)
+            self.listener(call, arn)
         if self.refuse:
             raise _Gone(self.refuse, call)
 
