@@ -1,9 +1,9 @@
 """The short way from a worker's SDK to the emulator: plain HTTP on the loopback, one write and one read for a call.
 
 Half of what a call costs a function goes into urllib3 and the standard library's HTTP client, which are made for TLS,
-proxies, redirects and odd servers. A call of an AWS JSON service (those that ``cloud.gateway`` answers the short way)
-needs none of that here. botocore still signs, retries and reads it; whatever is not as expected before an answer begins
-goes urllib3's way, as does everything but these calls. Standard library only; botocore is the function's own.
+proxies, redirects and odd servers. Calls of AWS JSON services, and whole objects of S3, need none of that here.
+botocore still signs, retries and reads them; whatever is not as expected before an answer begins goes urllib3's way, as
+do all other calls. Standard library only; botocore is the function's own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 _MOST_IDLE = 10
 _READ = 65536
+_BODILESS = (204, 304)
 
 
 class _Body(io.BytesIO):
@@ -43,8 +44,8 @@ class Loopback:
 
     def send(self, session: Any, request: Any) -> Any:
         """Carry out a prepared request; an answer, or one of botocore's errors."""
-        place = urllib.parse.urlsplit(request.url)
-        if place.scheme != "http" or "X-Amz-Target" not in request.headers or type(request.body) is not bytes:
+        place, content = urllib.parse.urlsplit(request.url), _content(request)
+        if place.scheme != "http" or content is None:
             return self._upstream(session, request)
         timeout = getattr(session._timeout, "read_timeout", session._timeout)
         idle = self._idle[place.netloc]
@@ -54,7 +55,7 @@ class Loopback:
             return self._upstream(session, request)  # which names the reason as botocore does
         try:
             connection.settimeout(timeout)
-            connection.sendall(_head(request, place) + request.body)
+            connection.sendall(_head(request, place) + content)
             first = connection.recv(_READ)
             if not first:
                 raise ConnectionError("closed while it was idle")
@@ -77,7 +78,8 @@ class Loopback:
         else:
             connection.close()
         answer = self._response(request.url, status, headers, _Body(body))
-        answer.content  # noqa: B018 - read at once, as urllib3's way does
+        if not request.stream_output:
+            answer.content  # noqa: B018 - read at once, as urllib3's way does
         return answer
 
 
@@ -92,6 +94,23 @@ def shorten(module: Callable[[str], Any]) -> None:
     session.send = lambda self, request: loopback.send(self, request)
 
 
+def _content(request: Any) -> bytes | None:
+    """The body of a request that may go the short way; it can be read again for the long one."""
+    headers, body = request.headers, request.body
+    if "X-Amz-Target" not in headers and request.method not in ("GET", "PUT"):
+        return None
+    if "Transfer-Encoding" in headers:
+        return None
+    if body is None or body == "":
+        return b""
+    if type(body) is io.BytesIO:
+        start = body.tell()
+        content = body.read()
+        body.seek(start)
+        return content
+    return body if type(body) is bytes else None
+
+
 def _connect(host: str, port: int) -> socket.socket:
     connection = socket.create_connection((host, port), timeout=3)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -102,6 +121,8 @@ def _head(request: Any, place: urllib.parse.SplitResult) -> bytes:
     target = place.path or "/"
     lines = [f"{request.method} {target}{'?' + place.query if place.query else ''} HTTP/1.1\r\nHost: {place.netloc}"]
     for name, value in request.headers.items():
+        if name.lower() == "expect":
+            continue  # the body follows at once
         lines.append(f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
@@ -112,12 +133,34 @@ def _answer(connection: socket.socket, data: bytes) -> tuple[int, dict[str, str]
         data += _more(connection)
     status, *lines = data[:end].decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    whole = end + 4 + int(headers["content-length"])
-    parts, size = [data], len(data)
-    while size < whole:
+    code, rest = int(status.split(" ", 2)[1]), data[end + 4 :]
+    if code in _BODILESS:
+        return code, headers, b""
+    if headers.get("transfer-encoding") == "chunked":
+        return code, headers, _chunks(connection, rest)
+    return code, headers, _up_to(connection, rest, int(headers["content-length"]))
+
+
+def _chunks(connection: socket.socket, data: bytes) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        while (end := data.find(b"\r\n")) < 0:
+            data += _more(connection)
+        size = int(data[:end].split(b";")[0], 16)
+        data = _up_to(connection, data[end + 2 :], size + 2)
+        if size == 0:
+            return b"".join(parts)
+        parts.append(data[:size])
+        data = data[size + 2 :]
+
+
+def _up_to(connection: socket.socket, data: bytes, size: int) -> bytes:
+    """At least ``size`` bytes, of which ``data`` are there."""
+    parts, have = [data], len(data)
+    while have < size:
         parts.append(_more(connection))
-        size += len(parts[-1])
-    return int(status.split(" ", 2)[1]), headers, b"".join(parts)[end + 4 :]
+        have += len(parts[-1])
+    return b"".join(parts) if len(parts) > 1 else data
 
 
 def _more(connection: socket.socket) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from .clouds import ROOT
+from .clouds import ROOT, Cloud
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 18\r\n\r\n{"TableNames": []}'
 Serve = Callable[[socket.socket], None]
@@ -157,7 +158,39 @@ def test_where_nobody_listens_botocore_says_so(loopback: Any) -> None:
     assert len(taken) == 1
 
 
-def test_what_is_no_json_call_goes_botocores_way(loopback: Any, mended: Any) -> None:
-    objects, taken = client(loopback, f"http://127.0.0.1:{mended.port}", "s3")
-    assert objects.list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
-    assert len(taken) == 1
+def test_a_chunked_answer_is_whole(loopback: Any, served: Any) -> None:
+    pieces = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01", b"234\r", b"\n3;x=y\r\n567\r\n0\r\n\r\n")
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(2):
+            connection.recv(4096)
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.01)
+
+    objects, taken = client(loopback, served(serve), "s3")
+    for _ in range(2):
+        assert objects.get_object(Bucket="bucket", Key="key")["Body"].read() == b"01234567"
+    assert taken == []
+
+
+@pytest.mark.parametrize("size", [0, 10, 300_000, 3_000_000])
+def test_objects_go_and_come_whole(loopback: Any, mended: Cloud, name: str, size: int) -> None:
+    objects, taken = client(loopback, mended.endpoint, "s3")
+    objects.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    content, before = bytes(number % 251 for number in range(size)), len(taken)
+    objects.put_object(Bucket=name, Key="a b/字.bin", Body=content, ContentType="text/plain")
+    found = objects.get_object(Bucket=name, Key="a b/字.bin")
+    assert (found["Body"].read(), found["ContentLength"], found["ContentType"]) == (content, size, "text/plain")
+    with pytest.raises(objects.exceptions.NoSuchKey):
+        objects.get_object(Bucket=name, Key="none")
+    assert len(taken) == before
+
+
+def test_what_is_neither_goes_botocores_way(loopback: Any, mended: Cloud, name: str) -> None:
+    objects, taken = client(loopback, mended.endpoint, "s3")
+    objects.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(ClientError, match="404"):
+        objects.head_object(Bucket=name, Key="none")
+    objects.delete_object(Bucket=name, Key="none")
+    assert {one.method for one in taken} == {"HEAD", "DELETE"}
