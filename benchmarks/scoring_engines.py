@@ -132,7 +132,7 @@ def kernel_on_splits_written(bench: Bench) -> Sums:
 
 def kernel_alone(bench: Bench) -> Sums:
     """The kernel in this process, one thread, no Spark."""
-    return _total(add_up(split, bench.model) for split in splits(place(str(bench.data))))
+    return _total(add_up(split, bench.model) for split in splits(place(str(bench.data)), 1))
 
 
 def start_workers(bench: Bench) -> None:
@@ -142,7 +142,7 @@ def start_workers(bench: Bench) -> None:
 
 
 def _on_splits(bench: Bench, work: Callable[[Split], Sums]) -> Sums:
-    found = splits(place(str(bench.data)), rows_each=500_000)
+    found = splits(place(str(bench.data)), bench.spark.sparkContext.defaultParallelism)
     return _total(bench.spark.sparkContext.parallelize(found, len(found)).map(work).collect())
 
 

@@ -31,9 +31,9 @@ def main() -> None:
     output = empty(place(arguments.output_uri))
     model = place(arguments.model_uri).read_text()
     artefact = load(model, verifier(arguments))
-    pieces = splits(place(arguments.data_uri))
     spark = SparkSession.builder.appName("score-portfolio").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    pieces = splits(place(arguments.data_uri), spark.sparkContext.defaultParallelism)
     work = partial(score_split, model=model, on=arguments.on, ids=arguments.ids, output=output)
     counts: Counts = Counter()
     for part in spark.sparkContext.parallelize(pieces, len(pieces)).map(work).collect():

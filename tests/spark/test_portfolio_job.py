@@ -21,6 +21,8 @@ import pytest
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.kernel import RESULT_FIELDS
+from creditmesh.risk.kernel.portfolio import splits
+from creditmesh.risk.kernel.storage import place
 from creditmesh.risk.spark_settings import KERNEL, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.artefact_strategies import feature_rows
 from tests.spark.conftest import ROOT
@@ -118,6 +120,27 @@ def test_scores_a_local_portfolio(portfolio: Path, origination: Artefact, good_f
     again = submit(portfolio, *arguments)
     assert again.returncode != 0
     assert "must be an empty folder" in again.stdout
+
+
+def test_splits_hold_every_row_once_whatever_the_workers(tmp_path: Path) -> None:
+    """Row groups stay whole, files may share a split, and no split is so small that tasks would cost more than work."""
+    for index, rows in enumerate((1_300_000, 10, 0, 900_000)):
+        pq.write_table(
+            pa.table({"x": pa.array(range(rows), pa.int32())}), tmp_path / f"{index}.parquet", row_group_size=200_000
+        )
+    for workers in (1, 2, 50):
+        found = splits(place(str(tmp_path)), workers)
+        rows = [
+            (item.uri[-9:], row)
+            for split in found
+            for item in split.ranges
+            for row in (item.first, item.first + item.count)
+        ]
+        assert rows == sorted(rows)
+        assert sum(item.count for split in found for item in split.ranges) == 2_200_010
+        assert all(sum(item.count for item in split.ranges) >= 500_000 for split in found[:-1])
+    with pytest.raises(ValueError, match="no Parquet"):
+        splits(place(str(tmp_path / "nothing")), 1)
 
 
 @pytest.fixture(scope="module")

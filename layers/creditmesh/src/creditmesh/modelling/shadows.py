@@ -10,6 +10,8 @@ from creditmesh.modelling.model import ShadowScore
 from creditmesh.platform.tables import Item, Tables
 from creditmesh.risk.shadow import SHARDS
 
+MOST = 20_000
+
 
 class ShadowScores:
     """Reads the table that the job writes."""
@@ -18,9 +20,11 @@ class ShadowScores:
         self._tables, self._table = tables, table
 
     def of_challenger(self, content_hash: str) -> list[ShadowScore]:
-        """All that is kept of one challenger."""
+        """What is kept of one challenger, 20,000 applications at most: a call of the API reads them all."""
         partitions = (f"{content_hash}#{shard}" for shard in range(SHARDS))
-        return [_score(item) for part in partitions for item in self._tables.query(self._table, "challenger", part)]
+        most = MOST // SHARDS
+        found = (self._tables.query(self._table, "challenger", part, limit=most) for part in partitions)
+        return [_score(item) for part in found for item in part]
 
 
 def _score(item: Item) -> ShadowScore:
