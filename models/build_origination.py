@@ -292,6 +292,7 @@ def document() -> dict[str, Any]:
             "limit": LIMIT,
             "risk_index": RISK_INDEX,
             "max_reasons": 4,
+            "missing_reason_code": "DATA_NOT_AVAILABLE",
             "reasons": {
                 code: {**text(chinese, english), "adverse_action": standard}
                 for code, (chinese, english, standard) in REASONS.items()

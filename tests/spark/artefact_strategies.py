@@ -217,6 +217,7 @@ def artefact_documents(draw: st.DrawFn) -> dict[str, Any]:
         },
         "risk_index": draw(risk_indices()),
         "max_reasons": draw(st.integers(1, 4)),
+        "missing_reason_code": draw(codes),
         "reasons": {code: {**TEXT, "adverse_action": "977"} for code in ("R1", "R2", "R3", "R4")},
     }
 

@@ -14,7 +14,7 @@ DAY = date(2026, 1, 15)
 TEXT = {"zh-CN": "文", "en": "text"}
 ALWAYS = {"or": [{"missing": "debt"}, {"not": {"missing": "debt"}}]}
 FIRM: dict[str, Any] = {"amount": 1_000_000, "debt": 30, "kind": "A", "flag": False}
-CODES = ("RULE", "DEBT", "KIND", "PAIR", "PRICE", "INDEX", "FLOOR", "METHOD", "CAP")
+CODES = ("RULE", "DEBT", "KIND", "PAIR", "PRICE", "INDEX", "FLOOR", "METHOD", "CAP", "UNKNOWN")
 
 
 def feature(kind: str, unit: str = "none") -> dict[str, Any]:
@@ -104,6 +104,7 @@ _DOCUMENT: dict[str, Any] = {
     },
     "risk_index": None,
     "max_reasons": 4,
+    "missing_reason_code": "UNKNOWN",
     "reasons": {code: {**TEXT, "adverse_action": "977"} for code in CODES},
 }  # fmt: skip
 

@@ -90,6 +90,7 @@ HEAD = [
     (put("currency", "cny"), "$.currency", "is a string that matches"),
     (put("max_reasons", 0), "$.max_reasons", "is an integer from 1 to 10"),
     (put("max_reasons", "4"), "$.max_reasons", "is an integer from 1 to 10"),
+    (put("missing_reason_code", "NO_SUCH"), "$.missing_reason_code", "is one of"),
     (put("feature_schema", "id", "Key"), "$.feature_schema.id", "is a string that matches"),
     (put("feature_schema", "version", 0), "$.feature_schema.version", "is an integer from 1"),
     (put("feature_schema", "features", []), "$.feature_schema.features", "is an object"),

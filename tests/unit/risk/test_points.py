@@ -143,3 +143,14 @@ def test_a_code_stands_once_and_the_codes_are_no_more_than_allowed() -> None:
 def test_all_characteristics_are_those_of_segments_and_of_the_index() -> None:
     model = loaded(scorecard=segments(("first", {"missing": "kind"}, 0), ("rest", None, 0)), grades=ONE)
     assert [item.id for item in model.characteristics] == ["first_debt", "rest_debt"]
+
+
+def test_of_what_is_unknown_nothing_worse_is_said() -> None:
+    items = (
+        characteristic("debt", [20, 10, 0, -5], over("debt", 50, 100)),
+        characteristic("kind", [20, 5, -5], groups("kind", ("A", "B"))),
+    )
+    told = outcome({"debt": None, "kind": "Z"}, scorecard=card(*items, cutoff=99), grades=ONE)
+    assert told.reasons == ("UNKNOWN", "KIND")
+    both = outcome({"debt": None, "kind": None}, scorecard=card(*items, cutoff=99), grades=ONE)
+    assert both.reasons == ("UNKNOWN",)

@@ -48,7 +48,7 @@ def test_below_the_cutoff_nothing_is_priced_or_lent() -> None:
     result = outcome({"debt": 100, "kind": None})
     assert (result.decision, result.stage, result.score, result.grade) == ("decline", "score", 45, None)
     assert (result.annual_rate_bps, result.limit_minor, result.limit_steps, result.price_reasons) == (None,) * 3 + ((),)
-    assert result.reasons == ("KIND", "DEBT")
+    assert result.reasons == ("UNKNOWN", "DEBT")
     assert result.pd_ppm == 300_000
 
 

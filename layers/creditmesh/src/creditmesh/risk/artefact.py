@@ -32,7 +32,8 @@ _CODE = r"[A-Z][A-Z0-9_]{0,63}"
 _SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?"
 _PARTS = (
     "format_version", "model_id", "version", "content_hash", "currency", "feature_schema", "rules", "tests",
-    "scorecard", "calibration", "grades", "price", "limit", "risk_index", "max_reasons", "reasons",
+    "scorecard", "calibration", "grades", "price", "limit", "risk_index", "max_reasons",
+    "missing_reason_code", "reasons",
 )  # fmt: skip
 
 #: Says whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash is a trusted key's.
@@ -74,6 +75,7 @@ def load(text: str, verify: Verify | None = None) -> Artefact:
         limit=parse_limit(parts["limit"], types, reasons),
         risk_index=parse_risk_index(parts["risk_index"], types, reasons),
         max_reasons=parts["max_reasons"].integer(1, 10),
+        missing_reason_code=parts["missing_reason_code"].choice(reasons),
         reasons=MappingProxyType(reasons),
         tests=parse_tests(parts["tests"], types, RiskResult.__dataclass_fields__),
     )

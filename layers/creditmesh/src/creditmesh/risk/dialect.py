@@ -50,7 +50,10 @@ class Dialect(Protocol):
         ...
 
     def losses(self, rows: Sequence[tuple[str, int, str]]) -> str:
-        """Of (points lost, position, code) the codes, most lost first, by position among equals, none without loss."""
+        """Of (points lost, position, code) the codes, most lost first, by position among equals, none without loss.
+
+        Points and codes are expressions.
+        """
         ...
 
 
@@ -121,7 +124,7 @@ class SparkDialect:
     def losses(self, rows: Sequence[tuple[str, int, str]]) -> str:
         """The codes, most lost first; the negated position keeps their order among equals."""
         structs = ", ".join(
-            f"named_struct('lost', {lost}, 'place', {-place}, 'code', {self.text(code)})" for lost, place, code in rows
+            f"named_struct('lost', {lost}, 'place', {-place}, 'code', {code})" for lost, place, code in rows
         )
         return f"transform(filter(sort_array(array({structs}), FALSE), x -> x.lost > 0), x -> x.code)"
 
@@ -170,7 +173,7 @@ class DuckDialect:
 
     def losses(self, rows: Sequence[tuple[str, int, str]]) -> str:
         """The codes, most lost first."""
-        structs = ", ".join(f"{{'lost': {lost}, 'place': {-place}, 'code': {self.text(c)}}}" for lost, place, c in rows)
+        structs = ", ".join(f"{{'lost': {lost}, 'place': {-place}, 'code': {code}}}" for lost, place, code in rows)
         kept = f"list_filter(list_reverse_sort([{structs}]), lambda x: x.lost > 0)"
         return f"list_transform({kept}, lambda x: x.code)"
 

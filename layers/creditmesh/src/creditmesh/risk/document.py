@@ -38,7 +38,10 @@ def canonical_hash(document: Mapping[str, Any]) -> str:
     Canonical means UTF-8, keys sorted by code point, no white space, no escapes beyond those JSON demands.
     """
     content = {key: value for key, value in document.items() if key not in SEALS}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError as error:
+        raise ArtefactInvalid("$", "is one JSON document") from error
     return "sha256:" + hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -124,9 +124,14 @@ class _Evaluation:
     def _lost(self) -> list[str]:
         """Codes of what cost points, most lost first; among equals the scorecard's order, then the rules'."""
         characteristics = self.segment.characteristics if self.segment else ()
-        lost = [(line.lost, item.reason_code) for line, item in zip(self.points, characteristics, strict=True)]
+        lost = [(line.lost, self._reason(item)) for line, item in zip(self.points, characteristics, strict=True)]
         lost += [(-rule.points, rule.reason_code) for rule in self.fired]
         return [code for points, code in sorted(lost, key=lambda pair: -pair[0]) if points > 0]
+
+    def _reason(self, item: Characteristic) -> str:
+        """Of what is unknown nothing bad may be said but that it is unknown."""
+        unknown = any(self.features[axis.feature] is None for axis in item.axes)
+        return self.artefact.missing_reason_code if unknown else item.reason_code
 
     def _finished(self, stage: Stage, reasons: Iterable[str]) -> RiskResult:
         artefact = self.artefact

@@ -276,17 +276,24 @@ class Lowering:
     def _lost(self) -> str:
         """Codes of what cost points, most lost first; among equals the scorecard's order, then the rules'."""
         rules = [
-            (f"CASE WHEN {name} THEN {-rule.points} ELSE 0 END", rule.reason_code)
+            (f"CASE WHEN {name} THEN {-rule.points} ELSE 0 END", self._sql.text(rule.reason_code))
             for name, rule in self._those("adjust")
             if rule.points < 0
         ]
         lists = []
         for i, segment in enumerate(self._artefact.scorecard.segments):
             cells = [
-                (f"{item.best_points} - {name}", item.reason_code) for name, item in _named(i, segment.characteristics)
+                (f"{item.best_points} - {name}", self._reason(item))
+                for name, item in _named(i, segment.characteristics)
             ]
             lists.append(self._sql.losses([(lost, place, code) for place, (lost, code) in enumerate([*cells, *rules])]))
         return self._by_segment(lists)
+
+    def _reason(self, item: Characteristic) -> str:
+        """Of what is unknown nothing bad is said but that it is unknown."""
+        unknown = _any(f"{self._sql.name(axis.feature)} IS NULL" for axis in item.axes)
+        missing, known = self._sql.text(self._artefact.missing_reason_code), self._sql.text(item.reason_code)
+        return f"CASE WHEN {unknown} THEN {missing} ELSE {known} END"
 
     def _reasons(self) -> str:
         artefact, text = self._artefact, self._sql.text

@@ -207,7 +207,10 @@ class TestCase:
 
 @dataclass(frozen=True)
 class Artefact:
-    """The whole decision model. ``rules`` stand in the order of stage, then priority, then of the document."""
+    """The whole decision model. ``rules`` stand in the order of stage, then priority, then of the document.
+
+    ``missing_reason_code`` is the reason where points are lost because a feature is unknown.
+    """
 
     model_id: str
     version: str
@@ -223,6 +226,7 @@ class Artefact:
     limit: LimitFormula
     risk_index: RiskIndex | None
     max_reasons: int
+    missing_reason_code: str
     reasons: Mapping[str, Reason]
     tests: tuple[TestCase, ...]
 
