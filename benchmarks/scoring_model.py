@@ -74,7 +74,8 @@ def document() -> dict[str, Any]:
             "limit": _limit(),
             "risk_index": _risk_index(),
             "max_reasons": 4,
-            "reasons": {code: _reason(code) for code in ("SCORE", "RULE", "LIMIT", "PRICE", "INDEX")},
+            "missing_reason_code": "UNKNOWN",
+            "reasons": {code: _reason(code) for code in ("SCORE", "RULE", "LIMIT", "PRICE", "INDEX", "UNKNOWN")},
         }
     )
 
