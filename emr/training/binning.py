@@ -22,6 +22,8 @@ _ATOM_SHARE = 0.005
 #: A monotone trend is kept where it loses no more than this share of the information value.
 _TREND_LOSS = 0.05
 _PENALTY = 3.0
+#: Bounds are 64-bit integers; optbinning works with floats, which may round up beyond them.
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _numbers(
     binning = _optimal(name=feature.name, dtype="numerical", monotonic_trend=trend)
     binning.fit(values, bad, sample_weight=weight)
     # Integers: below 3.5 is below 4.
-    bounds = tuple(sorted({int(np.ceil(split)) for split in binning.splits}))
+    bounds = tuple(sorted({min(max(int(np.ceil(split)), -_LARGEST), _LARGEST) for split in binning.splits}))
     axis = Axis(feature.name, "integer", bounds, (), _specials(feature))
     codes = np.searchsorted(np.asarray(bounds, dtype=np.float64), values, side="right")
     return axis, information(codes, bad, weight, len(bounds) + 1)

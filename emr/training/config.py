@@ -102,7 +102,7 @@ class SelectionConfig:
 class PairsConfig:
     """Characteristics over two features at once."""
 
-    max_pairs: int = 24
+    max_pairs: int = 30
     max_cells: int = 400
 
 

@@ -62,6 +62,8 @@ def fit(sample: Sample, config: TrainingConfig, found: list[Choice]) -> Additive
     """
     selection = config.selection
     for choice in found:
+        if choice.bins.axis.regular == 0:
+            choice.reason = "no_common_value: no value has rows enough for a bin"
         if choice.reason is None and choice.iv < selection.min_iv:
             choice.reason = f"low_iv: information value {choice.iv:.4f} is below {selection.min_iv}"
     columns = {choice.feature: choice.woe[sample.rows.codes(choice.bins.axis)] for choice in found}

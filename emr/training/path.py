@@ -74,6 +74,7 @@ def _grown(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> 
     menus = {
         choice.feature: pairs.menu(choice.feature, sample, fit, choice.bins.axis, choice.bins.trend, config)
         for choice in found
+        if choice.bins.axis.regular > 0
     }
     fit = Fit(sample.rows, fit.bad, fit.weight, _finer(model, menus))
     fit.cycle(_CYCLES_ADDITIVE)
@@ -158,7 +159,7 @@ def _places(table: Table, one: pairs.Menu) -> NDArray[np.intp]:
     coarse, single = table.axes[0], one.single
     tail = np.arange(coarse.regular, coarse.size)
     if coarse.kind == "integer":
-        lows = np.asarray([-(2**62), *single.bounds])
+        lows = np.asarray([np.iinfo(np.int64).min, *single.bounds], dtype=np.int64)
         return np.concatenate([np.searchsorted(np.asarray(coarse.bounds, dtype=np.int64), lows, side="right"), tail])
     place = {value: number for number, group in enumerate(coarse.groups) for value in group}
     own = [place.get(group[0], coarse.size - 2) for group in single.groups]

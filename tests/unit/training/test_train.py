@@ -249,3 +249,25 @@ def test_simulated_outcomes_show_everywhere() -> None:
         "simulated"
     }
     assert "simulated" in model.diagnostics["limits_of_use"][0]
+
+
+@pytest.mark.parametrize("complexity", ["logistic", "pairs"])
+def test_columns_that_nobody_would_choose_do_no_harm(complexity: str) -> None:
+    rows, random = training_set(1_500), np.random.default_rng(3)
+    odd = {
+        "ends": pd.array(random.choice([2**63 - 1, -(2**63), 0, 7], 1_500), dtype="Int64"),
+        "id": pd.Series([f"firm {number}" for number in range(1_500)], dtype=object),
+        "rare": pd.array(np.arange(1_500) < 16, dtype="boolean"),
+        "codes": pd.array(random.choice([-1, -2], 1_500), dtype="Int64"),
+        "signs": pd.Series(random.choice(["é", "中文", "a|b", "", " ", None], 1_500), dtype=object),
+        "sparse": pd.array(np.where(np.arange(1_500) % 40 == 0, np.arange(1_500), None), dtype="Int64"),
+    }
+    features = [FeatureConfig("ends", "integer"), FeatureConfig("id", "string"), FeatureConfig("rare", "boolean"),
+                FeatureConfig("codes", "integer", specials=[[-1], [-2]]), FeatureConfig("signs", "string"),
+                FeatureConfig("sparse", "integer")]  # fmt: skip
+    both = rows.features.assign(**odd)
+    model = train(replace(rows, features=both), complexity=complexity, features=[*FEATURES, *features])
+    scorecard, frame = parsed(model), both.head(200)
+    assert model.score(frame).tolist() == [by_the_artefact(scorecard, row) for row in features_of(frame)]
+    told = {row["feature"]: row["reason"] for row in model.diagnostics["selection"]}
+    assert told["id"].startswith("no_common_value")
