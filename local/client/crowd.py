@@ -47,7 +47,8 @@ class Crowd:
         groups: the borrowers of each tenant, at most 100 in one, with the API as that tenant.
         workers: requests at the same time.
         look_seconds: pause between two looks.
-        retry_tasks: whether tasks of these applications are settled with ``retry``.
+        retry_tasks: whether tasks of these applications are settled with ``retry``; what the model referred to a person
+            is approved in any case, for that is no fault (M05).
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Crowd:
                 if self._take(view.application_id):
                     pool.submit(self._act, act, view.application_id)
                     found = True
-        return (self._retry_all() if self._retry_tasks else False) or found or bool(self._busy)
+        return self._settle() or found or bool(self._busy)
 
     def _listed(self, status: str, caller: Api | None = None) -> list[ApplicationView]:
         try:
@@ -136,9 +137,13 @@ class Crowd:
             with self._lock:
                 self._busy.discard(application_id)
 
-    def _retry_all(self) -> bool:
+    def _settle(self) -> bool:
         try:
-            tasks = [task for task in self._staff.operator_tasks() if task.application_id in self._mine]
+            tasks = [
+                task
+                for task in self._staff.operator_tasks()
+                if task.application_id in self._mine and (task.is_referral or self._retry_tasks)
+            ]
             for task in tasks:
                 action, note = ("approve", "a sound firm") if task.is_referral else ("retry", "tried again")
                 self._staff.resolve(task.task_id, action, note)
