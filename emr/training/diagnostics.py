@@ -6,8 +6,6 @@ Everything is measured on the integer scores and calibrated rates that ship.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -16,42 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training import measures, scoring
-from training.axes import Axis, Coded, cell_count, sums
-from training.config import TrainingConfig
+from training.axes import Coded, cell_count
 from training.fairness import fairness
-from training.frame import TrainingSet
-from training.path import Judged, Step
-from training.sample import Sample
-from training.scale import characteristic_id
-from training.split import OUT_OF_TIME, TEST, TRAIN, Split
+from training.finished import Finished, Part
+from training.split import OUT_OF_TIME, TEST, TRAIN
+from training.tables import axes_of, characteristics, selection
 
-Ints = NDArray[np.int64]
 _PPM = 1_000_000
 _SCORE_BANDS = 20
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "optbinning")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """All that a training run ended with."""
-
-    rows: TrainingSet
-    parts: Split
-    config: TrainingConfig
-    left_out: dict[str, str]
-    sample: Sample
-    judged: Judged
-    step: Step
-    sections: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the rows with its scores."""
-
-    rows: TrainingSet
-    score: Ints
-    rate: NDArray[np.float64]
 
 
 def diagnose(run: Finished) -> dict[str, Any]:
@@ -66,8 +37,8 @@ def diagnose(run: Finished) -> dict[str, Any]:
         "data": _data(run),
         "splits": {name: _counts(part) for name, part in parts.items()},
         "complexity": _complexity(run),
-        "selection": _selection(run),
-        "characteristics": _characteristics(run),
+        "selection": selection(run),
+        "characteristics": characteristics(run),
         "performance": {name: _performance(part) for name, part in parts.items()},
         "roc": {name: measures.roc(-part.score, part.rows.bad) for name, part in parts.items()},
         "gains": measures.gains(-judged.score, judged.rows.bad),
@@ -122,89 +93,6 @@ def _complexity(run: Finished) -> dict[str, Any]:
         for number, (added, loss) in enumerate(zip(run.judged.added, run.judged.losses, strict=True))
     ]
     return {"chosen_step": run.judged.steps, "steps": steps, "rows_kept_back": len(run.judged.rows)}
-
-
-def _selection(run: Finished) -> list[dict[str, Any]]:
-    """Each feature: kept or dropped, and why."""
-    used = _tables_by_feature(run)
-    told: list[dict[str, Any]] = []
-    for choice in run.step.choices:
-        tables = used.get(choice.feature, [])
-        told.append({
-            "feature": choice.feature, "iv": round(choice.iv, 5), "kept": bool(tables), "trend": choice.bins.trend,
-            "coefficient": None if choice.coefficient is None else round(choice.coefficient, 4),
-            "reason": choice.reason if not tables or choice.reason is None
-            else f"{choice.reason}; tells more in {', '.join(tables)}",
-            "characteristics": tables,
-        })  # fmt: skip
-    for name, reason in run.left_out.items():
-        told.append({
-            "feature": name, "iv": None, "kept": False, "trend": None, "coefficient": None, "reason": reason,
-            "characteristics": [],
-        })  # fmt: skip
-    return told
-
-
-def _tables_by_feature(run: Finished) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for card in run.sections["scorecard"]["segments"]:
-        for item in card["characteristics"]:
-            for axis in item["axes"]:
-                names = found.setdefault(axis["feature"], [])
-                if item["id"] not in names:
-                    names.append(item["id"])
-    return found
-
-
-def _characteristics(run: Finished) -> list[dict[str, Any]]:
-    """Each characteristic with its bins as the training rows fill them."""
-    trends = {characteristic_id(table.name): [str(trend) for trend in table.trends] for table in run.step.model.tables}
-    features = run.rows.features.iloc[run.parts.train]
-    place = scoring.segments_of(run.sections, features)
-    bad = run.rows.bad[run.parts.train]
-    told = []
-    for number, card in enumerate(run.sections["scorecard"]["segments"]):
-        inside = place == number
-        rows, outcome = Coded(features[inside]), bad[inside]
-        for item in card["characteristics"]:
-            axes = axes_of(item, run.sections)
-            told.append({
-                "segment": card["id"], "id": item["id"], "features": [axis.feature for axis in axes],
-                "trends": trends[item["id"]], **_bins(axes, item["points"], rows, outcome),
-            })  # fmt: skip
-    return told
-
-
-def _bins(axes: list[Axis], points: Sequence[int], rows: Coded, bad: NDArray[np.int8]) -> dict[str, Any]:
-    cells, size = rows.cells(axes), cell_count(axes)
-    count, bads = sums(cells, np.ones(len(cells)), size), sums(cells, (bad == 1).astype(float), size)
-    share_bad, share_good = (
-        (bads + 0.5) / (bads.sum() + 0.5 * size),
-        (count - bads + 0.5) / ((count - bads).sum() + 0.5 * size),
-    )
-    woe = np.where(count > 0, np.log(share_bad / share_good), 0.0)
-    iv = float(((share_bad - share_good) * np.log(share_bad / share_good))[count > 0].sum())
-    told = {
-        "iv": round(iv, 5), "axes": [axis.labels() for axis in axes], "points": list(points),
-        "rows": [int(value) for value in count], "bad": [int(value) for value in bads],
-        "woe": [round(float(value), 4) for value in woe],
-    }  # fmt: skip
-    if len(axes) == 1:
-        told["turns"] = _turns(np.asarray(points[: axes[0].regular])) if axes[0].kind == "integer" else None
-    return told
-
-
-def _turns(points: Ints) -> int:
-    """How often points change their direction over the intervals: nought is monotone."""
-    steps = np.sign(np.diff(points))
-    steps = steps[steps != 0]
-    return int((steps[1:] != steps[:-1]).sum())
-
-
-def axes_of(item: dict[str, Any], sections: dict[str, Any]) -> list[Axis]:
-    """The axes of a characteristic of the sections."""
-    types = sections["feature_schema"]["features"]
-    return [Axis.of_section(axis, types[axis["feature"]]["type"]) for axis in item["axes"]]
 
 
 def _performance(part: Part) -> dict[str, Any]:

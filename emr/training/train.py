@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from training import calibration, grades, path, reject, scale, scoring
 from training.config import SegmentConfig, TrainingConfig
-from training.diagnostics import Finished, diagnose
+from training.diagnostics import diagnose
+from training.finished import Finished
 from training.frame import TrainingSet, TrainingSetInvalid, validate
 from training.sample import Sample
 from training.segments import Card
