@@ -12,7 +12,7 @@ import pytest
 
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.modelling.learning import AlreadyStarted, run_name
-from creditmesh.modelling.model import ModelState
+from creditmesh.modelling.model import ModelKind, ModelState
 from creditmesh.modelling.watch import DriftWatch
 from creditmesh.platform import wiring
 from creditmesh.risk.assembly import assemble
@@ -73,6 +73,16 @@ def test_a_candidate_that_passed_waits_for_a_person(world: World) -> None:
     assert version.evidence["card"] == f"{PLACE}/card.html"
     assert wiring.learning().propose(RUN, "origination", "training").content_hash == proposed.content_hash
     assert wiring.model_registry().current("origination").champion == BASE["content_hash"]
+
+
+def test_a_candidate_comes_after_what_was_proposed_meanwhile(world: World) -> None:
+    between = assemble(BASE, {**{n: BASE[n] for n in ("calibration", "grades", "feature_schema")}, "scorecard": {
+        **BASE["scorecard"], "cutoff": 602}})  # fmt: skip
+    wiring.model_registry().propose(between, maker="officer-1", kind=ModelKind.POLICY)
+    ended([PASSED])
+    first = wiring.learning().propose(RUN, "origination", "training")
+    assert (first.outcome, first.version) == ("proposed", "2.2.0")
+    assert wiring.learning().propose(RUN, "origination", "training") == first
 
 
 def test_a_candidate_that_failed_names_its_gates(world: World) -> None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from creditmesh.kernel.errors import Conflict, InvalidInput
-from creditmesh.modelling.model import GateReport, ModelKind, ModelVersion
+from creditmesh.modelling.model import GateReport, ModelKind, ModelVersion, precedence
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tasks import Process
+from creditmesh.risk.artefact import seal
+from creditmesh.risk.assembly import next_minor
 
 if TYPE_CHECKING:
     from creditmesh.modelling.labels import Labels
@@ -106,14 +108,24 @@ class Learning:
     def propose(self, run: str, model_id: str, by: str) -> Proposed:
         """Put a run's candidate before the people who may approve it, with what its gates found."""
         place = f"{RUNS}/{run}"
-        document = self._data.get_json(f"{place}/candidate.json")
         report = GateReport.model_validate(self._data.get_json(f"{place}/gates.json"))
         registry = self._registry()
-        version = registry.propose(
-            document, maker=by, kind=ModelKind.TRAINING, note=f"training run {run}", evidence=_evidence(place, run)
-        )
+        known = registry.list(model_id)
+        version = next((one for one in known if one.evidence.get("training_run") == run), None)
+        if version is None:
+            document = _above(known[0].version, self._data.get_json(f"{place}/candidate.json"))
+            version = registry.propose(
+                document, maker=by, kind=ModelKind.TRAINING, note=f"training run {run}", evidence=_evidence(place, run)
+            )
         version = registry.attach_gates(model_id, version.content_hash, report)
         return _outcome(version, report)
+
+
+def _above(highest: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The candidate under a number above all that are known: others may have been proposed since its champion."""
+    if precedence(document["version"]) > precedence(highest):
+        return document
+    return seal({**document, "version": next_minor(highest)})
 
 
 def _evidence(place: str, run: str) -> dict[str, Any]:
