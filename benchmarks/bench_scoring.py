@@ -44,6 +44,8 @@ SCANS: tuple[Engine, ...] = (
     engines.arrow_scan,
 )
 SCORERS: tuple[Engine, ...] = (engines.kernel_on_splits, engines.kernel_on_splits_written, engines.kernel_alone)
+#: What the target is about.
+CORE: tuple[Engine, ...] = (engines.spark_scan, engines.spark_scan_to_noop, engines.kernel_on_splits)
 #: Too slow for the largest portfolios.
 SLOW: tuple[Engine, ...] = (engines.spark_case_when, engines.duckdb_sql)
 _PEER_ROWS = 1_000_000
@@ -59,8 +61,10 @@ def main() -> None:
     try:
         for rows, folder in data.items():
             bench = engines.Bench(spark, folder, model, WORK / "out")
-            slow = SLOW if rows <= arguments.slow_rows else ()
-            report["portfolios"][str(rows)] = portfolio(bench, rows, (*SCANS, *SCORERS, *slow), arguments.repeats)
+            chosen = (*SCANS, *SCORERS, *(SLOW if rows <= arguments.slow_rows else ()))
+            if arguments.core:
+                chosen = CORE
+            report["portfolios"][str(rows)] = portfolio(bench, rows, chosen, arguments.repeats)
             shutil.rmtree(bench.output, ignore_errors=True)
         if arguments.peers:
             smallest = engines.Bench(spark, data[min(data)], model, WORK / "out")
@@ -79,6 +83,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000], help="sizes of the portfolio")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--slow-rows", type=int, default=1_000_000, help="up to which size SQL engines score, too")
+    parser.add_argument("--core", action="store_true", help="Spark's scans and the kernel on splits only")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without optbinning and scorecardpy")
     return parser.parse_args()
 
