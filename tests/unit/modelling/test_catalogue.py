@@ -55,7 +55,7 @@ def test_a_feature_of_the_model_says_what_it_is_and_who_uses_it(catalogue: Featu
     assert found.read_from == ["tax"]
     assert found.used_by.rules == ["thin_file", "revenue_below_floor"]
     (margin,) = (one for one in catalogue.features if one.name == "profit_margin_bps")
-    assert margin.used_by.characteristics == ["all/profit_margin"]
+    assert margin.used_by.characteristics == ["all/profit_margin_bps"]
     assert margin.used_by.risk_index == ["ability/profit_margin"]
     (revenue,) = (one for one in catalogue.features if one.name == "revenue_12m_minor")
     assert revenue.used_by.limit_methods == ["revenue_share", "existing_debt"]

@@ -42,8 +42,8 @@ def test_the_same_population_is_stable(model: Artefact, firm: dict[str, Any]) ->
 def test_a_shifted_characteristic_is_named_first(model: Artefact, firm: dict[str, Any]) -> None:
     before = distribution(model, firms(firm, (2_000, 6_000)))
     drift = compare(before, distribution(model, firms(firm, (6_500, 9_500))))
-    assert next(iter(drift.characteristics)) == "debt_ratio"
-    assert "debt_ratio" in drift.alarms
+    assert next(iter(drift.characteristics)) == "debt_ratio_bps"
+    assert "debt_ratio_bps" in drift.alarms
     assert "score" not in drift.alarms
 
 
