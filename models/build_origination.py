@@ -63,17 +63,6 @@ def numeric(feature: str, reason: str, missing: int, *bins: tuple[int | None, in
     }
 
 
-def category(feature: str, reason: str, missing: int, other: int, *bins: tuple[tuple[str, ...], int]) -> dict[str, Any]:
-    """A characteristic over a text feature; bins are (values, points)."""
-    return {
-        "id": feature,
-        "axes": [{"feature": feature, "groups": [list(values) for values, _ in bins]}],
-        "points": [*(points for _, points in bins), other, missing],
-        "reason_code": reason,
-        "evidence": "expert",
-    }
-
-
 #: Without these nothing can be said; their absence has a reason of its own, so the other rules let unknowns pass.
 NEEDED = (
     "taxpayer_status",

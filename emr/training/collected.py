@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 from creditmesh.risk.dialect import SparkDialect, whole
+from creditmesh.risk.spark import number_kind
 from training.config import TrainingConfig
 from training.errors import TrainingSetInvalid
 from training.frame import TrainingSet
@@ -60,14 +61,8 @@ def _expression(name: str, found: T.DataType, whole_number: bool) -> str:
     if name == BAD:
         return f"CAST({column} AS BIGINT) AS {column}"
     if whole_number and isinstance(found, T.NumericType):
-        return f"{whole(column, _kind(found), _DIALECT)} AS {column}"
+        return f"{whole(column, number_kind(found), _DIALECT)} AS {column}"
     return column
-
-
-def _kind(found: T.NumericType) -> str:
-    if isinstance(found, T.DecimalType):
-        return "decimal"
-    return "integer" if isinstance(found, T.IntegralType) else "float"
 
 
 def _frame(rows: DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from scipy import stats
 from creditmesh.risk.model import Artefact
 from training.config import GatesConfig
 from training.frame import REJECTED, TrainingSet
-from training.measures import auc, ks
+from training.measures import auc, ks, psi
 from training.scores import bins, scores
 
 Floats = NDArray[np.float64]
@@ -104,12 +104,6 @@ def check_labels(fitted: TrainingSet, kept_back: TrainingSet, config: GatesConfi
         share = float(changed.mean())
         found.append(_at_most("label_changes", share, config.max_label_changes, "share of labels changed afterwards"))
     return found
-
-
-def psi(expected: NDArray[np.integer], actual: NDArray[np.integer], size: int) -> float:
-    """Return the population stability index between the bins of two samples."""
-    first, second = (np.maximum(np.bincount(part, minlength=size) / len(part), _EPSILON) for part in (expected, actual))
-    return float(((second - first) * np.log(second / first)).sum())
 
 
 def delong(first: NDArray[np.number], second: NDArray[np.number], bad: NDArray[np.integer]) -> tuple[float, float]:

@@ -100,7 +100,7 @@ def _inputs(df: DataFrame, artefact: Artefact) -> list[str]:
     for feature in artefact.features.values():
         column, found = _DIALECT.name(feature.name), types.get(feature.name)
         if feature.type == "integer" and isinstance(found, T.NumericType):
-            expressions.append(f"{whole(column, _kind(found), _DIALECT)} AS {column}")
+            expressions.append(f"{whole(column, number_kind(found), _DIALECT)} AS {column}")
         elif found == _TYPES[feature.type]:
             expressions.append(column)
         else:
@@ -109,7 +109,8 @@ def _inputs(df: DataFrame, artefact: Artefact) -> list[str]:
     return expressions
 
 
-def _kind(found: T.NumericType) -> str:
+def number_kind(found: T.NumericType) -> str:
+    """Return what ``creditmesh.risk.dialect.whole`` calls a column's kind of number."""
     if isinstance(found, T.DecimalType):
         return "decimal"
     return "integer" if isinstance(found, T.IntegralType) else "float"
