@@ -6,17 +6,13 @@ from typing import Any
 
 from creditmesh.modelling.events import model_events
 from creditmesh.platform import wiring
+from creditmesh.platform.events import stream_events
 from creditmesh.platform.observability import LambdaContext, observed
-from creditmesh.platform.tables import decode
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish the batch's new lines of history; the whole batch is tried again if the bus refuses some."""
-    details = []
-    for record in event["Records"]:
-        images = record["dynamodb"]
-        before = decode(images["OldImage"]) if "OldImage" in images else None
-        details += model_events(before, decode(images["NewImage"]))
+    details = stream_events(event["Records"], model_events)
     wiring.events().publish("ModelChanged", details)
     return {"published": len(details)}

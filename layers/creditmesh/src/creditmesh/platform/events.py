@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.kernel.errors import Unavailable
-from creditmesh.platform.tables import Item
+from creditmesh.platform.tables import Item, decode
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -38,6 +38,22 @@ def application_events(before: Item | None, after: Item) -> list[dict[str, Any]]
         for number, entry in enumerate(after["timeline"])
         if number >= known
     ]
+
+
+def stream_events(
+    records: Sequence[Mapping[str, Any]], events_of: Callable[[Item | None, Item], Sequence[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """The events of a table's stream records.
+
+    Args:
+        events_of: gives those of one change, from the item before (None where it is new) and after.
+    """
+    details: list[dict[str, Any]] = []
+    for record in records:
+        images = record["dynamodb"]
+        before = decode(images["OldImage"]) if "OldImage" in images else None
+        details += events_of(before, decode(images["NewImage"]))
+    return details
 
 
 @dataclass(frozen=True)
