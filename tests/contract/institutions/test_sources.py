@@ -165,12 +165,15 @@ def test_key_data_is_drawn_from_the_answers_as_they_are(client: Open, config: Co
     headers = {"x-api-key": config.institutions["company-registry"].api_key}
     registry = client("company-registry").get(f"/api/v1/companies/{good}", headers=headers).json()
     sources = {"tax": tax, "registry": registry}
-    data = extract(sources, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF)
+    lists = dict.fromkeys(
+        ("blacklist_hits", "greylist_hits", "whitelist_hits", "blacklist_name_score_bps", "greylist_name_score_bps"), 0
+    )
+    data = extract(sources, requested_amount_minor=1, requested_term_months=1, as_of=AS_OF, **lists)
     assert data.quality == []
     asked = {"tax", "registry", "screening", "application"}
     theirs = [name for name, origins in data.lineage.items() if {one["source"] for one in origins} <= asked]
     assert len(theirs) > 60
-    assert None not in [data.features[name] for name in theirs]
+    assert [name for name in theirs if data.features[name] is None] == []
 
 
 def test_faults_come_as_ordered_and_end(client: Open, config: Config) -> None:
