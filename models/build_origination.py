@@ -75,7 +75,10 @@ NEEDED = (
     "blacklist_hits",
 )
 
-#: What the platform's lists say (M04, M05). A whitelisted firm is not put before a person, but nothing stops for it.
+#: Who outranks whom among referrals (M05): a whitelist vouches for conduct, not for the firm being who it says it is.
+SUSPECTED, VOUCHED = 300, 200
+
+#: What the platform's lists say (M04, M05).
 LIST_RULES = [
     rule("blacklisted", {">": [var("blacklist_hits"), 0]}, "pass", "willingness", stage="lists"),
     rule(
@@ -85,10 +88,14 @@ LIST_RULES = [
         "authenticity",
         "refer",
         stage="lists",
-        priority=300,
+        priority=SUSPECTED,
     ),
-    rule("greylisted", {">": [var("greylist_hits"), 0]}, "pass", "willingness", "refer", stage="lists", priority=200),
-    rule("whitelisted", {">": [var("whitelist_hits"), 0]}, "pass", "willingness", "fast_pass", stage="lists"),
+    rule(
+        "greylisted", {">": [var("greylist_hits"), 0]}, "pass", "willingness", "refer", stage="lists", priority=VOUCHED
+    ),
+    rule(
+        "whitelisted", {">": [var("whitelist_hits"), 0]}, "pass", "willingness", "pass", stage="lists", priority=VOUCHED
+    ),
 ]
 
 ADMISSION = [
@@ -116,7 +123,7 @@ ADMISSION = [
     rule("dishonest_debtor", {"==": [var("dishonest_debtor_listed"), True]}, "pass", "willingness"),
     rule("credit_overdue", {">": [var("overdue_amount_minor"), 1_000 * YUAN]}, "pass", "willingness", "refer"),
     rule("enforcement_open", {">": [var("enforcement_open_count"), 0]}, "pass", "willingness", "refer"),
-    rule("fraud_suspected", {">=": [var("fraud_score"), 700]}, "pass", "authenticity", "refer"),
+    rule("fraud_suspected", {">=": [var("fraud_score"), 700]}, "pass", "authenticity", "refer", priority=SUSPECTED),
 ]
 
 #: Points, calibration and grades, learnt by models/train_origination.py.

@@ -25,4 +25,12 @@ TESTS = [
     case("nine months of statements are too few", {"statement_months": 9}, reasons=["THIN_FILE"]),
     case("an overdue loan is referred", {"overdue_amount_minor": 500_000}, reasons=["CREDIT_OVERDUE"]),
     case("missing standing is declined as incomplete", {"taxpayer_status": None}, reasons=["KEY_DATA_INCOMPLETE"]),
+    case("suspected fraud is referred", {"fraud_score": 750}, reasons=["FRAUD_SUSPECTED"]),
+    case("no whitelist vouches against fraud", {"fraud_score": 750, "whitelist_hits": 1}, reasons=["FRAUD_SUSPECTED"]),
+    case(
+        "no whitelist vouches for a name like a blacklisted one",
+        {"blacklist_name_score_bps": 9_700, "whitelist_hits": 1, "greylist_hits": 1},
+        decision="refer",
+        reasons=["BLACKLIST_NAME_ALIKE"],
+    ),
 ]
