@@ -9,47 +9,21 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from creditmesh.risk.artefact import load, seal
+from models import parts
 from models.origination_tests import TESTS
 from models.origination_texts import FEATURES, REASONS
+from models.parts import method, term, text, var
 
 YUAN = 100
 WAN = 10_000 * YUAN
 LAST = None
 
-
-def text(chinese: str, english: str) -> dict[str, str]:
-    """The same words in every language of the format."""
-    return {"zh-CN": chinese, "en": english}
-
-
-def var(feature: str) -> dict[str, str]:
-    """A feature inside a condition."""
-    return {"var": feature}
-
-
-def rule(
-    identifier: str, when: dict[str, Any], if_unknown: str, aspect: str, outcome: str = "stop", **more: Any
-) -> dict[str, Any]:
-    """A rule whose reason code is its id in capitals, and whose label is the reason's text."""
-    code = more.pop("reason_code", identifier.upper())
-    return {
-        "id": identifier,
-        "stage": "admission",
-        "when": when,
-        "if_unknown": if_unknown,
-        "outcome": outcome,
-        "priority": 100,
-        "aspect": aspect,
-        "effective_from": None,
-        "effective_until": None,
-        "reason_code": code,
-        "label": text(*REASONS[code][:2]),
-        **more,
-    }
+rule = partial(parts.rule, REASONS)
 
 
 def numeric(feature: str, reason: str, missing: int, *bins: tuple[int | None, int]) -> dict[str, Any]:
@@ -138,16 +112,6 @@ PRICE = {
     "above_cap": "decline",
     "reason_code": "PRICE_ABOVE_CAP",
 }
-
-
-def method(name: str, label: dict[str, str], reason: str, **terms: Any) -> dict[str, Any]:
-    """One upper bound of the limit."""
-    return {"id": name, "label": label, "reason_code": reason, **terms}
-
-
-def term(*features: str, factor_bps: int, if_missing: str = "zero") -> dict[str, Any]:
-    """A share of the greatest of some features."""
-    return {"greatest_of": list(features), "factor_bps": factor_bps, "if_missing": if_missing}
 
 
 LIMIT = {
@@ -259,14 +223,7 @@ def document() -> dict[str, Any]:
             "model_id": "origination",
             "version": "2.0.0",
             "currency": "CNY",
-            "feature_schema": {
-                "id": "key-data",
-                "version": 2,
-                "features": {
-                    name: {"type": kind, "unit": unit, "source": source, "label": text(chinese, english)}
-                    for name, (kind, unit, source, chinese, english) in FEATURES.items()
-                },
-            },
+            "feature_schema": parts.feature_schema("key-data", 2, FEATURES),
             "rules": [*LIST_RULES, *ADMISSION],
             "tests": TESTS,
             "scorecard": {
@@ -289,10 +246,7 @@ def document() -> dict[str, Any]:
             "risk_index": RISK_INDEX,
             "max_reasons": 4,
             "missing_reason_code": "DATA_NOT_AVAILABLE",
-            "reasons": {
-                code: {**text(chinese, english), "adverse_action": standard}
-                for code, (chinese, english, standard) in REASONS.items()
-            },
+            "reasons": parts.reason_texts(REASONS),
         }
     )
 
