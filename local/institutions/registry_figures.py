@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from institutions.draw import Draw, clamp
+from institutions.draw import Draw, clamp, power
 from institutions.population import Firm
 from institutions.tax_figures import money
 
 _FILING_YEARS = 5
+# A firm's revenue is that of the beginning of 2024; so are its people.
+_STAFF_YEAR = 2023
+_LEFT_OUT = 0.06
 _SURNAMES = ("王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林")
 _GIVEN = ("伟", "芳", "静", "磊", "洋", "艳", "勇", "军", "杰", "娟", "涛", "明", "超", "霞", "平", "刚")
 _ROADS = ("青松路", "文汇街", "工业大道", "滨河路", "科创路", "新桥街")
@@ -60,8 +63,29 @@ def _filings(firm: Firm, as_of: date) -> list[dict[str, Any]]:
         draw = firm.draw("filing", year)
         missed = draw.chance(clamp(0.02 - 0.03 * firm.factors.discipline, 0.0, 0.4))
         filed_on = _day(draw, year + 1, last_month=6)
-        found.append({"year": year, "filed_on": None if missed or filed_on > as_of else filed_on.isoformat()})
+        there = not missed and filed_on <= as_of
+        found.append(
+            {
+                "year": year,
+                "filed_on": filed_on.isoformat() if there else None,
+                "insured_employees": _insured(firm, year) if there else None,
+            }
+        )
     return found
+
+
+def _insured(firm: Firm, year: int) -> int | None:
+    """How many people were insured at a year's end, by its annual report; None where the report leaves it out.
+
+    People go with revenue and the trade; they come and go more slowly than revenue. Not all of them are insured, and
+    fewer where duties are taken lightly.
+    """
+    lasting, yearly = firm.draw("staff"), firm.draw("insured", year)
+    # (1 + x/8)^8 stands for e^x.
+    usual = firm.annual_revenue_fen / firm.sector.per_head_fen * power(1.0 + 0.4 * lasting.normal() / 8.0, 8)
+    people = usual * power(1.0 + firm.factors.growth / 2.0, year - _STAFF_YEAR) * (0.94 + 0.12 * yearly.unit())
+    insured = clamp(0.8 + 0.1 * firm.factors.discipline + 0.1 * lasting.normal(), 0.2, 1.0)
+    return None if yearly.chance(_LEFT_OUT) else int(people * insured + 0.5)
 
 
 def _changes(firm: Firm, as_of: date) -> list[dict[str, Any]]:

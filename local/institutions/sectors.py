@@ -21,6 +21,7 @@ class Sector:
         turnover: Usual revenue on assets.
         vat: Usual VAT on revenue.
         ticket_fen: Usual amount of one invoice.
+        per_head_fen: Usual revenue of a year for each person employed.
         season: Percentages of the average month, January first.
     """
 
@@ -31,20 +32,21 @@ class Sector:
     turnover: float
     vat: float
     ticket_fen: int
+    per_head_fen: int
     season: tuple[int, ...]
 
 
 SECTORS = (
-    Sector("C13", "食品", "Foods", 0.06, 1.6, 0.016, 900_000, SPRING_FESTIVAL),
-    Sector("C18", "服饰", "Apparel", 0.07, 1.4, 0.022, 1_200_000, YEAR_END),
-    Sector("C34", "机械", "Machinery", 0.08, 1.0, 0.030, 4_500_000, FLAT),
-    Sector("C39", "电子", "Electronics", 0.08, 1.2, 0.026, 3_500_000, FLAT),
-    Sector("E50", "装饰工程", "Decoration", 0.07, 1.3, 0.024, 6_000_000, SUMMER),
-    Sector("F51", "贸易", "Trading", 0.04, 2.2, 0.012, 5_000_000, YEAR_END),
-    Sector("F52", "商贸", "Retail", 0.05, 2.4, 0.011, 250_000, SPRING_FESTIVAL),
-    Sector("G54", "运输", "Transport", 0.06, 1.3, 0.025, 700_000, FLAT),
-    Sector("H62", "餐饮管理", "Catering", 0.07, 1.8, 0.018, 150_000, SUMMER),
-    Sector("I65", "软件", "Software", 0.14, 1.1, 0.030, 5_500_000, YEAR_END),
-    Sector("L72", "商务服务", "Business Services", 0.10, 1.5, 0.024, 1_800_000, FLAT),
-    Sector("M74", "检测技术", "Testing", 0.11, 1.1, 0.026, 1_500_000, FLAT),
+    Sector("C13", "食品", "Foods", 0.06, 1.6, 0.016, 900_000, 80_000_000, SPRING_FESTIVAL),
+    Sector("C18", "服饰", "Apparel", 0.07, 1.4, 0.022, 1_200_000, 45_000_000, YEAR_END),
+    Sector("C34", "机械", "Machinery", 0.08, 1.0, 0.030, 4_500_000, 70_000_000, FLAT),
+    Sector("C39", "电子", "Electronics", 0.08, 1.2, 0.026, 3_500_000, 75_000_000, FLAT),
+    Sector("E50", "装饰工程", "Decoration", 0.07, 1.3, 0.024, 6_000_000, 90_000_000, SUMMER),
+    Sector("F51", "贸易", "Trading", 0.04, 2.2, 0.012, 5_000_000, 250_000_000, YEAR_END),
+    Sector("F52", "商贸", "Retail", 0.05, 2.4, 0.011, 250_000, 120_000_000, SPRING_FESTIVAL),
+    Sector("G54", "运输", "Transport", 0.06, 1.3, 0.025, 700_000, 60_000_000, FLAT),
+    Sector("H62", "餐饮管理", "Catering", 0.07, 1.8, 0.018, 150_000, 25_000_000, SUMMER),
+    Sector("I65", "软件", "Software", 0.14, 1.1, 0.030, 5_500_000, 45_000_000, YEAR_END),
+    Sector("L72", "商务服务", "Business Services", 0.10, 1.5, 0.024, 1_800_000, 50_000_000, FLAT),
+    Sector("M74", "检测技术", "Testing", 0.11, 1.1, 0.026, 1_500_000, 40_000_000, FLAT),
 )

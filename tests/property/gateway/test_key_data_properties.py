@@ -58,7 +58,7 @@ TAX = shaped(
 REGISTRY = shaped(
     {
         "registration": ["taxpayer_id", "status", "established_on", "registered_capital", "industry"],
-        "filings": ["year", "filed_on"],
+        "filings": ["year", "filed_on", "insured_employees"],
         "changes": ["kind", "on"],
         "pledges": ["registered_on", "released_on"],
         "operations": ["abnormal_listed"],

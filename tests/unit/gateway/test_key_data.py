@@ -91,10 +91,10 @@ def registry_answer() -> dict[str, Any]:
             "address": "1 Test Road",
         },
         "filings": [
-            {"year": 2021, "filed_on": "2022-05-20"},
-            {"year": 2022, "filed_on": "2023-05-20"},
-            {"year": 2023, "filed_on": None},
-            {"year": 2025, "filed_on": "2026-05-20"},
+            {"year": 2021, "filed_on": "2022-05-20", "insured_employees": 7},
+            {"year": 2022, "filed_on": "2023-05-20", "insured_employees": 9},
+            {"year": 2023, "filed_on": None, "insured_employees": None},
+            {"year": 2025, "filed_on": "2026-05-20", "insured_employees": 12},
         ],
         "changes": [
             {"kind": "legal_representative", "on": "2024-10-31"},
@@ -215,8 +215,44 @@ def test_features_that_came_later_by_hand() -> None:
         "registry_changes_12m": 2,
         "penalty_amount_24m_minor": 200_000,
         "pledge_active_amount_minor": 20_000_000,
+        "employee_count": 12,
     }
     assert {name: found[name] for name in expected} == expected
+
+
+LATEST = {"year": 2025, "filed_on": "2026-05-20"}
+
+
+@pytest.mark.parametrize(
+    ("report", "employees", "finding"),
+    [
+        pytest.param({**LATEST, "insured_employees": 0}, 0, None, id="nobody insured"),
+        pytest.param({**LATEST, "insured_employees": "１２"}, 12, None, id="as text, full width"),
+        pytest.param({**LATEST, "insured_employees": None}, None, None, id="left out of the report"),
+        pytest.param(LATEST, None, None, id="an answer from before the field"),
+        pytest.param({"year": 2025, "filed_on": None, "insured_employees": 12}, None, None, id="not filed"),
+        pytest.param({"year": 2024, "filed_on": "2025-05-20", "insured_employees": 12}, None, None, id="a year ago"),
+        pytest.param({**LATEST, "filed_on": "2026-11-22", "insured_employees": 12}, None, None, id="filed tomorrow"),
+        pytest.param({**LATEST, "insured_employees": "many"}, None, "not_a_number", id="no number"),
+        pytest.param({**LATEST, "insured_employees": -3}, None, "negative", id="less than nobody"),
+    ],
+)
+def test_employees_are_those_of_the_latest_report_due(
+    report: dict[str, Any], employees: int | None, finding: str | None
+) -> None:
+    registry = registry_answer()
+    registry["filings"][3] = report
+    data = key_data(None, registry)
+    assert data.features["employee_count"] == employees
+    told = {("registry.filings[3].insured_employees", "warning", finding)} if finding else set()
+    assert findings(data) == {GAPS} | told
+    assert data.features["annual_filings_missed"] is not None
+
+
+def test_of_two_reports_of_a_year_the_later_row_tells_the_employees() -> None:
+    registry = registry_answer()
+    registry["filings"].append({**LATEST, "insured_employees": 14})
+    assert key_data(None, registry).features["employee_count"] == 14
 
 
 def test_written_variants_of_a_number_mean_the_same() -> None:

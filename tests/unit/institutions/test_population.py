@@ -23,7 +23,7 @@ from institutions.write_examples import text
 AS_OF = date(2026, 11, 21)
 SIZE = 400
 # Changes only when the generator is meant to change.
-GOLDEN = "acc74b524446fb7955f25098856882715d769b4949735a698b0d76ea88b290a0"
+GOLDEN = "6e27e5832bd911362a592117f77e60e01c668da7c04c6b1ea5957da463065062"
 
 
 @cache
@@ -110,6 +110,7 @@ def test_every_answer_is_clean() -> None:
         ("revenue_12m_minor", "tax_paid_12m_minor", 1),
         ("revenue_12m_minor", "total_assets_minor", 1),
         ("revenue_12m_minor", "top_customer_share_bps", -1),
+        ("revenue_12m_minor", "employee_count", 1),
         ("tax_late_count_24m", "profit_margin_bps", -1),
         ("tax_late_count_24m", "penalty_count_24m", 1),
         ("debt_ratio_bps", "current_ratio_bps", -1),
@@ -125,6 +126,36 @@ def test_tax_and_invoices_go_with_revenue() -> None:
         if row["revenue_12m_minor"] and row["invoice_total_12m_minor"] and row["company_age_months"] > 24:
             assert 0.7 < row["invoice_total_12m_minor"] / row["revenue_12m_minor"] < 1.3
     assert 100 < median(row["tax_burden_bps"] for row in features() if row["tax_burden_bps"] is not None) < 500
+
+
+def test_employees_go_with_the_trade() -> None:
+    """A caterer has more people for its revenue than a trading house."""
+
+    def revenue_per_head(trade: str) -> float:
+        rows = [
+            row for row in features() if row["industry"] == trade and row["employee_count"] and row["revenue_12m_minor"]
+        ]
+        assert len(rows) > 10
+        return median(row["revenue_12m_minor"] / row["employee_count"] for row in rows)
+
+    assert revenue_per_head("F51") > 3 * revenue_per_head("C34") > 3 * revenue_per_head("H62")
+
+
+def test_employees_are_told_by_filed_reports_and_not_by_all_of_them() -> None:
+    reports = [report for firm in firms() for report in registry_data(firm, AS_OF)["filings"]]
+    assert all(report["insured_employees"] is None for report in reports if report["filed_on"] is None)
+    told = [report["insured_employees"] for report in reports if report["filed_on"] is not None]
+    assert 0.03 < sum(number is None for number in told) / len(told) < 0.10
+    assert all(number is None or 0 <= number < 1_000 for number in told)
+
+
+def test_a_years_employees_are_the_same_in_every_later_answer() -> None:
+    def of_2024(firm: Firm, as_of: date) -> Any:
+        return [report for report in registry_data(firm, as_of)["filings"] if report["year"] == 2024]
+
+    assert all(
+        of_2024(firm, AS_OF) == of_2024(firm, date(2028, 11, 21)) for firm in firms() if firm.persona != "thin_file"
+    )
 
 
 def healthy(row: dict[str, Any]) -> bool:

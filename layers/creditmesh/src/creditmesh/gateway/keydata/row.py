@@ -100,6 +100,8 @@ _REGISTRY = (
         (
             Column("year", "count", "year", ("registration.established_on",), always=True),
             Column("filed", "flag", "filed by the as-of day", ("filings[*].year", "filings[*].filed_on"), always=True),
+            Column("insured_employees", "count", "insured employees, as the report filed tells",
+                   ("filings[*].year", "filings[*].filed_on", "filings[*].insured_employees")),
         ), FILING_YEARS,
     ),
     Section(

@@ -7,6 +7,7 @@ from creditmesh.gateway.keydata.formula import (
     Expression,
     Field,
     Item,
+    Last,
     MonthsSince,
     Not,
     OrElse,
@@ -54,4 +55,10 @@ MORE = (
             total("penalties", "amount", since(24, "on"))),
     Feature("pledge_active_amount_minor", "fen", "as of", "Amount secured by pledges not released.",
             total("pledges", "amount", Item("active"))),
+)  # fmt: skip
+
+STAFF = (
+    Feature("employee_count", "count", "latest year due",
+            "Insured employees by the annual report of the latest year due; unknown where not filed or not told.",
+            Last("filings", "insured_employees")),
 )  # fmt: skip

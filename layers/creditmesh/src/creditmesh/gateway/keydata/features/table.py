@@ -37,7 +37,7 @@ _LISTS = (
 FEATURES: tuple[Feature, ...] = (
     *tax.STANDING, *tax.STATEMENTS, *tax.PAYMENTS, *invoices.INVOICES, *registry.REGISTRY, *_INPUTS,
     *tax.MORE, *invoices.MORE, *registry.MORE, *courts.COURTS, *credit.CREDIT, *shop.SHOP, *people.PEOPLE,
-    *_LISTS,
+    *_LISTS, *registry.STAFF,
 )  # fmt: skip
 
 _MONEY = ("amount", "signed")

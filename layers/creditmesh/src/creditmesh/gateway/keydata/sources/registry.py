@@ -65,16 +65,24 @@ def _filings(answer: Answer, as_of: date, established_on: int | None) -> list[Va
     rows = answer.rows("filings")
     if rows is None or established_on is None:
         return None
-    filed: set[int] = set()
+    filed: dict[int, int | None] = {}
     known = True
     for row in rows:
         year = row.count("year")
         filed_on, readable = row.optional_day("filed_on")
         known = known and year is not None and readable
         if year is not None and filed_on is not None and filed_on <= day_number(as_of):
-            filed.add(year)
+            filed[year] = _insured(row)
     if not known:
         return None
     last_due = as_of.year - (1 if as_of.month > _FILING_MONTH else 2)
     first = max(date_of(established_on).year, last_due - FILING_YEARS + 1)
-    return [{"year": year, "filed": year in filed} for year in range(first, last_due + 1)]
+    return [
+        {"year": year, "filed": year in filed, "insured_employees": filed.get(year)}
+        for year in range(first, last_due + 1)
+    ]
+
+
+def _insured(row: Row) -> int | None:
+    """Insured employees by a year's report; a firm may leave them out, which is no finding."""
+    return row.count("insured_employees") if row.given("insured_employees") else None
