@@ -178,7 +178,7 @@ def _limits(run: Finished) -> list[str]:
     if run.rows.outcome_kind == "simulated":
         told.insert(0, "Outcomes were simulated: the model shows how the platform works and must not decide on firms.")
     if not len(run.parts.out_of_time):
-        told.append("No younger rows were kept back: how the model fares in later years was not measured.")
+        told.append("No younger rows were kept back: how this very model fares in later years was not measured.")
     return told
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from creditmesh.risk.expression import Condition, FeatureValue, evaluate_condition
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.points import Axis, Characteristic
+from training import axes
 
 Ints = NDArray[np.int64]
 
@@ -39,17 +40,12 @@ def cells(item: Characteristic, columns: Mapping[str, pd.Series]) -> Ints:
 
 def bins(axis: Axis, column: pd.Series) -> Ints:
     """Return the index of each row's bin on an axis."""
-    unknown = column.isna().to_numpy()
-    places = {value: axis.intervals + i for i, values in enumerate(axis.sets) for value in values}
     if axis.type == "integer":
-        values = column.astype("Int64").to_numpy(dtype=np.int64, na_value=0)
-        found = np.searchsorted(np.asarray(axis.bounds, dtype=np.int64), values, side="right").astype(np.int64)
-        for value, place in places.items():
-            found[values == value] = place
+        specials = tuple(tuple(int(value) for value in values) for values in axis.sets)
+        own, column = axes.Axis(axis.feature, "integer", axis.bounds, specials=specials), column.astype("Int64")
     else:
-        found = column.map(places).fillna(axis.other_index).to_numpy(np.int64)
-    found[unknown] = axis.missing_index
-    return found
+        own = axes.Axis(axis.feature, axis.type, groups=axis.sets)
+    return own.codes(column).astype(np.int64)
 
 
 def _segments(artefact: Artefact, columns: Mapping[str, pd.Series], rows: int) -> Ints:

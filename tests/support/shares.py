@@ -16,6 +16,7 @@ GROUPS = {
     "tests/e2e/": "one platform after the other on their ports",
     "tests/spark/test_evaluators_agree.py": "one Spark session",
     "tests/spark/test_features_agree.py": "one Spark session",
+    "tests/spark/test_sba_model_agrees.py": "one Spark session",
 }
 # What takes longest, so that no process is left alone with it at the end; the rest follows as it is collected.
 LONGEST_FIRST = (

@@ -135,6 +135,11 @@ def approved_within(frame: pl.DataFrame, since: date = WINDOW[0], until: date = 
     return frame.filter(pl.col(APPROVED_ON).is_between(since, until, closed="left"))
 
 
+def guaranteed_in_part(frame: pl.DataFrame) -> pl.DataFrame:
+    """The loans without those guaranteed in full: of another programme, whose failures these records do not hold."""
+    return frame.filter(pl.col("guaranteed_bps") < 10_000)
+
+
 def training_set(frame: pl.DataFrame, names: Sequence[str] = ORIGINATION) -> TrainingSet:
     """Cleaned records to be trained on, with ``names`` as features."""
     return columns.training_set(frame, names, name="SBA loans", target=TARGET, observed=APPROVED_ON)

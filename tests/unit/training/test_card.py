@@ -69,6 +69,14 @@ def test_it_says_what_was_found(found) -> None:
     assert "out of time" in page
 
 
+def test_it_says_how_often_points_change_their_direction(found) -> None:
+    single = [item for item in found["characteristics"] if item.get("turns") is not None]
+    page = render_card(found)
+    assert single
+    for item in single:
+        assert re.search(rf"<summary>{item['features'][0]}\b.*changes of direction {item['turns']}</span>", page)
+
+
 def test_a_simulated_outcome_is_seen_at_once(found) -> None:
     page = render_card({**found, "data": {**found["data"], "outcome_kind": "simulated"}})
     assert "Outcomes are simulated" in page

@@ -86,6 +86,16 @@ def test_window_is_closed_before_loans_without_time_to_fail(cleaned):
     assert 0 < within.filter(pl.col("approved_on") >= sba.OUT_OF_TIME_FROM).height < within.height
 
 
+def test_loans_guaranteed_in_full_have_no_failure_on_record(cleaned):
+    """None of 24,000 in the window failed: what is recorded differs, not the risk (docs/training-data.md)."""
+    within = sba.approved_within(cleaned)
+    kept = sba.guaranteed_in_part(within)
+    full = within.filter(pl.col("guaranteed_bps") >= 10_000)
+    assert (kept.height + full.height, full["defaulted"].sum()) == (within.height, 0)
+    assert full.height > 300
+    assert kept["guaranteed_bps"].max() < 10_000
+
+
 def test_training_set_has_the_named_columns_and_unknowns(cleaned):
     training_set = sba.training_set(cleaned, sba.ORIGINATION)
     features = training_set.features
