@@ -1,7 +1,8 @@
 """Our scorecard beside other libraries' and beside gradient boosting, on the same rows (issue 4, part 3).
 
 ``python -m benchmarks.bench_models [--data sba german] [--models ours optbinning] [--rows N]``: JSON on standard
-output and in build/bench/models.json, a table on standard error.
+output, a table on standard error. build/bench/models.json keeps the newest figures of each model on each data set, but
+none of a run with ``--rows``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from training.measures import auc, ks
 from training.train import train
 
 ROOT = Path(__file__).parents[1]
+BENCH = ROOT / "build" / "bench"
 PEERS_PYTHON = ROOT / ".venvs" / "peers" / "bin" / "python"
 PEERS = ("optbinning", "scorecardpy", "toad", "boosting", "boosting-large")
 SLOW = ("scorecardpy", "toad")
@@ -49,34 +51,46 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.models != ["ours"] and not PEERS_PYTHON.exists():
         sys.exit("the other libraries are not here: python3 local/setup.py --with peers")
-    report: dict[str, Any] = {}
+    kept = {} if arguments.rows else earlier(BENCH / "models.json")
     for name in arguments.data:
         data = DATA_SETS[name]()
         if arguments.rows:
             data = data.shortened(arguments.rows)
         usual = ("ours", *(peer for peer in PEERS if peer not in SLOW or name in FULL))
-        report[name] = compared(data, arguments.models or usual, ROOT / "build" / "bench" / "models" / name)
-        print(table(report[name]), file=sys.stderr, flush=True)
-        # After each set: the whole takes long.
-        (ROOT / "build" / "bench" / "models.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=2))
+        for model in arguments.models or usual:
+            print(f"{data.label}: {model} …", file=sys.stderr, flush=True)
+            figures = measured(model, data, BENCH / "models" / name)
+            kept[name] = merged(kept.get(name, {}), data, {model: figures})
+            if not arguments.rows:
+                # After each model: the whole takes long.
+                (BENCH / "models.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        print(table(kept[name]), file=sys.stderr, flush=True)
+    print(json.dumps({name: kept[name] for name in arguments.data}, indent=2))
 
 
-def compared(data: DataSet, models: Sequence[str], directory: Path) -> dict[str, Any]:
-    """All models on one data set, and how much of the way from the reference to boosting ours goes."""
-    paths = data.write(directory)
-    found: dict[str, Any] = {}
-    for model in models:
-        print(f"{data.label}: {model} …", file=sys.stderr, flush=True)
-        found[model] = ours(data) if model == "ours" else peer(model, data, *paths)
-    return {
+def earlier(path: Path) -> dict[str, Any]:
+    """What earlier runs found, by data set."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def merged(before: dict[str, Any], data: DataSet, figures: dict[str, Any]) -> dict[str, Any]:
+    """One data set's figures with new ones of some models; what was measured on other rows goes."""
+    described = {
         "label": data.label,
         "train_rows": data.train.height,
         "test_rows": data.test.height,
         "bad_rate": {"train": round(_bad(data.train, data).mean(), 4), "test": round(_bad(data.test, data).mean(), 4)},
-        "models": found,
-        "gap_closed": gap_closed(found),
     }
+    same = all(before.get(name) == value for name, value in described.items())
+    models = {**(before["models"] if same else {}), **figures}
+    return {**described, "models": models, "gap_closed": gap_closed(models)}
+
+
+def measured(model: str, data: DataSet, directory: Path) -> dict[str, Any]:
+    """One model's figures, and the day they are of."""
+    figures = ours(data) if model == "ours" else peer(model, data, *data.write(directory))
+    return {**figures, "measured_on": datetime.now(UTC).date().isoformat()}
 
 
 def ours(data: DataSet) -> dict[str, Any]:

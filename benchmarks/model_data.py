@@ -16,6 +16,8 @@ from training.data import german, sba
 
 TEST_SHARE = 0.3
 RANDOM_STATE = 42
+#: What ``with_ratios`` makes of the peers' columns.
+RATIOS = ("disbursed_bps", "approved_per_employee_minor", "jobs_per_employee_bps", "disbursed_whole_thousands")
 Rows = NDArray[np.intp]
 
 
@@ -74,8 +76,28 @@ def by_time(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return within.filter(~later), within.filter(later)
 
 
+def with_ratios(frame: pl.DataFrame) -> pl.DataFrame:
+    """The loans with ``RATIOS``, for comparison only: what was disbursed is known after the decision.
+
+    A scorecard of single columns and pairs sees a ratio only if it is a column. Null where the divisor is 0.
+    """
+    approved, disbursed, employees = pl.col("approved_minor"), pl.col("disbursed_minor"), pl.col("employees")
+    jobs = pl.col("jobs_created") + pl.col("jobs_retained")
+    return frame.with_columns(
+        pl.when(approved > 0).then(disbursed * 10_000 // approved).alias("disbursed_bps"),
+        pl.when(employees > 0).then(approved // employees).alias("approved_per_employee_minor"),
+        pl.when(employees > 0).then(jobs * 10_000 // employees).alias("jobs_per_employee_bps"),
+        (disbursed % 100_000 == 0).alias("disbursed_whole_thousands"),
+    )
+
+
 def _peers() -> DataSet:
     return DataSet("SBA, the peers' columns, no term", *at_random(loans()), sba.PEERS)
+
+
+def _ratios() -> DataSet:
+    parts = at_random(with_ratios(loans()))
+    return DataSet("SBA, the peers' columns and ratios of them, no term", *parts, (*sba.PEERS, *RATIOS))
 
 
 def _term() -> DataSet:
@@ -102,6 +124,7 @@ def _german() -> DataSet:
 
 DATA_SETS: dict[str, Callable[[], DataSet]] = {
     "sba": _peers,
+    "sba-ratios": _ratios,
     "sba-origination": _origination,
     "sba-window": _window,
     "sba-later": _later,

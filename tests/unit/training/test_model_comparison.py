@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.bench_models import gap_closed, judged, within
-from benchmarks.model_data import DataSet, at_random, by_time
+from benchmarks.bench_models import gap_closed, judged, merged, within
+from benchmarks.model_data import RATIOS, DataSet, at_random, by_time, with_ratios
 from benchmarks.model_table import table
 from training.data import sba
 from training.measures import auc
@@ -101,3 +101,33 @@ def test_table_shows_figures_and_failures():
     assert str(figures["auc"]) in shown
     assert "not done after 30 minutes" in shown
     assert "51.2%" in shown
+
+
+def test_new_figures_join_the_earlier_ones_of_the_same_rows():
+    data = DataSet("loans", *at_random(LOANS), ["employees"])
+    first = merged({}, data, {"ours": {"auc": 0.7}, "toad": {"auc": 0.6}})
+    second = merged(first, data, {"ours": {"auc": 0.8}, "optbinning": {"auc": 0.7}, "boosting": {"auc": 0.9}})
+    assert second["models"] == {
+        "ours": {"auc": 0.8},
+        "toad": {"auc": 0.6},
+        "optbinning": {"auc": 0.7},
+        "boosting": {"auc": 0.9},
+    }
+    assert second["gap_closed"] == 0.5
+    assert merged(second, data.shortened(100), {"ours": {"auc": 0.5}})["models"] == {"ours": {"auc": 0.5}}
+
+
+def test_ratios_of_the_peers_columns():
+    loans = pl.DataFrame(
+        {
+            "approved_minor": [10_000_000, 5_000_000],
+            "disbursed_minor": [12_345_678, 5_000_000],
+            "employees": [4, 0],
+            "jobs_created": [1, 1],
+            "jobs_retained": [2, 0],
+        }
+    )
+    assert with_ratios(loans).select(RATIOS).rows() == [
+        (12_345, 2_500_000, 7_500, False),
+        (10_000, None, None, True),
+    ]
