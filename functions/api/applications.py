@@ -88,9 +88,9 @@ def read_report(call: Call, application_id: str, query: ReportQuery) -> Reply:
     application = _read(call, application_id)
     if wants_html(call.header("accept")):
         chosen = query.language or language(call.header("accept-language"))
-        page = wiring.assessment().report_html(application, chosen)
+        page = wiring.assessment().report_html(call.caller, application, chosen)
         return Reply(200, page, HTML, {"content-language": chosen, "vary": "accept, accept-language"})
-    report = Report.model_validate(wiring.assessment().report(application))
+    report = Report.model_validate(wiring.assessment().report_for(call.caller, application))
     return Reply(200, report.model_dump_json(), headers={"vary": "accept, accept-language"})
 
 

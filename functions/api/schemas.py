@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from creditmesh.assessment.referral import Referral
 from creditmesh.closing.model import Closing
 from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
 from creditmesh.intake.operators import OperatorTask
@@ -202,6 +203,9 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     application_id: str
+    referral: Referral | None = Field(
+        description="what a person decided on a firm that the model referred; null if it referred nothing"
+    )
 
 
 class Listing(In):

@@ -128,18 +128,19 @@ def ask_authorization(application_id: str, reason: str = "none_stored") -> str:
     return token
 
 
-def assess(application_id: str) -> None:
+def assess(application_id: str, decision: str = "approve", **changed: Any) -> None:
     """Collection and scoring have happened: the report is there."""
     document = KeyDataDocument(
-        application_id=application_id, as_of=iso(wiring.clock().now()), sources=[], features=FEATURES, quality=[]
-    )
+        application_id=application_id, as_of=iso(wiring.clock().now()), sources=[], features=FEATURES | changed,
+        quality=[],
+    )  # fmt: skip
     key = f"key-data/{application_id}.json"
     wiring.data().put_json(key, document.model_dump(mode="json"))
     applications = wiring.applications()
     applications.apply(applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key}))
     wiring.assessment().request(application_id, f"scoring-{application_id}")
     wiring.assessment().score_in_process(application_id)
-    assert wiring.assessment().decide(application_id).decision == "approve"
+    assert wiring.assessment().decide(application_id).decision == decision
 
 
 def product_terms(**changed: Any) -> dict[str, Any]:

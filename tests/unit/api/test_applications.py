@@ -122,6 +122,7 @@ def test_the_report_as_json_and_as_a_page():
     view = borrower.get(f"/v1/applications/{application_id}").json()
     report = borrower.get(f"/v1/applications/{application_id}/report")
     assert (view["decision"], view["engine"], report.status) == ("approve", "python", 200)
+    assert report.json()["referral"] is None
     assert report.json()["result"]["score"] == view["score"]
     assert int(view["limit"].replace(".", "")) == report.json()["result"]["limit_minor"]
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}

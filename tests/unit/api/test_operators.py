@@ -6,7 +6,7 @@ import pytest
 
 from creditmesh.platform import wiring
 from creditmesh.screening.model import Kind, Subject
-from tests.unit.api.client import Api, firm_id, new_key
+from tests.unit.api.client import Api, assess, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -64,6 +64,9 @@ def test_closing_ends_the_application(task):
 def test_deciding_on_a_referral(answers, action, outcome):
     borrower = Api("borrower")
     application_id = borrower.apply()
+    assess(application_id, "refer", greylist_hits=1)
+    report = f"/v1/applications/{application_id}/report"
+    assert set(borrower.get(report).json()["referral"].values()) == {None}
     wiring.operators().hand_over(application_id, f"referral-{application_id}", "Referral", "GREYLISTED")
     task_id = next(one["task_id"] for one in _tasks() if one["application_id"] == application_id)
     path = f"/v1/operator-tasks/{task_id}/resolution"
@@ -73,6 +76,11 @@ def test_deciding_on_a_referral(answers, action, outcome):
     assert (answer.status, answer.json()["action"]) == (200, action)
     assert answers.of(f"referral-{application_id}") == ["SendTaskSuccess"]
     assert borrower.get(f"/v1/applications/{application_id}").json()["outcome"] == outcome
+    seen, known = (one.get(report).json()["referral"] for one in (borrower, Api("auditor", "platform")))
+    assert (seen["decision"], seen["role"], seen["subject"], seen["note"]) == (action, "operator", None, None)
+    assert known == seen | {"subject": "u-1", "note": "spoke with the owner"}
+    page = borrower.get(report, headers={"Accept": "text/html"})
+    assert (page.status, "u-1" in page.body, "spoke with the owner" in page.body) == (200, False, False)
 
 
 def test_what_decides_a_referral_decides_nothing_else(task):

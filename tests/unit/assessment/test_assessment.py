@@ -10,14 +10,16 @@ import pytest
 from assessment import write_report
 from creditmesh.assessment.service import ScoringFailed
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, RiskSummary
-from creditmesh.intake.operators import REFERRAL
+from creditmesh.intake.operators import REFERRAL, REFERRAL_ACTIONS
+from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform import wiring
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.report_words import WORDS
 from creditmesh.risk.result import Stage
 from creditmesh.risk.scoring_queue import day_of
-from tests.support.world import FIRM, NOW, OPERATOR, World
+from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
 from tests.unit.api.client import Context
 
 
@@ -120,7 +122,7 @@ def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) ->
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_the_report_as_a_page(world: World, language: str) -> None:
     world.to_assessed()
-    page = wiring.assessment().report_html(world.application(), language)
+    page = wiring.assessment().report_html(BORROWER, world.application(), language)
     assert "<html" in page
     assert "Good Firm Test" in page
 
@@ -178,6 +180,81 @@ def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome:
         world.push()
         wiring.offers().offer(world.application_id, "t-3")
         assert [match["product_id"] for match in world.application().matches or []] == ["p-1"]
+
+
+def decide_referral(world: World, action: str, note: str = "spoke with <the owner>") -> None:
+    wiring.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    wiring.operators().resolve(OPERATOR, task.task_id, action, note)
+
+
+AUDITOR = Caller(subject="auditor-1", role=Role.AUDITOR, tenant="platform")
+BANK = Caller(subject="bank-user", role=Role.BANK, tenant="bank-1")
+
+
+@pytest.mark.parametrize(
+    ("reader", "subject", "note"),
+    [
+        (OPERATOR, "operator-1", "spoke with <the owner>"),
+        (AUDITOR, "operator-1", "spoke with <the owner>"),
+        (LENDER, None, "spoke with <the owner>"),
+        (BORROWER, None, None),
+        (BANK, None, None),
+    ],
+)
+@pytest.mark.parametrize("action", REFERRAL_ACTIONS)
+def test_the_report_tells_what_a_person_decided_and_staff_who_it_was(
+    world: World, reader: Caller, subject: str | None, note: str | None, action: str
+) -> None:
+    referred(world)
+    stored = wiring.assessment().report(world.application())
+    world.clock.advance(3_600)
+    decide_referral(world, action)
+    report = wiring.assessment().report_for(reader, world.application())
+    assert report.pop("referral") == {
+        "decision": action, "decided_at": "2026-11-21T09:00:00.000Z", "role": "operator",
+        "subject": subject, "note": note,
+    }  # fmt: skip
+    assert report == stored == wiring.assessment().report(world.application()), "what was stored stays as it was"
+    for language in ("en", "zh-CN"):
+        page = wiring.assessment().report_html(reader, world.application(), language)
+        assert WORDS[language][f"referral_{action}"] in page
+        assert "2026-11-21T09:00:00.000Z" in page
+        assert ("operator-1" in page) == (subject is not None)
+        assert ("spoke with &lt;the owner&gt;" in page) == (note is not None)
+
+
+def test_the_report_of_a_referral_that_nobody_decided_says_so(world: World) -> None:
+    referred(world)
+    wiring.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
+    for _ in range(2):
+        report = wiring.assessment().report_for(OPERATOR, world.application())
+        assert set(report["referral"].values()) == {None}
+        page = wiring.assessment().report_html(BORROWER, world.application(), "en")
+        assert WORDS["en"]["referral_open"] in page
+        wiring.applications().close(world.application_id, Outcome.CLOSED_BY_OPERATOR)
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    assert wiring.operators().resolve(OPERATOR, task.task_id, "approve", "too late").action == "approve"
+    assert wiring.assessment().report_for(OPERATOR, world.application()) == report, "the word came after the end"
+
+
+def test_the_report_of_a_firm_that_nobody_referred_tells_of_no_person(world: World) -> None:
+    world.to_assessed()
+    wiring.operators().hand_over(world.application_id, "t-2", "OfferProducts", "ThrottlingException")
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    wiring.operators().resolve(OPERATOR, task.task_id, "retry", "again")
+    assert wiring.assessment().report_for(OPERATOR, world.application())["referral"] is None
+    assert WORDS["en"]["referral"] not in wiring.assessment().report_html(OPERATOR, world.application(), "en")
+
+
+def test_only_the_first_word_on_a_referral_stands_in_the_report(world: World) -> None:
+    referred(world)
+    decide_referral(world, "approve", "fine")
+    world.clock.advance(60)
+    with pytest.raises(NotAwaited):
+        wiring.operators().resolve(OPERATOR, world.items("OperatorTasks")[0]["task_id"], "decline", "or not")
+    report = wiring.assessment().report_for(OPERATOR, world.application())
+    assert (report["referral"]["decision"], report["referral"]["note"]) == ("approve", "fine")
 
 
 OUTCOMES = {

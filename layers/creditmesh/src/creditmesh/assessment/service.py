@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.assessment.decisions import Decision, DecisionLog
+from creditmesh.assessment.referral import referral_for
 from creditmesh.assessment.replay import Replay, replay
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
+from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
 from creditmesh.platform.objects import Objects
@@ -113,7 +115,7 @@ class Assessment:
         return summary
 
     def report(self, application: Application) -> dict[str, Any]:
-        """The assessment report (C16).
+        """The assessment report as it was stored (C16).
 
         Raises:
             NotFound: the application has not been assessed yet.
@@ -131,9 +133,18 @@ class Assessment:
         """
         return replay(application.application_id, self.report(application), self._models.of)
 
-    def report_html(self, application: Application, language: str) -> str:
-        """The report as a page to read; `language` is zh-CN or en."""
-        return render_html(self.report(application), language)
+    def report_for(self, caller: Caller, application: Application) -> dict[str, Any]:
+        """The report with `referral`: what a person has decided since, as far as ``caller`` may read it (C16, M05).
+
+        Raises:
+            NotFound: the application has not been assessed yet.
+        """
+        referral = referral_for(caller, application)
+        return {**self.report(application), "referral": referral.model_dump() if referral else None}
+
+    def report_html(self, caller: Caller, application: Application, language: str) -> str:
+        """The same as a page to read; `language` is zh-CN or en."""
+        return render_html(self.report_for(caller, application), language)
 
     def _features(self, application: Application) -> dict[str, int | str | bool | None]:
         if application.key_data_key is None:

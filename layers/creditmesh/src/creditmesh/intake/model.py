@@ -160,6 +160,18 @@ class RiskSummary(BaseModel):
     decided_at: str
 
 
+class ReferralDecision(BaseModel):
+    """What a person decided on a firm that the model referred (M05)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: str
+    at: str
+    role: str
+    subject: str = Field(description="id of whoever decided, never a name")
+    note: str
+
+
 class ApplicationSummary(BaseModel):
     """An application as lists show it: nothing sealed, nothing long."""
 
@@ -214,6 +226,7 @@ class Application(ApplicationSummary):
     authorization_requests: int = 0
     key_data_key: str | None = None
     report_key: str | None = None
+    referral: ReferralDecision | None = None
     matches: list[dict[str, Any]] | None = None
     nearest: dict[str, Any] | None = None
 

@@ -6,7 +6,15 @@ from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.intake.model import Application, NotAwaited, Outcome, Status, waiting_for
+from creditmesh.intake.model import (
+    Application,
+    ApplicationClosed,
+    NotAwaited,
+    Outcome,
+    ReferralDecision,
+    Status,
+    waiting_for,
+)
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
@@ -116,10 +124,28 @@ class OperatorQueue:
         word = {"resolved_at": iso(self._clock.now()), "resolved_by": by, "action": action, "note": note}
         if task.action is None:
             with suppress(ConditionFailed):
-                key = {"task_id": task.task_id}
-                self._tables.write(Update(self._table, key, set=word, remove=("queue",), absent=("action",)))
+                self._write(task, word)
             task = self._get(task.task_id)
         return task
+
+    def _write(self, task: OperatorTask, word: dict[str, str]) -> None:
+        """A word on a referral goes to the application too, all or nothing, for the report tells of it (C16)."""
+        write = Update(self._table, {"task_id": task.task_id}, set=word, remove=("queue",), absent=("action",))
+        if task.stage != REFERRAL:
+            self._tables.write(write)
+            return
+        decided = ReferralDecision(
+            action=word["action"],
+            at=word["resolved_at"],
+            role=Role.OPERATOR,
+            subject=word["resolved_by"],
+            note=word["note"],
+        )
+        try:
+            change = self._applications.change(task.application_id, values={"referral": decided.model_dump()})
+            self._applications.apply(change, write)
+        except ApplicationClosed:  # it ended before anybody decided: the word stands with the task only
+            self._tables.write(write)
 
     def _unresolved(self, application: Application, stage: str) -> str | None:
         """The open task that an earlier run of the same step has put before the operators already."""

@@ -89,6 +89,11 @@ def build_report(
 def render_html(report: Mapping[str, Any], language: str) -> str:
     """Return the report as a whole HTML page in ``language`` (``zh-CN`` or ``en``).
 
+    Args:
+        report: as ``build_report`` made it; ``referral``, where it was added, tells a person's ``decision``,
+            ``decided_at``, ``role``, ``subject`` and ``note``, null where the reader may not know.
+        language: of the page.
+
     Raises:
         ValueError: the language is not one of the artefact's.
     """

@@ -97,6 +97,13 @@ WORDS: dict[str, dict[str, str]] = {
         "fired_because": "触发条件:",
         "proposed": "建议值，待人工确认",
         "standard_code": "标准代码",
+        "referral": "人工审核",
+        "referral_open": "尚无人工审核结论。",
+        "referral_approve": "经人工审核通过",
+        "referral_decline": "经人工审核拒绝",
+        "referral_close": "经人工关闭",
+        "referral_by": "审核人",
+        "referral_note": "审核意见：",
     },
     "en": {
         "title": "Credit assessment report",
@@ -192,6 +199,13 @@ WORDS: dict[str, dict[str, str]] = {
         "fired_because": "It fires if",
         "proposed": "proposed, until a person decides",
         "standard_code": "standard code",
+        "referral": "Decision of a person",
+        "referral_open": "No person has decided.",
+        "referral_approve": "Approved by a person",
+        "referral_decline": "Declined by a person",
+        "referral_close": "Closed by a person",
+        "referral_by": "Decided by",
+        "referral_note": "Note:",
     },
 }
 
