@@ -1,4 +1,4 @@
-"""Writes the origination model's artefact: ``python -m models.build_origination > models/origination-2.0.0.json``.
+"""Writes the origination model's artefact: ``python -m models.build_origination > models/origination-2.1.0.json``.
 
 Points, calibration and grades are learnt (models/train_origination.py): around 600 at odds of 20 good firms to 1 bad,
 40 points doubling the odds. Rules, prices, limit and risk index are policy, written here: for small firms with CNY 1-50
@@ -221,9 +221,9 @@ def document() -> dict[str, Any]:
         {
             "format_version": 2,
             "model_id": "origination",
-            "version": "2.0.0",
+            "version": "2.1.0",
             "currency": "CNY",
-            "feature_schema": parts.feature_schema("key-data", 2, FEATURES),
+            "feature_schema": parts.feature_schema("key-data", 3, FEATURES),
             "rules": [*LIST_RULES, *ADMISSION],
             "tests": TESTS,
             "scorecard": {

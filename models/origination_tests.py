@@ -33,4 +33,9 @@ TESTS = [
         decision="refer",
         reasons=["BLACKLIST_NAME_ALIKE"],
     ),
+    case(
+        "a firm whose report leaves out its employees is not declined for it",
+        {"employee_count": None},
+        stage="approved",
+    ),
 ]

@@ -2,8 +2,8 @@
 
 Two sources, and every characteristic says from which it comes:
 
-* ``observed``: line of business and age, from the public loans of the U.S. Small Business Administration. What the
-  amount tells there is left out: it was approved there, and is asked for here, so that asking for more would pay.
+* ``observed``: line of business and employees, from the public loans of the U.S. Small Business Administration that
+  were guaranteed in part. docs/training-data.md says what of these loans is taken over, what is not, and why.
 * ``simulated``: taxes, invoices, statements, credit and the rest, from made-up firms whose outcome follows the open
   formula of ``training.data.outcomes``. Nobody has real outcomes of such firms to publish.
 
@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from training import calibration, grades, scoring
-from training.config import GradesConfig, ScaleConfig, SelectionConfig, TrainingConfig
+from training.config import GradesConfig, Monotonic, ScaleConfig, SelectionConfig, TrainingConfig
 from training.data import columns, firms, sba
 from training.measures import auc, ks
 from training.train import train
@@ -35,6 +36,8 @@ GRADES = GradesConfig(
     cutoff_pd_ppm=140_000,
     refer_pd_ppm=None,
 )
+#: Features that take what the public loans tell.
+OBSERVED = ("industry", "employee_count")
 #: feature -> (reason when it loses points, how the default rate goes as its value rises)
 SIMULATED: dict[str, tuple[str, str]] = {
     "tax_credit_rating": ("LOW_TAX_RATING", "none"),
@@ -65,9 +68,9 @@ def main() -> None:
     """Learn both parts, put them together, tell how the whole does."""
     made_up = firms.cached()
     tax = _simulated(made_up)
-    public = _observed()
+    public = observed(sba.guaranteed_in_part(sba.approved_within(sba.clean(sba.read(sba.fetch())))))
     characteristics = [*public, *tax["characteristics"]]
-    rows = firms.training_set(made_up, [*SIMULATED, "industry", "company_age_months"])
+    rows = firms.training_set(made_up, [*SIMULATED, *OBSERVED])
     base, score = _centred(tax["base_points"], characteristics, rows.features)
     table = calibration.calibrate(score.astype(np.float64), rows.bad, rows.weight, SCALE)
     cutoff = min(step["min_score"] for step in table if step["pd_ppm"] <= GRADES.cutoff_pd_ppm)
@@ -97,25 +100,37 @@ def _simulated(made_up: Any) -> dict[str, Any]:
     return found
 
 
-def _observed() -> list[dict[str, Any]]:
-    """Line of business and age, from the public loans, on the features of key data."""
-    loans = sba.approved_within(sba.clean(sba.read(sba.fetch())))
-    names = ["industry_sector", "new_business"]
-    features = [replace(config, monotonic="none") for config in columns.feature_configs(loans, names)]
+def observed(loans: pl.DataFrame) -> list[dict[str, Any]]:
+    """Line of business and employees, from the public loans, on the features of key data.
+
+    Args:
+        loans: cleaned records (``sba.clean``).
+    """
+    loans = loans.with_columns(_line().alias("line_of_business"))
+    ways: dict[str, Monotonic] = {"line_of_business": "none", "employees": "descending"}
+    names = list(ways)
+    features = [replace(config, monotonic=ways[config.name]) for config in columns.feature_configs(loans, names)]
     every = SelectionConfig(min_iv=0.0, sign_constraint=False)  # both are wanted, however little they tell
     config = TrainingConfig(features=features, scale=SCALE, complexity="logistic", selection=every)
     model = train(sba.training_set(loans, names), config)
     (card,) = model.sections()["scorecard"]["segments"]
     by_feature = {item["axes"][0]["feature"]: item for item in card["characteristics"]}
-    return [_industry(by_feature["industry_sector"]), _age(by_feature["new_business"])]
+    return [_industry(by_feature["line_of_business"]), _employees(by_feature["employees"])]
+
+
+def _line() -> pl.Expr:
+    """A loan's line of business: its three-digit group where a division of ours is one, else its sector."""
+    group = pl.col("industry_group")
+    return pl.when(group.is_in(list(firms.NAICS_GROUPS.values()))).then(group).otherwise(pl.col("industry_sector"))
 
 
 def _industry(learnt: Mapping[str, Any]) -> dict[str, Any]:
-    """Each division of industry takes the points of its sector."""
+    """Each division of industry takes the points of its group, or of its sector where it has none."""
     points = _by_value(learnt)
     divisions: dict[int, list[str]] = {}
     for division, sector in sorted(firms.NAICS.items()):
-        divisions.setdefault(points[sector], []).append(division)
+        line = firms.NAICS_GROUPS.get(division, sector)
+        divisions.setdefault(points[line], []).append(division)
     ranked = sorted(divisions.items(), reverse=True)
     return {
         "id": "industry",
@@ -126,14 +141,15 @@ def _industry(learnt: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _age(learnt: Mapping[str, Any]) -> dict[str, Any]:
-    """A business is new until it is two years old, as the public loans have it."""
-    points = _by_value(learnt)
+def _employees(learnt: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of people are numbers of people: the bounds are taken over as they are."""
+    (axis,) = learnt["axes"]
+    known = learnt["points"][:-1]
     return {
-        "id": "business_age",
-        "axes": [{"feature": "company_age_months", "bounds": [24], "specials": []}],
-        "points": [points[True], points[False], _known_only(points)],
-        "reason_code": "SHORT_HISTORY",
+        "id": "employees",
+        "axes": [{**axis, "feature": "employee_count"}],
+        "points": [*known, min(known)],  # as in ``_known_only``
+        "reason_code": "FEW_EMPLOYEES",
         "evidence": "observed",
     }
 

@@ -68,12 +68,12 @@ def test_from_proposal_to_rollback(target: Target, local: LocalPlatform) -> None
     ann, bob, cid = (Officer(target, name) for name in ("ann", "bob", "cid"))
     auditor: Api = target.api("auditor", "platform")
     old, first = decide(target)
-    assert (first["model_version"], first["engine"]) == ("2.0.0", "spark")
+    assert (first["model_version"], first["engine"]) == ("2.1.0", "spark")
     assert first["decision"] != "decline"
     running = java(local)
     assert running
 
-    version = ann.post("/versions", {"kind": "policy", "note": "stricter", "document": candidate("2.1.0", stricter)})
+    version = ann.post("/versions", {"kind": "policy", "note": "stricter", "document": candidate("2.2.0", stricter)})
     content_hash, here = version["content_hash"], f"/versions/{version['content_hash']}"
     with pytest.raises(ProblemError) as caught:
         ann.post(f"{here}/approval")
@@ -84,7 +84,7 @@ def test_from_proposal_to_rollback(target: Target, local: LocalPlatform) -> None
     bob.post(f"{here}/challenge")
 
     def compared() -> bool:
-        assert decide(target)[1]["model_version"] == "2.0.0"
+        assert decide(target)[1]["model_version"] == "2.1.0"
         return bool(bob.get("/comparison")["scored"])
 
     until(compared)
@@ -94,13 +94,13 @@ def test_from_proposal_to_rollback(target: Target, local: LocalPlatform) -> None
     bob.post(f"{here}/promotion")
     current = cid.post(f"{here}/promotion/confirmation")
     assert (current["champion"], current["previous"]) == (content_hash, SHIPPED["content_hash"])
-    new, second = decided_by(target, "2.1.0")
+    new, second = decided_by(target, "2.2.0")
     assert (second["model_hash"], second["decision"], second["engine"]) == (content_hash, "decline", "spark")
 
     cid.post("/rollback", {"reason": "declines everybody"})
-    decided_by(target, "2.0.0")
+    decided_by(target, "2.1.0")
     assert java(local) == running
-    for application_id, model_version in ((old, "2.0.0"), (new, "2.1.0")):
+    for application_id, model_version in ((old, "2.1.0"), (new, "2.2.0")):
         replayed = auditor.call("GET", f"/v1/applications/{application_id}/replay")
         assert (replayed["equal"], replayed["model_version"]) == (True, model_version)
     whats = [line["what"] for line in bob.get(here)["history"]]

@@ -29,7 +29,7 @@ kernel_settings = settings(deadline=None, suppress_health_check=[HealthCheck.too
 @pytest.fixture(scope="module")
 def shipped() -> Artefact:
     """The model that is shipped."""
-    return load((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    return load((ROOT / "models" / "origination-2.1.0.json").read_text(encoding="utf-8"))
 
 
 def table(artefact: Artefact, rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -35,7 +35,7 @@ def spark() -> Iterator[SparkSession]:
 @pytest.fixture(scope="session")
 def origination() -> Artefact:
     """The model that is shipped."""
-    return load((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    return load((ROOT / "models" / "origination-2.1.0.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

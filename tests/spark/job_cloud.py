@@ -19,7 +19,7 @@ from cloud import models
 ROOT = Path(__file__).parents[2]
 TABLE, INDEX, BUCKET = "scoring-requests", "by-queue", "artefacts"
 MODEL_ID, MODELS, SHADOWS = "origination", "models", "shadow-scores"
-MODEL = ROOT / "models" / "origination-2.0.0.json"
+MODEL = ROOT / "models" / "origination-2.1.0.json"
 MODEL_KEY = f"models/{MODEL.name}"
 _ALIAS = "alias/models"
 

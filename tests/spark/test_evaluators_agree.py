@@ -209,7 +209,7 @@ def test_refuses_columns_that_clash(spark: SparkSession, origination: Artefact) 
 
 
 def test_a_rule_counts_on_its_days_only_in_either_engine(spark: SparkSession, good_firm: dict[str, Any]) -> None:
-    document = json.loads((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    document = json.loads((ROOT / "models" / "origination-2.1.0.json").read_text(encoding="utf-8"))
     rule = next(one for one in document["rules"] if one["id"] == "company_too_young")
     tomorrow, after = DAY + timedelta(days=1), DAY + timedelta(days=2)
     dated = {"effective_from": tomorrow.isoformat(), "effective_until": after.isoformat()}

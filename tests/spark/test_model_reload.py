@@ -108,7 +108,7 @@ class Traffic(threading.Thread):
 
 def test_a_challenger_scores_what_the_champion_decides(port: int, job: Job, registry: ModelRegistry) -> None:
     """Answers stay the champion's; the challenger's results are those of the plain evaluator."""
-    document = candidate("2.1.0", stricter)
+    document = candidate("2.2.0", stricter)
     content_hash = approved(registry, document)
     registry.challenge(MODEL_ID, content_hash, by="bob")
     numbers = iter(range(1_000))
@@ -136,7 +136,7 @@ def test_a_promotion_reaches_the_job_between_two_batches(port: int, job: Job, re
     traffic = Traffic(port)
     traffic.start()
     until(lambda: len(traffic.asked) >= 30)
-    content_hash, memory = approved(registry, candidate("2.2.0", stricter)), memory_mb(job)
+    content_hash, memory = approved(registry, candidate("2.3.0", stricter)), memory_mb(job)
     promoted_at = time.monotonic()
     promote(registry, content_hash)
     until(lambda: bool(job.events("model_switched")), seconds=60)
@@ -147,10 +147,10 @@ def test_a_promotion_reaches_the_job_between_two_batches(port: int, job: Job, re
     assert {item["state"] for item in items} == {"done"}
     results = [json.loads(item["result"]) for item in items]
     versions = [result["model_version"] for result in results]
-    assert (versions[0], versions[-1]) == ("2.0.0", "2.2.0")
-    assert {result["decision"] for result in results if result["model_version"] == "2.2.0"} == {"decline"}
+    assert (versions[0], versions[-1]) == ("2.1.0", "2.3.0")
+    assert {result["decision"] for result in results if result["model_version"] == "2.3.0"} == {"decline"}
     waits = [int(item["scored_at_ms"]) - int(item["claimed_at_ms"]) for item in items]
-    old = versions.count("2.0.0")
+    old = versions.count("2.1.0")
     print(f"switched {took:.1f} s after the promotion ({job.events('model_switched')[-1]['prepare_ms']} ms to prepare)")
     print(f"memory, MB: {memory} before, {memory_mb(job)} after")
     for name, part in (("before", waits[:30]), ("meanwhile", waits[30:old]), ("after", waits[old:])):
@@ -165,7 +165,7 @@ def test_a_bad_champion_is_refused_once_and_the_last_good_one_stays(
     port: int, job: Job, registry: ModelRegistry
 ) -> None:
     before = answer(port, "before-the-bad-one")["model_hash"]
-    version = registry.propose(candidate("2.3.0"), maker="ann", kind=ModelKind.POLICY)
+    version = registry.propose(candidate("2.4.0"), maker="ann", kind=ModelKind.POLICY)
     client("dynamodb", port).update_item(
         TableName=MODELS,
         Key={"model_id": {"S": MODEL_ID}, "record": {"S": "current"}},
@@ -182,5 +182,5 @@ def test_a_bad_champion_is_refused_once_and_the_last_good_one_stays(
 
 def test_a_rollback_reaches_the_job_too(port: int, job: Job, registry: ModelRegistry) -> None:
     registry.rollback(MODEL_ID, by="dan", reason="nobody signed it")
-    until(lambda: answer(port, f"rolled-back-{time.monotonic_ns()}")["model_version"] == "2.0.0", seconds=60)
+    until(lambda: answer(port, f"rolled-back-{time.monotonic_ns()}")["model_version"] == "2.1.0", seconds=60)
     assert len(job.events("ready")) == 1

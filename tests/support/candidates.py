@@ -10,11 +10,11 @@ from typing import Any
 from creditmesh.risk.artefact import seal
 from tests.support.template import ROOT
 
-SHIPPED: dict[str, Any] = json.loads((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+SHIPPED: dict[str, Any] = json.loads((ROOT / "models" / "origination-2.1.0.json").read_text(encoding="utf-8"))
 FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))
 
 
-def candidate(version: str = "2.1.0", change: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+def candidate(version: str = "2.2.0", change: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
     """The shipped model under another version, changed and sealed anew."""
     document = {key: deepcopy(value) for key, value in SHIPPED.items() if key not in ("content_hash", "signature")}
     document["version"] = version

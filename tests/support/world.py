@@ -55,7 +55,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "lender-b": {"webhook_secrets": ["whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWI="]},
 }
 CODE = "code-of-the-good-firm-0001"
-MODEL = template.ROOT / "models" / "origination-2.0.0.json"
+MODEL = template.ROOT / "models" / "origination-2.1.0.json"
 BORROWER = Caller(subject="user-1", role=Role.BORROWER, tenant="firm-1")
 STRANGER = Caller(subject="user-2", role=Role.BORROWER, tenant="firm-2")
 OPERATOR = Caller(subject="operator-1", role=Role.OPERATOR, tenant="platform")

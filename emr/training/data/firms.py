@@ -1,12 +1,13 @@
 """Made-up firms of the embedded institutions, with key data as the platform draws it and a simulated outcome.
 
-They carry what the public loans lack: taxes, invoices, courts, credit, shop. What both have goes by the same names and
-units as in ``sba``: ``industry_sector``, ``new_business``, ``approved_minor``. Whatever is learnt from them is to be
-marked as simulated; ``outcomes`` says how their outcome comes about.
+They carry what the public loans lack: taxes, invoices, courts, credit, shop. What both have (``SHARED``) goes by the
+same names and units as in ``sba``. Whatever is learnt from them is to be marked as simulated; ``outcomes`` says how
+their outcome comes about.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,9 @@ from typing import Any
 
 import polars as pl
 
+from creditmesh.gateway import key_data as drawn
 from creditmesh.gateway.key_data import FEATURE_TYPES, extract
+from institutions import population
 from institutions.court_figures import judicial_data
 from institutions.credit_figures import credit_bureau_data
 from institutions.draw import Draw
@@ -54,7 +57,7 @@ _KINDS: dict[str, Any] = {
 }
 _POLARS: dict[type, Any] = {int: pl.Int64, str: pl.String, bool: pl.Boolean}
 #: What a model may learn from: the same as for the public loans, then what only the institutions tell.
-SHARED = ("industry_sector", "new_business", "approved_minor")
+SHARED = ("industry_sector", "industry_group", "employees", "new_business", "approved_minor")
 FEATURES = (
     *SHARED,
     "tax_credit_rating", "industry", "revenue_12m_minor", "revenue_growth_bps", "profit_margin_bps", "debt_ratio_bps",
@@ -70,11 +73,14 @@ NAICS = {
     "C13": "31", "C18": "31", "C34": "31", "C39": "31", "E50": "23", "F51": "42", "F52": "44", "G54": "48",
     "H62": "72", "I65": "51", "L72": "56", "M74": "54",
 }  # fmt: skip
+#: The divisions that lie within one three-digit group of NAICS. The others are spread over several, or are all of their
+#: sector's small firms, so that the group says nothing more.
+NAICS_GROUPS = {"C13": "311", "C18": "315", "C34": "333", "C39": "334", "E50": "238", "G54": "484", "H62": "722"}
 
 
 def cached(count: int = FIRMS, seed: int = SEED, directory: Path = DIRECTORY) -> pl.DataFrame:
-    """``frame``, kept as a Parquet file: the firms take minutes to make and are always the same."""
-    path = directory / f"firms-{seed}-{count}.parquet"
+    """``frame``, kept as a Parquet file: the firms take minutes to make, and the same code makes the same firms."""
+    path = directory / f"firms-{seed}-{count}-{_makers()}.parquet"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
@@ -146,6 +152,8 @@ def mapped(features: dict[str, int | str | bool | None]) -> dict[str, int | str 
     return {
         **features,
         "industry_sector": NAICS.get(str(industry)),
+        "industry_group": NAICS_GROUPS.get(str(industry)),
+        "employees": features["employee_count"],
         "new_business": age < _YOUNG_MONTHS if isinstance(age, int) else None,
         "approved_minor": amount // _FEN_PER_CENT if isinstance(amount, int) else None,
     }
@@ -186,5 +194,20 @@ def _made(keys: list[tuple[int, int]]) -> list[dict[str, Any]]:
 
 def _schema() -> dict[str, Any]:
     own = {name: _POLARS[kind] for name, kind in FEATURE_TYPES.items()}
-    shared = {"industry_sector": pl.String, "new_business": pl.Boolean, "approved_minor": pl.Int64}
+    text, flag, number = pl.String, pl.Boolean, pl.Int64
+    shared = dict(zip(SHARED, (text, text, number, flag, number), strict=True))
     return {**own, **shared, TARGET: pl.Boolean, DECIDED_ON: pl.Date, "persona": pl.String}
+
+
+def _makers() -> str:
+    """Sixteen digits that change with the code that draws firms, their figures, key data or outcomes."""
+    package, institutions = Path(drawn.__file__).parent, Path(population.__file__).parent
+    basic = [institutions / f"{name}.py" for name in ("draw", "history", "identity", "population", "sectors")]
+    files = [
+        *basic, *institutions.glob("*_figures.py"), package / "key_data.py", *(package / "keydata").rglob("*.py"),
+        Path(__file__), Path(outcomes.__file__),
+    ]  # fmt: skip
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]

@@ -85,7 +85,7 @@ def _resources() -> dict[str, str]:
         names[f"{name.upper()}_BUCKET"] = f"creditmesh-{name}"
     kms = boto3.client("kms", region_name=REGION)
     signing = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    model = ROOT / "models/origination-2.0.0.json"
+    model = ROOT / "models/origination-2.1.0.json"
     body = models.signed(kms, signing, model)
     s3.put_object(Bucket="creditmesh-artefact", Key=models.keys(model)[0], Body=body)
     names |= {"MODEL_SIGNING_KEY": signing, "FIELD_KEY_ID": kms.create_key()["KeyMetadata"]["KeyId"]}

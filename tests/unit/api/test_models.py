@@ -37,7 +37,7 @@ def propose(document: dict[str, Any], kind: str = "rules", key: str | None = Non
     return act("/versions", "ann", {"kind": kind, "note": "why", "document": document, **more}, key=key)
 
 
-def approved(version: str = "2.1.0", **more: Any) -> str:
+def approved(version: str = "2.2.0", **more: Any) -> str:
     """The hash of an approved version."""
     made = propose(candidate(version, **more))
     assert made.status == 201, made.body
@@ -50,7 +50,7 @@ def test_from_proposal_to_rollback() -> None:
     before = OPERATOR.get(HERE).json()
     assert (before["champion"], before["champion_version"], before["revision"]) == (
         SHIPPED["content_hash"],
-        "2.0.0",
+        "2.1.0",
         0,
     )
     made = propose(candidate(), kind="policy")
@@ -64,7 +64,7 @@ def test_from_proposal_to_rollback() -> None:
     assert act(f"{here}/promotion", "bob").json()["promotion"]["maker"] == "bob"
     assert OPERATOR.get(HERE).json()["waiting"] == [content_hash]
     current = act(f"{here}/promotion/confirmation", "cid").json()
-    assert (current["champion"], current["champion_version"], current["challenger"]) == (content_hash, "2.1.0", None)
+    assert (current["champion"], current["champion_version"], current["challenger"]) == (content_hash, "2.2.0", None)
     assert current["waiting"] == []
     assert act("/rollback", "dan", {"reason": "a test"}).json()["champion"] == SHIPPED["content_hash"]
     version = OPERATOR.get(f"{HERE}{here}").json()
@@ -73,7 +73,7 @@ def test_from_proposal_to_rollback() -> None:
     assert [line["by"] for line in version["history"]] == ["ann", "bob", "bob", "bob", "cid", "dan"]
     document = OPERATOR.get(f"{HERE}{here}/document").json()
     assert (document["content_hash"], set(document["signature"])) == (content_hash, {"key_id", "algorithm", "value"})
-    assert [one["version"] for one in OPERATOR.get(f"{HERE}/versions").json()["versions"]] == ["2.1.0", "2.0.0"]
+    assert [one["version"] for one in OPERATOR.get(f"{HERE}/versions").json()["versions"]] == ["2.2.0", "2.1.0"]
 
 
 def test_an_unsealed_document_is_sealed() -> None:
@@ -99,7 +99,7 @@ def test_the_same_person_does_not_do_both() -> None:
         (candidate(change=lambda one: one["scorecard"].update(cutoff=1.5)), "document"),
         (candidate(change=lambda one: one["scorecard"].update(cutoff="1")), "document.scorecard.cutoff"),
         ({**candidate(), "version": "9.0.0"}, "document.content_hash"),
-        (candidate("2.0.0", stricter), "document.version"),
+        (candidate("2.1.0", stricter), "document.version"),
         (candidate(change=lambda one: one.update(model_id="other")), "document.model_id"),
     ],
 )
@@ -125,9 +125,9 @@ def test_what_is_out_of_order_is_a_conflict() -> None:
         assert (refused.status, refused.json()["code"]) == (409, code), path
     assert act(f"{here}/rejection", "bob", {"reason": ""}).status == 422
     assert act(f"{here}/rejection", "bob", {"reason": "its test fails"}).json()["state"] == "rejected"
-    trained = propose(candidate("2.2.0"), kind="training").json()["content_hash"]
+    trained = propose(candidate("2.3.0"), kind="training").json()["content_hash"]
     assert act(f"/versions/{trained}/approval", "bob").json()["code"] == "model_gates_failed"
-    assert propose(candidate("2.3.0"), kind="shipped").status == 422
+    assert propose(candidate("2.4.0"), kind="shipped").status == 422
 
 
 def test_unknown_versions_and_models() -> None:
@@ -138,7 +138,7 @@ def test_unknown_versions_and_models() -> None:
 
 
 def test_a_hash_is_taken_without_its_prefix_too() -> None:
-    assert OPERATOR.get(f"{HERE}/versions/{SHIPPED['content_hash'][7:]}").json()["version"] == "2.0.0"
+    assert OPERATOR.get(f"{HERE}/versions/{SHIPPED['content_hash'][7:]}").json()["version"] == "2.1.0"
 
 
 def test_a_repeated_request_is_the_same() -> None:
@@ -168,7 +168,7 @@ def test_a_large_document_is_taken_a_huge_one_is_not() -> None:
     assert propose({**candidate(change=talkative)}).status == 201
     refused = propose({"model_id": "origination", "filling": "x" * 1_100_000})
     assert (refused.status, refused.json()["code"]) == (413, "body_too_large")
-    crowded = propose(candidate("2.9.0"), evidence={"x": "y" * 200_000})
+    crowded = propose(candidate("2.10.0"), evidence={"x": "y" * 200_000})
     assert (crowded.status, crowded.json()["errors"][0]["field"]) == (422, "evidence")
 
 
@@ -203,7 +203,7 @@ def test_an_old_decision_is_replayed() -> None:
     act(f"/versions/{content_hash}/promotion", "bob")
     act(f"/versions/{content_hash}/promotion/confirmation", "cid")
     found = OPERATOR.get(path).json()
-    assert (found["equal"], found["model_version"], found["engine"]) == (True, "2.0.0", "python")
+    assert (found["equal"], found["model_version"], found["engine"]) == (True, "2.1.0", "python")
     assert found["model_hash"] == SHIPPED["content_hash"]
     assert Api("auditor", "platform").get(path).status == 200
     assert borrower.get(path).status == 403

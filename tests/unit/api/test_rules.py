@@ -87,7 +87,7 @@ def test_hits_are_told_by_day_and_version() -> None:
 
 def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     version = proposed()
-    assert wiring.champion()().version == "2.0.0"
+    assert wiring.champion()().version == "2.1.0"
     (shown,) = (one for one in rules_of(version)["rules"] if one["id"] == "has_revenue")
     assert (shown["in_force"], shown["effective_from"]) == (False, str(TOMORROW))
     release(version)
@@ -95,7 +95,7 @@ def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     world.to_collected()
     wiring.assessment().score_in_process(world.application_id)
     today = wiring.assessment().decide(world.application_id)
-    assert (today.decision, today.model_version) == ("approve", "2.1.0")
+    assert (today.decision, today.model_version) == ("approve", "2.2.0")
     world.clock.advance(86_400)
     artefact = wiring.champion()()
     assert evaluate(artefact, FIRM, TODAY).decision == "approve"

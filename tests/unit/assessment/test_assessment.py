@@ -111,7 +111,7 @@ def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) ->
     assert risk is not None
     assert application.status == "assessed"
     assert report["result"]["score"] == risk.score
-    assert report["result"]["model_version"] == risk.model_version == "2.0.0"
+    assert report["result"]["model_version"] == risk.model_version == "2.1.0"
     assert all("raw_key" not in source for source in report["sources"])
     world.clock.advance(60)
     assert wiring.assessment().decide(world.application_id) == risk

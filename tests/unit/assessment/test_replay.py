@@ -17,7 +17,7 @@ from tests.support.world import World
 MODEL = "origination"
 
 
-def promote(version: str = "2.1.0") -> str:
+def promote(version: str = "2.2.0") -> str:
     """Put a model in force that declines everybody."""
     registry = wiring.model_registry()
     document = candidate(version, stricter)
@@ -34,24 +34,24 @@ def test_a_promotion_between_score_and_report_changes_nothing(world: World) -> N
     promote()
     world.clock.advance(10)
     summary = wiring.assessment().decide(world.application_id)
-    assert (summary.decision, summary.model_version) == ("approve", "2.0.0")
+    assert (summary.decision, summary.model_version) == ("approve", "2.1.0")
     assert summary.model_hash == SHIPPED["content_hash"]
-    assert wiring.artefact().version == "2.1.0"
+    assert wiring.artefact().version == "2.2.0"
     assert wiring.assessment().replay(world.application()).equal
 
 
 def test_the_next_decision_is_the_new_models_within_seconds(world: World) -> None:
-    assert wiring.artefact().version == "2.0.0"
+    assert wiring.artefact().version == "2.1.0"
     content_hash = promote()
-    assert wiring.artefact().version == "2.0.0"
+    assert wiring.artefact().version == "2.1.0"
     world.clock.advance(5)
     world.to_assessed()
     risk = world.application().risk
     assert risk is not None
-    assert (risk.decision, risk.model_version, risk.model_hash) == ("decline", "2.1.0", content_hash)
+    assert (risk.decision, risk.model_version, risk.model_hash) == ("decline", "2.2.0", content_hash)
     wiring.model_registry().rollback(MODEL, by="dan", reason="declines everybody")
     world.clock.advance(5)
-    assert wiring.artefact().version == "2.0.0"
+    assert wiring.artefact().version == "2.1.0"
     replayed = wiring.assessment().replay(world.application())
     assert (replayed.equal, replayed.model_hash, replayed.differences) == (True, content_hash, {})
 
@@ -83,20 +83,20 @@ def test_no_replay_without_the_model_as_it_was(world: World) -> None:
 
 
 def test_a_bad_champion_leaves_the_last_good_one_in_force(world: World, log_output: io.StringIO) -> None:
-    assert wiring.artefact().version == "2.0.0"
+    assert wiring.artefact().version == "2.1.0"
     content_hash = promote()
     stored = json.loads(wiring.model_registry().text_of(MODEL, content_hash))
     del stored["signature"]
     wiring.artefacts().put_json(f"models/{MODEL}/{content_hash.removeprefix('sha256:')}.json", stored)
     for _ in range(3):
         world.clock.advance(5)
-        assert wiring.artefact().version == "2.0.0"
+        assert wiring.artefact().version == "2.1.0"
     lines = log_output.getvalue().splitlines()
     (line,) = {line for line in lines if "model_refused" in line}  # the log is captured twice
     assert content_hash in line
     assert "unsigned" in line
     wiring.champion.cache_clear()
-    assert wiring.artefact().version == "2.0.0"  # a new process takes the one before
+    assert wiring.artefact().version == "2.1.0"  # a new process takes the one before
     wiring.model_registry().rollback(MODEL, by="dan", reason="damaged")
 
 

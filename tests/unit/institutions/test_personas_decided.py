@@ -35,7 +35,7 @@ STOPPED = {"blacklisted": "blacklist", "tax_abnormal": "admission", "thin_file":
 
 @cache
 def shipped() -> Artefact:
-    return load((ROOT / "models" / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    return load((ROOT / "models" / "origination-2.1.0.json").read_text(encoding="utf-8"))
 
 
 @cache

@@ -14,7 +14,7 @@ from creditmesh.modelling.catalogue import FeatureCatalogue, RuleBook, feature_c
 from creditmesh.modelling.statistics import RuleHits, RuleStatistics
 from creditmesh.risk.artefact import load, seal
 
-TEXT = (Path(__file__).parents[3] / "models" / "origination-2.0.0.json").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "models" / "origination-2.1.0.json").read_text(encoding="utf-8")
 TODAY = date(2026, 11, 21)
 HITS = RuleStatistics(
     model_id="origination", since="2026-11-01", until="2026-11-22", decisions=3,
@@ -77,7 +77,7 @@ def test_the_matrix_has_every_cell_and_names_the_empty_ones() -> None:
         for aspect in ("authenticity", "ability", "willingness")
     }
     assert "tax_arrears" in found.matrix["third_party"]["willingness"]
-    assert found.matrix["system"]["willingness"] == ["greylisted", "blacklisted", "whitelisted"]
+    assert found.matrix["system"]["willingness"] == ["greylisted", "whitelisted", "blacklisted"]
     empty = {(cell.source, cell.aspect) for cell in found.empty_cells}
     assert {("merchant", aspect) for aspect in ("authenticity", "ability", "willingness")} <= empty
     assert ("third_party", "ability") not in empty
@@ -107,4 +107,4 @@ def test_a_rule_of_tomorrow_is_shown_as_not_in_force() -> None:
 
 def test_rules_stand_in_the_order_in_which_they_are_tried() -> None:
     found = [rule.id for rule in book(changed("first", priority=900), changed("listed", stage="lists")).rules]
-    assert found[:6] == ["blacklist_name_alike", "greylisted", "blacklisted", "whitelisted", "listed", "first"]
+    assert found[:6] == ["blacklist_name_alike", "greylisted", "whitelisted", "blacklisted", "listed", "first"]

@@ -17,7 +17,7 @@ MODELS = Path(__file__).parents[3] / "models"
 
 @pytest.fixture(scope="module")
 def model() -> Artefact:
-    return load((MODELS / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    return load((MODELS / "origination-2.1.0.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from creditmesh.platform import wiring
 from creditmesh.risk.assembly import assemble
 from tests.support.world import World
 
-BASE: dict[str, Any] = json.loads((Path(__file__).parents[3] / "models/origination-2.0.0.json").read_text("utf-8"))
+BASE: dict[str, Any] = json.loads((Path(__file__).parents[3] / "models/origination-2.1.0.json").read_text("utf-8"))
 RUN, PLACE = "origination-run-1", "training-runs/origination-run-1"
 PASSED = {"id": "auc_gain", "passed": True, "value": 12_000, "threshold": 0, "note": "AUC"}
 
@@ -69,7 +69,7 @@ def test_a_candidate_that_passed_waits_for_a_person(world: World) -> None:
     ended([PASSED])
     proposed = wiring.learning().propose(RUN, "origination", "training")
     version = wiring.model_registry().get("origination", proposed.content_hash)
-    assert (proposed.outcome, proposed.version, version.state) == ("proposed", "2.1.0", ModelState.PROPOSED)
+    assert (proposed.outcome, proposed.version, version.state) == ("proposed", "2.2.0", ModelState.PROPOSED)
     assert version.evidence["card"] == f"{PLACE}/card.html"
     assert wiring.learning().propose(RUN, "origination", "training").content_hash == proposed.content_hash
     assert wiring.model_registry().current("origination").champion == BASE["content_hash"]
@@ -81,7 +81,7 @@ def test_a_candidate_comes_after_what_was_proposed_meanwhile(world: World) -> No
     wiring.model_registry().propose(between, maker="officer-1", kind=ModelKind.POLICY)
     ended([PASSED])
     first = wiring.learning().propose(RUN, "origination", "training")
-    assert (first.outcome, first.version) == ("proposed", "2.2.0")
+    assert (first.outcome, first.version) == ("proposed", "2.3.0")
     assert wiring.learning().propose(RUN, "origination", "training") == first
 
 

@@ -41,21 +41,21 @@ def registry(world: World) -> ModelRegistry:
     return wiring.model_registry()
 
 
-def propose(registry: ModelRegistry, version: str = "2.1.0", **more: Any) -> str:
+def propose(registry: ModelRegistry, version: str = "2.2.0", **more: Any) -> str:
     """The hash of a version proposed by Ann."""
     change = more.pop("change", None)
     given = {"maker": "ann", "kind": ModelKind.RULES, **more}
     return registry.propose(candidate(version, change), **given).content_hash
 
 
-def approve(registry: ModelRegistry, version: str = "2.1.0", **more: Any) -> str:
+def approve(registry: ModelRegistry, version: str = "2.2.0", **more: Any) -> str:
     """The hash of a version approved by Bob."""
     content_hash = propose(registry, version, **more)
     registry.approve(MODEL, content_hash, checker="bob")
     return content_hash
 
 
-def promote(registry: ModelRegistry, version: str = "2.1.0", **more: Any) -> str:
+def promote(registry: ModelRegistry, version: str = "2.2.0", **more: Any) -> str:
     """The hash of a version promoted by Bob and Cid."""
     content_hash = approve(registry, version, **more)
     registry.propose_promotion(MODEL, content_hash, maker="bob")
@@ -73,7 +73,7 @@ def test_the_shipped_model_decides_at_first(registry: ModelRegistry) -> None:
     assert (current.champion, current.previous, current.challenger, current.revision) == (SHIPPED_HASH, None, None, 0)
     (version,) = registry.list(MODEL)
     assert (version.state, version.kind, version.maker) == (ModelState.CHAMPION, ModelKind.SHIPPED, "deployment")
-    assert registry.get(MODEL, SHIPPED_HASH).version == "2.0.0"
+    assert registry.get(MODEL, SHIPPED_HASH).version == "2.1.0"
     assert json.loads(registry.champion_text(MODEL))["content_hash"] == SHIPPED_HASH
 
 
@@ -82,13 +82,13 @@ def test_a_proposal_keeps_document_tests_and_history(registry: ModelRegistry) ->
         candidate(), maker="ann", kind=ModelKind.RULES, note="why", evidence={"auc": 0.79, "by": {"year": [1, None]}}
     )
     assert registry.get(MODEL, version.content_hash) == version
-    assert (version.state, version.version, version.maker, version.revision) == ("proposed", "2.1.0", "ann", 1)
+    assert (version.state, version.version, version.maker, version.revision) == ("proposed", "2.2.0", "ann", 1)
     assert version.evidence == {"auc": 0.79, "by": {"year": [1, None]}}
     assert version.tests
     assert version.tests_passed
     assert [(line.by, line.what, line.note) for line in version.history] == [("ann", "proposed", "why")]
     assert json.loads(registry.text_of(MODEL, version.content_hash)) == candidate()
-    assert [one.version for one in registry.list(MODEL)] == ["2.1.0", "2.0.0"]
+    assert [one.version for one in registry.list(MODEL)] == ["2.2.0", "2.1.0"]
     assert registry.current(MODEL).champion == SHIPPED_HASH
     assert registry.current(MODEL).revision == 1
 
@@ -102,10 +102,10 @@ def test_the_same_content_again_is_the_version_there_is(registry: ModelRegistry)
 @pytest.mark.parametrize(
     ("document", "field", "rule"),
     [
-        pytest.param(candidate("2.0.0", stricter), "document.version", "higher than 2.0.0", id="same number"),
-        pytest.param(candidate("1.9.9"), "document.version", "higher than 2.0.0", id="lower"),
-        pytest.param(candidate("2.0.0-rc.1"), "document.version", "higher than 2.0.0", id="before the release"),
-        pytest.param({**candidate(), "version": "2.1.1"}, "document.content_hash", "hash", id="altered"),
+        pytest.param(candidate("2.1.0", stricter), "document.version", "higher than 2.1.0", id="same number"),
+        pytest.param(candidate("1.9.9"), "document.version", "higher than 2.1.0", id="lower"),
+        pytest.param(candidate("2.1.0-rc.1"), "document.version", "higher than 2.1.0", id="before the release"),
+        pytest.param({**candidate(), "version": "2.2.1"}, "document.content_hash", "hash", id="altered"),
         pytest.param(
             candidate(change=lambda document: document["scorecard"].update(cutoff="x")),
             "document.scorecard.cutoff",
@@ -136,7 +136,7 @@ def test_approval_signs(registry: ModelRegistry) -> None:
         wiring.stored_models().load(content_hash)
     version = registry.approve(MODEL, content_hash, checker="bob", note="fine")
     assert (version.state, version.checker) == ("approved", "bob")
-    assert wiring.stored_models().load(content_hash).version == "2.1.0"
+    assert wiring.stored_models().load(content_hash).version == "2.2.0"
     assert registry.current(MODEL).champion == SHIPPED_HASH
 
 
@@ -144,7 +144,7 @@ def test_approval_again_repairs_the_document(registry: ModelRegistry) -> None:
     content_hash = approve(registry)
     overwrite(content_hash, candidate())
     registry.approve(MODEL, content_hash, checker="bob")
-    assert wiring.stored_models().load(content_hash).version == "2.1.0"
+    assert wiring.stored_models().load(content_hash).version == "2.2.0"
     assert len(registry.get(MODEL, content_hash).history) == 2
     with pytest.raises(WrongState):
         registry.approve(MODEL, content_hash, checker="cid")
@@ -154,7 +154,7 @@ def test_the_maker_does_not_check(registry: ModelRegistry) -> None:
     content_hash = propose(registry)
     with pytest.raises(SamePerson):
         registry.approve(MODEL, content_hash, checker="ann")
-    approved = approve(registry, "2.2.0")
+    approved = approve(registry, "2.3.0")
     registry.propose_promotion(MODEL, approved, maker="bob")
     with pytest.raises(SamePerson):
         registry.confirm_promotion(MODEL, approved, checker="bob")
@@ -225,7 +225,7 @@ def test_promotion_takes_two_and_names_both(registry: ModelRegistry) -> None:
 
 
 def test_a_promotion_proposed_against_an_earlier_champion_lapses(registry: ModelRegistry) -> None:
-    first, second = approve(registry, "2.1.0"), approve(registry, "2.2.0")
+    first, second = approve(registry, "2.2.0"), approve(registry, "2.3.0")
     for content_hash in (first, second):
         registry.propose_promotion(MODEL, content_hash, maker="bob")
     registry.confirm_promotion(MODEL, second, checker="cid")
@@ -236,7 +236,7 @@ def test_a_promotion_proposed_against_an_earlier_champion_lapses(registry: Model
 
 
 def test_challenger_and_its_end(registry: ModelRegistry) -> None:
-    first, second = approve(registry, "2.1.0"), approve(registry, "2.2.0")
+    first, second = approve(registry, "2.2.0"), approve(registry, "2.3.0")
     assert registry.challenge(MODEL, first, by="bob").challenger == first
     assert registry.challenge(MODEL, first, by="bob").revision == 2
     assert registry.challenge(MODEL, second, by="bob").challenger == second
@@ -260,7 +260,7 @@ def test_a_proposed_version_neither_challenges_nor_is_promoted(registry: ModelRe
 def test_rollback_in_one_call_and_further_back(registry: ModelRegistry) -> None:
     with pytest.raises(WrongState, match="no version before"):
         registry.rollback(MODEL, by="dan", reason="bad")
-    first, second = promote(registry, "2.1.0"), promote(registry, "2.2.0", change=stricter)
+    first, second = promote(registry, "2.2.0"), promote(registry, "2.3.0", change=stricter)
     with pytest.raises(InvalidInput):
         registry.rollback(MODEL, by="dan", reason="")
     current = registry.rollback(MODEL, by="dan", reason="declines everybody")
@@ -370,7 +370,7 @@ def overtaken(world: World) -> tuple[Overtaken, ModelRegistry]:
 
 def test_of_two_at_a_time_one_wins(registry: ModelRegistry, overtaken: tuple[Overtaken, ModelRegistry]) -> None:
     store, late = overtaken
-    first, second = approve(registry, "2.1.0"), approve(registry, "2.2.0")
+    first, second = approve(registry, "2.2.0"), approve(registry, "2.3.0")
     for content_hash in (first, second):
         registry.propose_promotion(MODEL, content_hash, maker="bob")
     store.overtake = lambda: registry.confirm_promotion(MODEL, second, checker="cid")
@@ -378,18 +378,18 @@ def test_of_two_at_a_time_one_wins(registry: ModelRegistry, overtaken: tuple[Ove
         late.confirm_promotion(MODEL, first, checker="dan")
     assert registry.current(MODEL).champion == second
     assert registry.get(MODEL, first).state == "approved"
-    proposed = propose(registry, "2.3.0")
+    proposed = propose(registry, "2.4.0")
     store.overtake = lambda: registry.reject(MODEL, proposed, checker="cid", note="no")
     with pytest.raises(Outdated):
         late.approve(MODEL, proposed, checker="bob")
     assert registry.get(MODEL, proposed).state == "rejected"
     assert "signature" not in json.loads(registry.text_of(MODEL, proposed))
-    store.overtake = lambda: propose(registry, "2.5.0")
+    store.overtake = lambda: propose(registry, "2.6.0")
     with pytest.raises(Outdated):
-        propose(late, "2.4.0", change=stricter)
+        propose(late, "2.5.0", change=stricter)
 
 
 def test_versions_stand_in_the_order_of_semantic_versions() -> None:
     order = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0"]
-    order += ["1.0.1", "1.9.0", "1.10.0", "2.0.0"]
+    order += ["1.0.1", "1.9.0", "1.10.0", "2.1.0"]
     assert sorted([*order[5:], *order[:5]], key=precedence) == order

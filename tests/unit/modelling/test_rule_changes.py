@@ -16,7 +16,7 @@ from creditmesh.modelling.rules import BaseOutdated, ChangeProposal, RuleChange,
 from creditmesh.platform.web import InvalidFields
 from creditmesh.risk.artefact import load
 
-TEXT = (Path(__file__).parents[3] / "models" / "origination-2.0.0.json").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "models" / "origination-2.1.0.json").read_text(encoding="utf-8")
 SHIPPED = json.loads(TEXT)
 GOOD = {test["name"]: test for test in SHIPPED["tests"]}["a sound firm is approved"]
 WORDS = {"zh-CN": "贷款笔数过多", "en": "Too many loans"}
@@ -89,7 +89,7 @@ def test_a_rule_is_added_with_its_test_and_the_next_minor_version_is_proposed(re
     looked_at = case("ten loans are too many", {"decision": "refer"}, active_account_count=10)
     when = {">": [{"var": "active_account_count"}, 9]}
     made = propose(registry, add=[rule(when=when)], features={"active_account_count": feature}, tests=[looked_at])
-    assert (made.version, made.state, made.added) == ("2.1.0", ModelState.PROPOSED, ["many_loans"])
+    assert (made.version, made.state, made.added) == ("2.2.0", ModelState.PROPOSED, ["many_loans"])
     assert made.based_on == SHIPPED["content_hash"] != made.content_hash
     assert [test.passed for test in made.tests] == [True] * (len(SHIPPED["tests"]) + 1)
     (document,) = registry.documents
@@ -118,7 +118,7 @@ def test_a_rule_is_replaced_where_it_stands_and_another_one_goes(registry: Regis
 
 def test_a_dry_run_checks_and_tests_and_proposes_nothing(registry: Registry) -> None:
     made = propose(registry, remove=["tax_rating_d"], dry_run=True)
-    assert (made.version, made.state, registry.documents) == ("2.1.0", None, [])
+    assert (made.version, made.state, registry.documents) == ("2.2.0", None, [])
     assert all(test.passed for test in made.tests)
 
 
@@ -126,7 +126,7 @@ def test_the_same_change_again_is_the_same_proposal(registry: Registry) -> None:
     first = propose(registry, remove=["tax_rating_d"])
     assert propose(registry, remove=["tax_rating_d"]) == first
     assert propose(registry, remove=["thin_file"], remove_tests=["nine months of statements are too few"]).version == (
-        "2.2.0"
+        "2.3.0"
     )
     assert len(registry.documents) == 2
 
@@ -134,7 +134,7 @@ def test_the_same_change_again_is_the_same_proposal(registry: Registry) -> None:
 def test_a_rejected_change_may_be_proposed_anew(registry: Registry) -> None:
     propose(registry, remove=["tax_rating_d"])
     registry.versions[-1] = registry.versions[-1].model_copy(update={"state": ModelState.REJECTED})
-    assert propose(registry, remove=["tax_rating_d"]).version == "2.2.0"
+    assert propose(registry, remove=["tax_rating_d"]).version == "2.3.0"
 
 
 def test_a_failing_test_is_named_with_what_it_expected_and_got(registry: Registry) -> None:
@@ -192,7 +192,7 @@ def test_what_is_wrong_is_named_by_its_place_in_the_change(
 def test_a_change_made_for_another_champion_is_refused(registry: Registry) -> None:
     with pytest.raises(BaseOutdated, match=SHIPPED["content_hash"]):
         propose(registry, remove=["tax_rating_d"], based_on="sha256:" + "0" * 64)
-    assert propose(registry, remove=["tax_rating_d"], based_on=SHIPPED["content_hash"]).version == "2.1.0"
+    assert propose(registry, remove=["tax_rating_d"], based_on=SHIPPED["content_hash"]).version == "2.2.0"
 
 
 def test_the_documented_rule_can_be_proposed_as_it_stands(registry: Registry) -> None:

@@ -75,7 +75,7 @@ def test_the_swap_set_hits_and_amounts_are_reported_side_by_side(world: World) -
     assert found.champion.approved_minor == 3 * one > 0
     assert found.candidate.referred_minor >= one
     assert found.candidate.stages["admission"] == 1
-    assert found.candidate.version == "2.1.0"
+    assert found.candidate.version == "2.2.0"
 
 
 def test_it_is_kept_with_the_version_as_evidence(world: World) -> None:

@@ -16,14 +16,14 @@ MODELS = Path(__file__).parents[3] / "models"
 @pytest.fixture
 def document() -> dict[str, Any]:
     """The shipped artefact's document, fresh for each test to spoil."""
-    text: dict[str, Any] = json.loads((MODELS / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    text: dict[str, Any] = json.loads((MODELS / "origination-2.1.0.json").read_text(encoding="utf-8"))
     return text
 
 
 @pytest.fixture(scope="session")
 def origination() -> Artefact:
     """The shipped artefact."""
-    return load((MODELS / "origination-2.0.0.json").read_text(encoding="utf-8"))
+    return load((MODELS / "origination-2.1.0.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def test_the_shipped_one_is_read_once(scene: Scene) -> None:
     champion = scene.champion()
     for _ in range(5):
         scene.now += 5
-        assert champion().version == "2.0.0"
+        assert champion().version == "2.1.0"
     assert len(scene.reads) == 1
     assert champion.challenger() is None
 
@@ -102,17 +102,17 @@ def test_the_shipped_one_is_read_once(scene: Scene) -> None:
 def test_the_pointer_is_followed_after_seconds_not_before(scene: Scene) -> None:
     champion = scene.champion()
     champion()
-    scene.point(champion=scene.version("2.1.0"), challenger=scene.version("2.2.0"))
+    scene.point(champion=scene.version("2.2.0"), challenger=scene.version("2.3.0"))
     scene.now = 4.9
-    assert champion().version == "2.0.0"
-    scene.now = 5.0
     assert champion().version == "2.1.0"
+    scene.now = 5.0
+    assert champion().version == "2.2.0"
     challenger = champion.challenger()
     assert challenger is not None
-    assert challenger.version == "2.2.0"
+    assert challenger.version == "2.3.0"
     scene.now = -100.0  # a clock set back
-    scene.point(champion=scene.version("2.3.0"))
-    assert champion().version == "2.3.0"
+    scene.point(champion=scene.version("2.4.0"))
+    assert champion().version == "2.4.0"
     assert champion.challenger() is None
 
 
@@ -121,13 +121,13 @@ def test_any_version_is_had_by_its_hash(scene: Scene) -> None:
     old = scene.version("1.0.0")
     for _ in range(3):
         assert champion.of(old).version == "1.0.0"
-    assert champion.of(SHIPPED["content_hash"]).version == "2.0.0"
+    assert champion.of(SHIPPED["content_hash"]).version == "2.1.0"
     assert scene.logged == []
 
 
 def test_few_versions_are_kept(scene: Scene) -> None:
     champion = scene.champion()
-    scene.point(champion=scene.version("2.1.0"))
+    scene.point(champion=scene.version("2.2.0"))
     champion()
     reads = len(scene.reads)
     for number in range(12):
@@ -139,20 +139,20 @@ def test_few_versions_are_kept(scene: Scene) -> None:
 
 
 def bad(scene: Scene, kind: str) -> Mapping[str, Any]:
-    good = signed(candidate("2.1.0"), scene.sign)
+    good = signed(candidate("2.2.0"), scene.sign)
     signature = good["signature"]
     return {
-        "unsigned": candidate("2.1.0"),
+        "unsigned": candidate("2.2.0"),
         "altered": {**good, "currency": "USD"},
         "other content": signed(candidate("9.0.0"), scene.sign),
-        "other key": signed(candidate("2.1.0"), kms_sign(scene.kms, scene.new_key())),
+        "other key": signed(candidate("2.2.0"), kms_sign(scene.kms, scene.new_key())),
         "no base64": {**good, "signature": {**signature, "value": "%%%"}},
         "empty": {**good, "signature": {**signature, "value": ""}},
         "cut": {**good, "signature": {**signature, "value": signature["value"][:20]}},
         "huge": {**good, "signature": {**signature, "value": base64.b64encode(b"x" * 5_000).decode()}},
         "other algorithm": {**good, "signature": {**signature, "algorithm": "ECDSA_SHA_512"}},
         "other hash": {**good, "signature": scene.sign("sha256:" + "0" * 64)},
-        "other model": signed(candidate("2.1.0", lambda one: one.update(model_id="other")), scene.sign),
+        "other model": signed(candidate("2.2.0", lambda one: one.update(model_id="other")), scene.sign),
     }[kind]
 
 
@@ -164,25 +164,25 @@ KINDS = ["unsigned", "altered", "other content", "other key", "no base64", "empt
 def test_a_bad_one_is_refused_and_the_last_good_one_stays(scene: Scene, kind: str) -> None:
     champion = scene.champion()
     champion()
-    content_hash = scene.version("2.1.0", bad(scene, kind))
+    content_hash = scene.version("2.2.0", bad(scene, kind))
     scene.point(champion=content_hash, challenger=content_hash)
     for _ in range(3):
         scene.now += 5
-        assert champion().version == "2.0.0"
+        assert champion().version == "2.1.0"
         assert champion.challenger() is None
     (line,) = scene.logged
     assert (line["event"], line["model_hash"]) == ("model_refused", content_hash)
     assert line["path"].startswith("$")
     assert line["rule"]
-    scene.version("2.1.0")  # repaired
+    scene.version("2.2.0")  # repaired
     scene.now += 5
-    assert champion().version == "2.1.0"
+    assert champion().version == "2.2.0"
 
 
 def test_a_new_process_takes_the_one_before_a_bad_one(scene: Scene) -> None:
-    previous = scene.version("2.1.0")
-    scene.point(champion=scene.version("2.2.0", {}), previous=previous)
-    assert scene.champion()().version == "2.1.0"
+    previous = scene.version("2.2.0")
+    scene.point(champion=scene.version("2.3.0", {}), previous=previous)
+    assert scene.champion()().version == "2.2.0"
 
 
 def test_without_any_good_one_nothing_decides(scene: Scene) -> None:
@@ -204,12 +204,12 @@ def test_what_is_missing_is_refused(scene: Scene) -> None:
 def test_a_service_that_does_not_answer_changes_nothing(scene: Scene) -> None:
     champion = scene.champion()
     champion()
-    scene.point(champion=scene.version("2.1.0"))
+    scene.point(champion=scene.version("2.2.0"))
     scene.now, scene.down = 5.0, True
-    assert champion().version == "2.0.0"
+    assert champion().version == "2.1.0"
     assert scene.logged == [{"event": "model_not_looked_up", "error": "Down"}]
     scene.now, scene.down = 10.0, False
-    assert champion().version == "2.1.0"
+    assert champion().version == "2.2.0"
     scene.down = True
     with pytest.raises(Down):
         scene.champion()()
@@ -217,7 +217,7 @@ def test_a_service_that_does_not_answer_changes_nothing(scene: Scene) -> None:
 
 def test_an_earlier_key_counts_while_it_is_trusted(scene: Scene) -> None:
     new = scene.new_key()
-    assert scene.champion(new, scene.key)().version == "2.0.0"
+    assert scene.champion(new, scene.key)().version == "2.1.0"
     with pytest.raises(ArtefactInvalid):
         scene.champion(new)()
 
@@ -241,7 +241,7 @@ def test_a_new_champion_is_prepared_once_and_taken_once(scene: Scene) -> None:
     reloader = Reloader(champion, prepare, champion(), log=scene.logged.append, errors=(Down,))
     reloader.look()
     assert reloader.take() is None
-    scene.point(champion=scene.version("2.1.0"), challenger=scene.version("2.2.0"))
+    scene.point(champion=scene.version("2.2.0"), challenger=scene.version("2.3.0"))
     scene.now, prepare.failures = 5.0, 1
     reloader.look()
     assert reloader.take() is None
@@ -250,14 +250,14 @@ def test_a_new_champion_is_prepared_once_and_taken_once(scene: Scene) -> None:
         reloader.look()
     taken = reloader.take()
     assert taken is not None
-    assert (taken[0].version, taken[1].version, prepare.made) == ("2.1.0", "2.1.0", ["2.1.0"])
+    assert (taken[0].version, taken[1].version, prepare.made) == ("2.2.0", "2.2.0", ["2.2.0"])
     assert reloader.take() is None
     assert reloader.challenger is not None
-    assert reloader.challenger.version == "2.2.0"
+    assert reloader.challenger.version == "2.3.0"
     assert scene.logged[-1]["event"] == "model_switched"
     scene.point(champion=SHIPPED["content_hash"])
     scene.now = 10.0
     reloader.look()
     back = reloader.take()
     assert back is not None
-    assert back[1].version == "2.0.0"
+    assert back[1].version == "2.1.0"

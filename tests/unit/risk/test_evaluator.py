@@ -70,13 +70,13 @@ def test_result_names_the_model_and_is_plain_json(origination: Artefact, good_fi
         document = decided(origination, good_firm, changes).to_dict()
         assert json.loads(json.dumps(document)) == document
         assert document["model_hash"] == origination.content_hash
-        assert (document["model_id"], document["model_version"]) == ("origination", "2.0.0")
+        assert (document["model_id"], document["model_version"]) == ("origination", "2.1.0")
 
 
 def test_blacklist_stops_everything(origination: Artefact, good_firm: dict[str, Any]) -> None:
     result = decided(origination, good_firm, {"blacklist_hits": 1, "taxpayer_status": "abnormal", "whitelist_hits": 1})
     assert (result.decision, result.stage) == ("decline", "blacklist")
-    assert result.fired_rules == ("blacklisted", "whitelisted")
+    assert result.fired_rules == ("whitelisted", "blacklisted")
     assert (result.score, result.points, result.limit_steps, result.risk_index) == (None, (), None, None)
     assert (result.segment, result.adjustment, result.pd_ppm, result.grade) == (None,) * 4
     assert result.reasons == ("BLACKLISTED",)
@@ -132,24 +132,33 @@ def test_admission_lets_the_limit_values_pass(
 
 
 @pytest.mark.parametrize(
-    ("changes", "reasons"),
+    ("changes", "reasons", "vouched"),
     [
-        ({"greylist_hits": 1}, ("GREYLISTED",)),
-        ({"blacklist_name_score_bps": 9_500}, ("BLACKLIST_NAME_ALIKE",)),
-        ({"overdue_amount_minor": 100_001}, ("CREDIT_OVERDUE",)),
-        ({"enforcement_open_count": 1}, ("ENFORCEMENT_OPEN",)),
-        ({"fraud_score": 1_000}, ("FRAUD_SUSPECTED",)),
-        ({"greylist_hits": 2, "blacklist_name_score_bps": 10_000}, ("BLACKLIST_NAME_ALIKE", "GREYLISTED")),
+        ({"greylist_hits": 1}, ("GREYLISTED",), ()),
+        ({"blacklist_name_score_bps": 9_500}, ("BLACKLIST_NAME_ALIKE",), ("BLACKLIST_NAME_ALIKE",)),
+        ({"overdue_amount_minor": 100_001}, ("CREDIT_OVERDUE",), ()),
+        ({"enforcement_open_count": 1}, ("ENFORCEMENT_OPEN",), ()),
+        ({"fraud_score": 1_000}, ("FRAUD_SUSPECTED",), ("FRAUD_SUSPECTED",)),
+        (
+            {"greylist_hits": 2, "blacklist_name_score_bps": 10_000},
+            ("BLACKLIST_NAME_ALIKE", "GREYLISTED"),
+            ("BLACKLIST_NAME_ALIKE",),
+        ),
     ],
 )
 def test_doubts_are_put_before_a_person_with_a_proposal(
-    origination: Artefact, good_firm: dict[str, Any], changes: dict[str, Any], reasons: tuple[str, ...]
+    origination: Artefact,
+    good_firm: dict[str, Any],
+    changes: dict[str, Any],
+    reasons: tuple[str, ...],
+    vouched: tuple[str, ...],
 ) -> None:
+    """A whitelist vouches for the firm's conduct, not for the firm being who it says it is."""
     result, whitelisted = (decided(origination, good_firm, {**changes, **more}) for more in ({}, {"whitelist_hits": 1}))
     assert (result.decision, result.stage, result.reasons) == ("refer", "referred", reasons)
     assert result.limit_minor is not None
     assert result.annual_rate_bps is not None
-    assert (whitelisted.decision, whitelisted.reasons) == ("approve", ())
+    assert (whitelisted.decision, whitelisted.reasons) == ("refer" if vouched else "approve", vouched)
 
 
 @pytest.mark.parametrize(

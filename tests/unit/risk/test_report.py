@@ -73,9 +73,9 @@ def test_report_is_json_and_holds_all_that_a_replay_needs(origination: Artefact,
     report = json.loads(json.dumps(report_of(origination, good_firm)))
     assert report["versions"] == {
         "model_id": "origination",
-        "model_version": "2.0.0",
+        "model_version": "2.1.0",
         "model_hash": origination.content_hash,
-        "feature_schema": "key-data-2",
+        "feature_schema": "key-data-3",
         "engine": "spark",
     }
     assert report["sources"] == [SOURCE]
@@ -122,7 +122,7 @@ def test_page_is_well_formed_and_shows_the_result_at_every_stage(
     for line in report["points"]:
         assert line["label"][language] in page.text
         assert line["bin_text"][language] in page.text
-    for expected in ("2026-11-22T00:00:00Z", "2026-11-22T00:00:01Z", "origination 2.0.0", origination.content_hash):
+    for expected in ("2026-11-22T00:00:00Z", "2026-11-22T00:00:01Z", "origination 2.1.0", origination.content_hash):
         assert expected in page.text
     if result["limit_minor"] is not None:
         assert money(result["limit_minor"]) in page.text

@@ -65,7 +65,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.champion = load(json.dumps(SHIPPED))
-        self.challenger: Artefact | None = load(json.dumps(candidate("2.1.0", stricter)))
+        self.challenger: Artefact | None = load(json.dumps(candidate("2.2.0", stricter)))
         self.table, self.pool, self.logged = Table(), AtOnce(), list[Mapping[str, Any]]()
         self.now = 0.0
         table: Any = self.table

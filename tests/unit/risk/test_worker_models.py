@@ -42,7 +42,7 @@ class Models:
         self.looks += 1
         if self.looks != self.at:
             return None
-        artefact = load(json.dumps(candidate("2.1.0")))
+        artefact = load(json.dumps(candidate("2.2.0")))
         return Scorer(artefact), artefact
 
 
@@ -112,7 +112,7 @@ def test_a_new_model_scores_from_the_next_batch_on(dynamodb: Any) -> None:
     worker.run(rounds, 50, lambda: True)
     items = [dynamodb.get_item(TableName=TABLE, Key={"request_id": {"S": f"r{n}"}})["Item"] for n in range(4)]
     versions = [json.loads(item["result"]["S"])["model_version"] for item in items]
-    assert versions == ["2.0.0", "2.0.0", "2.1.0", "2.1.0"]
+    assert versions == ["2.1.0", "2.1.0", "2.2.0", "2.2.0"]
     assert shadow.offered == ["r0", "r1", "r2", "r3"]
     assert shadow.given == [0.05] * 4
     assert rounds.waited == [0.025] * 4

@@ -1,6 +1,7 @@
 """Made-up firms with a simulated outcome: the formula's signs, its repeatability, and what goes by the loans' names."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -98,8 +99,14 @@ def test_what_the_loans_have_goes_by_their_names(made):
     loans = sba.ORIGINATION
     assert set(firms.SHARED) <= set(loans)
     assert set(firms.NAICS.values()) <= {"11", "21", "22", "23", "31", "42", "44", "48", "51", "54", "56", "72"}
+    assert set(firms.NAICS_GROUPS) <= set(firms.NAICS)
+    for division, group in firms.NAICS_GROUPS.items():
+        assert sba._SECTOR.get(group[:2], group[:2]) == firms.NAICS[division], "a group lies within its sector"
     row = made.row(0, named=True)
     assert row["industry_sector"] == firms.NAICS[row["industry"]]
+    assert row["industry_group"] == firms.NAICS_GROUPS.get(row["industry"])
+    assert made["employees"].equals(made["employee_count"])
+    assert 0 <= made["employees"].null_count() < len(made) / 3
     assert row["new_business"] is (row["company_age_months"] < 24)
     assert row["approved_minor"] == row["requested_amount_minor"] // 7
 
@@ -126,6 +133,16 @@ def test_named_firms_are_as_likely_to_fail_as_their_names_say():
     assert likely("good_firm") < 0.02
     assert likely("good_firm") < likely("thin_file")
     assert likely("good_firm") < likely("tax_abnormal")
+
+
+def test_other_code_makes_other_firms(tmp_path, monkeypatch):
+    """The kept file's name tells what made it, so that no firms without a new feature are read."""
+    firms.cached(count=2, seed=5, directory=tmp_path)
+    altered = tmp_path / "outcomes.py"
+    altered.write_bytes(Path(outcomes.__file__).read_bytes() + b"\n# another formula\n")
+    monkeypatch.setattr(outcomes, "__file__", str(altered))
+    firms.cached(count=2, seed=5, directory=tmp_path)
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
 
 
 def test_cached_firms_are_read_again(tmp_path):

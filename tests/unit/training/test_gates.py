@@ -20,7 +20,7 @@ from training.frame import TrainingSet
 from training.measures import auc
 from training.scores import scores
 
-BASE: dict[str, Any] = json.loads((Path(__file__).parents[3] / "models/origination-2.0.0.json").read_text("utf-8"))
+BASE: dict[str, Any] = json.loads((Path(__file__).parents[3] / "models/origination-2.1.0.json").read_text("utf-8"))
 CONFIG = GatesConfig()
 
 
@@ -183,7 +183,7 @@ def test_scores_are_the_evaluators() -> None:
 
 def test_assembly_keeps_policy_and_counts_the_version_up() -> None:
     built = model(10)
-    assert built.version == "2.1.0"
+    assert built.version == "2.2.0"
     assert [rule.id for rule in built.rules] == [rule.id for rule in load(json.dumps(BASE)).rules]
     assert [grade.margin_bps for grade in built.grades] == [grade["margin_bps"] for grade in BASE["grades"][:3]]
     assert (next_minor("2.3.1"), next_minor("0.9.9-rc.1")) == ("2.4.0", "0.10.0")

@@ -37,7 +37,7 @@ from tests.unit.gateway.keydata.test_sources import AS_OF, degree, education
 
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "docs" / "interfaces" / "key-data.md"
-MODEL = ROOT / "models" / "origination-2.0.0.json"
+MODEL = ROOT / "models" / "origination-2.1.0.json"
 
 
 def test_the_page_is_written_from_the_tables() -> None:

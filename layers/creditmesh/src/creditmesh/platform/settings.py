@@ -39,7 +39,7 @@ class Settings(BaseModel):
     data_bucket: str
     artefact_bucket: str
     model_id: str = "origination"
-    model_key: str = Field(default="models/origination-2.0.0.json", description="the shipped model's object")
+    model_key: str = Field(default="models/origination-2.1.0.json", description="the shipped model's object")
     models_table: str
     shadow_scores_table: str
     model_signing_key: str = Field(description="ARN of the KMS key that signs models")
