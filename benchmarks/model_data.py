@@ -117,6 +117,17 @@ def _later() -> DataSet:
     return DataSet("SBA 2001-2007, known at the decision, judged by later years", *by_time(loans()), sba.ORIGINATION)
 
 
+def _shipped() -> DataSet:
+    parts = at_random(sba.guaranteed_in_part(sba.approved_within(loans())))
+    return DataSet("SBA 2001-2007, guaranteed in part, known at the decision", *parts, sba.ORIGINATION)
+
+
+def _shipped_later() -> DataSet:
+    parts = by_time(sba.guaranteed_in_part(loans()))
+    label = "SBA 2001-2007, guaranteed in part, known at the decision, judged by later years"
+    return DataSet(label, *parts, sba.ORIGINATION)
+
+
 def _german() -> DataSet:
     frame = german.read(german.fetch())
     return DataSet("German credit", *at_random(frame), [name for name in frame.columns if name != german.TARGET])
@@ -128,6 +139,8 @@ DATA_SETS: dict[str, Callable[[], DataSet]] = {
     "sba-origination": _origination,
     "sba-window": _window,
     "sba-later": _later,
+    "sba-shipped": _shipped,
+    "sba-shipped-later": _shipped_later,
     "sba-with-term": _term,
     "german": _german,
 }

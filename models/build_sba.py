@@ -107,7 +107,12 @@ def case(name: str, changes: dict[str, Any], **expect: Any) -> dict[str, Any]:
 TESTS = [
     case("a sound practice is approved with its amount", {}, decision="approve", limit_minor=350_000 * DOLLAR),
     case("a new restaurant, lent to from afar, is declined", _RISKY, stage="score"),
-    case("the same with a line of credit is looked at", {**_RISKY, "revolving": True}, decision="refer", grade="H"),
+    case(
+        "the same, in Ohio and from a bank near by, is lent to at a higher price",
+        {**_RISKY, "state": "OH", "bank_same_state": True},
+        decision="approve",
+        grade="F",
+    ),
     case("no amount, no decision", {"approved_minor": None}, reasons=["KEY_DATA_INCOMPLETE"]),
     case("more than all cannot be guaranteed", {"guaranteed_bps": 12_000}, reasons=["GUARANTEE_IMPLAUSIBLE"]),
     case("another programme's loan is looked at", {"guaranteed_bps": 10_000}, reasons=["FULLY_GUARANTEED"]),

@@ -62,8 +62,9 @@ def main() -> None:
 
 
 def configuration(features: list[FeatureConfig]) -> TrainingConfig:
-    """Everything by default but scale, grades and the words of the features."""
-    return TrainingConfig(features=[_worded(one) for one in features], scale=SCALE, grades=GRADES)
+    """Everything by default but scale, grades, the words of the features, and the groups that the card sets beside."""
+    worded = [_worded(one) for one in features]
+    return TrainingConfig(features=worded, scale=SCALE, grades=GRADES, fairness=["new_business", "industry_sector"])
 
 
 def _worded(feature: FeatureConfig) -> FeatureConfig:

@@ -32,13 +32,18 @@ class Choice:
     coefficient: float | None = None
 
 
-def woe(axis: Axis, sample: Sample) -> Floats:
-    """Log-odds of default of each bin against all rows; nought for a bin that no row is in."""
+def woe(axis: Axis, sample: Sample, least: int) -> Floats:
+    """Log-odds of default of each bin against all rows.
+
+    Nought for a bin that no row is in. Specials, «other» and «missing» of less than ``least`` rows are not better than
+    nought: what a handful of rows happened to do must not make it pay to withhold a value.
+    """
     codes = sample.rows.codes(axis)
     bads, goods = (np.bincount(codes, sample.weight * (sample.bad == kind), axis.size) for kind in (1, 0))
     prior = bads.sum() / (bads.sum() + goods.sum())
     values = np.log((bads + prior) / (goods + 1 - prior)) - np.log(bads.sum() / goods.sum())
-    return np.where(bads + goods > 0, values, 0.0)
+    handful = (np.bincount(codes, minlength=axis.size) < least) & (np.arange(axis.size) >= axis.regular)
+    return np.where(bads + goods > 0, np.where(handful, np.maximum(values, 0.0), values), 0.0)
 
 
 def choices(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> list[Choice]:
@@ -50,7 +55,7 @@ def choices(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) ->
         bins = coarse(sample.rows.frame[feature.name], sample.bad, sample.weight, feature)
         codes = sample.rows.codes(bins.axis)
         iv = information(codes, sample.bad, sample.weight, bins.axis.size)
-        found.append(Choice(feature.name, bins, iv, woe(bins.axis, sample)))
+        found.append(Choice(feature.name, bins, iv, woe(bins.axis, sample, config.binning.min_bin_rows)))
     return sorted(found, key=lambda choice: (-choice.iv, choice.feature))
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from creditmesh.risk.points import Axis as ArtefactAxis
 from training.axes import Axis, Coded
+from training.logistic import woe
 from training.merging import isotonic, merge_grid, merge_line
+from training.sample import Sample
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -88,3 +90,18 @@ def test_pooled_values_are_in_order_and_keep_their_mean(rising: bool, pairs) -> 
     assert all((np.diff(pooled) if rising else -np.diff(pooled)) >= -1e-9)
     assert np.average(pooled, weights=weight) == pytest.approx(np.average(values, weights=weight))
     assert np.allclose(isotonic(pooled, weight, rising), pooled)
+
+
+def test_a_handful_of_unknowns_is_no_better_than_the_average() -> None:
+    """Eleven firms that did not tell and happened to pay: not telling must not become the best bin."""
+    told = ["a"] * 60 + ["b"] * 60
+    bad = np.array([1] * 20 + [0] * 40 + [1] * 10 + [0] * 50 + [0] * 11, np.int8)
+    frame = pd.DataFrame({"kind": pd.Series([*told, *[None] * 11], dtype=object)})
+    axis = Axis("kind", "string", (), (("a",), ("b",)))
+    sample = Sample.of(frame, bad, np.ones(len(bad)))
+    few, enough = woe(axis, sample, 30), woe(axis, sample, 11)
+    assert few[-1] == 0.0
+    assert enough[-1] < enough[1] < 0 < enough[0]
+    assert few[:2].tolist() == enough[:2].tolist()
+    worse = Sample.of(frame, 1 - bad, np.ones(len(bad)))
+    assert woe(axis, worse, 30)[-1] == woe(axis, worse, 11)[-1] > 0
