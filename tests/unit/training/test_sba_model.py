@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema_rs
 import numpy as np
 import pytest
 
@@ -84,7 +85,23 @@ def test_a_grade_worse_fails_more(model: Artefact, loans) -> None:
     assert rates == sorted(rates)
 
 
-def test_it_fits_a_page_that_can_be_read() -> None:
+def test_it_follows_the_published_schema_and_can_be_read() -> None:
     text = PATH.read_text(encoding="utf-8")
+    schema = json.loads((ROOT / "models/artefact.schema.json").read_text(encoding="utf-8"))
+    assert list(jsonschema_rs.validator_for(schema).iter_errors(json.loads(text))) == []
     assert len(text) < 300_000
-    assert json.loads(text)["risk_index"] is None
+
+
+def test_nothing_unknown_is_the_best_that_can_be_known(model: Artefact) -> None:
+    """Who withholds a value does not gain by it, beside who tells the best."""
+    for item in model.characteristics:
+        if len(item.axes) == 1:
+            assert item.points[item.axes[0].missing_index] < max(item.points), item.id
+
+
+def test_its_card_tells_the_same_model(model: Artefact) -> None:
+    page = (ROOT / "docs/model-cards/sba-1.0.0.html").read_text(encoding="utf-8")
+    assert len(page) < 500_000
+    for grade in model.grades:
+        assert f'<td>{grade.grade}</td><td class="number">{grade.min_score}</td>' in page
+    assert "not the one asked for" in page
