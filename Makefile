@@ -81,6 +81,10 @@ test-localstack: ## integration tests on LocalStack: the one that answers, else 
 deploy: setup ## deploy to AWS: make deploy STAGE=test [PARAMETERS=file.json] [CONFIRM=account/region]
 	@CONFIRM="$(CONFIRM)" .venvs/cloud/bin/python -m aws.deploy $(if $(STAGE),--stage $(STAGE)) $(if $(PARAMETERS),--parameters $(PARAMETERS))
 
+.PHONY: emr-archive
+emr-archive: setup ## the Python libraries that training needs on EMR, in build/emr/
+	@.venvs/cloud/bin/python -m aws.libraries
+
 .PHONY: test-aws
 test-aws: setup ## integration tests against a deployed stage: make test-aws STAGE=test
 	@$(DEV)/python -m aws.run_tests --stage "$(STAGE)" $(ARGS)

@@ -18,7 +18,7 @@ import boto3
 from awscli.customizations.cloudformation.yamlhelper import yaml_parse  # type: ignore[import-not-found]
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws import parameters
+from aws import libraries, parameters
 from aws.layer import check
 from aws.steps import make_package_bucket, next_steps, require_log_role
 from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
@@ -27,7 +27,7 @@ from cloud.deploy import ROOT, DeployFailed, Deployment
 
 
 def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str, str]:
-    """Build for Lambda's platform, check the layer, deploy, upload jobs and models; the stack's outputs.
+    """Build for Lambda and EMR, check the layer, deploy, upload jobs, libraries and models; the stack's outputs.
 
     Raises:
         DeployFailed: a step failed.
@@ -38,8 +38,9 @@ def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str,
     print(f"layer: {check(ROOT / 'build' / 'layer-stage')}", flush=True)
     make_package_bucket(session.client("s3"), target.package_bucket, target.region)
     deployment = Deployment(
-        endpoint=None, parameters=values, stack=target.stack, region=target.region,
-        package_bucket=target.package_bucket, stage=True,
+        endpoint=None, parameters={"TrainingLibraries": libraries.KEY, **values}, stack=target.stack,
+        region=target.region, package_bucket=target.package_bucket, stage=True,
+        uploads={libraries.KEY: libraries.training_libraries(ROOT)},
     )  # fmt: skip
     return deployment.run()
 

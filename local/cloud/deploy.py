@@ -81,6 +81,7 @@ class Deployment:
         package_bucket: bucket for code archives; made where it is missing.
         artefact_output: stack output that names the bucket for jobs and models; without such an output none are sent.
         signing_key_output: stack output that names the key that signs models; without it no models are sent.
+        uploads: further files for the bucket of jobs and models, by key.
     """
 
     endpoint: str | None
@@ -93,6 +94,7 @@ class Deployment:
     artefact_output: str = "ArtefactBucket"
     signing_key_output: str = "ModelSigningKeyArn"
     stage: bool = False
+    uploads: Mapping[str, Path] = field(default_factory=dict)
 
     def run(self) -> dict[str, str]:
         """Build, package, deploy, upload; returns the stack's outputs.
@@ -231,11 +233,13 @@ class Deployment:
         package = self._spark_archive()
         if package is not None:
             files["emr/creditmesh-spark.zip"] = package
+        files |= self.uploads
         storage = self.client("s3")
         for key, path in files.items():
             mark = build.digest([path])
             if self._mark(storage, bucket, key) != mark:
-                storage.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), Metadata={"sha256": mark})
+                with path.open("rb") as body:
+                    storage.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": mark})
         signing_key = outputs.get(self.signing_key_output)
         if signing_key is not None:
             self._upload_models(bucket, signing_key)
