@@ -39,7 +39,7 @@ def rows(seed: int = 4) -> pl.DataFrame:
         "top_customer_share_bps": whole(500, 9_000), "legal_rep_changes_24m": whole(0, 3),
         "penalty_count_24m": whole(0, 3), "pledge_active_count": whole(0, 4), "overdue_months_24m": whole(0, 5),
         "credit_utilisation_bps": whole(0, 10_000), "debt_service_to_revenue_bps": whole(0, 3_000),
-        "enquiry_count_6m": whole(0, 8), "fraud_score": whole(0, 900),
+        "enquiry_count_6m": whole(0, 8), "fraud_score": whole(0, 900), "employee_count": whole(0, 80),
     }  # fmt: skip
     return pl.DataFrame(
         {
