@@ -38,10 +38,9 @@ def list_features(call: Call, model_id: str, query: WhichVersion) -> FeatureCata
 def list_rules(call: Call, model_id: str, query: RuleView) -> RuleBook:
     """Read the rules in words, their matrix and their hits."""
     text = _text(model_id, query.version)
-    today = wiring.clock().now().date()
-    since, until = query.between(today)
+    since, until = query.between(wiring.clock().now().date())
     hits = wiring.rule_statistics().of_rules(model_id, since, until, _time_left(call))
-    return rule_book(load(text), json.loads(text), today, hits)
+    return rule_book(load(text), json.loads(text), wiring.scoring_requests().today(), hits)
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/rule-statistics", roles=STAFF)

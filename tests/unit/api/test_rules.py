@@ -9,6 +9,7 @@ import pytest
 
 from creditmesh.modelling.model import WrongState
 from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.risk.evaluator import evaluate
 from tests.support.decisions import FIRM, decide
 from tests.support.world import NOW, World
@@ -100,6 +101,19 @@ def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     artefact = wiring.champion()()
     assert evaluate(artefact, FIRM, TODAY).decision == "approve"
     assert evaluate(artefact, FIRM, world.clock.now().date()).fired_rules == ("has_revenue",)
+
+
+def test_a_rule_is_in_force_when_its_day_begins_where_the_platform_lends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = proposed()
+    monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", "480")
+    settings.cache_clear()
+    wiring.scoring_requests.cache_clear()
+    for seconds, in_force in ((8 * 3_600 - 1, False), (1, True)):  # it was 08:00 UTC; at 16:00 China's day begins
+        world.clock.advance(seconds)
+        (shown,) = (one for one in rules_of(version)["rules"] if one["id"] == "has_revenue")
+        assert shown["in_force"] is in_force
 
 
 def test_the_day_that_a_rule_begins_it_declines(world: World) -> None:

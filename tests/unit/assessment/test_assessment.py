@@ -14,11 +14,12 @@ from creditmesh.intake.operators import REFERRAL, REFERRAL_ACTIONS
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report_words import WORDS
 from creditmesh.risk.result import Stage
-from creditmesh.risk.scoring_queue import day_of
+from creditmesh.risk.scoring_queue import rules_day
 from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
 from tests.unit.api.client import Context
 
@@ -27,7 +28,7 @@ def scored_by_spark(world: World, state: str = "done", **changes: object) -> dic
     """What the resident job leaves in the table, had it been asked with some features changed."""
     (item,) = world.items("ScoringRequests")
     features = {**json.loads(item["features"]), **changes}
-    result = evaluate(wiring.artefact(), features, day_of(item["created_at"])).to_dict()
+    result = evaluate(wiring.artefact(), features, rules_day(item["created_at"], item["rules_of"])).to_dict()
     item |= {"state": state, "engine": "spark", "features": json.dumps(features), "result": json.dumps(result)}
     item.pop("queue")
     wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
@@ -279,11 +280,53 @@ def test_a_request_is_decided_by_the_rules_of_its_day_whoever_scores_it(world: W
     world.to_collected()
     wiring.assessment().request(world.application_id, "t-1")
     (item,) = world.items("ScoringRequests")
-    assert day_of(item["created_at"]) == NOW.date()
+    assert item["rules_of"] == NOW.date().isoformat()
     world.clock.advance(86_400)
     wiring.assessment().score_in_process(world.application_id)
+    wiring.assessment().decide(world.application_id)
+    report = wiring.assessment().report(world.application())
+    assert report["rules_of"] == item["rules_of"]
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "never asked"])
+@pytest.mark.parametrize(
+    ("offset", "hours", "day"),
+    [("480", 7, "2026-11-21"), ("480", 8, "2026-11-22"), ("0", 8, "2026-11-21"), ("-540", 0, "2026-11-20")],
+)
+def test_the_days_of_rules_are_those_of_the_place_that_is_configured(
+    world: World, monkeypatch: pytest.MonkeyPatch, asked: bool, offset: str, hours: int, day: str
+) -> None:
+    """It is 08:00 UTC; in China midnight is at 16:00 UTC."""
+    monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", offset)
+    settings.cache_clear()
+    world.to_collected()
+    world.clock.advance(hours * 3_600)
+    if asked:
+        wiring.assessment().request(world.application_id, "t-1")
+        world.clock.advance(86_400)
+    wiring.assessment().score_in_process(world.application_id)
+    wiring.assessment().decide(world.application_id)
     (item,) = world.items("ScoringRequests")
-    assert day_of(item["created_at"]) == NOW.date()
+    (decision,) = wiring.decision_log().of_day("origination", world.clock.now().date())
+    report = wiring.assessment().report(world.application())
+    assert (item["rules_of"], decision.on, report["rules_of"]) == (day, day, day)
+    assert wiring.assessment().replay(world.application()).equal
+
+
+def test_a_request_from_before_days_were_named_is_decided_by_its_day_in_utc(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", "480")
+    settings.cache_clear()
+    world.to_collected()
+    world.clock.advance(9 * 3_600)
+    wiring.assessment().request(world.application_id, "t-1")
+    (item,) = world.items("ScoringRequests")
+    assert item.pop("rules_of") == "2026-11-22"
+    wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
+    wiring.assessment().score_in_process(world.application_id)
+    wiring.assessment().decide(world.application_id)
+    assert wiring.assessment().report(world.application())["rules_of"] == "2026-11-21"
 
 
 def test_no_decision_without_a_score_and_no_score_without_data(world: World) -> None:

@@ -247,6 +247,14 @@ def test_a_request_without_a_day_is_closed_and_the_rest_is_scored(scene: Scene, 
     assert scene.get("sound")["state"] == "done"
 
 
+def test_the_day_that_a_request_names_goes_before_that_of_its_instant(scene: Scene) -> None:
+    scene.put("r", created_at="2026-11-21T16:00:00Z", rules_of="2026-11-22")
+    scene.put("dateless", rules_of="22.11.")
+    assert scene.worker().run_once() == 2
+    assert scene.engine.days == [DAY]
+    assert (scene.get("dateless")["state"], scene.get("dateless")["error"]) == ("failed", "rules_of: is a day")
+
+
 def test_numbers_of_every_kind_are_scored_as_whole_ones(scene: Scene) -> None:
     features = {**scene.firm, "debt_ratio_bps": 4_500.9, "revenue_12m_minor": 10**30, "fraud_score": float("nan")}
     scene.put("r", features=json.dumps(features))

@@ -16,6 +16,7 @@ from zlib import crc32
 from creditmesh.platform.tables import Put, Tables
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.rule_effects import deciding_rules, tried_rules
+from creditmesh.risk.scoring_queue import rules_day
 
 #: A day's entries are spread over so many partitions, each of which takes a thousand writes a second.
 SHARDS = 4
@@ -56,13 +57,13 @@ class Decision:
         """The decision that a scored request came to.
 
         Args:
-            request: the scoring request, which has `created_at`, `features` and `engine`.
+            request: the scoring request, which has `created_at`, `rules_of`, `features` and `engine`.
             result: `RiskResult.to_dict()`.
             artefact: the model that made it.
             at: when it was recorded, ISO 8601.
         """
-        on = request["created_at"][:10]
-        rules = artefact.in_force(date.fromisoformat(on))
+        on = rules_day(request["created_at"], request.get("rules_of"))
+        rules = artefact.in_force(on)
         copied = (
             "model_id", "model_version", "model_hash", "decision", "stage", "score", "grade", "limit_minor",
             "annual_rate_bps", "fired_rules",
@@ -70,7 +71,7 @@ class Decision:
         return cls(
             application_id=application_id,
             decided_at=at,
-            on=on,
+            on=on.isoformat(),
             engine=request["engine"],
             tried_rules=tried_rules(rules, result),
             decided_rules=deciding_rules(rules, result),

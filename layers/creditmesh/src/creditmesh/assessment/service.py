@@ -22,7 +22,7 @@ from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.champion import Champion
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
-from creditmesh.risk.scoring_queue import day_of
+from creditmesh.risk.scoring_queue import rules_day
 
 if TYPE_CHECKING:
     from creditmesh.gateway.store import KeyDataStore
@@ -90,8 +90,8 @@ class Assessment:
         application.require_open()
         features = self._features(application)
         earlier = self._requests.get(application_id)
-        on = day_of(earlier["created_at"]) if earlier else self._clock.now().date()
-        self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict())
+        on = rules_day(earlier["created_at"], earlier.get("rules_of")) if earlier else self._requests.today()
+        self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
@@ -175,7 +175,7 @@ class Assessment:
             sources=[source.model_dump(exclude={"raw_keys"}) for source in document.sources],
             engine=request["engine"],
             decided_at=decided_at,
-            rules_of=day_of(request["created_at"]),
+            rules_of=rules_day(request["created_at"], request.get("rules_of")),
         )
 
     def _record(self, application_id: str, summary: RiskSummary, report_key: str, decision: Decision) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from creditmesh.kernel.clock import Clock, iso
@@ -18,10 +19,18 @@ class ScoringRequestStore:
 
     Args:
         shards: over how many index partitions open requests are spread.
+        utc_offset: what the days on which rules begin and end are ahead of those in UTC.
     """
 
-    def __init__(self, tables: Tables, table: str, shards: int, clock: Clock) -> None:
+    def __init__(
+        self, tables: Tables, table: str, shards: int, clock: Clock, utc_offset: timedelta = timedelta()
+    ) -> None:
         self._tables, self._table, self._shards, self._clock = tables, table, shards, clock
+        self._utc_offset = utc_offset
+
+    def today(self) -> date:
+        """The day whose rules decide on what is asked now."""
+        return (self._clock.now() + self._utc_offset).date()
 
     def get(self, application_id: str) -> Item | None:
         """The request, or None."""
@@ -29,13 +38,15 @@ class ScoringRequestStore:
 
     def put(self, application_id: str, features: Mapping[str, Any], token: str) -> None:
         """Ask for a score; an older unanswered request of the application is replaced."""
-        self._tables.write(Put(self._table, self._item(application_id, features, token), "request_id", replace=True))
+        item = self._item(application_id, features, token, self.today())
+        self._tables.write(Put(self._table, item, "request_id", replace=True))
 
-    def answer(self, application_id: str, features: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    def answer(self, application_id: str, features: Mapping[str, Any], result: Mapping[str, Any], on: date) -> None:
         """Store a result made by the fallback evaluator, unless Spark's has come in after all.
 
         Args:
             features: what was scored; kept where the request itself never reached the table.
+            on: the day whose rules decided; kept likewise.
         """
         change = {
             "state": "done",
@@ -48,7 +59,7 @@ class ScoringRequestStore:
         try:
             self._tables.write(Update(self._table, key, set=change, remove=("queue",), where={"state": open_states}))
         except ConditionFailed:
-            asked = self._item(application_id, features, token="")
+            asked = self._item(application_id, features, "", on)
             unasked = {name: value for name, value in asked.items() if name not in ("queue", "task_token")}
             self._answer_unasked({**unasked, **change})
 
@@ -58,7 +69,7 @@ class ScoringRequestStore:
         except ConditionFailed:
             return  # it has its result already
 
-    def _item(self, application_id: str, features: Mapping[str, Any], token: str) -> Item:
+    def _item(self, application_id: str, features: Mapping[str, Any], token: str, on: date) -> Item:
         now = self._clock.now()
         item = open_item(
             request_id=application_id,
@@ -67,5 +78,6 @@ class ScoringRequestStore:
             features=features,
             created_at=iso(now),
             shards=self._shards,
+            rules_of=on,
         )
         return {**item, "expires_at": int(now.timestamp()) + RETENTION_SECONDS}

@@ -58,6 +58,7 @@ class Settings(BaseModel):
     public_url_parameter: str = Field(description="SSM parameter: where borrowers reach the API")
     max_authorization_requests: int = 3
     scoring_shards: int = 1
+    rules_utc_offset_minutes: int = Field(default=0, description="what the days of rules are ahead of those in UTC")
 
     @property
     def model_keys(self) -> list[str]:

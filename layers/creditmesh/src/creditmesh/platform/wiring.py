@@ -6,6 +6,7 @@ Everything is made on first use and kept per process.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -479,10 +480,19 @@ def simulations() -> Simulations:
 
 
 @cache
+def scoring_requests() -> ScoringRequestStore:
+    """What the resident Spark job is asked."""
+    own = settings()
+    ahead = timedelta(minutes=own.rules_utc_offset_minutes)
+    return ScoringRequestStore(tables(), own.scoring_requests_table, own.scoring_shards, clock(), ahead)
+
+
+@cache
 def assessment() -> Assessment:
     """Scoring and report."""
-    requests = ScoringRequestStore(tables(), settings().scoring_requests_table, settings().scoring_shards, clock())
-    return Assessment(applications(), requests, key_data(), data(), champion(), tasks(), clock(), decision_log())
+    return Assessment(
+        applications(), scoring_requests(), key_data(), data(), champion(), tasks(), clock(), decision_log()
+    )
 
 
 @cache

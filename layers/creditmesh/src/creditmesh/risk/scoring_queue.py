@@ -35,15 +35,16 @@ class ScoringRequest:
     created_at: str
     attempts: int
     claimed_at_ms: int
+    rules_of: str | None = None
 
     @property
     def on(self) -> date:
-        """The day it was asked, whose rules decide: every engine that takes it up gives the same answer.
+        """The day whose rules decide: every engine that takes it up gives the same answer.
 
         Raises:
-            ValueError: ``created_at`` is no instant.
+            ValueError: ``rules_of`` is no day, or without it ``created_at`` no instant.
         """
-        return day_of(self.created_at)
+        return rules_day(self.created_at, self.rules_of)
 
 
 def open_item(
@@ -54,8 +55,14 @@ def open_item(
     features: Mapping[str, FeatureValue],
     created_at: str,
     shards: int,
+    rules_of: date | None = None,
 ) -> dict[str, str | int]:
-    """Return the item that asks for scoring, as plain values (``created_at`` is an ISO 8601 instant in UTC)."""
+    """Return the item that asks for scoring, as plain values.
+
+    Args:
+        created_at: ISO 8601 instant in UTC.
+        rules_of: the day whose rules are to decide; without it the day of ``created_at`` in UTC.
+    """
     return {
         "request_id": request_id,
         "queue": f"open#{crc32(request_id.encode()) % shards}",
@@ -65,19 +72,20 @@ def open_item(
         "state": "open",
         "created_at": created_at,
         "attempts": 0,
+        **({"rules_of": rules_of.isoformat()} if rules_of else {}),
     }
 
 
-def day_of(created_at: str) -> date:
-    """Return the day (UTC) of a request's ``created_at``.
+def rules_day(created_at: str, rules_of: str | None) -> date:
+    """Return the day whose rules decide on a request: the one it names, else that of its ``created_at`` in UTC.
 
     Raises:
-        ValueError: it is no instant of ISO 8601.
+        ValueError: it names no day; without one, ``created_at`` is no instant of ISO 8601.
     """
     try:
-        return date.fromisoformat(created_at[:10])
+        return date.fromisoformat(rules_of or created_at[:10])
     except ValueError as error:
-        raise ValueError("created_at: is an instant") from error
+        raise ValueError("rules_of: is a day" if rules_of else "created_at: is an instant") from error
 
 
 class ScoringQueue:
@@ -150,6 +158,7 @@ class ScoringQueue:
             created_at=item["created_at"]["S"],
             attempts=int(item["attempts"]["N"]),
             claimed_at_ms=now,
+            rules_of=item["rules_of"]["S"] if "rules_of" in item else None,
         )
 
     def answer(self, request: ScoringRequest, result: RiskResult) -> bool:

@@ -15,7 +15,7 @@ from creditmesh.risk.errors import FeatureInvalid
 from creditmesh.risk.expression import FeatureValue
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.result import RiskResult
-from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest, day_of
+from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest
 
 MAX_ATTEMPTS = 5
 _IDLE_FACTOR = 4
@@ -166,7 +166,7 @@ class Worker:
         try:
             if request.attempts > MAX_ATTEMPTS:
                 raise ValueError(f"given up after {MAX_ATTEMPTS} attempts")
-            day_of(request.created_at)  # refused here, alone, and not in the midst of the batch
+            _ = request.on  # refused here, alone, and not in the midst of the batch
             return self._artefact.checked(parse_features(request.features))
         except ValueError as error:
             self._refuse(request, str(error))
