@@ -7,6 +7,9 @@ from typing import Protocol
 
 from creditmesh.risk.document import INT64_MAX, INT64_MIN
 
+#: Up to so many bounds a comparison for each is no more than sorting.
+_FEW_BOUNDS = 2
+
 
 class Dialect(Protocol):
     """One engine's way of writing names, literals and arrays. Indices count from nought."""
@@ -43,6 +46,10 @@ class Dialect(Protocol):
 
     def first(self, array: str, count: int) -> str:
         """The first ``count`` different items, in order."""
+        ...
+
+    def reached(self, value: str, bounds: Sequence[int]) -> str:
+        """How many of some rising bounds a known number is not below."""
         ...
 
     def divided(self, amount: str, by: str) -> str:
@@ -117,6 +124,17 @@ class SparkDialect:
         """The first ``count`` different items."""
         return f"slice(array_distinct({array}), 1, {count})"
 
+    def reached(self, value: str, bounds: Sequence[int]) -> str:
+        """The number's place when it is sorted in among the bounds, from the greatest down.
+
+        A comparison for each bound would be four nodes of the plan, which Spark sends to a task anew for each batch:
+        with the bounds in one literal the resident plan has half as many.
+        """
+        if len(bounds) <= _FEW_BOUNDS:
+            return _chain(value, bounds, self)
+        among = f"array_append({self.array([self.integer(bound) for bound in bounds], 'BIGINT')}, {value})"
+        return f"CAST({len(bounds) + 1} - array_position(sort_array({among}, FALSE), {value}) AS INT)"
+
     def divided(self, amount: str, by: str) -> str:
         """Whole division."""
         return f"({amount} DIV {by})"
@@ -167,6 +185,10 @@ class DuckDialect:
         """Items at which their value stands for the first time."""
         return f"list_slice(list_filter({array}, lambda x, i: list_position({array}, x) = i), 1, {count})"
 
+    def reached(self, value: str, bounds: Sequence[int]) -> str:
+        """A comparison for each bound."""
+        return _chain(value, bounds, self)
+
     def divided(self, amount: str, by: str) -> str:
         """Whole division."""
         return f"({amount} // {by})"
@@ -176,6 +198,11 @@ class DuckDialect:
         structs = ", ".join(f"{{'lost': {lost}, 'place': {-place}, 'code': {code}}}" for lost, place, code in rows)
         kept = f"list_filter(list_reverse_sort([{structs}]), lambda x: x.lost > 0)"
         return f"list_transform({kept}, lambda x: x.code)"
+
+
+def _chain(value: str, bounds: Sequence[int], dialect: Dialect) -> str:
+    steps = "".join(f" WHEN {value} < {dialect.integer(bound)} THEN {i}" for i, bound in enumerate(bounds))
+    return f"CASE{steps} ELSE {len(bounds)} END" if bounds else "0"
 
 
 def _escaped(character: str) -> str:

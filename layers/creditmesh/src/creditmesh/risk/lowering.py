@@ -67,19 +67,18 @@ class Lowering:
                 self._axes.setdefault(axis, f"_axis_{len(self._axes)}")
 
     def layers(self) -> list[Layer]:
-        """Return the layers; the last holds ``_result_<field>`` for each of ``RESULT_FIELDS``."""
+        """Return the layers; the last holds ``_result_<field>`` for each of ``RESULT_FIELDS``.
+
+        The fewer layers and the sooner what is many (rules, bins) becomes what is few, the less an engine carries
+        from one to the next: to Spark's resident plan that is most of what a small batch costs.
+        """
         return [
-            {**self._rules(), **self._bins(), "_segment_index": self._segment_index()},
-            {**self._rule_outcomes(), **self._points(), **self._dimensions()},
-            {"_total": self._total(), "_stopped": "(_list_stop OR _admission_stop)", "_index": self._index()},
-            {**self._score_lookups(), **self._methods()},
+            {**self._rules(), **self._bins(), **self._methods(), "_segment_index": self._segment_index()},
+            {**self._rule_outcomes(), **self._points(), **self._dimensions(), "_least": self._least()},
+            self._summary(),
+            self._score_lookups(),
             self._gates(),
-            self._factored(),
-            {
-                "_rounded": f"_factored - _factored % {self._int(self._artefact.limit.step_minor)}",
-                "_binding": self._binding(),
-            },
-            {"_stage": self._stage(), "_lost": self._lost()},
+            self._ends(),
             self._results(),
         ]
 
@@ -100,6 +99,7 @@ class Lowering:
             "_fast": _any(name for name, _ in self._those("fast_pass")),
             "_silenced": f"greatest(-1, {', '.join(passes)})" if passes else "-1",
             "_adjusted": " + ".join(adjusts) or "0",
+            "_fired": self._fired(),
         }
 
     def _those(self, outcome: str) -> list[tuple[str, Rule]]:
@@ -112,7 +112,8 @@ class Lowering:
             stage: self._codes((f"_fires_{i}", rule.id) for i, rule in rules if rule.stage in stages)
             for stage, stages in (("lists", ("lists",)), ("all", ("lists", "admission")))
         }
-        return f"CASE WHEN _list_stop THEN {parts['lists']} ELSE {parts['all']} END"
+        stopped = _any(name for name, rule in self._those("stop") if rule.stage == "lists")
+        return f"CASE WHEN {stopped} THEN {parts['lists']} ELSE {parts['all']} END"
 
     def _codes(self, items: Iterable[tuple[str, str]]) -> str:
         """The texts whose condition holds."""
@@ -129,9 +130,8 @@ class Lowering:
         sets = [
             f" WHEN {value} IN ({self._list(values)}) THEN {axis.intervals + i}" for i, values in enumerate(axis.sets)
         ]
-        steps = [f" WHEN {value} < {self._int(bound)} THEN {i}" for i, bound in enumerate(axis.bounds)]
-        last = len(axis.bounds) if axis.type == "integer" else axis.other_index
-        return f"CASE WHEN {value} IS NULL THEN {axis.missing_index}{''.join(sets + steps)} ELSE {last} END"
+        last = self._sql.reached(value, axis.bounds) if axis.type == "integer" else str(axis.other_index)
+        return f"CASE WHEN {value} IS NULL THEN {axis.missing_index}{''.join(sets)} ELSE {last} END"
 
     def _segment_index(self) -> str:
         segments = self._artefact.scorecard.segments
@@ -168,15 +168,21 @@ class Lowering:
 
     def _score_lookups(self) -> Layer:
         artefact = self._artefact
-        grades = "".join(f" WHEN _total >= {grade.min_score} THEN {i}" for i, grade in enumerate(artefact.grades))
-        rates = "".join(f" WHEN _total >= {least} THEN {rate}" for least, rate in artefact.calibration[:-1])
+        rising = artefact.calibration[::-1]
+        rate = self._sql.pick(
+            [str(rate) for _, rate in rising], self._sql.reached("_total", [least for least, _ in rising[1:]])
+        )
         index = artefact.risk_index.grades if artefact.risk_index else ()
-        levels = "".join(f" WHEN _index >= {grade.min_index} THEN {i}" for i, grade in enumerate(index))
         return {
-            "_grade_index": f"CASE WHEN _stopped THEN NULL{grades} ELSE NULL END",
-            "_default_rate": f"CASE WHEN _stopped THEN NULL{rates} ELSE {artefact.calibration[-1][1]} END",
-            "_level": f"CASE WHEN _stopped THEN NULL{levels} ELSE NULL END",
+            "_grade_index": self._step("_total", [grade.min_score for grade in artefact.grades]),
+            "_default_rate": _unless_stopped(rate),
+            "_level": self._step("_index", [grade.min_index for grade in index]) if index else "CAST(NULL AS BIGINT)",
         }
+
+    def _step(self, value: str, falling: Sequence[int]) -> str:
+        """Index of the first of some falling bounds that the value reaches; null where it reaches none."""
+        reached = self._sql.reached(value, falling[::-1])
+        return _unless_stopped(f"nullif({len(falling)} - {reached}, {len(falling)})")
 
     # Risk index
 
@@ -194,6 +200,35 @@ class Lowering:
             return "CAST(NULL AS BIGINT)"
         weighted = " + ".join(f"{item.weight_bps} * _dimension_{i}" for i, item in enumerate(formula.dimensions))
         return self._sql.divided(f"({weighted})", "100")
+
+    def _summary(self) -> Layer:
+        """What is left of rules, bins and methods once they have been counted together."""
+        artefact, sql = self._artefact, self._sql
+        cells = [sql.array(list(map(self._cell, s.characteristics)), "INT") for s in artefact.scorecard.segments]
+        formula = artefact.risk_index
+        dimensions = [f"_dimension_{i}" for i in range(len(formula.dimensions) if formula else 0)]
+        methods = [f"_method_{i}" for i in range(len(artefact.limit.methods))]
+        referrals = [(f"({name} AND {rule.priority} > _silenced)", rule) for name, rule in self._those("refer")]
+        return {
+            "_total": self._total(),
+            "_stopped": "(_list_stop OR _admission_stop)",
+            "_stop_codes": self._stop_codes(),
+            "_referred": _any(condition for condition, _ in referrals),
+            "_refer_codes": self._codes((condition, rule.reason_code) for condition, rule in referrals),
+            "_cells": self._by_segment(cells),
+            "_lost": self._lost(),
+            "_index": self._index(),
+            "_dimension_grades": sql.array(dimensions, "INT"),
+            "_method_minor": sql.array(methods, "BIGINT"),
+            "_binding": self._binding(),
+        }
+
+    def _stop_codes(self) -> str:
+        codes = {
+            stage: self._codes((name, rule.reason_code) for name, rule in self._those("stop") if rule.stage == stage)
+            for stage in ("lists", "admission")
+        }
+        return f"CASE WHEN _list_stop THEN {codes['lists']} ELSE {codes['admission']} END"
 
     def _level_is(self, outcome: str) -> str:
         formula = self._artefact.risk_index
@@ -224,21 +259,28 @@ class Lowering:
         nought = f" WHEN {_any(unknown['zero'])} THEN {self._int(0)}"
         return f"CASE{nought} WHEN {_any(unknown['skip'])} THEN NULL ELSE greatest(0 {' '.join(values)}, 0) END"
 
+    def _least(self) -> str:
+        return f"least({', '.join(f'_method_{i}' for i in range(len(self._artefact.limit.methods)))})"
+
     def _gates(self) -> Layer:
         artefact = self._artefact
-        columns = [f"_method_{i}" for i in range(len(artefact.limit.methods))]
         refused = [str(i) for i, price in enumerate(artefact.prices) if price.refused]
-        factor = self._sql.pick([str(grade.limit_factor_bps) for grade in artefact.grades], "_grade_index")
         return {
             "_below": f"(_grade_index IS NULL OR _total < {artefact.scorecard.cutoff})",
             "_too_dear": f"coalesce(_grade_index IN ({', '.join(refused)}), FALSE)" if refused else "FALSE",
-            "_least": f"least({', '.join(columns)})",
-            "_factor": factor,
+            "_factored": self._times_bps("_least", self._factor()),
         }
 
-    def _factored(self) -> Layer:
-        lends = f"NOT (_stopped OR _below OR _too_dear OR {self._level_is('stop')})"
-        return {"_factored": self._times_bps("_least", "_factor"), "_lends": lends}
+    def _factor(self) -> str:
+        return self._sql.pick([str(grade.limit_factor_bps) for grade in self._artefact.grades], "_grade_index")
+
+    def _ends(self) -> Layer:
+        rounded = f"_factored - _factored % {self._int(self._artefact.limit.step_minor)}"
+        return {
+            "_lends": f"NOT (_stopped OR _below OR _too_dear OR {self._level_is('stop')})",
+            "_rounded": rounded,
+            "_stage": self._stage(rounded),
+        }
 
     def _binding(self) -> str:
         """Index of the least method, the first of several."""
@@ -252,22 +294,14 @@ class Lowering:
 
     # Decision
 
-    def _stage(self) -> str:
-        too_low = f"_rounded < {self._int(self._artefact.limit.floor_minor)}"
+    def _stage(self, rounded: str) -> str:
+        too_low = f"({rounded}) < {self._int(self._artefact.limit.floor_minor)}"
+        referred = _any(["_referred", self._level_is("refer"), self._score_refers()])
         return (
             "CASE WHEN _list_stop THEN 'blacklist' WHEN _admission_stop THEN 'admission' WHEN _below THEN 'score'"
             f" WHEN _too_dear THEN 'price' WHEN {self._level_is('stop')} THEN 'index' WHEN {too_low} THEN 'limit'"
-            f" WHEN NOT _fast AND ({self._referred()}) THEN 'referred' ELSE 'approved' END"
+            f" WHEN NOT _fast AND ({referred}) THEN 'referred' ELSE 'approved' END"
         )
-
-    def _referred(self) -> str:
-        return _any([*(condition for condition, _ in self._referrals()), self._score_refers()])
-
-    def _referrals(self) -> list[tuple[str, str]]:
-        """What asks for a person, with its reason code."""
-        found = [(f"{name} AND {rule.priority} > _silenced", rule.reason_code) for name, rule in self._those("refer")]
-        formula = self._artefact.risk_index
-        return [*found, (self._level_is("refer"), formula.reason_code)] if formula else found
 
     def _score_refers(self) -> str:
         below = self._artefact.scorecard.refer_below
@@ -296,60 +330,55 @@ class Lowering:
         return f"CASE WHEN {unknown} THEN {missing} ELSE {known} END"
 
     def _reasons(self) -> str:
-        artefact, text = self._artefact, self._sql.text
-        stops = {
-            stage: self._codes((name, rule.reason_code) for name, rule in self._those("stop") if rule.stage == stage)
-            for stage in ("lists", "admission")
-        }
+        artefact, text, nothing = self._artefact, self._sql.text, self._texts([])
         binding = self._sql.pick([text(method.reason_code) for method in artefact.limit.methods], "_binding")
-        index = [text(artefact.risk_index.reason_code)] if artefact.risk_index else []
-        low = f"CASE WHEN {self._score_refers()} THEN _lost ELSE {self._texts([])} END"
+        index = self._texts([text(artefact.risk_index.reason_code)] if artefact.risk_index else [])
+        level = f"CASE WHEN {self._level_is('refer')} THEN {index} ELSE {nothing} END"
+        low = f"CASE WHEN {self._score_refers()} THEN _lost ELSE {nothing} END"
         cases = {
-            "blacklist": stops["lists"],
-            "admission": stops["admission"],
+            "blacklist": "_stop_codes",
+            "admission": "_stop_codes",
             "score": "_lost",
             "price": self._sql.joined(self._texts([text(artefact.price.reason_code)]), "_lost"),
-            "index": self._texts(index),
+            "index": index,
             "limit": self._texts([text(artefact.limit.reason_code), binding]),
-            "referred": self._sql.joined(self._codes(self._referrals()), low),
+            "referred": self._sql.joined(self._sql.joined("_refer_codes", level), low),
         }
         whens = "".join(f" WHEN '{stage}' THEN {codes}" for stage, codes in cases.items())
-        return self._sql.first(f"(CASE _stage{whens} ELSE {self._texts([])} END)", artefact.max_reasons)
+        return self._sql.first(f"(CASE _stage{whens} ELSE {nothing} END)", artefact.max_reasons)
 
     def _results(self) -> Layer:
         artefact, sql = self._artefact, self._sql
         lent = "_stage IN ('approved', 'referred')"
         segments, grades, formula = artefact.scorecard.segments, artefact.grades, artefact.risk_index
         methods = artefact.limit.methods
-        cells = [sql.array([self._cell(c) for c in segment.characteristics], "INT") for segment in segments]
         levels = sql.pick([sql.text(grade.grade) for grade in formula.grades], "_level") if formula else "NULL"
-        dimensions = [f"_dimension_{i}" for i in range(len(formula.dimensions))] if formula else []
         price_reasons = f"CASE WHEN {lent} AND _grade_index > 0 THEN _lost ELSE {self._texts([])} END"
         expressions = {
             "decision": "CASE WHEN _stage = 'approved' THEN 'approve' WHEN _stage = 'referred' THEN 'refer'"
             " ELSE 'decline' END",
             "stage": "_stage",
-            "fired_rules": self._fired(),
+            "fired_rules": "_fired",
             "segment": _unless_stopped(sql.pick([sql.text(s.id) for s in segments], "_segment_index")),
             "adjustment": _unless_stopped("_adjusted"),
             "score": _unless_stopped("_total"),
             "pd_ppm": "_default_rate",
-            "cells": _unless_stopped(self._by_segment(cells)),
+            "cells": _unless_stopped("_cells"),
             "grade": sql.pick([sql.text(grade.grade) for grade in grades], "_grade_index"),
             "pd_bps": sql.pick([str(grade.pd_bps) for grade in grades], "_grade_index"),
             "annual_rate_bps": _when(
                 lent, sql.pick([str(price.annual_rate_bps) for price in artefact.prices], "_grade_index")
             ),
             "limit_minor": _when(lent, "_rounded"),
-            "method_minor": _when("_lends", sql.array([f"_method_{i}" for i in range(len(methods))], "BIGINT")),
+            "method_minor": _when("_lends", "_method_minor"),
             "binding_method": _when("_lends", sql.pick([sql.text(method.id) for method in methods], "_binding")),
             "least_minor": _when("_lends", "_least"),
-            "grade_factor_bps": _when("_lends", "_factor"),
+            "grade_factor_bps": _when("_lends", self._factor()),
             "factored_minor": _when("_lends", "_factored"),
             "rounded_minor": _when("_lends", "_rounded"),
             "risk_index": _unless_stopped("_index"),
             "index_grade": levels,
-            "dimension_grades": _unless_stopped(sql.array(dimensions, "INT")),
+            "dimension_grades": _unless_stopped("_dimension_grades"),
             "reasons": self._reasons(),
             "price_reasons": sql.first(f"({price_reasons})", artefact.max_reasons),
             "model_id": sql.text(artefact.model_id),

@@ -108,6 +108,8 @@ class Characteristic:
 
     def label(self, cell: int) -> str:
         """Return the cell's name: those of its bins."""
+        if len(self.axes) == 1:
+            return self.axes[0].labels[cell]
         return " × ".join(axis.labels[i] for axis, i in zip(self.axes, self.bins(cell), strict=True))
 
 

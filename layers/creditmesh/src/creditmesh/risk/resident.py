@@ -3,7 +3,7 @@
 Planning a query costs three times as much as running it on a handful of rows, and ``createDataFrame`` means a new plan
 for every batch. So the plan is made once, over «cells»: one-row partitions that hold a batch as a JSON text in an array
 of the JVM. Spark sends a partition's content to the task that computes it anew in each run, so writing other
-texts into the cells and collecting the same DataFrame again scores another batch under the plan already made.
+texts into the cells and running the same job again scores another batch under the plan already made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.rdd import _load_from_socket
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from creditmesh.risk.expression import FeatureType, FeatureValue
@@ -94,12 +95,31 @@ class _Plan:
         self._artefact = artefact
         self._cells = Cells(spark, partitions)
         record = f"array<struct<{_ROW}:int,{feature_schema(artefact).simpleString()[len('struct<') :]}>"
-        records = self._cells.df.select(F.explode(F.from_json("batch", record)).alias("record")).select("record.*")
-        self._scored = score(records, artefact)
+        records = self._cells.df.select(F.inline(F.from_json("batch", record)))
+        self._job = _Job(score(records, artefact), partitions)
 
     def run(self, batch: Sequence[Mapping[str, FeatureValue]]) -> list[RiskResult]:
         self._cells.fill([{_ROW: row, **features} for row, features in enumerate(batch)])
-        rows = sorted(self._scored.collect(), key=lambda row: int(row[_ROW]))
+        rows = sorted(self._job.run(), key=lambda row: int(row[_ROW]))
         if len(rows) != len(batch):
             raise RuntimeError(f"Spark answered {len(rows)} rows for {len(batch)}")
         return [result_from_row(self._artefact, row) for row in rows]
+
+
+class _Job:
+    """A DataFrame's rows, collected again and again.
+
+    ``DataFrame.collect`` describes the plan, builds its RDDs and serialises them twice each time, which costs as much
+    as the run itself. Here they are built once, and run as ``RDD.take`` runs its own, by a function that holds nothing.
+    """
+
+    def __init__(self, df: DataFrame, partitions: int) -> None:
+        rows: Any = df.rdd
+        jvm: Any = rows.ctx._jvm
+        self._rdd, self._rows = rows._jrdd, rows._jrdd_deserializer
+        self._context, self._run = rows.ctx._jsc.sc(), jvm.PythonRDD.runJob
+        self._partitions = jvm.java.util.ArrayList(range(partitions))
+
+    def run(self) -> list[Row]:
+        """Return the rows as they are now, in no order."""
+        return list(_load_from_socket(self._run(self._context, self._rdd, self._partitions), self._rows))

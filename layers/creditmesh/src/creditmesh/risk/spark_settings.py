@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 #: One small batch at a time: generating and compiling code costs more than it saves, and so do the helpers around it.
+#: To look for what several expressions have in common takes longer than to reckon it twice, where layers are few rows.
 #: Keeping call sites for error messages would double the calls that build the plan.
 RESIDENT: dict[str, str] = {
     "spark.driver.memory": "512m",
@@ -14,6 +15,7 @@ RESIDENT: dict[str, str] = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.subexpressionElimination.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.default.parallelism": "1",
     "spark.python.sql.dataFrameDebugging.enabled": "false",
