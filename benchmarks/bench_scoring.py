@@ -3,7 +3,8 @@
 ``python -m benchmarks.bench_scoring [--rows 1000000 5000000] [--repeats 3] [--slow-rows N] [--no-peers]``. 20
 characteristics, 10 rules, grades, price and limit, from Parquet. Every round runs each engine once, one after the
 other, in one Spark session; ratios are taken within a round, and the median of the rounds is given. All engines that
-score must come to the same sums, else the benchmark fails. JSON, also in build/bench/scoring.json.
+score must come to the same sums, else the benchmark fails. First come single applications and batches of up to 500
+on a session as the resident job has it. JSON, also in build/bench/scoring.json.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def main() -> None:
     model = json.dumps(document())
     data = {rows: generate(WORK, rows) for rows in arguments.rows}
     report: dict[str, Any] = {"cores": CORES, "load_average_before": os.getloadavg()[0], "portfolios": {}}
+    report["resident"] = resident()
     spark = session()
     try:
         for rows, folder in data.items():
@@ -86,6 +88,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--core", action="store_true", help="Spark's scans and the kernel on splits only")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without optbinning and scorecardpy")
     return parser.parse_args()
+
+
+def resident() -> dict[str, Any]:
+    """Single applications and small batches on the resident job's session."""
+    command = [sys.executable, "-m", "benchmarks.scoring_resident"]
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return found
 
 
 def session() -> SparkSession:
