@@ -37,7 +37,7 @@ check-types:
 check-layers:
 	$(DEV)/lint-imports --no-cache
 check-template:
-	$(DEV)/cfn-lint template.yaml
+	$(DEV)/cfn-lint --regions eu-west-1 -- template.yaml
 
 # More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test

@@ -52,8 +52,8 @@ def session() -> SparkSession:
     """A session as `make run` starts the job's."""
     os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build" / "java"))
     local = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
-    settings = {**RESIDENT, **SMALL_MACHINE, **local}
-    spark = SparkSession.builder.master("local[1]").appName("scoring-resident").config(map=settings).getOrCreate()
+    builder = SparkSession.builder.master("local[1]").appName("scoring-resident")
+    spark = builder.config(map={**RESIDENT, **SMALL_MACHINE, **local}).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 

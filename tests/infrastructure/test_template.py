@@ -240,16 +240,12 @@ def test_steps_end_before_the_process_gives_them_up(source: Template) -> None:
             assert functions[function].get("Timeout", default) < state["TimeoutSeconds"], name
 
 
-@pytest.mark.parametrize("which", ["source", "transformed"])
-def test_cfn_lint_finds_nothing(which: str) -> None:
-    path, ignored = ROOT / "template.yaml", list[str]()
-    if which == "transformed":
-        path = ROOT / "build" / "transformed.json"
-        ignored = ["--ignore-checks", "W1020"]  # SAM resolves `!Sub creditmesh-${Stage}` and leaves the Sub around it
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(template.transformed(), indent=1), encoding="utf-8")
-    found = subprocess.run(
-        [str(Path(sys.executable).with_name("cfn-lint")), *ignored, "--regions", template.REGION, "--", str(path)],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-    )  # fmt: skip
+def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it() -> None:
+    """The source itself is looked at by `make check`."""
+    path = ROOT / "build" / "transformed.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(template.transformed(), indent=1), encoding="utf-8")
+    command = [Path(sys.executable).with_name("cfn-lint"), "--regions", template.REGION]
+    command += ["--ignore-checks", "W1020"]  # SAM resolves `!Sub creditmesh-${Stage}` and leaves the Sub around it
+    found = subprocess.run([*command, "--", path], capture_output=True, text=True, check=False, cwd=ROOT)
     assert found.returncode == 0, found.stdout
