@@ -52,6 +52,8 @@ class Judged:
     log_odds: Floats
     rows: NDArray[np.intp]
     added: list[list[str]] = field(default_factory=list)
+    #: Scorecards by segment that the chosen step had; 0 where one served all.
+    cards: int = 0
 
 
 def grow(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> Iterator[Step]:
@@ -120,28 +122,34 @@ def choose(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> 
     losses = log_loss(by_step, bad[None, :])
     steps = _simplest(losses, weight)
     means = [float(np.average(line, weights=weight)) for line in losses]
-    return Judged(steps, means, by_step[steps], order, runs[0][1][:length])
+    return Judged(steps, means, by_step[steps], order, runs[0][1][:length], runs[0][3][steps])
 
 
-def final(sample: Sample, config: TrainingConfig, left_out: dict[str, str], steps: int) -> Step:
-    """Grow a model on all rows, so many steps, and let its tables settle."""
-    step = next(step for number, step in enumerate(_padded(grow(sample, config, left_out))) if number == steps)
+def final(sample: Sample, config: TrainingConfig, left_out: dict[str, str], judged: Judged) -> Step:
+    """Grow a model on all rows as far as was judged best, and let its tables settle."""
+    step = as_far(grow(sample, config, left_out), judged, by_number=config.segments != "auto")
     if step.cards:
         place = segments.places([card.segment for card in step.cards], sample.rows)
         for number, card in enumerate(step.cards):
             segments.refit(sample, card.model, place == number, _CYCLES_LAST)
-    elif steps > 0:
+    elif judged.steps > 0:
         Fit(sample.rows, sample.bad.astype(np.float64), sample.weight, step.model).cycle(_CYCLES_LAST)
     return step
 
 
-def _padded(steps: Iterator[Step]) -> Iterator[Step]:
-    """The steps, the last again and again: on all rows a candidate fewer may be worth adding."""
-    last: Step | None = None
-    for last in steps:
-        yield last
-    while last is not None:
-        yield last
+def as_far(steps: Iterator[Step], judged: Judged, by_number: bool) -> Step:
+    """The step that is like the chosen one, or the last before it.
+
+    On all rows there may be more or fewer pairs worth adding before segments begin: so segments that were looked for
+    are told by how many they are, everything else by its number.
+    """
+    for number, step in enumerate(steps):
+        if number and len(step.cards) > judged.cards:
+            break
+        found = step
+        if number == judged.steps if by_number or not judged.cards else len(step.cards) == judged.cards:
+            break
+    return found
 
 
 def _finer(model: Additive, menus: dict[str, pairs.Menu]) -> Additive:
@@ -186,18 +194,19 @@ def _parts(sample: Sample, folds: int) -> NDArray[np.intp]:
 
 def _judge(
     sample: Sample, parts: NDArray[np.intp], part: int, config: TrainingConfig, left_out: dict[str, str]
-) -> tuple[list[Floats], list[list[str]], NDArray[np.intp]]:
+) -> tuple[list[Floats], list[list[str]], NDArray[np.intp], list[int]]:
     """Log-odds of one part at every step of a model grown on the others, until nothing is gained any more."""
     held = parts == part
     fitted, judged = sample.take(~held), sample.take(held)
-    found, added, losses = [], [], []
+    found, added, losses, cards = [], [], [], []
     for step in grow(fitted, config, left_out):
         found.append(step.predict(judged.rows))
         added.append(step.added)
+        cards.append(len(step.cards))
         losses.append(float(np.average(log_loss(found[-1], judged.bad.astype(np.float64)), weights=judged.weight)))
         if len(losses) > _PATIENCE + 1 and min(losses[-_PATIENCE:]) > min(losses[:-_PATIENCE]):
             break
-    return found, added, np.flatnonzero(held)
+    return found, added, np.flatnonzero(held), cards
 
 
 def _simplest(losses: Floats, weight: Floats) -> int:

@@ -64,7 +64,7 @@ def _train(rows: TrainingSet, config: TrainingConfig, left_out: dict[str, str]) 
     accepted = Sample.of(fitted.features, fitted.bad, fitted.weight)
     sample = reject.inferred(accepted, rows.features.iloc[parts.rejected], config, left_out)
     judged = path.choose(sample, config, left_out)
-    step = path.final(sample, config, left_out, judged.steps)
+    step = path.final(sample, config, left_out, judged)
     sections = _sections(step, judged, sample, config, rows.outcome_kind)
     finished = Finished(rows, parts, config, left_out, sample, judged, step, sections)
     kept_back = parts.out_of_time if len(parts.out_of_time) else parts.test

@@ -14,6 +14,7 @@ from creditmesh.risk.expression import evaluate_condition
 from creditmesh.risk.scorecard import parse_calibration, parse_scorecard
 from tests.support.populations import FEATURES, applicants, config, outcomes, training_set
 from training import train as training
+from training.additive import Additive
 from training.config import (
     ChecksConfig,
     FeatureConfig,
@@ -25,6 +26,8 @@ from training.config import (
 )
 from training.frame import TrainingSet, TrainingSetInvalid
 from training.measures import auc
+from training.path import Judged, Step, as_far
+from training.segments import Card
 
 ROWS = 6_000
 
@@ -271,3 +274,35 @@ def test_columns_that_nobody_would_choose_do_no_harm(complexity: str) -> None:
     assert model.score(frame).tolist() == [by_the_artefact(scorecard, row) for row in features_of(frame)]
     told = {row["feature"]: row["reason"] for row in model.diagnostics["selection"]}
     assert told["id"].startswith("no_common_value")
+
+
+def grown(pair_steps: int, *segments: int) -> list[Step]:
+    """Steps as they come: logistic regression, pairs, then more and more segments; the intercept is the number."""
+    card = Card(SegmentConfig("one"), Additive(0.0))
+    counts = [*[0] * (pair_steps + 1), *segments]
+    return [Step(Additive(float(number)), [], [], [card] * count) for number, count in enumerate(counts)]
+
+
+def judged(steps: int, cards: int) -> Judged:
+    return Judged(steps, [], np.empty(0), np.empty(0, np.intp), cards=cards)
+
+
+@pytest.mark.parametrize(
+    ("steps", "chosen", "number"),
+    [
+        pytest.param(grown(5, 2, 4), judged(6, 4), 7, id="more pairs before the segments"),
+        pytest.param(grown(2, 2, 4), judged(6, 4), 4, id="fewer pairs"),
+        pytest.param(grown(2, 2), judged(6, 4), 3, id="fewer segments"),
+        pytest.param(grown(2, 2, 4), judged(6, 0), 2, id="one scorecard was best, and fewer pairs"),
+        pytest.param(grown(5, 2, 4), judged(3, 0), 3, id="one scorecard was best"),
+        pytest.param(grown(5), judged(0, 0), 0, id="the plain one was best"),
+    ],
+)
+def test_all_rows_are_grown_as_far_as_was_judged_best(steps: list[Step], chosen: Judged, number: int) -> None:
+    """What counts is how many segments there are, not after how many pairs they began."""
+    assert as_far(iter(steps), chosen, by_number=False).model.intercept == number
+
+
+def test_with_segments_that_are_named_a_step_is_told_by_its_number() -> None:
+    steps = grown(0, 2, 2, 2, 2)[1:]
+    assert as_far(iter(steps), judged(2, 2), by_number=True) is steps[2]
