@@ -26,15 +26,15 @@ KEY = "emr/training-libs.tar.gz"
 # takes wheels of this platform.
 PYTHON = "3.11"
 _PLATFORM = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", PYTHON)
-# EMR's Spark brings its own build of the first two; no job imports the third, which has code of several machines.
-_LEFT_OUT = frozenset({"py4j", "pyspark", "interpret-core"})
+# EMR's Spark brings its own build of them.
+_LEFT_OUT = frozenset({"py4j", "pyspark"})
 # No job reads these.
 _UNWANTED = frozenset({"tests", "include", "__pycache__"})
 _UNWANTED_KINDS = frozenset({".pyi", ".h", ".hpp", ".pxd"})
 
 
 def requirements(lock: str) -> str:
-    """The lock without what jobs on EMR must not or need not take along."""
+    """The lock without what jobs on EMR must not take along."""
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
     return "".join(block for block in blocks if re.split(r"[=\[\s]", block, maxsplit=1)[0] not in _LEFT_OUT)
 
