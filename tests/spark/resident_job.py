@@ -40,6 +40,8 @@ class Job:
                 worker_id,
                 "--run-for-seconds",
                 "900",
+                "--warm-up-calls",
+                "5",
             ),
         ]
         binaries = ROOT / ".venvs/spark/bin"
