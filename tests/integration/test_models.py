@@ -44,10 +44,13 @@ def decide(target: Target) -> tuple[str, dict[str, Any]]:
 
 
 def decided_by(target: Target, model_version: str) -> tuple[str, dict[str, Any]]:
-    """The first decision of the next firms that is that version's: the job prepares it beside the running one."""
+    """The first decision of the next firms that is that version's on Spark: the job prepares it beside the running one.
+
+    On a busy machine the fallback evaluator may decide some; it takes up a version sooner than the job.
+    """
     while True:
         application_id, found = decide(target)
-        if found["model_version"] == model_version:
+        if (found["model_version"], found["engine"]) == (model_version, "spark"):
             return application_id, found
 
 
