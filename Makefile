@@ -12,6 +12,8 @@ export PYTHONPATH := local:functions:emr
 # environment or a system directory forbids it beside the sources.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venvs/pycache
 unexport PYTHONDONTWRITEBYTECODE
+# The little Java that puts spark-submit's command together: no second compiler, no second collector of garbage.
+export SPARK_LAUNCHER_OPTS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 
 .PHONY: help
 help: ## list the tasks

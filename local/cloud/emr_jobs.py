@@ -28,6 +28,8 @@ FINAL = ("SUCCESS", "FAILED", "CANCELLED")
 _HOUR = 3600.0
 _STREAMING_ATTEMPTS_PER_HOUR = 5  # EMR's default for STREAMING; BATCH is not repeated by default
 _BATCH_MINUTES = 720  # EMR's default; a STREAMING run has no limit
+# The little Java that puts spark-submit's command together: no second compiler, no second collector of garbage.
+_LAUNCHER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
 Run = dict[str, Any]
@@ -204,7 +206,7 @@ class JobRuns:
             "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, "AWS_ENDPOINT_URL": self._config.endpoint,
             "AWS_ACCESS_KEY_ID": run["arn"].split(":")[4], "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": self._config.region, "AWS_DEFAULT_REGION": self._config.region,
-            "EMR_SERVERLESS_JOB_RUN_ID": run["jobRunId"],
+            "EMR_SERVERLESS_JOB_RUN_ID": run["jobRunId"], "SPARK_LAUNCHER_OPTS": _LAUNCHER,
         }  # fmt: skip
 
     def _move(self, run: Run, state: str, details: str) -> None:

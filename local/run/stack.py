@@ -36,6 +36,8 @@ def parameters(endpoint: str, institutions: str, guest_port: int, lender_seconds
         "ScoringShards": "1",
         "ScoringWarmUpCalls": "10",  # a developer waits for the start, and hardly sees the slower first answers
         "ScoringSparkParameters": SMALL_JVM,
+        "ExtractionSparkParameters": SMALL_JVM,
+        "TrainingSparkParameters": SMALL_JVM,
     }
 
 

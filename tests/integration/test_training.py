@@ -99,10 +99,3 @@ def test_rows_become_a_candidate_that_a_person_may_approve(target: Target, local
     assert {"company_age_months", "tax_late_count_24m"} <= used
     card = local.aws("s3").get_object(Bucket=local.outputs["DataBucket"], Key=version["evidence"]["card"])["Body"]
     assert b"<svg" in card.read()
-
-
-@pytest.mark.timeout(600)
-def test_rows_of_one_kind_are_no_training_set(target: Target, local: LocalPlatform) -> None:
-    mark = uuid.uuid4().hex[:12]
-    told = run(target, local, mark, put(local, mark, rows().with_columns(pl.lit(0).alias("bad"))))
-    assert (told["outcome"], told["code"]) == ("training_set_invalid", "one_class_only")

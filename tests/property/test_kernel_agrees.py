@@ -54,7 +54,7 @@ def scored(artefact: Artefact, data: pa.Table) -> list[dict[str, Any]]:
     return found
 
 
-@settings(kernel_settings, max_examples=150)
+@settings(kernel_settings, max_examples=100)
 @given(artefact=artefacts(), data=st.data())
 def test_any_valid_model(artefact: Artefact, data: st.DataObject) -> None:
     """Rules, segments, pairs, grades, prices and limits that nobody chose, with values where decisions turn."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cloud.clouds import PYTHON, REGION, ROLE, Cloud, eventually
+from tests.stepfunctions.plain_jobs import spark_venv
 from tests.stepfunctions.scripted import definition, read_expressions, tasks_of
 from tests.support import template
 
@@ -128,7 +129,8 @@ def machine(cloud: Cloud, application: str, name: str = "extraction") -> str:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     if not PYTHON.exists():
         pytest.skip("the emulator's environment is missing; run `make setup`")
-    cloud = Cloud(tmp_path_factory.mktemp("extraction"), mended=True).start()
+    cloud = Cloud(tmp_path_factory.mktemp("extraction"), mended=True)
+    cloud.start(CREDITMESH_SPARK_HOME_VENV=str(spark_venv(tmp_path_factory.mktemp("spark"))))
     try:
         application = prepared(cloud)
         yield Runs(cloud, machine(cloud, application), application)

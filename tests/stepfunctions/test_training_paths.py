@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cloud.clouds import PYTHON, REGION, ROLE, Cloud
+from tests.stepfunctions.plain_jobs import spark_venv
 from tests.stepfunctions.scripted import definition, read_expressions, tasks_of
 from tests.support import template
 
@@ -94,7 +95,8 @@ class Runs:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     if not PYTHON.exists():
         pytest.skip("the emulator's environment is missing; run `make setup`")
-    cloud = Cloud(tmp_path_factory.mktemp("training"), mended=True).start()
+    cloud = Cloud(tmp_path_factory.mktemp("training"), mended=True)
+    cloud.start(CREDITMESH_SPARK_HOME_VENV=str(spark_venv(tmp_path_factory.mktemp("spark"))))
     try:
         yield Runs(cloud, prepared(cloud))
     finally:

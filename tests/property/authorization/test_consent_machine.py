@@ -192,6 +192,6 @@ def test_a_consents_life_in_any_order(aws_stack: Stack) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15, stateful_step_count=25, deadline=None, phases=phases, suppress_health_check=checks
+            max_examples=10, stateful_step_count=25, deadline=None, phases=phases, suppress_health_check=checks
         ),
     )

@@ -78,7 +78,7 @@ def hold(registry: ModelRegistry) -> None:
     assert all(line.note != f"proposed by {line.by}" for line in promotions)
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=steps)
 def test_what_decides_was_signed_and_checked_by_two(aws_stack: Stack, steps: list[tuple[str, str, int, bool]]) -> None:
     with pytest.MonkeyPatch.context() as patch, running(aws_stack, patch):

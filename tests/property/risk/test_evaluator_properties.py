@@ -25,7 +25,7 @@ from tests.spark.artefact_strategies import (
     turning_points,
 )
 
-cases = settings(max_examples=60, deadline=None)
+cases = settings(max_examples=40, deadline=None)
 DAY = date(2026, 1, 15)
 
 

@@ -56,7 +56,7 @@ def rule_sets(draw: st.DrawFn) -> list[dict[str, Any]]:
     return rules
 
 
-@settings(cases, max_examples=300)
+@settings(cases, max_examples=150)
 @given(rules=rule_sets(), below=st.sampled_from([None, 60, 91]))
 def test_without_the_rules_that_decided_the_decision_is_another(rules: list[dict[str, Any]], below: int | None) -> None:
     model = loaded(rules=rules, scorecard=refer_below(below))
