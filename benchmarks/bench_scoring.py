@@ -48,7 +48,7 @@ SCORERS: tuple[Engine, ...] = (engines.kernel_on_splits, engines.kernel_on_split
 #: What the target is about.
 CORE: tuple[Engine, ...] = (engines.spark_scan, engines.spark_scan_to_noop, engines.kernel_on_splits)
 #: Too slow for the largest portfolios.
-SLOW: tuple[Engine, ...] = (engines.spark_case_when, engines.duckdb_sql)
+SLOW: tuple[Engine, ...] = (engines.spark_sql, engines.duckdb_sql)
 _PEER_ROWS = 1_000_000
 
 

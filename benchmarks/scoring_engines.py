@@ -89,7 +89,7 @@ def arrow_scan(bench: Bench) -> Sums:
 # Scoring
 
 
-def spark_case_when(bench: Bench) -> Sums:
+def spark_sql(bench: Bench) -> Sums:
     """The artefact as Spark SQL columns."""
     results = case_when.score(bench.frame, load(bench.model).in_force(ON))
     stages = {row["stage"]: row for row in results.groupBy("stage").agg(*_spark_sums()).collect()}
