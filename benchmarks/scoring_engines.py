@@ -17,12 +17,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.scoring_work import IDS, ON, Sums, add_up, warm, write
-from creditmesh.risk import spark as case_when
 from creditmesh.risk.artefact import load
 from creditmesh.risk.dialect import DuckDialect
 from creditmesh.risk.kernel.portfolio import Split, kernel_of, splits
 from creditmesh.risk.kernel.storage import place
 from creditmesh.risk.lowering import query
+from creditmesh.risk.spark import score as score_columns
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def arrow_scan(bench: Bench) -> Sums:
 
 def spark_sql(bench: Bench) -> Sums:
     """The artefact as Spark SQL columns."""
-    results = case_when.score(bench.frame, load(bench.model).in_force(ON))
+    results = score_columns(bench.frame, load(bench.model).in_force(ON))
     stages = {row["stage"]: row for row in results.groupBy("stage").agg(*_spark_sums()).collect()}
     total: Counter[str] = Counter()
     for stage, row in stages.items():
