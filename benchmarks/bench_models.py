@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss
 
-from benchmarks.model_data import DATA_SETS, DataSet
+from benchmarks.model_data import DATA_SETS, SPLITS, DataSet
 from benchmarks.model_table import table
 from training.config import ChecksConfig, SplitConfig, TrainingConfig
 from training.data import columns, sba
@@ -45,18 +46,21 @@ Floats = NDArray[np.float64]
 def main() -> None:
     """Measure, print the figures as JSON and keep them in build/bench/."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", nargs="+", choices=DATA_SETS, default=list(DATA_SETS))
+    parser.add_argument("--data", nargs="+", choices={**DATA_SETS, **SPLITS}, default=list(DATA_SETS))
+    parser.add_argument("--splits", action="store_true", help="German credit cut in ten other ways, and the averages")
     parser.add_argument("--models", nargs="+", choices=("ours", *PEERS), help="all, but slow ones on three sets only")
     parser.add_argument("--rows", type=int, help="at most so many training rows; for a quick look")
     arguments = parser.parse_args()
     if arguments.models != ["ours"] and not PEERS_PYTHON.exists():
         sys.exit("the other libraries are not here: python3 local/setup.py --with peers")
     kept = {} if arguments.rows else earlier(BENCH / "models.json")
-    for name in arguments.data:
-        data = DATA_SETS[name]()
+    chosen: dict[str, Callable[[], DataSet]] = {**DATA_SETS, **SPLITS}
+    names = list(SPLITS) if arguments.splits else arguments.data
+    for name in names:
+        data = chosen[name]()
         if arguments.rows:
             data = data.shortened(arguments.rows)
-        usual = ("ours", *(peer for peer in PEERS if peer not in SLOW or name in FULL))
+        usual = ("ours", *(peer for peer in PEERS if peer not in SLOW or name in (*FULL, *SPLITS)))
         for model in arguments.models or usual:
             print(f"{data.label}: {model} …", file=sys.stderr, flush=True)
             figures = measured(model, data, BENCH / "models" / name)
@@ -65,7 +69,27 @@ def main() -> None:
                 # After each model: the whole takes long.
                 (BENCH / "models.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
         print(table(kept[name]), file=sys.stderr, flush=True)
-    print(json.dumps({name: kept[name] for name in arguments.data}, indent=2))
+    if arguments.splits:
+        kept["german-splits"] = averages([kept[name]["models"] for name in names])
+        (BENCH / "models.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        names = ["german-splits"]
+    print(json.dumps({name: kept[name] for name in names}, indent=2))
+
+
+def averages(splits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of each model that never failed the mean over the splits, and how far ours is above it, with standard error."""
+    found: dict[str, Any] = {}
+    for model in splits[0]:
+        if any("failed" in split[model] for split in splits):
+            continue
+        found[model] = {}
+        for figure in ("auc", "ks"):
+            values = np.array([split[model][figure] for split in splits])
+            above = np.array([split["ours"][figure] for split in splits]) - values
+            error = above.std(ddof=1) / np.sqrt(len(splits))
+            told = {figure: values.mean(), f"ours_{figure}_above": above.mean(), f"{figure}_standard_error": error}
+            found[model] |= {name: round(float(value), 4) for name, value in told.items()}
+    return found
 
 
 def earlier(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +61,10 @@ def loans() -> pl.DataFrame:
     return sba.clean(sba.read(sba.fetch()))
 
 
-def at_random(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def at_random(frame: pl.DataFrame, random_state: int = RANDOM_STATE) -> tuple[pl.DataFrame, pl.DataFrame]:
     """70 and 30 of a hundred, each with the same share of bad loans."""
     train, test = train_test_split(
-        np.arange(frame.height), test_size=TEST_SHARE, random_state=RANDOM_STATE, stratify=frame[sba.TARGET].to_numpy()
+        np.arange(frame.height), test_size=TEST_SHARE, random_state=random_state, stratify=frame[sba.TARGET].to_numpy()
     )
     return frame[train], frame[test]
 
@@ -128,9 +128,10 @@ def _shipped_later() -> DataSet:
     return DataSet(label, *parts, sba.ORIGINATION)
 
 
-def _german() -> DataSet:
+def _german(random_state: int = RANDOM_STATE) -> DataSet:
     frame = german.read(german.fetch())
-    return DataSet("German credit", *at_random(frame), [name for name in frame.columns if name != german.TARGET])
+    parts = at_random(frame, random_state)
+    return DataSet("German credit", *parts, [name for name in frame.columns if name != german.TARGET])
 
 
 DATA_SETS: dict[str, Callable[[], DataSet]] = {
@@ -144,3 +145,5 @@ DATA_SETS: dict[str, Callable[[], DataSet]] = {
     "sba-with-term": _term,
     "german": _german,
 }
+#: 300 rows say little, so the smallest set is also cut in other ways, to be averaged.
+SPLITS = {f"german-{state}": partial(_german, state) for state in range(1, 11)}

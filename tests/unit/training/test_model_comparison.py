@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.bench_models import gap_closed, judged, merged, within
+from benchmarks.bench_models import averages, gap_closed, judged, merged, within
 from benchmarks.model_data import RATIOS, DataSet, at_random, by_time, with_ratios
 from benchmarks.model_table import table
 from training.data import sba
@@ -131,3 +131,17 @@ def test_ratios_of_the_peers_columns():
         (12_345, 2_500_000, 7_500, False),
         (10_000, None, None, True),
     ]
+
+
+def test_averages_over_splits_tell_how_far_ours_is_above() -> None:
+    splits = [
+        {"ours": {"auc": 0.8, "ks": 0.5}, "peer": {"auc": 0.7, "ks": 0.5}, "other": {"failed": "no"}},
+        {"ours": {"auc": 0.9, "ks": 0.5}, "peer": {"auc": 0.7, "ks": 0.6}, "other": {"auc": 1.0, "ks": 1.0}},
+    ]
+    found = averages(splits)
+    assert set(found) == {"ours", "peer"}
+    assert found["ours"]["auc"] == 0.85
+    assert found["peer"] == {
+        "auc": 0.7, "ours_auc_above": 0.15, "auc_standard_error": 0.05,
+        "ks": 0.55, "ours_ks_above": -0.05, "ks_standard_error": 0.05,
+    }  # fmt: skip
