@@ -128,7 +128,7 @@ class SparkDialect:
         """The number's place when it is sorted in among the bounds, from the greatest down.
 
         A comparison for each bound would be four nodes of the plan, which Spark sends to a task anew for each batch:
-        with the bounds in one literal the resident plan has half as many.
+        with the bounds in one literal the resident plan has a third fewer.
         """
         if len(bounds) <= _FEW_BOUNDS:
             return _chain(value, bounds, self)
