@@ -12,7 +12,6 @@ Points of both add up; calibration and grades are of their sum, on the made-up f
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +21,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from models.parts import laid_out
 from training import calibration, grades, scoring
 from training.config import GradesConfig, Monotonic, ScaleConfig, SelectionConfig, TrainingConfig
 from training.data import columns, firms, sba
@@ -84,7 +84,7 @@ def main() -> None:
         "calibration": table,
         "grades": grades.grade(score, rows.bad, rows.weight, int(cutoff), GRADES),
     }
-    sys.stdout.write(_lines(learnt))
+    sys.stdout.write(laid_out(learnt) + "\n")
 
 
 def _simulated(made_up: Any) -> dict[str, Any]:
@@ -160,16 +160,6 @@ def _known_only(points: Mapping[Any, int]) -> int:
     Their own «missing» tells of years in which a field was not asked for, not of firms.
     """
     return min(value for name, value in points.items() if name not in ("other", "missing"))
-
-
-def _lines(learnt: Mapping[str, Any]) -> str:
-    """JSON with a line for each item of a list, so that a change can be read."""
-    parts = []
-    for name, value in learnt.items():
-        items = value if isinstance(value, list) else None
-        text = json.dumps(value) if items is None else "[\n  " + ",\n  ".join(map(json.dumps, items)) + "\n ]"
-        parts.append(f" {json.dumps(name)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _by_value(learnt: Mapping[str, Any]) -> dict[Any, int]:
