@@ -99,7 +99,6 @@ class Lowering:
             "_fast": _any(name for name, _ in self._those("fast_pass")),
             "_silenced": f"greatest(-1, {', '.join(passes)})" if passes else "-1",
             "_adjusted": " + ".join(adjusts) or "0",
-            "_fired": self._fired(),
         }
 
     def _those(self, outcome: str) -> list[tuple[str, Rule]]:
@@ -112,8 +111,7 @@ class Lowering:
             stage: self._codes((f"_fires_{i}", rule.id) for i, rule in rules if rule.stage in stages)
             for stage, stages in (("lists", ("lists",)), ("all", ("lists", "admission")))
         }
-        stopped = _any(name for name, rule in self._those("stop") if rule.stage == "lists")
-        return f"CASE WHEN {stopped} THEN {parts['lists']} ELSE {parts['all']} END"
+        return f"CASE WHEN _list_stop THEN {parts['lists']} ELSE {parts['all']} END"
 
     def _codes(self, items: Iterable[tuple[str, str]]) -> str:
         """The texts whose condition holds."""
@@ -212,6 +210,7 @@ class Lowering:
         return {
             "_total": self._total(),
             "_stopped": "(_list_stop OR _admission_stop)",
+            "_fired": self._fired(),
             "_stop_codes": self._stop_codes(),
             "_referred": _any(condition for condition, _ in referrals),
             "_refer_codes": self._codes((condition, rule.reason_code) for condition, rule in referrals),
