@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import duckdb
 
 from creditmesh.gateway.key_data import FEATURE_TYPES, extract
 from run.platform import LocalPlatform
+from tests.support.executions import output
 from tests.support.third_information import AS_OF, INPUTS, documents, line
 
 FIRMS = 4
@@ -24,13 +24,7 @@ def run(local: LocalPlatform, name: str, given: dict[str, Any]) -> dict[str, Any
     states = local.aws("stepfunctions")
     machine = local.outputs["KeyDataExtractionArn"]
     execution = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))["executionArn"]
-    deadline = time.monotonic() + PATIENCE
-    while (ended := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "the extraction did not end"
-        time.sleep(0.3)
-    assert ended["status"] == "SUCCEEDED", ended
-    told: dict[str, Any] = json.loads(ended["output"])
-    return told
+    return output(states, execution, PATIENCE)
 
 
 def features(local: LocalPlatform, url: str, folder: Path) -> dict[str | None, dict[str, Any]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import time
 import uuid
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 
 from run.platform import LocalPlatform
 from tests.integration.conftest import Target
+from tests.support.executions import output
 
 HERE = "/v1/models/origination"
 ROWS = 4_000
@@ -69,15 +68,8 @@ def run(target: Target, local: LocalPlatform, mark: str, folder: str) -> dict[st
     """Start a run through the API; what the process says at its end."""
     officer = target.api("operator", f"risk-{mark}")
     started = officer.call("POST", f"{HERE}/trainings", {"training_set": folder}, key=mark)
-    states = local.aws("stepfunctions")
     arn = f"{local.outputs['TrainingArn'].replace(':stateMachine:', ':execution:')}:{started['run']}"
-    deadline = time.monotonic() + PATIENCE
-    while (ended := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "the run did not end"
-        time.sleep(1)
-    assert ended["status"] == "SUCCEEDED", ended
-    told: dict[str, Any] = json.loads(ended["output"])
-    return told
+    return output(local.aws("stepfunctions"), arn, PATIENCE)
 
 
 @pytest.mark.timeout(900)
