@@ -55,6 +55,10 @@ test-fast: setup ## the tests that need no running platform
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_origination
 
+.PHONY: bench-cost
+bench-cost: setup ## what one application asks of AWS and costs there; JSON, also in build/bench/; ARGS="--per-day 5000"
+	@$(DEV)/python -m benchmarks.bench_cost $(ARGS)
+
 .PHONY: bench-gateway
 bench-gateway: setup ## collecting credit data: one firm, a thousand firms, cleaning and features in Spark; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_gateway

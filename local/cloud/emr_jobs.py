@@ -205,6 +205,7 @@ class JobRuns:
             "SPARK_HOME": str(min(venv.glob("lib/python3*/site-packages/pyspark"))), "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, "AWS_ENDPOINT_URL": self._config.endpoint,
             "AWS_ACCESS_KEY_ID": run["arn"].split(":")[4], "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SESSION_TOKEN": run["applicationId"],  # tells who calls
             "AWS_REGION": self._config.region, "AWS_DEFAULT_REGION": self._config.region,
             "EMR_SERVERLESS_JOB_RUN_ID": run["jobRunId"], "SPARK_LAUNCHER_OPTS": _LAUNCHER,
         }  # fmt: skip

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from cloud.mends import usage
 from cloud.upstream import app, responses, router
 
 # X-Amz-Target prefix -> MiniStack service; anything not listed here takes the long way.
@@ -36,9 +37,12 @@ async def fast(
     method: str, target: str, headers: dict[str, str], body: bytes
 ) -> tuple[int, dict[str, Any], bytes | str] | None:
     """Answer an AWS JSON call, or None where the request is none."""
+    if target == usage.PATH:
+        return usage.control(method)
+    usage.note_caller(headers)
     wanted = headers.get("x-amz-target")
     if wanted is None or method != "POST" or target != "/":
-        _note(_scope_service(headers), method, target)
+        _note(_scope_service(headers), method, target, body)
         return None
     prefix, _, action = wanted.partition(".")
     service = SERVICES.get(prefix)
@@ -47,7 +51,7 @@ async def fast(
         or headers.get("content-encoding")
         or headers.get("x-amz-content-sha256", "").startswith("STREAM")
     ):
-        _note(_scope_service(headers) or _UNSIGNED.get(prefix, ""), action, target)
+        _note(_scope_service(headers) or _UNSIGNED.get(prefix, ""), action, target, body)
         return None
     async with app._get_reset_lock():
         pass
@@ -67,7 +71,7 @@ async def fast(
     app.fix_error_content_type(service, status, answer)
     app.fix_success_content_type(service, status, answer)
     answer["x-amzn-requestid"] = request_id
-    _note(service, action, target)
+    _note(service, action, target, body)
     return status, answer, payload
 
 
@@ -77,6 +81,7 @@ def _scope_service(headers: dict[str, str]) -> str:
     return scope[3] if len(scope) > 3 else ""
 
 
-def _note(service: str, action: str, path: str) -> None:
+def _note(service: str, action: str, path: str, body: bytes) -> None:
+    usage.note_call(service, action, path, body)
     for listener in listeners:
         listener(service, action, path)

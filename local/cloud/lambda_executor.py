@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from cloud.artefacts import Unpacked, python_paths
 from cloud.config import Config
 from cloud.lambda_pool import Busy, WorkerPool
 from cloud.lambda_worker_process import StartFailed, Worker, WorkerDied, Zygote
+from cloud.mends import usage
 from cloud.upstream import lambda_runtime, lambda_svc
 
 Key = tuple[str, str, str, str]
@@ -51,7 +53,7 @@ class Executor:
             "event": event, "request_id": request_id, "arn": config.get("FunctionArn", ""), "timeout": timeout,
             "trace_id": lambda_svc._xray_trace_id_for_invocation(config),
         }  # fmt: skip
-        healthy = False
+        healthy, began = False, time.monotonic()
         try:
             answer = worker.call(invocation, timeout)
             healthy = not answer.get("fatal")
@@ -59,8 +61,9 @@ class Executor:
             answer = {"status": "error", "document": _timed_out(request_id, timeout)}
         except WorkerDied:
             answer = {"status": "error", "document": _exit_error(request_id)}
-        log = worker.take_log()
+        wall_ms, log = (time.monotonic() - began) * 1000, worker.take_log()
         self.pool.release(key, worker, healthy)
+        usage.note_invocation(key[2], int(config.get("MemorySize", 128)), wall_ms, answer.get("cpu_ms", wall_ms), log)
         if answer["status"] == "ok":
             return {"body": answer["result"], "log": log}
         return {"body": answer["document"], "error": True, "function_error": "Unhandled", "log": log}
@@ -105,6 +108,7 @@ class Executor:
         own = (config.get("Environment") or {}).get("Variables") or {}
         fixed = {
             "AWS_REGION": region, "AWS_DEFAULT_REGION": region, **lambda_runtime.execution_credentials(config),
+            "AWS_SESSION_TOKEN": name,  # tells who calls
             "AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
             "AWS_LAMBDA_LOG_GROUP_NAME": log,

@@ -43,6 +43,7 @@ class Estate:
         seed: int = DEFAULT_SEED,
         population: int = DEFAULT_POPULATION,
         latency_ms: int = 0,
+        report_ms: int | None = None,
     ) -> None:
         self._places, self.seed, self.population = places, seed, population
         fresh = default_document(
@@ -53,6 +54,8 @@ class Estate:
         for name, settings in fresh["institutions"].items():
             if settings["kind"] != "lender":
                 settings["latency_ms"] = latency_ms
+            if settings["kind"] == "credit_bureau" and report_ms is not None:
+                settings["delay_ms"] = report_ms
             settings.update({key: kept[name][key] for key in _SECRETS if key in kept.get(name, {})})
         self._document: dict[str, Any] = fresh
         self._firms = Population(seed, population)

@@ -67,6 +67,7 @@ class LocalPlatform:
         steps: told how the start goes on.
         population: number of made-up firms.
         latency_ms: how long every source takes to answer; for benchmarks.
+        report_ms: how long after its receipt the credit bureau sends a report; for benchmarks.
         lender_seconds: how long a lender may take for an answer before it counts as silent.
     """
 
@@ -78,10 +79,11 @@ class LocalPlatform:
         steps: Steps | None = None,
         population: int = DEFAULT_POPULATION,
         latency_ms: int = 0,
+        report_ms: int | None = None,
         lender_seconds: int = stack.LENDER_SECONDS,
     ) -> None:
         self.places, self.ports = Places(state_dir.resolve()), ports or Ports()
-        self.estate = Estate(self.places, self.ports, population=population, latency_ms=latency_ms)
+        self.estate = Estate(self.places, self.ports, population=population, latency_ms=latency_ms, report_ms=report_ms)
         self.outputs: dict[str, str] = {}
         self._lender_seconds = lender_seconds
         self._steps: Steps = steps or Silent()

@@ -24,6 +24,7 @@ ALL = (
     "api_import",
     "dynamodb_pace",
     "dynamodb_durability",
+    "usage",
     "sfn_durability",
     "sfn_nested",
     "sfn_s3_objects",

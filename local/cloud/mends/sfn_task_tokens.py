@@ -23,6 +23,7 @@ from cloud.upstream import responses
 from cloud.upstream import stepfunctions as sf
 
 _NO_LIMIT = 365 * 86_400.0  # seconds: a standard execution's longest life
+_TOKEN_LENGTH = 684  # of tokens that AWS gave to Lambda tasks
 _answers = threading.Lock()
 
 
@@ -32,7 +33,7 @@ def apply(_config: Config) -> None:
 
     def arguments(state: dict[str, Any], raw_input: Any, ctx: dict[str, Any] | None = None) -> Any:
         if ctx is not None and ".waitForTaskToken" in state.get("Resource", ""):
-            ctx["Task"] = {"Token": responses.new_uuid()}  # called once for each attempt
+            ctx["Task"] = {"Token": _new_token()}  # called once for each attempt
         return upstream_arguments(state, raw_input, ctx)
 
     sf._apply_jsonata_arguments = arguments
@@ -40,6 +41,11 @@ def apply(_config: Config) -> None:
     sf._send_task_success = _send_task_success
     sf._send_task_failure = _send_task_failure
     sf._send_task_heartbeat = _send_task_heartbeat
+
+
+def _new_token() -> str:
+    """A token as long as AWS's are, since functions store it and pay for its size."""
+    return str(responses.new_uuid()).ljust(_TOKEN_LENGTH, "=")
 
 
 def _invoke_with_callback(resource: str, arguments: Any, token: str, state: dict[str, Any]) -> Any:
@@ -105,7 +111,7 @@ def _answer(data: dict[str, Any], **outcome: Any) -> Any:
                 info["event"].set()
             return responses.json_response({})
     try:
-        uuid.UUID(token)
+        uuid.UUID(token.rstrip("="))
     except ValueError:
         return responses.error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
     return responses.error_response_json("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'", 400)

@@ -142,7 +142,9 @@ def become(settings: dict[str, Any], channel: socket.socket, log: int) -> NoRetu
     write_frame(channel, json.dumps({"status": "ready", "pid": os.getpid()}).encode())
     while True:
         invocation = read_frame(channel)
+        busy = time.process_time()
         outcome = invoke(function, settings, invocation)
+        outcome["cpu_ms"] = (time.process_time() - busy) * 1000
         try:
             answer = json.dumps(outcome, default=_encode).encode()
         except (TypeError, ValueError) as problem:
