@@ -13,7 +13,7 @@ from creditmesh.authorization.scopes import SCOPES
 from creditmesh.platform import signing, wiring
 from creditmesh.platform.tables import Put, Update
 from tests.support import template
-from tests.support.aws import Stack
+from tests.support.aws import Stack, table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
 from tests.support.template import of_type
@@ -115,7 +115,7 @@ class Watch:
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
         self.function = function
         try:
-            return invoke(function, event)
+            return invoke(function, event, self.world.stack.environment_of(function))
         finally:
             self.function = ""
 
@@ -427,7 +427,7 @@ def rights(watch: Watch) -> None:
     index = wiring.blind_index().of("taxpayer_id", FIRM.taxpayer_id)
     for stored in world.items("Watches"):
         key = {"taxpayer_index": index, "watch": stored["watch"]}
-        wiring.tables().write(Update("Watches", key, remove=("blind_since", "blind_spot")))
+        wiring.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_spot")))
     world.clock.advance(1)
     watch.invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))
 
@@ -471,7 +471,7 @@ def learning(watch: Watch) -> None:
     for number in range(200):  # loans that hold, and more that fail than were foretold
         other = {"application_id": f"loan-{number}", "value": "bad" if number < 150 else "good"}
         item = {**mine.model_dump(mode="json"), **other, "model_hash": wiring.artefact().content_hash}
-        wiring.tables().write(Put("OutcomeLabels", item, "application_id"))
+        wiring.tables().write(Put(table_name("OutcomeLabels"), item, "application_id"))
     run = {"run": "run-1", "model_id": "origination", "by": "training"}
     assert watch.invoke("PrepareTrainingFunction", run)["outcome"] == "prepared"
     wiring.data().put_json("training-runs/run-1/candidate.json", candidate("4.0.0"))

@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
-from creditmesh.platform.settings import Settings
+from creditmesh.platform.settings import Settings, Table, variables
 from tests.support import template
+from tests.support.aws import STAGE, table_name
+from tests.support.environment import read_by
 from tests.support.template import ROOT, of_type, walk
 
 Template = dict[str, Any]
 # Read by Powertools or by the functions themselves, not through Settings.
 OTHER_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+READ_BY_ISSUER = {"OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"}
 
 
 def test_routes_are_those_of_the_api(transformed: Template) -> None:
@@ -76,21 +79,21 @@ def test_every_function_module_is_deployed(source: Template) -> None:
     assert handlers <= deployed
 
 
-def test_the_environment_is_that_of_the_settings(source: Template) -> None:
-    given = set(source["Globals"]["Function"]["Environment"]["Variables"])
-    known = {name.upper() for name in Settings.model_fields}
-    required = {name.upper() for name, field in Settings.model_fields.items() if field.is_required()}
-    assert required <= given
-    assert given <= known | OTHER_VARIABLES
-
-
-def test_what_a_function_reads_beyond_the_settings_is_given_to_it(source: Template) -> None:
-    common = set(source["Globals"]["Function"]["Environment"]["Variables"])
+def test_a_function_is_given_what_it_reads_and_no_more(source: Template) -> None:
+    shared = dict.fromkeys(source["Globals"]["Function"]["Environment"]["Variables"], "")
+    assert set(shared) == {"STAGE"} | OTHER_VARIABLES
+    may_lack = {one.name for one in variables().values() if one.default is not None}
     for name, function in of_type(source, "AWS::Serverless::Function").items():
-        module = ROOT / "functions" / (function["Handler"].rpartition(".")[0].replace(".", "/") + ".py")
-        read = set(re.findall(r'os\.environ\["([A-Z_]+)"\]', module.read_text(encoding="utf-8")))
-        given = set(function.get("Environment", {}).get("Variables", {})) | common
-        assert read <= given, f"{name} lacks {read - given}"
+        given, read = set(function.get("Environment", {}).get("Variables", {})), read_by(function["Handler"])
+        assert read - given <= may_lack, f"{name} lacks {read - given - may_lack}"
+        assert given <= read | READ_BY_ISSUER, f"{name} never reads {given - read}"
+
+
+def test_tables_are_named_as_the_settings_name_them(source: Template) -> None:
+    for name, table in of_type(source, "AWS::DynamoDB::Table").items():
+        assert template.resolve(table["TableName"], {"Stage": STAGE}) == table_name(name)
+    known = {name: part for name, part in vars(Settings).items() if isinstance(part, Table)}
+    assert len(known) == len(of_type(source, "AWS::DynamoDB::Table"))
 
 
 def test_every_log_group_has_retention_and_a_key(transformed: Template) -> None:
@@ -128,7 +131,7 @@ def test_keys_are_rotated_and_kept(source: Template) -> None:
     """KMS itself rotates no key that signs; docs/models.md says how one is exchanged."""
     for name, key in of_type(source, "AWS::KMS::Key").items():
         assert key.get("EnableKeyRotation") is True or key["KeyUsage"] == "SIGN_VERIFY", name
-        assert source["Resources"][name]["DeletionPolicy"] == "Retain", name
+        assert source["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate", name
 
 
 def test_tables_can_be_recovered_and_are_not_deleted_by_mistake(source: Template) -> None:
@@ -136,7 +139,7 @@ def test_tables_can_be_recovered_and_are_not_deleted_by_mistake(source: Template
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, name
         assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}, name
         resource = source["Resources"][name]
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
 
 
 def test_buckets_are_closed_to_the_public_and_to_plain_http(source: Template) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,6 +24,11 @@ CONFIGURATION = {"Documents"}
 PROCESS = f"arn:aws:states:{template.REGION}:{template.ACCOUNT}:stateMachine:creditmesh-{STAGE}-loan-origination"
 
 
+def table_name(logical_id: str) -> str:
+    """A table's own name in the stage of the tests."""
+    return f"creditmesh-{STAGE}-" + re.sub(r"(?<!^)(?=[A-Z])", "-", logical_id).lower()
+
+
 def clients() -> dict[str, Any]:
     """A client per service; made once, for making them is what costs."""
     made: dict[str, Any] = {}
@@ -38,7 +45,7 @@ class Stack:
 
     Attributes:
         refs: what `Ref` and `Fn::GetAtt` of the template give.
-        tables: table -> its key attributes.
+        tables: table's logical id -> its key attributes.
         snapshots: what `stages` keeps.
     """
 
@@ -50,13 +57,26 @@ class Stack:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The environment of every function, as the template's Globals say."""
-        variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
-        return {name: str(template.resolve(value, self.refs)) for name, value in variables.items()}
+        """What any function is given; what can't be resolved here belongs to services that are not made here."""
+        given: dict[str, str] = {}
+        for name in template.of_type(template.source(), "AWS::Serverless::Function"):
+            given |= self.environment_of(name)
+        return given
+
+    def environment_of(self, function: str) -> dict[str, str]:
+        """The variables of one function."""
+        document = template.source()
+        own = document["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
+        shared = document["Globals"]["Function"]["Environment"]["Variables"]
+        given = {}
+        for name, value in {**shared, **own}.items():
+            with suppress(KeyError):
+                given[name] = str(template.resolve(value, self.refs))
+        return given
 
     def raw_items(self, table: str) -> list[dict[str, Any]]:
-        """A table's items in DynamoDB's wire form."""
-        pages = self.clients["dynamodb"].get_paginator("scan").paginate(TableName=table)
+        """The items of a table, by its logical id, in DynamoDB's wire form."""
+        pages = self.clients["dynamodb"].get_paginator("scan").paginate(TableName=table_name(table))
         return [item for page in pages for item in page["Items"]]
 
     def is_empty(self) -> bool:
@@ -66,7 +86,7 @@ class Stack:
     def _holding(self) -> list[str]:
         """Tables with items, configuration aside; moto is asked itself, as scanning all costs more than most tests."""
         made = get_backend("dynamodb")[template.ACCOUNT][template.REGION].tables
-        return [table for table in self.tables if table not in CONFIGURATION and len(made[table])]
+        return [table for table in self.tables if table not in CONFIGURATION and len(made[table_name(table)])]
 
     def documents(self) -> dict[str, bytes]:
         """The data bucket's content."""
@@ -79,7 +99,7 @@ class Stack:
         for table in self._holding():
             for item in self.raw_items(table):
                 key = {name: item[name] for name in self.tables[table]}
-                self.clients["dynamodb"].delete_item(TableName=table, Key=key)
+                self.clients["dynamodb"].delete_item(TableName=table_name(table), Key=key)
         s3 = self.clients["s3"]
         for bucket, prefix in (("DataBucket", ""), ("ArtefactBucket", "models/origination/")):
             for found in s3.list_objects_v2(Bucket=self.refs[bucket], Prefix=prefix).get("Contents", []):
@@ -129,9 +149,15 @@ def _table(stack: Stack, name: str, properties: Mapping[str, Any]) -> None:
     }
     if "StreamSpecification" in taken:
         taken["StreamSpecification"] = {"StreamEnabled": True, **taken["StreamSpecification"]}
-    table = stack.clients["dynamodb"].create_table(TableName=name, **taken)["TableDescription"]
+    own = str(template.resolve(properties["TableName"], stack.refs))
+    table = stack.clients["dynamodb"].create_table(TableName=own, **taken)["TableDescription"]
     stack.tables[name] = [part["AttributeName"] for part in properties["KeySchema"]]
-    stack.refs |= {name: name, f"{name}.Arn": table["TableArn"], f"{name}.StreamArn": table.get("LatestStreamArn", "")}
+    stack.refs |= {
+        name: own,
+        f"{own}.Arn": table["TableArn"],
+        f"{name}.Arn": table["TableArn"],
+        f"{name}.StreamArn": table.get("LatestStreamArn", ""),
+    }
 
 
 def text(document: Any) -> str:

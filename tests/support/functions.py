@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from creditmesh.platform.settings import variables
 from tests.support import template
+from tests.support.aws import table_name
 from tests.support.world import World, clear_wiring
 
 CONTEXT = SimpleNamespace(
@@ -24,10 +28,20 @@ def handler(name: str) -> Callable[[Mapping[str, Any], Any], Any]:
     return found
 
 
-def invoke(name: str, event: Mapping[str, Any]) -> Any:
-    """Invoke a function in a fresh process, as far as our own caches go."""
+def invoke(name: str, event: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Any:
+    """Invoke a function in a fresh process, as far as our own caches go.
+
+    Args:
+        environment: what the function is given, of all that settings know; None leaves the environment as it is.
+    """
     clear_wiring()
-    return handler(name)(event, CONTEXT)
+    with pytest.MonkeyPatch.context() as patch:
+        if environment is not None:
+            for one in variables().values():
+                patch.delenv(one.name, raising=False)
+            for variable, value in environment.items():
+                patch.setenv(variable, value)
+        return handler(name)(event, CONTEXT)
 
 
 def stream_event(
@@ -35,7 +49,7 @@ def stream_event(
 ) -> dict[str, Any]:
     """What a table's stream gives of all its items."""
     records = []
-    for number, image in enumerate(world.stack.clients["dynamodb"].scan(TableName=table)["Items"]):
+    for number, image in enumerate(world.stack.clients["dynamodb"].scan(TableName=table_name(table))["Items"]):
         keys = {name: image[name] for name in world.stack.tables[table]}
         images = {"Keys": keys, "NewImage": image, "SequenceNumber": str(number)}
         images |= {"OldImage": before} if before else {}

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from tests.support.aws import table_name
 from tests.support.fakes import Call, FakeSteps, Respond
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _put_back(world: World, snapshot: Snapshot) -> None:
     dynamodb, s3 = world.stack.clients["dynamodb"], world.stack.clients["s3"]
     for table, items in snapshot.items.items():
         for item in items:
-            dynamodb.put_item(TableName=table, Item=item)
+            dynamodb.put_item(TableName=table_name(table), Item=item)
     for key, content in snapshot.documents.items():
         s3.put_object(Bucket=world.stack.refs["DataBucket"], Key=key, Body=content)
     vars(world.steps).update(vars(deepcopy(snapshot.steps)))

@@ -187,7 +187,7 @@ class World:
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """All items of a table, as stored."""
-        return [decode(item) for item in self.stack.clients["dynamodb"].scan(TableName=table)["Items"]]
+        return [decode(item) for item in self.stack.clients["dynamodb"].scan(TableName=aws.table_name(table))["Items"]]
 
 
 APPROVAL: dict[str, Any] = {

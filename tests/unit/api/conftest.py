@@ -16,6 +16,7 @@ from moto import mock_aws
 from cloud import models
 from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.settings import settings
+from tests.support.aws import STAGE, table_name
 
 ROOT = Path(__file__).parents[3]
 REGION = "eu-west-1"
@@ -77,7 +78,8 @@ def forget() -> None:
 
 
 def _resources() -> dict[str, str]:
-    names = {**_tables(), **_secrets()}
+    _tables()
+    names = {"STAGE": STAGE, **_secrets()}
     bucket = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
     s3 = boto3.client("s3", region_name=REGION)
     for name in ("data", "artefact"):
@@ -94,7 +96,6 @@ def _resources() -> dict[str, str]:
     )["stateMachineArn"]
     names["LIST_IMPORT_ARN"] = names["TRAINING_ARN"] = names["ORIGINATION_ARN"]
     return names | {
-        "EVENT_BUS": "default",
         "RETRY_QUEUE_URL": "http://sqs.test/1",
         "PARKED_QUEUE_URL": "http://sqs.test/2",
     }
@@ -105,10 +106,9 @@ def _secrets() -> dict[str, str]:
     texts = {"INDEX_SECRET": "i" * 40, "GUEST_SECRET": "g" * 40, "INSTITUTIONS_SECRET": json.dumps(KEYS)}
     for name, text in texts.items():
         secrets.create_secret(Name=name, SecretString=text)
-    parameters = {"INSTITUTIONS_PARAMETER": json.dumps(INSTITUTIONS), "PUBLIC_URL_PARAMETER": "https://api.test"}
-    for name, text in parameters.items():
-        ssm.put_parameter(Name=f"/{name}", Value=text, Type="String")
-    return {name: name for name in texts} | {name: f"/{name}" for name in parameters}
+    for name, text in {"institutions": json.dumps(INSTITUTIONS), "public-url": "https://api.test"}.items():
+        ssm.put_parameter(Name=f"/creditmesh/{STAGE}/{name}", Value=text, Type="String")
+    return {name: name for name in texts}
 
 
 class TemplateLoader(yaml.SafeLoader):
@@ -118,15 +118,11 @@ class TemplateLoader(yaml.SafeLoader):
 TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
-def _tables() -> dict[str, str]:
+def _tables() -> None:
     dynamodb = boto3.client("dynamodb", region_name=REGION)
     template = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)  # a SafeLoader
-    wanted = ("TableName", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
-    names = {}
+    wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::DynamoDB::Table":
             given = {key: value for key, value in resource["Properties"].items() if key in wanted}
-            dynamodb.create_table(**given | {"TableName": name})
-            snake = "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in name).lstrip("_")
-            names[f"{snake}_TABLE"] = name
-    return names
+            dynamodb.create_table(**given, TableName=table_name(name))

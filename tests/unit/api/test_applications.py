@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, assess, firm_id, loan_request, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -164,4 +165,4 @@ def test_withdrawing_twice_with_one_key_gives_the_first_answer_again():
 
 
 def _records() -> int:
-    return wiring.client("dynamodb").scan(TableName="Idempotency", Select="COUNT")["Count"]
+    return wiring.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"]

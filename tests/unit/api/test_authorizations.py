@@ -9,6 +9,7 @@ import pytest
 
 from creditmesh.intake.model import Outcome
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -75,7 +76,7 @@ def test_bringing_the_code_lets_the_process_go_on(asked, answers, code):
 def test_the_code_is_stored_sealed(asked, code):
     borrower, application_id, _ = asked
     borrower.post(f"/v1/applications/{application_id}/authorization", code)
-    stored = wiring.client("dynamodb").scan(TableName="Authorizations")["Items"]
+    stored = wiring.client("dynamodb").scan(TableName=table_name("Authorizations"))["Items"]
     assert stored
     assert code["authorization_code"] not in str(stored)
     assert firm_id() not in str(stored)
@@ -90,7 +91,9 @@ def test_bringing_it_twice(asked, code):
     assert borrower.post(path, code).json()["code"] == "not_awaited"
     other = borrower.post(path, code | {"authorization_code": "code-other-one"}, key=key)
     assert (other.status, other.json()["code"]) == (422, "idempotency_key_reused")
-    assert code["authorization_code"] not in str(wiring.client("dynamodb").scan(TableName="Idempotency")["Items"])
+    assert code["authorization_code"] not in str(
+        wiring.client("dynamodb").scan(TableName=table_name("Idempotency"))["Items"]
+    )
 
 
 def test_a_key_kept_for_one_tenant_means_nothing_to_another(asked, code):

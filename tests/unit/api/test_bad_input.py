@@ -10,6 +10,7 @@ import pytest
 
 from api.app import app
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.unit.api.client import EVENT, Api, Context, firm_id, loan_request, new_key, product_terms
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -190,7 +191,7 @@ def test_what_no_one_foresaw_is_a_500_that_tells_nothing(caplog):
     application_id = borrower.apply()
     key = {"application_id": {"S": application_id}}
     wiring.client("dynamodb").update_item(
-        TableName="Applications", Key=key, UpdateExpression="REMOVE purpose SET firm_name = :f",
+        TableName=table_name("Applications"), Key=key, UpdateExpression="REMOVE purpose SET firm_name = :f",
         ExpressionAttributeValues={":f": {"S": "Secret Firm"}},
     )  # fmt: skip
     with caplog.at_level(logging.INFO):

@@ -29,9 +29,9 @@ pytestmark = pytest.mark.usefixtures("world")
 def own_documents(world: World) -> Any:
     """What a test writes goes with it; the shipped channels stay."""
     table, dynamodb = world.stack.refs["Documents"], world.stack.clients["dynamodb"]
-    before = world.stack.raw_items(table)
+    before = world.stack.raw_items("Documents")
     yield
-    for item in world.stack.raw_items(table):
+    for item in world.stack.raw_items("Documents"):
         dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("document_id", "version")})
     for item in before:
         dynamodb.put_item(TableName=table, Item=item)
@@ -153,7 +153,7 @@ def test_a_reference_record_fills_a_field(world: World) -> None:
     path = f"/v1/reference-records/firm-profiles/{FIRM.taxpayer_id}"
     assert OPERATOR.call("PUT", path, {"legal_representative": "张三"}).status == 204
     assert wiring.reference_records().get("firm-profiles", FIRM.taxpayer_id) == {"legal_representative": "张三"}
-    stored = json.dumps(world.stack.raw_items(world.stack.refs["ReferenceRecords"]), default=str)
+    stored = json.dumps(world.stack.raw_items("ReferenceRecords"), default=str)
     assert FIRM.taxpayer_id not in stored
     assert "张三".encode("unicode-escape").decode() not in stored
     assert OPERATOR.call("PUT", path, []).status == 422

@@ -10,6 +10,7 @@ import pytest
 
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -185,7 +186,7 @@ def test_erasure(firm):
     assert (erased.status, erased.json()["withdrawn"]) == (200, ["shop", "tax"])
     assert "consent_records" in erased.json()["kept"]
     assert not any(one["usable"] for one in standing(borrower.get(path)).values())
-    tables = [wiring.client("dynamodb").scan(TableName=name) for name in ("Authorizations", "Revocations")]
+    tables = [wiring.client("dynamodb").scan(TableName=table_name(name)) for name in ("Authorizations", "Revocations")]
     assert code["authorization_code"] not in str(tables)
 
 

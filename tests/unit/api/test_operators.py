@@ -6,6 +6,7 @@ import pytest
 
 from creditmesh.platform import wiring
 from creditmesh.screening.model import Kind, Subject
+from tests.support.aws import table_name
 from tests.unit.api.client import Api, assess, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -113,7 +114,7 @@ def test_entering_the_blacklist():
     assert hits_of(firm_id(5)) == 1
     OPERATOR.put("/v1/blacklist", entry | {"reason": "still"})
     assert hits_of(firm_id(5)) == 1
-    assert firm_id(5) not in str(wiring.client("dynamodb").scan(TableName="ListEntries")["Items"])
+    assert firm_id(5) not in str(wiring.client("dynamodb").scan(TableName=table_name("ListEntries"))["Items"])
 
 
 @pytest.mark.parametrize(("until", "hits"), [("2099-01-01T00:00:00+08:00", 1), ("2020-01-01T00:00:00Z", 0)])

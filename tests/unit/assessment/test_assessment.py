@@ -20,6 +20,7 @@ from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report_words import WORDS
 from creditmesh.risk.result import Stage
 from creditmesh.risk.scoring_queue import rules_day
+from tests.support.aws import table_name
 from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
 from tests.unit.api.client import Context
 
@@ -31,7 +32,7 @@ def scored_by_spark(world: World, state: str = "done", **changes: object) -> dic
     result = evaluate(wiring.artefact(), features, rules_day(item["created_at"], item["rules_of"])).to_dict()
     item |= {"state": state, "engine": "spark", "features": json.dumps(features), "result": json.dumps(result)}
     item.pop("queue")
-    wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
+    wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
     return item
 
 
@@ -271,7 +272,7 @@ def test_every_stage_that_declines_has_its_outcome(world: World, stage: str) -> 
     item = scored_by_spark(world)
     result = {**json.loads(str(item["result"])), "decision": "decline", "stage": stage, "limit_minor": None}
     item["result"] = json.dumps(result)
-    wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
+    wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
     assert wiring.assessment().decide(world.application_id).decision == "decline"
     assert (world.application().status, world.application().outcome) == ("closed", OUTCOMES[stage])
 
@@ -323,7 +324,7 @@ def test_a_request_from_before_days_were_named_is_decided_by_its_day_in_utc(
     wiring.assessment().request(world.application_id, "t-1")
     (item,) = world.items("ScoringRequests")
     assert item.pop("rules_of") == "2026-11-22"
-    wiring.tables().write(Put("ScoringRequests", item, "request_id", replace=True))
+    wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
     wiring.assessment().score_in_process(world.application_id)
     wiring.assessment().decide(world.application_id)
     assert wiring.assessment().report(world.application())["rules_of"] == "2026-11-21"

@@ -14,6 +14,7 @@ from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden
 from creditmesh.platform import wiring
 from creditmesh.platform.tables import Update
+from tests.support.aws import table_name
 from tests.support.functions import invoke, stream_event
 from tests.support.world import BORROWER, CODE, FIRM, LENDER, NOW, OPERATOR, World
 
@@ -103,7 +104,7 @@ def test_one_bad_item_keeps_no_other_from_its_reminder(world: World) -> None:
     take(10, "code-of-another-tenant", tenant="firm-2")
     (mine,) = [item for item in world.items("Authorizations") if item["tenant"] == TENANT]
     key = {"taxpayer_index": mine["taxpayer_index"], "record": mine["record"]}
-    wiring.tables().write(Update("Authorizations", key, {"expires_at": "never"}))
+    wiring.tables().write(Update(table_name("Authorizations"), key, {"expires_at": "never"}))
     world.clock.advance(8 * DAY)
     assert sweep() == {"reminded": 1, "left": 1}
 
@@ -205,7 +206,7 @@ def test_the_stream_marks_what_a_dead_process_did_not(world: World) -> None:
     wiring.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
     (stored,) = world.items("Watches")
     key = {name: stored[name] for name in ("taxpayer_index", "watch")}
-    wiring.tables().write(Update("Watches", key, remove=("blind_since", "blind_cause", "blind_spot")))
+    wiring.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_cause", "blind_spot")))
     assert spots() == []
     world.clock.advance(1)
     invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))

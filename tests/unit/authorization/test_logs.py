@@ -9,6 +9,7 @@ import pytest
 from creditmesh.platform import wiring
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.tables import Update
+from tests.support.aws import table_name
 from tests.support.functions import invoke, stream_event
 from tests.support.world import BORROWER, CODE, FIRM, KEYS, TAX, World
 
@@ -27,7 +28,7 @@ def test_neither_success_nor_failure_tells_anything(
     invoke("RevokeCodesFunction", stream_event(world, "Revocations"))
     (item,) = world.items("Revocations")
     key = {"authorization_id": item["authorization_id"]}
-    wiring.tables().write(Update("Revocations", key, {"body": CODE}))  # opens under no key
+    wiring.tables().write(Update(table_name("Revocations"), key, {"body": CODE}))  # opens under no key
     world.clock.advance(86400)
     invoke("RevokeCodesFunction", {})
     records = stream_event(world, "ConsentRecords")

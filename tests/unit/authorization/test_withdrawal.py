@@ -12,6 +12,7 @@ from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform import wiring
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.tables import Put
+from tests.support.aws import table_name
 from tests.support.functions import invoke, stream_event
 from tests.support.world import BORROWER, CODE, FIRM, KEYS, TAX, World
 
@@ -144,7 +145,7 @@ def test_one_that_cannot_be_handled_stops_no_other(world: World) -> None:
     withdraw()
     world.http.answer("POST", REVOKE, 204)
     (good,) = world.items("Revocations")
-    wiring.tables().write(Put("Revocations", {**good, "authorization_id": "auth_0"}, "authorization_id"))
+    wiring.tables().write(Put(table_name("Revocations"), {**good, "authorization_id": "auth_0"}, "authorization_id"))
     event = stream_event(world, "Revocations")
     event["Records"].sort(key=lambda record: record["dynamodb"]["Keys"]["authorization_id"]["S"])
     bad = event["Records"][0]["dynamodb"]["SequenceNumber"]

@@ -11,6 +11,7 @@ from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.support.world import APPROVAL, BORROWER, CONTRACT, DISBURSEMENT, FIRM, OPERATOR, REJECTION, World
 
 
@@ -20,7 +21,7 @@ def messages(world: World) -> list[str]:
 
 def body(world: World, message: str) -> Any:
     item = next(one for one in world.items("Outbox") if one["message_id"].endswith(message))
-    return json.loads(wiring.cipher().open(item["body"], "Outbox", item["message_id"], "body"))
+    return json.loads(wiring.cipher().open(item["body"], table_name("Outbox"), item["message_id"], "body"))
 
 
 def test_a_submission_carries_product_firm_and_assessment(world: World) -> None:

@@ -17,6 +17,7 @@ from creditmesh.platform import wiring
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.tables import Put, Update
+from tests.support.aws import table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
 from tests.support.world import (
@@ -79,7 +80,9 @@ def test_nothing_personal_or_secret_reaches_a_log(
     invoke("PublishEventsFunction", stream_event(world, "Applications"))
     step(world, "RecordOutcomeFunction", outcome="withdrawn")
     # An item that does not fit its model: pydantic's message would quote the taxpayer id.
-    wiring.tables().write(Update("Applications", {"application_id": world.application_id}, remove=("purpose",)))
+    wiring.tables().write(
+        Update(table_name("Applications"), {"application_id": world.application_id}, remove=("purpose",))
+    )
     with pytest.raises(Exception, match="unexpected") as told:
         step(world, "CallChannelsFunction")
     assert type(told.value).__name__ == "ValidationError"
@@ -125,7 +128,7 @@ def test_asked_as_often_as_the_setting_allows(world: World, monkeypatch: pytest.
 
 def test_a_fault_of_aws_has_the_name_the_process_retries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.application_id
-    monkeypatch.setenv("APPLICATIONS_TABLE", "no-such-table")
+    monkeypatch.setenv("STAGE", "other")
     with pytest.raises(AwsCallFailed):
         step(world, "RecordOutcomeFunction", outcome="withdrawn")
 
@@ -190,7 +193,7 @@ def test_a_sweep_goes_on_after_a_bad_message(world: World) -> None:
     world.http.answer("POST", LENDER_A, 202)
     (good,) = world.items("Outbox")
     bad = {**good, "message_id": "bad", "due_at": "2026-11-21T00:00:00.000Z"}
-    wiring.tables().write(Put("Outbox", bad, "message_id"))
+    wiring.tables().write(Put(table_name("Outbox"), bad, "message_id"))
     world.clock.advance(120)
     assert invoke("SweepMessagesFunction", {}) == {"delivered": 1, "left": 1}
     assert {item["message_id"]: item["state"] for item in world.items("Outbox")} == {

@@ -122,7 +122,7 @@ def test_another_application_of_the_firm_takes_the_cached_answers(ready: World) 
 def test_what_an_older_version_read_is_read_anew_and_still_leads_back(ready: World) -> None:
     ready.collect()
     first, table = key_data(ready), ready.stack.refs["ChannelCalls"]
-    for item in ready.stack.raw_items(table):
+    for item in ready.stack.raw_items("ChannelCalls"):
         older = Update(table, {"call_key": item["call_key"]["S"]}, set={"channel_version": 0, "outcome": "incomplete"})
         wiring.tables().write(older)
     ready.__dict__["application_id"] = ready.apply("key-00000002").application_id

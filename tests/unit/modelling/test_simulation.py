@@ -13,6 +13,7 @@ from creditmesh.modelling.rules import RuleChange
 from creditmesh.modelling.simulation import Simulation, Simulations, SimulationStore
 from creditmesh.modelling.statistics import RuleHits
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.support.decisions import decide
 from tests.support.world import NOW, World
 
@@ -41,7 +42,7 @@ def simulated(content_hash: str, steps: int = 99, **changes: Any) -> Simulation:
 
 def in_steps() -> Simulations:
     """Ten decisions a step."""
-    store = SimulationStore(wiring.tables(), "Models", wiring.data())
+    store = SimulationStore(wiring.tables(), table_name("Models"), wiring.data())
     return Simulations(wiring.model_registry(), wiring.decision_log(), store, wiring.clock(), step=10)
 
 

@@ -12,6 +12,7 @@ from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.outbox import GRACE_SECONDS, MAX_ATTEMPTS, Message, Outbox
 from creditmesh.platform.signing import verify
 from creditmesh.platform.tables import Item
+from tests.support.aws import table_name
 from tests.support.fakes import FakeQueue
 from tests.support.world import LENDER_A, SECRET_A, World
 
@@ -25,7 +26,7 @@ class Office:
     def __init__(self, world: World) -> None:
         self.world, self.queue, self.told = world, FakeQueue(), list[Item]()
         self.outbox = Outbox(
-            wiring.tables(), "Outbox", wiring.cipher(), wiring.directory(), world.http,  # type: ignore[arg-type]  # a fake
+            wiring.tables(), table_name("Outbox"), wiring.cipher(), wiring.directory(), world.http,  # type: ignore[arg-type]  # a fake
             world.clock, self.queue, self.told.append,
         )  # fmt: skip
 
@@ -35,7 +36,7 @@ class Office:
         return self.item(number)
 
     def item(self, number: int = 1) -> Item:
-        found = wiring.tables().get("Outbox", {"message_id": f"m-{number}"})
+        found = wiring.tables().get(table_name("Outbox"), {"message_id": f"m-{number}"})
         assert found is not None
         return found
 

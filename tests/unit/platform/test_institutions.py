@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.institutions import CACHE_SECONDS, ConfiguredDirectory
-from creditmesh.platform.settings import Settings, settings
 from tests.support.world import ADDRESSES, KEYS, World
 
 from creditmesh.platform import wiring  # isort: skip
@@ -60,11 +59,3 @@ def test_keys_are_not_shown() -> None:
 def test_the_wiring_reads_parameter_and_secret(world: World) -> None:
     assert [one.institution_id for one in wiring.directory().of_kind("registry")] == ["company-registry"]
     assert wiring.directory().get("lender-a").keys.webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
-
-
-def test_a_missing_setting_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(settings(), Settings)
-    settings.cache_clear()
-    monkeypatch.delenv("OUTBOX_TABLE")
-    with pytest.raises(ValidationError, match="outbox_table"):
-        settings()

@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 
 from creditmesh.platform import wiring
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, decode, encode
+from tests.support.aws import table_name
 from tests.support.world import World
 
-TABLE = "OperatorTasks"
+TABLE = table_name("OperatorTasks")
 KEY = {"task_id": "t-1"}
 
 

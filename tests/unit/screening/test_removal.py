@@ -12,6 +12,7 @@ from creditmesh.platform import wiring
 from creditmesh.platform.tables import ConditionFailed, Tables, Update, Write
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import Entry, EntryStateConflict, SamePerson, State
+from tests.support.aws import table_name
 from tests.support.world import FIRM, World
 from tests.unit.screening.test_lists import enter, hits
 
@@ -117,7 +118,9 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
         return journal.append("entered", "p", {"entry_id": entry_id}, [])
 
     calm = wiring.list_journal()
-    contended = Journal(Contended(wiring.client("dynamodb")), "ListJournal", world.clock, sleep=lambda _: None)
+    contended = Journal(
+        Contended(wiring.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None
+    )
     append(calm, "first")
     Contended.before = [lambda name=name: append(calm, name) for name in ("other-2", "other-1", "other-0")]
     assert append(contended, "ours") == 5
@@ -131,7 +134,7 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
 def test_an_entry_that_another_changes_meanwhile_is_not_written_over(world: World) -> None:
     """The journal tries again for itself, and gives up where the entry is another."""
     entry = propose(enter())
-    slow = Journal(Contended(wiring.client("dynamodb")), "ListJournal", world.clock, sleep=lambda _: None)
+    slow = Journal(Contended(wiring.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None)
     taken_back = entry.model_copy(update={"state": State.ACTIVE, "version": entry.version + 1})
     Contended.before = [lambda: decide(entry)]
     with pytest.raises(ConditionFailed):
@@ -140,7 +143,7 @@ def test_an_entry_that_another_changes_meanwhile_is_not_written_over(world: Worl
 
 
 def test_a_write_that_fails_leaves_no_change(world: World) -> None:
-    missing = Update("ListEntries", {"entry_id": "none"}, set={"x": 1}, where={"version": 1})
+    missing = Update(table_name("ListEntries"), {"entry_id": "none"}, set={"x": 1}, where={"version": 1})
     with pytest.raises(ConditionFailed):
         wiring.list_journal().append("removed", "x", {}, [missing])
     assert list(wiring.list_journal().after(0)) == []

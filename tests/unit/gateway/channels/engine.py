@@ -267,7 +267,7 @@ class Engine:
 
     def stored_calls(self) -> list[dict[str, Any]]:
         """All calls as stored."""
-        return [decode(item) for item in self.stack.raw_items(self.stack.refs["ChannelCalls"])]
+        return [decode(item) for item in self.stack.raw_items("ChannelCalls")]
 
 
 def subject(firm: str = FIRM, *, by: str = "app-1", **fields: Any) -> Subject:

@@ -1,82 +1,160 @@
-"""What a function is told by its environment, typed and read once."""
+"""A function's environment, typed; a variable is read when it is asked for, so a function gets only what it reads."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
+from typing import Any, Generic, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict, Field
+T = TypeVar("T")
 
 
-class Settings(BaseModel):
-    """Names of resources and the few figures an operator sets; template.yaml gives each."""
+class SettingInvalid(Exception):
+    """A variable of the environment is missing or malformed; the message names it."""
 
-    model_config = ConfigDict(frozen=True)
 
-    stage: str = "local"
-    applications_table: str
-    authorizations_table: str
-    consent_records_table: str
-    authorization_flows_table: str
-    revocations_table: str
-    watches_table: str
-    scoring_requests_table: str
-    decisions_table: str
-    list_entries_table: str
-    list_journal_table: str
-    list_imports_table: str
-    products_table: str
-    closings_table: str
-    outbox_table: str
-    outcome_labels_table: str
-    operator_tasks_table: str
-    idempotency_table: str
-    documents_table: str
-    channel_calls_table: str
-    channel_states_table: str
-    reference_records_table: str
-    allowed_origins: str = Field(default="", description="origins channels may name besides the address book's")
-    data_bucket: str
-    artefact_bucket: str
-    model_id: str = "origination"
-    model_key: str = Field(default="models/origination-2.1.0.json", description="the shipped model's object")
-    models_table: str
-    shadow_scores_table: str
-    model_signing_key: str = Field(description="ARN of the KMS key that signs models")
-    trusted_model_keys: str = Field(default="", description="ARNs of further keys whose signatures count")
-    event_bus: str
-    field_key_id: str = Field(description="KMS key that wraps the field data keys")
-    index_secret: str = Field(description="Secrets Manager id of the blind-index key")
-    institutions_secret: str = Field(description="Secrets Manager id of the institutions' keys")
-    guest_secret: str = Field(description="Secrets Manager id of the key that signs guests' tokens")
-    institutions_parameter: str = Field(description="SSM parameter that lists the institutions")
-    origination_arn: str = Field(description="ARN of the origination state machine")
-    list_import_arn: str = Field(description="ARN of the state machine that imports a source's list")
-    training_arn: str = Field(description="ARN of the training process")
-    retry_queue_url: str = Field(description="SQS queue of messages to be tried again")
-    parked_queue_url: str = Field(description="SQS queue of messages nobody took")
-    public_url_parameter: str = Field(description="SSM parameter: where borrowers reach the API")
-    max_authorization_requests: int = 3
-    scoring_shards: int = 1
-    rules_utc_offset_minutes: int = Field(default=0, description="what the days of rules are ahead of those in UTC")
+class Variable(Generic[T]):
+    """The environment variable named as the attribute, in capitals.
+
+    Args:
+        convert: makes the value of the text; its ValueError becomes SettingInvalid.
+        default: what a missing variable counts as; without one it must be there.
+    """
+
+    def __init__(self, convert: Callable[[str], T], default: T | None = None) -> None:
+        self._convert, self.default = convert, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Remember the variable's name."""
+        self.name = name.upper()
+
+    @overload
+    def __get__(self, settings: None, owner: type) -> Variable[T]: ...
+    @overload
+    def __get__(self, settings: Settings, owner: type) -> T: ...
+    def __get__(self, settings: Settings | None, owner: type) -> Variable[T] | T:
+        """The value.
+
+        Raises:
+            SettingInvalid: it is missing or malformed.
+        """
+        if settings is None:
+            return self
+        text = os.environ.get(self.name)
+        if text is None:
+            if self.default is None:
+                raise SettingInvalid(f"the environment has no {self.name}")
+            return self.default
+        try:
+            return self._convert(text)
+        except ValueError as error:
+            raise SettingInvalid(f"{self.name}: {error}") from None
+
+
+class Named:
+    """A name that follows from the stage, as template.yaml gives it; `{stage}` is filled in."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def __get__(self, settings: Settings, owner: type) -> str:
+        """The name."""
+        return self._pattern.format(stage=settings.stage)
+
+
+class Table:
+    """A table's name: `creditmesh-<stage>-` and the attribute's name without `_table`, with hyphens."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Derive the name's last part."""
+        self._part = name.removesuffix("_table").replace("_", "-")
+
+    def __get__(self, settings: Settings, owner: type) -> str:
+        """The name."""
+        return f"creditmesh-{settings.stage}-{self._part}"
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+class Settings:
+    """Names of resources and the few figures an operator sets; template.yaml gives each function those it reads."""
+
+    stage = Variable(str)
+
+    applications_table = Table()
+    authorizations_table = Table()
+    consent_records_table = Table()
+    authorization_flows_table = Table()
+    revocations_table = Table()
+    watches_table = Table()
+    scoring_requests_table = Table()
+    decisions_table = Table()
+    list_entries_table = Table()
+    list_journal_table = Table()
+    list_imports_table = Table()
+    products_table = Table()
+    closings_table = Table()
+    outbox_table = Table()
+    outcome_labels_table = Table()
+    operator_tasks_table = Table()
+    idempotency_table = Table()
+    documents_table = Table()
+    channel_calls_table = Table()
+    channel_states_table = Table()
+    reference_records_table = Table()
+    models_table = Table()
+    shadow_scores_table = Table()
+
+    event_bus = Named("creditmesh-{stage}")
+    institutions_parameter = Named("/creditmesh/{stage}/institutions")
+    public_url_parameter = Named("/creditmesh/{stage}/public-url")
+
+    allowed_origins: Variable[list[str]] = Variable(_listed, [])
+    """Origins that channels may name besides those of the address book."""
+    data_bucket = Variable(str)
+    artefact_bucket = Variable(str)
+    model_id = "origination"
+    model_key = Variable(str, "models/origination-2.1.0.json")
+    """The shipped model's object."""
+    model_signing_key = Variable(str)
+    """ARN of the KMS key that signs models."""
+    trusted_model_keys: Variable[list[str]] = Variable(_listed, [])
+    """ARNs of further keys whose signatures count."""
+    field_key_id = Variable(str)
+    """KMS key that wraps the field data keys."""
+    index_secret = Variable(str)
+    """Secrets Manager id of the blind-index key."""
+    institutions_secret = Variable(str)
+    """Secrets Manager id of the institutions' keys."""
+    guest_secret = Variable(str)
+    """Secrets Manager id of the key that signs guests' tokens."""
+    origination_arn = Variable(str)
+    list_import_arn = Variable(str)
+    training_arn = Variable(str)
+    retry_queue_url = Variable(str)
+    """SQS queue of messages to be tried again."""
+    parked_queue_url = Variable(str)
+    """SQS queue of messages that no institution took."""
+    max_authorization_requests = Variable(int, 3)
+    scoring_shards = Variable(int, 1)
+    rules_utc_offset_minutes = Variable(int, 0)
+    """What the days of rules are ahead of those in UTC."""
 
     @property
     def model_keys(self) -> list[str]:
         """Every key whose signatures of models count."""
-        return [self.model_signing_key, *filter(None, (one.strip() for one in self.trusted_model_keys.split(",")))]
+        return [self.model_signing_key, *self.trusted_model_keys]
 
-    @property
-    def origins(self) -> list[str]:
-        """`allowed_origins`, one by one."""
-        return [one.strip() for one in self.allowed_origins.split(",") if one.strip()]
+
+def variables() -> dict[str, Variable[Any]]:
+    """Every variable that the settings know, by attribute."""
+    return {name: one for name, one in vars(Settings).items() if isinstance(one, Variable)}
 
 
 @cache
 def settings() -> Settings:
-    """The settings from the environment; a missing one is named at once.
-
-    Raises:
-        pydantic.ValidationError: a variable is missing or malformed.
-    """
-    names = Settings.model_fields
-    return Settings.model_validate({name: os.environ[name.upper()] for name in names if name.upper() in os.environ})
+    """The settings of this process."""
+    return Settings()

@@ -321,7 +321,7 @@ def channels() -> ChannelCatalogue:
 def source() -> Source:
     """What channels call."""
     exchanger = Exchanger(http(), Authenticator(http(), clock()))
-    return Source(directory(), exchanger, BatchFiles(data(), clock()), lambda: settings().origins)
+    return Source(directory(), exchanger, BatchFiles(data(), clock()), lambda: settings().allowed_origins)
 
 
 @cache
