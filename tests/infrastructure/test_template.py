@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.platform.settings import Settings, Table, variables
+from creditmesh.platform.settings import Settings, Table
 from tests.support import template
 from tests.support.aws import STAGE, table_name
 from tests.support.environment import read_by
@@ -82,10 +82,9 @@ def test_every_function_module_is_deployed(source: Template) -> None:
 def test_a_function_is_given_what_it_reads_and_no_more(source: Template) -> None:
     shared = dict.fromkeys(source["Globals"]["Function"]["Environment"]["Variables"], "")
     assert set(shared) == {"STAGE"} | OTHER_VARIABLES
-    may_lack = {one.name for one in variables().values() if one.default is not None}
     for name, function in of_type(source, "AWS::Serverless::Function").items():
         given, read = set(function.get("Environment", {}).get("Variables", {})), read_by(function["Handler"])
-        assert read - given <= may_lack, f"{name} lacks {read - given - may_lack}"
+        assert read <= given, f"{name} lacks {read - given}"
         assert given <= read | READ_BY_ISSUER, f"{name} never reads {given - read}"
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from creditmesh.platform import idempotency, wiring
-from creditmesh.platform.settings import Named, Settings, Table, variables
+from creditmesh.platform.settings import Settings, variables
 
 ROOT = Path(__file__).resolve().parents[2]
 _BEHIND = {"model_keys": ("model_signing_key", "trusted_model_keys")}
@@ -79,9 +79,8 @@ def _settings(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and (_is_call(node.value) or _is_own(node.value, tree)):
             names |= set(_BEHIND.get(node.attr, (node.attr,)))
+    assert names <= set(vars(Settings)), f"no settings: {names - set(vars(Settings))}"
     known = variables()
-    unknown = {name for name in names - set(known) if not isinstance(vars(Settings).get(name), Named | Table)}
-    assert not unknown, f"no settings: {unknown}"
     return {known[name].name for name in names & set(known)} - {"STAGE"}
 
 
