@@ -95,6 +95,10 @@ emr-archive: setup ## the Python libraries that training needs on EMR, in build/
 test-aws: setup ## integration tests against a deployed stage: make test-aws STAGE=test
 	@$(DEV)/python -m aws.run_tests --stage "$(STAGE)" $(ARGS)
 
+.PHONY: api
+api: setup ## write infrastructure/api.yaml, API Gateway's definition, from the routes in functions/api
+	@$(DEV)/python -m aws.api_definition
+
 .PHONY: lock
 lock: ## resolve the lock files anew from pyproject.toml
 	@$(SETUP) --lock

@@ -13,6 +13,7 @@ from api import (
     channels,
     closing,
     consents,
+    cors,
     learning,
     lists,
     meta,
@@ -24,7 +25,8 @@ from api import (
 from api.routing import to_response
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.observability import logger
-from creditmesh.platform.web import MethodNotAllowed, answer
+from creditmesh.platform.settings import settings
+from creditmesh.platform.web import MethodNotAllowed, Reply, answer
 
 app = Chalice(app_name="creditmesh", configure_logs=False)
 for _context in (
@@ -46,12 +48,21 @@ for _context in (
 
 @app.middleware("http")
 def outermost(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
-    """Log each request by route and status, and answer what reaches no view with problem documents too."""
+    """Log each request by route and status, and answer what reaches no view too: by problem documents, or a preflight.
+
+    Pages of the named origin may read every answer.
+    """
     if request is None:
         return to_response(answer(NotFound("no such route"), "/"))
     context = request.context
     logger.set_correlation_id(str(context.get("requestId", "")))
-    response = _misdirected(request) or get_response(request)
+    origin = settings().pages_origin
+    if origin and request.method == "OPTIONS":
+        response = to_response(Reply(204, headers=cors.preflight_headers(origin)))
+    else:
+        response = _misdirected(request) or get_response(request)
+        if origin:
+            response.headers.update(cors.answer_headers(origin))
     logger.info(
         "answered",
         extra={

@@ -34,6 +34,7 @@ _PROBLEMS = {
     413: "The body is too long.",
     415: "The body is not declared as JSON.",
     422: "A value breaks a rule; `errors` names field and rule.",
+    429: "Too many requests; try again after `Retry-After` seconds.",
     500: "An unexpected error.",
     503: "A service does not answer; try again after `Retry-After` seconds.",
 }
@@ -164,7 +165,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> Json:
     success: Json = {"description": HTTPStatus(operation.status).phrase}
     if content:
         success["content"] = content
-    statuses = {500, 503}
+    statuses = {429, 500, 503}
     if operation.roles is not None:
         statuses.add(401)
     if operation.roles not in (None, EVERYONE):
@@ -199,7 +200,7 @@ def _webhook(schemas: _Schemas) -> Json:
             _header("webhook-timestamp", True, "^[0-9]+$"),
         ],
         "requestBody": _body(schemas.given("lender message")),
-        "responses": {"200": answered} | _problems({400, 401, 404, 409, 413, 415, 422, 500, 503}, problem),
+        "responses": {"200": answered} | _problems({400, 401, 404, 409, 413, 415, 422, 429, 500, 503}, problem),
         "security": [{"webhookSignature": []}],
     }
 

@@ -23,6 +23,7 @@ import boto3
 from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_parse  # type: ignore[import-not-found]
 
 from cloud import build, models
+from cloud.includes import inlined
 
 # Standard library only: what EMR Serverless runs beside Spark itself (conventions 17).
 _SPARK_PARTS = ("kernel", "risk", "gateway/keydata")
@@ -39,9 +40,9 @@ def prepare(template: Path, build_dir: Path) -> Path:
 
     That command does not know SAM's Globals: for a function without a CodeUri of its own it archives the whole folder
     of the template, virtual environments included. So each function gets the CodeUri from Globals, code folders are
-    archived reproducibly first, and paths become absolute.
+    archived reproducibly first, and paths become absolute. Included files are put in their places.
     """
-    document = yaml_parse(template.read_text())
+    document = inlined(yaml_parse(template.read_text()), template.parent, yaml_parse)
     shared = ((document.get("Globals") or {}).get("Function") or {}).pop("CodeUri", None)
     archives: dict[str, str] = {}
     for resource in document["Resources"].values():
@@ -119,7 +120,7 @@ class Deployment:
 
     def _fingerprint(self, layer: str) -> str:
         folder = self.template.parent
-        names = ("functions", "stepfunctions", "nested")
+        names = ("functions", "infrastructure", "stepfunctions", "nested")
         sources = [path for path in (self.template, *(folder / name for name in names)) if path.exists()]
         return build.digest(sources, layer + json.dumps(dict(self.parameters), sort_keys=True))
 

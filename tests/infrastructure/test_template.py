@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from creditmesh.platform.settings import Settings, Table
 from tests.support import template
@@ -24,27 +25,74 @@ OTHER_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "P
 READ_BY_ISSUER = {"OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"}
 
 
-def test_routes_are_those_of_the_api(transformed: Template) -> None:
-    from api.app import app
-
-    routes = {(path, method) for path, methods in app.routes.items() for method in methods}
+def test_the_definition_of_the_api_is_the_made_one(transformed: Template) -> None:
+    """tests/unit/aws/test_api_definition.py says what is in it; SAM must add and lose nothing."""
     (api,) = of_type(transformed, "AWS::ApiGateway::RestApi").values()
-    declared = {(path, method.upper()) for path, methods in api["Body"]["paths"].items() for method in methods}
-    assert declared == routes | {("/webhooks/{institution_id}", "POST")}
+    assert api["Body"] == yaml.safe_load((ROOT / "infrastructure" / "api.yaml").read_text(encoding="utf-8"))
 
 
-def test_only_these_routes_need_no_token(transformed: Template) -> None:
-    (api,) = of_type(transformed, "AWS::ApiGateway::RestApi").values()
-    open_routes = {
-        path
-        for path, methods in api["Body"]["paths"].items()
-        for route in methods.values()
-        if route.get("security") in ([], [{"NONE": []}], None)
-    }
-    assert open_routes == {
-        "/v1/guest/applications", "/v1/authorizations/return", "/v1/openapi.json", "/v1/health",
-        "/v1/schemas/channel.json", "/webhooks/{institution_id}",
-    }  # fmt: skip
+def test_the_included_definition_is_taken_by_sam_as_it_stands(source: Template) -> None:
+    """`sam deploy` leaves the include to CloudFormation, where SAM refuses properties that change the definition."""
+    api = source["Resources"]["Api"]["Properties"]
+    assert api["DefinitionBody"]["Fn::Transform"]["Name"] == "AWS::Include"
+    assert not {"Auth", "Cors", "GatewayResponses", "Models", "BinaryMediaTypes"} & set(api)
+
+
+def test_api_gateway_may_invoke_each_function_by_one_permission(transformed: Template) -> None:
+    """A permission for each route made a resource policy of 32 KB; Lambda takes 20 KB."""
+    execute = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
+    granted = [
+        (permission["FunctionName"]["Ref"], permission["SourceArn"])
+        for permission in of_type(transformed, "AWS::Lambda::Permission").values()
+        if permission["Principal"] == "apigateway.amazonaws.com"
+    ]
+    assert sorted(granted, key=str) == [
+        ("ApiFunction", {"Fn::Sub": f"{execute}/*"}),
+        ("AuthorizerFunction", {"Fn::Sub": f"{execute}/authorizers/*"}),
+        ("ReceiveWebhookFunction", {"Fn::Sub": f"{execute}/*/POST/webhooks/*"}),
+    ]
+
+
+def test_a_change_of_the_definition_reaches_the_one_stage(source: Template, transformed: Template) -> None:
+    """PagesOrigin is in the definition, and SAM's hash of it does not see parameters."""
+    assert source["Resources"]["Api"]["Properties"]["AlwaysDeploy"] is True
+    (stage,) = of_type(transformed, "AWS::ApiGateway::Stage").values()
+    ((name, deployment),) = of_type(transformed, "AWS::ApiGateway::Deployment").items()
+    assert stage["DeploymentId"] == {"Ref": name}
+    assert "StageName" not in deployment
+
+
+@pytest.mark.parametrize(
+    ("origin", "taken"),
+    [
+        ("", True), ("https://pages.example", True), ("https://pages.example:8443", True),
+        ("http://localhost:5173", True), ("http://127.0.0.1", True), ("http://pages.example", False),
+        ("https://pages.example/", False), ("*", False), ("null", False), ("https://*.example", False),
+        ("https://a.example,https://b.example", False), ("http://localhost.evil.example", False),
+        ("https://a.example'", False),
+    ],
+)  # fmt: skip
+def test_pages_are_of_one_safe_origin(source: Template, origin: str, taken: bool) -> None:
+    parameter = source["Parameters"]["PagesOrigin"]
+    assert parameter["Default"] == ""
+    assert bool(re.fullmatch(parameter["AllowedPattern"], origin)) is taken
+
+
+def test_limits_by_address_are_an_option(source: Template, transformed: Template) -> None:
+    assert source["Parameters"]["WebAcl"]["Default"] == "off"
+    for kind in ("AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation"):
+        ((name, _),) = of_type(transformed, kind).items()
+        assert transformed["Resources"][name]["Condition"] == "HasWebAcl"
+    (acl,) = of_type(transformed, "AWS::WAFv2::WebACL").values()
+    limited = {}
+    for rule in acl["Rules"]:
+        statement = rule["Statement"]["RateBasedStatement"]
+        assert (rule["Action"], statement["AggregateKeyType"]) == ({"Block": {}}, "IP")
+        limited[statement["ScopeDownStatement"]["ByteMatchStatement"]["SearchString"]] = statement["Limit"]
+    assert set(limited) == {"/v1/guest/", "/webhooks/"}
+    (association,) = of_type(transformed, "AWS::WAFv2::WebACLAssociation").values()
+    (stage,) = (name for name in transformed["Resources"] if name in json.dumps(association) and "Stage" in name)
+    assert transformed["Resources"][stage]["Type"] == "AWS::ApiGateway::Stage"
 
 
 def test_no_role_has_more_managed_policies_than_a_role_may(transformed: Template) -> None:
@@ -208,9 +256,15 @@ def test_every_last_resort_raises_an_alarm(source: Template) -> None:
 
 def test_the_api_is_throttled_and_logs_no_query(transformed: Template) -> None:
     (stage,) = of_type(transformed, "AWS::ApiGateway::Stage").values()
-    (settings,) = stage["MethodSettings"]
-    assert settings["ThrottlingRateLimit"] > 0
-    assert settings["ThrottlingBurstLimit"] > 0
+    limits = {(one["HttpMethod"], one["ResourcePath"]): one for one in stage["MethodSettings"]}
+    rates = {route: one["ThrottlingRateLimit"] for route, one in limits.items()}
+    assert all(one["ThrottlingBurstLimit"] >= rates[route] > 0 for route, one in limits.items())
+    assert all(one["MetricsEnabled"] is True for one in limits.values())
+    # CloudFormation wants slashes inside a path as ~1.
+    guests, webhooks = ("POST", "/~1v1~1guest~1applications"), ("POST", "/~1webhooks~1{institution_id}")
+    assert rates[guests] < rates[webhooks] < rates["*", "/*"]
+    routes = {path.replace("~1", "/").removeprefix("/") for _, path in limits} - {"*"}
+    assert routes <= set(of_type(transformed, "AWS::ApiGateway::RestApi")["Api"]["Body"]["paths"])
     assert stage["TracingEnabled"] is True
     log = json.dumps(stage["AccessLogSetting"])
     for leak in ("identity", "path", "requestOverride", "querystring", "authorizer"):

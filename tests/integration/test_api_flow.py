@@ -98,7 +98,35 @@ def test_nobody_gets_in_without_a_token(target: Target) -> None:
     """No token, a forged one: 401 or 403, and nothing about why."""
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer " + "a.b.c" * 20}):
         answer = target.anybody.send("GET", "/v1/applications", headers=headers)
-        assert answer.status_code in (401, 403), answer.text
+        assert_gateway_problem(answer, 401, "unauthenticated")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/nowhere"), ("PATCH", "/v1/applications"), ("GET", "/")])
+def test_unknown_routes_are_problems_whoever_calls(target: Target, borrower: Api, method: str, path: str) -> None:
+    """API Gateway itself answers, also where it takes a bearer token for a malformed AWS signature."""
+    for headers in ({}, bearer(borrower)):
+        assert_gateway_problem(target.anybody.send(method, path, headers=headers), 404, "not_found")
+
+
+def test_no_other_origin_is_let_in(target: Target) -> None:
+    """CORS is off unless the stage names an origin."""
+    asked = {"Origin": "https://pages.example", "Access-Control-Request-Method": "POST"}
+    for method, path in (("OPTIONS", "/v1/applications"), ("GET", "/v1/health"), ("GET", "/v1/applications")):
+        answer = target.anybody.send(method, path, headers=asked)
+        assert answer.is_success is (path == "/v1/health"), answer.text
+        assert not [name for name in answer.headers if name.startswith("access-control-")], answer.headers
+
+
+def assert_gateway_problem(answer: Any, status: int, code: str) -> None:
+    """A whole problem document that names the request and nothing of AWS's own message."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == {"type", "title", "status", "code", "detail", "instance"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["instance"].startswith("urn:creditmesh:request:")
+    assert "$" not in answer.text
 
 
 def test_idempotency_key_is_required(borrower: Api) -> None:

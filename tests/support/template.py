@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from cloud.includes import inlined
+
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -63,7 +65,7 @@ def _transformed() -> dict[str, Any]:
     from samtranslator.translator.translator import Translator
 
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    document = source()
+    document = inlined(source(), ROOT, yaml.safe_load)
     for resource in document["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
             if name in resource.get("Properties", {}):

@@ -1,9 +1,11 @@
 """REST APIs from a body (what SAM makes of ``AWS::Serverless::Api``): gateway responses, and an id that lasts.
 
-Upstream ignores ``x-amazon-apigateway-gateway-responses``, so 401 and 403 never look as the template words them, and
-replaces the API whenever its body changes, so that its address changes with every new route.
+Upstream ignores ``x-amazon-apigateway-gateway-responses``, so 401 and 403 never look as the template words them, does
+not know ``$context.extendedRequestId`` in them, and replaces the API whenever its body changes, so that its address
+changes with every new route.
 
-We read the gateway responses, and import a changed body into the API that is there, as PutRestApi does.
+We read the gateway responses, fill that variable in, and import a changed body into the API that is there, as
+PutRestApi does.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from cloud.config import Config
 from cloud.upstream import apigateway_v1 as gateway
 from cloud.upstream import provisioners
 
+_EXTENDED_ID = b"$context.extendedRequestId"
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
@@ -35,6 +38,13 @@ def apply(_config: Config) -> None:
             old = {**old, "Body": body}
         return upstream_update(api_id, old, new, *arguments, **named)
 
+    upstream_answer = gateway._gateway_error_response
+
+    def answer(error: Any, request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        status, headers, body = upstream_answer(error, request)
+        return status, headers, body.replace(_EXTENDED_ID, request["request_id"].encode())
+
+    gateway._gateway_error_response = answer
     gateway._import_rest_api = import_api
     handlers["update"] = update
 

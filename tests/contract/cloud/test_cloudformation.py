@@ -48,6 +48,9 @@ def test_yaml_definition(cloud: Cloud, name: str) -> None:
     cloud.verdict("cfn_yaml_definition", ended.get("output") == "3")
 
 
+OWN = '{"request": "$context.extendedRequestId"}'
+
+
 def api_template(codes: dict[str, str], *paths: str) -> str:
     """A REST API whose routes answer by a gateway response."""
     body = {
@@ -59,7 +62,7 @@ def api_template(codes: dict[str, str], *paths: str) -> str:
             }
         },
         "x-amazon-apigateway-gateway-responses": {
-            kind: {"statusCode": code, "responseTemplates": {"application/json": '{"own": true}'}}
+            kind: {"statusCode": code, "responseTemplates": {"application/json": OWN}}
             for kind, code in codes.items()
         },
     }  # fmt: skip
@@ -88,21 +91,22 @@ def at_rest(cloud: Cloud, name: str) -> dict[str, Any]:
     return dict(stacks.describe_stacks(StackName=name)["Stacks"][0])
 
 
-def status(url: str) -> int:
-    """Status of a GET."""
+def get(url: str) -> tuple[int, str]:
+    """Status and body of a GET."""
     try:
         with urllib.request.urlopen(url) as answer:
-            return int(answer.status)
+            return int(answer.status), answer.read().decode()
     except urllib.error.HTTPError as answer:
-        return answer.code
+        return answer.code, answer.read().decode()
 
 
 def test_gateway_responses(cloud: Cloud, name: str) -> None:
-    """A body's gateway responses are used."""
+    """A body's gateway responses are used, and name the request."""
     template = api_template({"MISSING_AUTHENTICATION_TOKEN": "404"}, "/a")
     cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
-    url = f"{cloud.endpoint}/_aws/execute-api/{api_id(cloud, name)}/dev"
-    cloud.verdict("api_import", status(f"{url}/nowhere") == 404)
+    status, body = get(f"{cloud.endpoint}/_aws/execute-api/{api_id(cloud, name)}/dev/nowhere")
+    named = json.loads(body).get("request")
+    cloud.verdict("api_import", status == 404 and bool(named) and "$" not in named)
 
 
 def test_the_id_of_an_api_lasts(cloud: Cloud, name: str) -> None:

@@ -63,7 +63,7 @@ def test_a_bad_field_is_named_with_its_rule(field, value):
     assert field in [one["field"] for one in problem["errors"]]
     assert all(one["rule"] for one in problem["errors"])
     assert problem | {"detail": "", "errors": []} == {
-        "type": "urn:creditmesh:problem:invalid_input", "title": "Unprocessable Entity", "status": 422,
+        "type": "urn:creditmesh:problem:invalid_input", "title": "Unprocessable Content", "status": 422,
         "code": "invalid_input", "detail": "", "instance": "/prod/v1/applications", "errors": [],
     }  # fmt: skip
 

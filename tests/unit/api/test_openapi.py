@@ -1,4 +1,4 @@
-"""The API's description agrees with its routes, and the template with both (DESIGN 8)."""
+"""The API's description agrees with its routes (DESIGN 8)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from api.app import app
-from api.openapi import document, main, operations_of
+from api.openapi import document, main
 from tests.unit.api.client import ROOT, Api, loan_request, new_key
-from tests.unit.api.conftest import TemplateLoader
 
 DOCUMENT = document(app)
 WEBHOOK = ("POST", "/webhooks/{institution_id}")
@@ -48,22 +46,6 @@ def test_the_interface_page_lists_the_same_routes():
         for method, path in re.findall(r"^\| `(GET|POST|PUT|DELETE) ([^ `]+)", page, re.M)
     }
     assert listed == DECLARED | {WEBHOOK}
-
-
-def test_the_template_gives_api_gateway_the_same_routes():
-    template = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)  # a SafeLoader
-    events = {
-        (event["Properties"]["Method"], event["Properties"]["Path"]): (function["Properties"]["Handler"], event)
-        for function in template["Resources"].values()
-        if function["Type"] == "AWS::Serverless::Function"
-        for event in function["Properties"].get("Events", {}).values()
-        if event["Type"] == "Api"
-    }
-    assert set(events) == DECLARED | {WEBHOOK}
-    assert events[WEBHOOK][0] == "closing.receive_webhook.handler"
-    public = {route for route, (_, event) in events.items() if "Auth" in event["Properties"]}
-    described = {(one.method, one.path) for one in operations_of(app) if one.roles is None}
-    assert public == described | {WEBHOOK}
 
 
 def test_it_is_openapi_3_1():

@@ -114,6 +114,8 @@ class Settings:
 
     allowed_origins: Variable[list[str]] = Variable(_listed, [])
     """Origins that channels may name besides those of the address book."""
+    pages_origin = Variable(str, "")
+    """The one origin whose pages may call the API."""
     data_bucket = Variable(str)
     artefact_bucket = Variable(str)
     model_id = "origination"

@@ -122,8 +122,15 @@ STATUS_OF: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
 )
 """The one place that says which answer an error becomes, by class; any other error is a 500."""
 
+_TITLES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""As RFC 9110 names them; older Pythons have older names."""
+
 _EXTRA_HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"retry-after": str(RETRY_AFTER_SECONDS)},
     HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": str(RETRY_AFTER_SECONDS)},
 }
 
@@ -151,7 +158,7 @@ def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: l
     """A problem document."""
     document = Problem(
         type=f"urn:creditmesh:problem:{code}",
-        title=status.phrase,
+        title=_TITLES.get(status, status.phrase),
         status=status,
         code=code,
         detail=detail,
