@@ -1,7 +1,7 @@
 """Gateway responses of REST APIs that an OpenAPI document carries: upstream neither reads nor renders them.
 
-SAM writes ``GatewayResponses`` as ``x-amazon-apigateway-gateway-responses``. Bodies are rendered as they stand, without
-``$context`` variables; header values must be quoted literals.
+They stand there as ``x-amazon-apigateway-gateway-responses``. Bodies may have one ``$context`` variable, the extended
+request id; header values must be quoted literals.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from localstack_host import upstream
 from localstack_host.config import Config
 
 _KEY = "x-amazon-apigateway-gateway-responses"
+_EXTENDED_ID = "$context.extendedRequestId"
 _HEADER = "gatewayresponse.header."
 
 
@@ -67,7 +68,7 @@ def _render_on_failure() -> None:
         known = context.deployment.rest_api.gateway_responses.get(exception.type) or {}
         body = (known.get("responseTemplates") or {}).get("application/json")
         if body:
-            answer.data = body
+            answer.data = body.replace(_EXTENDED_ID, context.context_variables["extendedRequestId"])
         answer.headers.update(headers(known))
         return answer
 
