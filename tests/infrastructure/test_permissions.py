@@ -137,6 +137,8 @@ def needs(service: str, call: str, params: dict[str, Any], refs: Mapping[str, st
         for one in params["TransactItems"]:
             ((kind, inner),) = one.items()
             yield from needs(service, f"{kind}Item", inner, refs)
+    elif call == "BatchGetItem":
+        yield from ((f"dynamodb:{call}", refs[f"{table}.Arn"]) for table in params["RequestItems"])
     elif service == "dynamodb":
         index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
         yield f"dynamodb:{call}", refs[f"{params['TableName']}.Arn"] + index

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
+from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform import wiring
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, decode, encode
 from tests.support.aws import table_name
@@ -139,3 +142,53 @@ def test_a_partition_page_after_page(tables: Tables) -> None:
     assert found(limit=25) == [f"{number:02}" for number in range(25)]
     assert found(until=("created_at", "02")) == ["00", "01", "02"]
     assert list(tables.query(TABLE, "queue", "other", index="by-queue")) == []
+
+
+def test_many_items_come_in_the_order_asked_for(tables: Tables) -> None:
+    """Also beyond the hundred keys of one call; what is not there is left out."""
+    for number in range(120):
+        tables.write(Put(TABLE, {"task_id": f"t-{number}", "n": number, "more": "x"}, "task_id"))
+    keys = [{"task_id": f"t-{number}"} for number in range(119, -1, -1)]
+    found = tables.batch_get(TABLE, [*keys, {"task_id": "none"}], ("task_id", "n"))
+    assert found == [{"task_id": f"t-{number}", "n": number} for number in range(119, -1, -1)]
+    assert tables.batch_get(TABLE, []) == []
+
+
+class Throttled:
+    """A client that answers one key of a batch at a time, and none once it has answered so many."""
+
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        keys = RequestItems[TABLE]["Keys"]
+        given = keys[: min(1, self.answers)]
+        self.answers -= len(given)
+        left = keys[len(given) :]
+        return {"Responses": {TABLE: given}, "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {}}
+
+
+def test_what_a_batch_leaves_is_asked_for_again() -> None:
+    keys = [{"task_id": f"t-{number}"} for number in range(3)]
+    assert Tables(cast(Any, Throttled(3))).batch_get(TABLE, keys) == keys
+    with pytest.raises(Unavailable):
+        Tables(cast(Any, Throttled(2))).batch_get(TABLE, keys)
+
+
+def test_an_item_that_left_its_list_meanwhile_is_not_listed(tables: Tables, world: World) -> None:
+    """An index follows the table a moment later."""
+    for name, queue in (("t-1", "open"), ("t-2", "open"), ("t-3", "done")):
+        item = {"task_id": name, "queue": queue, "created_at": name, "note": "x"}
+        tables.write(Put(TABLE, item, "task_id"))
+    stale = [{"task_id": "t-1"}, {"task_id": "t-3"}, {"task_id": "gone"}]
+
+    class Behind(Tables):
+        def query(self, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+            return iter(stale)
+
+    listed = Behind(wiring.client("dynamodb")).listed(TABLE, ("task_id",), "queue", "open", index="by-queue")
+    assert [item["note"] for item in listed] == ["x"]
+    found = tables.listed(TABLE, ("task_id",), "queue", "open", index="by-queue", newest_first=True)
+    assert [item["task_id"] for item in found] == ["t-2", "t-1"]

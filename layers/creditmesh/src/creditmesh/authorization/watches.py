@@ -91,7 +91,10 @@ class Watches:
         Raises:
             Forbidden: neither staff nor lender.
         """
-        found = map(Watch.model_validate, self._tables.query(self._table, "blind_spot", BLIND, index="by-blind-spot"))
+        items = self._tables.listed(
+            self._table, ("taxpayer_index", "watch"), "blind_spot", BLIND, index="by-blind-spot"
+        )
+        found = map(Watch.model_validate, items)
         if caller.role is Role.LENDER:
             return list(islice((one for one in found if one.lender_id == caller.tenant), limit))
         if caller.role not in STAFF:

@@ -83,7 +83,7 @@ class OperatorQueue:
         """Open tasks, oldest first."""
         if caller.role not in STAFF:
             raise Forbidden("only the platform's staff sees the operators' queue")
-        found = self._tables.query(self._table, "queue", OPEN_QUEUE, index="by-queue", limit=limit)
+        found = self._tables.listed(self._table, ("task_id",), "queue", OPEN_QUEUE, index="by-queue", limit=limit)
         return [OperatorTask.model_validate(item) for item in found]
 
     def resolve(self, caller: Caller, task_id: str, action: str, note: str) -> OperatorTask:

@@ -155,9 +155,10 @@ class ApplicationStore:
         return self._list("by-status", "status", status.value, limit)
 
     def _list(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[ApplicationSummary]:
-        found = self._tables.query(
-            self._table, attribute, value, index=index, limit=limit, newest_first=True, fields=_LISTED
-        )
+        found = self._tables.listed(
+            self._table, ("application_id",), attribute, value, index=index, limit=limit, newest_first=True,
+            fields=_LISTED,
+        )  # fmt: skip
         return map(ApplicationSummary.model_validate, found)
 
     def _opened(self, item: Item) -> Application:

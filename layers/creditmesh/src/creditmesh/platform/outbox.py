@@ -112,7 +112,9 @@ class Outbox:
     def overdue(self) -> Iterable[Item]:
         """Messages that should long have been tried: their trigger was lost."""
         until = iso(self._clock.now() - timedelta(seconds=GRACE_SECONDS))
-        return self._tables.query(self._table, "queue", PENDING_QUEUE, index="by-due", until=("due_at", until))
+        return self._tables.listed(
+            self._table, ("message_id",), "queue", PENDING_QUEUE, index="by-due", until=("due_at", until)
+        )
 
     def _send(self, item: Item) -> Answer:
         institution, secret = self._receiver(item["institution_id"])

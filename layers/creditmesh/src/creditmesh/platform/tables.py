@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creditmesh.kernel.errors import Conflict
+from creditmesh.kernel.errors import Conflict, Unavailable
 from creditmesh.platform.wire import decoded, encoded, shorten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+_BATCH = 100
+_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before each try to read what DynamoDB left of a batch."""
 
 
 class ConditionFailed(Conflict):
@@ -126,6 +131,37 @@ class Tables:
         """The item under `key`, read consistently, or None."""
         found = self._client.get_item(TableName=table, Key=encode(key), ConsistentRead=True).get("Item")
         return decode(found) if found else None
+
+    def batch_get(self, table: str, keys: Sequence[Mapping[str, str]], fields: Sequence[str] = ()) -> list[Item]:
+        """The items under so many keys, in the keys' order, without those that are not there; not read consistently.
+
+        Args:
+            keys: each once.
+            fields: the attributes to read, the keys' among them; all by default.
+
+        Raises:
+            Unavailable: DynamoDB did not give them all.
+        """
+        found: list[Item] = []
+        for start in range(0, len(keys), _BATCH):
+            asked: dict[str, Any] = {"Keys": [encode(key) for key in keys[start : start + _BATCH]]}
+            if fields:
+                names = {f"#f{number}": name for number, name in enumerate(fields)}
+                asked |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+            found += self._batch({table: asked}, table)
+        parts = list(keys[0]) if keys else []
+        by_key = {tuple(item[part] for part in parts): item for item in found}
+        return [by_key[value] for key in keys if (value := tuple(key[part] for part in parts)) in by_key]
+
+    def _batch(self, asked: Any, table: str) -> Iterator[Item]:
+        for pause in _PAUSES:
+            time.sleep(pause)
+            page = self._client.batch_get_item(RequestItems=asked)
+            yield from map(decode, page["Responses"].get(table, ()))
+            asked = page.get("UnprocessedKeys") or {}
+            if not asked:
+                return
+        raise Unavailable("DynamoDB gives only a part of what was asked for")
 
     def write(self, write: Write) -> None:
         """Carry out one write.
@@ -246,6 +282,35 @@ class Tables:
             if "LastEvaluatedKey" not in page or left == 0:
                 return
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def listed(
+        self,
+        table: str,
+        key: Sequence[str],
+        attribute: str,
+        equals: str,
+        *,
+        index: str,
+        limit: int | None = None,
+        newest_first: bool = False,
+        until: tuple[str, str] | None = None,
+        fields: Sequence[str] = (),
+    ) -> Iterator[Item]:
+        """Items that an index of keys only lists, read from the table.
+
+        An item that has changed meanwhile and does not belong into the list any more is left out.
+
+        Args:
+            key: the table's key attributes.
+            fields: the attributes to read, `key` and `attribute` among them; all by default.
+        """
+        entries = self.query(
+            table, attribute, equals, index=index, limit=limit, newest_first=newest_first, until=until, fields=key
+        )
+        while page := list(islice(entries, _BATCH)):
+            for item in self.batch_get(table, page, fields):
+                if item.get(attribute) == equals:
+                    yield item
 
     def delete(self, table: str, key: Mapping[str, str]) -> None:
         """Remove an item; removing what is not there is no error."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_READING = ("GetItem", "Query", "UpdateItem")
+_READING = ("BatchGetItem", "GetItem", "Query", "UpdateItem")
 """Operations whose answers carry items."""
 
 

@@ -119,7 +119,7 @@ class ListEntries:
 
     def proposals(self, limit: int) -> list[Entry]:
         """Entries whose removal waits for a second person, oldest first."""
-        found = self._tables.query(self._table, "removal", _QUEUE, index=BY_REMOVAL, limit=limit)
+        found = self._tables.listed(self._table, ("entry_id",), "removal", _QUEUE, index=BY_REMOVAL, limit=limit)
         return [self._opened(one) for one in found]
 
     def propose_removal(self, entry_id: str, by: str, note: str) -> Entry:

@@ -48,7 +48,9 @@ class ImportStore:
 
     def of_source(self, source: str, limit: int) -> list[Import]:
         """A source's imports, newest first."""
-        found = self._tables.query(self._table, "source", source, index=BY_SOURCE, newest_first=True, limit=limit)
+        found = self._tables.listed(
+            self._table, ("import_id",), "source", source, index=BY_SOURCE, newest_first=True, limit=limit
+        )
         return [_read(one) for one in found]
 
     def change(self, one: Import, to: ImportState, **values: Any) -> Update:
