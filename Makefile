@@ -7,6 +7,8 @@ DEV := .venv/bin
 LOCAL := cloud client institutions run aws localstack_host
 # Tests in several processes; tests/support/shares.py says what stays together and what comes first.
 SHARED := -n 4 --dist loadgroup --no-loadscope-reorder
+# Of tests/infrastructure what runs functions; the rest is part of `make check`.
+WALK := tests/infrastructure/test_permissions.py
 export PYTHONPATH := local:functions:emr
 # Many short processes import the same libraries: their byte-code is kept in one folder of ours, also where the
 # environment or a system directory forbids it beside the sources.
@@ -28,7 +30,8 @@ run: setup ## start the whole platform here and send 30 applications through it;
 	@$(DEV)/python -m run $(ARGS)
 
 .PHONY: check
-check: setup ## style, types, layers, template
+check: setup ## style, types, layers, template; what AWS would refuse of it
+	@$(SETUP) --with sam
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	@$(MAKE) --no-print-directory -j2 --output-sync=target check-types check-layers check-template
@@ -38,13 +41,17 @@ check-types:
 	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs emr/training $(addprefix local/,$(LOCAL)) benchmarks
 check-layers:
 	$(DEV)/lint-imports --no-cache
+# SAM CLI looks at the source without reaching AWS; it only wants to know where it would go and who it would be.
 check-template:
-	$(DEV)/cfn-lint --regions eu-west-1 -- template.yaml
+	env -u AWS_PROFILE AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_EC2_METADATA_DISABLED=true \
+	  SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=.venvs/sam/settings \
+	  .venvs/sam/bin/sam validate --lint --region eu-west-1 --template template.yaml
+	$(DEV)/pytest -q tests/infrastructure --ignore $(WALK)
 
 # More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract stepfunctions spark unit property infrastructure integration)
+	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract stepfunctions spark unit property integration) $(WALK)
 	$(DEV)/pytest tests/e2e
 
 .PHONY: test-fast

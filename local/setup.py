@@ -10,6 +10,7 @@ Only the standard library: this is the first thing a fresh clone runs. Environme
 * ``.venvs/lambda``: an empty interpreter, so that a function sees nothing but its layer.
 * ``.venvs/localstack``, with ``--with localstack`` only: LocalStack's core in host mode.
 * ``.venvs/peers``, with ``--with peers`` only: other scorecard libraries, for the benchmarks.
+* ``.venvs/sam``, with ``--with sam`` only: AWS SAM CLI, for `make check`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ ENVIRONMENTS = {  # folder -> lock file (None: stays empty)
     ".venvs/lambda": None,
 }
 # What few need, made with `--with NAME`: name -> folder and lock file.
-ON_DEMAND = {"localstack": (".venvs/localstack", "localstack.txt"), "peers": (".venvs/peers", "peers.txt")}
+ON_DEMAND = {
+    "localstack": (".venvs/localstack", "localstack.txt"),
+    "peers": (".venvs/peers", "peers.txt"),
+    "sam": (".venvs/sam", "sam.txt"),
+}
 # lock file -> how `uv pip compile` makes it
 LOCKS = {
     "layer.txt": ["pyproject.toml"],
@@ -39,6 +44,7 @@ LOCKS = {
     "spark.txt": ["--group", "spark", "-c", "locks/layer.txt"],
     "java.txt": ["--group", "java"],
     "localstack.txt": ["--group", "localstack"],
+    "sam.txt": ["--group", "sam"],
     # Unconstrained: scorecardpy needs a setuptools that still has pkg_resources.
     "peers.txt": ["--group", "peers"],
 }

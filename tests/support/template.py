@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -22,6 +21,10 @@ PSEUDO = {
     "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::URLSuffix": "amazonaws.com",
     "AWS::StackName": "creditmesh",
 }  # fmt: skip
+
+
+NO_VALUE = object()
+"""What a property resolves to that is to be left out."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -54,17 +57,22 @@ def _source() -> dict[str, Any]:
     return document
 
 
-def transformed() -> dict[str, Any]:
-    """The template as SAM hands it to CloudFormation; a fresh copy each time."""
-    return deepcopy(_transformed())
+def transformed(region: str = REGION, **parameters: str) -> dict[str, Any]:
+    """The template as SAM hands it to CloudFormation; a fresh copy each time.
+
+    Args:
+        region: where it is deployed; SAM writes the partition of it into what it adds.
+        parameters: values that differ from the template's defaults.
+    """
+    return deepcopy(_transformed(region, tuple(sorted(parameters.items()))))
 
 
 @cache
-def _transformed() -> dict[str, Any]:
+def _transformed(region: str, parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    import boto3
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     document = inlined(source(), ROOT, yaml.safe_load)
     for resource in document["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
@@ -74,8 +82,8 @@ def _transformed() -> dict[str, Any]:
             written = Path(resource["Properties"].pop("DefinitionUri")).name
             resource["Properties"]["Definition"] = definition(written.removesuffix(".asl.yaml"))
     document["Globals"]["Function"]["CodeUri"] = "s3://packages/code.zip"
-    translator = Translator(managed_policy_map={}, sam_parser=Parser())
-    done: dict[str, Any] = translator.translate(document, {"AWS::Region": REGION})
+    translator = Translator({}, sam_parser=Parser(), boto_session=boto3.Session(region_name=region))
+    done: dict[str, Any] = translator.translate(document, dict(parameters))
     # What the translator shares between resources is told apart again.
     return dict(json.loads(json.dumps(done)))
 
@@ -106,20 +114,51 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from walk(inner, f"{path}[{number}]")
 
 
-def resolve(value: Any, refs: Mapping[str, str]) -> Any:
-    """A value with `Ref`, `Fn::GetAtt` and `Fn::Sub` filled in.
+def resolve(value: Any, refs: Mapping[str, Any], conditions: Mapping[str, bool] | None = None) -> Any:
+    """A value with its intrinsic functions filled in; what is `AWS::NoValue` is left out.
 
     Args:
         refs: logical id, `logical id.attribute`, parameter or pseudo parameter -> its value.
+        conditions: the template's conditions, needed where `Fn::If` is used.
     """
+
+    def inner(one: Any) -> Any:
+        return resolve(one, refs, conditions)
+
     if isinstance(value, list):
-        return [resolve(one, refs) for one in value]
+        return [one for one in map(inner, value) if one is not NO_VALUE]
     if not isinstance(value, Mapping):
         return value
-    if set(value) == {"Ref"}:
-        return refs[value["Ref"]]
-    if set(value) == {"Fn::GetAtt"}:
-        return refs[".".join(value["Fn::GetAtt"])]
-    if set(value) == {"Fn::Sub"}:
-        return re.sub(r"\$\{([^}!]+)\}", lambda match: refs[match[1]], value["Fn::Sub"])
-    return {name: resolve(inner, refs) for name, inner in value.items()}
+    if len(value) == 1:
+        ((name, given),) = value.items()
+        if name == "Ref":
+            return NO_VALUE if given == "AWS::NoValue" else refs[given]
+        if name == "Fn::GetAtt":
+            return refs[given if isinstance(given, str) else ".".join(given)]
+        if name == "Fn::Sub":
+            text, more = (given, {}) if isinstance(given, str) else (given[0], inner(given[1]))
+            return re.sub(
+                r"\$\{([^}!]+)\}", lambda match: str(more[match[1]] if match[1] in more else refs[match[1]]), text
+            )
+        if name == "Fn::Join":
+            return given[0].join(map(str, inner(given[1])))
+        if name == "Fn::If" and conditions is not None:
+            return inner(given[1] if conditions[given[0]] else given[2])
+    done = {name: inner(one) for name, one in value.items()}
+    return {name: one for name, one in done.items() if one is not NO_VALUE}
+
+
+def holds(condition: Any, refs: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
+    """Whether a condition of the template holds.
+
+    Args:
+        conditions: all of the template's, for those that name others.
+    """
+    ((name, given),) = condition.items()
+    if name == "Condition":
+        return holds(conditions[given], refs, conditions)
+    if name == "Fn::Equals":
+        left, right = resolve(given, refs)
+        return bool(str(left) == str(right))
+    parts = [holds(one, refs, conditions) for one in given]
+    return {"Fn::And": all(parts), "Fn::Or": any(parts), "Fn::Not": not parts[0]}[name]
