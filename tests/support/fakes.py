@@ -42,7 +42,7 @@ class FakeSteps:
         failed: token -> error.
         gone: tokens nobody waits for.
         refuse: error code that every call gives.
-        listener: told of each call, and of the state machine that is started.
+        listener: told of each call, and of the machine, execution or token that it names.
     """
 
     executions: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class FakeSteps:
     gone: set[str] = field(default_factory=set)
     refuse: str | None = None
     exceptions: type[_Exceptions] = _Exceptions
-    listener: Callable[[str, str | None], None] | None = None
+    listener: Callable[[str, str], None] | None = None
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:
         self._checked("StartExecution", stateMachineArn)
@@ -63,7 +63,7 @@ class FakeSteps:
         return {"executionArn": f"{stateMachineArn}:{name}"}
 
     def describe_execution(self, *, executionArn: str) -> dict[str, str]:
-        self._checked("DescribeExecution")
+        self._checked("DescribeExecution", executionArn)
         name = executionArn.rpartition(":")[2]
         if name not in self.executions:
             raise ExecutionDoesNotExist("ExecutionDoesNotExist", "DescribeExecution")
@@ -78,14 +78,14 @@ class FakeSteps:
         self.failed[taskToken] = error
 
     def _answer(self, token: str, call: str) -> None:
-        self._checked(call)
+        self._checked(call, token)
         if token in self.gone:
             raise _Gone("TaskTimedOut", call)
         self.gone.add(token)
 
-    def _checked(self, call: str, arn: str | None = None) -> None:
+    def _checked(self, call: str, resource: str) -> None:
         if self.listener:
-            self.listener(call, arn)
+            self.listener(call, resource)
         if self.refuse:
             raise _Gone(self.refuse, call)
 
