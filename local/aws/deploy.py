@@ -23,7 +23,9 @@ from aws.layer import check
 from aws.steps import make_package_bucket, next_steps, require_log_role
 from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 from cloud import build
-from cloud.deploy import ROOT, DeployFailed, Deployment
+from cloud.deploy import ROOT, Deployment
+from cloud.emr_applications import NotStopped
+from cloud.stack import DeployFailed
 
 
 def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str, str]:
@@ -72,7 +74,7 @@ def main() -> None:
         sys.exit(str(refusal))
     except EOFError:
         sys.exit("Nobody is there to confirm; set CONFIRM=<account>/<region> in a pipeline.")
-    except (DeployFailed, ClientError, BotoCoreError, subprocess.CalledProcessError) as problem:
+    except (DeployFailed, NotStopped, ClientError, BotoCoreError, subprocess.CalledProcessError) as problem:
         sys.exit(f"The deployment failed: {problem}")
     print(json.dumps(outputs, indent=1))
     print(next_steps(target, outputs))

@@ -10,29 +10,26 @@ import argparse
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
 from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_parse  # type: ignore[import-not-found]
+from botocore.exceptions import ClientError
 
-from cloud import build, models
+from cloud import build, models, spark_code
+from cloud.emr_applications import NotStopped
 from cloud.includes import inlined
+from cloud.stack import DeployFailed, Stack
 
-# Standard library only: what EMR Serverless runs beside Spark itself (conventions 17).
-_SPARK_PARTS = ("kernel", "risk", "gateway/keydata")
 _LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri", "TemplateURL")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class DeployFailed(Exception):
-    """A step of the deployment failed; the message says which and why."""
 
 
 def prepare(template: Path, build_dir: Path) -> Path:
@@ -79,9 +76,10 @@ class Deployment:
         stack: the stack's name.
         build_dir: where artefacts are built.
         region: AWS region.
-        package_bucket: bucket for code archives; made where it is missing.
+        package_bucket: bucket for code archives and the record of what was deployed; made where it is missing.
         artefact_output: stack output that names the bucket for jobs and models; without such an output none are sent.
         signing_key_output: stack output that names the key that signs models; without it no models are sent.
+        stage: build for AWS instead of this machine.
         uploads: further files for the bucket of jobs and models, by key.
     """
 
@@ -100,91 +98,95 @@ class Deployment:
     def run(self) -> dict[str, str]:
         """Build, package, deploy, upload; returns the stack's outputs.
 
+        What the jobs run and read is uploaded before the stack changes, so that nothing refers to what is not there
+        yet; only before the first deployment there is no bucket.
+
         Raises:
             DeployFailed: a step failed.
+            NotStopped: an EMR Serverless application that the deployment changes could not be stopped.
         """
         self.build_dir.mkdir(parents=True, exist_ok=True)
         with (self.build_dir / "lock").open("w") as alone:
             fcntl.flock(alone, fcntl.LOCK_EX)  # several platforms on this machine are built in one folder
-            wanted = self._fingerprint(build.layer_archive(ROOT, self.build_dir, stage=self.stage))
+            self._stack.require_ready()
+            layer = build.layer_archive(ROOT, self.build_dir, stage=self.stage)
+            code = spark_code.collect(ROOT, self.build_dir)
+            values = self._values(code)
+            wanted = self._fingerprint(layer, values)
+            before = self._stack.outputs()
+            self._upload(before, code)
             if self._deployed() != wanted:
-                self._package_and_deploy(wanted)
-            outputs = self.outputs()
-            self._upload(outputs)
-        return outputs
+                replaced = self._stack.parameters().get(spark_code.PARAMETER, "")
+                self._package_and_deploy(wanted, values)
+                outputs = self._stack.outputs()
+                self._upload(outputs, code)
+                self._record(wanted)
+                self._prune(outputs, {code.digest, replaced})
+        return self._stack.outputs()
 
     def client(self, service: str) -> Any:
         """A boto3 client of the target."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if self.endpoint else {}
         return boto3.client(service, endpoint_url=self.endpoint, region_name=self.region, **keys)  # type: ignore[call-overload]
 
-    def _fingerprint(self, layer: str) -> str:
+    @cached_property
+    def _stack(self) -> Stack:
+        return Stack(self.client, self.stack, pause=0.1 if self.endpoint else 3.0)
+
+    def _values(self, code: spark_code.SparkCode) -> dict[str, str]:
+        declared = yaml_parse(self.template.read_text("utf-8")).get("Parameters") or {}
+        own = {spark_code.PARAMETER: code.digest} if spark_code.PARAMETER in declared else {}
+        return {**self.parameters, **own}
+
+    def _fingerprint(self, layer: str, values: Mapping[str, str]) -> str:
         folder = self.template.parent
         names = ("functions", "infrastructure", "stepfunctions", "nested")
         sources = [path for path in (self.template, *(folder / name for name in names)) if path.exists()]
-        return build.digest(sources, layer + json.dumps(dict(self.parameters), sort_keys=True))
+        return build.digest(sources, layer + json.dumps(dict(values), sort_keys=True))
+
+    @property
+    def _record_key(self) -> str:
+        return f"deployed/{self.stack}.json"
+
+    def _state(self, stack: Mapping[str, Any]) -> dict[str, str]:
+        """Which stack it is and when it last changed: another deployment's record, or an older one, says nothing."""
+        return {
+            "stack": stack["StackId"],
+            "changed": str(stack.get("LastUpdatedTime", stack["CreationTime"])),
+        }
 
     def _deployed(self) -> str | None:
-        """Fingerprint of what the stack holds; its tag survives with the stack, wherever we build."""
-        stack = self._stack()
+        """Fingerprint of what the stack holds, from the record in the package bucket; None if that is not known.
+
+        It is no tag of the stack: CloudFormation hands a stack's tags on to its resources, so each deployment would
+        change all of them, EMR Serverless applications included, which take no change while they are started.
+        """
+        stack, storage = self._stack.found(), self.client("s3")
         if stack is None or not stack["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in stack["StackStatus"]:
             return None
-        return next((tag["Value"] for tag in stack.get("Tags", []) if tag["Key"] == "fingerprint"), None)
-
-    def _stack(self) -> dict[str, Any] | None:
-        stacks = self.client("cloudformation")
         try:
-            found: dict[str, Any] = stacks.describe_stacks(StackName=self.stack)["Stacks"][0]
-        except stacks.exceptions.ClientError:
+            record = json.loads(storage.get_object(Bucket=self.package_bucket, Key=self._record_key)["Body"].read())
+        except storage.exceptions.ClientError:
             return None
-        return found
+        known = all(record.get(name) == value for name, value in self._state(stack).items())
+        return str(record.get("fingerprint")) if known else None
 
-    def outputs(self) -> dict[str, str]:
-        """The stack's outputs by name."""
-        stack = self._stack()
-        return {output["OutputKey"]: output["OutputValue"] for output in (stack or {}).get("Outputs", [])}
+    def _record(self, fingerprint: str) -> None:
+        stack = self._stack.found()
+        if stack is not None:
+            body = json.dumps({**self._state(stack), "fingerprint": fingerprint}).encode()
+            self.client("s3").put_object(Bucket=self.package_bucket, Key=self._record_key, Body=body)
 
-    def _package_and_deploy(self, fingerprint: str) -> None:
+    def _package_and_deploy(self, fingerprint: str, values: Mapping[str, str]) -> None:
         packaged = self.build_dir / "packaged.yaml"
         prepared = prepare(self.template, self.build_dir)
         self._make_package_bucket()
         self._aws("package", "--template-file", str(prepared), "--s3-bucket", self.package_bucket,
                   "--output-template-file", str(packaged))  # fmt: skip
-        self._change(packaged, fingerprint)
-
-    def _change(self, packaged: Path, fingerprint: str) -> None:
-        """Create and execute a change set.
-
-        What `aws cloudformation deploy` does, but that command looks for the end every 30 seconds only.
-        """
-        stacks, number = self.client("cloudformation"), f"deploy-{fingerprint[:12]}-{int(time.time())}"
         key = f"{build.digest([packaged])[:32]}.template"
         self.client("s3").put_object(Bucket=self.package_bucket, Key=key, Body=packaged.read_bytes())
-        stack = self._stack()
-        exists = stack is not None and stack["StackStatus"] not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
-        stacks.create_change_set(
-            StackName=self.stack, ChangeSetName=number, ChangeSetType="UPDATE" if exists else "CREATE",
-            TemplateURL=f"{self._bucket_url()}/{key}", Tags=[{"Key": "fingerprint", "Value": fingerprint}],
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )  # fmt: skip
-        made = self._poll(lambda: stacks.describe_change_set(StackName=self.stack, ChangeSetName=number), "Status")
-        if made["Status"] == "FAILED":
-            if "No updates" in made.get("StatusReason", "") or "didn't contain changes" in made.get("StatusReason", ""):
-                return
-            raise DeployFailed(f"the change set of {self.stack}: {made.get('StatusReason')}")
-        stacks.execute_change_set(StackName=self.stack, ChangeSetName=number)
-        done = self._poll(lambda: stacks.describe_stacks(StackName=self.stack)["Stacks"][0], "StackStatus")
-        if "ROLLBACK" in done["StackStatus"] or "FAILED" in done["StackStatus"]:
-            raise DeployFailed(f"stack {self.stack} ended as {done['StackStatus']}{self._reasons()}")
-
-    def _poll(self, describe: Callable[[], dict[str, Any]], field: str) -> dict[str, Any]:
-        pause = 0.1 if self.endpoint else 3.0
-        while True:
-            found = describe()
-            if not found[field].endswith(("_PENDING", "_IN_PROGRESS")):
-                return found
-            time.sleep(pause)
+        self._stack.delete_failed_creation()
+        self._stack.change(f"deploy-{fingerprint[:12]}-{int(time.time())}", f"{self._bucket_url()}/{key}", values)
 
     def _bucket_url(self) -> str:
         if self.endpoint:
@@ -211,30 +213,15 @@ class Deployment:
             command, env=environment, capture_output=True, text=True, check=False, cwd=self.template.parent
         )
         if done.returncode:
-            raise DeployFailed(
-                f"aws cloudformation {arguments[0]} failed:\n{done.stderr or done.stdout}{self._reasons()}"
-            )
+            raise DeployFailed(f"aws cloudformation {arguments[0]} failed:\n{done.stderr or done.stdout}")
 
-    def _reasons(self) -> str:
-        stacks = self.client("cloudformation")
-        try:
-            events = stacks.describe_stack_events(StackName=self.stack)["StackEvents"]
-        except stacks.exceptions.ClientError:
-            return ""
-        bad = [event for event in events if "FAILED" in event["ResourceStatus"]]
-        return "".join(f"\n{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in bad[:8])
-
-    def _upload(self, outputs: Mapping[str, str]) -> None:
+    def _upload(self, outputs: Mapping[str, str], code: spark_code.SparkCode) -> None:
         """Jobs, what they import and models; an object that is there already is not sent again."""
         bucket = outputs.get(self.artefact_output)
         if bucket is None:
             return
-        files = {f"emr/jobs/{path.name}": path for path in sorted((ROOT / "emr" / "jobs").glob("*.py"))}
-        files |= {f"models/{path.name}": path for path in sorted((ROOT / "models").glob("*-training.json"))}
-        package = self._spark_archive()
-        if package is not None:
-            files["emr/creditmesh-spark.zip"] = package
-        files |= self.uploads
+        files = {f"models/{path.name}": path for path in sorted((ROOT / "models").glob("*-training.json"))}
+        files |= {**code.files, **self.uploads}
         storage = self.client("s3")
         for key, path in files.items():
             mark = build.digest([path])
@@ -244,6 +231,11 @@ class Deployment:
         signing_key = outputs.get(self.signing_key_output)
         if signing_key is not None:
             self._upload_models(bucket, signing_key)
+
+    def _prune(self, outputs: Mapping[str, str], in_use: set[str]) -> None:
+        bucket = outputs.get(self.artefact_output)
+        if bucket is not None:
+            spark_code.prune(self.client("s3"), bucket, in_use)
 
     def _upload_models(self, bucket: str, signing_key: str) -> None:
         """The shipped models, signed, for nothing else decides (S10); one that is there under this key stays."""
@@ -261,24 +253,6 @@ class Deployment:
             return str(storage.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256"))
         except storage.exceptions.ClientError:
             return None
-
-    def _spark_archive(self) -> Path | None:
-        """What jobs import, with the packages above it, importable by Spark's Python from --py-files."""
-        source = ROOT / "layers" / "creditmesh" / "src" / "creditmesh"
-        if not (source / "risk").is_dir():
-            return None
-        staging = self.build_dir / "spark"
-        shutil.rmtree(staging, ignore_errors=True)
-        for part in _SPARK_PARTS:
-            shutil.copytree(source / part, staging / "creditmesh" / part, ignore=shutil.ignore_patterns("__pycache__"))
-        training = ROOT / "emr" / "training"
-        if training.is_dir():
-            shutil.copytree(training, staging / "training", ignore=shutil.ignore_patterns("__pycache__", "data"))
-        for package in {"", *(part.rpartition("/")[0] for part in _SPARK_PARTS)}:
-            shutil.copy(source / package / "__init__.py", staging / "creditmesh" / package / "__init__.py")
-        target = self.build_dir / "creditmesh-spark.zip"
-        build.archive(staging, target)
-        return target
 
 
 def main() -> None:
@@ -300,7 +274,7 @@ def main() -> None:
     )  # fmt: skip
     try:
         outputs = deployment.run()
-    except (DeployFailed, subprocess.CalledProcessError) as problem:
+    except (DeployFailed, NotStopped, ClientError, subprocess.CalledProcessError) as problem:
         sys.exit(f"deployment failed: {problem}")
     print(json.dumps(outputs, indent=1))
     print(f"deployed in {time.monotonic() - started:.1f} s", file=sys.stderr)

@@ -17,7 +17,7 @@ Template = dict[str, Any]
 REFS = {
     "ArtefactBucket": "artefacts", "DataBucket": "data", "ArtefactBucket.Arn": "arn:aws:s3:::artefacts",
     "DataBucket.Arn": "arn:aws:s3:::data", "SparkLog.Arn": "log", "KeyDataSpark.Arn": "app",
-    "KeyDataJobRole.Arn": "role", "ExtractionSparkParameters": "", **template.PSEUDO,
+    "KeyDataJobRole.Arn": "role", "ExtractionSparkParameters": "", "SparkCode": "code", **template.PSEUDO,
 }  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_placeholders_of_every_process_are_those_the_template_fills(source: Temp
 
 
 def test_the_job_reads_sets_and_writes_batches_and_reaches_nothing_else(job: list[dict[str, Any]]) -> None:
-    reads = ("data/third-information/set/1.jsonl", "data/key-data-batches/x/rows/1", "artefacts/emr/jobs/j.py")
+    reads = ("data/third-information/set/1.jsonl", "data/key-data-batches/x/rows/1", "artefacts/emr/code/jobs/j.py")
     assert all(may(job, "s3:GetObject", f"arn:aws:s3:::{place}") for place in reads)
     for action in ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"):
         assert may(job, action, "arn:aws:s3:::data/key-data-batches/x/features/1")
@@ -86,14 +86,14 @@ def test_the_process_may_start_this_job_and_read_its_summary(machine: dict[str, 
 def test_the_places_of_the_definition_are_those_the_job_may_use(job: list[dict[str, Any]]) -> None:
     text = json.dumps(template.definition("key_data_extraction"))
     assert "'key-data-batches/' & $states.context.Execution.Name" in text
-    assert may(job, "s3:GetObject", "arn:aws:s3:::artefacts/emr/jobs/extract_key_data.py")
-    assert "/emr/jobs/extract_key_data.py" in text
+    assert may(job, "s3:GetObject", "arn:aws:s3:::artefacts/emr/code/jobs/extract_key_data.py")
+    assert "/emr/${SparkCode}/jobs/extract_key_data.py" in text
     assert (ROOT / "emr/jobs/extract_key_data.py").exists()
 
 
 def test_spark_is_set_as_for_scans_and_given_the_package(machine: dict[str, Any]) -> None:
     given = template.resolve(machine["DefinitionSubstitutions"]["SparkParameters"], REFS)
-    assert given.strip() == f"--py-files s3://artefacts/emr/creditmesh-spark.zip {spark_submit_parameters(SCAN)}"
+    assert given.strip() == f"--py-files s3://artefacts/emr/code/creditmesh-spark.zip {spark_submit_parameters(SCAN)}"
 
 
 def test_the_state_waits_longer_than_the_job_may_take_and_the_process_longer_still(source: Template) -> None:

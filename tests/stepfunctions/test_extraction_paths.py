@@ -109,7 +109,7 @@ def prepared(cloud: Cloud) -> str:
         file.writestr("nothing.py", "")
     storage.put_object(Bucket=ARTEFACTS, Key="emr/none.zip", Body=archive.getvalue())
     job = JOB.replace("COUNTS", repr(COUNTS))
-    storage.put_object(Bucket=ARTEFACTS, Key="emr/jobs/extract_key_data.py", Body=job.encode())
+    storage.put_object(Bucket=ARTEFACTS, Key="emr/code/jobs/extract_key_data.py", Body=job.encode())
     made = cloud.client("emr-serverless").create_application(name="k", releaseLabel="emr-spark-8.0.0", type="SPARK")
     return str(made["applicationId"])
 
@@ -118,7 +118,7 @@ def machine(cloud: Cloud, application: str, name: str = "extraction") -> str:
     parameters = f"--py-files s3://{ARTEFACTS}/emr/none.zip --conf spark.driver.memory=512m"
     written = definition(
         {}, EXTRACTION, DataBucket=DATA, ArtefactBucket=ARTEFACTS, KeyDataApplication=application,
-        KeyDataJobRole=ROLE, ExtractionMinutes="1", SparkParameters=parameters,
+        SparkCode="code", KeyDataJobRole=ROLE, ExtractionMinutes="1", SparkParameters=parameters,
     )  # fmt: skip
     states = cloud.client("stepfunctions")
     made = states.create_state_machine(name=name, definition=json.dumps(written), roleArn=ROLE)

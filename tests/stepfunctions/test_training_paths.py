@@ -111,13 +111,13 @@ def prepared(cloud: Cloud) -> str:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("nothing.py", "")
     storage.put_object(Bucket=ARTEFACTS, Key="emr/none.zip", Body=archive.getvalue())
-    storage.put_object(Bucket=ARTEFACTS, Key="emr/jobs/train_scorecard.py", Body=JOB.encode())
+    storage.put_object(Bucket=ARTEFACTS, Key="emr/code/jobs/train_scorecard.py", Body=JOB.encode())
     for name, source in (("PrepareTrainingFunction", PREPARE), ("ProposeCandidateFunction", PROPOSE)):
         cloud.function(name, source, Timeout=30)
     made = cloud.client("emr-serverless").create_application(name="t", releaseLabel="emr-spark-8.0.0", type="SPARK")
     written = definition(
         {}, TRAINING, DataBucket=DATA, ArtefactBucket=ARTEFACTS, TrainingApplication=str(made["applicationId"]),
-        TrainingJobRole=ROLE, TrainingMinutes="1", PrepareTrainingFunction="PrepareTrainingFunction",
+        SparkCode="code", TrainingJobRole=ROLE, TrainingMinutes="1", PrepareTrainingFunction="PrepareTrainingFunction",
         ProposeCandidateFunction="ProposeCandidateFunction",
         SparkParameters=f"--py-files s3://{ARTEFACTS}/emr/none.zip --conf spark.driver.memory=512m",
     )  # fmt: skip

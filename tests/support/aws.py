@@ -116,7 +116,13 @@ def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mappi
     document = template.source()
     stack = Stack(made, dict(template.PSEUDO))
     defaults = {name: str(one["Default"]) for name, one in document["Parameters"].items() if "Default" in one}
-    stack.refs |= {**defaults, "Stage": STAGE, "LoanOrigination": PROCESS, "AllowedOrigins": ORIGIN}
+    stack.refs |= {
+        **defaults,
+        "Stage": STAGE,
+        "SparkCode": "0" * 16,
+        "LoanOrigination": PROCESS,
+        "AllowedOrigins": ORIGIN,
+    }
     for name, properties in template.of_type(document, "AWS::KMS::Key").items():
         kind = {part: properties[part] for part in ("KeySpec", "KeyUsage") if part in properties}
         stack.refs[f"{name}.Arn"] = made["kms"].create_key(Description=name, **kind)["KeyMetadata"]["Arn"]

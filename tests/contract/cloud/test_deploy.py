@@ -36,6 +36,12 @@ def deploy(cloud: Cloud) -> dict[str, str]:
     return outputs
 
 
+def spark_code(cloud: Cloud) -> str:
+    """The version of the Spark code that the stack refers to."""
+    (stack,) = cloud.client("cloudformation").describe_stacks(StackName="creditmesh")["Stacks"]
+    return next(one["ParameterValue"] for one in stack["Parameters"] if one["ParameterKey"] == "SparkCode")
+
+
 def functions(cloud: Cloud) -> list[str]:
     """The platform's functions."""
     pages = cloud.client("lambda").get_paginator("list_functions").paginate()
@@ -56,8 +62,8 @@ def test_the_template_deploys_whole(deployed: tuple[Cloud, dict[str, str]]) -> N
     resources = cloud.client("cloudformation").describe_stack_resources(StackName="creditmesh")["StackResources"]
     assert {resource["ResourceStatus"] for resource in resources} == {"CREATE_COMPLETE"}
     keys = {item["Key"] for item in cloud.client("s3").list_objects_v2(Bucket=outputs["ArtefactBucket"])["Contents"]}
-    assert "emr/creditmesh-spark.zip" in keys
-    assert {f"emr/jobs/{path.name}" for path in (ROOT / "emr" / "jobs").glob("*.py")} <= keys
+    names = {"creditmesh-spark.zip", *(f"jobs/{path.name}" for path in (ROOT / "emr" / "jobs").glob("*.py"))}
+    assert {f"emr/{spark_code(cloud)}/{name}" for name in names} <= keys
 
 
 def test_the_layer_carries_byte_code(deployed: tuple[Cloud, dict[str, str]]) -> None:

@@ -21,7 +21,7 @@ from tests.unit.aws.test_deployment import elf
 
 ROOT = template.ROOT
 LOCK = (ROOT / "locks" / "spark.txt").read_text("utf-8")
-REFS = {"ArtefactBucket": "artefacts", "TrainingSparkParameters": "--conf spark.driver.memory=8g"}
+REFS = {"ArtefactBucket": "artefacts", "TrainingSparkParameters": "--conf spark.driver.memory=8g", "SparkCode": "code"}
 ARM64 = 0xB7
 
 
@@ -160,4 +160,6 @@ def test_the_embedded_cloud_is_told_of_no_archive() -> None:
     given = spark_parameters("")
     assert "archives" not in given
     assert "PYTHON" not in given
-    assert given.startswith("--py-files s3://artefacts/emr/creditmesh-spark.zip --conf spark.sql.ansi.enabled=true ")
+    assert given.startswith(
+        "--py-files s3://artefacts/emr/code/creditmesh-spark.zip --conf spark.sql.ansi.enabled=true "
+    )
