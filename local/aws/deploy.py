@@ -20,7 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws import libraries, parameters
 from aws.layer import check
-from aws.steps import make_package_bucket, next_steps, require_log_role
+from aws.preflight import Preflight
+from aws.steps import make_package_bucket, next_steps
 from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 from cloud import build
 from cloud.deploy import ROOT, Deployment
@@ -33,9 +34,8 @@ def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str,
 
     Raises:
         DeployFailed: a step failed.
-        Refused: the account is not prepared, or the layer cannot run on Lambda.
+        Refused: the layer cannot run on Lambda.
     """
-    require_log_role(session.client("apigateway"), target)
     build.layer(ROOT, ROOT / "build" / "layer-stage", stage=True)
     print(f"layer: {check(ROOT / 'build' / 'layer-stage')}", flush=True)
     make_package_bucket(session.client("s3"), target.package_bucket, target.region)
@@ -52,8 +52,11 @@ def _prepare(options: argparse.Namespace, session: Any) -> tuple[Target, dict[st
     stage = stage_name(options.stage)
     given = parameters.read(options.parameters)
     target = find(session, stage)
-    declared = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))["Parameters"]
-    return target, parameters.complete(given, stage, declared, session.get_partition_for_region(target.region))
+    template = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
+    partition = session.get_partition_for_region(target.region)
+    values = parameters.complete(given, stage, template["Parameters"], partition)
+    Preflight(session, target, template, values).check()
+    return target, values
 
 
 def main() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from aws.target import Refused
 
+SET_BY_DEPLOYMENT = ("Stage", "SparkCode", "TrainingLibraries", "ScoringLibraries")
+_MOST_CHARACTERS = 4096  # of one parameter's value, CloudFormation's quota
 # What exists for the embedded cloud only.
 _LOCAL_ONLY = ("JwksUrlPrefix", "PublicUrlPrefix", "PublicUrlSuffix")
 
@@ -47,13 +51,18 @@ def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], 
         partition: ``aws``, ``aws-cn``, …
 
     Raises:
-        Refused: a parameter is unknown, belongs to the embedded cloud, or cannot work in this account.
+        Refused: a parameter is unknown or missing, belongs to the embedded cloud, has a value that the template does
+            not allow, or cannot work in this account.
     """
-    for name in given:
+    for name, value in given.items():
         if name in _LOCAL_ONLY:
             raise Refused(f"Parameter {name} is for the embedded cloud; AWS knows its own addresses.")
         if name not in declared:
-            raise Refused(f"template.yaml has no parameter {name}.")
+            raise Refused(f"template.yaml has no parameter {name}.{_meant(name, declared)}")
+        _check_value(name, value, declared[name])
+    for name, declaration in declared.items():
+        if "Default" not in declaration and name not in given and name not in SET_BY_DEPLOYMENT:
+            raise Refused(f"Parameter {name} is needed and has no default; name it in PARAMETERS=file.json.")
     if given.get("Stage", stage) != stage:
         raise Refused(f"The parameters say Stage={given['Stage']}, the command says STAGE={stage}.")
     if partition == "aws-cn" and not given.get("OidcIssuer"):
@@ -62,6 +71,34 @@ def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], 
         raise Refused("OidcIssuer needs OidcAudience.")
     _check_institutions(given.get("Institutions", "{}"))
     return {**given, "Stage": stage}
+
+
+def _meant(name: str, declared: Mapping[str, Any]) -> str:
+    close = get_close_matches(name, declared, n=1)
+    return f" Is {close[0]} meant?" if close else ""
+
+
+def _check_value(name: str, value: str, declaration: Mapping[str, Any]) -> None:
+    """What CloudFormation would refuse, or find out only when the stack is made."""
+    if declaration.get("Type") == "Number":
+        try:
+            number = float(value)
+        except ValueError:
+            raise Refused(f"Parameter {name} must be a number, not «{value}».") from None
+        least, most = declaration.get("MinValue", number), declaration.get("MaxValue", number)
+        if not float(least) <= number <= float(most):
+            limits = [("at least", "MinValue"), ("at most", "MaxValue")]
+            said = " and ".join(f"{words} {declaration[limit]}" for words, limit in limits if limit in declaration)
+            raise Refused(f"Parameter {name} must be {said}, not {value}.")
+    least, most = declaration.get("MinLength", 0), declaration.get("MaxLength", _MOST_CHARACTERS)
+    if not int(least) <= len(value) <= int(most):
+        raise Refused(f"Parameter {name} has {len(value)} characters; CloudFormation takes {least} to {most}.")
+    allowed = declaration.get("AllowedValues")
+    if allowed and value not in [str(one) for one in allowed]:
+        raise Refused(f"Parameter {name} must be one of {', '.join(map(str, allowed))}, not «{value}».")
+    pattern = declaration.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        raise Refused(f"Parameter {name} must match {pattern}, not be «{value}».")
 
 
 def _check_institutions(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws.target import Refused, Target
+from aws.target import Target
 
 
 def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
@@ -48,16 +48,3 @@ def make_package_bucket(storage: Any, bucket: str, region: str) -> None:
     storage.create_bucket(Bucket=bucket, **where)
     blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     storage.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True))
-
-
-def require_log_role(gateway: Any, target: Target) -> None:
-    """API Gateway writes access logs by a role set once per account and region; without it the stack fails late.
-
-    Raises:
-        Refused: there is none.
-    """
-    if not gateway.get_account().get("cloudwatchRoleArn"):
-        raise Refused(
-            f"API Gateway in {target.account}/{target.region} has no role for CloudWatch Logs, which access logs need; "
-            "set one (docs/deploy-aws.md, Before)."
-        )

@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 _STAGE = re.compile(r"[a-z][a-z0-9]{1,11}")  # the template's parameter Stage
+_SERVICES = ("emr-serverless", "lambda", "stepfunctions", "scheduler", "dynamodb", "apigateway", "kms")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "LOCALSTACK_HOST")
 
 
@@ -35,6 +36,11 @@ class Target:
     def package_bucket(self) -> str:
         """Bucket of the code archives; bucket names are global, so the account is part of it."""
         return f"creditmesh-packages-{self.account}-{self.region}"
+
+    @property
+    def place(self) -> str:
+        """Account and region."""
+        return f"{self.account}/{self.region}"
 
     @property
     def question(self) -> str:
@@ -81,13 +87,14 @@ def find(session: Any, stage: str) -> Target:
         stage: a valid stage name.
 
     Raises:
-        Refused: no region, no credentials, credentials that AWS does not take, or no way to AWS.
+        Refused: no region or one that lacks a service, no credentials or wrong ones, or no way to AWS.
     """
     region = session.region_name
     if not region:
         raise Refused(
             "No region is set; say for example `export AWS_REGION=eu-west-1`, or set one in your AWS profile."
         )
+    _require_services(session, region)
     if session.get_credentials() is None:
         raise Refused("There are no AWS credentials; run `aws configure sso` or `aws login`, or set AWS_PROFILE.")
     try:
@@ -99,6 +106,17 @@ def find(session: Any, stage: str) -> Target:
     return Target(stage, str(identity["Account"]), str(region), str(identity["Arn"]))
 
 
+def _require_services(session: Any, region: str) -> None:
+    """What boto3 knows of regions; a region that is younger than boto3 is unknown to it."""
+    partitions = session.get_available_partitions()
+    known = [one for one in partitions if region in session.get_available_regions("cloudformation", one)]
+    if not known:
+        raise Refused(f"There is no region {region}; set AWS_REGION to one like eu-west-1.")
+    for service in _SERVICES:
+        if region not in session.get_available_regions(service, known[0]):
+            raise Refused(f"Region {region} has no {service}; choose another AWS_REGION.")
+
+
 def confirmed(target: Target, answer: str, environment: Mapping[str, str]) -> bool:
     """Whether a person, or an automatic pipeline that names account and region, agreed.
 
@@ -107,5 +125,5 @@ def confirmed(target: Target, answer: str, environment: Mapping[str, str]) -> bo
     """
     given = environment.get("CONFIRM")
     if given:
-        return given == f"{target.account}/{target.region}"
+        return given == target.place
     return answer.strip() == target.stage

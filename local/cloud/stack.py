@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from cloud.emr_applications import APPLICATION, stopped
 
-_CREATE_ROLLED_BACK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+CREATE_ROLLED_BACK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 _NOT_IMPLEMENTED = 501  # LocalStack has no stack policies
 _NO_CHANGES = ("No updates", "didn't contain changes")
 _HOLDS_DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Cognito::UserPool",
@@ -104,7 +104,7 @@ class Stack:
             DeployFailed: it could not be deleted.
         """
         stack = self.found()
-        if stack is not None and stack["StackStatus"] in _CREATE_ROLLED_BACK:
+        if stack is not None and stack["StackStatus"] in CREATE_ROLLED_BACK:
             self.delete()
 
     def delete(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class Stack:
         stack = self.found()
         if stack is None:
             return {}
-        applications = [one["PhysicalResourceId"] for one in self._resources(APPLICATION)]
+        applications = [one["PhysicalResourceId"] for one in self.resources(APPLICATION)]
         with stopped(self._client("emr-serverless"), applications, self._pause):
             self._stacks.delete_stack(StackName=self.name)
             ended = self._poll(lambda: self._described(stack["StackId"]), "StackStatus")
@@ -183,7 +183,8 @@ class Stack:
             if one["ResourceType"] == APPLICATION and one["Action"] in ("Modify", "Remove")
         ]
 
-    def _resources(self, kind: str) -> Iterator[dict[str, Any]]:
+    def resources(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The stack's resources of a type."""
         pages = self._stacks.get_paginator("list_stack_resources").paginate(StackName=self.name)
         for page in pages:
             for one in page["StackResourceSummaries"]:

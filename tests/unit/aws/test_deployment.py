@@ -16,7 +16,14 @@ from aws import layer, parameters, run_tests, steps
 from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 
 TARGET = Target("test", "123456789012", "eu-central-1", "arn:aws:iam::123456789012:user/deployer")
-DECLARED = {"Stage": {}, "Institutions": {}, "OidcIssuer": {}, "OidcAudience": {}, "JwksUrlPrefix": {}}
+TEXT = {"Type": "String", "Default": ""}
+DECLARED = {
+    **dict.fromkeys(("Institutions", "OidcIssuer", "OidcAudience", "JwksUrlPrefix"), TEXT), "Stage": {"Type": "String"},
+    "SparkCode": {"Type": "String"},
+    "ScoringSeconds": {"Type": "Number", "Default": 15, "MinValue": 1, "MaxValue": 60},
+    "Engine": {"Type": "String", "Default": "auto", "AllowedValues": ["auto", "spark"]},
+    "ModelKey": {"Type": "String", "Default": "models/a.json", "AllowedPattern": "models/[a-z0-9._-]+[.]json"},
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +66,12 @@ def test_region_variables() -> None:
 def test_no_region() -> None:
     with pytest.raises(Refused, match="No region"):
         find(boto3.Session(), "test")
+
+
+@pytest.mark.parametrize("region", ["nowhere", "eu-mars-1", "us-isof-south-1"])
+def test_regions_without_what_is_needed(region: str) -> None:
+    with pytest.raises(Refused, match=f"egion {region}"):
+        find(boto3.Session(region_name=region), "test")
 
 
 def test_no_credentials() -> None:
@@ -108,7 +121,15 @@ def test_unreadable_parameters(tmp_path: Path, text: str | None, says: str) -> N
 @pytest.mark.parametrize(
     ("given", "partition", "says"),
     [
-        ({"Nothing": "1"}, "aws", "no parameter Nothing"),
+        ({"Nothing": "1"}, "aws", "no parameter Nothing[.]$"),
+        ({"OidcAudiance": "1"}, "aws", "Is OidcAudience meant"),
+        ({"ScoringSeconds": "soon"}, "aws", "must be a number"),
+        ({"ScoringSeconds": "0"}, "aws", "at least 1 and at most 60"),
+        ({"ScoringSeconds": "61"}, "aws", "at least 1 and at most 60"),
+        ({"Engine": "flink"}, "aws", "one of auto, spark"),
+        ({"ModelKey": "model.json"}, "aws", "must match models/"),
+        ({"ModelKey": "models/a.json.bak"}, "aws", "must match models/"),
+        ({"OidcIssuer": "x" * 4097, "OidcAudience": "y"}, "aws", "4097 characters"),
         ({"JwksUrlPrefix": "x"}, "aws", "embedded cloud"),
         ({"Stage": "prod"}, "aws", "Stage=prod"),
         ({}, "aws-cn", "no Cognito"),
@@ -121,6 +142,11 @@ def test_unreadable_parameters(tmp_path: Path, text: str | None, says: str) -> N
 def test_impossible_parameters(given: dict[str, str], partition: str, says: str) -> None:
     with pytest.raises(Refused, match=says):
         parameters.complete(given, "test", DECLARED, partition)
+
+
+def test_a_parameter_without_a_default_is_asked_for() -> None:
+    with pytest.raises(Refused, match="Bank is needed"):
+        parameters.complete({}, "test", {**DECLARED, "Bank": {"Type": "String"}}, "aws")
 
 
 def test_complete_parameters() -> None:
@@ -162,16 +188,6 @@ def test_package_bucket_is_private(region: str) -> None:
             steps.make_package_bucket(storage, "packages", region)
         blocked = storage.get_public_access_block(Bucket="packages")["PublicAccessBlockConfiguration"]
         assert all(blocked.values())
-
-
-def test_gateway_needs_its_log_role() -> None:
-    gateway: Any = boto3.client("apigateway", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
-    with Stubber(gateway) as stub:
-        stub.add_response("get_account", {})
-        stub.add_response("get_account", {"cloudwatchRoleArn": "arn:aws:iam::123456789012:role/logs"})
-        with pytest.raises(Refused, match="CloudWatch Logs"):
-            steps.require_log_role(gateway, TARGET)
-        steps.require_log_role(gateway, TARGET)
 
 
 def test_next_steps_name_what_was_made() -> None:
