@@ -146,6 +146,12 @@ class Aws:
         given = [{**dict(zip(names, one, strict=True)), "LastUpdatedTimestamp": MADE} for one in found]
         self.stub.add_response("list_stack_resources", {"StackResourceSummaries": given}, {"StackName": by})
 
+    def events(self, *found: tuple[str, str, str, str]) -> None:
+        names = ("LogicalResourceId", "ResourceType", "PhysicalResourceId", "ResourceStatus")
+        of_stack = {"StackId": STACK_ID, "StackName": NAME, "Timestamp": MADE}
+        given = [{**dict(zip(names, one, strict=True)), **of_stack, "EventId": one[0]} for one in found]
+        self.stub.add_response("describe_stack_events", {"StackEvents": given}, {"StackName": STACK_ID})
+
     def change(self) -> None:
         self.stack.change("one", "https://t", {"Stage": "test"})
         self.stub.assert_no_pending_responses()
@@ -270,7 +276,7 @@ def test_a_creation_that_failed_is_deleted(status: str) -> None:
     aws.stub.add_response("delete_stack", {}, NAMED)
     aws.described("DELETE_IN_PROGRESS", by=STACK_ID)
     aws.described("DELETE_COMPLETE", by=STACK_ID)
-    aws.resources(STACK_ID, ("Scoring", "AWS::EMRServerless::Application", "app", "DELETE_COMPLETE"))
+    aws.events(("Scoring", "AWS::EMRServerless::Application", "app", "DELETE_COMPLETE"))
     aws.stack.delete_failed_creation()
     aws.stub.assert_no_pending_responses()
     assert aws.emr.done[:3] == ["cancel", "stop", "automatic False"]
@@ -291,7 +297,7 @@ def test_a_deletion_says_what_stays() -> None:
     aws.stub.add_response("delete_stack", {}, NAMED)
     aws.described("DELETE_COMPLETE", by=STACK_ID)
     kept = ("Applications", "AWS::DynamoDB::Table", "creditmesh-test-applications", "DELETE_SKIPPED")
-    aws.resources(STACK_ID, kept, ("Api", "AWS::ApiGateway::RestApi", "x", "DELETE_COMPLETE"))
+    aws.events(kept, ("Api", "AWS::ApiGateway::RestApi", "x", "DELETE_COMPLETE"))
     retained = aws.stack.delete()
     assert {name: one["PhysicalResourceId"] for name, one in retained.items()} == {kept[0]: kept[2]}
 
