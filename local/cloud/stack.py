@@ -126,8 +126,8 @@ class Stack:
         if ended["StackStatus"] != "DELETE_COMPLETE":
             raise DeployFailed(f"Stack {self.name} ended as {ended['StackStatus']}{self._reasons()}")
         pages = self._stacks.get_paginator("describe_stack_events").paginate(StackName=stack["StackId"])
-        events = (one for page in pages for one in page["StackEvents"])
-        return {one["LogicalResourceId"]: one for one in events if one["ResourceStatus"] == "DELETE_SKIPPED"}
+        oldest_first = reversed([one for page in pages for one in page["StackEvents"]])
+        return {one["LogicalResourceId"]: one for one in oldest_first if one["ResourceStatus"] == "DELETE_SKIPPED"}
 
     def change(self, name: str, template_url: str, parameters: Mapping[str, str]) -> None:
         """Create or update the stack by a change set.
