@@ -163,6 +163,7 @@ FUNCTION, TABLE, ROLE = "AWS::Lambda::Function", "AWS::DynamoDB::Table", "AWS::I
 MAPPING, MACHINE, RULE = "AWS::Lambda::EventSourceMapping", "AWS::StepFunctions::StateMachine", "AWS::Events::Rule"
 API = "AWS::ApiGateway::RestApi"
 LIMITS = (
+    Limit("bytes of a function's resource policy", 20_480, "Lambda, Quotas", permissions, ours=18_000),
     Limit("bytes of a function's environment", 4_096, "Lambda, Quotas", environments, ours=3_500),
     Limit("seconds of a function", 900, "Lambda, Quotas", figures(FUNCTION, lambda one: one["Timeout"])),
     Limit("MB of a function", 10_240, "Lambda, Quotas", figures(FUNCTION, lambda one: one["MemorySize"])),
@@ -248,6 +249,7 @@ def names(r: Rendered) -> Iterator[tuple[str, str, str]]:
 def test_every_type_of_resource_is_known_here() -> None:
     unknown = {r.kind(name) for r in (rendered(FAR), rendered(CHINA)) for name in r.resources} - set(NAMES)
     assert not unknown, f"say in tests/support/rendered.py which property names them: {sorted(unknown)}"
+
 
 
 def test_names_are_not_too_long() -> None:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import boto3
 from moto.backends import get_backend
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support import template
 
@@ -22,6 +24,19 @@ ORIGIN = "https://source.test"
 CONFIGURATION = {"Documents"}
 """Tables whose content is configuration: it is there before a test, and stays."""
 PROCESS = f"arn:aws:states:{template.REGION}:{template.ACCOUNT}:stateMachine:creditmesh-{STAGE}-loan-origination"
+
+
+_ALONE = RLock()
+_answer = BotocoreStubber.__call__
+
+
+def _answer_alone(stub: BotocoreStubber, *given: Any, **more: Any) -> Any:
+    """Functions under test have threads; moto copies its tables while others write to them."""
+    with _ALONE:
+        return _answer(stub, *given, **more)
+
+
+BotocoreStubber.__call__ = _answer_alone  # type: ignore[method-assign]
 
 
 def table_name(logical_id: str) -> str:
