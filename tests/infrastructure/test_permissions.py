@@ -18,6 +18,7 @@ import pytest
 
 from cloud.iam import allowed
 from creditmesh.authorization.scopes import SCOPES
+from creditmesh.gateway.model import AnswersPending
 from creditmesh.platform import signing, wiring
 from creditmesh.platform.tables import Put, Update
 from creditmesh.platform.tokens import guest_token
@@ -48,7 +49,7 @@ from tests.support.world import (
 
 # An authorisation that ends takes its cached answers along, and lets go on who waits for a late one: seldom by these.
 SELDOM = {
-    "CallChannelsFunction": {"states"},
+    "CollectCreditDataFunction": {"states"},
     "PublishConsentsFunction": {"s3", "states"},
     "SweepAuthorizationsFunction": {"s3", "states"},
 }
@@ -456,21 +457,22 @@ def collect(watch: Watch) -> None:
     world.http.answer("POST", BUREAU, 202, {"enquiry_id": "e-1"})
     world.http.answer("POST", EDUCATION, 200, {"nsrsbh": FIRM.taxpayer_id, "xm": "Made Up", "xlxx": []})
     event = {"application_id": world.application_id}
-    called = watch.invoke("CallChannelsFunction", event)
-    (late,) = called["pending"]
-    late_token = watch.token("AwaitAnswerFunction")
-    watch.invoke("AwaitAnswerFunction", {**event, "call_key": late["call_key"], "task_token": late_token})
+    with pytest.raises(AnswersPending) as raised:
+        watch.invoke("CollectCreditDataFunction", event)
+    pending = json.loads(raised.value.message)
+    late_token = watch.token("AwaitAnswersFunction")
+    watch.invoke("AwaitAnswersFunction", {**event, "pending": pending, "task_token": late_token})
     report = {"subject": {"id": FIRM.taxpayer_id}, "credit": {"facilities": []}, "searches": [], "currency": "CNY"}
-    request_id = next(one["request_id"] for one in called["results"]["credit-bureau"])
-    body = json.dumps({"type": "credit.report.ready", "data": {"request_id": request_id, "report": report}}).encode()
+    (call,) = (one for one in world.items("ChannelCalls") if one["channel_id"] == "credit-bureau")
+    data = {"request_id": call["request_id"], "report": report}
+    body = json.dumps({"type": "credit.report.ready", "data": data}).encode()
     headers = signing.signed_headers(SECRET_BUREAU, "w-late", int(world.clock.now().timestamp()), body)
-    event |= {"pathParameters": {"institution_id": "credit-bureau"}, "headers": headers, "body": body.decode()}
-    assert watch.invoke("ReceiveWebhookFunction", event)["statusCode"] == 200
+    webhook = {"pathParameters": {"institution_id": "credit-bureau"}, "headers": headers, "body": body.decode()}
+    assert watch.invoke("ReceiveWebhookFunction", webhook)["statusCode"] == 200
     assert late_token in world.steps.succeeded
-    later = watch.token("AwaitAnswerFunction")
-    watch.invoke("AwaitAnswerFunction", {**event, "call_key": late["call_key"], "task_token": later})
-    finished = watch.invoke("FinishCollectionFunction", {**event, "results": called["results"]})
-    assert finished["outcome"] == "collected"
+    later = watch.token("AwaitAnswersFunction")
+    watch.invoke("AwaitAnswersFunction", {**event, "pending": pending, "task_token": later})
+    assert watch.invoke("CollectCreditDataFunction", {**event, "last_word": True}) == {}
 
 
 def rights(watch: Watch) -> None:

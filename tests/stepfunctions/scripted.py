@@ -27,32 +27,18 @@ SOURCE = """
 import json, os, urllib.request
 
 def handler(event, context):
-    asked = json.dumps({"step": os.environ["STEP"], "event": event}).encode()
+    asked = json.dumps({"function": os.environ["FUNCTION"], "event": event}).encode()
     with urllib.request.urlopen(urllib.request.Request(os.environ["SCRIPT"], data=asked), timeout=20) as answer:
         said = json.load(answer)
     if "error" in said:
         raise type(said["error"], (Exception,), {})(said["message"])
     return said["result"]
 """
-COLLECTION = "credit_data_collection"
-
-
-def functions_of(states: Mapping[str, Any]) -> dict[str, str]:
-    """Function -> the state that calls it, those inside a Map too."""
-    found = {}
-    for name, state in states.items():
-        if "FunctionName" in state.get("Arguments", {}):
-            found[state["Arguments"]["FunctionName"].strip("${}")] = name
-        found |= functions_of(state.get("ItemProcessor", {}).get("States", {}))
-    return found
-
-
-# The collection is a process of its own; here one step stands for it, and its own paths are played apart.
-COLLECTED_BY = {"CollectCreditDataFunction": "CollectCreditData"}
+STATES: dict[str, dict[str, Any]] = template.definition()["States"]
 FUNCTIONS = {
-    **functions_of(template.definition()["States"]),
-    **functions_of(template.definition(COLLECTION)["States"]),
-    **COLLECTED_BY,
+    state["Arguments"]["FunctionName"].strip("${}")
+    for state in STATES.values()
+    if "FunctionName" in state.get("Arguments", {})
 }
 WAITS = ("Collection", "Authorization", "Scoring", "Choice", "Lender", "Signature", "Operator")
 
@@ -97,13 +83,16 @@ def usual(step: str) -> Say:
     """What a step does when the script says nothing."""
     if step == "WriteReport":
         return APPROVE
-    if step == "CollectCreditData":
-        return Say({"outcome": "collected"})
-    if step == "CallChannels":
-        return Say({"results": {}, "pending": []})
-    states = template.definition()["States"]
-    waits = step == "AwaitAnswer" or states.get(step, {}).get("Resource", "").endswith(".waitForTaskToken")
-    return GO_ON if waits else Say()
+    return GO_ON if STATES[step]["Resource"].endswith(".waitForTaskToken") else Say()
+
+
+def step_of(function: str, event: Mapping[str, Any]) -> str:
+    """The state that has called a function; of those that call the same one, the one that sends such a payload."""
+    for name, state in STATES.items():
+        arguments = state.get("Arguments", {})
+        if arguments.get("FunctionName", "").strip("${}") == function and set(arguments["Payload"]) == set(event):
+            return name
+    raise AssertionError(f"no state calls {function} with {sorted(event)}")
 
 
 @dataclass
@@ -113,18 +102,16 @@ class Stage:
     Attributes:
         scripts: application id -> step -> what it does, one after the other; then as usual.
         played: application id -> steps with their events, in order.
-        collection: ARN of what stands for the collection.
     """
 
     cloud: Cloud
-    collection: str = ""
     scripts: dict[str, dict[str, list[Say]]] = field(default_factory=dict)
     played: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(list))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def play(self, step: str, event: dict[str, Any]) -> dict[str, Any]:
+    def play(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Do what the script says; the function returns or raises the answer."""
-        application_id = event["application_id"]
+        application_id, step = event["application_id"], step_of(function, event)
         with self.lock:
             self.played[application_id].append((step, event))
             lines = self.scripts.get(application_id, {}).get(step, [])
@@ -146,7 +133,7 @@ def performing(cloud: Cloud) -> Iterator[Stage]:
     class Prompter(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            body = json.dumps(stage.play(asked["step"], asked["event"])).encode()
+            body = json.dumps(stage.play(asked["function"], asked["event"])).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -158,13 +145,9 @@ def performing(cloud: Cloud) -> Iterator[Stage]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Prompter) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        for function, step in FUNCTIONS.items():
-            cloud.function(function, SOURCE, Timeout=30, Environment={"Variables": {"SCRIPT": url, "STEP": step}})
-        (function,) = COLLECTED_BY
-        step = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True,
-                "Arguments": {"FunctionName": function, "Payload": "{% $states.input %}"},
-                "Output": "{% $states.result.Payload %}"}  # fmt: skip
-        stage.collection = cloud.machine("collection", {"Collect": step}, "Collect")
+        for function in FUNCTIONS:
+            variables = {"SCRIPT": url, "FUNCTION": function}
+            cloud.function(function, SOURCE, Timeout=30, Environment={"Variables": variables})
         yield stage
         server.shutdown()
 
@@ -213,8 +196,8 @@ class Scenario:
         """Start it; its execution's ARN."""
         stage.scripts[name] = {step: list(lines) for step, lines in self.script.items()}
         machines = stage.cloud.client("stepfunctions")
-        written = definition(self.seconds, CreditDataCollection=stage.collection)
-        made = machines.create_state_machine(name=f"loan-{name}", definition=json.dumps(written), roleArn=ROLE)
+        written = json.dumps(definition(self.seconds))
+        made = machines.create_state_machine(name=f"loan-{name}", definition=written, roleArn=ROLE)
         given = json.dumps({"application_id": name, **self.given})
         return str(
             machines.start_execution(stateMachineArn=made["stateMachineArn"], name=name, input=given)["executionArn"]

@@ -45,9 +45,7 @@ def to_disbursed(world: World) -> None:
     step(world, "AwaitAuthorizationFunction", "t-1", reason="none_stored")
     wiring.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
     world.sources_answer()
-    collected = step(world, "CallChannelsFunction")
-    assert collected["pending"] == []
-    assert step(world, "FinishCollectionFunction", results=collected["results"])["outcome"] == "collected"
+    assert step(world, "CollectCreditDataFunction", problem="none_stored") == {}
     step(world, "RequestScoringFunction", "t-2")
     step(world, "ScoreInProcessFunction")
     assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
@@ -84,7 +82,7 @@ def test_nothing_personal_or_secret_reaches_a_log(
         Update(table_name("Applications"), {"application_id": world.application_id}, remove=("purpose",))
     )
     with pytest.raises(Exception, match="unexpected") as told:
-        step(world, "CallChannelsFunction")
+        step(world, "CollectCreditDataFunction")
     assert type(told.value).__name__ == "ValidationError"
     assert FIRM.taxpayer_id not in "".join(traceback.format_exception(told.value))
     said = log_output.getvalue() + "".join(capsys.readouterr())
@@ -100,11 +98,8 @@ def test_each_step_run_twice_leaves_the_same(world: World) -> None:
     world.authorize()
     world.sources_answer()
     world.push()
-    results = step(world, "CallChannelsFunction")["results"]
-    for _ in range(2):
-        assert step(world, "FinishCollectionFunction", results=results)["outcome"] == "collected"
-    assert step(world, "CallChannelsFunction") == {"results": {}, "pending": []}
     for name, token in (
+        ("CollectCreditDataFunction", None),
         ("RequestScoringFunction", "t"), ("ScoreInProcessFunction", None), ("WriteReportFunction", None),
     ):  # fmt: skip
         first, second = step(world, name, token), step(world, name, token)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from creditmesh.gateway.model import CollectionOutcome, CollectionResult, KeyDataDocument
+from creditmesh.authorization.model import AuthorizationRequired
+from creditmesh.authorization.scopes import SCOPES
+from creditmesh.gateway.channels.plans import CollectionPlan
+from creditmesh.gateway.model import AnswersPending, KeyDataDocument, SourceUnavailable
 from creditmesh.intake import collecting as intake_collecting
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.kernel.errors import InvalidInput
@@ -17,10 +21,9 @@ from creditmesh.platform.http import Answer, InstitutionUnavailable
 from creditmesh.platform.tables import Update
 from institutions.registry_figures import registry_data
 from tests.support.fakes import Call
-from tests.support.world import CODE, FIRM, KEYS, REGISTRY, TAX, World
+from tests.support.world import BUREAU, CODE, FIRM, KEYS, REGISTRY, TAX, World
 
 TAX_DATA, COMPANY = f"{TAX}/api/v1/taxpayer-data", f"{REGISTRY}/api/v1/companies/"
-COLLECTED, UNAVAILABLE = CollectionOutcome.COLLECTED, CollectionOutcome.UNAVAILABLE
 
 
 @pytest.fixture
@@ -37,13 +40,19 @@ def key_data(world: World) -> KeyDataDocument:
 
 
 def asked_for(world: World, reason: str) -> bool:
-    found = world.collect()
-    wanted = CollectionResult(outcome=CollectionOutcome.AUTHORIZATION_REQUIRED, reason=reason, scope="tax")
-    return found == wanted
+    with pytest.raises(AuthorizationRequired) as raised:
+        world.collect()
+    return (raised.value.message, raised.value.scope) == (reason, "tax")
+
+
+def unavailable(world: World) -> str:
+    with pytest.raises(SourceUnavailable) as raised:
+        world.collect()
+    return raised.value.message
 
 
 def test_the_sources_are_asked_with_what_opens_them(ready: World) -> None:
-    assert ready.collect().outcome is COLLECTED
+    assert ready.collect() == f"key-data/{ready.application_id}.json"
     (tax,), (registry,) = ready.http.to(TAX), ready.http.to(REGISTRY)
     assert tax.json() == {"taxpayer_id": FIRM.taxpayer_id, "authorization_code": CODE}
     assert tax.headers["x-api-key"] == KEYS["tax-bureau"]["api_key"]
@@ -73,8 +82,7 @@ def test_raw_answers_are_kept_as_received_and_every_feature_leads_back_to_one(re
 
 
 def test_collecting_twice_asks_once(ready: World) -> None:
-    ready.collect()
-    assert ready.collect().outcome is COLLECTED
+    assert ready.collect() == ready.collect()
     assert len(ready.http.calls) == 2
     assert [entry.status for entry in ready.application().timeline] == ["received", "collected"]
 
@@ -85,10 +93,8 @@ def test_a_scan_looks_at_the_firm_of_a_closed_application_anew(ready: World) -> 
     wiring.applications().close(ready.application_id, Outcome.WITHDRAWN)
     before, first = ready.application(), key_data(ready)
     ready.clock.advance(100 * 86400)
-    scanned = ready.collect("scan-1")
-    assert scanned.outcome is COLLECTED
+    document = wiring.key_data().get(ready.collect("scan-1"))
     assert len(ready.http.calls) == 4
-    document = wiring.key_data().get(scanned.key_data_key or "")
     assert document.application_id == f"{ready.application_id}.scan-1"
     assert document.as_of > first.as_of
     assert (ready.application(), key_data(ready)) == (before, first)
@@ -111,10 +117,20 @@ def test_a_scan_has_a_plain_name(ready: World, scan_id: str) -> None:
     assert ready.http.calls == []
 
 
+def test_where_it_is_known_that_the_firm_must_be_asked_it_is_asked_first_and_once(ready: World) -> None:
+    collecting = wiring.collecting()
+    with pytest.raises(AuthorizationRequired, match="none_stored"):
+        collecting.collect(ready.application_id, problem="none_stored")
+    assert ready.http.calls == []
+    wiring.intake().await_authorization(ready.application_id, "t-1", "none_stored", 3)
+    collecting.collect(ready.application_id, problem="none_stored")
+    assert ready.application().status == "collected"
+
+
 def test_another_application_of_the_firm_takes_the_cached_answers(ready: World) -> None:
     ready.collect()
     ready.__dict__["application_id"] = ready.apply("key-00000002").application_id
-    assert ready.collect().outcome is COLLECTED
+    ready.collect()
     assert len(ready.http.calls) == 2
     assert all(one.cached for one in key_data(ready).sources)
 
@@ -126,7 +142,7 @@ def test_what_an_older_version_read_is_read_anew_and_still_leads_back(ready: Wor
         older = Update(table, {"call_key": item["call_key"]["S"]}, set={"channel_version": 0, "outcome": "incomplete"})
         wiring.tables().write(older)
     ready.__dict__["application_id"] = ready.apply("key-00000002").application_id
-    assert ready.collect().outcome is COLLECTED
+    ready.collect()
     again = key_data(ready)
     assert again.features == first.features
     assert [(one.channel_version, one.outcome, one.cached) for one in again.sources] == [(1, "complete", True)] * 2
@@ -189,7 +205,7 @@ def test_a_refused_code_is_marked_and_another_is_asked_for(ready: World, status:
     assert ready.http.calls == []
     ready.clock.advance(1)
     ready.authorize("code-brought-later-0002")
-    assert ready.collect().outcome is COLLECTED
+    ready.collect()
     assert ready.http.to(TAX)[0].json()["authorization_code"] == "code-brought-later-0002"
     assert ready.http.to(REGISTRY) == [], "its answer was cached"
 
@@ -206,37 +222,36 @@ STRANGE = [
 @pytest.mark.parametrize(("status", "document"), STRANGE)
 def test_any_other_answer_of_the_bureau_says_nothing_of_the_code(ready: World, status: int, document: Any) -> None:
     ready.http.answer("POST", TAX_DATA, status, document)
-    found = ready.collect()
-    assert (found.outcome, found.reason) == (UNAVAILABLE, f"tax-bureau: unavailable: answered {status}")
+    found = unavailable(ready)
+    assert found == f"tax-bureau: unavailable: answered {status}"
     assert wiring.authorizations().has_usable(FIRM.taxpayer_id)
     ready.sources_answer()
-    assert ready.collect().outcome is COLLECTED
+    ready.collect()
 
 
 @pytest.mark.parametrize(("method", "url"), [("POST", TAX_DATA), ("GET", COMPANY)])
 def test_a_silent_source_is_unavailable_and_collection_can_be_tried_again(ready: World, method: str, url: str) -> None:
     ready.http.fail(method, url, InstitutionUnavailable("no answer: ReadTimeoutError"))
-    assert ready.collect().outcome is UNAVAILABLE
+    unavailable(ready)
     assert ready.application().status == "received"
     ready.sources_answer()
-    assert ready.collect().outcome is COLLECTED
+    ready.collect()
     assert ready.application().status == "collected"
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'"text"', b"\xff", b'{"basics": 7}'])
 def test_garbage_is_kept_and_the_source_counts_as_unavailable(ready: World, body: bytes) -> None:
     ready.http.routes["POST", TAX_DATA] = lambda _: Answer(200, body)
-    assert ready.collect().outcome is UNAVAILABLE
+    unavailable(ready)
     kept = f"raw/{ready.application_id}/tax-bureau-v1-{hashlib.sha256(body).hexdigest()[:16]}.json"
     assert wiring.data().get(kept) == body
     ready.sources_answer()
-    assert ready.collect().outcome is COLLECTED
+    ready.collect()
 
 
 def test_a_firm_the_registry_does_not_know(ready: World) -> None:
     ready.http.answer("GET", COMPANY, 404, {"error": "no_such_company"})
-    found = ready.collect()
-    assert (found.outcome, found.reason) == (UNAVAILABLE, "company-registry: no_data: no_such_company")
+    assert unavailable(ready) == "company-registry: no_data: no_such_company"
 
 
 def test_for_a_closed_application_nothing_is_collected(ready: World) -> None:
@@ -254,5 +269,78 @@ def test_withdrawn_while_it_was_collected(ready: World) -> None:
         return answer(call)
 
     ready.http.routes["GET", COMPANY] = withdraw
-    assert ready.collect().outcome is CollectionOutcome.CLOSED
+    with pytest.raises(ApplicationClosed):
+        ready.collect()
     assert (ready.application().outcome, ready.application().key_data_key) == ("withdrawn", None)
+
+
+def test_a_late_answer_is_waited_for_and_what_came_meanwhile_is_not_asked_again(ready: World) -> None:
+    """The second run, with the last word, finds what the first has asked, and counts none of it as cached."""
+    plan(ready, "tax-bureau", "company-registry", "credit-bureau")
+    late = enquiry(ready)
+    with pytest.raises(AnswersPending) as raised:
+        ready.collect()
+    said = json.loads(raised.value.message)
+    callback = wiring.channels().channel("credit-bureau").channel.callback
+    seconds = callback.seconds if callback else 0
+    assert (len(said["numbers"]), said["wait_seconds"]) == (1, seconds)
+    asked = len(ready.http.calls)
+    with pytest.raises(AnswersPending, match=said["numbers"][0]):
+        ready.collect()
+    wiring.waits().wait(ready.application_id, "answers", "t-1", said["numbers"])
+    late()
+    assert ready.steps.succeeded == {"t-1": {}}
+    ready.collect(last_word=True)
+    assert len(ready.http.calls) == asked
+    assert [(one.source, one.outcome, one.cached) for one in key_data(ready).sources] == [
+        ("tax", "complete", False), ("registry", "complete", False), ("credit_bureau", "complete", False),
+    ]  # fmt: skip
+
+
+def test_without_its_late_answer_an_optional_channel_counts_as_unavailable(ready: World) -> None:
+    plan(ready, "tax-bureau", "company-registry", "credit-bureau")
+    enquiry(ready)
+    with pytest.raises(AnswersPending):
+        ready.collect()
+    ready.collect(last_word=True)
+    assert [(one.outcome, one.reason) for one in key_data(ready).sources if one.source == "credit_bureau"] == [
+        ("unavailable", "no_answer_in_time")
+    ]
+
+
+def test_what_only_the_borrower_or_a_source_can_mend_comes_before_late_answers(ready: World) -> None:
+    plan(ready, "tax-bureau", "company-registry", "credit-bureau")
+    enquiry(ready)
+    ready.http.answer("GET", COMPANY, 503)
+    assert unavailable(ready).startswith("company-registry")
+    ready.http.answer("POST", TAX_DATA, 403, {"error": "code_revoked"})
+    ready.clock.advance(100 * 86400)
+    assert asked_for(ready, "code_revoked")
+
+
+def plan(world: World, *channels: str) -> None:
+    """Ask these channels; the first two are required."""
+    document = {
+        "plan_id": "standard",
+        "channels": [{"channel_id": one, "required": one in channels[:2]} for one in channels],
+    }
+    wiring.channels().put_plan(CollectionPlan.model_validate(document), "operator-1", None)
+
+
+def enquiry(world: World) -> Callable[[], None]:
+    """Let the credit bureau take enquiries; what delivers its late answer."""
+    consent = SCOPES["credit_bureau"]
+    wiring.authorizations().consent(
+        FIRM.taxpayer_id, consent.name, "borrower:user-1", tenant="firm-1", text_version=consent.text_version,
+        language="en", valid_days=90,
+    )  # fmt: skip
+    world.http.answer("POST", BUREAU, 202, {"enquiry_id": "e-1"})
+
+    def answer() -> None:
+        (record,) = (one for one in world.items("ChannelCalls") if one["channel_id"] == "credit-bureau")
+        report = {"subject": {"id": FIRM.taxpayer_id}, "credit": {"facilities": []}, "searches": [], "currency": "CNY"}
+        body = {"type": "credit.report.ready", "data": {"request_id": record["request_id"], "report": report}}
+        channels = wiring.channels().of_institution("credit-bureau")
+        assert wiring.late_answers().receive(channels, "credit.report.ready", json.dumps(body).encode())
+
+    return answer

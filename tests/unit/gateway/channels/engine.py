@@ -25,7 +25,7 @@ from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.channels.exchange import Exchanger
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import ChannelHealth, HealthBook
-from creditmesh.gateway.channels.late import LateAnswers
+from creditmesh.gateway.channels.late import ANSWERS, LateAnswers
 from creditmesh.gateway.channels.results import CallResult, Subject
 from creditmesh.gateway.channels.source import Source
 from creditmesh.kernel.clock import Clock, FixedClock, iso, parse_instant
@@ -34,6 +34,7 @@ from creditmesh.platform.institutions import Address, Institution, Keys
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import Tables, decode
 from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.waits import Waits
 from tests.support import aws
 from tests.support.fakes import FakeHttp, FakeSteps
 from tests.support.world import NOW
@@ -225,12 +226,16 @@ class Engine:
         )  # fmt: skip
 
     @cached_property
+    def waits(self) -> Waits:
+        return Waits(self.tables, self.stack.refs["Waits"], Tasks(self.steps, "arn"), self.clock)  # type: ignore[arg-type]
+
+    @cached_property
     def late(self) -> LateAnswers:
-        return LateAnswers(self.calls, self.answers, self.health, Tasks(self.steps, "arn"), self.clock)  # type: ignore[arg-type]
+        return LateAnswers(self.calls, self.answers, self.health, self.waits, self.clock)
 
     @cached_property
     def cache(self) -> AnswerCache:
-        return AnswerCache(self.calls, self.answers, Tasks(self.steps, "arn"))  # type: ignore[arg-type]
+        return AnswerCache(self.calls, self.answers, self.waits)
 
     @cached_property
     def catalogue(self) -> ChannelCatalogue:
@@ -254,6 +259,10 @@ class Engine:
         """Withdraw a consent as the platform does: first the consent, then what lies under it."""
         scope = channel.consent_scope or ""
         return self.cache.erase(self.consents.withdraw(firm, scope))
+
+    def wait(self, token: str, *results: CallResult, owner: str = "app-1") -> None:
+        """Let a task of a collection wait for late answers."""
+        self.waits.wait(owner, ANSWERS, token, [one.awaited or "" for one in results])
 
     def record(self, result: CallResult) -> CallRecord:
         """The call of a result as stored."""

@@ -32,12 +32,12 @@ def test_nothing_asked_nothing_told(engine: Engine) -> None:
 
 def test_calls_outcomes_cost_hits_and_success(engine: Engine) -> None:
     answered(engine, 10)
-    for firm in ("A", "B", "C", "A", "A"):
-        engine.collect(ONE, firm)
+    for number, firm in enumerate(("A", "B", "C", "A", "A")):
+        engine.collect(ONE, firm, by=f"app-{number}")
     answered(engine, 10, {"title": "no name"})
     engine.collect(ONE, "D")
-    for _ in range(4):
-        engine.collect(ONE, "D")
+    for number in range(4):
+        engine.collect(ONE, "D", by=f"other-{number}")
     engine.http.fail(*GET, InstitutionUnavailable("answered 500", status=500))
     engine.collect(ONE, "E")
     health = engine.health_of(ONE)
@@ -95,7 +95,7 @@ def test_each_page_of_a_source_that_knows_no_request_again_costs(engine: Engine)
 def test_metrics_name_channel_and_outcome_and_nobody(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     answered(engine, 120)
     engine.collect(ONE)
-    engine.collect(ONE)
+    engine.collect(ONE, by="app-2")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(line["channel"], line["outcome"]) for line in lines} == {("some-source", "complete")}
     assert sum(line["channel_calls"][0] for line in lines if "channel_calls" in line) == 1

@@ -49,7 +49,7 @@ def test_pending_until_answered(engine: Engine) -> None:
     result = engine.collect(one)
     assert (result.outcome, result.wait_seconds, result.raw_keys) == ("pending", 300, [])
     assert engine.collect(one).outcome is Outcome.PENDING
-    engine.late.wait(result.call_key or "", "token-1")
+    engine.wait("token-1", result)
     assert engine.steps.succeeded == {}
     body = message(result.request_id)
     assert receive(engine, one, body) is True
@@ -73,15 +73,82 @@ def test_who_comes_to_wait_after_the_answer_does_not_wait(engine: Engine) -> Non
     one = late()
     result = engine.collect(one)
     receive(engine, one, message(result.request_id))
-    engine.late.wait(result.call_key or "", "token-1")
-    engine.late.wait("no such call", "token-2")
+    engine.wait("token-1", result)
+    assert engine.steps.succeeded == {"token-1": {}}
+    engine.wait("token-2", result)
+    assert engine.steps.succeeded == {"token-1": {}, "token-2": {}}, "a repeated step goes on too"
+
+
+def test_the_last_of_several_answers_ends_the_wait(engine: Engine) -> None:
+    one, other = late(), late(channel_id="another-source")
+    results = [engine.collect(one), engine.collect(other)]
+    receive(engine, one, message(results[0].request_id))
+    engine.wait("token-1", *results)
+    receive(engine, one, message(results[0].request_id))
+    assert engine.steps.succeeded == {}
+    receive(engine, other, message(results[1].request_id))
+    assert engine.steps.succeeded == {"token-1": {}}
+
+
+def test_all_who_wait_for_one_call_go_on(engine: Engine) -> None:
+    """A second application of the firm meets the call that the first has made."""
+    one = late()
+    first, second = engine.collect(one), engine.collect(one, by="app-2")
+    engine.collect(one, by="app-2")
+    assert (first.awaited, engine.record(first).owners) == (second.awaited, ["app-1", "app-2"])
+    engine.wait("token-1", first)
+    engine.wait("token-2", second, owner="app-2")
+    receive(engine, one, message(first.request_id))
     assert engine.steps.succeeded == {"token-1": {}, "token-2": {}}
+
+
+def test_who_joins_while_the_answer_comes_has_it(engine: Engine) -> None:
+    one = late()
+    first = engine.collect(one)
+    join = engine.calls.join
+
+    def answered_before(record: Any, owner: str) -> Any:
+        receive(engine, one, message(first.request_id))
+        return join(record, owner)
+
+    engine.calls.join = answered_before  # type: ignore[method-assign]
+    assert engine.collect(one, by="app-2").outcome is Outcome.COMPLETE
+
+
+def test_who_joins_while_the_answer_is_stored_is_told(engine: Engine) -> None:
+    one = late()
+    first = engine.collect(one)
+    keep = engine.answers.keep
+
+    def keep_and_join(*arguments: Any) -> Any:
+        second = engine.collect(one, by="app-2")
+        engine.wait("token-2", second, owner="app-2")
+        return keep(*arguments)
+
+    engine.answers.keep = keep_and_join  # type: ignore[method-assign]
+    assert receive(engine, one, message(first.request_id)) is True
+    assert engine.steps.succeeded == {"token-2": {}}
+
+
+def test_who_joins_while_a_withdrawal_erases_the_call_is_told(engine: Engine) -> None:
+    one = late()
+    first = engine.collect(one)
+    forget = engine.calls.forget
+
+    def join_and_forget(record: Any) -> Any:
+        assert engine.calls.join(record, "app-2").owners == ["app-1", "app-2"]
+        engine.wait("token-2", first, owner="app-2")
+        return forget(record)
+
+    engine.calls.forget = join_and_forget  # type: ignore[method-assign]
+    engine.withdraw(one)
+    assert engine.steps.succeeded == {"token-2": {}}
 
 
 def test_a_repeat_tells_again_in_case_the_first_died_before_it_did(engine: Engine) -> None:
     one = late()
     result = engine.collect(one)
-    engine.late.wait(result.call_key or "", "token-1")
+    engine.wait("token-1", result)
     engine.steps.refuse = "ThrottlingException"
     with pytest.raises(Exception, match="Throttling"):
         receive(engine, one, message(result.request_id))
@@ -140,6 +207,7 @@ def test_where_a_request_is_known_again_it_is_asked_again(engine: Engine) -> Non
     engine.clock.advance(300)
     again = engine.collect(one)
     assert (again.outcome, again.request_id, len(engine.http.calls)) == ("pending", first.request_id, 2)
+    assert again.awaited != first.awaited, "what was told of the first try ends no wait for the second"
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
@@ -223,7 +291,7 @@ def test_an_answer_of_an_earlier_window_is_not_taken_for_this_ones(engine: Engin
 def test_a_withdrawal_ends_the_wait_and_the_answer_is_not_kept(engine: Engine) -> None:
     one = late()
     result = engine.collect(one)
-    engine.late.wait(result.call_key or "", "token-1")
+    engine.wait("token-1", result)
     assert engine.withdraw(one) == 1
     assert engine.steps.succeeded == {"token-1": {}}
     with pytest.raises(NotFound):

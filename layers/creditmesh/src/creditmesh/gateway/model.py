@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from creditmesh.kernel.errors import Unavailable
 
-class CollectionOutcome(StrEnum):
-    """How a collection ended; the processes that need one go on by it."""
 
-    COLLECTED = "collected"
-    """Every required channel's part is done; what others lack is in the key data's record of sources."""
-    AUTHORIZATION_REQUIRED = "authorization_required"
-    UNAVAILABLE = "unavailable"
-    CLOSED = "closed"
-    """What it was for has ended in the meantime."""
+class SourceUnavailable(Unavailable):
+    """A required source gave nothing usable; the message names the channel and why (G13)."""
+
+    code = "source_unavailable"
+
+
+class AnswersPending(Unavailable):
+    """Sources answer later, by webhook (G07). The message is what the process waits for, as JSON.
+
+    Attributes:
+        numbers: what is awaited, as `Waits` knows it.
+        wait_seconds: how long the slowest may take.
+    """
+
+    code = "answers_pending"
+
+    def __init__(self, numbers: Sequence[str], wait_seconds: int) -> None:
+        super().__init__(json.dumps({"numbers": list(numbers), "wait_seconds": wait_seconds}))
+        self.numbers, self.wait_seconds = numbers, wait_seconds
 
 
 class SourceRecord(BaseModel):
@@ -59,16 +72,3 @@ class KeyDataDocument(BaseModel):
     lineage: dict[str, list[dict[str, Any]]] = {}
     rows_key: str | None = None
     screening: dict[str, Any] | None = None
-
-
-class CollectionResult(BaseModel):
-    """A collection's end, as its process answers it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    outcome: CollectionOutcome
-    reason: str | None = None
-    scope: str | None = None
-    """The consent that is lacking."""
-    key_data_key: str | None = None
-    """Where the key data lies that was written."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import Purpose
-from creditmesh.gateway.channels.results import CallResult, Subject
-from creditmesh.gateway.model import CollectionOutcome, CollectionResult
-from creditmesh.intake.model import Application, ApplicationClosed, Status
+from creditmesh.gateway.channels.results import Subject
+from creditmesh.intake.model import Application, Status
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MAX_VALUE, Kind
@@ -32,48 +32,48 @@ class Collecting:
     def __init__(self, applications: ApplicationStore, lists: Lists, collections: Collections) -> None:
         self._applications, self._lists, self._collections = applications, lists, collections
 
-    def call(self, application_id: str, scan_id: str | None = None) -> dict[str, list[CallResult]]:
-        """Ask the channels of the application's plan; nobody if the application's data is there already.
+    def collect(
+        self, application_id: str, scan_id: str | None = None, *, problem: str | None = None, last_word: bool = False
+    ) -> str:
+        """Collect by the application's plan and write key data once; its key.
+
+        Args:
+            problem: why the firm has to be asked for an authorisation anyway, where the process was started with that;
+                then it is asked first, unless it has been.
+            last_word: late answers are not waited for any more.
 
         Raises:
             ApplicationClosed: it has ended, and this is no scan.
+            AuthorizationRequired: only the borrower can help.
+            SourceUnavailable: a source that is required gave nothing usable.
+            AnswersPending: some sources answer later.
             InvalidInput: the scan's id is malformed.
         """
         application = self._applications.get(application_id)
-        if scan_id is None:
-            if application.key_data_key:
-                return {}
-            application.require_open()
-        return self._collections.call(application.collection_plan, _subject(application, scan_id))
+        if scan_id is not None:
+            return self._collected(application, scan_id, last_word)
+        if application.key_data_key:
+            return application.key_data_key
+        application.require_open()
+        if problem and not application.authorization_requests:
+            raise AuthorizationRequired(problem)
+        key = self._collected(application, None, last_word)
+        change = self._applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key})
+        self._applications.apply(change)
+        return key
 
-    def finish(
-        self, application_id: str, results: Mapping[str, Sequence[CallResult]], scan_id: str | None = None
-    ) -> CollectionResult:
-        """Write key data of what came, or say what is lacking."""
-        application = self._applications.get(application_id)
-        if scan_id is None and application.key_data_key:
-            return CollectionResult(outcome=CollectionOutcome.COLLECTED, key_data_key=application.key_data_key)
+    def _collected(self, application: Application, scan_id: str | None, last_word: bool) -> str:
         inputs = {
             "requested_amount_minor": application.amount_minor,
             "requested_term_months": application.term_months,
         }
-        plan, subject = application.collection_plan, _subject(application, scan_id)
 
         def screen(sources: Mapping[str, Mapping[str, Any] | None]) -> tuple[Mapping[str, int], dict[str, Any]]:
             found = self._lists.screen(_listed(application, sources))
             return found.features, found.model_dump(mode="json")
 
-        if scan_id is not None:
-            return self._collections.finish(plan, subject, results, inputs, screen)
-        try:
-            application.require_open()
-            result = self._collections.finish(plan, subject, results, inputs, screen)
-            if key := result.key_data_key:
-                change = self._applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key})
-                self._applications.apply(change)
-        except ApplicationClosed:
-            return CollectionResult(outcome=CollectionOutcome.CLOSED)
-        return result
+        subject = _subject(application, scan_id)
+        return self._collections.collect(application.collection_plan, subject, inputs, screen, last_word=last_word)
 
 
 def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | None]) -> list[Listed]:

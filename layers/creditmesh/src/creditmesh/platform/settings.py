@@ -104,6 +104,7 @@ class Settings:
     documents_table = Table()
     channel_calls_table = Table()
     channel_states_table = Table()
+    waits_table = Table()
     reference_records_table = Table()
     models_table = Table()
     shadow_scores_table = Table()

@@ -187,20 +187,21 @@ class Tables:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
 
-    def count(self, table: str, key: Mapping[str, str], amounts: Mapping[str, int], **values: Any) -> Item:
-        """Add to counters of an item, which comes into being by it; the counters as they are then.
+    def add(self, table: str, key: Mapping[str, str], amounts: Mapping[str, int | set[str]], **values: Any) -> Item:
+        """Add to counters and sets of an item, which is created where it does not exist; the item after that.
 
         Args:
-            amounts: attribute -> what to add.
-            values: further attributes to set, such as when it may be forgotten.
+            amounts: attribute -> number to add, or members to add to a set.
+            values: further attributes to set, such as when the item may be forgotten.
         """
         names = {f"#{number}": name for number, name in enumerate([*amounts, *values])}
         texts = {f":{number}": encoded(value) for number, value in enumerate([*amounts.values(), *values.values()])}
         adds = ", ".join(f"#{number} :{number}" for number in range(len(amounts)))
         sets = ", ".join(f"#{number} = :{number}" for number in range(len(amounts), len(names)))
+        clauses = [f"ADD {adds}"] * bool(adds) + [f"SET {sets}"] * bool(sets)
         answer = self._client.update_item(
-            TableName=table, Key=encode(key), UpdateExpression=f"ADD {adds}" + (f" SET {sets}" if sets else ""),
-            ExpressionAttributeNames=names, ExpressionAttributeValues=texts, ReturnValues="UPDATED_NEW",
+            TableName=table, Key=encode(key), UpdateExpression=" ".join(clauses),
+            ExpressionAttributeNames=names, ExpressionAttributeValues=texts, ReturnValues="ALL_NEW",
         )  # fmt: skip
         return decode(answer["Attributes"])
 
@@ -312,6 +313,7 @@ class Tables:
                 if item.get(attribute) == equals:
                     yield item
 
-    def delete(self, table: str, key: Mapping[str, str]) -> None:
-        """Remove an item; removing what is not there is no error."""
-        self._client.delete_item(TableName=table, Key=encode(key))
+    def delete(self, table: str, key: Mapping[str, str]) -> Item | None:
+        """Remove an item; the item as it was, or None if there was none."""
+        found = self._client.delete_item(TableName=table, Key=encode(key), ReturnValues="ALL_OLD").get("Attributes")
+        return decode(found) if found else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_READING = ("BatchGetItem", "GetItem", "Query", "UpdateItem")
+_READING = ("BatchGetItem", "GetItem", "Query", "UpdateItem", "DeleteItem")
 """Operations whose answers carry items."""
 
 
@@ -36,6 +36,8 @@ def encoded(value: Any) -> dict[str, Any]:
         return {"L": [encoded(inner) for inner in value]}
     if value is None:
         return {"NULL": True}
+    if isinstance(value, set | frozenset) and all(isinstance(one, str) for one in value):
+        return {"SS": sorted(value)}
     raise TypeError(f"{type(value).__name__} is no value of an item")
 
 
@@ -51,6 +53,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "NULL": lambda _: None,
     "M": lambda inner: {name: decoded(value) for name, value in inner.items()},
     "L": lambda inner: [decoded(value) for value in inner],
+    "SS": set,
 }
 
 

@@ -75,6 +75,7 @@ from creditmesh.platform.queue import SqsRetryQueue
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Tables
 from creditmesh.platform.tasks import Process, Tasks
+from creditmesh.platform.waits import Waits
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.champion import Champion
 from creditmesh.risk.signature import kms_sign, kms_verify
@@ -163,6 +164,12 @@ def guest_key() -> bytes:
 def tasks() -> Tasks:
     """Step Functions."""
     return Tasks(client("stepfunctions"), settings().origination_arn)
+
+
+@cache
+def waits() -> Waits:
+    """Tasks that wait for answers."""
+    return Waits(tables(), settings().waits_table, tasks(), clock())
 
 
 @cache
@@ -304,7 +311,7 @@ def list_entries() -> ListEntries:
 @cache
 def collections() -> Collections:
     """Collection from the channels of a plan."""
-    return Collections(channels(), channel_caller, channel_calls(), answers(), key_data(), clock())
+    return Collections(channels(), channel_caller(), answers(), key_data(), clock())
 
 
 @cache
@@ -367,13 +374,13 @@ def channel_caller() -> ChannelCaller:
 @cache
 def late_answers() -> LateAnswers:
     """Answers of sources that come later."""
-    return LateAnswers(channel_calls(), answers(), health(), tasks(), clock())
+    return LateAnswers(channel_calls(), answers(), health(), waits(), clock())
 
 
 @cache
 def answer_cache() -> AnswerCache:
     """What goes when a consent goes."""
-    return AnswerCache(channel_calls(), answers(), tasks())
+    return AnswerCache(channel_calls(), answers(), waits())
 
 
 @cache

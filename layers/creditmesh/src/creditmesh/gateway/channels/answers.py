@@ -149,6 +149,11 @@ class Answers:
             if key:
                 self._objects.delete(key)
 
+    @staticmethod
+    def stored_form(reading: Reading) -> dict[str, Any] | None:
+        """Third information just as `third` would give it back."""
+        return None if reading.third is None else json.loads(_dumped(reading.third))
+
     def third(self, key: str) -> dict[str, Any]:
         """Third information as stored."""
         document = self._objects.get_json(key)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from creditmesh.gateway.channels.answers import Answers
-from creditmesh.gateway.channels.calls import CallStore
-from creditmesh.platform.tasks import Tasks
+from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
+from creditmesh.gateway.channels.late import answered
+from creditmesh.platform.waits import Waits
 
 
 class AnswerCache:
     """Erases cached answers."""
 
-    def __init__(self, calls: CallStore, answers: Answers, tasks: Tasks) -> None:
-        self._calls, self._answers, self._tasks = calls, answers, tasks
+    def __init__(self, calls: CallStore, answers: Answers, waits: Waits) -> None:
+        self._calls, self._answers, self._waits = calls, answers, waits
 
     def erase(self, authorization_id: str) -> int:
         """Forget what was collected under an authorisation; how many calls.
@@ -22,9 +23,16 @@ class AnswerCache:
         erased = 0
         for record in list(self._calls.of_consent(authorization_id)):
             self._answers.erase(record)
-            self._calls.forget(record)
+            # Before the record goes, so that a repeat after a failure still finds whom to tell.
+            self._tell(record)
+            forgotten = self._calls.forget(record)
+            if forgotten is not None and forgotten != record:  # somebody began to wait meanwhile
+                self._tell(forgotten)
             # What was settled between the two has no record any more; what comes now finds none, and is dropped.
             self._answers.erase(record)
-            self._tasks.succeed(record.token, {})
             erased += 1
         return erased
+
+    def _tell(self, record: CallRecord) -> None:
+        if record.state is CallState.PENDING:
+            answered(self._waits, record)

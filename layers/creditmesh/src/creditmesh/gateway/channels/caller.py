@@ -99,7 +99,7 @@ class ChannelCaller:
         if is_outdated(record, version):
             record = self._rereading.renewed(channel, version, record, authorization) or self._claimed(channel, wanted)
         if record.holder != wanted.holder:
-            return self._met(channel, record)
+            return self._met(channel, record, subject.by)
         return self._carried_out(
             _Attempt(channel, version, subject, asked, authorization, record, self._monotonic())
         )  # fmt: skip
@@ -162,13 +162,19 @@ class ChannelCaller:
                 return record
             self._sleep(_POLL_SECONDS)
 
-    def _met(self, channel: Channel, record: CallRecord) -> CallResult:
+    def _met(self, channel: Channel, record: CallRecord, by: str) -> CallResult:
         """The result of a call that was made before, or is being made."""
-        if record.state is CallState.ANSWERED:
-            self._note(channel, record.outcome or Outcome.UNAVAILABLE, cached=True)
-            return result_of(channel, record, cached=True)
+        if record.state is CallState.PENDING:
+            joined = self._calls.join(record, by)
+            if joined is None:
+                return plain_result(channel, record.channel_version, Outcome.NO_CONSENT, "withdrawn")
+            record = joined
         if record.state is CallState.PENDING:
             return result_of(channel, record)
+        if record.state is CallState.ANSWERED:
+            if record.by != by:  # what this collection asked for is counted already
+                self._note(channel, record.outcome or Outcome.UNAVAILABLE, cached=True)
+            return result_of(channel, record, cached=True)
         reason = "may_have_been_charged" if record.state is CallState.UNCERTAIN else "in_progress"
         return plain_result(
             channel, record.channel_version, Outcome.UNAVAILABLE, reason, call_key=record.call_key
@@ -257,7 +263,8 @@ class ChannelCaller:
             self._authorizations.refuse(attempt.authorization, reading.reason or "refused")
         charged = (int(not claim.paid) if channel.idempotent else len(came.bodies)) if paid else 0
         self._note(channel, outcome, calls=came.calls, charged=charged, attempt=attempt)
-        return elsewhere or result_of(channel, claim.model_copy(update=change))
+        made = result_of(channel, claim.model_copy(update=change))
+        return elsewhere or made.model_copy(update={"third": self._answers.stored_form(reading)})
 
     def _settle(self, attempt: _Attempt, **change: Any) -> CallResult | None:
         """Record how a claim went on; a result where the call has gone on without it.

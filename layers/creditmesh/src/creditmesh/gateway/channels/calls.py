@@ -55,8 +55,8 @@ class CallRecord(BaseModel):
     by: str = ""
     holder: str = ""
     """Who holds or held the claim; fresh for each, for a step repeated at once has the same `by` and `until`."""
-    token: str | None = None
-    """Answers the state machine once a late answer is there."""
+    waiters: list[str] = []
+    """Other collections that wait for this call's late answer; `by` always does."""
     outcome: Outcome | None = None
     reason: str | None = None
     missing: list[str] = []
@@ -72,6 +72,11 @@ class CallRecord(BaseModel):
     """Counted as charged; a repeat under the same id is not counted again."""
     filled: bool = False
     """Fields of the request came from stored records."""
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose collections go on once this call is answered."""
+        return [self.by, *self.waiters]
 
     @property
     def request_id(self) -> str:
@@ -135,8 +140,7 @@ class CallStore:
             return found
         next_ = self._next(found, wanted, doubt_until)
         with suppress(ConditionFailed):
-            self._replace(found, next_)
-            return next_
+            return self._replace(found, next_)
         return self.find(wanted.call_key) or self.claim(wanted, doubt_until)
 
     @staticmethod
@@ -150,37 +154,43 @@ class CallStore:
         return wanted.model_copy(update={"number": number, "paid": paid})
 
     def settle(self, claim: CallRecord, **change: Any) -> CallRecord:
-        """Record how a claimed or pending call went on.
+        """Record how a claimed or pending call went on; the call as it is then.
 
         Raises:
             ConditionFailed: it is no longer this claim's, or was erased.
         """
-        settled = claim.model_copy(update=change)
-        self._replace(claim, settled)
-        return settled
+        return self._replace(claim, claim.model_copy(update=change))
 
-    def await_answer(self, record: CallRecord, token: str) -> CallRecord | None:
-        """Leave a token with a pending call; the record as it is now, None if it was erased."""
+    def join(self, record: CallRecord, owner: str) -> CallRecord | None:
+        """Have another collection wait for a pending call too; the call as it is then, None if it was erased."""
+        if owner in record.owners:
+            return record
         key = {"call_key": record.call_key}
         where = {"state": CallState.PENDING.value, "number": record.number}
-        with suppress(ConditionFailed):  # answered in the meantime
-            self._tables.write(Update(self._table, key, set={"token": token}, where=where))
-        return self.find(record.call_key)
+        try:
+            joined = self._tables.update(Update(self._table, key, append={"waiters": [owner]}, where=where))
+        except ConditionFailed:  # answered or erased in the meantime
+            return self.find(record.call_key)
+        return CallRecord.model_validate(joined)
 
-    def forget(self, record: CallRecord) -> None:
-        """Erase a call's record."""
-        self._tables.delete(self._table, {"call_key": record.call_key})
+    def forget(self, record: CallRecord) -> CallRecord | None:
+        """Erase a call's record; the record as it was, None if it was erased before."""
+        item = self._tables.delete(self._table, {"call_key": record.call_key})
+        return CallRecord.model_validate(item) if item else None
 
-    def _replace(self, old: CallRecord, new: CallRecord) -> None:
+    def _replace(self, old: CallRecord, new: CallRecord) -> CallRecord:
         item, before = self._item(new), self._item(old)
         gone = [name for name in before if name not in item or item[name] is None]
+        if new.number != old.number:
+            gone.append("waiters")
         values = {name: value for name, value in item.items() if name != "call_key"}
         where = {name: before[name] for name in _MARKS}
-        self._tables.write(Update(self._table, {"call_key": old.call_key}, set=values, remove=gone, where=where))
+        change = Update(self._table, {"call_key": old.call_key}, set=values, remove=gone, where=where)
+        return CallRecord.model_validate(self._tables.update(change))
 
     def _item(self, record: CallRecord) -> dict[str, Any]:
         forget_at = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
-        item = record.model_dump(mode="json", exclude_none=True)
+        item = record.model_dump(mode="json", exclude_none=True, exclude={"waiters"})  # `join` alone writes those
         return {**item, "request_id": record.request_id, "expires_at": forget_at}
 
     def _now(self) -> int:

@@ -95,7 +95,7 @@ class Guards:
     def failed(self, channel: Channel) -> None:
         """The source gave no usable answer."""
         key = _breaker_key(channel)
-        failures = self._tables.count(self._table, key, {"failures": 1})["failures"]
+        failures = self._tables.add(self._table, key, {"failures": 1})["failures"]
         self._saw(channel, failures)
         if failures >= channel.breaker.failures:
             self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
@@ -107,7 +107,7 @@ class Guards:
             at = self._clock.now().timestamp()
             second = int(at)
             key = {"channel_id": channel.channel_id, "slot": f"rate#{second}"}
-            counted = self._tables.count(self._table, key, {"calls": 1}, expires_at=second + _RATE_KEPT_SECONDS)
+            counted = self._tables.add(self._table, key, {"calls": 1}, expires_at=second + _RATE_KEPT_SECONDS)
             if counted["calls"] <= limit:
                 return True
             pause = second + 1 - at

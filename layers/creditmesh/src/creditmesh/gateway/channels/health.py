@@ -70,7 +70,7 @@ class HealthBook:
         slot = self._slot(self._clock.now())
         forget = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
         key = {"channel_id": channel.channel_id, "slot": slot}
-        self._tables.count(self._table, key, amounts, expires_at=forget)
+        self._tables.add(self._table, key, amounts, expires_at=forget)
         counts = {"channel_collections": int(not late), "channel_calls": calls, "channel_cache_hits": int(cached)}
         measure(
             {"channel": channel.channel_id, "outcome": outcome.value}, counts,

@@ -14,15 +14,18 @@ from creditmesh.gateway.channels.structure import search
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed
-from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.waits import Waits
+
+ANSWERS = "answers"
+"""The kind of wait of a collection for its late answers; each is numbered by its call's `holder`."""
 
 
 class LateAnswers:
     """Takes late answers, once each, and lets their collections go on."""
 
-    def __init__(self, calls: CallStore, answers: Answers, health: HealthBook, tasks: Tasks, clock: Clock) -> None:
+    def __init__(self, calls: CallStore, answers: Answers, health: HealthBook, waits: Waits, clock: Clock) -> None:
         self._calls, self._answers, self._health = calls, answers, health
-        self._tasks, self._clock = tasks, clock
+        self._waits, self._clock = waits, clock
 
     def receive(self, channels: Iterable[ChannelVersion], message: str, body: bytes) -> bool:
         """Take an authentic message of an institution; False if it was a repeat.
@@ -41,17 +44,10 @@ class LateAnswers:
         by, record = self._call_of(awaiting, body)
         # A quick institution tells its answer before its receipt has been read, so the call may still be under way;
         # and a call that was given up may have reached it all the same.
-        taken = record.state is not CallState.ANSWERED and self._take(by, record, body)
-        self._tell(record.call_key)
-        return taken
-
-    def wait(self, call_key: str, token: str) -> None:
-        """Let `token` wait for a call's answer; if it is there, or will never be, it is answered at once."""
-        record = self._calls.find(call_key)
-        if record is not None and record.state is CallState.PENDING:
-            record = self._calls.await_answer(record, token)
-        if record is None or record.state is not CallState.PENDING:
-            self._tasks.succeed(token, {})
+        taken = None if record.state is CallState.ANSWERED else self._take(by, record, body)
+        # Also after a repeat: the first time may have died between the two.
+        answered(self._waits, taken or record)
+        return taken is not None
 
     def _call_of(self, awaiting: list[ChannelVersion], body: bytes) -> tuple[ChannelVersion, CallRecord]:
         try:
@@ -71,29 +67,30 @@ class LateAnswers:
             raise NotFound("no such request", field="request_id")
         raise InvalidInput("carries no request id", field="request_id")
 
-    def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> bool:
+    def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> CallRecord | None:
+        """The call with its answer; None where the answer was not taken."""
         channel = by.channel
         reading = self._answers.read_message(channel, body)
         kept = self._answers.keep(channel, record, reading, by.version)
         try:
-            self._calls.settle(record, **settled(channel, record, reading, self._clock), **kept)
+            taken = self._calls.settle(record, **settled(channel, record, reading, self._clock), **kept)
         except ConditionFailed:
             return self._met(by, record, body, kept)
         self._health.note(channel, reading.outcome, late=True)
-        return True
+        return taken
 
-    def _met(self, by: ChannelVersion, record: CallRecord, body: bytes, kept: dict[str, object]) -> bool:
+    def _met(self, by: ChannelVersion, record: CallRecord, body: bytes, kept: dict[str, object]) -> CallRecord | None:
         """The call went on while its answer was read."""
         now = self._calls.find(record.call_key)
         if now is None:  # erased by a withdrawal
             self._answers.drop(kept, raw=True)
-            return False
+            return None
         if now.request_id != record.request_id or now.state is CallState.ANSWERED or now == record:
-            return False  # another delivery of the same answer was quicker
+            return None  # another delivery of the same answer was quicker
         return self._take(by, now, body)  # its receipt was read meanwhile
 
-    def _tell(self, call_key: str) -> None:
-        """Also after a repeat: the first time may have died between write and call."""
-        record = self._calls.find(call_key)
-        if record is not None and record.state not in (CallState.PENDING, CallState.CALLING):
-            self._tasks.succeed(record.token, {})
+
+def answered(waits: Waits, call: CallRecord) -> None:
+    """Tell every collection that waits for a call that its answer is there, or will never come."""
+    for owner in call.owners:
+        waits.answer(owner, ANSWERS, call.holder)

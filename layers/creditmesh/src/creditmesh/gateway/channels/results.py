@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.gateway.channels.calls import CallRecord, CallState
 from creditmesh.gateway.channels.document import Channel, Outcome
@@ -50,9 +50,15 @@ class CallResult(BaseModel):
     raw_keys: list[str] = []
     sha256: str | None = None
     third_key: str | None = None
+    third: dict[str, Any] | None = Field(default=None, repr=False)
+    """Third information, where this collection has just made it; else it lies under `third_key`."""
     cached: bool = False
+    asked_by: str | None = None
+    """The collection that made the call."""
     wait_seconds: int | None = None
     """Of a pending answer: how long it may take."""
+    awaited: str | None = None
+    """Of a pending answer: its number among what the collection waits for."""
     fallback_channel: str | None = None
     """What to ask instead of a channel that is unavailable."""
 
@@ -84,6 +90,8 @@ def result_of(channel: Channel, record: CallRecord, *, cached: bool = False) -> 
         third_key=record.third_key,
         cached=cached,
         wait_seconds=channel.callback.seconds if pending and channel.callback else None,
+        awaited=record.holder if pending else None,
+        asked_by=record.by,
         fallback_channel=_instead(channel, outcome),
     )
 

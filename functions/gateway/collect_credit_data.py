@@ -1,0 +1,20 @@
+"""Steps CollectCreditData and FinishCollection of the origination process (C03, C07-C10, G01-G13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, observed
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Collect for `application_id`; what is lacking is an error by name.
+
+    With `last_word`, late answers are not waited for; `problem` tells why the firm must be asked first.
+    """
+    wiring.collecting().collect(
+        event["application_id"], problem=event.get("problem"), last_word=event.get("last_word", False)
+    )
+    return {}
