@@ -15,7 +15,6 @@ SUBSTITUTED = (
     "DynamoDB with its streams, Cognito and EMR Serverless: forwarded to MiniStack, Spark runs there",
     "CloudFormation resources of Cognito and EMR Serverless: made in MiniStack",
     "JSONata: PyPI's jsonata-python, with Step Functions' own functions",
-    "Step Functions: an answer to a task token that comes before its task waits is not lost",
     "emr-serverless:startJobRun[.sync] in state machines: over the forwarded EMR Serverless",
     "Lambda authorisers and gateway responses of REST APIs: ours",
     "EventBridge Scheduler: our clock calls the functions of rate() schedules",

@@ -51,7 +51,6 @@ _MODULES = {
     # Holds a reference of its own to the factory of task services.
     "asl_task_dispatch": f"{_TASK}.state_task_factory",
     "asl_encoding": f"{_ASL}.utils.encoding",
-    "asl_callback": f"{_ASL}.eval.callback.callback",
     "asl_clients": f"{_ASL}.utils.boto_client",
 }
 

@@ -37,4 +37,4 @@ def test_upstream_needs_every_substitution(verdicts: dict[str, dict[str, bool]])
 
 def test_every_substitution_works(verdicts: dict[str, dict[str, bool]]) -> None:
     assert [name for name, good in verdicts["after"].items() if not good] == []
-    assert len(verdicts["after"]) >= 9
+    assert len(verdicts["after"]) >= 8

@@ -12,13 +12,6 @@ from localstack_host.config import Config
 DEFINITION = "StartAt: A\nStates: {A: {Type: Wait, Seconds: 1, End: true}}\n"
 
 
-def early_answer_is_heard(upstream: Any) -> bool:
-    callback = upstream.asl_callback
-    endpoint = callback.CallbackEndpoint("token")
-    endpoint.notify(callback.CallbackOutcomeSuccess("token", "{}"))
-    return bool(endpoint.setup_heartbeat_endpoint(1).clear_and_wait())
-
-
 def numbers_are_substituted(upstream: Any) -> bool:
     try:
         return bool(upstream.state_machine_resource._apply_substitutions("in ${N} s", {"N": 5}) == "in 5 s")
@@ -62,7 +55,7 @@ def functions_run_without_containers(upstream: Any) -> bool:
 
 
 PROBES = (
-    early_answer_is_heard, numbers_are_substituted, yaml_is_taken, suffix_is_that_of_aws, strings_are_escaped,
+    numbers_are_substituted, yaml_is_taken, suffix_is_that_of_aws, strings_are_escaped,
     cognito_is_a_resource, emr_is_a_task, authorizers_are_asked, functions_run_without_containers,
 )  # fmt: skip
 

@@ -92,5 +92,5 @@ def test_two_answers_and_the_token_at_once(world: World, waits: Waits) -> None:
 
 def test_it_is_forgotten_some_day(world: World, waits: Waits) -> None:
     answer("a")(waits)
-    (item,) = world.items(world.stack.refs["Waits"])
+    (item,) = world.items("Waits")
     assert item["expires_at"] > world.clock.now().timestamp()
