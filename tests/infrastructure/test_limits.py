@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cloud import stack
 from tests.support import template
 from tests.support.rendered import CHINA, FAR, NAMES, Place, Rendered, rendered
 
@@ -294,3 +295,15 @@ def test_an_index_is_named_where_a_policy_lets_it_be_read() -> None:
         and not value.endswith("*")
     }  # fmt: skip
     assert named <= indexes, f"no table has {sorted(named - indexes)}"
+
+
+def test_what_holds_data_is_kept_and_never_replaced() -> None:
+    """By the stack as it goes, but for a creation that failed; and by the stack policy, against an update."""
+    (deny,) = [one for one in json.loads(stack.POLICY)["Statement"] if one["Effect"] == "Deny"]
+    kinds = set(deny["Condition"]["StringEquals"]["ResourceType"])
+    r = rendered()
+    kept = {name for name, one in r.resources.items() if one.get("DeletionPolicy", "Delete") != "Delete"}
+    assert kept == {name for name in r.resources if r.kind(name) in kinds}
+    for name in kept:
+        policies = r.resources[name]["DeletionPolicy"], r.resources[name]["UpdateReplacePolicy"]
+        assert policies == ("RetainExceptOnCreate", "Retain"), name
