@@ -1,4 +1,4 @@
-"""Scheduled: takes up again what lost its execution; nothing hangs for ever (C24)."""
+"""Starts lost processes again: after a failed execution's event, and on two schedules (C24)."""
 
 from __future__ import annotations
 
@@ -10,5 +10,8 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Restart stalled applications from their stored state."""
-    return {"resumed": wiring.intake().resume_stalled()}
+    """Take up the application of the event's execution, or what the named sweep finds."""
+    recovery = wiring.recovery()
+    if "detail" in event:
+        return {"resumed": int(recovery.execution_failed(event["detail"]["name"]))}
+    return {"resumed": {"transit": recovery.in_transit, "lost": recovery.lost}[event["sweep"]]()}

@@ -362,7 +362,8 @@ def everything(watch: Watch) -> None:
     world.clock.advance(120)
     watch.invoke("SweepMessagesFunction", {})
     world.steps.executions.clear()
-    watch.invoke("ResumeApplicationsFunction", {})
+    for sweep in ("transit", "lost"):
+        watch.invoke("ResumeApplicationsFunction", {"sweep": sweep})
     webhook(watch, "loan.disbursed", 3, DISBURSEMENT)
     step("OrderDisbursementFunction")
     watch.invoke("PublishEventsFunction", stream_event(world, "Applications"))

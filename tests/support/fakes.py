@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class FakeSteps:
 
     Attributes:
         executions: name -> status.
+        machines: name -> ARN of the state machine.
         succeeded: token -> output of tasks that were answered well.
         failed: token -> error.
         gone: tokens nobody waits for.
@@ -47,6 +48,7 @@ class FakeSteps:
 
     executions: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    machines: dict[str, str] = field(default_factory=dict)
     succeeded: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -55,12 +57,32 @@ class FakeSteps:
     listener: Callable[[str, str], None] | None = None
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:
+        """As on AWS, a repeat with the same input succeeds while the execution runs."""
         self._checked("StartExecution", stateMachineArn)
-        if name in self.executions:
+        given = json.loads(input)
+        repeated = self.executions.get(name) == "RUNNING" and self.inputs.get(name) == given
+        if name in self.executions and not repeated:
             raise ExecutionAlreadyExists("ExecutionAlreadyExists", "StartExecution")
-        self.executions[name] = "RUNNING"
-        self.inputs[name] = json.loads(input)
+        self.executions[name], self.inputs[name], self.machines[name] = "RUNNING", given, stateMachineArn
         return {"executionArn": f"{stateMachineArn}:{name}"}
+
+    def get_paginator(self, operation: str) -> FakeSteps:
+        assert operation == "list_executions"
+        return self
+
+    def paginate(
+        self, *, stateMachineArn: str, statusFilter: str, PaginationConfig: Mapping[str, int]
+    ) -> Iterator[dict[str, Any]]:
+        """Pages of ListExecutions."""
+        found = [
+            {"name": name}
+            for name, status in self.executions.items()
+            if status == statusFilter and self.machines.get(name) == stateMachineArn
+        ]
+        size = PaginationConfig["PageSize"]
+        for start in range(0, len(found) or 1, size):
+            self._checked("ListExecutions", stateMachineArn)
+            yield {"executions": found[start : start + size]}
 
     def describe_execution(self, *, executionArn: str) -> dict[str, str]:
         self._checked("DescribeExecution", executionArn)

@@ -144,8 +144,12 @@ def test_an_outcome_is_recorded_once(world: World) -> None:
 
 def test_what_is_stalled_is_taken_up(world: World) -> None:
     world.steps.executions[world.application_id] = "FAILED"
-    world.clock.advance(60)
-    assert invoke("ResumeApplicationsFunction", {}) == {"resumed": 1}
+    event = {"source": "aws.states", "detail": {"status": "FAILED", "name": world.application_id}}
+    assert invoke("ResumeApplicationsFunction", event) == {"resumed": 1}
+    for number, sweep in enumerate(("transit", "lost"), start=1):
+        world.steps.executions[f"{world.application_id}-r{number}"] = "FAILED"
+        world.clock.advance(60)
+        assert invoke("ResumeApplicationsFunction", {"sweep": sweep}) == {"resumed": 1}
 
 
 def test_a_stream_record_that_cannot_be_handled_fails_alone(world: World) -> None:

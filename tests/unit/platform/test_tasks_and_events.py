@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from creditmesh.platform.events import BusUnavailable, EventPublisher, application_events
-from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.tasks import Process, Tasks
 from tests.support.fakes import FakeSteps
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:process"
@@ -24,10 +25,39 @@ def tasks(steps: FakeSteps) -> Tasks:
     return Tasks(steps, ARN)  # type: ignore[arg-type]  # a fake
 
 
-def test_a_process_starts_once(tasks: Tasks, steps: FakeSteps) -> None:
-    assert tasks.start("app_1", "app_1")
-    assert not tasks.start("app_1", "app_1")
-    assert steps.inputs == {"app_1": {"application_id": "app_1"}}
+@pytest.fixture(params=["origination", "another"])
+def start(request: pytest.FixtureRequest, tasks: Tasks, steps: FakeSteps) -> Callable[[str | None], bool]:
+    """Starts one execution, with a problem as part of its input; both ways that the platform has."""
+    if request.param == "origination":
+        return lambda problem: tasks.start("app_1", "app_1", problem)
+    process = Process(steps, ARN)  # type: ignore[arg-type]  # a fake
+    return lambda problem: process.start("app_1", {"application_id": "app_1", "problem": problem})
+
+
+def test_a_start_may_be_repeated(start: Callable[[str | None], bool], steps: FakeSteps) -> None:
+    """StartExecution answers a repeat with the same input like the first call, while the execution runs."""
+    assert [start("none_stored"), start("none_stored")] == [True, True]
+    assert steps.inputs == {"app_1": {"application_id": "app_1", "problem": "none_stored"}}
+
+
+@pytest.mark.parametrize(("status", "problem"), [("RUNNING", "expired"), ("FAILED", "none_stored")])
+def test_a_start_with_other_input_or_after_the_end_changes_nothing(
+    start: Callable[[str | None], bool], steps: FakeSteps, status: str, problem: str
+) -> None:
+    start("none_stored")
+    steps.executions["app_1"] = status
+    assert not start(problem)
+    assert (steps.executions, steps.inputs["app_1"]["problem"]) == ({"app_1": status}, "none_stored")
+
+
+def test_running_executions_are_listed_page_by_page(tasks: Tasks, steps: FakeSteps) -> None:
+    for number in range(2001):
+        tasks.start(f"app_{number}", "x")
+    steps.executions["app_7"] = "FAILED"
+    pauses: list[None] = []
+    assert len(set(tasks.running(lambda: pauses.append(None)))) == 2000
+    assert len(pauses) == 1
+    assert list(Tasks(steps, "another").running(lambda: None)) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

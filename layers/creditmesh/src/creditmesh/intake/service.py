@@ -1,9 +1,8 @@
-"""Use cases of an application: apply, read, authorise, withdraw, and be taken up again after a break-down."""
+"""Use cases of an application: apply, read, authorise, withdraw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,8 @@ from creditmesh.intake.model import (
 )
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
-from creditmesh.kernel.clock import Clock, iso, parse_instant
-from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, KeyReused, NotFound
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused, NotFound
 from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.crypto import BlindIndex
 from creditmesh.platform.tables import ConditionFailed
@@ -33,16 +32,13 @@ if TYPE_CHECKING:
     from creditmesh.authorization.service import Authorizations
 
 
-STALE_SECONDS = 30
-ANSWERED = (Status.AUTHORIZED, Status.CHOSEN, Status.SIGNED)
-"""The borrower's answer is stored; if its process was never told, it is told again."""
 OVERTAKEN = ("superseded", "withdrawn")
 """The authorisation that was being used has ended; another one may stand already."""
 WITHDRAWABLE = (Status.AUTHORIZATION_REQUIRED, Status.OFFERED, Status.CONTRACT_READY, Status.WITH_OPERATOR)
 
 
 class Intake:
-    """Takes applications in and keeps them going.
+    """Takes applications in and lets their borrowers act on them.
 
     Args:
         requires: whether a collection plan cannot do without a scope's consent.
@@ -98,6 +94,7 @@ class Intake:
             self._store.create(application)
         except ConditionFailed:
             application = self._same_request(application, self._store.get(application_id))
+        # A repeat may have another problem to tell than the first request; the execution that runs is left alone then.
         self._tasks.start(application.execution, application_id, self._problem(application))
         return application
 
@@ -113,7 +110,7 @@ class Intake:
         return application
 
     def list(self, caller: Caller, status: Status | None, limit: int) -> list[ApplicationSummary]:
-        """The caller's applications, newest first; staff name a status.
+        """The caller's applications, newest first; staff name a status, and see those first that entered it last.
 
         Raises:
             InvalidInput: staff named no status.
@@ -215,38 +212,6 @@ class Intake:
         if application.waiting:
             self._tasks.fail(application.waiting.token, "ApplicationClosed", "withdrawn")
         return application
-
-    def resume_stalled(self) -> int:
-        """Start again what has lost its execution, from the stored state; how many were (nothing is ever lost)."""
-        edge = self._clock.now() - timedelta(seconds=STALE_SECONDS)
-        resumed = 0
-        for status in Status:
-            if status is Status.CLOSED:
-                continue
-            for application in self._store.of_status(status):
-                if parse_instant(application.updated_at) < edge:
-                    resumed += self._take_up(application)
-        return resumed
-
-    def _take_up(self, application: ApplicationSummary) -> bool:
-        if not self._tasks.is_running(application.execution):
-            return self._restart(application)
-        if application.status in ANSWERED and application.waiting:
-            return self._tasks.succeed(application.waiting.token, {})
-        return False
-
-    def _restart(self, application: ApplicationSummary) -> bool:
-        base, _, number = application.execution.partition("-r")
-        name = f"{base}-r{int(number or 0) + 1}"
-        try:
-            self._store.apply(
-                self._store.change(
-                    application.application_id, values={"execution": name}, where={"execution": application.execution}
-                )
-            )
-        except Conflict:
-            return False  # it moved on, or another sweep was quicker
-        return self._tasks.start(name, application.application_id)
 
     def _problem(self, application: Application) -> str | None:
         """Why the firm has to be asked for its tax data anyway; its process need not find that out by a collection."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from creditmesh.intake.model import (
@@ -41,6 +42,7 @@ class ApplicationStore:
             ConditionFailed: one with that id exists.
         """
         item = _stored(application.model_dump(mode="json", exclude_none=True))
+        item["status_at"] = application.updated_at
         item["taxpayer_id"] = self._cipher.seal(
             application.taxpayer_id, self._table, application.application_id, "taxpayer_id"
         )
@@ -52,10 +54,15 @@ class ApplicationStore:
         Raises:
             NotFound: there is none.
         """
-        item = self._tables.get(self._table, {"application_id": application_id})
-        if item is None:
-            raise NotFound("no such application", field="application_id")
-        return self._opened(item)
+        return self._opened(self._item(application_id))
+
+    def summary(self, application_id: str) -> ApplicationSummary:
+        """The same without what is sealed, which spares the call to KMS.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return ApplicationSummary.model_validate(self._item(application_id))
 
     def change(
         self,
@@ -83,7 +90,7 @@ class ApplicationStore:
         change: dict[str, Any] = {"updated_at": now, **_stored(values or {})}
         append: dict[str, list[Any]] = {}
         if to is not None:
-            change["status"] = to.value
+            change |= {"status": to.value, "status_at": now}
             entry = TimelineEntry(at=now, status=to, by=by, note=outcome or note)
             append["timeline"] = [entry.model_dump(mode="json", exclude_none=True)]
         if outcome is not None:
@@ -150,9 +157,20 @@ class ApplicationStore:
         """What was given to a lender, newest first."""
         return self._list("by-lender", "chosen_lender_id", lender_id, limit)
 
-    def of_status(self, status: Status, limit: int | None = None) -> Iterator[ApplicationSummary]:
-        """Applications in one status, newest first."""
+    def of_status(self, status: Status, limit: int) -> Iterator[ApplicationSummary]:
+        """Applications in one status, those first that got it last."""
         return self._list("by-status", "status", status.value, limit)
+
+    def ids(
+        self, status: Status, until: datetime, since: datetime | None = None, limit: int | None = None
+    ) -> Iterator[str]:
+        """Ids of applications that got a status by `until` and not before `since`; those first that got it first."""
+        between = ("status_at", iso(since) if since else "0", iso(until))
+        found = self._tables.query(
+            self._table, "status", status.value, index="by-status", between=between, limit=limit,
+            fields=("application_id",),
+        )  # fmt: skip
+        return (item["application_id"] for item in found)
 
     def _list(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[ApplicationSummary]:
         found = self._tables.listed(
@@ -160,6 +178,12 @@ class ApplicationStore:
             fields=_LISTED,
         )  # fmt: skip
         return map(ApplicationSummary.model_validate, found)
+
+    def _item(self, application_id: str) -> Item:
+        item = self._tables.get(self._table, {"application_id": application_id})
+        if item is None:
+            raise NotFound("no such application", field="application_id")
+        return item
 
     def _opened(self, item: Item) -> Application:
         sealed = item["taxpayer_id"]

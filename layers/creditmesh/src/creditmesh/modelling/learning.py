@@ -29,7 +29,7 @@ TRAINER = "training"
 
 
 class AlreadyStarted(Conflict):
-    """A training run of that name has been started before."""
+    """A training run of that name has ended, or goes on with another request."""
 
     code = "training_already_started"
 
@@ -76,13 +76,13 @@ class Learning:
 
         Args:
             model_id: of the model to learn.
-            run: its name; the same name twice is refused.
+            run: its name; the same request once more, while the run goes on, changes nothing.
             by: who wants it; the maker of the candidate.
             training_set: a folder below ``training-sets/`` with rows of one's own; else the platform's own labels.
 
         Raises:
             InvalidInput: a name or folder that is none.
-            AlreadyStarted: there has been a run of that name.
+            AlreadyStarted: a run of that name has ended, or was started by another request.
         """
         if not _RUN.fullmatch(run):
             raise InvalidInput("must be letters, digits, '.', '_' or '-', at most 80", field="run")

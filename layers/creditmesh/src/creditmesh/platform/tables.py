@@ -237,6 +237,7 @@ class Tables:
         newest_first: bool = False,
         until: tuple[str, str] | None = None,
         after: tuple[str, str] | None = None,
+        between: tuple[str, str, str] | None = None,
         fields: Sequence[str] = (),
         consistent: bool = False,
     ) -> Iterator[Item]:
@@ -245,6 +246,7 @@ class Tables:
         Args:
             until: sort attribute and its highest value.
             after: sort attribute and the value that those wanted lie above; not with `until`.
+            between: sort attribute, its lowest and its highest value; instead of the two.
             fields: the attributes to read; all by default.
             consistent: whether what was just written must be among them; not with an index.
         """
@@ -257,6 +259,9 @@ class Tables:
         elif after:
             names["#1"], values[":1"] = after[0], encoded(after[1])
             condition += " AND #1 > :1"
+        elif between:
+            names["#1"], values[":1"], values[":2"] = between[0], encoded(between[1]), encoded(between[2])
+            condition += " AND #1 BETWEEN :1 AND :2"
         arguments: dict[str, Any] = {
             "TableName": table,
             "KeyConditionExpression": condition,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,17 +23,25 @@ class Tasks:
         self._origination_arn = origination_arn
 
     def start(self, name: str, application_id: str, problem: str | None = None) -> bool:
-        """Start the process; False if an execution of that name exists already.
+        """Start the process; False if an execution of that name has ended, or runs with other input.
+
+        A repeat with the same input while the execution runs is answered like the first call (StartExecution).
 
         Args:
             problem: why the firm has to be asked for an authorisation first, where that is known.
         """
         given = {"application_id": application_id, **({"problem": problem} if problem else {})}
-        try:
-            self._client.start_execution(stateMachineArn=self._origination_arn, name=name, input=json.dumps(given))
-        except self._client.exceptions.ExecutionAlreadyExists:
-            return False
-        return True
+        return _started(self._client, self._origination_arn, name, given)
+
+    def running(self, between_pages: Callable[[], None]) -> Iterator[str]:
+        """Names of the executions that run; one that has begun a moment ago may be missing."""
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self._origination_arn, statusFilter="RUNNING", PaginationConfig={"PageSize": 1000}
+        )
+        for number, page in enumerate(pages):
+            if number:
+                between_pages()
+            yield from (execution["name"] for execution in page["executions"])
 
     def is_running(self, name: str) -> bool:
         """Whether the execution of that name still runs."""
@@ -70,9 +78,16 @@ class Process:
         self._client, self._arn = client, arn
 
     def start(self, name: str, document: Mapping[str, Any]) -> bool:
-        """Start an execution; False if one of that name exists already."""
-        try:
-            self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(dict(document)))
-        except self._client.exceptions.ExecutionAlreadyExists:
-            return False
-        return True
+        """Start an execution; False if one of that name has ended, or runs with other input.
+
+        A repeat with the same input while the execution runs is answered like the first call.
+        """
+        return _started(self._client, self._arn, name, document)
+
+
+def _started(client: SFNClient, arn: str, name: str, document: Mapping[str, Any]) -> bool:
+    try:
+        client.start_execution(stateMachineArn=arn, name=name, input=json.dumps(dict(document)))
+    except client.exceptions.ExecutionAlreadyExists:
+        return False
+    return True

@@ -48,6 +48,7 @@ from creditmesh.gateway.store import KeyDataStore
 from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.model import Outcome
 from creditmesh.intake.operators import OperatorQueue
+from creditmesh.intake.recovery import Recovery
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock, SystemClock
@@ -248,6 +249,12 @@ def authorizations() -> Authorizations:
 def intake() -> Intake:
     """Applications' use cases."""
     return Intake(applications(), authorizations(), tasks(), blind_index(), clock(), channels().requires)
+
+
+@cache
+def recovery() -> Recovery:
+    """What starts lost processes again."""
+    return Recovery(applications(), tasks(), clock())
 
 
 @cache

@@ -1,0 +1,95 @@
+"""Schedules, rules and what becomes of what fails: dead letters, alarms (research aws.md 10)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.template import of_type
+
+Template = dict[str, Any]
+FAILED_EVENTS = {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+STORAGE_KEY = {"Fn::GetAtt": ["StorageKey", "Arn"]}
+
+
+def events(source: Template, *kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Owner, its type and properties of every event of these kinds."""
+    for owner, resource in source["Resources"].items():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            if event["Type"] in kinds:
+                yield owner, resource["Type"], event["Properties"]
+
+
+def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
+
+
+def test_names_of_schedules_and_rules_hold_the_stage(source: Template) -> None:
+    """Two stages in one account and region must not collide."""
+    names = [one["Name"]["Fn::Sub"] for _, _, one in events(source, "ScheduleV2")]
+    names += [one["RuleName"]["Fn::Sub"] for _, _, one in events(source, "EventBridgeRule")]
+    assert len(names) >= 9
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("creditmesh-${Stage}-") for name in names)
+    assert all(len(name.replace("${Stage}", "twelve-signs")) <= 64 for name in names)
+
+
+def test_the_scheduler_may_start_what_is_scheduled_and_nothing_else(source: Template) -> None:
+    role = source["Resources"]["SchedulerRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    allowed = {one["Action"][0]: one["Resource"] for one in statements(role)}
+    functions = {owner for owner, kind, _ in events(source, "ScheduleV2") if kind == "AWS::Serverless::Function"}
+    assert {one["Fn::GetAtt"][0] for one in allowed["lambda:InvokeFunction"]} == functions
+    machines = [owner for owner, kind, _ in events(source, "ScheduleV2") if kind != "AWS::Serverless::Function"]
+    assert [allowed["states:StartExecution"]] == [{"Ref": machine} for machine in machines]
+    assert all(one["RoleArn"] == {"Fn::GetAtt": ["SchedulerRole", "Arn"]} for _, _, one in events(source, "ScheduleV2"))
+
+
+def test_what_the_scheduler_cannot_start_reaches_the_encrypted_queue(source: Template) -> None:
+    role = source["Resources"]["SchedulerRole"]["Properties"]
+    assert {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": FAILED_EVENTS} in statements(role)
+    assert role["ManagedPolicyArns"] == [{"Ref": "StorageKeyPolicy"}]
+    (key,) = source["Resources"]["StorageKeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (key["Action"], key["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], STORAGE_KEY)
+    assert all(one["DeadLetterConfig"] == {"Arn": FAILED_EVENTS} for _, _, one in events(source, "ScheduleV2"))
+
+
+def test_an_error_of_a_function_that_is_invoked_asynchronously_is_kept(source: Template, transformed: Template) -> None:
+    """Lambda takes the event and answers at once: neither Scheduler nor EventBridge learns that the function failed."""
+    invoked = {owner for owner, kind, _ in events(source, "ScheduleV2", "EventBridgeRule") if kind.endswith("Function")}
+    assert len(invoked) >= 6
+    for name in invoked:
+        config = source["Resources"][name]["Properties"]["EventInvokeConfig"]
+        assert config["DestinationConfig"] == {"OnFailure": {"Type": "SQS", "Destination": FAILED_EVENTS}}, name
+        assert config["MaximumRetryAttempts"] <= 2, name
+        role = transformed["Resources"][f"{name}Role"]["Properties"]
+        sends = [one for one in statements(role) if one["Action"] == "sqs:SendMessage"]
+        assert [one["Resource"] for one in sends] == [FAILED_EVENTS], name
+        assert {"Ref": "StorageKeyPolicy"} in role["ManagedPolicyArns"], name
+
+
+def test_rules_may_send_to_the_encrypted_queue(source: Template) -> None:
+    """EventBridge's calls to KMS for a queue carry no aws:SourceAccount, so a condition on it would deny them."""
+    policy = source["Resources"]["StorageKey"]["Properties"]["KeyPolicy"]["Statement"]
+    (rules,) = [one for one in policy if one["Principal"] == {"Service": "events.amazonaws.com"}]
+    assert rules["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert "Condition" not in rules
+    (queue,) = source["Resources"]["FailedEventsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert queue["Principal"] == {"Service": "events.amazonaws.com"}
+    assert list(queue["Condition"]["ArnLike"]) == ["aws:SourceArn"]
+    targets = [target for rule in of_type(source, "AWS::Events::Rule").values() for target in rule["Targets"]]
+    targets += [one for _, _, one in events(source, "EventBridgeRule")]
+    assert len(targets) >= 2
+    assert all(target["DeadLetterConfig"] == {"Arn": FAILED_EVENTS} for target in targets)
+
+
+def test_failed_executions_of_origination_are_reported(source: Template) -> None:
+    ((owner, _, rule),) = events(source, "EventBridgeRule")
+    assert owner == "ResumeApplicationsFunction"
+    assert "EventBusName" not in rule  # Step Functions reports to the default bus
+    detail = rule["Pattern"].pop("detail")
+    assert rule["Pattern"] == {"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"]}
+    assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    assert json.dumps(detail["stateMachineArn"]).endswith('stateMachine:creditmesh-${Stage}-loan-origination"}]')
