@@ -4,22 +4,25 @@ Upstream keeps executions, with every event of their history, in memory for ever
 end; after a kill a name could be used a second time.
 
 We journal each start before its answer leaves and each end, rebuild the executions at start (those without an end as
-FAILED with ``States.ServiceRestart``, as upstream itself does after an orderly restart), and keep the full history of
-the last thousand finished executions only.
+FAILED with ``States.ServiceRestart``, as upstream itself does after an orderly restart, announced on the event bus as
+any other end), and keep the full history of the last thousand finished executions only.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections import deque
 from typing import Any
 
 from cloud.config import Config
+from cloud.executions import deadlines
 from cloud.journal import Journal
 from cloud.upstream import app, responses
 from cloud.upstream import stepfunctions as sf
 
 _KEPT_HISTORIES = 1000
+_ANNOUNCED_AFTER_SECONDS = 0.5  # what hears of it must be able to reach us
 _COMPACT_BYTES = 8 * 1024 * 1024
 _START = ("executionArn", "stateMachineArn", "name", "startDate", "input")
 _END = ("status", "stopDate", "output", "error", "cause")
@@ -81,13 +84,15 @@ def _wrap_state(journal: Journal) -> None:
         early: dict[tuple[str, ...], dict[str, Any]] = {}
         for record in journal.replay():
             _replay(record, early)
+        broken: list[tuple[str, str, dict[str, Any]]] = []
         for key, execution in sf._executions.all_items():
             if execution["status"] == "RUNNING":
                 execution.update(
                     status="FAILED", stopDate=responses.now_iso(), error="States.ServiceRestart",
                     cause="Execution was running when service restarted",
                 )  # fmt: skip
-                journal.append(["end", *key[:2], execution["executionArn"], {name: execution[name] for name in _END}])
+                broken.append((*key[:2], execution))
+        deadlines.call_in(_ANNOUNCED_AFTER_SECONDS, lambda: _announce(broken))
         if journal.wants_compaction(_COMPACT_BYTES):
             journal.replace_base(_base_records(), journal.rotate())
 
@@ -98,6 +103,19 @@ def _wrap_state(journal: Journal) -> None:
         journal.replace_base((), journal.rotate())
 
     sf.get_state, app._load_persisted_state, app._reset_all_state = get_state, load, reset
+
+
+def _announce(broken: list[tuple[str, str, dict[str, Any]]]) -> None:
+    """Journal and publish the end of executions that a restart broke off."""
+
+    def announce() -> None:
+        for account, region, execution in broken:
+            responses.set_request_account_id(account)
+            responses.set_request_region(region)
+            sf._emit_execution_status_event(execution)
+
+    if broken:
+        threading.Thread(target=announce, name="cloud-broken-executions", daemon=True).start()
 
 
 def _base_records() -> Any:
