@@ -252,7 +252,6 @@ def test_every_type_of_resource_is_known_here() -> None:
     assert not unknown, f"say in tests/support/rendered.py which property names them: {sorted(unknown)}"
 
 
-
 def test_names_are_not_too_long() -> None:
     r = rendered()
     long = {name: text for name in r.resources if len(text := r.physical(name)) > (NAMES[r.kind(name)][1] or 256)}
