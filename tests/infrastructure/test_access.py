@@ -134,6 +134,24 @@ def may_invoke(r: Rendered, service: str, function: str, source: str) -> bool:
     return False
 
 
+def test_schedules_reach_their_targets(r: Rendered) -> None:
+    """Scheduler acts by the schedule's role, for the dead letters too (Scheduler, Configuring a dead-letter queue)."""
+    problems: list[str] = []
+    schedules = r.of_type("AWS::Scheduler::Schedule")
+    assert len(schedules) >= 5
+    for name, schedule in schedules.items():
+        target = schedule["Target"]
+        kind = r.kind(r.by_arn[target["Arn"]])
+        action = {
+            "AWS::Lambda::Function": "lambda:InvokeFunction",
+            "AWS::StepFunctions::StateMachine": "states:StartExecution",
+        }[kind]
+        needed = [(action, target["Arn"]), *sends(r, target["DeadLetterConfig"]["Arn"])]
+        problems += lacking(r, name, target["RoleArn"], needed)
+        problems += untrusted(r, target["RoleArn"], "scheduler.amazonaws.com")
+    assert not problems, told(problems)
+
+
 def untrusted(r: Rendered, role: str, service: str) -> list[str]:
     name = r.by_arn[role]
     trust = listed(r.resources[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"])
@@ -201,6 +219,29 @@ def test_dead_letter_queues_are_in_the_stack(r: Rendered) -> None:
     for name, queue in r.of_type("AWS::SQS::Queue").items():
         target = queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")
         assert target is None or target in r.by_arn, name
+
+
+def test_whoever_uses_what_is_encrypted_may_use_its_key(r: Rendered) -> None:
+    """DynamoDB, S3, SQS and Secrets Manager decrypt with the caller's own permissions (KMS, each service's page)."""
+    problems, asked = [], 0
+    encrypted = {arn: key for arn in r.by_arn if (key := key_of(r, arn)) is not None}
+    services = ("dynamodb", "s3", "sqs", "secretsmanager", "sns")
+    for role in r.of_type("AWS::IAM::Role"):
+        held = r.statements(role)
+        touched = {
+            arn
+            for one in held
+            for pattern in listed(one["Resource"])
+            for arn in encrypted
+            if pattern == arn or pattern.startswith((f"{arn}/", f"{arn}:"))
+            if any(action.partition(":")[0] in services for action in listed(one["Action"]))
+        }
+        for arn in touched:
+            asked += 1
+            if not allowed(held, "kms:Decrypt", encrypted[arn]):
+                problems.append(f"{role} uses {r.by_arn[arn]} but not its key")
+    assert asked > 30
+    assert not problems, told(problems)
 
 
 def tasks(r: Rendered) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -329,3 +370,41 @@ def test_arns_written_by_hand_name_what_is_there(r: Rendered) -> None:
             if not ours and not value.endswith(tuple(parameters)) and not API_CALLS.search(value):
                 unknown.add(f"{name}.{path}: {value}")
     assert not unknown, told(unknown)
+
+
+# Condition keys that a request of an action carries (Service Authorization Reference); of any action: aws:….
+CONDITION_KEYS = {
+    "s3:ListBucket": {"s3:prefix", "s3:max-keys", "s3:delimiter"},
+    "kms:": {
+        "kms:resourcealiases",
+        "kms:viaservice",
+        "kms:grantisforawsresource",
+        "kms:encryptioncontext:aws:logs:arn",
+    },
+    "iam:PassRole": {"iam:passedtoservice", "iam:associatedresourcearn"},
+    "dynamodb:": {"dynamodb:leadingkeys", "dynamodb:attributes", "dynamodb:select"},
+}
+
+
+def test_conditions_are_of_keys_that_the_request_carries(r: Rendered) -> None:
+    """A condition on a key that the request lacks never holds, unless its operator says `IfExists`."""
+    conditional = 0
+    wrong = set()
+    for name, resource in r.resources.items():
+        for path, one in template.walk(resource["Properties"]):
+            if not (isinstance(one, dict) and "Condition" in one and "Action" in one):
+                continue
+            conditional += 1
+            allowed([{**one, "Resource": "*"}], listed(one["Action"])[0], "*")  # knows each operator, or raises
+            for action in listed(one["Action"]):
+                known = {
+                    key
+                    for start, keys in CONDITION_KEYS.items()
+                    for key in keys
+                    if (action.startswith(start) if start.endswith(":") else action == start)
+                }
+                for operator, tests in one["Condition"].items():
+                    asked = {key.lower() for key in tests if not key.startswith("aws:")}
+                    wrong |= {f"{name}.{path}: {operator} {key} of {action}" for key in asked - known}
+    assert conditional > 10
+    assert not wrong, told(wrong)

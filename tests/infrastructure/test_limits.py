@@ -16,7 +16,7 @@ import pytest
 
 from cloud import stack
 from tests.support import template
-from tests.support.rendered import CHINA, FAR, NAMES, Place, Rendered, rendered
+from tests.support.rendered import CHINA, FAR, NAMES, STAGE, Place, Rendered, rendered
 
 Measure = Callable[[Rendered], Mapping[str, int]]
 
@@ -250,6 +250,14 @@ def names(r: Rendered) -> Iterator[tuple[str, str, str]]:
 def test_every_type_of_resource_is_known_here() -> None:
     unknown = {r.kind(name) for r in (rendered(FAR), rendered(CHINA)) for name in r.resources} - set(NAMES)
     assert not unknown, f"say in tests/support/rendered.py which property names them: {sorted(unknown)}"
+
+
+def test_names_carry_the_stage() -> None:
+    """Two stages in one account and region have no name in common, schedules included."""
+    given = list(names(rendered()))
+    assert len(given) > 15
+    shared = [f"{name} ({kind}) is called {text}" for name, kind, text in given if STAGE not in text]
+    assert not shared, f"a second stage in the account could not be created: {shared}"
 
 
 def test_names_are_not_too_long() -> None:
