@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.routing import Call, route
+from api.routing import Call, Key, route
 from api.schemas import ApplicationView, Contract, SignatureGiven
 from creditmesh.kernel.caller import Role
 from creditmesh.platform import wiring
@@ -19,7 +19,14 @@ def read_contract(call: Call, application_id: str) -> Contract:
     return Contract.of(*wiring.signatures().contract(application))
 
 
-@route(blueprint, "POST", "/v1/applications/{application_id}/signature", roles=frozenset({Role.BORROWER}), status=202)
+@route(
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/signature",
+    roles=frozenset({Role.BORROWER}),
+    status=202,
+    key=Key.NEEDLESS,
+)
 def sign(call: Call, application_id: str, body: SignatureGiven) -> ApplicationView:
     """Sign the contract that was read, named by its hash."""
     application = wiring.intake().read(call.caller, application_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.routing import APPLICANTS, Call, route
+from api.routing import APPLICANTS, Call, Key, route
 from api.schemas import ApplicationView, Choice, Matches, Products
 from creditmesh.kernel.caller import Role
-from creditmesh.offers.model import Nearest, Offer, Product, ProductTerms
+from creditmesh.offers.model import Nearest, Product, ProductTerms
 from creditmesh.platform import wiring
 
 blueprint = Blueprint(__name__)
@@ -20,12 +20,12 @@ def read_matches(call: Call, application_id: str) -> Matches:
     """Read the offers of an application, best first; or the nearest product where nothing fits (C18-C20)."""
     application = wiring.intake().read(call.caller, application_id)
     return Matches(
-        matches=[Offer.model_validate(one) for one in application.matches or []],
+        matches=wiring.offers().of(application),
         nearest=Nearest.model_validate(application.nearest) if application.nearest else None,
     )
 
 
-@route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202)
+@route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202, key=Key.NEEDLESS)
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
     """Choose one of the offers (C21)."""
     application = wiring.intake().read(call.caller, application_id)

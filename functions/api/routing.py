@@ -40,6 +40,8 @@ class Key(Enum):
     """The method is idempotent by itself."""
     KEPT = "kept"
     """Optional; with one, the first answer is kept and given again."""
+    NEEDLESS = "needless"
+    """Optional and not looked at; the use case meets its own first result, and answers how things stand by then."""
     DERIVED = "derived"
     """Required; the use case derives an id from it and meets its own first result."""
 

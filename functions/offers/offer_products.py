@@ -11,4 +11,5 @@ from creditmesh.platform.observability import LambdaContext, observed
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Match products; `task_token` is answered when the borrower has chosen; raises NothingMatches."""
-    return {"offers": wiring.offers().offer(event["application_id"], event["task_token"])}
+    wiring.offers().offer(event["application_id"], event["task_token"])
+    return {}

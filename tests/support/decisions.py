@@ -20,5 +20,5 @@ def decide(application_id: str, day: date, **features: Any) -> Decision:
     request = {"created_at": f"{day}T07:00:00.000Z", "features": json.dumps(given), "engine": "python"}
     result = evaluate(artefact, given, day).to_dict()
     decision = Decision.of(application_id, request, result, artefact, f"{day}T07:00:01.000Z")
-    wiring.tables().write(wiring.decision_log().entry(decision))
+    wiring.decision_log().add(decision)
     return decision

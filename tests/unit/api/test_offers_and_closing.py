@@ -8,6 +8,7 @@ import pytest
 
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.platform import wiring
+from tests.support.aws import table_name
 from tests.unit.api.client import DOCUMENT, Api, new_key, offer, product_terms, submit
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -88,15 +89,19 @@ def test_matches_and_choice(answers):
     assert (other.status, other.json()["code"]) == (409, "not_awaited")
 
 
-def test_choosing_with_a_key_gives_the_first_answer_again():
+def test_choosing_once_more_tells_how_things_stand_and_keeps_no_record():
+    """With a key as without: the use case meets its own first result."""
     borrower, key = Api("borrower"), new_key()
     application_id = borrower.apply()
     offer(application_id)
-    first = borrower.post(f"/v1/applications/{application_id}/choice", CHOICE, key=key)
+    path = f"/v1/applications/{application_id}/choice"
+    assert borrower.post(path, CHOICE, key=key).json()["status"] == "chosen"
     wiring.closings().submit(application_id, "t")
-    again = borrower.post(f"/v1/applications/{application_id}/choice", CHOICE, key=key)
-    assert (again.status, again.body) == (202, first.body)
-    assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "submitted"
+    again = borrower.post(path, CHOICE, key=key)
+    assert (again.status, again.json()["status"], again.json()["chosen"]) == (202, "submitted", CHOICE)
+    other = borrower.post(path, {**CHOICE, "product_id": "none"}, key=key)
+    assert (other.status, other.json()["code"]) == (409, "not_awaited")
+    assert wiring.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"] == 0
 
 
 def test_a_lender_sees_an_application_once_it_was_given_to_it():

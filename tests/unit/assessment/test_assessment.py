@@ -181,7 +181,7 @@ def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome:
     if outcome is None:
         world.push()
         wiring.offers().offer(world.application_id, "t-3")
-        assert [match["product_id"] for match in world.application().matches or []] == ["p-1"]
+        assert [offer.product_id for offer in wiring.offers().of(world.application())] == ["p-1"]
 
 
 def decide_referral(world: World, action: str, note: str = "spoke with <the owner>") -> None:

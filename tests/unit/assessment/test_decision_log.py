@@ -58,7 +58,7 @@ def test_a_day_in_shards_is_read_from_where_one_stopped(world: World) -> None:
     (one,) = logged(world)
     names = [f"app-{number:02}" for number in range(30)]
     for name in names:
-        wiring.tables().write(wiring.decision_log().entry(Decision(**{**vars(one), "application_id": name})))
+        wiring.decision_log().add(Decision(**{**vars(one), "application_id": name}))
     day, log = world.clock.now().date(), wiring.decision_log()
     assert {found.application_id for found in log.of_day("origination", day)} == {*names, one.application_id}
     shards = [[found.application_id for found in log.of_shard("origination", day, shard)] for shard in range(4)]

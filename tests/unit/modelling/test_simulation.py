@@ -139,7 +139,7 @@ def test_a_rule_of_tomorrow_shows_its_effect_if_tomorrow_is_assumed(world: World
 def test_key_data_that_a_version_does_not_take_is_told(world: World) -> None:
     decision = decide("sound-1", days_ago(1))
     spoilt = {**vars(decision), "application_id": "odd-1", "features": '{"fraud_score": "high"}'}
-    wiring.tables().write(wiring.decision_log().entry(Decision(**spoilt)))
+    wiring.decision_log().add(Decision(**spoilt))
     found = simulated(candidate())
     assert (found.scored, found.refused) == (1, ["odd-1"])
 
@@ -147,5 +147,5 @@ def test_key_data_that_a_version_does_not_take_is_told(world: World) -> None:
 def test_a_decision_that_the_champion_would_not_make_again_is_told(world: World) -> None:
     decision = decide("sound-1", days_ago(1))
     odd = {**vars(decision), "application_id": "odd-1", "limit_minor": 1}
-    wiring.tables().write(wiring.decision_log().entry(Decision(**odd)))
+    wiring.decision_log().add(Decision(**odd))
     assert simulated(candidate()).not_reproduced == ["odd-1"]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.intake.model import ApplicationClosed, ChosenTerms, NotAwaited, Outcome
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, missing_terms, nearest
 from creditmesh.platform import wiring
-from creditmesh.platform.settings import settings
-from creditmesh.platform.tables import Update
 from tests.support.world import BORROWER, LENDER, TERMS, World
 
 
@@ -119,20 +116,26 @@ def test_offered_chosen_and_gone_on(world: World) -> None:
     world.to_offered("t-1")
     application = world.application()
     assert application.status == "offered"
-    assert [one["product_id"] for one in application.matches or []] == ["p-1"]
+    assert [one.product_id for one in wiring.offers().of(application)] == ["p-1"]
     chosen = wiring.offers().choose(BORROWER, application, "lender-a", "p-1")
     assert (chosen.status, chosen.chosen_lender_id, chosen.chosen_product_id) == ("chosen", "lender-a", "p-1")
     assert world.steps.succeeded == {"t-1": {}}
 
 
-def test_offers_lie_as_one_text_and_are_read_as_they_lay_before(world: World) -> None:
+def test_what_was_chosen_stays_as_it_was_offered(world: World) -> None:
+    """Whatever becomes of the catalogue, or of the offers when the step runs once more."""
     world.to_offered("t-1")
+    (offer,) = wiring.offers().of(world.application())
+    wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    world.push("p-1", annual_rate_bps=1200)
+    terms = world.application().chosen_terms
+    assert terms is not None
+    assert terms.model_dump() == {name: getattr(offer, name) for name in ChosenTerms.model_fields}
+    assert "waiting" in world.items("Applications")[0]
+    wiring.closings().submit(world.application_id, "t-2")
     (item,) = world.items("Applications")
-    offers = world.application().matches
-    assert json.loads(item["matches"]) == offers
-    key = {"application_id": world.application_id}
-    wiring.tables().write(Update(settings().applications_table, key, set={"matches": offers}))
-    assert world.application().matches == offers
+    assert "waiting" not in item
+    assert "offers" not in item
 
 
 def test_nothing_fits(world: World) -> None:
@@ -158,7 +161,8 @@ def test_an_empty_catalogue(world: World) -> None:
 
 def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
     world.to_offered("t-1")
-    assert wiring.offers().offer(world.application_id, "t-2") == 1
+    wiring.offers().offer(world.application_id, "t-2")
+    assert len(wiring.offers().of(world.application())) == 1
     wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
     assert world.steps.succeeded == {"t-2": {}}
 

@@ -1,19 +1,20 @@
 """The log of decisions: of each application once, by the day it was decided, with what it was decided from (M06).
 
-Statistics of the rules are counted from it, and changed rules are tried on it. An entry is written in the transaction
-that records the decision on the application, so no retry of the step writes a second one.
+Statistics of the rules are counted from it, and changed rules are tried on it. An entry is written once the decision is
+recorded on the application, under a key that follows from that record, so no retry of the step writes a second one.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 from zlib import crc32
 
-from creditmesh.platform.tables import Put, Tables
+from creditmesh.platform.tables import ConditionFailed, Put, Tables
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.rule_effects import deciding_rules, tried_rules
 from creditmesh.risk.scoring_queue import rules_day
@@ -90,11 +91,14 @@ class DecisionLog:
     def __init__(self, tables: Tables, table: str) -> None:
         self._tables, self._table = tables, table
 
-    def entry(self, decision: Decision) -> Put:
-        """The write that enters a decision; for the transaction that records it."""
+    def add(self, decision: Decision) -> None:
+        """Enter a decision; the same once more changes nothing."""
         shard = crc32(decision.application_id.encode()) % SHARDS
         log = _partition(decision.model_id, decision.decided_at[:10], shard)
-        return Put(self._table, {"log": log, "entry": decision.application_id, **asdict(decision)}, "entry")
+        with suppress(ConditionFailed):
+            self._tables.write(
+                Put(self._table, {"log": log, "entry": decision.application_id, **asdict(decision)}, "entry")
+            )
 
     def of_shard(
         self, model_id: str, day: date, shard: int, after: str | None = None, limit: int | None = None

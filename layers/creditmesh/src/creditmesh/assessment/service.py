@@ -94,24 +94,21 @@ class Assessment:
         self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
-        """Write the report and record the decision (C12-C16); a repeat returns the recorded one."""
+        """Write the report, record the decision and log it (C12-C16); a repeat returns the recorded one."""
         application = self._applications.get(application_id)
-        if application.risk:
-            return application.risk
-        application.require_open()
+        if application.risk is None:
+            application.require_open()
         request = self._requests.get(application_id)
         if request is None or "result" not in request:
+            if application.risk:
+                return application.risk
             raise ScoringFailed("the application has not been scored")
         result = json.loads(request["result"])
-        decided_at = iso(self._clock.now())
-        summary = _summary(result, request["engine"], decided_at)
-        # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
-        key = f"reports/on={decided_at[:10]}/{application_id}.json"
         # The model that made the result: another one may have become champion since.
         model = self._models.of(result["model_hash"])
-        self._reports.put_json(key, self._report(application, request, result, model, decided_at))
-        decision = Decision.of(application_id, request, result, model, decided_at)
-        self._record(application_id, summary, key, decision)
+        summary = application.risk or self._recorded(application, request, result, model)
+        # After the application and by the instant it holds: a repeat of this step logs the same entry, or none.
+        self._log.add(Decision.of(application_id, request, result, model, summary.decided_at))
         return summary
 
     def report(self, application: Application) -> dict[str, Any]:
@@ -178,9 +175,16 @@ class Assessment:
             rules_of=rules_day(request["created_at"], request.get("rules_of")),
         )
 
-    def _record(self, application_id: str, summary: RiskSummary, report_key: str, decision: Decision) -> None:
-        """Application and log in one transaction, so that the log has each decision once."""
-        values = {"risk": summary.model_dump(exclude_none=True), "report_key": report_key}
+    def _recorded(
+        self, application: Application, request: Mapping[str, Any], result: dict[str, Any], model: Artefact
+    ) -> RiskSummary:
+        """Write the report and move the application on; the decision as it is recorded then."""
+        application_id, decided_at = application.application_id, iso(self._clock.now())
+        summary = _summary(result, request["engine"], decided_at)
+        # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
+        key = f"reports/on={decided_at[:10]}/{application_id}.json"
+        self._reports.put_json(key, self._report(application, request, result, model, decided_at))
+        values = {"risk": summary.model_dump(exclude_none=True), "report_key": key}
         if summary.decision != "decline":  # a referral goes to a person next, with the limit as a proposal
             write = self._applications.change(application_id, to=Status.ASSESSED, values=values)
         else:
@@ -193,9 +197,13 @@ class Assessment:
                 remove=("waiting",),
             )
         try:
-            self._applications.apply(replace(write, absent=("risk",)), self._log.entry(decision))
-        except ConditionFailed:
-            return  # a repeat of this step has recorded it
+            self._applications.apply(replace(write, absent=("risk",)))
+        except ConditionFailed:  # another try of this step has recorded it
+            recorded = self._applications.get(application_id).risk
+            if recorded is None:
+                raise
+            return recorded
+        return summary
 
 
 def _summary(result: Mapping[str, Any], engine: str, decided_at: str) -> RiskSummary:

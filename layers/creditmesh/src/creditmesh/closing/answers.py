@@ -139,13 +139,13 @@ class LenderAnswers:
                 raise InvalidInput("is required in an approval", field=f"data.{name}")
         if data.currency != application.currency:
             raise InvalidInput(f"must be {application.currency}", field="data.currency")
-        offer = application.offered(closing.lender_id, closing.product_id) or {}
-        if not 0 < _minor(data.approved_amount) <= _minor(offer.get("approvable_amount")):
+        terms = application.chosen_terms
+        if terms is None or not 0 < _minor(data.approved_amount) <= _minor(terms.approvable_amount):
             raise InvalidInput("must be positive and within the limit", field="data.approved_amount")
         # What the borrower chose is what she gets: a cheaper loan is still it, a dearer or a longer one is not.
-        if (data.annual_rate_bps or 0) > (rate := offer["annual_rate_bps"]):
+        if (data.annual_rate_bps or 0) > (rate := terms.annual_rate_bps):
             raise InvalidInput(f"must be at most {rate} as offered", field="data.annual_rate_bps")
-        if data.term_months != (term := offer["term_months"]):
+        if data.term_months != (term := terms.term_months):
             raise InvalidInput(f"must be {term} as offered", field="data.term_months")
 
     def _take_contract(self, awaited: _Awaited, message: ContractReady) -> Closing:
@@ -202,6 +202,8 @@ class LenderAnswers:
             note=note,
             outcome=outcome,
             come_from=_NOBODY_LOOKS if awaited.alone else None,
+            # A person who looks has a wait of his own, which is answered after this write.
+            remove=("waiting",) if awaited.alone and status is Status.CLOSED else (),
         )
 
 

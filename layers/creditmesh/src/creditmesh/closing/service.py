@@ -84,7 +84,8 @@ class Closings:
             asked={Question.DECISION: 1},
         )
         message = _message(closing, Question.DECISION, 1, _submission(application))
-        moved = self._applications.change(application.application_id, to=Status.SUBMITTED)
+        # The wait for the choice is over, and a stored token costs with every write of the item.
+        moved = self._applications.change(application.application_id, to=Status.SUBMITTED, remove=("waiting",))
         self._store.transact([self._store.create(closing), self._outbox.put(message), moved], message.message_id)
 
     def _ask(
@@ -135,14 +136,13 @@ def _message_id(closing: Closing, question: Question, number: int) -> str:
 
 
 def _submission(application: Application) -> dict[str, Any]:
-    offer = application.offered(application.chosen_lender_id, application.chosen_product_id)
-    risk = application.risk
-    if offer is None or risk is None or risk.limit_minor is None:
+    terms, risk = application.chosen_terms, application.risk
+    if terms is None or risk is None or risk.limit_minor is None:
         raise NotAwaited("the application has no chosen offer")
     return {
         "application_id": application.application_id,
         "product_id": application.chosen_product_id,
-        "amount": offer["amount"],
+        "amount": terms.amount,
         "currency": application.currency,
         "term_months": application.term_months,
         "firm": {"name": application.firm_name, "taxpayer_id": application.taxpayer_id},

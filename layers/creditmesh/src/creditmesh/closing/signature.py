@@ -30,13 +30,19 @@ class Signatures:
         if closing.signature:
             self._tasks.succeed(token, {})
             return
+        waiting = waiting_for("signature", token, self._clock)
         try:
+            # As a rule the lender's message has made the contract ready, and a token is all that is new.
+            with suppress(ConditionFailed):
+                ready = (Status.CONTRACT_READY,)
+                self._applications.apply(self._applications.change(application_id, waiting=waiting, come_from=ready))
+                return
             self._applications.apply(
                 self._applications.change(
                     application_id,
                     to=Status.CONTRACT_READY,
                     note="awaits the borrower's signature",
-                    waiting=waiting_for("signature", token, self._clock),
+                    waiting=waiting,
                     come_from=(Status.CONTRACT_READY, Status.APPROVED, Status.WITH_OPERATOR),
                 )
             )

@@ -172,6 +172,17 @@ class ReferralDecision(BaseModel):
     note: str
 
 
+class ChosenTerms(BaseModel):
+    """What the borrower chose, as it was offered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: str
+    approvable_amount: str
+    annual_rate_bps: int
+    term_months: int
+
+
 class ApplicationSummary(BaseModel):
     """An application as lists show it: nothing sealed, nothing long."""
 
@@ -227,10 +238,5 @@ class Application(ApplicationSummary):
     key_data_key: str | None = None
     report_key: str | None = None
     referral: ReferralDecision | None = None
-    matches: list[dict[str, Any]] | None = None
+    chosen_terms: ChosenTerms | None = None
     nearest: dict[str, Any] | None = None
-
-    def offered(self, lender_id: str | None, product_id: str | None) -> dict[str, Any] | None:
-        """The offer of that lender's product among the matches, or None."""
-        wanted = (lender_id, product_id)
-        return next((one for one in self.matches or [] if (one["lender_id"], one["product_id"]) == wanted), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,9 +23,6 @@ from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write
 
 _LISTED = tuple(ApplicationSummary.model_fields)
-_AS_TEXT = ("matches",)
-"""Lists of maps that are only ever read and written whole lie as one JSON text: as DynamoDB's maps, which name the
-type of each value, they would be much of the item, and each step of the process reads it."""
 
 
 class ApplicationStore:
@@ -41,7 +37,7 @@ class ApplicationStore:
         Raises:
             ConditionFailed: one with that id exists.
         """
-        item = _stored(application.model_dump(mode="json", exclude_none=True))
+        item = application.model_dump(mode="json", exclude_none=True)
         item["status_at"] = application.updated_at
         item["taxpayer_id"] = self._cipher.seal(
             application.taxpayer_id, self._table, application.application_id, "taxpayer_id"
@@ -87,7 +83,7 @@ class ApplicationStore:
             where: further attributes it must have.
         """
         now = iso(self._clock.now())
-        change: dict[str, Any] = {"updated_at": now, **_stored(values or {})}
+        change: dict[str, Any] = {"updated_at": now, **(values or {})}
         append: dict[str, list[Any]] = {}
         if to is not None:
             change |= {"status": to.value, "status_at": now}
@@ -125,7 +121,7 @@ class ApplicationStore:
         """An application as a write leaves it that was carried out on this very state of it."""
         state = {name: value for name, value in application.model_dump().items() if name not in write.remove}
         grown = {name: [*state.get(name, []), *entries] for name, entries in write.append.items()}
-        return Application.model_validate({**state, **_read(write.set), **grown})
+        return Application.model_validate({**state, **write.set, **grown})
 
     @contextmanager
     def _told_if_closed(self, write: Update) -> Iterator[None]:
@@ -188,14 +184,4 @@ class ApplicationStore:
     def _opened(self, item: Item) -> Application:
         sealed = item["taxpayer_id"]
         plain = self._cipher.open(sealed, self._table, item["application_id"], "taxpayer_id")
-        return Application.model_validate({**_read(item), "taxpayer_id": plain})
-
-
-def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
-    texts = {name: json.dumps(values[name], ensure_ascii=False) for name in _AS_TEXT if values.get(name) is not None}
-    return {**values, **texts}
-
-
-def _read(item: Mapping[str, Any]) -> Item:
-    texts = {name: json.loads(item[name]) for name in _AS_TEXT if isinstance(item.get(name), str)}
-    return {**item, **texts}
+        return Application.model_validate({**item, "taxpayer_id": plain})

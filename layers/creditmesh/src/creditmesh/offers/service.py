@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditmesh.intake.model import Application, NotAwaited, Outcome, Status, waiting_for
+from creditmesh.intake.model import Application, ChosenTerms, NotAwaited, Outcome, Status, waiting_for
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, nearest
-from creditmesh.offers.store import ProductStore
+from creditmesh.offers.model import Need, NothingMatches, Offer, Product, ProductTerms, match, nearest
+from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
 
@@ -25,9 +25,16 @@ class Offers:
     """The catalogue and its matching."""
 
     def __init__(
-        self, products: ProductStore, applications: ApplicationStore, key_data: KeyDataStore, tasks: Tasks, clock: Clock
+        self,
+        products: ProductStore,
+        store: OfferStore,
+        applications: ApplicationStore,
+        key_data: KeyDataStore,
+        tasks: Tasks,
+        clock: Clock,
     ) -> None:
-        self._products, self._applications, self._key_data = products, applications, key_data
+        self._products, self._store = products, store
+        self._applications, self._key_data = applications, key_data
         self._tasks, self._clock = tasks, clock
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
@@ -50,8 +57,12 @@ class Offers:
         """Every product on the platform."""
         return list(self._products.all())
 
-    def offer(self, application_id: str, token: str) -> int:
-        """Match the application, show the borrower the offers and wait for his choice (C18, C19); how many there are.
+    def of(self, application: Application) -> list[Offer]:
+        """What an application was offered, best first."""
+        return self._store.of(application.application_id)
+
+    def offer(self, application_id: str, token: str) -> None:
+        """Match the application, show the borrower the offers and wait for his choice (C18, C19).
 
         Raises:
             NothingMatches: recorded as outcome, with the nearest product (C20).
@@ -59,20 +70,20 @@ class Offers:
         application = self._applications.get(application_id)
         if application.chosen_product_id:
             self._tasks.succeed(token, {})
-            return len(application.matches or [])
+            return
         application.require_open()
         need, products = self._need(application), self.catalogue()
         offers = match(products, need)
         if not offers:
             self._nothing(application_id, products, need)
             raise NothingMatches("no product fits")
+        self._store.put(application_id, offers)
         try:
             self._applications.apply(
                 self._applications.change(
                     application_id,
                     to=Status.OFFERED,
                     note=f"{len(offers)} offers",
-                    values={"matches": [offer.model_dump(mode="json") for offer in offers]},
                     waiting=waiting_for("choice", token, self._clock),
                     come_from=OFFERABLE,
                 )
@@ -82,7 +93,6 @@ class Offers:
             if not self._applications.get(application_id).chosen_product_id:
                 raise
             self._tasks.succeed(token, {})
-        return len(offers)
 
     def choose(self, caller: Caller, application: Application, lender_id: str, product_id: str) -> Application:
         """Take the borrower's choice among the offers (C21)."""
@@ -93,7 +103,8 @@ class Offers:
         application.require_open()
         if application.status is not Status.OFFERED:
             raise NotAwaited("the application does not wait for a choice")
-        offer = application.offered(lender_id, product_id)
+        wanted = (lender_id, product_id)
+        offer = next((one for one in self.of(application) if (one.lender_id, one.product_id) == wanted), None)
         if offer is None:
             raise InvalidInput("must be one of the offers of this application", field="product_id")
         try:
@@ -102,8 +113,12 @@ class Offers:
                     application.application_id,
                     to=Status.CHOSEN,
                     by=caller.role,
-                    note=offer["name"],
-                    values={"chosen_product_id": product_id, "chosen_lender_id": lender_id},
+                    note=offer.name,
+                    values={
+                        "chosen_product_id": product_id,
+                        "chosen_lender_id": lender_id,
+                        "chosen_terms": offer.model_dump(include=set(ChosenTerms.model_fields)),
+                    },
                     come_from=(Status.OFFERED,),
                 )
             )

@@ -1,10 +1,11 @@
-"""The catalogue in DynamoDB: a partition per lender, an index over all."""
+"""The catalogue in DynamoDB, a partition per lender and an index over all; and what was offered to applications."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
-from creditmesh.offers.model import Product
+from creditmesh.offers.model import Offer, Product
 from creditmesh.platform.tables import Put, Tables
 
 CATALOGUE = "catalogue"
@@ -30,3 +31,26 @@ class ProductStore:
         for item in self._tables.query(self._table, "catalogue", CATALOGUE, index="by-catalogue"):
             item.pop("catalogue")
             yield Product.model_validate(item)
+
+
+class OfferStore:
+    """The offers of each application.
+
+    They lie in an item of their own, as one text: an application's own item is written a dozen times, and each write
+    is billed by the whole item.
+    """
+
+    def __init__(self, tables: Tables, table: str) -> None:
+        self._tables, self._table = tables, table
+
+    def put(self, application_id: str, offers: Sequence[Offer]) -> None:
+        """Store an application's offers, best first, in the place of earlier ones."""
+        text = json.dumps([offer.model_dump(mode="json") for offer in offers], ensure_ascii=False)
+        self._tables.write(
+            Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)
+        )
+
+    def of(self, application_id: str) -> list[Offer]:
+        """An application's offers, best first; none before they are made."""
+        item = self._tables.get(self._table, {"application_id": application_id})
+        return [Offer.model_validate(one) for one in json.loads(item["offers"])] if item else []

@@ -96,6 +96,7 @@ class Settings:
     list_journal_table = Table()
     list_imports_table = Table()
     products_table = Table()
+    offers_table = Table()
     closings_table = Table()
     outbox_table = Table()
     outcome_labels_table = Table()

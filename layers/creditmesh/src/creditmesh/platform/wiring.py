@@ -64,7 +64,7 @@ from creditmesh.modelling.statistics import Statistics
 from creditmesh.modelling.store import ModelStore
 from creditmesh.modelling.watch import DriftWatch
 from creditmesh.offers.service import Offers
-from creditmesh.offers.store import ProductStore
+from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.crypto import BlindIndex, BulkCipher, FieldCipher
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
@@ -512,7 +512,8 @@ def assessment() -> Assessment:
 @cache
 def offers() -> Offers:
     """Catalogue and matching."""
-    return Offers(ProductStore(tables(), settings().products_table), applications(), key_data(), tasks(), clock())
+    stores = ProductStore(tables(), settings().products_table), OfferStore(tables(), settings().offers_table)
+    return Offers(*stores, applications(), key_data(), tasks(), clock())
 
 
 @cache
