@@ -50,7 +50,7 @@ def to_disbursed(world: World) -> None:
     step(world, "ScoreInProcessFunction")
     assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
     world.push()
-    assert step(world, "OfferProductsFunction", "t-3") == {"offers": 1}
+    assert step(world, "OfferProductsFunction", "t-3") == {}
     wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
     step(world, "SubmitToLenderFunction", "t-4")
     world.http.answer("POST", LENDER_A, 202)

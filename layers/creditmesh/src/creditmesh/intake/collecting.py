@@ -58,7 +58,9 @@ class Collecting:
         if problem and not application.authorization_requests:
             raise AuthorizationRequired(problem)
         key = self._collected(application, None, last_word)
-        change = self._applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key})
+        collected = {"key_data_key": key}
+        # Nobody is waited for any more, and a stored token costs with every write of the item.
+        change = self._applications.change(application_id, to=Status.COLLECTED, values=collected, remove=("waiting",))
         self._applications.apply(change)
         return key
 
