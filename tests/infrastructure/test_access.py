@@ -59,11 +59,14 @@ def key_policy(r: Rendered, key: str) -> list[dict[str, Any]]:
 
 
 def lacking_key(r: Rendered, service: str, target: str) -> list[str]:
-    """What a service lacks to write to an encrypted target; empty where it may."""
+    """What a service lacks to write to an encrypted target; empty where it may.
+
+    EventBridge's calls to KMS carry no aws:SourceAccount (SQS, KMS permissions for AWS services).
+    """
     key = key_of(r, target)
     if key is None:
         return []
-    context = {"aws:SourceAccount": ACCOUNT}
+    context = {} if service == "events.amazonaws.com" else {"aws:SourceAccount": ACCOUNT}
     missing = [one for one in USES_KEY if not service_may(key_policy(r, key), service, one, key, context)]
     return [f"{service} lacks {one} on the key of {r.by_arn[target]}" for one in missing]
 

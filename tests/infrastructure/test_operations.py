@@ -25,16 +25,6 @@ def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
 
 
-def test_names_of_schedules_and_rules_hold_the_stage(source: Template) -> None:
-    """Two stages in one account and region must not collide."""
-    names = [one["Name"]["Fn::Sub"] for _, _, one in events(source, "ScheduleV2")]
-    names += [one["RuleName"]["Fn::Sub"] for _, _, one in events(source, "EventBridgeRule")]
-    assert len(names) >= 9
-    assert len(set(names)) == len(names)
-    assert all(name.startswith("creditmesh-${Stage}-") for name in names)
-    assert all(len(name.replace("${Stage}", "twelve-signs")) <= 64 for name in names)
-
-
 def test_the_scheduler_may_start_what_is_scheduled_and_nothing_else(source: Template) -> None:
     role = source["Resources"]["SchedulerRole"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
