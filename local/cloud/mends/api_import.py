@@ -2,10 +2,11 @@
 
 Upstream ignores ``x-amazon-apigateway-gateway-responses``, so 401 and 403 never look as the template words them, does
 not know ``$context.extendedRequestId`` in them, and replaces the API whenever its body changes, so that its address
-changes with every new route.
+changes with every new route. It does not find the limits of one method where the path's slashes are written as ``~1``,
+which is what CloudFormation wants.
 
-We read the gateway responses, fill that variable in, and import a changed body into the API that is there, as
-PutRestApi does.
+We read the gateway responses, fill that variable in, import a changed body into the API that is there, as PutRestApi
+does, and look limits up under that spelling too.
 """
 
 from __future__ import annotations
@@ -38,12 +39,18 @@ def apply(_config: Config) -> None:
             old = {**old, "Body": body}
         return upstream_update(api_id, old, new, *arguments, **named)
 
+    upstream_throttle_settings = gateway._method_throttle_settings
     upstream_answer = gateway._gateway_error_response
 
     def answer(error: Any, request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         status, headers, body = upstream_answer(error, request)
         return status, headers, body.replace(_EXTENDED_ID, request["request_id"].encode())
 
+    def throttle_settings(stage: dict[str, Any], path: str, method: str) -> Any:
+        own = (stage.get("methodSettings") or {}).get(f"/{path.replace('/', '~1')}/{method}")
+        return own or upstream_throttle_settings(stage, path, method)
+
+    gateway._method_throttle_settings = throttle_settings
     gateway._gateway_error_response = answer
     gateway._import_rest_api = import_api
     handlers["update"] = update

@@ -51,16 +51,11 @@ def test_yaml_definition(cloud: Cloud, name: str) -> None:
 OWN = '{"request": "$context.extendedRequestId"}'
 
 
-def api_template(codes: dict[str, str], *paths: str) -> str:
-    """A REST API whose routes answer by a gateway response."""
+def api_template(codes: dict[str, str], *paths: str, **stage: Any) -> str:
+    """A REST API with mocked routes and own gateway responses, with further properties of its stage."""
     body = {
         "swagger": "2.0", "info": {"title": "api", "version": "1"},
-        "paths": {path: {"get": {"security": [{"sigv4": []}]}} for path in paths},
-        "securityDefinitions": {
-            "sigv4": {
-                "type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4",
-            }
-        },
+        "paths": {path: {"get": {"x-amazon-apigateway-integration": {"type": "mock"}}} for path in paths},
         "x-amazon-apigateway-gateway-responses": {
             kind: {"statusCode": code, "responseTemplates": {"application/json": OWN}}
             for kind, code in codes.items()
@@ -73,6 +68,7 @@ def api_template(codes: dict[str, str], *paths: str) -> str:
             "Type": "AWS::ApiGateway::Stage",
             "Properties": {
                 "RestApiId": {"Ref": "Api"}, "StageName": "dev", "DeploymentId": {"Ref": f"Deployment{len(paths)}"},
+                **stage,
             },
         },
     }  # fmt: skip
@@ -107,6 +103,19 @@ def test_gateway_responses(cloud: Cloud, name: str) -> None:
     status, body = get(f"{cloud.endpoint}/_aws/execute-api/{api_id(cloud, name)}/dev/nowhere")
     named = json.loads(body).get("request")
     cloud.verdict("api_import", status == 404 and bool(named) and "$" not in named)
+
+
+def test_limits_of_one_method(cloud: Cloud, name: str) -> None:
+    """They hold for that method, whose path CloudFormation takes with ~1 for its slashes, and for no other."""
+    given = [
+        {"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": rate}
+        for method, path, rate in (("*", "/*", 200), ("GET", "/~1a~1{id}", 1))
+    ]
+    template = api_template({"THROTTLED": "429"}, "/a/{id}", "/b", MethodSettings=given)
+    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
+    url = f"{cloud.endpoint}/_aws/execute-api/{api_id(cloud, name)}/dev"
+    assert [get(f"{url}/b")[0] for _ in range(5)] == [200] * 5
+    cloud.verdict("api_import", 429 in [get(f"{url}/a/1")[0] for _ in range(5)])
 
 
 def test_the_id_of_an_api_lasts(cloud: Cloud, name: str) -> None:

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -26,10 +27,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, 
     cloud.stop()
 
 
-def deploy(cloud: Cloud) -> dict[str, str]:
+def deploy(cloud: Cloud, **parameters: str) -> dict[str, str]:
     """Run the deployment as `make run` does."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
-    command = [str(PYTHON), "-m", "cloud.deploy", "--endpoint", cloud.endpoint]
+    given = Path(cloud.state_dir, "parameters.json")
+    given.write_text(json.dumps(parameters))
+    command = [str(PYTHON), "-m", "cloud.deploy", "--endpoint", cloud.endpoint, "--parameters", str(given)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     outputs: dict[str, str] = json.loads(done.stdout)
@@ -104,3 +107,24 @@ def test_a_second_deployment_does_nothing_and_the_stack_survives_a_kill(
     assert Path(cloud.state_dir, "layers").is_dir()
     name = next(name for name in functions(cloud) if "ResumeApplications" in name)
     assert cloud.invoke(name) == {"resumed": 0}
+
+
+def test_a_changed_parameter_reaches_the_stage_of_the_api(deployed: tuple[Cloud, dict[str, str]]) -> None:
+    """PagesOrigin: the gateway's own answers, the functions' and a preflight name the origin after an update."""
+    cloud, outputs = deployed
+    url = f"{cloud.endpoint}/_aws/execute-api/{outputs['ApiId']}/dev"
+
+    off = {"GET /v1/nowhere": 404, "GET /v1/applications": 401, "GET /v1/health": 200, "OPTIONS /v1/outcomes": 404}
+
+    def origins() -> dict[str, tuple[int, str | None]]:
+        found = {}
+        for call in off:
+            method, _, path = call.partition(" ")
+            answer = httpx.request(method, url + path, timeout=30, trust_env=False)
+            found[call] = (answer.status_code, answer.headers.get("access-control-allow-origin"))
+        return found
+
+    assert origins() == {call: (status, None) for call, status in off.items()}
+    page = "https://pages.example"
+    assert deploy(cloud, PagesOrigin=page)["PagesOrigin"] == page
+    assert origins() == {call: (status, page) for call, status in {**off, "OPTIONS /v1/outcomes": 204}.items()}
