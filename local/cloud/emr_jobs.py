@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cloud import role_session
 from cloud.config import Config
 from cloud.java import NoJava, java_home
 from cloud.job_log import told_last
@@ -201,11 +202,12 @@ class JobRuns:
         home = java_home(venv, self._config.state_dir / "java")
         keep = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR", "USER") if key in os.environ}
         return {
-            **keep, "PATH": f"{home}/bin:{venv}/bin:{os.environ.get('PATH', os.defpath)}", "JAVA_HOME": str(home),
+            **keep, "JAVA_HOME": str(home),
+            "PATH": f"{home}/bin:{venv}/bin:{os.environ.get('PATH', os.defpath)}",
             "SPARK_HOME": str(min(venv.glob("lib/python3*/site-packages/pyspark"))), "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, "AWS_ENDPOINT_URL": self._config.endpoint,
             "AWS_ACCESS_KEY_ID": run["arn"].split(":")[4], "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_SESSION_TOKEN": run["applicationId"],  # tells who calls
+            "AWS_SESSION_TOKEN": role_session.token(run["executionRole"], run["applicationId"]),
             "AWS_REGION": self._config.region, "AWS_DEFAULT_REGION": self._config.region,
             "EMR_SERVERLESS_JOB_RUN_ID": run["jobRunId"], "SPARK_LAUNCHER_OPTS": _LAUNCHER,
         }  # fmt: skip

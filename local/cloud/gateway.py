@@ -12,6 +12,7 @@ import json
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 from cloud.mends import usage
 from cloud.upstream import app, responses, router
@@ -28,21 +29,33 @@ SERVICES = {
 }
 _UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp"}  # whose calls may come without credentials
 
+Answer = tuple[int, dict[str, Any], bytes | str]
+Guard = Callable[[str, str, str, dict[str, str], bytes], Answer | None]
+
+
+def _let_all_pass(*_: Any) -> None:
+    """No guard."""
+
+
+guard: Guard = _let_all_pass
+"""Asked with service, method, target, headers and body before a request goes on; its answer is a refusal."""
+
 listeners: list[Callable[[str, str, str], None]] = []
 """Called with service, action (or method) and path, after a call that came the short way and before one that goes the
 long way; the snapshot listens here."""
 
 
-async def fast(
-    method: str, target: str, headers: dict[str, str], body: bytes
-) -> tuple[int, dict[str, Any], bytes | str] | None:
-    """Answer an AWS JSON call, or None where the request is none."""
+async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer | None:
+    """Answer an AWS JSON call, or refuse a request; None where it takes the long way."""
     if target == usage.PATH:
         return usage.control(method)
     usage.note_caller(headers)
     wanted = headers.get("x-amz-target")
     if wanted is None or method != "POST" or target != "/":
-        _note(_scope_service(headers), method, target, body)
+        scope = _scope_service(headers, target)
+        if refusal := guard(scope, method, target, headers, body):
+            return refusal
+        _note(scope, method, target, body)
         return None
     prefix, _, action = wanted.partition(".")
     service = SERVICES.get(prefix)
@@ -51,7 +64,7 @@ async def fast(
         or headers.get("content-encoding")
         or headers.get("x-amz-content-sha256", "").startswith("STREAM")
     ):
-        _note(_scope_service(headers) or _UNSIGNED.get(prefix, ""), action, target, body)
+        _note(_scope_service(headers, target) or _UNSIGNED.get(prefix, ""), action, target, body)
         return None
     async with app._get_reset_lock():
         pass
@@ -59,6 +72,8 @@ async def fast(
     if key:
         responses.set_request_account_id(key)
     responses.set_request_region(router.extract_region(headers, {}))
+    if refusal := guard(service, method, target, headers, body):
+        return refusal
     request_id = str(uuid.uuid4())
     try:
         status, answer, payload = await app._get_module(app.SERVICE_REGISTRY[service]["module"]).handle_request(
@@ -75,9 +90,14 @@ async def fast(
     return status, answer, payload
 
 
-def _scope_service(headers: dict[str, str]) -> str:
-    """Service name in the SigV4 credential scope, or empty."""
-    scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
+def _scope_service(headers: dict[str, str], target: str) -> str:
+    """Service name in the SigV4 credential scope, that of a presigned URL included, or empty."""
+    if "X-Amz-Credential=" in target:
+        scope = parse_qs(target.partition("?")[2])["X-Amz-Credential"][0].split("/")
+    elif "AWSAccessKeyId=" in target:  # SigV2, which only S3 has presigned URLs of
+        return "s3"
+    else:
+        scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
     return scope[3] if len(scope) > 3 else ""
 
 

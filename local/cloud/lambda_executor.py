@@ -108,7 +108,6 @@ class Executor:
         own = (config.get("Environment") or {}).get("Variables") or {}
         fixed = {
             "AWS_REGION": region, "AWS_DEFAULT_REGION": region, **lambda_runtime.execution_credentials(config),
-            "AWS_SESSION_TOKEN": name,  # tells who calls
             "AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
             "AWS_LAMBDA_LOG_GROUP_NAME": log,

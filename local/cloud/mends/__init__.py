@@ -13,6 +13,8 @@ from cloud.config import Config
 # In this order: later mends wrap what earlier ones put in place.
 ALL = (
     "lambda_workers",
+    "lambda_limits",
+    "role_permissions",
     "bounded_records",
     "sfn_lifecycle",
     "sfn_jsonata",
@@ -21,17 +23,22 @@ ALL = (
     "sfn_retry",
     "cfn_table_ttl",
     "cfn_yaml_definition",
+    "cfn_stack_states",
     "api_import",
     "dynamodb_pace",
     "dynamodb_durability",
     "usage",
     "sfn_durability",
+    "sfn_repeated_start",
     "sfn_nested",
     "sfn_s3_objects",
     "stream_mappings",
+    "queue_mappings",
+    "async_invocations",
     "emr_serverless",
     "rule_to_log_group",
     "schedules",
+    "cfn_name_collisions",
     "snapshots",
 )  # fmt: skip
 

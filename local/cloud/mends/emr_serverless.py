@@ -3,6 +3,10 @@
 Applications and job runs for boto3's ``emr-serverless``; ``AWS::EMRServerless::Application``;
 ``emr-serverless:startJobRun`` and ``.sync`` in state machines; ``aws-sdk:emrserverless:startJobRun`` for them and the
 scheduler. Runs are local Spark processes (``cloud.emr_jobs``).
+
+What EMR refuses is refused: an application that is started can be neither changed (its tags neither, which a stack's
+tags reach) nor deleted, one with unfinished runs cannot be stopped. A run starts its application where
+``autoStartConfiguration`` does not forbid it.
 """
 
 from __future__ import annotations
@@ -27,12 +31,18 @@ _APPLICATION_FIELDS = (
     "autoStopConfiguration", "architecture", "networkConfiguration", "runtimeConfiguration", "monitoringConfiguration",
     "schedulerConfiguration", "tags",
 )  # fmt: skip
+_RESTING = ("CREATED", "STOPPED")
+_CHANGED_WHILE_STARTED = ("schedulerConfiguration", "imageConfiguration", "maximumCapacity")
 _PRIVATE = ("clientToken", "failures")
 _services: list[EmrServerless] = []
 
 
 class NotFound(Exception):
     """No such application or run."""
+
+
+class Refused(Exception):
+    """EMR answers ValidationException."""
 
 
 class EmrServerless:
@@ -69,18 +79,50 @@ class EmrServerless:
         return application
 
     def update(self, number: str, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateApplication, also used for the states of start and stop."""
-        application = {**self.application(number), **request, "updatedAt": time.time()}
+        """UpdateApplication; raises Refused where the application is started."""
+        if self.application(number)["state"] not in _RESTING and not request.keys() <= set(_CHANGED_WHILE_STARTED):
+            raise Refused(
+                "Only the following configurations can be updated when an application is in STARTED state: "
+                "schedulerConfiguration.maxConcurrentRuns, extendedSupportConfiguration, imageConfiguration, "
+                "workerTypeSpecifications.imageConfiguration, maximumCapacity."
+            )
+        return self._change(number, request)
+
+    def _change(self, number: str, fields: dict[str, Any]) -> dict[str, Any]:
+        application = {**self.application(number), **fields, "updatedAt": time.time()}
         self._keep(number, application)
         return application
 
+    def start(self, number: str) -> None:
+        """StartApplication."""
+        self._change(number, {"state": "STARTED"})
+
+    def stop(self, number: str) -> None:
+        """StopApplication; raises Refused while runs are unfinished."""
+        if self._unfinished(number):
+            raise Refused(f"Application {number} cannot be stopped while it has scheduled or running jobs.")
+        self._change(number, {"state": "STOPPED"})
+
+    def _unfinished(self, number: str) -> list[Run]:
+        runs = self.jobs.runs.values()
+        return [run for run in runs if run["applicationId"] == number and run["state"] not in FINAL]
+
     def delete(self, number: str) -> None:
-        """DeleteApplication; its runs are cancelled."""
-        self.application(number)
-        for run in list(self.jobs.runs.values()):
-            if run["applicationId"] == number:
-                self.jobs.cancel(run)
+        """DeleteApplication; raises Refused where the application is started."""
+        state = self.application(number)["state"]
+        if state not in _RESTING:
+            raise Refused(
+                f"Application {number} must be in one of the following statuses [CREATED, STOPPED]. "
+                f"Current status: {state}"
+            )
         self._keep(number, None)
+
+    def forget_all(self) -> None:
+        """End all runs and drop all applications."""
+        for number in list(self.applications):
+            for run in self._unfinished(number):
+                self.jobs.cancel(run)
+            self._keep(number, None)
 
     def application(self, number: str) -> dict[str, Any]:
         """The application; raises NotFound."""
@@ -96,8 +138,13 @@ class EmrServerless:
         return run
 
     def start_run(self, application: str, request: dict[str, Any]) -> Run:
-        """StartJobRun; raises NotFound."""
-        return self.jobs.start(self.application(application), request)
+        """StartJobRun; raises NotFound, or Refused where the application rests and may not start by itself."""
+        found = self.application(application)
+        if found["state"] in _RESTING:
+            if not (found.get("autoStartConfiguration") or {}).get("enabled", True):
+                raise Refused(f"Application {application} is in {found['state']} state and autoStart is disabled.")
+            self.start(application)
+        return self.jobs.start(found, request)
 
 
 def fetch(url: str) -> bytes:
@@ -126,8 +173,7 @@ def apply(config: Config) -> None:
 
     def reset() -> None:
         upstream_reset()
-        for number in list(service.applications):
-            service.delete(number)
+        service.forget_all()
 
     app._load_persisted_state, app._reset_all_state = load, reset
 
@@ -151,6 +197,8 @@ def _register_api(service: EmrServerless) -> None:
             return _ok(_route(service, method, [unquote(part) for part in path.strip("/").split("/")], body, query))
         except NotFound as missing:
             return _error(404, "ResourceNotFoundException", str(missing))
+        except Refused as refusal:
+            return _error(400, "ValidationException", str(refusal))
         except (KeyError, ValueError) as odd:
             return _error(400, "ValidationException", f"missing or malformed: {odd}")
 
@@ -178,8 +226,11 @@ def _route(
         case "DELETE", ["applications", number]:
             service.delete(number)
             return {}
-        case "POST", ["applications", number, "start" | "stop" as verb]:
-            service.update(number, {"state": "STARTED" if verb == "start" else "STOPPED"})
+        case "POST", ["applications", number, "start"]:
+            service.start(number)
+            return {}
+        case "POST", ["applications", number, "stop"]:
+            service.stop(number)
             return {}
         case _, ["applications", number, "jobruns", *rest]:
             return _route_runs(service, method, number, rest, request, query)
@@ -268,6 +319,7 @@ def _register_resource(service: EmrServerless) -> None:
 
     handlers = {"create": create, "update": update, "delete": delete}
     provisioners._RESOURCE_HANDLERS["AWS::EMRServerless::Application"] = handlers
+    provisioners._STACK_TAG_PROPERTY["AWS::EMRServerless::Application"] = ("Tags", "list")
 
 
 def _register_integration(service: EmrServerless) -> None:
@@ -277,6 +329,8 @@ def _register_integration(service: EmrServerless) -> None:
             return service.start_run(request["applicationId"], {"jobDriver": {}, **request})
         except (KeyError, NotFound) as problem:
             raise sf._ExecutionError("EmrServerless.ResourceNotFoundException", str(problem)) from problem
+        except Refused as problem:
+            raise sf._ExecutionError("EmrServerless.ValidationException", str(problem)) from problem
 
     def integration(resource: str, arguments: dict[str, Any]) -> Any:
         run = start(arguments)

@@ -6,7 +6,8 @@ Upstream swallows the error of a Lambda in a ``.waitForTaskToken`` task and wait
 
 We fail the task at once with the function's error, raise ``States.HeartbeatTimeout``, give every attempt a token of its
 own, take the first answer only, and answer as AWS does: ``TaskTimedOut`` for a task that is over, ``InvalidToken`` for
-what never was a token, ``InvalidOutput`` for output that is no JSON.
+what never was a token, ``InvalidOutput`` for output that is no JSON. Tokens are as long as AWS's, so that what is
+stored with one in it has its real size.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-import uuid
 from typing import Any
 
 from cloud.config import Config
 from cloud.executions import Running, current
+from cloud.task_token import issue, machine_of
 from cloud.upstream import responses
 from cloud.upstream import stepfunctions as sf
 
@@ -33,7 +34,8 @@ def apply(_config: Config) -> None:
 
     def arguments(state: dict[str, Any], raw_input: Any, ctx: dict[str, Any] | None = None) -> Any:
         if ctx is not None and ".waitForTaskToken" in state.get("Resource", ""):
-            ctx["Task"] = {"Token": _new_token()}  # called once for each attempt
+            execution = current.get()  # this is called once for each attempt
+            ctx["Task"] = {"Token": issue(sf._executions[execution.arn]["stateMachineArn"] if execution else "")}
         return upstream_arguments(state, raw_input, ctx)
 
     sf._apply_jsonata_arguments = arguments
@@ -110,9 +112,7 @@ def _answer(data: dict[str, Any], **outcome: Any) -> Any:
             if "heartbeat" not in outcome:
                 info["event"].set()
             return responses.json_response({})
-    try:
-        uuid.UUID(token.rstrip("="))
-    except ValueError:
+    if machine_of(token) is None:
         return responses.error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
     return responses.error_response_json("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'", 400)
 

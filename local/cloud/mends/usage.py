@@ -50,8 +50,8 @@ def control(method: str) -> tuple[int, dict[str, Any], str]:
 
 
 def note_caller(headers: Mapping[str, str]) -> None:
-    """Remember who sends the request that is being handled: functions carry their name as session token."""
-    _caller.set(headers.get("x-amz-security-token", ""))
+    """Remember who sends the request that is being handled: functions and jobs act in a session of their name."""
+    _caller.set(headers.get("x-amz-security-token", "").rpartition("/")[2])
 
 
 def note_call(service: str, action: str, path: str, body: bytes) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
@@ -40,6 +41,15 @@ def eventually(found: Callable[[], Any], seconds: float = 10.0) -> Any:
     while not (value := found()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return value
+
+
+def refused(call: Callable[[], Any]) -> tuple[str, str]:
+    """Code and message of an error; empty where there was none."""
+    try:
+        call()
+    except ClientError as problem:
+        return problem.response["Error"]["Code"], problem.response["Error"]["Message"]
+    return "", ""
 
 
 class Cloud:
@@ -119,8 +129,8 @@ class Cloud:
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("index.py", source)
         made = self.client("lambda").create_function(
-            FunctionName=name, Runtime="python3.13", Role=ROLE, Handler="index.handler",
-            Code={"ZipFile": archive.getvalue()}, **{"Timeout": 10, **settings},
+            FunctionName=name, Runtime="python3.13", Handler="index.handler",
+            Code={"ZipFile": archive.getvalue()}, **{"Timeout": 10, "Role": ROLE, **settings},
         )  # fmt: skip
         return str(made["FunctionArn"])
 

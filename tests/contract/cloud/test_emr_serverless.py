@@ -17,7 +17,8 @@ from cloud.job_log import told_last
 from run.stack import SMALL_JVM
 from tests.support.processes import below, living
 
-from .clouds import REGION, ROOT, Cloud, eventually
+from .clouds import REGION, ROOT, Cloud, eventually, refused
+from .test_cloudformation import at_rest
 
 # Reads its input and writes its answer through the emulator's S3; imports a helper sent along with --py-files.
 JOB = """
@@ -112,6 +113,51 @@ def test_upstream_has_no_emr_serverless(vanilla: Cloud, name: str) -> None:
         application(vanilla, name)
 
 
+def test_a_started_application_stays_as_it_is(mended: Cloud, name: str) -> None:
+    """Neither changed nor deleted before it is stopped; what may be changed meanwhile can be."""
+    number, emr = application(mended, name), mended.client("emr-serverless")
+    emr.start_application(applicationId=number)
+    code, message = refused(
+        lambda: emr.update_application(applicationId=number, autoStopConfiguration={"enabled": False})
+    )
+    assert code == "ValidationException"
+    assert message.startswith(
+        "Only the following configurations can be updated when an application is in STARTED state"
+    )
+    emr.update_application(applicationId=number, maximumCapacity={"cpu": "4 vCPU", "memory": "16 GB"})
+    code, message = refused(lambda: emr.delete_application(applicationId=number))
+    assert (code, message.rpartition(". ")[2]) == ("ValidationException", "Current status: STARTED")
+    emr.stop_application(applicationId=number)
+    emr.update_application(applicationId=number, autoStopConfiguration={"enabled": False})
+    emr.delete_application(applicationId=number)
+
+
+def test_a_stack_fails_on_a_started_application(mended: Cloud, name: str) -> None:
+    """Also where no more than a tag of the stack was changed; its deletion fails too."""
+    stacks = mended.client("cloudformation")
+    properties = {"ReleaseLabel": "emr-7.2.0", "Type": "SPARK", "Name": name}
+    template = json.dumps(
+        {"Resources": {"Spark": {"Type": "AWS::EMRServerless::Application", "Properties": properties}}}
+    )
+
+    def update(value: str) -> str:
+        stacks.update_stack(StackName=name, TemplateBody=template, Tags=[{"Key": "fingerprint", "Value": value}])
+        return str(at_rest(mended, name)["StackStatus"])
+
+    stacks.create_stack(StackName=name, TemplateBody=template, Tags=[{"Key": "fingerprint", "Value": "1"}])
+    at_rest(mended, name)
+    number = stacks.describe_stack_resources(StackName=name)["StackResources"][0]["PhysicalResourceId"]
+    emr = mended.client("emr-serverless")
+    assert update("2") == "UPDATE_COMPLETE"
+    emr.start_application(applicationId=number)
+    assert update("3").startswith("UPDATE_ROLLBACK_")
+    stacks.delete_stack(StackName=name)
+    assert at_rest(mended, name)["StackStatus"] == "DELETE_FAILED"
+    emr.stop_application(applicationId=number)
+    stacks.delete_stack(StackName=name)
+    assert eventually(lambda: "does not exist" in refused(lambda: at_rest(mended, name))[1])
+
+
 def test_a_batch_run_is_a_spark_process(mended: Cloud, name: str) -> None:
     """Spark computes, --py-files is importable, S3 is the emulator's, and the state machine waits for it."""
     bucket, number = bucket_with_jobs(mended, name), application(mended, name)
@@ -183,6 +229,9 @@ def test_the_same_client_token_starts_one_run(mended: Cloud, name: str) -> None:
     assert eventually(lambda: mended.client("s3").list_objects_v2(Bucket=bucket, Prefix="start-")["KeyCount"], 240)
     started = below(mended.pid, "flaky.py")
     assert started
+    assert mended.client("emr-serverless").get_application(applicationId=number)["application"]["state"] == "STARTED"
+    code, _ = refused(lambda: mended.client("emr-serverless").stop_application(applicationId=number))
+    assert code == "ValidationException"
     mended.client("emr-serverless").cancel_job_run(applicationId=number, jobRunId=first)
     assert state(mended, number, first) in ("CANCELLED", "CANCELLING")
     assert eventually(lambda: not living(started), 10)

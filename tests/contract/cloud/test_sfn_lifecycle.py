@@ -52,19 +52,6 @@ def test_a_stopped_execution_stays_stopped_and_does_no_more(cloud: Cloud, name: 
     cloud.verdict("sfn_lifecycle", written is None and status == "ABORTED")
 
 
-def test_a_name_is_used_once(cloud: Cloud, name: str) -> None:
-    """Upstream does this by itself; the platform's idempotency rests on it."""
-    machine = cloud.machine(name, {"Pass": PASS}, "Pass")
-    states = cloud.client("stepfunctions")
-    states.start_execution(stateMachineArn=machine, name="application-1")
-    refused = ""
-    try:
-        states.start_execution(stateMachineArn=machine, name="application-1")
-    except states.exceptions.ExecutionAlreadyExists as problem:
-        refused = problem.response["Error"]["Code"]
-    assert refused == "ExecutionAlreadyExists"
-
-
 def test_history_of_old_executions_is_dropped_but_their_outcome_is_kept(mended: Cloud, name: str) -> None:
     """Names stay used and outcomes readable, whatever else is forgotten."""
     machine = mended.machine(name, {"Pass": PASS}, "Pass")

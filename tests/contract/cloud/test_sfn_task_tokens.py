@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from cloud.task_token import issue
 
 from .clouds import Cloud, eventually
 
@@ -95,7 +96,7 @@ def test_what_is_no_token_is_refused(cloud: Cloud) -> None:
     """InvalidToken for garbage, TaskTimedOut for a token of a task that is gone."""
     states = cloud.client("stepfunctions")
     codes = []
-    for token in ("garbage", str(uuid.uuid4())):
+    for token in ("garbage", issue("arn:aws:states:eu-west-1:000000000000:stateMachine:gone")):
         with pytest.raises(ClientError) as refused:
             states.send_task_failure(taskToken=token, error="x", cause="y")
         codes.append(refused.value.response["Error"]["Code"])
@@ -127,4 +128,6 @@ def test_stopping_an_execution_ends_its_token(mended: Cloud, name: str) -> None:
 def test_output_must_be_json(mended: Cloud) -> None:
     """InvalidOutput before anything else."""
     with pytest.raises(ClientError, match="InvalidOutput"):
-        mended.client("stepfunctions").send_task_success(taskToken=str(uuid.uuid4()), output="{no json")
+        mended.client("stepfunctions").send_task_success(
+            taskToken=issue("arn:aws:states:eu-west-1:000000000000:stateMachine:gone"), output="{no json"
+        )

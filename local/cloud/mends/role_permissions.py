@@ -1,0 +1,129 @@
+"""Functions and jobs may do what the policies of their role allow, and nothing else.
+
+Upstream enforces IAM only with signatures of all callers (``AUTH``), checks no condition keys of the services, and not
+at all on the short way of JSON calls. We give each function and job a session token that names its role, and refuse at
+the gateway what the role's policies do not allow (``cloud.iam`` over ``cloud.needs``), with AWS's error. A missing
+object is 404 only for a role that may list the bucket, 403 for any other. Callers without such a token, and roles that
+IAM does not know, may do everything.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+from urllib.parse import parse_qs
+
+from cloud import gateway, needs, role_session
+from cloud.config import Config
+from cloud.iam import Context, allowed
+from cloud.upstream import iam, iam_actions, iam_evaluator, lambda_runtime, responses, router
+
+_LOOK_AGAIN_SECONDS = 1.0  # a change of a policy takes effect within this time
+
+
+class Role:
+    """What one role may do, as of a moment ago."""
+
+    def __init__(self, documents: list[Any]) -> None:
+        self.documents = documents
+        self.looked_at = time.monotonic()
+        self._statements = list(chain.from_iterable(map(_statements, documents)))
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def may(self, action: str, resource: str, context: Context) -> bool:
+        """Whether the policies allow it; asked again and again for the same tables and keys."""
+        if context:
+            return allowed(self._statements, action, resource, context)
+        known = self._known.get((action, resource))
+        if known is None:
+            known = self._known[action, resource] = allowed(self._statements, action, resource)
+        return known
+
+
+_roles: dict[tuple[str, str], Role] = {}
+
+
+def apply(_config: Config) -> None:
+    """Put the token into the functions' credentials and the check before every request."""
+    upstream_credentials = lambda_runtime.execution_credentials
+
+    def credentials(config: dict[str, Any]) -> dict[str, str]:
+        given: dict[str, str] = upstream_credentials(config)
+        role = config.get("Role", "")
+        given["AWS_SESSION_TOKEN"] = role_session.token(role, config.get("FunctionName", ""))
+        return given
+
+    lambda_runtime.execution_credentials = credentials
+    gateway.guard = refuse
+
+
+def refuse(service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> gateway.Answer | None:
+    """AWS's refusal of a request by a role that may not make it; None where it may go on."""
+    caller = headers.get("x-amz-security-token") or _presigned(target)
+    session = role_session.role_of(caller)
+    role = _role(*session) if session else None
+    if session is None or role is None:
+        return None
+    responses.set_request_account_id(session[0])
+    for action, resource, context in _needs(service, method, target, headers, body):
+        if not role.may(action, resource, context):
+            status, answer, text = _denial(service, caller, action, resource, headers)
+            return status, answer, b"" if method == "HEAD" else text
+    return None
+
+
+def _presigned(target: str) -> str:
+    """The token of a presigned URL, of either version of signatures."""
+    query = parse_qs(target.partition("?")[2]) if "ecurity-" in target else {}
+    return (query.get("X-Amz-Security-Token") or query.get("x-amz-security-token") or [""])[0]
+
+
+def _needs(service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Iterator[needs.Need]:
+    if wanted := headers.get("x-amz-target"):
+        return needs.of_json_call(service, wanted.partition(".")[2], body)
+    if service == "s3":
+        return needs.of_s3_call(method, target, headers, body)
+    if service == "emr-serverless":
+        responses.set_request_region(router.extract_region(headers, {}))
+        return needs.of_emr_call(method, target, body)
+    return iter(())
+
+
+def _role(account: str, name: str) -> Role | None:
+    """The role; None if IAM does not know it."""
+    known = _roles.get((account, name))
+    if known is not None and time.monotonic() - known.looked_at < _LOOK_AGAIN_SECONDS:
+        return known
+    record = iam._roles.get_scoped(account, None, name)
+    if record is None:
+        return None
+    documents = _documents(account, record)
+    if known is None or known.documents != documents:
+        known = _roles[account, name] = Role(documents)
+    known.looked_at = time.monotonic()
+    return known
+
+
+def _documents(account: str, role: dict[str, Any]) -> list[Any]:
+    managed = (iam_evaluator._resolve_managed_policy_document(arn, account) for arn in role.get("AttachedPolicies", []))
+    return [*(role.get("InlinePolicies") or {}).values(), *filter(None, managed)]
+
+
+def _statements(document: str | dict[str, Any]) -> list[Mapping[str, Any]]:
+    content = json.loads(document) if isinstance(document, str) else document
+    statements = content.get("Statement", [])
+    return statements if isinstance(statements, list) else [statements]
+
+
+def _denial(service: str, caller: str, action: str, resource: str, headers: dict[str, str]) -> gateway.Answer:
+    message = (
+        f"User: {caller} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+    answer: gateway.Answer = iam_actions.access_denied_response(
+        service, action, caller, responses.new_uuid(), message=message, headers=headers
+    )
+    return answer
