@@ -128,7 +128,13 @@ def of_s3_call(method: str, target: str, headers: dict[str, str], body: bytes) -
     yield f"s3:{action}", f"arn:aws:s3:::{bucket}{'/' if key else ''}{key}", {} if key else listing
     for additional, resource in iam_actions.s3_additional_checks(method, path, headers, body, query):
         yield additional, resource, {}
-    if key and action == "GetObject" and key not in (s3._buckets.get(bucket) or {"objects": {key: None}})["objects"]:
+    if action == "GetObject":
+        yield from _of_a_missing_object(bucket, key)
+
+
+def _of_a_missing_object(bucket: str, key: str) -> Iterator[Need]:
+    held = s3._buckets.get(bucket)
+    if held is not None and key not in held["objects"]:
         yield "s3:ListBucket", f"arn:aws:s3:::{bucket}", {}
 
 
@@ -150,6 +156,40 @@ def of_emr_call(method: str, target: str, body: bytes) -> Iterator[Need]:
     action = _EMR_APPLICATION.get((method, rest[0])) if number else None
     if action is None:
         return
-    yield f"emr-serverless:{action}", resource, {}
-    if action == "StartJobRun" and (role := json.loads(body or b"{}").get("executionRoleArn")):
+    if action == "StartJobRun":
+        yield from _of_a_job(number, json.loads(body or b"{}").get("executionRoleArn"))
+    else:
+        yield f"emr-serverless:{action}", resource, {}
+
+
+def _of_a_job(application: str, role: str | None) -> Iterator[Need]:
+    yield "emr-serverless:StartJobRun", _arn("emr-serverless", f"/applications/{application}"), {}
+    if role:
         yield "iam:PassRole", role, {"iam:PassedToService": "emr-serverless.amazonaws.com"}
+
+
+def of_task(resource: str, given: Request) -> Iterator[Need]:
+    """Needs of a state machine's task, for the services that the platform's machines call."""
+    match resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").split(".")[0].split(":"):
+        case ["lambda", "invoke"]:
+            name = given["FunctionName"]
+            yield "lambda:InvokeFunction", name if name.startswith("arn:") else _arn("lambda", f"function:{name}"), {}
+        case ["states", "startExecution"]:
+            yield "states:StartExecution", given["StateMachineArn"], {}
+        case ["emr-serverless" | "emrserverless", "startJobRun"]:
+            yield from _of_a_job(given["ApplicationId"], given.get("ExecutionRoleArn"))
+        case ["s3", "getObject"]:
+            yield "s3:GetObject", f"arn:aws:s3:::{given['Bucket']}/{given['Key']}", {}
+            yield from _of_a_missing_object(given["Bucket"], given["Key"])
+        case ["s3", "listObjectsV2"]:
+            context = {"s3:prefix": given["Prefix"]} if "Prefix" in given else {}
+            yield "s3:ListBucket", f"arn:aws:s3:::{given['Bucket']}", context
+
+
+_OF_TARGETS = {"lambda": "lambda:InvokeFunction", "states": "states:StartExecution", "sqs": "sqs:SendMessage"}
+
+
+def of_target(target: str) -> Iterator[Need]:
+    """Needs of who calls a schedule's or a rule's target."""
+    if action := _OF_TARGETS.get(target.split(":")[2] if target.startswith("arn:aws:") else ""):
+        yield action, target, {}

@@ -38,6 +38,7 @@ ALL = (
     "emr_serverless",
     "rule_to_log_group",
     "schedules",
+    "service_roles",
     "cfn_name_collisions",
     "snapshots",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs
@@ -68,11 +68,24 @@ def refuse(service: str, method: str, target: str, headers: dict[str, str], body
     if session is None or role is None:
         return None
     responses.set_request_account_id(session[0])
-    for action, resource, context in _needs(service, method, target, headers, body):
-        if not role.may(action, resource, context):
-            status, answer, text = _denial(service, caller, action, resource, headers)
+    for need in _needs(service, method, target, headers, body):
+        if not role.may(*need):
+            message = _refusal(caller, *need)
+            status, answer, text = iam_actions.access_denied_response(
+                service, need[0], caller, responses.new_uuid(), message=message, headers=headers
+            )
             return status, answer, b"" if method == "HEAD" else text
     return None
+
+
+def lacking(role: str, session: str, wanted: Iterable[needs.Need]) -> str | None:
+    """IAM's message of the first need that a role's policies do not allow; None where they allow all."""
+    if not role:
+        return None
+    caller = role_session.token(role, session)
+    known = _role(*(role_session.role_of(caller) or ("", "")))
+    missing = (need for need in wanted if known and not known.may(*need))
+    return next((_refusal(caller, *need) for need in missing), None)
 
 
 def _presigned(target: str) -> str:
@@ -118,12 +131,8 @@ def _statements(document: str | dict[str, Any]) -> list[Mapping[str, Any]]:
     return statements if isinstance(statements, list) else [statements]
 
 
-def _denial(service: str, caller: str, action: str, resource: str, headers: dict[str, str]) -> gateway.Answer:
-    message = (
+def _refusal(caller: str, action: str, resource: str, _context: Context) -> str:
+    return (
         f"User: {caller} is not authorized to perform: {action} on resource: {resource} "
         f"because no identity-based policy allows the {action} action"
     )
-    answer: gateway.Answer = iam_actions.access_denied_response(
-        service, action, caller, responses.new_uuid(), message=message, headers=headers
-    )
-    return answer
