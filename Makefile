@@ -91,8 +91,13 @@ test-localstack: ## integration tests on LocalStack: the one that answers, else 
 	@$(DEV)/python -m localstack_host $(ARGS)
 
 .PHONY: deploy
-deploy: setup ## deploy to AWS: make deploy STAGE=test [PARAMETERS=file.json] [CONFIRM=account/region]
-	@CONFIRM="$(CONFIRM)" .venvs/cloud/bin/python -m aws.deploy $(if $(STAGE),--stage $(STAGE)) $(if $(PARAMETERS),--parameters $(PARAMETERS))
+deploy: setup ## deploy to AWS: make deploy STAGE=test [INSTITUTIONS=file.json] [PARAMETERS=file.json] [CONFIRM=account/region]
+	@CONFIRM="$(CONFIRM)" .venvs/cloud/bin/python -m aws.deploy $(if $(STAGE),--stage $(STAGE)) \
+		$(if $(INSTITUTIONS),--institutions $(INSTITUTIONS)) $(if $(PARAMETERS),--parameters $(PARAMETERS))
+
+.PHONY: delete
+delete: setup ## take a stage down, its data retained: make delete STAGE=test [CONFIRM=delete/account/region/stage]
+	@CONFIRM="$(CONFIRM)" .venvs/cloud/bin/python -m aws.delete $(if $(STAGE),--stage $(STAGE))
 
 .PHONY: emr-archive
 emr-archive: setup ## the Python libraries that training needs on EMR, in build/emr/

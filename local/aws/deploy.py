@@ -18,18 +18,18 @@ import boto3
 from awscli.customizations.cloudformation.yamlhelper import yaml_parse  # type: ignore[import-not-found]
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws import libraries, parameters
+from aws import institutions, libraries, parameters
 from aws.layer import check
 from aws.preflight import Preflight
 from aws.steps import make_package_bucket, next_steps
 from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
 from cloud import build
-from cloud.deploy import ROOT, Deployment
+from cloud.deploy import ADDRESS_BOOK, ROOT, Deployment
 from cloud.emr_applications import NotStopped
 from cloud.stack import DeployFailed
 
 
-def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str, str]:
+def deploy(target: Target, values: Mapping[str, str], address_book: Path | None, session: Any) -> dict[str, str]:
     """Build for Lambda and EMR, check the layer, deploy, upload jobs, libraries and models; the stack's outputs.
 
     Raises:
@@ -42,7 +42,7 @@ def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str,
     deployment = Deployment(
         endpoint=None, parameters={"TrainingLibraries": libraries.KEY, **values}, stack=target.stack,
         region=target.region, package_bucket=target.package_bucket, stage=True,
-        uploads={libraries.KEY: libraries.training_libraries(ROOT)},
+        uploads={libraries.KEY: libraries.training_libraries(ROOT), **({ADDRESS_BOOK: address_book} if address_book else {})},
     )  # fmt: skip
     return deployment.run()
 
@@ -51,6 +51,8 @@ def _prepare(options: argparse.Namespace, session: Any) -> tuple[Target, dict[st
     refuse_emulators(os.environ)
     stage = stage_name(options.stage)
     given = parameters.read(options.parameters)
+    if options.institutions:
+        institutions.check(options.institutions)
     target = find(session, stage)
     template = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
     partition = session.get_partition_for_region(target.region)
@@ -64,6 +66,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")
     arguments.add_argument("--parameters", type=Path, help="JSON file of the template's parameters")
+    arguments.add_argument("--institutions", type=Path, help="JSON file of the institutions; without it they stay")
     options = arguments.parse_args()
     session = boto3.Session(region_name=region_of(os.environ))
     try:
@@ -72,7 +75,7 @@ def main() -> None:
         answer = "" if os.environ.get("CONFIRM") else input(f"Type the stage's name to go on ({target.stage}): ")
         if not confirmed(target, answer, os.environ):
             sys.exit("Not confirmed; nothing was done.")
-        outputs = deploy(target, values, session)
+        outputs = deploy(target, values, options.institutions, session)
     except Refused as refusal:
         sys.exit(str(refusal))
     except EOFError:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aws.target import Refused
 
@@ -24,17 +23,24 @@ def read(path: Path | None) -> dict[str, str]:
     Raises:
         Refused: the file is missing or malformed.
     """
-    if path is None:
-        return {}
+    return {name: _text(value) for name, value in read_object(path).items()} if path else {}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Raises:
+        Refused: it is missing or malformed.
+    """
     try:
         document = json.loads(path.read_text("utf-8"))
     except OSError as problem:
-        raise Refused(f"The parameters in {path} cannot be read: {problem.strerror}.") from problem
+        raise Refused(f"{path} cannot be read: {problem.strerror}.") from problem
     except ValueError as problem:
         raise Refused(f"{path} is not JSON: {problem}.") from problem
     if not isinstance(document, dict):
-        raise Refused(f"{path} must hold one JSON object, parameter names to values.")
-    return {name: _text(value) for name, value in document.items()}
+        raise Refused(f"{path} must hold one JSON object.")
+    return document
 
 
 def _text(value: Any) -> str:
@@ -69,7 +75,6 @@ def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], 
         raise Refused("Mainland China has no Cognito user pools: set OidcIssuer and OidcAudience (DESIGN 14).")
     if given.get("OidcIssuer") and not given.get("OidcAudience"):
         raise Refused("OidcIssuer needs OidcAudience.")
-    _check_institutions(given.get("Institutions", "{}"))
     return {**given, "Stage": stage}
 
 
@@ -99,14 +104,3 @@ def _check_value(name: str, value: str, declaration: Mapping[str, Any]) -> None:
     pattern = declaration.get("AllowedPattern")
     if pattern and not re.fullmatch(pattern, value):
         raise Refused(f"Parameter {name} must match {pattern}, not be «{value}».")
-
-
-def _check_institutions(text: str) -> None:
-    try:
-        known = json.loads(text)
-    except ValueError as problem:
-        raise Refused(f"Parameter Institutions is not JSON: {problem}.") from problem
-    for name, one in known.items():
-        address = urlsplit(str(one.get("base_url", "")))
-        if address.scheme != "https" or not address.hostname:
-            raise Refused(f"Institution {name} needs a base_url with https; personal data goes there.")

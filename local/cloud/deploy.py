@@ -28,6 +28,8 @@ from cloud.emr_applications import NotStopped
 from cloud.includes import inlined
 from cloud.stack import DeployFailed, Stack
 
+ADDRESS_BOOK = "institutions.json"
+"""Key of the institutions' addresses in the bucket of artefacts (creditmesh.platform.institutions)."""
 _LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri", "TemplateURL")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -261,6 +263,7 @@ def main() -> None:
     arguments.add_argument("--endpoint", help="URL of the embedded cloud; none for AWS")
     arguments.add_argument("--template", type=Path, default=Deployment.template)
     arguments.add_argument("--parameters", type=Path, help="JSON file of parameter values")
+    arguments.add_argument("--institutions", type=Path, help="the institutions' address book; without it it stays")
     arguments.add_argument("--stack", default=Deployment.stack)
     arguments.add_argument("--region", default=Deployment.region)
     arguments.add_argument("--package-bucket", default=Deployment.package_bucket)
@@ -271,6 +274,7 @@ def main() -> None:
         endpoint=options.endpoint, template=options.template.resolve(), stack=options.stack, region=options.region,
         parameters=json.loads(options.parameters.read_text()) if options.parameters else {},
         package_bucket=options.package_bucket, stage=options.stage,
+        uploads={ADDRESS_BOOK: options.institutions} if options.institutions else {},
     )  # fmt: skip
     try:
         outputs = deployment.run()

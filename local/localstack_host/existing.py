@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -116,27 +115,21 @@ class ExistingLocalStack(LocalPlatform):
         return pool_id, client_id, issuer_of(users.token("auditor", "platform")())
 
     def _parameters(self, pool_id: str, client_id: str, issuer: str) -> dict[str, str]:
-        inside = self.endpoint.replace("localhost", self._host).replace("127.0.0.1", self._host)
-        institutions = self.estate.addresses().replace("http://127.0.0.1:", f"http://{self._host}:")
-        values = stack.parameters(self.endpoint, institutions, self.ports.guest, stack.LENDER_SECONDS)
+        inside = self._inside(self.endpoint.replace("localhost", "127.0.0.1"))
+        values = stack.parameters(self.endpoint, self.ports.guest, stack.LENDER_SECONDS)
         del values["JwksUrlPrefix"]
         keys = f"{inside}/{pool_id}/.well-known/jwks.json"
         return {**values, "OidcIssuer": issuer, "OidcAudience": client_id, "OidcJwksUrl": keys}
 
+    def _inside(self, text: str) -> str:
+        """Addresses of this machine as functions in containers reach them."""
+        return text.replace("http://127.0.0.1:", f"http://{self._host}:")
+
     def _deploy(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Like `run.stack.deploy`, but built for the containers' platform unless functions run on this machine."""
-        file = self.places.state_dir / "parameters.json"
-        file.write_text(json.dumps(dict(values)))
-        command = [
-            str(stack.CLOUD_PYTHON), "-m", "cloud.deploy", "--endpoint", self.endpoint, "--parameters", str(file),
-            "--stack", _STACK, "--region", stack.REGION, *([] if self._host == "127.0.0.1" else ["--stage"]),
-        ]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RunError(f"The stack could not be deployed.\n{done.stderr.strip()[-3000:]}")
-        outputs: dict[str, str] = json.loads(done.stdout)
-        return outputs
+        """Built for the containers' platform unless functions run on this machine."""
+        institutions, folder = self._inside(self.estate.addresses()), self.places.state_dir
+        on_aws = self._host != "127.0.0.1"
+        return stack.deploy(self.endpoint, values, institutions, folder, name=_STACK, on_aws=on_aws)
 
     def _start_relay(self, address: str) -> None:
         ports = [str(self.ports.institutions + offset) for offset in range(INSTITUTIONS)]

@@ -75,7 +75,7 @@ class Estate:
         return f"http://127.0.0.1:{self.settings[name]['port']}"
 
     def addresses(self) -> str:
-        """What the stack's parameter ``Institutions`` holds."""
+        """The address book: what a deployment puts into the bucket of artefacts."""
         known = {
             name: {"kind": one["kind"], "name": name.replace("-", " ").title(), "base_url": self.url(name)}
             for name, one in self.settings.items()

@@ -165,8 +165,8 @@ class LocalPlatform:
         self.outputs = stack.outputs(self.aws("cloudformation"))
         scoring = pool.submit(self._start_spark, warm_up) if self.outputs else None
         with self._step("stack"):
-            values = stack.parameters(self.endpoint, self.estate.addresses(), self.ports.guest, self._lender_seconds)
-            self.outputs = stack.deploy(self.endpoint, values, self.places.state_dir)
+            values = stack.parameters(self.endpoint, self.ports.guest, self._lender_seconds)
+            self.outputs = stack.deploy(self.endpoint, values, self.estate.addresses(), self.places.state_dir)
             secret = self.outputs["InstitutionsSecret"]
             self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
         scoring = scoring or pool.submit(self._start_spark, warm_up)

@@ -23,11 +23,10 @@ PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and 
 SMALL_JVM = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
 
 
-def parameters(endpoint: str, institutions: str, guest_port: int, lender_seconds: int) -> dict[str, str]:
+def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str, str]:
     """What the template is told on this machine."""
     return {
         "Stage": STAGE,
-        "Institutions": institutions,
         "AllowedOrigins": f"http://127.0.0.1:{guest_port}",
         "JwksUrlPrefix": f"{endpoint}/",
         "PublicUrlPrefix": f"{endpoint}/restapis/",
@@ -50,20 +49,32 @@ def outputs(cloudformation: Any) -> dict[str, str]:
     return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
 
-def deploy(endpoint: str, values: Mapping[str, str], folder: Path) -> dict[str, str]:
+def deploy(
+    endpoint: str, values: Mapping[str, str], institutions: str, folder: Path, *, name: str = NAME, on_aws: bool = False
+) -> dict[str, str]:
     """Build and deploy template.yaml, which does nothing where nothing has changed; the stack's outputs.
+
+    Args:
+        endpoint: where AWS is played.
+        values: the template's parameters.
+        institutions: the address book, as JSON.
+        folder: where parameters, address book and log are kept.
+        name: the stack's name.
+        on_aws: build for AWS's machines instead of this one.
 
     Raises:
         RunError: with the stack's own events.
     """
-    file = folder / "parameters.json"
-    file.write_text(json.dumps(values, indent=1))
+    file, book = folder / "parameters.json", folder / "address-book.json"
+    file.write_text(json.dumps(dict(values), indent=1))
+    book.write_text(institutions)
     command = [
         str(CLOUD_PYTHON), "-m", "cloud.deploy", "--endpoint", endpoint, "--parameters", str(file),
-        "--stack", NAME, "--region", REGION,
+        "--institutions", str(book), "--stack", name, "--region", REGION, *(["--stage"] if on_aws else []),
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    (folder / "logs").mkdir(exist_ok=True)
     (folder / "logs" / "deploy.log").write_text(done.stdout + done.stderr)
     if done.returncode:
         raise RunError(f"The stack could not be deployed.\n{done.stderr.strip()[-3000:]}")

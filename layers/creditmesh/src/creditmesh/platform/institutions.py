@@ -1,4 +1,4 @@
-"""The institutions the platform talks to: addresses from configuration, keys from Secrets Manager."""
+"""The institutions the platform talks to: addresses from the address book, keys from Secrets Manager."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from creditmesh.kernel.errors import NotFound, Unavailable
 
 CACHE_SECONDS = 300
+ADDRESS_BOOK = "institutions.json"
+"""Key of the address book in the bucket of artefacts; a deployment puts it there."""
 
 
 class SecretMissing(Unavailable):
@@ -20,7 +22,7 @@ class SecretMissing(Unavailable):
 
 
 class Address(BaseModel):
-    """One institution as the SSM parameter lists it; nothing secret."""
+    """One institution as the address book lists it; nothing secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,17 +89,19 @@ _KEYS = TypeAdapter(dict[str, Keys])
 
 
 class ConfiguredDirectory:
-    """The directory as configuration and secret say, read again every few minutes.
+    """The directory as address book and secret say, read again every few minutes.
+
+    Until an address book is there the directory is empty, and looked for again at the next question.
 
     Args:
-        read_addresses: gives the SSM parameter's JSON text.
+        read_addresses: gives the address book's JSON; raises NotFound if there is none.
         read_keys: gives the secret's JSON text.
         monotonic: seconds, for the age of what was read.
     """
 
     def __init__(
         self,
-        read_addresses: Callable[[], str],
+        read_addresses: Callable[[], str | bytes],
         read_keys: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -124,8 +128,11 @@ class ConfiguredDirectory:
 
     def _all(self) -> dict[str, Institution]:
         if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
-            addresses = _ADDRESSES.validate_json(self._read_addresses())
             self._keys = _KEYS.validate_json(self._read_keys())
+            try:
+                addresses = _ADDRESSES.validate_json(self._read_addresses())
+            except NotFound:
+                return {}
             self._known = {
                 name: Institution(institution_id=name, address=address, keys=self._keys.get(name, Keys()))
                 for name, address in addresses.items()

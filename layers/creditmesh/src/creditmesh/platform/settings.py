@@ -111,7 +111,6 @@ class Settings:
     shadow_scores_table = Table()
 
     event_bus = Named("creditmesh-{stage}")
-    institutions_parameter = Named("/creditmesh/{stage}/institutions")
     public_url_parameter = Named("/creditmesh/{stage}/public-url")
 
     allowed_origins: Variable[list[str]] = Variable(_listed, [])

@@ -68,7 +68,7 @@ from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.crypto import BlindIndex, BulkCipher, FieldCipher
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
-from creditmesh.platform.institutions import ConfiguredDirectory
+from creditmesh.platform.institutions import ADDRESS_BOOK, ConfiguredDirectory
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.observability import logger
 from creditmesh.platform.outbox import Outbox
@@ -183,7 +183,8 @@ def http() -> HttpClient:
 def directory() -> ConfiguredDirectory:
     """The institutions."""
     return ConfiguredDirectory(
-        lambda: parameter(settings().institutions_parameter), lambda: secret(settings().institutions_secret)
+        lambda: Objects(client("s3"), settings().artefact_bucket).get(ADDRESS_BOOK),
+        lambda: secret(settings().institutions_secret),
     )
 
 

@@ -1,0 +1,40 @@
+"""The institutions' address book for a real account, checked before it is uploaded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aws.parameters import read_object
+from aws.target import Refused
+
+KINDS = ("tax", "registry", "lender", "judicial", "credit_bureau", "shop", "education", "anti_fraud", "source")
+"""What the platform tells apart; ``source`` is any other source of data, which channels refer to by its id."""
+_FIELDS = {"kind", "name", "base_url", "login_url"}
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+def check(path: Path) -> Path:
+    """The file, if each institution in it can be talked to.
+
+    Raises:
+        Refused: it cannot be read, or an institution has no id, name, known kind or address with https.
+    """
+    for name, one in read_object(path).items():
+        _check(name, one)
+    return path
+
+
+def _check(name: str, one: Any) -> None:
+    if not _ID.fullmatch(name):
+        raise Refused(f"Institution id «{name}» must be lower-case letters, digits and hyphens.")
+    if not isinstance(one, dict) or not {"kind", "name", "base_url"} <= set(one) <= _FIELDS:
+        raise Refused(f"Institution {name} needs kind, name and base_url, may have login_url, and nothing else.")
+    if one["kind"] not in KINDS:
+        raise Refused(f"Institution {name} is of an unknown kind «{one['kind']}»; known are {', '.join(KINDS)}.")
+    for field in ("base_url", "login_url"):
+        address = urlsplit(str(one.get(field, "https://none")))
+        if address.scheme != "https" or not address.hostname:
+            raise Refused(f"Institution {name} needs a {field} with https; personal data goes there.")
