@@ -39,10 +39,11 @@ def deploy(target: Target, values: Mapping[str, str], address_book: Path | None,
     build.layer(ROOT, ROOT / "build" / "layer-stage", stage=True)
     print(f"layer: {check(ROOT / 'build' / 'layer-stage')}", flush=True)
     make_package_bucket(session.client("s3"), target.package_bucket, target.region)
+    uploads = {ADDRESS_BOOK: address_book} if address_book else {}
     deployment = Deployment(
         endpoint=None, parameters={"TrainingLibraries": libraries.KEY, **values}, stack=target.stack,
         region=target.region, package_bucket=target.package_bucket, stage=True,
-        uploads={libraries.KEY: libraries.training_libraries(ROOT), **({ADDRESS_BOOK: address_book} if address_book else {})},
+        uploads={libraries.KEY: libraries.training_libraries(ROOT), **uploads},
     )  # fmt: skip
     return deployment.run()
 

@@ -22,6 +22,7 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
 from creditmesh.offers.model import ProductTerms
 from creditmesh.platform import idempotency, wiring
+from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Tables, decode
 from creditmesh.screening.entries import NewEntry
@@ -229,8 +230,10 @@ def clear_wiring() -> None:
 def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
     """The AWS side, for as many tests as one likes."""
     with mock_aws():
-        parameters = {"InstitutionsParameter": aws.text(ADDRESSES), "PublicUrl": "https://api.test"}
-        stack = aws.build(clients, {"InstitutionsSecret": aws.text(KEYS)}, parameters)
+        stack = aws.build(clients, {"InstitutionsSecret": aws.text(KEYS)}, {"PublicUrl": "https://api.test"})
+        stack.clients["s3"].put_object(
+            Bucket=stack.refs["ArtefactBucket"], Key=ADDRESS_BOOK, Body=aws.text(ADDRESSES).encode()
+        )
         ship_model(stack)
         configure(stack)
         yield stack

@@ -15,6 +15,7 @@ from moto import mock_aws
 
 from cloud import models
 from creditmesh.platform import idempotency, wiring
+from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
 from tests.support.aws import STAGE, table_name
 
@@ -89,6 +90,7 @@ def _resources() -> dict[str, str]:
     signing = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     model = ROOT / "models/origination-2.1.0.json"
     body = models.signed(kms, signing, model)
+    s3.put_object(Bucket="creditmesh-artefact", Key=ADDRESS_BOOK, Body=json.dumps(INSTITUTIONS).encode())
     s3.put_object(Bucket="creditmesh-artefact", Key=models.keys(model)[0], Body=body)
     names |= {"MODEL_SIGNING_KEY": signing, "FIELD_KEY_ID": kms.create_key()["KeyMetadata"]["KeyId"]}
     names["ORIGINATION_ARN"] = boto3.client("stepfunctions", region_name=REGION).create_state_machine(
@@ -106,8 +108,7 @@ def _secrets() -> dict[str, str]:
     texts = {"INDEX_SECRET": "i" * 40, "GUEST_SECRET": "g" * 40, "INSTITUTIONS_SECRET": json.dumps(KEYS)}
     for name, text in texts.items():
         secrets.create_secret(Name=name, SecretString=text)
-    for name, text in {"institutions": json.dumps(INSTITUTIONS), "public-url": "https://api.test"}.items():
-        ssm.put_parameter(Name=f"/creditmesh/{STAGE}/{name}", Value=text, Type="String")
+    ssm.put_parameter(Name=f"/creditmesh/{STAGE}/public-url", Value="https://api.test", Type="String")
     return {name: name for name in texts}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +13,17 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from aws import layer, parameters, run_tests, steps
+from aws import institutions, layer, parameters, run_tests, steps
 from aws.target import Refused, Target, confirmed, find, refuse_emulators, region_of, stage_name
+from creditmesh.authorization.scopes import SCOPES
+from creditmesh.platform.institutions import ADDRESS_BOOK
+from institutions import config
+from tests.support.template import ROOT
 
 TARGET = Target("test", "123456789012", "eu-central-1", "arn:aws:iam::123456789012:user/deployer")
 TEXT = {"Type": "String", "Default": ""}
 DECLARED = {
-    **dict.fromkeys(("Institutions", "OidcIssuer", "OidcAudience", "JwksUrlPrefix"), TEXT), "Stage": {"Type": "String"},
+    **dict.fromkeys(("OidcIssuer", "OidcAudience", "JwksUrlPrefix"), TEXT), "Stage": {"Type": "String"},
     "SparkCode": {"Type": "String"},
     "ScoringSeconds": {"Type": "Number", "Default": 15, "MinValue": 1, "MaxValue": 60},
     "Engine": {"Type": "String", "Default": "auto", "AllowedValues": ["auto", "spark"]},
@@ -100,11 +105,9 @@ def test_confirmation(answer: str, environment: dict[str, str], agreed: bool) ->
 
 def test_parameters_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "parameters.json"
-    file.write_text(
-        '{"Institutions": {"tax-bureau": {"kind": "tax", "base_url": "https://tax.example"}}, "ScoringSeconds": 9}'
-    )
+    file.write_text('{"ModelKey": "models/a.json", "Rates": {"low": 1}, "ScoringSeconds": 9}')
     assert parameters.read(file) == {
-        "Institutions": '{"tax-bureau":{"kind":"tax","base_url":"https://tax.example"}}', "ScoringSeconds": "9",
+        "ModelKey": "models/a.json", "Rates": '{"low":1}', "ScoringSeconds": "9",
     }  # fmt: skip
     assert parameters.read(None) == {}
 
@@ -134,9 +137,6 @@ def test_unreadable_parameters(tmp_path: Path, text: str | None, says: str) -> N
         ({"Stage": "prod"}, "aws", "Stage=prod"),
         ({}, "aws-cn", "no Cognito"),
         ({"OidcIssuer": "https://id.example"}, "aws", "OidcAudience"),
-        ({"Institutions": "{"}, "aws", "not JSON"),
-        ({"Institutions": '{"a": {"base_url": "http://a.example"}}'}, "aws", "https"),
-        ({"Institutions": '{"a": {}}'}, "aws", "https"),
     ],
 )
 def test_impossible_parameters(given: dict[str, str], partition: str, says: str) -> None:
@@ -153,6 +153,50 @@ def test_complete_parameters() -> None:
     issuer = {"OidcIssuer": "https://id.example", "OidcAudience": "creditmesh"}
     assert parameters.complete(issuer, "test", DECLARED, "aws-cn") == {**issuer, "Stage": "test"}
     assert parameters.complete({}, "test", DECLARED, "aws") == {"Stage": "test"}
+
+
+TAX = {"kind": "tax", "name": "Tax", "base_url": "https://tax.example"}
+
+
+def test_an_address_book_of_any_size(tmp_path: Path) -> None:
+    file = tmp_path / "institutions.json"
+    book = {f"bank-{number}": {**TAX, "kind": "lender", "login_url": "https://bank.example"} for number in range(400)}
+    file.write_text(json.dumps(book))
+    assert file.stat().st_size > 32_000
+    assert institutions.check(file) == file
+    assert cloud_deploy_key() == ADDRESS_BOOK
+
+
+def cloud_deploy_key() -> str:
+    """The key that the deployment uploads under; its module itself needs the AWS CLI."""
+    source = (ROOT / "local/cloud/deploy.py").read_text("utf-8")
+    return source.partition('ADDRESS_BOOK = "')[2].partition('"')[0]
+
+
+@pytest.mark.parametrize(
+    ("book", "says"),
+    [
+        ({"tax": {**TAX, "base_url": "http://tax.example"}}, "base_url with https"),
+        ({"tax": {**TAX, "base_url": "tax.example"}}, "base_url with https"),
+        ({"tax": {**TAX, "login_url": "http://tax.example"}}, "login_url with https"),
+        ({"tax": {**TAX, "kind": "taxes"}}, "unknown kind «taxes»"),
+        ({"tax": {"kind": "tax", "base_url": "https://tax.example"}}, "needs kind, name and base_url"),
+        ({"tax": {**TAX, "api_key": "x"}}, "nothing else"),
+        ({"tax": "https://tax.example"}, "needs kind"),
+        ({"Tax Bureau": TAX}, "Institution id"),
+        ([], "one JSON object"),
+    ],
+)
+def test_impossible_institutions(tmp_path: Path, book: Any, says: str) -> None:
+    file = tmp_path / "institutions.json"
+    file.write_text(json.dumps(book))
+    with pytest.raises(Refused, match=says):
+        institutions.check(file)
+
+
+def test_kinds_are_those_that_the_platform_tells_apart() -> None:
+    asked = {scope.institution_kind for scope in SCOPES.values() if scope.institution_kind} | {"lender"}
+    assert asked | set(config.KINDS.values()) <= set(institutions.KINDS)
 
 
 def elf(path: Path, machine: int) -> None:

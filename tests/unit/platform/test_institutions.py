@@ -44,6 +44,22 @@ def test_a_new_institution_is_known_after_a_while() -> None:
     assert len(found.of_kind("lender")) == 3
 
 
+def test_without_an_address_book_there_is_nobody_until_it_comes() -> None:
+    """It is looked for at each question: the first deployment uploads it after the functions are there."""
+    there: list[str] = []
+
+    def addresses() -> str:
+        if not there:
+            raise NotFound("no document under institutions.json")
+        return there[0]
+
+    found = ConfiguredDirectory(addresses, lambda: json.dumps(KEYS))
+    assert found.of_kind("lender") == []
+    assert found.keys_of("lender-a").webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
+    there.append(json.dumps(ADDRESSES))
+    assert [one.institution_id for one in found.of_kind("lender")] == ["lender-a", "lender-b"]
+
+
 @pytest.mark.parametrize("broken", [{"lender-a": {"kind": "shop"}}, {"lender-a": {"name": "x"}}, []])
 def test_a_configuration_that_cannot_be_read_is_an_error(broken: Any) -> None:
     with pytest.raises(ValidationError):
@@ -56,6 +72,6 @@ def test_keys_are_not_shown() -> None:
     assert KEYS["tax-bureau"]["api_key"] not in shown
 
 
-def test_the_wiring_reads_parameter_and_secret(world: World) -> None:
+def test_the_wiring_reads_address_book_and_secret(world: World) -> None:
     assert [one.institution_id for one in wiring.directory().of_kind("registry")] == ["company-registry"]
     assert wiring.directory().get("lender-a").keys.webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
