@@ -1,4 +1,4 @@
-"""Whether a built layer can run on Lambda: its size, and that every shared object is of the right architecture."""
+"""Whether a built layer can run on Lambda: its size, its byte-code, the architecture of every shared object."""
 
 from __future__ import annotations
 
@@ -21,9 +21,15 @@ class Layer:
 
     size: int
     objects: int
+    compiled: int
 
     def __str__(self) -> str:
-        return f"{self.size / 1024 / 1024:.0f} MB unpacked, {self.objects} shared objects, all {WANTED}"
+        byte_code = (
+            f"byte-code of {self.compiled} modules"
+            if self.compiled
+            else "no byte-code (no Python 3.13 on this machine), so each cold start compiles what it imports"
+        )
+        return f"{self.size / 1024 / 1024:.0f} MB unpacked, {self.objects} shared objects, all {WANTED}; {byte_code}"
 
 
 def machine(path: Path) -> str | None:
@@ -47,9 +53,10 @@ def check(folder: Path, most_bytes: int = MOST_BYTES) -> Layer:
     Raises:
         Refused: it is empty, too large, or carries code of another machine.
     """
-    size = objects = 0
+    size = objects = compiled = 0
     for path in _files(folder):
         size += path.stat().st_size
+        compiled += path.suffix == ".pyc"
         kind = machine(path)
         if kind is None:
             continue
@@ -62,4 +69,4 @@ def check(folder: Path, most_bytes: int = MOST_BYTES) -> Layer:
         raise Refused(
             f"The layer is {size / 1024 / 1024:.0f} MB unpacked; Lambda takes {most_bytes // 1024 // 1024} MB."
         )
-    return Layer(size, objects)
+    return Layer(size, objects, compiled)

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
 # What Lambda runs (DESIGN 10); the host's own platform needs no arguments.
 _STAGE = ["--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"]
+_STAGE_TAG = "cpython-313"
 _BYTE_CODE_ELSEWHERE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 _UNWANTED = ("__pycache__", "*.dist-info", "tests", "bin", "*.pyi")
 
@@ -62,7 +64,8 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
         subprocess.CalledProcessError: a package could not be installed.
     """
     source = root / "layers" / "creditmesh" / "src"
-    wanted = digest([root / "locks" / "layer.txt", source, Path(__file__)], f"{stage} {sys.version}")
+    compiler = stage_python() if stage else sys.executable
+    wanted = digest([root / "locks" / "layer.txt", source, Path(__file__)], f"{stage} {sys.version} {bool(compiler)}")
     stamp = target.with_suffix(".stamp")
     if stamp.exists() and stamp.read_text() == wanted:
         return False
@@ -86,8 +89,8 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
     subprocess.run([*install, *platform, "-r", str(root / "locks" / "layer.txt")], check=True)
     shutil.copytree(source / "creditmesh", packages / "creditmesh", ignore=shutil.ignore_patterns("__pycache__"))
     _slim(packages)
-    if not stage:  # byte-code of another Python version would only be ballast
-        _compile(packages)
+    if compiler:
+        compile_packages(packages, compiler)
     stamp.write_text(wanted)
     return True
 
@@ -103,15 +106,48 @@ def layer_archive(root: Path, build_dir: Path, *, stage: bool) -> str:
     fingerprint = folder.with_suffix(".stamp").read_text()
     target, packed = build_dir / "layer.zip", build_dir / "layer.zip.stamp"
     if not target.exists() or not packed.exists() or packed.read_text() != fingerprint:
-        archive(folder, target, byte_code=not stage)
+        archive(folder, target, byte_code=True)
         packed.write_text(fingerprint)
     return fingerprint
 
 
-def _compile(packages: Path) -> None:
-    """Put byte-code beside the sources, wherever this process keeps its own; what does not compile stays as it is."""
+@cache
+def stage_python() -> str | None:
+    """An interpreter of Lambda's version on this machine, or None; byte-code of another version would be ballast."""
+    named = shutil.which("python3.13")
+    homes = (
+        Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions",
+        Path.home() / ".local/share/uv/python",
+    )
+    found = (path for home in homes for path in sorted(home.glob("*3.13*/bin/python3.13")))
+    return first_of_tag([*([named] if named else []), *map(str, found)], _STAGE_TAG)
+
+
+def first_of_tag(candidates: Iterable[str], tag: str) -> str | None:
+    """The first interpreter that runs and names its byte-code so; a version manager's shim may do neither."""
+    for candidate in candidates:
+        command = [candidate, "-c", "import sys; print(sys.implementation.cache_tag)"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0 and done.stdout.strip() == tag:
+            return candidate
+    return None
+
+
+def compile_packages(packages: Path, python: str) -> None:
+    """Put byte-code beside the sources as if they lay in ``/opt/python``, where a layer is unpacked.
+
+    It is taken without a look at the source, whose time changes with each unpacking. It lies beside the sources also
+    where this process keeps its own elsewhere; what does not compile stays as it is.
+
+    Args:
+        packages: the layer's ``python`` folder.
+        python: the interpreter that will run it.
+    """
     environment = {name: text for name, text in os.environ.items() if name not in _BYTE_CODE_ELSEWHERE}
-    command = [sys.executable, "-m", "compileall", "-qq", "-j2", "-s", str(packages), "-p", "/opt/python"]
+    command = [python, "-m", "compileall", "-qq", "-j2", "-s", str(packages), "-p", "/opt/python"]
     mode = ["--invalidation-mode", "unchecked-hash"]
     subprocess.run([*command, *mode, str(packages)], env=environment, check=False)
 
