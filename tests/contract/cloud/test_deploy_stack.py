@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from cloud import stack as stacks
 from cloud.stack import DeployFailed, Stack
 
-from .clouds import REGION, Cloud
+from .clouds import PYTHON, REGION, ROOT, Cloud, eventually
 
 APPLICATION = {
     "Type": "AWS::EMRServerless::Application",
@@ -103,3 +106,63 @@ def test_a_deletion_stops_the_application_and_leaves_the_table(deployed: Deploye
     assert deployed.stack.found() is None
     assert deployed.cloud.client("dynamodb").describe_table(TableName=physical["Table"])["Table"]
     assert deployed.stack.delete() == {}
+
+
+SMALL = """
+Parameters:
+  SparkCode: {Type: String, AllowedPattern: "[0-9a-f]{16}"}
+  Note: {Type: String, Default: first}
+Resources:
+  Bucket: {Type: AWS::S3::Bucket}
+  Code: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub "${SparkCode} ${Note}"}}
+Outputs:
+  ArtefactBucket: {Value: !Ref Bucket}
+  Code: {Value: !Ref Code}
+"""
+
+
+def test_a_deployment_of_the_whole_command(mended: Cloud, name: str, tmp_path: Path) -> None:
+    """Code by digest, an address book that only a deployment with the file changes, no tags, nothing done twice."""
+    template, book, values = tmp_path / "template.yaml", tmp_path / "book.json", tmp_path / "values.json"
+    template.write_text(SMALL)
+    book.write_text('{"first": {}}')
+    values.write_text('{"Note": "second"}')
+
+    def deploy(*options: str) -> dict[str, str]:
+        command = [str(PYTHON), "-m", "cloud.deploy", "--endpoint", mended.endpoint, "--template", str(template),
+                   "--stack", name, "--package-bucket", f"{name}-packages", *options]  # fmt: skip
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    storage, cloudformation, parameters = (mended.client(one) for one in ("s3", "cloudformation", "ssm"))
+
+    def read(key: str) -> bytes:
+        return bytes(storage.get_object(Bucket=outputs["ArtefactBucket"], Key=key)["Body"].read())
+
+    def change_sets() -> int:
+        return len(cloudformation.list_change_sets(StackName=name)["Summaries"])
+
+    outputs = deploy("--institutions", str(book))
+    code, note = parameters.get_parameter(Name=outputs["Code"])["Parameter"]["Value"].split()
+    assert note == "first"
+    assert read(f"emr/{code}/jobs/score_applications.py") == (ROOT / "emr/jobs/score_applications.py").read_bytes()
+    assert read("institutions.json") == b'{"first": {}}'
+    assert not cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Tags")
+    made = change_sets()
+    assert deploy() == outputs, "what was deployed stands in the package bucket"
+    assert change_sets() == made
+    assert read("institutions.json") == b'{"first": {}}'
+    book.write_text('{"second": {}}')
+    deploy("--institutions", str(book))
+    assert change_sets() == made, "the address book is no part of the stack"
+    assert read("institutions.json") == b'{"second": {}}'
+    deploy("--parameters", str(values))
+    assert change_sets() > made
+    assert parameters.get_parameter(Name=outputs["Code"])["Parameter"]["Value"].split()[1] == "second"
+    assert read("institutions.json") == b'{"second": {}}'
+    cloudformation.delete_stack(StackName=name)
+    assert eventually(lambda: Stack(mended.client, name).found() is None)
+    again = deploy()
+    assert again["ArtefactBucket"] != outputs["ArtefactBucket"], "the record of a stack that is gone says nothing"
