@@ -113,7 +113,7 @@ Parameters:
   SparkCode: {Type: String, AllowedPattern: "[0-9a-f]{16}"}
   Note: {Type: String, Default: first}
 Resources:
-  Bucket: {Type: AWS::S3::Bucket}
+  Bucket: {Type: AWS::S3::Bucket, DeletionPolicy: Retain}
   Code: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub "${SparkCode} ${Note}"}}
 Outputs:
   ArtefactBucket: {Value: !Ref Bucket}
