@@ -44,11 +44,9 @@ def list_channels(call: Call) -> ChannelList:
 @route(blueprint, "GET", "/v1/channels-health", roles=STAFF)
 def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
     """Tell how the channels did: calls, success, latency, cost, cache hits, breaker."""
-    found = []
-    for one in wiring.channels().all():
-        breaker = wiring.guards().breaker(one.channel).state
-        found.append(wiring.health().read(one.channel, breaker, query.minutes))
-    return ChannelHealthList(channels=found)
+    channels = [one.channel for one in wiring.channels().all()]
+    breakers = [(one, wiring.guards().breaker(one).state) for one in channels]
+    return ChannelHealthList(channels=wiring.health().read(breakers, query.minutes))
 
 
 @route(blueprint, "GET", "/v1/channels/{channel_id}", roles=STAFF)

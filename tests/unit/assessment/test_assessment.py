@@ -75,7 +75,7 @@ def test_the_step_run_again_after_the_score_goes_on(world: World) -> None:
     wiring.assessment().request(world.application_id, "t-1")
     scored_by_spark(world)
     wiring.assessment().request(world.application_id, "t-2")
-    assert world.steps.succeeded == {"t-2": {"engine": "spark"}}
+    assert world.steps.succeeded == {"t-2": {}}
     wiring.assessment().decide(world.application_id)
     wiring.assessment().request(world.application_id, "t-3")
     assert "t-3" in world.steps.succeeded

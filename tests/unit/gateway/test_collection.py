@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.gateway.channels.plans import CollectionPlan
+from creditmesh.gateway.keydata.features.table import features_of
 from creditmesh.gateway.model import AnswersPending, KeyDataDocument, SourceUnavailable
 from creditmesh.intake import collecting as intake_collecting
 from creditmesh.intake.model import ApplicationClosed, Outcome
@@ -77,8 +79,7 @@ def test_raw_answers_are_kept_as_received_and_every_feature_leads_back_to_one(re
     for name, value in document.features.items():
         origins = {origin["source"] for origin in document.lineage[name]}
         assert value is None or origins & (kinds | {"application", "screening"}), name
-    row = wiring.data().get_json(document.rows_key or "")
-    assert row["application_id"] == ready.application_id
+    assert features_of(json.loads(json.dumps(document.row))) == document.features
 
 
 def test_collecting_twice_asks_once(ready: World) -> None:
@@ -344,3 +345,39 @@ def enquiry(world: World) -> Callable[[], None]:
         assert wiring.late_answers().receive(channels, "credit.report.ready", json.dumps(body).encode())
 
     return answer
+
+
+def test_what_a_collection_asks_of_aws(ready: World) -> None:
+    """Calls are most of a function's time. Whoever needs more raises the figures here and says why."""
+    wiring.channels().plan("standard")
+    wiring.channels().all()
+    asked = Counter[str]()
+
+    def count(model: Any, **_: Any) -> None:
+        asked[model.name] += 1
+
+    # What a process asks once, such as secrets, is not counted.
+    events = [ready.stack.clients[name].meta.events for name in ("dynamodb", "s3")]
+    assert ready.application_id
+    for one in events:
+        one.register("before-call", count)
+    ready.collect()
+    for one in events:
+        one.unregister("before-call", count)
+    assert len(ready.http.calls) == 2
+    assert asked == {
+        "GetItem": 2,  # the application; whether the consent still stands once the answer is there
+        "Query": 2,  # the firm's rights; what is new in the lists
+        "BatchGetItem": 1,  # breakers
+        "PutItem": 2,  # claims, taken before anything else
+        "UpdateItem": 4,  # answers; counts; the application
+        "TransactWriteItems": 1,  # the use of the consent
+        "PutObject": 5,  # raw answer and third information of each; key data
+    }
+
+
+def test_counts_of_all_channels_are_one_write_even_where_the_collection_fails(ready: World) -> None:
+    ready.http.answer("GET", COMPANY, 503)
+    unavailable(ready)
+    (item,) = (one for one in ready.items("ChannelStates") if one["slot"].startswith("health#"))
+    assert (item["tax-bureau.outcome_complete"], item["company-registry.outcome_unavailable"]) == (1, 1)

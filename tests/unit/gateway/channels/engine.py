@@ -272,7 +272,7 @@ class Engine:
 
     def health_of(self, channel: Channel, minutes: int = 60) -> ChannelHealth:
         """How a channel did."""
-        return self.health.read(channel, self.guards.breaker(channel).state, minutes)
+        return self.health.read([(channel, self.guards.breaker(channel).state)], minutes)[0]
 
     def stored_calls(self) -> list[dict[str, Any]]:
         """All calls as stored."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creditmesh.gateway.channels.catalogue import CACHE_SECONDS
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.gateway.channels.documents import VersionConflict
 from creditmesh.gateway.channels.plans import CollectionPlan
@@ -75,7 +76,7 @@ def test_a_change_is_in_force_elsewhere_within_seconds(engine: Engine) -> None:
     assert elsewhere.catalogue.channel("some-source").channel.title == "First title"
     put(engine, 1, title="Second title")
     assert elsewhere.catalogue.channel("some-source").channel.title == "First title"
-    engine.clock.advance(6)
+    engine.clock.advance(CACHE_SECONDS + 1)
     assert elsewhere.catalogue.channel("some-source").channel.title == "Second title"
 
 

@@ -184,3 +184,18 @@ def test_a_paged_call_that_finds_no_place_ends_in_time(engine: Engine) -> None:
     transport = {"type": "rest", "method": "GET", "path": "/firms/x", "paging": paging}
     result = engine.collect(channel(limits={"calls_per_second": 1, "total_seconds": 0.5}, transport=transport))
     assert (result.outcome, result.reason) == ("unavailable", "has no place for one more call in time")
+
+
+def test_several_breakers_are_looked_at_by_one_call(engine: Engine) -> None:
+    fail(engine, 3)
+    other = channel(channel_id="another-source")
+    elsewhere = Guards(engine.tables, engine.stack.refs["ChannelStates"], engine.clock)
+    elsewhere.look([ONE, other])
+    get = engine.tables.get
+    looked: list[Any] = []
+    engine.tables.get = lambda table, key: looked.append(key) or get(table, key)  # type: ignore[method-assign]
+    assert (elsewhere.may_call(other), looked) == (True, [])
+    assert not elsewhere.may_call(ONE)
+    engine.clock.advance(LOOK_SECONDS)
+    assert elsewhere.may_call(other)
+    assert [key["channel_id"] for key in looked] == ["some-source", "another-source"]

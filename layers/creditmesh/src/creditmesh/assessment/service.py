@@ -71,11 +71,8 @@ class Assessment:
         """Put the application's key data before the resident Spark job (C11); the task goes on with its answer."""
         application = self._applications.get(application_id)
         application.require_open()
-        earlier = self._requests.get(application_id)
-        if application.risk or (earlier and earlier["state"] == "done"):
-            self._tasks.succeed(token, {"engine": (earlier or {}).get("engine", "spark")})
-            return
-        self._requests.put(application_id, self._features(application), token)
+        if application.risk or not self._requests.put(application_id, self._features(application), token):
+            self._tasks.succeed(token, {})
 
     def complete(self, request: Mapping[str, Any]) -> None:
         """Tell the process of a request that Spark has answered."""

@@ -36,10 +36,17 @@ class ScoringRequestStore:
         """The request, or None."""
         return self._tables.get(self._table, {"request_id": application_id})
 
-    def put(self, application_id: str, features: Mapping[str, Any], token: str) -> None:
-        """Ask for a score; an older unanswered request of the application is replaced."""
+    def put(self, application_id: str, features: Mapping[str, Any], token: str) -> bool:
+        """Ask for a score; False if there is one. An older request without an answer is replaced."""
         item = self._item(application_id, features, token, self.today())
-        self._tables.write(Put(self._table, item, "request_id", replace=True))
+        try:
+            self._tables.write(Put(self._table, item, "request_id"))
+        except ConditionFailed:
+            earlier = self.get(application_id)
+            if earlier and earlier["state"] == "done":
+                return False
+            self._tables.write(Put(self._table, item, "request_id", replace=True))
+        return True
 
     def answer(self, application_id: str, features: Mapping[str, Any], result: Mapping[str, Any], on: date) -> None:
         """Store a result made by the fallback evaluator, unless Spark's has come in after all.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,13 +51,20 @@ class SourceRecord(BaseModel):
     sha256: str | None = None
 
 
+class Collected(NamedTuple):
+    """Key data that was written: where it lies, and the features."""
+
+    key: str
+    features: Mapping[str, int | str | bool | None]
+
+
 class KeyDataDocument(BaseModel):
     """The key data of one collection as stored (docs/interfaces/key-data.md).
 
     Attributes:
         lineage: feature -> where in which source's third information it comes from; `sources` leads on to the raw
             answers and to the version of the channel that read them.
-        rows_key: where the clean rows lie from which Spark computes the same features.
+        row: the clean row that the features were computed from, in the form that Spark takes.
         screening: what the look-up in the lists found, of which state of theirs (docs/lists.md).
     """
 
@@ -70,5 +77,5 @@ class KeyDataDocument(BaseModel):
     features: dict[str, int | str | bool | None]
     quality: list[dict[str, Any]]
     lineage: dict[str, list[dict[str, Any]]] = {}
-    rows_key: str | None = None
+    row: dict[str, Any] = {}
     screening: dict[str, Any] | None = None

@@ -12,12 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.caller import ChannelCaller
-from creditmesh.gateway.channels.catalogue import ChannelCatalogue
+from creditmesh.gateway.channels.catalogue import ChannelCatalogue, ChannelVersion
 from creditmesh.gateway.channels.document import Outcome
 from creditmesh.gateway.channels.plans import PlannedChannel
 from creditmesh.gateway.channels.results import CallResult, Subject, plain_result
 from creditmesh.gateway.key_data import SourceDataInvalid, extract
-from creditmesh.gateway.model import AnswersPending, KeyDataDocument, SourceRecord, SourceUnavailable
+from creditmesh.gateway.model import AnswersPending, Collected, KeyDataDocument, SourceRecord, SourceUnavailable
 from creditmesh.gateway.store import KeyDataStore
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
@@ -46,8 +46,8 @@ class Collections:
 
     def collect(
         self, plan_id: str, subject: Subject, inputs: Mapping[str, int], screen: Screen, *, last_word: bool = False
-    ) -> str:
-        """Ask a plan's channels, judge by the plan, and write key data of what they gave; its key.
+    ) -> Collected:
+        """Ask a plan's channels, judge by the plan, and write key data of what they gave.
 
         Args:
             inputs: `requested_amount_minor`, `requested_term_months`.
@@ -81,17 +81,22 @@ class Collections:
         if lacking := self._without_consent([one.channel_id for one in plan if one.required], subject, rights):
             return {one.channel_id: [one] for one in lacking}
         planned = [one.channel_id for one in plan]
-        with ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
+        channels = [one.channel for one in self._known(planned)]
+        with self._caller.collecting(channels), ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
             asked = pool.map(lambda name: self._with_fallbacks(name, subject, rights, last_word), planned)
             return dict(zip(planned, asked, strict=True))
 
     def _without_consent(self, channel_ids: Sequence[str], subject: Subject, rights: Rights) -> list[CallResult]:
+        known = self._known(channel_ids)
+        found = [self._caller.refusal(one.channel, one.version, subject, rights) for one in known]
+        return [one for one in found if one is not None]
+
+    def _known(self, channel_ids: Sequence[str]) -> list[ChannelVersion]:
         found = []
         for name in channel_ids:
             with suppress(NotFound):
-                one = self._catalogue.channel(name)
-                found.append(self._caller.refusal(one.channel, one.version, subject, rights))
-        return [one for one in found if one is not None]
+                found.append(self._catalogue.channel(name))
+        return found
 
     def _with_fallbacks(
         self, channel_id: str | None, subject: Subject, rights: Rights, last_word: bool
@@ -125,7 +130,7 @@ class Collections:
 
     def _written(
         self, subject: Subject, made: Mapping[str, Sequence[CallResult]], inputs: Mapping[str, int], screen: Screen
-    ) -> str:
+    ) -> Collected:
         sources = self._sources([several[-1] for several in made.values()])
         now = self._clock.now()
         figures, screening = screen(sources)
@@ -133,7 +138,6 @@ class Collections:
             key_data = extract(sources, **inputs, **figures, as_of=now.date())
         except SourceDataInvalid as error:
             raise SourceUnavailable(f"{error.source}: {error.path}: {error.rule}") from None
-        rows_key = self._key_data.put_row(subject.by, iso(now), key_data.rows)
         document = KeyDataDocument(
             application_id=subject.by,
             as_of=iso(now),
@@ -141,10 +145,10 @@ class Collections:
             features=key_data.features,
             quality=[finding.model_dump(mode="json") for finding in key_data.quality],
             lineage=key_data.lineage,
-            rows_key=rows_key,
+            row=key_data.rows,
             screening=screening,
         )
-        return self._key_data.put(document)
+        return Collected(self._key_data.put(document), document.features)
 
     def _sources(self, results: Sequence[CallResult]) -> dict[str, Mapping[str, Any] | None]:
         """Third information by kind; None where a kind was asked for in vain. Of two channels the first good one."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import Purpose
 from creditmesh.gateway.channels.results import Subject
+from creditmesh.gateway.model import Collected
 from creditmesh.intake.model import Application, Status
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
@@ -51,20 +52,20 @@ class Collecting:
         """
         application = self._applications.get(application_id)
         if scan_id is not None:
-            return self._collected(application, scan_id, last_word)
+            return self._collected(application, scan_id, last_word).key
         if application.key_data_key:
             return application.key_data_key
         application.require_open()
         if problem and not application.authorization_requests:
             raise AuthorizationRequired(problem)
-        key = self._collected(application, None, last_word)
-        collected = {"key_data_key": key}
+        key, features = self._collected(application, None, last_word)
+        values = {"key_data_key": key, "industry": features.get("industry")}
         # Nobody is waited for any more, and a stored token costs with every write of the item.
-        change = self._applications.change(application_id, to=Status.COLLECTED, values=collected, remove=("waiting",))
+        change = self._applications.change(application_id, to=Status.COLLECTED, values=values, remove=("waiting",))
         self._applications.apply(change)
         return key
 
-    def _collected(self, application: Application, scan_id: str | None, last_word: bool) -> str:
+    def _collected(self, application: Application, scan_id: str | None, last_word: bool) -> Collected:
         inputs = {
             "requested_amount_minor": application.amount_minor,
             "requested_term_months": application.term_months,

@@ -236,6 +236,8 @@ class Application(ApplicationSummary):
     """Which channels are asked for the firm's data."""
     authorization_requests: int = 0
     key_data_key: str | None = None
+    industry: str | None = None
+    """As the key data has it; lenders' products may exclude it."""
     report_key: str | None = None
     referral: ReferralDecision | None = None
     chosen_terms: ChosenTerms | None = None

@@ -128,6 +128,9 @@ class Intake:
         Raises:
             AuthorizationExhausted: he has been asked `allowed` times; recorded as outcome.
         """
+        # The usual way, without a look: an application that was received and never asked.
+        if allowed > 0 and reason not in OVERTAKEN and self._asked(application_id, Status.RECEIVED, 1, token, reason):
+            return
         application = self._store.get(application_id)
         application.require_open()
         if (application.status is Status.AUTHORIZED or reason in OVERTAKEN) and self._holds(application):
@@ -138,20 +141,26 @@ class Intake:
         if application.authorization_requests >= allowed and not again:
             self._store.close(application_id, Outcome.AUTHORIZATION_FAILED, note=reason)
             raise AuthorizationExhausted(reason)
-        waiting = waiting_for("authorization", token, self._clock, reason)
-        asked = {"authorization_requests": application.authorization_requests + (0 if again else 1)}
+        number = application.authorization_requests + (0 if again else 1)
+        if not self._asked(application_id, application.status, number, token, reason):
+            # He answered while this step began; his answer must not be written over.
+            self.await_authorization(application_id, token, reason, allowed)
+
+    def _asked(self, application_id: str, standing: Status, number: int, token: str, reason: str) -> bool:
+        """Record that the borrower is asked, for the `number`th time; False if the application stands otherwise."""
         asking = self._store.change(
             application_id,
             to=Status.AUTHORIZATION_REQUIRED,
             note=reason,
-            waiting=waiting,
-            values=asked,
-            come_from=(application.status,),
+            waiting=waiting_for("authorization", token, self._clock, reason),
+            values={"authorization_requests": number},
+            come_from=(standing,),
         )
         try:
             self._store.apply(asking)
-        except ConditionFailed:  # he answered while this step began; his answer must not be written over
-            self.await_authorization(application_id, token, reason, allowed)
+        except ConditionFailed:
+            return False
+        return True
 
     def login_link(self, caller: Caller, application_id: str) -> Link:
         """Where the borrower grants access to his tax data, also to renew it while his loan is monitored (C05, C28)."""

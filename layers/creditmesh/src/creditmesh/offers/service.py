@@ -14,7 +14,6 @@ from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
 
 if TYPE_CHECKING:
-    from creditmesh.gateway.store import KeyDataStore
     from creditmesh.intake.store import ApplicationStore
 
 
@@ -25,16 +24,9 @@ class Offers:
     """The catalogue and its matching."""
 
     def __init__(
-        self,
-        products: ProductStore,
-        store: OfferStore,
-        applications: ApplicationStore,
-        key_data: KeyDataStore,
-        tasks: Tasks,
-        clock: Clock,
+        self, products: ProductStore, store: OfferStore, applications: ApplicationStore, tasks: Tasks, clock: Clock
     ) -> None:
-        self._products, self._store = products, store
-        self._applications, self._key_data = applications, key_data
+        self._products, self._store, self._applications = products, store, applications
         self._tasks, self._clock = tasks, clock
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
@@ -130,17 +122,15 @@ class Offers:
 
     def _need(self, application: Application) -> Need:
         risk = application.risk
-        if risk is None or risk.limit_minor is None or risk.grade is None or application.key_data_key is None:
+        if risk is None or risk.limit_minor is None or risk.grade is None:
             raise NotAwaited("the application has not been approved by risk control")
-        features = self._key_data.get(application.key_data_key).features
-        industry = features.get("industry")
         return Need(
             amount_minor=application.amount_minor,
             currency=application.currency,
             term_months=application.term_months,
             limit_minor=risk.limit_minor,
             grade=risk.grade,
-            industry=industry if isinstance(industry, str) else None,
+            industry=application.industry,
             today=self._clock.now().date(),
         )
 

@@ -514,7 +514,7 @@ def assessment() -> Assessment:
 def offers() -> Offers:
     """Catalogue and matching."""
     stores = ProductStore(tables(), settings().products_table), OfferStore(tables(), settings().offers_table)
-    return Offers(*stores, applications(), key_data(), tasks(), clock())
+    return Offers(*stores, applications(), tasks(), clock())
 
 
 @cache

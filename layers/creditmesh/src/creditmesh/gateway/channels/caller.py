@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,13 @@ class ChannelCaller:
         return self._carried_out(
             _Attempt(channel, version, subject, asked, authorization, record, self._monotonic())
         )  # fmt: skip
+
+    @contextmanager
+    def collecting(self, channels: Sequence[Channel]) -> Iterator[None]:
+        """Around collections from several channels: one call looks at their breakers, one writes all counts."""
+        self._guards.look(channels)
+        with self._health.together():
+            yield
 
     def rights(self, subject: Subject) -> Rights:
         """What the firm has consented to."""

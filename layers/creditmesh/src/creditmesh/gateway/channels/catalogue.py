@@ -15,7 +15,7 @@ from creditmesh.gateway.channels.source import Source
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.observability import logger
 
-CACHE_SECONDS = 5
+CACHE_SECONDS = 30
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,9 +57,17 @@ class Guards:
         item = self._tables.get(self._table, _breaker_key(channel)) or {}
         return self._read(channel, item)
 
+    def look(self, channels: Sequence[Channel]) -> None:
+        """Look at several breakers by one call, so that `may_call` need not look at those without failures."""
+        asked = [one for one in channels if not self._seen_faultless(one)]
+        items = self._tables.batch_get(self._table, [_breaker_key(one) for one in asked])
+        failing = {item["channel_id"]: item.get("failures", 0) for item in items}
+        for one in asked:
+            self._saw(one, failing.get(one.channel_id, 0))
+
     def may_call(self, channel: Channel) -> bool:
         """Whether the breaker lets a call through; of many that ask once the pause is over, one."""
-        if self._clock.now().timestamp() - self._faultless.get(channel.channel_id, 0) < LOOK_SECONDS:
+        if self._seen_faultless(channel):
             return True
         key = _breaker_key(channel)
         item = self._tables.get(self._table, key) or {}
@@ -116,6 +124,9 @@ class Guards:
                 return False
             self._sleep(pause)
         return True
+
+    def _seen_faultless(self, channel: Channel) -> bool:
+        return self._clock.now().timestamp() - self._faultless.get(channel.channel_id, 0) < LOOK_SECONDS
 
     def _saw(self, channel: Channel, failures: int) -> None:
         self._failures[channel.channel_id] = failures

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import Lock
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +20,10 @@ SLOT_SECONDS = 300
 KEPT_DAYS = 35
 BOUNDS_MS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000)
 """Upper bounds of the latency buckets; a quantile is its bucket's upper bound."""
+_ALL = "*"
+"""The partition of what is counted of all channels; no channel has such an id."""
+_AT_ONCE = 200
+"""Counters in one addition; DynamoDB takes 300 operators."""
 GOOD = (Outcome.COMPLETE, Outcome.FILLED, Outcome.NO_DATA)
 
 
@@ -39,10 +47,24 @@ class ChannelHealth(BaseModel):
 
 
 class HealthBook:
-    """Counts and sums in DynamoDB: one addition per collection from a channel."""
+    """Counts and sums in DynamoDB: one item per five minutes for all channels, one addition per collection."""
 
     def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
         self._tables, self._table, self._clock = tables, table, clock
+        self._gathering, self._gathered, self._lock = 0, Counter[str](), Lock()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write whatever is noted inside, by any thread, with one addition at the end."""
+        with self._lock:
+            self._gathering += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._gathering -= 1
+                gathered, self._gathered = self._gathered, Counter()
+            self._write(gathered)
 
     def note(
         self, channel: Channel, outcome: Outcome, *, cached: bool = False, late: bool = False, calls: int = 0,
@@ -67,35 +89,52 @@ class HealthBook:
             amounts |= {"calls": calls, f"le_{_bucket(millis)}": 1}
         if charged and channel.cost:
             amounts["cost_minor"] = charged * Money.parse(channel.cost.amount, channel.cost.currency).minor
-        slot = self._slot(self._clock.now())
-        forget = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
-        key = {"channel_id": channel.channel_id, "slot": slot}
-        self._tables.add(self._table, key, amounts, expires_at=forget)
+        self._add({f"{channel.channel_id}.{name}": amount for name, amount in amounts.items()})
         counts = {"channel_collections": int(not late), "channel_calls": calls, "channel_cache_hits": int(cached)}
         measure(
             {"channel": channel.channel_id, "outcome": outcome.value}, counts,
             {"channel_latency": millis} if calls else {},
         )  # fmt: skip
 
-    def read(self, channel: Channel, breaker: str, minutes: int) -> ChannelHealth:
-        """Sum the last `minutes`, rounded to whole slots."""
+    def read(self, breakers: Sequence[tuple[Channel, str]], minutes: int) -> list[ChannelHealth]:
+        """Sum the last `minutes`, rounded to whole slots, for channels with their breakers' states."""
         since = self._clock.now() - timedelta(minutes=minutes)
-        total: Item = {}
+        total = Counter[str]()
         found = self._tables.query(
-            self._table, "channel_id", channel.channel_id, newest_first=True,
+            self._table, "channel_id", _ALL, newest_first=True,
             until=("slot", self._slot(self._clock.now())), limit=minutes * 60 // SLOT_SECONDS + 2,
         )  # fmt: skip
         for item in found:
             if item["slot"] >= self._slot(since):
-                for name, value in item.items():
-                    if isinstance(value, int) and name != "expires_at":
-                        total[name] = total.get(name, 0) + value
-        return _summed(channel, total, breaker, iso(since))
+                total.update({name: value for name, value in item.items() if "." in name})
+        return [
+            _summed(one, _of(one.channel_id, total), breaker, iso(since)) for one, breaker in breakers
+        ]  # fmt: skip
+
+    def _add(self, amounts: Mapping[str, int]) -> None:
+        with self._lock:
+            if self._gathering:
+                self._gathered.update(amounts)
+                return
+        self._write(amounts)
+
+    def _write(self, amounts: Mapping[str, int]) -> None:
+        now, counters = self._clock.now(), list(amounts.items())
+        key = {"channel_id": _ALL, "slot": self._slot(now)}
+        forget = int((now + timedelta(days=KEPT_DAYS)).timestamp())
+        for start in range(0, len(counters), _AT_ONCE):
+            self._tables.add(self._table, key, dict(counters[start : start + _AT_ONCE]), expires_at=forget)
 
     @staticmethod
     def _slot(at: datetime) -> str:
         seconds = int(at.timestamp()) // SLOT_SECONDS * SLOT_SECONDS
         return f"health#{seconds:012d}"
+
+
+def _of(channel_id: str, total: Mapping[str, int]) -> Item:
+    """A channel's own counters."""
+    prefix = f"{channel_id}."
+    return {name.removeprefix(prefix): value for name, value in total.items() if name.startswith(prefix)}
 
 
 def _bucket(millis: int) -> int:
