@@ -66,6 +66,10 @@ bench-origination: setup ## speed and size of an origination; JSON, also in buil
 bench-cost: setup ## what one application asks of AWS and costs there; JSON, also in build/bench/; ARGS="--per-day 5000"
 	@$(DEV)/python -m benchmarks.bench_cost $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: setup ## which limit of AWS is met first at 1, 10 and 100 million loans a year; JSON, nothing is started
+	@$(DEV)/python -m benchmarks.scale
+
 .PHONY: bench-gateway
 bench-gateway: setup ## collecting credit data: one firm, a thousand firms, cleaning and features in Spark; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_gateway

@@ -48,6 +48,7 @@ class Usage:
         return {
             "calls": self.calls.total(), "transitions": self.transitions, "write_units": self.write_units,
             "read_units": self.read_units, "puts": self.puts, "gets": self.gets, "invocations": self.invocations,
+            "api_requests": self.api_requests,
         }  # fmt: skip
 
     def add(self, other: Usage) -> None:

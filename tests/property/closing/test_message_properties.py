@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from creditmesh.closing.model import LENDER_MESSAGE, Closing, Question
+from creditmesh.intake.model import ChosenTerms
 from creditmesh.platform.signing import SignatureRefused, signed_headers, verify
 
 secrets = st.binary(min_size=16, max_size=32).map(lambda key: "whsec_" + base64.b64encode(key).decode())
@@ -60,9 +61,13 @@ answers = st.none() | st.just({"decision": "approved"})
 def test_a_closing_comes_back_from_the_table_as_it_went(
     decision: Any, contract: Any, disbursement: Any, asked: dict[Question, int], failed: int
 ) -> None:
+    terms = ChosenTerms(
+        amount="1.00", approvable_amount="1.00", currency="CNY", annual_rate_bps=700, term_months=12
+    )  # fmt: skip
     closing = Closing(
-        application_id="a", lender_id="l", product_id="p", created_at="x", decision=decision, contract=contract,
-        disbursement=disbursement, asked={key.value: value for key, value in asked.items()}, failed={"asked": failed},
+        application_id="a", lender_id="l", product_id="p", terms=terms, created_at="x", decision=decision,
+        contract=contract, disbursement=disbursement, failed={"asked": failed},
+        asked={key.value: value for key, value in asked.items()},
     )  # fmt: skip
     assert Closing.model_validate(closing.model_dump(mode="json", exclude_none=True)) == closing
     for question, answer in zip(Question, (decision, contract, disbursement), strict=True):

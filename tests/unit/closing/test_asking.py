@@ -63,15 +63,15 @@ def test_asking_again_what_has_been_answered_goes_on(world: World, said: dict[st
 def test_an_answer_that_came_while_the_question_was_put_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_submitted("t-1")
     store = wiring.closing_store()
-    find = store.find
+    find = store.find_with
 
-    def find_slowly(application_id: str) -> Any:
-        found = find(application_id)
-        monkeypatch.setattr(store, "find", find)
+    def find_slowly(*given: Any) -> Any:
+        found = find(*given)
+        monkeypatch.setattr(store, "find_with", find)
         world.say("loan.decision", "w-1", **APPROVAL)
         return found
 
-    monkeypatch.setattr(store, "find", find_slowly)
+    monkeypatch.setattr(store, "find_with", find_slowly)
     wiring.closings().submit(world.application_id, "t-2")
     assert {"t-1", "t-2"} <= set(world.steps.succeeded)
     assert messages(world) == ["decision.1"]

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, decode, encode
 from tests.support.aws import table_name
 from tests.support.world import World
@@ -152,6 +153,14 @@ def test_many_items_come_in_the_order_asked_for(tables: Tables) -> None:
     found = tables.batch_get(TABLE, [*keys, {"task_id": "none"}], ("task_id", "n"))
     assert found == [{"task_id": f"t-{number}", "n": number} for number in range(119, -1, -1)]
     assert tables.batch_get(TABLE, []) == []
+
+
+def test_items_of_several_tables_come_by_one_call(tables: Tables) -> None:
+    """In the order asked for; None where a table has none."""
+    key = {"application_id": "app-1"}
+    tables.write(Put(settings().closings_table, {**key, "note": "c"}, "application_id"))
+    found = tables.get_each(key, settings().applications_table, settings().closings_table)
+    assert found == [None, {**key, "note": "c"}]
 
 
 class Throttled:

@@ -93,8 +93,7 @@ class DecisionLog:
 
     def add(self, decision: Decision) -> None:
         """Enter a decision; the same once more changes nothing."""
-        shard = crc32(decision.application_id.encode()) % SHARDS
-        log = _partition(decision.model_id, decision.decided_at[:10], shard)
+        log = partition(decision.model_id, decision.decided_at[:10], decision.application_id)
         with suppress(ConditionFailed):
             self._tables.write(
                 Put(self._table, {"log": log, "entry": decision.application_id, **asdict(decision)}, "entry")
@@ -132,6 +131,11 @@ class DecisionLog:
         """Keep a day's count; whoever counts a day that is over comes to the same, so the last one may stay."""
         item = {"log": f"{model_id}#totals", "entry": day.isoformat(), "totals": json.dumps(totals, sort_keys=True)}
         self._tables.write(Put(self._table, item, "entry", replace=True))
+
+
+def partition(model_id: str, day: str, application_id: str) -> str:
+    """Where the entry of an application lies."""
+    return _partition(model_id, day, crc32(application_id.encode()) % SHARDS)
 
 
 def _partition(model_id: str, day: str, shard: int) -> str:

@@ -133,14 +133,13 @@ class LenderAnswers:
         return self._stored(awaited, {"decision": answer}, "decision", moved)
 
     def _check_approval(self, closing: Closing, message: Decision) -> None:
-        data, application = message.data, self._applications.get(closing.application_id)
+        data, terms = message.data, closing.terms
         for name in ("approved_amount", "currency", "annual_rate_bps", "term_months"):
             if getattr(data, name) is None:
                 raise InvalidInput("is required in an approval", field=f"data.{name}")
-        if data.currency != application.currency:
-            raise InvalidInput(f"must be {application.currency}", field="data.currency")
-        terms = application.chosen_terms
-        if terms is None or not 0 < _minor(data.approved_amount) <= _minor(terms.approvable_amount):
+        if data.currency != terms.currency:
+            raise InvalidInput(f"must be {terms.currency}", field="data.currency")
+        if not 0 < _minor(data.approved_amount) <= _minor(terms.approvable_amount):
             raise InvalidInput("must be positive and within the limit", field="data.approved_amount")
         # What the borrower chose is what she gets: a cheaper loan is still it, a dearer or a longer one is not.
         if (data.annual_rate_bps or 0) > (rate := terms.annual_rate_bps):

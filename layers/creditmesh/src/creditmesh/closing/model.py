@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from creditmesh.intake.model import ChosenTerms
 from creditmesh.kernel.errors import Conflict, Unavailable
 
 
@@ -152,6 +153,7 @@ class Closing(BaseModel):
     application_id: str
     lender_id: str
     product_id: str
+    terms: ChosenTerms
     created_at: str
     token: str | None = Field(default=None, repr=False)
     """Answers the state machine when the lender has answered."""

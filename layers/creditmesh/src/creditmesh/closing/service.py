@@ -31,8 +31,7 @@ class Closings:
 
     def submit(self, application_id: str, token: str) -> None:
         """Send report and chosen product to the lender; its decision answers the task (C21)."""
-        application = self._applications.get(application_id)
-        closing = self._store.find(application_id)
+        application, closing = self._store.find_with(application_id, self._applications)
         if closing is None:
             application.require_open()
             self._submit_first(application, token)
@@ -43,15 +42,15 @@ class Closings:
 
     def request_contract(self, application_id: str, token: str) -> None:
         """Ask for the contract of an approved loan; `loan.contract.ready` answers the task (C22)."""
-        closing = self._store.get(application_id)
+        application, closing = self._store.get_with(application_id, self._applications)
         if closing.decision is None:
             raise NotAwaited("the lender has not decided")
         data = {"application_id": application_id, "lender_reference": closing.decision["lender_reference"]}
-        self._ask(self._applications.get(application_id), closing, Question.CONTRACT, token, data)
+        self._ask(application, closing, Question.CONTRACT, token, data)
 
     def order_disbursement(self, application_id: str, token: str) -> None:
         """Send the signed contract, which is the order to pay; `loan.disbursed` answers the task (C22)."""
-        closing = self._store.get(application_id)
+        application, closing = self._store.get_with(application_id, self._applications)
         if closing.contract is None or closing.signature is None:
             raise NotAwaited("the contract has not been signed")
         data = {
@@ -61,7 +60,7 @@ class Closings:
             "signer_name": closing.signature["signer_name"],
             "signed_at": closing.signature["signed_at"],
         }
-        self._ask(self._applications.get(application_id), closing, Question.DISBURSEMENT, token, data)
+        self._ask(application, closing, Question.DISBURSEMENT, token, data)
 
     def message_parked(self, item: Item) -> None:
         """A message to the lender could not be delivered: the process goes on to a person (C24)."""
@@ -73,12 +72,14 @@ class Closings:
             self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender takes no message")
 
     def _submit_first(self, application: Application, token: str) -> None:
-        if application.chosen_lender_id is None or application.chosen_product_id is None:
+        terms = application.chosen_terms
+        if application.chosen_lender_id is None or application.chosen_product_id is None or terms is None:
             raise NotAwaited("no product has been chosen")
         closing = Closing(
             application_id=application.application_id,
             lender_id=application.chosen_lender_id,
             product_id=application.chosen_product_id,
+            terms=terms,
             created_at=iso(self._clock.now()),
             token=token,
             asked={Question.DECISION: 1},

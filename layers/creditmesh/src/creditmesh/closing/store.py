@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing.model import Closing
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import Put, Tables, Update, Write
+
+if TYPE_CHECKING:
+    from creditmesh.intake.model import Application
+    from creditmesh.intake.store import ApplicationStore
 
 
 class ClosingStore:
@@ -23,16 +27,27 @@ class ClosingStore:
         item = self._tables.get(self._table, {"application_id": application_id})
         return Closing.model_validate(item) if item else None
 
+    def find_with(self, application_id: str, applications: ApplicationStore) -> tuple[Application, Closing | None]:
+        """The application and its closing, or None for the latter, by one call."""
+        application, item = applications.get_beside(application_id, self._table)
+        return application, Closing.model_validate(item) if item else None
+
     def get(self, application_id: str) -> Closing:
         """The closing.
 
         Raises:
             NotFound: nothing has been submitted for that application.
         """
-        found = self.find(application_id)
-        if found is None:
-            raise NotFound("nothing has been submitted for this application", field="application_id")
-        return found
+        return _submitted(self.find(application_id))
+
+    def get_with(self, application_id: str, applications: ApplicationStore) -> tuple[Application, Closing]:
+        """The application and its closing, by one call.
+
+        Raises:
+            NotFound: nothing has been submitted for that application.
+        """
+        application, closing = self.find_with(application_id, applications)
+        return application, _submitted(closing)
 
     def create(self, closing: Closing) -> Put:
         """The write of a new closing."""
@@ -66,3 +81,9 @@ class ClosingStore:
     def document(self, key: str) -> str:
         """A contract's text."""
         return self._documents.get(key).decode()
+
+
+def _submitted(closing: Closing | None) -> Closing:
+    if closing is None:
+        raise NotFound("nothing has been submitted for this application", field="application_id")
+    return closing

@@ -179,6 +179,7 @@ class ChosenTerms(BaseModel):
 
     amount: str
     approvable_amount: str
+    currency: str
     annual_rate_bps: int
     term_months: int
 

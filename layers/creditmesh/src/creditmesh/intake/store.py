@@ -52,6 +52,15 @@ class ApplicationStore:
         """
         return self._opened(self._item(application_id))
 
+    def get_beside(self, application_id: str, table: str) -> tuple[Application, Item | None]:
+        """The application, and what another table has under its id, by one call.
+
+        Raises:
+            NotFound: there is no such application.
+        """
+        item, other = self._tables.get_each({"application_id": application_id}, self._table, table)
+        return self._opened(_found(item)), other
+
     def summary(self, application_id: str) -> ApplicationSummary:
         """The same without what is sealed, which spares the call to KMS.
 
@@ -176,12 +185,15 @@ class ApplicationStore:
         return map(ApplicationSummary.model_validate, found)
 
     def _item(self, application_id: str) -> Item:
-        item = self._tables.get(self._table, {"application_id": application_id})
-        if item is None:
-            raise NotFound("no such application", field="application_id")
-        return item
+        return _found(self._tables.get(self._table, {"application_id": application_id}))
 
     def _opened(self, item: Item) -> Application:
         sealed = item["taxpayer_id"]
         plain = self._cipher.open(sealed, self._table, item["application_id"], "taxpayer_id")
         return Application.model_validate({**item, "taxpayer_id": plain})
+
+
+def _found(item: Item | None) -> Item:
+    if item is None:
+        raise NotFound("no such application", field="application_id")
+    return item

@@ -148,16 +148,26 @@ class Tables:
             if fields:
                 names = {f"#f{number}": name for number, name in enumerate(fields)}
                 asked |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
-            found += self._batch({table: asked}, table)
+            found += [item for _, item in self._batch({table: asked})]
         parts = list(keys[0]) if keys else []
         by_key = {tuple(item[part] for part in parts): item for item in found}
         return [by_key[value] for key in keys if (value := tuple(key[part] for part in parts)) in by_key]
 
-    def _batch(self, asked: Any, table: str) -> Iterator[Item]:
+    def get_each(self, key: Mapping[str, str], *tables: str) -> list[Item | None]:
+        """The items that several tables have under one key, read consistently by one call; None in the place of none.
+
+        Raises:
+            Unavailable: DynamoDB did not give them all.
+        """
+        found = dict(self._batch({table: {"Keys": [encode(key)], "ConsistentRead": True} for table in tables}))
+        return [found.get(table) for table in tables]
+
+    def _batch(self, asked: Any) -> Iterator[tuple[str, Item]]:
         for pause in _PAUSES:
             time.sleep(pause)
             page = self._client.batch_get_item(RequestItems=asked)
-            yield from map(decode, page["Responses"].get(table, ()))
+            for table, items in page["Responses"].items():
+                yield from ((table, decode(item)) for item in items)
             asked = page.get("UnprocessedKeys") or {}
             if not asked:
                 return
