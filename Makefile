@@ -51,7 +51,7 @@ check-template:
 # More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract stepfunctions spark unit property integration) $(WALK)
+	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract conformance stepfunctions spark unit property integration) $(WALK)
 	$(DEV)/pytest tests/e2e
 
 .PHONY: test-fast
@@ -108,7 +108,7 @@ emr-archive: setup ## the Python libraries that training needs on EMR, in build/
 	@.venvs/cloud/bin/python -m aws.libraries
 
 .PHONY: test-aws
-test-aws: setup ## integration tests against a deployed stage: make test-aws STAGE=test
+test-aws: setup ## integration and conformance tests against a deployed stage: make test-aws STAGE=test
 	@$(DEV)/python -m aws.run_tests --stage "$(STAGE)" $(ARGS)
 
 .PHONY: api

@@ -1,4 +1,4 @@
-"""`make test-aws STAGE=…`: the integration tests against a deployed stage (docs/deploy-aws.md).
+"""`make test-aws STAGE=…`: integration and conformance tests against a deployed stage (docs/deploy-aws.md).
 
 The tests make users and applications, so the production stage is refused.
 """
@@ -17,6 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.target import Refused, Target, find, refuse_emulators, region_of, stage_name
 from run.places import ROOT
+
+FOLDERS = ("integration", "conformance")
 
 
 def refuse_production(stage: str) -> str:
@@ -48,8 +50,8 @@ def stack_outputs(stacks: Any, target: Target) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def test_environment(outputs: Mapping[str, str], region: str) -> dict[str, str]:
-    """What tests/integration/conftest.py reads.
+def test_environment(outputs: Mapping[str, str], target: Target) -> dict[str, str]:
+    """What tests/integration and tests/conformance read.
 
     Raises:
         Refused: the stage has no Cognito pool, so the tests cannot make users.
@@ -61,8 +63,9 @@ def test_environment(outputs: Mapping[str, str], region: str) -> dict[str, str]:
         "CREDITMESH_API_URL": outputs["ApiUrl"],
         "CREDITMESH_USER_POOL_ID": outputs["UserPoolId"],
         "CREDITMESH_USER_POOL_CLIENT_ID": outputs["UserPoolClientId"],
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
+        "CREDITMESH_STACK": target.stack,
+        "AWS_DEFAULT_REGION": target.region,
+        "AWS_REGION": target.region,
     }
 
 
@@ -76,7 +79,7 @@ def main() -> int:
         refuse_emulators(os.environ)
         target = find(session, refuse_production(stage_name(options.stage)))
         outputs = stack_outputs(session.client("cloudformation"), target)
-        environment = {**os.environ, **test_environment(outputs, target.region)}
+        environment = {**os.environ, **test_environment(outputs, target)}
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 2
@@ -84,7 +87,7 @@ def main() -> int:
         print(f"AWS cannot be reached: {problem}", file=sys.stderr)
         return 2
     print(f"{target.stack} in {target.account}/{target.region}: {outputs['ApiUrl']}", flush=True)
-    command = [sys.executable, "-m", "pytest", "-rs", *(rest or [str(ROOT / "tests" / "integration")])]
+    command = [sys.executable, "-m", "pytest", "-rs", *(rest or [str(ROOT / "tests" / name) for name in FOLDERS])]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

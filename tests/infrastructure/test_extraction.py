@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from cloud.iam import allowed
 from creditmesh.risk.spark_settings import SCAN, spark_submit_parameters
 from tests.support import template
 from tests.support.template import ROOT, of_type, walk
@@ -28,15 +28,6 @@ def statements(policies: list[Any]) -> list[dict[str, Any]]:
         document = policy.get("PolicyDocument", policy)
         found += template.resolve(document.get("Statement", []), REFS)
     return found
-
-
-def may(found: list[dict[str, Any]], action: str, resource: str) -> bool:
-    for one in found:
-        patterns = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
-        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
-        if action in actions and any(fnmatchcase(resource, pattern) for pattern in patterns):
-            return True
-    return False
 
 
 @pytest.fixture
@@ -60,25 +51,25 @@ def test_placeholders_of_every_process_are_those_the_template_fills(source: Temp
 
 def test_the_job_reads_sets_and_writes_batches_and_reaches_nothing_else(job: list[dict[str, Any]]) -> None:
     reads = ("data/third-information/set/1.jsonl", "data/key-data-batches/x/rows/1", "artefacts/emr/code/jobs/j.py")
-    assert all(may(job, "s3:GetObject", f"arn:aws:s3:::{place}") for place in reads)
+    assert all(allowed(job, "s3:GetObject", f"arn:aws:s3:::{place}") for place in reads)
     for action in ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"):
-        assert may(job, action, "arn:aws:s3:::data/key-data-batches/x/features/1")
+        assert allowed(job, action, "arn:aws:s3:::data/key-data-batches/x/features/1")
     for place in ("data/third/1", "data/raw/1", "data/key-data/1", "data/reports/1", "artefacts/models/1"):
-        assert not any(may(job, f"s3:{verb}Object", f"arn:aws:s3:::{place}") for verb in ("Get", "Put", "Delete"))
-    assert not may(job, "s3:PutObject", "arn:aws:s3:::data/third-information/set/1.jsonl")
+        assert not any(allowed(job, f"s3:{verb}Object", f"arn:aws:s3:::{place}") for verb in ("Get", "Put", "Delete"))
+    assert not allowed(job, "s3:PutObject", "arn:aws:s3:::data/third-information/set/1.jsonl")
     assert {action.partition(":")[0] for one in job for action in one["Action"]} == {"s3", "logs"}
 
 
 def test_the_process_may_start_this_job_and_read_its_summary(machine: dict[str, Any]) -> None:
     given = statements(machine["Policies"])
-    assert may(given, "emr-serverless:StartJobRun", "app")
+    assert allowed(given, "emr-serverless:StartJobRun", "app")
     for action in ("GetJobRun", "CancelJobRun", "TagResource"):
-        assert may(given, f"emr-serverless:{action}", "app/jobruns/1")
+        assert allowed(given, f"emr-serverless:{action}", "app/jobruns/1")
     (passing,) = [one for one in given if one["Action"] == ["iam:PassRole"]]
     assert passing["Resource"] == "role"
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}}
-    assert may(given, "s3:GetObject", "arn:aws:s3:::data/key-data-batches/x/summary.json")
-    assert not may(given, "s3:GetObject", "arn:aws:s3:::data/key-data-batches/x/features/1")
+    assert allowed(given, "s3:GetObject", "arn:aws:s3:::data/key-data-batches/x/summary.json")
+    assert not allowed(given, "s3:GetObject", "arn:aws:s3:::data/key-data-batches/x/features/1")
     services = {action.partition(":")[0] for one in given for action in one["Action"]}
     assert services == {"emr-serverless", "iam", "events", "s3", "logs"}
 
@@ -86,7 +77,7 @@ def test_the_process_may_start_this_job_and_read_its_summary(machine: dict[str, 
 def test_the_places_of_the_definition_are_those_the_job_may_use(job: list[dict[str, Any]]) -> None:
     text = json.dumps(template.definition("key_data_extraction"))
     assert "'key-data-batches/' & $states.context.Execution.Name" in text
-    assert may(job, "s3:GetObject", "arn:aws:s3:::artefacts/emr/code/jobs/extract_key_data.py")
+    assert allowed(job, "s3:GetObject", "arn:aws:s3:::artefacts/emr/code/jobs/extract_key_data.py")
     assert "/emr/${SparkCode}/jobs/extract_key_data.py" in text
     assert (ROOT / "emr/jobs/extract_key_data.py").exists()
 

@@ -13,6 +13,7 @@ import pytest
 # The start of a path -> what its tests share.
 GROUPS = {
     "tests/integration/": "one platform on its ports",
+    "tests/conformance/": "one stack in an embedded cloud",
     "tests/e2e/": "one platform after the other on their ports",
     "tests/spark/test_evaluators_agree.py": "one Spark session",
     "tests/spark/test_features_agree.py": "one Spark session",
@@ -22,6 +23,7 @@ GROUPS = {
 LONGEST_FIRST = (
     "tests/e2e/",
     "tests/integration/",
+    "tests/conformance/",
     "tests/contract/cloud/test_emr_serverless.py",
     "tests/spark/test_features_job.py",
     "tests/spark/",

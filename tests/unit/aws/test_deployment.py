@@ -279,7 +279,7 @@ def test_tests_need_a_whole_stack() -> None:
 
 def test_environment_of_the_tests() -> None:
     outputs = {"ApiUrl": "https://api.example", "UserPoolId": "pool", "UserPoolClientId": "client"}
-    environment = run_tests.test_environment(outputs, "eu-central-1")
+    environment = run_tests.test_environment(outputs, TARGET)
     assert environment["CREDITMESH_TARGET"] == "aws"
     assert set(outputs.values()) <= set(environment.values())
     with pytest.raises(Refused, match="another issuer"):
