@@ -40,9 +40,9 @@ def deploy(target: Target, values: Mapping[str, str], session: Any) -> dict[str,
     print(f"layer: {check(ROOT / 'build' / 'layer-stage')}", flush=True)
     make_package_bucket(session.client("s3"), target.package_bucket, target.region)
     deployment = Deployment(
-        endpoint=None, parameters={"TrainingLibraries": libraries.KEY, **values}, stack=target.stack,
+        endpoint=None, parameters={**libraries.parameters(ROOT), **values}, stack=target.stack,
         region=target.region, package_bucket=target.package_bucket, stage=True,
-        uploads={libraries.KEY: libraries.training_libraries(ROOT)},
+        uploads=libraries.uploads(ROOT),
     )  # fmt: skip
     return deployment.run()
 

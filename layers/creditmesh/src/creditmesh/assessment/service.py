@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,15 +67,23 @@ class Assessment:
         self._reports, self._models, self._tasks, self._clock = reports, models, tasks, clock
         self._log = log
 
-    def request(self, application_id: str, token: str) -> None:
-        """Put the application's key data before the resident Spark job (C11); the task goes on with its answer."""
+    def request(self, application_id: str, token: str, on_spark: Callable[[], bool]) -> None:
+        """Put the application's key data before the resident Spark job (C11); the task goes on with its answer.
+
+        Args:
+            on_spark: whether Spark is to score it; if not, it is scored here and the task goes on at once.
+        """
         application = self._applications.get(application_id)
         application.require_open()
         earlier = self._requests.get(application_id)
         if application.risk or (earlier and earlier["state"] == "done"):
             self._tasks.succeed(token, {"engine": (earlier or {}).get("engine", "spark")})
             return
-        self._requests.put(application_id, self._features(application), token)
+        if on_spark():
+            self._requests.put(application_id, self._features(application), token)
+        else:
+            self.score_in_process(application_id)
+            self._tasks.succeed(token, {"engine": "python"})
 
     def complete(self, request: Mapping[str, Any]) -> None:
         """Tell the process of a request that Spark has answered."""
