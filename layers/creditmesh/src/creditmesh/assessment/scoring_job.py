@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_emr_serverless import EMRServerlessClient
     from mypy_boto3_emr_serverless.literals import JobRunStateType
 
-_ALIVE: tuple[JobRunStateType, ...] = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING")
+_ALIVE: list[JobRunStateType] = ["SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING"]
 _FAILED_ATTEMPTS_PER_HOUR = 5
 _TOKEN_SECONDS = 60
 #: A job that is cancelled finishes its batch.
