@@ -62,11 +62,11 @@ class ResidentJobs:
         """The names of the jobs that are ready."""
         return ready_jobs(item, self._clock.now().timestamp())
 
-    def count(self) -> None:
-        """Count one request."""
+    def count(self) -> Item:
+        """Count one request; the item as it is then."""
         now = int(self._clock.now().timestamp())
         attribute, forgotten = f"{_WINDOW}{now // WINDOW_SECONDS}", now + _FORGOTTEN_SECONDS
-        self._tables.count(self._table, {"request_id": KEY}, {attribute: 1}, expires_at=forgotten)
+        return self._tables.add(self._table, {"request_id": KEY}, {attribute: 1}, expires_at=forgotten)
 
     def counts(self, item: Item) -> list[int]:
         """Requests in the present window and in those before it, newest first."""
@@ -100,7 +100,7 @@ class Choice:
         if self._engine is Engine.LAMBDA:
             return False
         if self._engine is Engine.AUTO:
-            self._jobs.count()
+            return bool(self._jobs.ready(self._jobs.count()))
         now = self._clock.now().timestamp()
         if 0 <= now - self._seen < BELIEVED_SECONDS:
             return True
