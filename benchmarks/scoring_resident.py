@@ -19,7 +19,7 @@ from benchmarks.measures import quantiles
 from cloud.java import java_home
 from creditmesh.risk.artefact import load
 from creditmesh.risk.resident import ResidentScorer
-from creditmesh.risk.spark_settings import RESIDENT, SMALL_MACHINE
+from creditmesh.risk.spark_settings import RESIDENT, SMALL_RESIDENT
 from run.places import ROOT
 
 _DAY = date(2026, 1, 15)
@@ -53,7 +53,7 @@ def session() -> SparkSession:
     os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build" / "java"))
     local = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
     builder = SparkSession.builder.master("local[1]").appName("scoring-resident")
-    spark = builder.config(map={**RESIDENT, **SMALL_MACHINE, **local}).getOrCreate()
+    spark = builder.config(map={**RESIDENT, **SMALL_RESIDENT, **local}).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 

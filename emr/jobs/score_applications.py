@@ -1,7 +1,7 @@
 """Resident Spark job: answers scoring requests in near real time (DESIGN 2; C11, M13).
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
-``creditmesh.risk.spark_settings.RESIDENT``. Endpoints and credentials come from the environment, as boto3 reads them.
+``creditmesh.risk.spark_settings.RESIDENT``. boto3 finds endpoints and credentials in the environment.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from pyspark.sql import SparkSession
 
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.champion import Champion
+from creditmesh.risk.heartbeat import Heartbeat
 from creditmesh.risk.reload import Reloader
 from creditmesh.risk.resident import ResidentScorer
 from creditmesh.risk.scoring_queue import ScoringQueue
@@ -51,6 +53,8 @@ _SPARK = (Py4JError, PySparkException)
 _RELOAD_CALLS = 20
 _RELOAD_PAUSE_SECONDS = 0.05
 
+Connect = Callable[[str], Any]
+
 
 def main() -> None:
     """Start Spark, fetch the model, warm up, then work until told to stop."""
@@ -60,21 +64,25 @@ def main() -> None:
     started = time.monotonic()
     spark = SparkSession.builder.appName("score-applications").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    champion = make_champion(arguments)
+    connect = partial(boto3.client, config=_AWS, region_name=arguments.region)
+    champion = make_champion(arguments, connect)
     artefact = champion()
     scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
     scorer.warm_up(datetime.now(UTC).date(), arguments.warm_up_calls)
     reloader = make_reloader(spark, champion, artefact)
+    heartbeat = Heartbeat(connect("dynamodb"), table=arguments.table, job=arguments.job)
     worker = Worker(
-        make_queue(arguments),
+        make_queue(arguments, connect),
         scorer,
         artefact,
         max_batch=arguments.max_batch,
         log=log,
         errors=WorkerErrors(transient=_SERVICE, scoring=_SPARK),
         models=reloader,
-        shadow=make_shadow(arguments, reloader),
+        shadow=make_shadow(arguments, connect, reloader),
+        beat=heartbeat.beat,
     )
+    heartbeat.beat()
     log(
         {
             "event": "ready",
@@ -85,8 +93,12 @@ def main() -> None:
         }
     )
     threading.Thread(target=reloader.run, args=(stop, arguments.models_poll_seconds), daemon=True).start()
-    worker.run(stop, arguments.poll_ms, keep_on(arguments.run_for_seconds))
-    stop.set()
+    try:
+        worker.run(stop, arguments.poll_ms, keep_on(arguments.run_for_seconds))
+    finally:
+        stop.set()
+        with contextlib.suppress(*_SERVICE):  # then the last beat is believed a little longer
+            heartbeat.end()
     log({"event": "stopped", "worker_id": arguments.worker_id})
     spark.stop()
 
@@ -94,6 +106,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the job's entry point arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--job", required=True, help="the name of this job run, under which it says that it is ready")
+    parser.add_argument("--region", required=True, help="the region of all that it uses")
     parser.add_argument("--table", required=True, help="the table scoring-requests")
     parser.add_argument("--index", required=True, help="its index by-queue")
     parser.add_argument("--model-uri", required=True, help="s3://bucket/key of the shipped model")
@@ -101,8 +115,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--models-table", required=True, help="the table models, which names the champion")
     parser.add_argument("--shadow-table", required=True, help="the table of what a challenger says")
     parser.add_argument("--trusted-keys", required=True, help="ARNs of the KMS keys whose signatures count: a,b")
-    parser.add_argument("--models-poll-seconds", type=float, default=3.0, help="how often the champion is looked up")
-    parser.add_argument("--shards", type=int, default=4, help="into how many queues the requests are spread")
+    parser.add_argument("--models-poll-seconds", type=float, default=5.0, help="how often the champion is looked up")
+    parser.add_argument("--shards", type=int, default=1, help="into how many queues the requests are spread")
     parser.add_argument("--poll-ms", type=int, default=50)
     parser.add_argument("--lease-ms", type=int, default=15_000, help="after which another worker may take a request")
     parser.add_argument("--max-batch", type=int, default=500)
@@ -112,17 +126,17 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_champion(arguments: argparse.Namespace) -> Champion:
+def make_champion(arguments: argparse.Namespace, connect: Connect) -> Champion:
     """Return the model in force, looked up in the real table and bucket."""
     place = urlsplit(arguments.model_uri)
     if place.scheme != "s3" or not place.netloc or not place.path.strip("/"):
         raise SystemExit(f"--model-uri must be s3://bucket/key, not {arguments.model_uri}")
     trusted = [key for key in arguments.trusted_keys.split(",") if key]
     stored = StoredModels(
-        boto3.client("dynamodb", config=_AWS),
-        boto3.client("s3", config=_AWS),
+        connect("dynamodb"),
+        connect("s3"),
         Places(arguments.model_id, arguments.models_table, place.netloc, place.path.lstrip("/")),
-        kms_verify(boto3.client("kms", config=_AWS), trusted),
+        kms_verify(connect("kms"), trusted),
     )
     return Champion(stored, seconds=0.0, log=log, transient=_SERVICE)
 
@@ -138,18 +152,17 @@ def make_reloader(spark: SparkSession, champion: Champion, running: Artefact) ->
     return Reloader(champion, prepare, running, log=log, errors=_SPARK)
 
 
-def make_shadow(arguments: argparse.Namespace, reloader: Reloader[Scorer]) -> Shadow:
+def make_shadow(arguments: argparse.Namespace, connect: Connect, reloader: Reloader[Scorer]) -> Shadow:
     """Return what scores in the shadow, into the real table."""
-    client = boto3.client("dynamodb", config=_AWS)
-    table = ShadowTable(client, arguments.shadow_table, lambda: time.time_ns() // 1_000_000)
+    table = ShadowTable(connect("dynamodb"), arguments.shadow_table, lambda: time.time_ns() // 1_000_000)
     pool = ThreadPoolExecutor(1, thread_name_prefix="shadow")
     return Shadow(table, lambda: reloader.challenger, pool, log, _SERVICE)
 
 
-def make_queue(arguments: argparse.Namespace) -> ScoringQueue:
+def make_queue(arguments: argparse.Namespace, connect: Connect) -> ScoringQueue:
     """Return the queue over the real table."""
     return ScoringQueue(
-        boto3.client("dynamodb", config=_AWS),
+        connect("dynamodb"),
         table=arguments.table,
         index=arguments.index,
         shards=arguments.shards,

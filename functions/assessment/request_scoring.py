@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Put the request before the resident Spark job; `task_token` is answered with its result."""
-    wiring.assessment().request(event["application_id"], event["task_token"])
+    """Have the application scored, by the resident Spark job or here; `task_token` is answered with the engine."""
+    wiring.assessment().request(event["application_id"], event["task_token"], wiring.choice().on_spark)
     return {}

@@ -41,9 +41,9 @@ def deploy(target: Target, values: Mapping[str, str], address_book: Path | None,
     make_package_bucket(session.client("s3"), target.package_bucket, target.region)
     uploads = {ADDRESS_BOOK: address_book} if address_book else {}
     deployment = Deployment(
-        endpoint=None, parameters={"TrainingLibraries": libraries.KEY, **values}, stack=target.stack,
+        endpoint=None, parameters={**libraries.parameters(ROOT), **values}, stack=target.stack,
         region=target.region, package_bucket=target.package_bucket, stage=True,
-        uploads={libraries.KEY: libraries.training_libraries(ROOT), **uploads},
+        uploads={**libraries.uploads(ROOT), **uploads},
     )  # fmt: skip
     return deployment.run()
 

@@ -1,8 +1,8 @@
-"""The Python libraries that training takes along to EMR: one archive, from the lock (docs/self-learning.md).
+"""The Python libraries that Spark jobs take along to EMR: an archive for each kind of job, from the lock.
 
-``PYTHONPATH=local .venvs/cloud/bin/python -m aws.libraries`` makes ``build/emr/training-libs.tar.gz``. It holds what
-``sys.path`` needs, not an environment: an interpreter of arm64 cannot be made on another machine, and EMR has one.
-Archives are reproducible: the same lock gives the same bytes.
+``PYTHONPATH=local .venvs/cloud/bin/python -m aws.libraries`` makes them in ``build/emr/libraries/``. An archive holds
+what ``sys.path`` needs, not an environment: an interpreter of arm64 cannot be made on another machine, and EMR has one.
+Archives are reproducible: the same lock gives the same bytes. Their names carry the digest of what they are made from.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from aws.layer import WANTED, machine
 from aws.target import Refused
 from cloud.build import digest
 
-KEY = "emr/training-libs.tar.gz"
-"""Where it lies in the bucket of artefacts; the template's parameter TrainingLibraries."""
-
-# What emr-spark-8.0.0 has on arm64 (3.11, 3.12 and 3.13 are there; the template says which one runs), on a glibc that
-# takes wheels of this platform.
+LOCK = Path("locks") / "spark.txt"
+# What emr-spark-8.0.0 has on arm64 (3.11, 3.12 and 3.13 are there; the jobs' settings say which one runs), on a glibc
+# that takes wheels of this platform.
 PYTHON = "3.11"
 _PLATFORM = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", PYTHON)
 # EMR's Spark brings its own build of them.
@@ -31,43 +30,79 @@ _LEFT_OUT = frozenset({"py4j", "pyspark"})
 # No job reads these.
 _UNWANTED = frozenset({"tests", "include", "__pycache__"})
 _UNWANTED_KINDS = frozenset({".pyi", ".h", ".hpp", ".pxd"})
+_SERVICES = Path("botocore") / "data"
 
 
-def requirements(lock: str) -> str:
-    """The lock without what jobs on EMR must not take along."""
-    blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
-    return "".join(block for block in blocks if re.split(r"[=\[\s]", block, maxsplit=1)[0] not in _LEFT_OUT)
+@dataclass(frozen=True)
+class Archive:
+    """What one kind of job takes along.
+
+    Attributes:
+        packages: the packages of the lock; all but Spark's own where there are none.
+        services: the AWS services whose descriptions botocore keeps; all where there are none.
+    """
+
+    name: str
+    packages: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+
+    def requirements(self, lock: str) -> str:
+        """The part of the lock that goes into the archive."""
+        blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
+        return "".join(block for block in blocks if self._takes(re.split(r"[=\[\s]", block, maxsplit=1)[0]))
+
+    def _takes(self, package: str) -> bool:
+        return package in self.packages if self.packages else package not in _LEFT_OUT
+
+    def key(self, lock: Path) -> str:
+        """Where it lies in the bucket of artefacts, and below ``build/``."""
+        made_from = digest([Path(__file__)], f"{self.requirements(lock.read_text('utf-8'))}{self}")
+        return f"emr/libraries/{self.name}-{made_from[:16]}.tar.gz"
+
+    def drop(self, folder: Path) -> None:
+        """Remove the descriptions of services that the job does not call; most of botocore's size."""
+        for path in (folder / _SERVICES).iterdir() if self.services else ():
+            if path.is_dir() and path.name not in self.services:
+                shutil.rmtree(path)
 
 
-def build(root: Path, target: Path, lock: Path) -> bool:
-    """Make ``target`` from ``lock``, wheels only, checked by hash.
+TRAINING = Archive("training")
+# boto3 and all that it needs: whether EMR's interpreter has one, and which, is nowhere documented.
+SCORING = Archive(
+    "scoring",
+    packages=frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}),
+    services=frozenset({"dynamodb", "kms", "s3", "sts"}),
+)
+
+
+def make(archive: Archive, root: Path, build: Path, lock: Path) -> Path:
+    """The archive made from ``lock``, wheels only, checked by hash; nothing is done where it is there already.
 
     Args:
         root: the repository.
-        target: the archive.
+        build: the folder below which it lies, under its key.
         lock: the requirements with their hashes.
-
-    Returns:
-        False if it was up to date.
 
     Raises:
         subprocess.CalledProcessError: a package could not be installed, or is not what the lock says.
         Refused: there is code of another machine in it.
     """
-    stamp, wanted = target.with_suffix(".stamp"), digest([lock, Path(__file__)])
-    if target.exists() and stamp.exists() and stamp.read_text() == wanted:
-        return False
-    folder, chosen = target.parent / "libraries", target.parent / "requirements.txt"
+    target = build / archive.key(lock)
+    if target.exists():
+        return target
+    folder, chosen = target.parent / archive.name, target.parent / f"{archive.name}.txt"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    chosen.write_text(requirements(lock.read_text("utf-8")))
+    chosen.write_text(archive.requirements(lock.read_text("utf-8")))
     uv = str(root / ".venvs" / "uv" / "bin" / "uv")
     install = [uv, "pip", "install", "-q", "--target", str(folder), "--no-deps", "--require-hashes"]
     subprocess.run([*install, "--only-binary", ":all:", *_PLATFORM, "-r", str(chosen)], check=True)
+    archive.drop(folder)
+    for older in target.parent.glob(f"{archive.name}-*.tar.gz"):
+        older.unlink()
     pack(folder, target)
     shutil.rmtree(folder)
-    stamp.write_text(wanted)
-    return True
+    return target
 
 
 def pack(folder: Path, target: Path) -> None:
@@ -101,14 +136,23 @@ def _wanted(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def training_libraries(root: Path) -> Path:
-    """The archive of this checkout's lock, made if need be; says how large it is."""
-    target = root / "build" / KEY
-    build(root, target, root / "locks" / "spark.txt")
-    size = target.stat().st_size / 1024 / 1024
-    print(f"libraries for training: {size:.0f} MB, Python {PYTHON}, {WANTED}", flush=True)
-    return target
+def uploads(root: Path) -> dict[str, Path]:
+    """The archives of this checkout's lock by their keys, made if need be; says how large they are."""
+    lock, made = root / LOCK, dict[str, Path]()
+    for archive in (TRAINING, SCORING):
+        target = make(archive, root, root / "build", lock)
+        size = target.stat().st_size / 1024 / 1024
+        print(f"libraries for {archive.name}: {size:.0f} MB, Python {PYTHON}, {WANTED}", flush=True)
+        made[archive.key(lock)] = target
+    return made
+
+
+def parameters(root: Path) -> dict[str, str]:
+    """The parameters of the template that name the archives."""
+    lock = root / LOCK
+    return {"TrainingLibraries": TRAINING.key(lock), "ScoringLibraries": SCORING.key(lock)}
 
 
 if __name__ == "__main__":
-    print(training_libraries(Path(__file__).resolve().parents[2]))
+    for path in uploads(Path(__file__).resolve().parents[2]).values():
+        print(path)

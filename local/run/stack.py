@@ -19,8 +19,10 @@ CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
 LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
 PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and machine busy
 
-# Two cores and no time to warm up: the quick compiler only (docs/risk-model.md).
-SMALL_JVM = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
+# Two cores and no time to warm up: the quick compiler only (docs/risk-model.md), and not the memory of an EMR worker.
+_QUICK = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
+RESIDENT_JVM = f"{_QUICK} --conf spark.driver.memory=512m"
+SMALL_JVM = f"{_QUICK} --conf spark.driver.memory=1g"
 
 
 def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str, str]:
@@ -32,9 +34,8 @@ def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str,
         "PublicUrlPrefix": f"{endpoint}/restapis/",
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",
         "LenderSeconds": str(lender_seconds),
-        "ScoringShards": "1",
         "ScoringWarmUpCalls": "10",  # a developer waits for the start, and hardly sees the slower first answers
-        "ScoringSparkParameters": SMALL_JVM,
+        "ScoringSparkParameters": RESIDENT_JVM,
         "ExtractionSparkParameters": SMALL_JVM,
         "TrainingSparkParameters": SMALL_JVM,
     }

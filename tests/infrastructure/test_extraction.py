@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloud.iam import allowed
-from creditmesh.risk.spark_settings import SCAN, spark_submit_parameters
+from creditmesh.risk.spark_settings import INTERPRETER, SCAN, SCAN_WORKERS, spark_submit_parameters
 from tests.support import template
 from tests.support.template import ROOT, of_type, walk
 
@@ -57,7 +57,7 @@ def test_the_job_reads_sets_and_writes_batches_and_reaches_nothing_else(job: lis
     for place in ("data/third/1", "data/raw/1", "data/key-data/1", "data/reports/1", "artefacts/models/1"):
         assert not any(allowed(job, f"s3:{verb}Object", f"arn:aws:s3:::{place}") for verb in ("Get", "Put", "Delete"))
     assert not allowed(job, "s3:PutObject", "arn:aws:s3:::data/third-information/set/1.jsonl")
-    assert {action.partition(":")[0] for one in job for action in one["Action"]} == {"s3", "logs"}
+    assert {action.partition(":")[0] for one in job for action in one["Action"]} == {"s3"}
 
 
 def test_the_process_may_start_this_job_and_read_its_summary(machine: dict[str, Any]) -> None:
@@ -84,7 +84,8 @@ def test_the_places_of_the_definition_are_those_the_job_may_use(job: list[dict[s
 
 def test_spark_is_set_as_for_scans_and_given_the_package(machine: dict[str, Any]) -> None:
     given = template.resolve(machine["DefinitionSubstitutions"]["SparkParameters"], REFS)
-    assert given.strip() == f"--py-files s3://artefacts/emr/code/creditmesh-spark.zip {spark_submit_parameters(SCAN)}"
+    settings = spark_submit_parameters({**SCAN, **SCAN_WORKERS, **INTERPRETER})
+    assert given.strip() == f"--py-files s3://artefacts/emr/code/creditmesh-spark.zip {settings}"
 
 
 def test_the_state_waits_longer_than_the_job_may_take_and_the_process_longer_still(source: Template) -> None:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from cloud.java import java_home
 from creditmesh.risk.artefact import Artefact, load
-from creditmesh.risk.spark_settings import RESIDENT, SMALL_MACHINE
+from creditmesh.risk.spark_settings import RESIDENT, SMALL_RESIDENT
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build
 def spark() -> Iterator[SparkSession]:
     """A local session with one core."""
     builder = SparkSession.builder.master("local[1]").config("spark.driver.bindAddress", "127.0.0.1")
-    builder = builder.config("spark.driver.host", "127.0.0.1").config(map={**RESIDENT, **SMALL_MACHINE})
+    builder = builder.config("spark.driver.host", "127.0.0.1").config(map={**RESIDENT, **SMALL_RESIDENT})
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     yield session

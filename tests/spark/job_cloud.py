@@ -100,6 +100,7 @@ def signing_key(port: int) -> str:
 def job_arguments(port: int) -> list[str]:
     """Return the arguments by which the job finds its queue and its models."""
     named = {
+        "--region": "eu-west-1",
         "--table": TABLE,
         "--index": INDEX,
         "--model-uri": f"s3://{BUCKET}/{MODEL_KEY}",

@@ -11,8 +11,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from creditmesh.risk.heartbeat import NAME
 from creditmesh.risk.scoring_queue import open_item
-from creditmesh.risk.spark_settings import RESIDENT, SMALL_MACHINE, spark_submit_parameters
+from creditmesh.risk.spark_settings import (
+    INTERPRETER,
+    RESIDENT,
+    RESIDENT_WORKERS,
+    SMALL_RESIDENT,
+    spark_submit_parameters,
+)
 from tests.spark.job_cloud import ROOT, TABLE, client, environment, job_arguments, py_files
 
 SHARDS = 2
@@ -26,11 +33,12 @@ class Job:
 
     def __init__(self, port: int, directory: Path, worker_id: str, *more: str) -> None:
         """Start a worker under ``worker_id``, with ``more`` arguments."""
-        self.output = directory / f"{worker_id}.log"
-        arguments = [*job_arguments(port), "--shards", str(SHARDS), *more]
+        self.output, self.name = directory / f"{worker_id}.log", f"{NAME}-{worker_id}"
+        arguments = [*job_arguments(port), "--shards", str(SHARDS), "--job", self.name, *more]
+        settings = {**RESIDENT, **RESIDENT_WORKERS, **INTERPRETER, **SMALL_RESIDENT}
         command = [
             str(ROOT / ".venvs/spark/bin/spark-submit"),
-            *("--master", "local[1]", *shlex.split(spark_submit_parameters({**RESIDENT, **SMALL_MACHINE}))),
+            *("--master", "local[1]", *shlex.split(spark_submit_parameters(settings))),
             *("--py-files", str(py_files(directory)), str(ROOT / "emr/jobs/score_applications.py")),
             *(
                 *arguments,

@@ -11,6 +11,7 @@ import pytest
 
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.heartbeat import KEY, ready_jobs
 from tests.spark.job_cloud import emulator
 from tests.spark.resident_job import DAY, LEASE_SECONDS, Job, closed, get, put, until
 
@@ -46,6 +47,11 @@ def test_answers_each_request_once_like_the_python_evaluator(port: int, jobs: li
         assert "queue" not in item
         assert json.loads(item["result"]) == evaluate(origination, features, DAY).to_dict()
     assert sum(record["answered"] for job in jobs for record in job.events("batch_scored")) == len(asked)
+
+
+def test_each_worker_says_that_it_is_ready(port: int, jobs: list[Job]) -> None:
+    """From before it logs so, hence before anybody counts on it."""
+    assert ready_jobs(get(port, KEY), time.time()) == {job.name for job in jobs}
 
 
 def test_poison_is_answered_and_blocks_nothing(port: int, jobs: list[Job]) -> None:
@@ -86,3 +92,4 @@ def test_ends_on_sigterm_and_leaves_the_rest_to_the_other(port: int, jobs: list[
     assert {get(port, request_id)["state"] for request_id in asked} == {"done"}
     assert get(port, asked[-1])["claimed_by"] == "worker-2"
     assert second.process.poll() is None
+    assert ready_jobs(get(port, KEY), time.time()) == {second.name}

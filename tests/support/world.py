@@ -25,6 +25,7 @@ from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Tables, decode
+from creditmesh.risk.heartbeat import NAME, Heartbeat
 from creditmesh.screening.entries import NewEntry
 from institutions.population import Population
 from institutions.registry_figures import registry_data
@@ -183,6 +184,12 @@ class World:
         """Let the lender say something; whether it was new."""
         document = {"type": kind, "data": {"application_id": self.application_id, **data}}
         return wiring.lender_answers().receive(lender, webhook_id, LENDER_MESSAGE.validate_python(document))
+
+    def spark_ready(self, job: str = f"{NAME}-000000000000") -> None:
+        """Let a resident job say that it is ready."""
+        at = self.clock.now().timestamp
+        table = settings().scoring_requests_table
+        Heartbeat(self.stack.clients["dynamodb"], table=table, job=job, now=at, monotonic=at).beat()
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """All items of a table, as stored."""

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from cloud.job_log import told_last
-from run.stack import SMALL_JVM
+from run.stack import RESIDENT_JVM
 from tests.support.processes import below, living
 
 from .clouds import REGION, ROOT, Cloud, eventually, refused
@@ -88,7 +88,7 @@ def driver(bucket: str, file: str, *arguments: str) -> dict[str, Any]:
         "sparkSubmit": {
             "entryPoint": f"s3://{bucket}/{file}",
             "entryPointArguments": [bucket, *arguments],
-            "sparkSubmitParameters": f"--py-files s3://{bucket}/helper.zip --conf spark.driver.memory=512m {SMALL_JVM}",
+            "sparkSubmitParameters": f"--py-files s3://{bucket}/helper.zip {RESIDENT_JVM}",
         }
     }
 

@@ -138,7 +138,7 @@ def assess(application_id: str, decision: str = "approve", **changed: Any) -> No
     wiring.data().put_json(key, document.model_dump(mode="json"))
     applications = wiring.applications()
     applications.apply(applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key}))
-    wiring.assessment().request(application_id, f"scoring-{application_id}")
+    wiring.assessment().request(application_id, f"scoring-{application_id}", lambda: True)
     wiring.assessment().score_in_process(application_id)
     assert wiring.assessment().decide(application_id).decision == decision
 

@@ -17,10 +17,12 @@ from creditmesh.platform import wiring
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.heartbeat import BELIEVED_SECONDS
 from creditmesh.risk.report_words import WORDS
 from creditmesh.risk.result import Stage
 from creditmesh.risk.scoring_queue import rules_day
 from tests.support.aws import table_name
+from tests.support.functions import invoke
 from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
 from tests.unit.api.client import Context
 
@@ -38,7 +40,7 @@ def scored_by_spark(world: World, state: str = "done", **changes: object) -> dic
 
 def test_a_request_is_put_before_spark(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["task_token"], item["attempts"]) == ("open", "t-1", 0)
     assert item["queue"] in {f"open#{shard}" for shard in range(4)}
@@ -46,9 +48,37 @@ def test_a_request_is_put_before_spark(world: World) -> None:
     assert FIRM.taxpayer_id not in str(item)
 
 
+def test_without_a_job_it_is_scored_at_once_and_the_process_goes_on(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1", lambda: False)
+    (item,) = world.items("ScoringRequests")
+    assert (item["state"], item["engine"], "queue" in item) == ("done", "python", False)
+    assert world.steps.succeeded == {"t-1": {"engine": "python"}}
+    assert wiring.assessment().decide(world.application_id).engine == "python"
+
+
+def test_what_spark_did_not_answer_before_it_ended_is_scored_at_once(world: World) -> None:
+    world.to_collected()
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wiring.assessment().request(world.application_id, "t-2", lambda: False)
+    assert world.steps.succeeded == {"t-2": {"engine": "python"}}
+
+
+def test_the_step_asks_for_the_engine_that_is_configured(world: World) -> None:
+    """With a job that says that it is ready, and without."""
+    world.to_collected()
+    world.spark_ready()
+    asked = {"application_id": world.application_id, "task_token": "t-1"}
+    invoke("RequestScoringFunction", asked, world.stack.environment_of("RequestScoringFunction"))
+    assert world.steps.succeeded == {}
+    world.clock.advance(BELIEVED_SECONDS + 1)
+    invoke("RequestScoringFunction", {**asked, "task_token": "t-2"})
+    assert world.steps.succeeded == {"t-2": {"engine": "python"}}
+
+
 def test_sparks_answer_reaches_the_process(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     wiring.assessment().complete(scored_by_spark(world))
     assert world.steps.succeeded == {"t-1": {"engine": "spark"}}
     summary = wiring.assessment().decide(world.application_id)
@@ -57,7 +87,7 @@ def test_sparks_answer_reaches_the_process(world: World) -> None:
 
 def test_a_request_spark_could_not_score_fails_its_task(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     wiring.assessment().complete(scored_by_spark(world, "failed"))
     assert world.steps.failed == {"t-1": "ScoringFailed"}
 
@@ -65,25 +95,25 @@ def test_a_request_spark_could_not_score_fails_its_task(world: World) -> None:
 def test_the_step_run_again_asks_with_the_newest_token(world: World) -> None:
     world.to_collected()
     for token in ("t-1", "t-2"):
-        wiring.assessment().request(world.application_id, token)
+        wiring.assessment().request(world.application_id, token, lambda: True)
     wiring.assessment().complete(scored_by_spark(world))
     assert world.steps.succeeded == {"t-2": {"engine": "spark"}}
 
 
 def test_the_step_run_again_after_the_score_goes_on(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world)
-    wiring.assessment().request(world.application_id, "t-2")
+    wiring.assessment().request(world.application_id, "t-2", lambda: True)
     assert world.steps.succeeded == {"t-2": {}}
     wiring.assessment().decide(world.application_id)
-    wiring.assessment().request(world.application_id, "t-3")
+    wiring.assessment().request(world.application_id, "t-3", lambda: True)
     assert "t-3" in world.steps.succeeded
 
 
 def test_the_fallback_scores_a_request_nobody_answered(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     wiring.assessment().score_in_process(world.application_id)
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["engine"], "queue" in item) == ("done", "python", False)
@@ -99,7 +129,7 @@ def test_the_fallback_scores_even_what_never_reached_the_table(world: World) -> 
 
 def test_sparks_late_answer_is_kept_over_the_fallbacks(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world)
     wiring.assessment().score_in_process(world.application_id)
     assert wiring.assessment().decide(world.application_id).engine == "spark"
@@ -139,13 +169,13 @@ def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:
     assert application.risk.decision == "decline"
     assert application.risk.reasons
     with pytest.raises(ApplicationClosed):
-        wiring.assessment().request(world.application_id, "t-9")
+        wiring.assessment().request(world.application_id, "t-9", lambda: True)
 
 
 def referred(world: World, **changes: object) -> RiskSummary:
     """The decision on a firm with features that put it before a person."""
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world, **(changes or {"greylist_hits": 1}))
     return wiring.assessment().decide(world.application_id)
 
@@ -163,7 +193,7 @@ def test_a_referred_firm_stays_open_with_a_proposal(world: World) -> None:
 
 def test_the_handler_tells_the_process_what_to_ask_a_person(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world, greylist_hits=1, enforcement_open_count=1)
     said = write_report.handler({"application_id": world.application_id}, Context())
     assert said == {"decision": "refer", "stage": "referred", "reasons": "GREYLISTED, ENFORCEMENT_OPEN"}
@@ -268,7 +298,7 @@ OUTCOMES = {
 @pytest.mark.parametrize("stage", sorted(set(get_args(Stage)) - {"referred", "approved"}))
 def test_every_stage_that_declines_has_its_outcome(world: World, stage: str) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     item = scored_by_spark(world)
     result = {**json.loads(str(item["result"])), "decision": "decline", "stage": stage, "limit_minor": None}
     item["result"] = json.dumps(result)
@@ -279,7 +309,7 @@ def test_every_stage_that_declines_has_its_outcome(world: World, stage: str) -> 
 
 def test_a_request_is_decided_by_the_rules_of_its_day_whoever_scores_it(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     (item,) = world.items("ScoringRequests")
     assert item["rules_of"] == NOW.date().isoformat()
     world.clock.advance(86_400)
@@ -303,7 +333,7 @@ def test_the_days_of_rules_are_those_of_the_place_that_is_configured(
     world.to_collected()
     world.clock.advance(hours * 3_600)
     if asked:
-        wiring.assessment().request(world.application_id, "t-1")
+        wiring.assessment().request(world.application_id, "t-1", lambda: True)
         world.clock.advance(86_400)
     wiring.assessment().score_in_process(world.application_id)
     wiring.assessment().decide(world.application_id)
@@ -321,7 +351,7 @@ def test_a_request_from_before_days_were_named_is_decided_by_its_day_in_utc(
     settings.cache_clear()
     world.to_collected()
     world.clock.advance(9 * 3_600)
-    wiring.assessment().request(world.application_id, "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     (item,) = world.items("ScoringRequests")
     assert item.pop("rules_of") == "2026-11-22"
     wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))

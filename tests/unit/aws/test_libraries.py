@@ -1,4 +1,4 @@
-"""The archive of libraries that training takes along to EMR: from the lock, for EMR's machine, the same bytes again."""
+"""The archives of libraries that jobs take along to EMR: from the lock, for EMR's machine, the same bytes again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tarfile
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,7 @@ def one(name: str) -> str:
 
 
 def test_all_of_the_lock_but_sparks_own_is_taken_with_its_hashes() -> None:
-    chosen = libraries.requirements(LOCK)
+    chosen = libraries.TRAINING.requirements(LOCK)
     assert names(LOCK) - names(chosen) == {"py4j", "pyspark"}
     assert one("optbinning") in chosen
     assert chosen.count("--hash=") == LOCK.count("--hash=") - sum(
@@ -66,8 +66,42 @@ def test_whatever_training_imports_is_in_the_archive() -> None:
     }
     known = packages_distributions()
     assert {"numpy", "pandas", "optbinning"} <= wanted
-    packed = names(libraries.requirements(LOCK))
+    packed = names(libraries.TRAINING.requirements(LOCK))
     assert {name for name in wanted if not {one.lower() for one in known[name]} & packed} == set()
+
+
+def test_the_resident_job_takes_boto3_with_all_that_it_needs_and_nothing_else() -> None:
+    taken, todo = set[str](), ["boto3"]
+    while todo:
+        name = todo.pop()
+        taken.add(name)
+        wanted = [one for one in requires(name) or () if "extra ==" not in one]
+        todo += [need for one in wanted if (need := re.split(r"[^A-Za-z0-9-]", one, maxsplit=1)[0]) not in taken]
+    assert taken == libraries.SCORING.packages
+    assert names(libraries.SCORING.requirements(LOCK)) == taken
+    imports = imported(ROOT / "emr/jobs/score_applications.py") - sys.stdlib_module_names
+    assert imports == {"boto3", "botocore", "creditmesh", "py4j", "pyspark"}
+
+
+def test_the_resident_jobs_archive_reaches_the_services_it_calls(tmp_path: Path) -> None:
+    target = libraries.make(libraries.SCORING, ROOT, tmp_path, ROOT / libraries.LOCK)
+    assert target == tmp_path / libraries.SCORING.key(ROOT / libraries.LOCK)
+    assert target.stat().st_size < 4_000_000
+    with tarfile.open(target) as archive:
+        archive.extractall(tmp_path / "x", filter="data")
+    script = (
+        "import boto3\n"
+        "for name in ('dynamodb', 's3', 'kms', 'sts'):\n"
+        "    print(boto3.client(name, region_name='eu-west-1').meta.endpoint_url)\n"
+        "try: boto3.client('ec2', region_name='eu-west-1')\n"
+        "except Exception as error: print(type(error).__name__)\n"
+    )
+    command = [str(ROOT / ".venvs/spark/bin/python"), "-S", "-c", script]
+    environment = {"PYTHONPATH": str(tmp_path / "x"), "AWS_CONFIG_FILE": os.devnull}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    *endpoints, unknown = done.stdout.split()
+    assert [re.split(r"[/.]", endpoint)[2] for endpoint in endpoints] == ["dynamodb", "s3", "kms", "sts"]
+    assert unknown == "UnknownServiceError"
 
 
 def unpacked(folder: Path, times: int) -> Path:
@@ -112,10 +146,11 @@ def test_code_of_another_machine_is_refused_and_no_archive_is_left(tmp_path: Pat
 
 
 def test_the_lock_is_installed_for_emr_and_checked_by_hash(tmp_path: Path) -> None:
-    lock, target = tmp_path / "lock.txt", tmp_path / "emr" / "libs.tar.gz"
+    lock, some = tmp_path / "lock.txt", libraries.Archive("some")
     lock.write_text(one("threadpoolctl") + one("py4j"))
-    assert libraries.build(ROOT, target, lock)
-    assert not libraries.build(ROOT, target, lock), "it is up to date"
+    target = libraries.make(some, ROOT, tmp_path, lock)
+    made = target.stat().st_mtime_ns
+    assert libraries.make(some, ROOT, tmp_path, lock).stat().st_mtime_ns == made, "it is up to date"
     (tmp_path / "x").mkdir()
     with tarfile.open(target) as archive:
         archive.extractall(tmp_path / "x", filter="data")
@@ -125,7 +160,15 @@ def test_the_lock_is_installed_for_emr_and_checked_by_hash(tmp_path: Path) -> No
     assert not (tmp_path / "x" / "py4j").exists()
     lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", one("threadpoolctl")))
     with pytest.raises(subprocess.CalledProcessError):
-        libraries.build(ROOT, target, lock)
+        libraries.make(some, ROOT, tmp_path, lock)
+
+
+def test_another_lock_is_another_key_and_each_archive_has_its_own() -> None:
+    lock = ROOT / libraries.LOCK
+    keys = libraries.parameters(ROOT)
+    assert len(set(keys.values())) == len(keys) == 2
+    assert libraries.SCORING.key(ROOT / "locks" / "layer.txt") != libraries.SCORING.key(lock)
+    assert all(key.startswith("emr/libraries/") for key in keys.values())
 
 
 def spark_parameters(key: str) -> str:
@@ -143,8 +186,9 @@ def spark_parameters(key: str) -> str:
 
 
 def test_on_aws_the_job_is_told_where_its_libraries_and_its_interpreter_are() -> None:
-    given = spark_parameters(libraries.KEY)
-    assert f"--conf spark.archives=s3://artefacts/{libraries.KEY}#libraries " in given
+    key = libraries.TRAINING.key(ROOT / libraries.LOCK)
+    given = spark_parameters(key)
+    assert f"--conf spark.archives=s3://artefacts/{key}#libraries " in given
     for place in ("spark.emr-serverless.driverEnv", "spark.executorEnv"):
         assert f"--conf {place}.PYTHONPATH=./libraries " in given
         assert f"--conf {place}.PYSPARK_PYTHON=python{libraries.PYTHON} " in given
@@ -159,7 +203,7 @@ def test_the_embedded_cloud_is_told_of_no_archive() -> None:
     assert template.source()["Parameters"]["TrainingLibraries"]["Default"] == ""
     given = spark_parameters("")
     assert "archives" not in given
-    assert "PYTHON" not in given
+    assert "PYTHONPATH" not in given
     assert given.startswith(
         "--py-files s3://artefacts/emr/code/creditmesh-spark.zip --conf spark.sql.ansi.enabled=true "
     )

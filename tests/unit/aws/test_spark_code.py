@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from cloud import spark_code
+from creditmesh.assessment.scoring_job import resident_job
 from tests.support import template
 
 ROOT = template.ROOT
@@ -52,8 +53,12 @@ def test_what_the_template_refers_to_is_uploaded(tmp_path: Path) -> None:
     written = (ROOT / "template.yaml").read_text() + "".join(
         path.read_text() for path in (ROOT / "stepfunctions").glob("*.yaml")
     )
-    for job in ("score_applications", "extract_key_data", "train_scorecard"):
+    for job in ("extract_key_data", "train_scorecard"):
         assert f"/emr/${{SparkCode}}/jobs/{job}.py" in written
+    scoring = resident_job(f"s3://bucket/emr/{code.digest}", {}, "", "")
+    assert scoring.entry_point.removeprefix("s3://bucket/") in code.files
+    assert f"s3://bucket/emr/{code.digest}/creditmesh-spark.zip" in scoring.parameters
+    for job in ("score_applications", "extract_key_data", "train_scorecard"):
         assert code.files[f"emr/{code.digest}/jobs/{job}.py"].exists()
     assert "/emr/jobs/" not in written
     with zipfile.ZipFile(code.files[f"emr/{code.digest}/creditmesh-spark.zip"]) as archive:

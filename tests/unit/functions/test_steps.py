@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import traceback
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from creditmesh.platform import wiring
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.tables import Put, Update
+from creditmesh.risk.heartbeat import NAME
+from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, libraries
 from tests.support.aws import table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
@@ -46,6 +50,7 @@ def to_disbursed(world: World) -> None:
     wiring.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
     world.sources_answer()
     assert step(world, "CollectCreditDataFunction", problem="none_stored") == {}
+    world.spark_ready()
     step(world, "RequestScoringFunction", "t-2")
     step(world, "ScoreInProcessFunction")
     assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
@@ -202,7 +207,7 @@ def test_a_sweep_goes_on_after_a_bad_message(world: World) -> None:
 
 def test_a_score_reaches_its_process_and_a_bad_record_fails_alone(world: World) -> None:
     world.to_collected()
-    step(world, "RequestScoringFunction", "t-1")
+    wiring.assessment().request(world.application_id, "t-1", lambda: True)
     wiring.assessment().score_in_process(world.application_id)
     event = stream_event(world, "ScoringRequests")
     event["Records"].append({"dynamodb": {"SequenceNumber": "bad", "NewImage": {}}})
@@ -228,32 +233,70 @@ def test_changes_of_models_become_events(world: World) -> None:
 
 
 class Emr:
-    """EMR Serverless with some runs."""
+    """EMR Serverless without runs, of a region."""
 
-    def __init__(self, *names: str) -> None:
-        self.runs = [{"id": f"run-{number}", "name": name} for number, name in enumerate(names)]
+    meta = SimpleNamespace(region_name="eu-west-3")
+
+    def __init__(self) -> None:
         self.started: list[dict[str, Any]] = []
 
-    def list_job_runs(self, *, applicationId: str, states: list[str]) -> dict[str, Any]:
-        assert "RUNNING" in states
-        assert "SUCCESS" not in states
-        return {"jobRuns": self.runs}
+    def list_job_runs(self, **_: Any) -> dict[str, Any]:
+        return {"jobRuns": []}
 
     def start_job_run(self, **given: Any) -> dict[str, str]:
         self.started.append(given)
         return {"jobRunId": "run-9"}
 
 
-@pytest.mark.parametrize(("runs", "started"), [((), 1), (("another-job",), 1), (("score-applications",), 0)])
-def test_the_resident_job_is_started_unless_it_lives(
-    world: World, monkeypatch: pytest.MonkeyPatch, runs: tuple[str, ...], started: int
+def test_the_resident_job_is_told_all_that_it_needs(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    emr = Emr(*runs)
-    monkeypatch.setattr(wiring, "client", lambda service: emr)
-    for name in ("APPLICATION_ID", "JOB_ROLE_ARN", "ENTRY_POINT", "ARGUMENTS", "SPARK_PARAMETERS"):
-        monkeypatch.setenv(f"SCORING_{name}", f"--{name} x")
-    assert invoke("EnsureScoringJobFunction", {})["started"] is bool(started)
-    assert len(emr.started) == started
-    for run in emr.started:
-        assert (run["mode"], run["name"]) == ("STREAMING", "score-applications")
-        assert run["jobDriver"]["sparkSubmit"]["entryPointArguments"] == ["--ARGUMENTS", "x"]
+    """Code under its digest, arguments of this stack, settings of the package, what the operator adds at the end."""
+    emr, code = Emr(), "0123456789abcdef"
+    monkeypatch.setattr(wiring, "client", lambda service: emr if service == "emr-serverless" else world.client(service))
+    given = world.stack.environment_of("EnsureScoringJobFunction") | {
+        "SCORING_APPLICATION_ID": "app", "SCORING_JOB_ROLE_ARN": "role", "SPARK_CODE": code,
+        "SCORING_LIBRARIES": "emr/libraries/x.tar.gz", "SCORING_SPARK_PARAMETERS": "--conf spark.driver.memory=3g",
+    }  # fmt: skip
+    answer = invoke("EnsureScoringJobFunction", {}, given)
+    assert answer == {"job_run_id": "run-9", "started": True, "ready": False}
+    (run,) = emr.started
+    assert (run["applicationId"], run["mode"], run["executionRoleArn"]) == ("app", "STREAMING", "role")
+    submit, bucket = run["jobDriver"]["sparkSubmit"], f"s3://{world.stack.refs['ArtefactBucket']}"
+    assert submit["entryPoint"] == f"{bucket}/emr/{code}/jobs/score_applications.py"
+    words = submit["entryPointArguments"]
+    arguments = dict(zip(words[::2], words[1::2], strict=True))
+    assert arguments["--job"] == run["name"] == f"{NAME}-{run['name'][-12:]}"
+    assert arguments["--region"] == "eu-west-3"
+    assert arguments["--table"] == world.stack.refs["ScoringRequests"]
+    assert arguments["--model-uri"] == f"{bucket}/models/origination-2.1.0.json"
+    assert arguments["--shards"] == "1"
+    conf = dict(
+        word.split("=", 1) for word in shlex.split(submit["sparkSubmitParameters"]) if word.startswith("spark.")
+    )
+    archive = libraries(f"{bucket}/emr/libraries/x.tar.gz")
+    assert conf == {**RESIDENT, **RESIDENT_WORKERS, **INTERPRETER, **archive, "spark.driver.memory": "3g"}
+    assert submit["sparkSubmitParameters"].startswith(f"--py-files {bucket}/emr/{code}/creditmesh-spark.zip ")
+    assert '"ScoringJobReady":[0' in capsys.readouterr().out
+
+
+def test_where_no_job_is_wanted_none_is_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emr = Emr()
+    monkeypatch.setattr(wiring, "client", lambda service: emr if service == "emr-serverless" else world.client(service))
+    given = world.stack.environment_of("EnsureScoringJobFunction") | {
+        "SCORING_APPLICATION_ID": "app", "SCORING_JOB_ROLE_ARN": "role", "SPARK_CODE": "x", "SCORING_ENGINE": "lambda",
+    }  # fmt: skip
+    assert invoke("EnsureScoringJobFunction", {}, given) == {"job_run_id": None, "started": False, "ready": None}
+    assert emr.started == []
+    assert "ScoringJobReady" not in capsys.readouterr().out
+
+
+def test_every_decision_is_counted_by_its_engine(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.to_collected()
+    wiring.assessment().score_in_process(world.application_id)
+    invoke("WriteReportFunction", {"application_id": world.application_id})
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"Decisions"' in line]
+    metric = json.loads(line)
+    assert (metric["Decisions"], metric["engine"]) == ([1.0], "python")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,7 +17,7 @@ from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.result import RiskResult
 from creditmesh.risk.scoring_queue import ScoringQueue, open_item
-from creditmesh.risk.worker import MAX_ATTEMPTS, Worker, WorkerErrors
+from creditmesh.risk.worker import AWAKE_SECONDS, MAX_ATTEMPTS, Worker, WorkerErrors
 from tests.spark.job_cloud import INDEX, TABLE, create_table
 
 SHARDS, LEASE_MS = 3, 1_000
@@ -53,6 +54,25 @@ class Pauses(threading.Event):
         if len(self.seconds) == self._count:
             self.set()
         return self.is_set()
+
+
+class Day(threading.Event):
+    """Lets the time pass that a worker would wait, and notes when it waited."""
+
+    def __init__(self, clock: Seconds) -> None:
+        super().__init__()
+        self._clock, self.moments = clock, list[float]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.moments.append(self._clock.now)
+        self._clock.now += timeout or 0.0
+        return False
+
+
+def pauses(moments: list[float], begin: float, end: float) -> float:
+    """The longest pause between two moments of that time."""
+    within = [moment for moment in moments if begin <= moment <= end]
+    return round(max(later - earlier for earlier, later in itertools.pairwise(within)), 3)
 
 
 class EngineFailed(Exception):
@@ -113,7 +133,7 @@ class Scene:
             now_ms=self.clock,
         )
 
-    def worker(self, worker_id: str = "w1", max_batch: int = 500) -> Worker:
+    def worker(self, worker_id: str = "w1", max_batch: int = 500, beat: Callable[[], None] = lambda: None) -> Worker:
         errors = WorkerErrors(scoring=(EngineFailed,))
         return Worker(
             self.queue(worker_id),
@@ -123,6 +143,7 @@ class Scene:
             log=self.logged.append,
             errors=errors,
             monotonic=self.engine.seconds,
+            beat=beat,
         )
 
 
@@ -169,6 +190,25 @@ def test_the_pause_after_a_batch(scene: Scene, requests: int, takes: float, paus
     stop = Pauses(len(pauses))
     scene.worker(max_batch=3).run(stop, 50, lambda: True)
     assert stop.seconds == pauses
+
+
+def test_a_day_without_requests_takes_few_queries(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick for a while after work, then a look every five seconds, then quick again."""
+    clock, beats, requests = scene.engine.seconds, list[float](), [86_000.0, 0.0]
+
+    def run_once() -> int:
+        return bool(requests and requests[-1] <= clock.now and requests.pop())
+
+    worker = scene.worker(beat=lambda: beats.append(clock.now))
+    monkeypatch.setattr(worker, "run_once", run_once)
+    stop = Day(clock)
+    worker.run(stop, 50, lambda: clock.now < 86_400)
+    assert beats == stop.moments
+    assert requests == []
+    assert pauses(stop.moments, 0, AWAKE_SECONDS) == 0.2
+    assert pauses(stop.moments, AWAKE_SECONDS + 20, 86_000) == 5.0
+    assert pauses(stop.moments, 86_010, 86_000 + AWAKE_SECONDS) == 0.2
+    assert len([moment for moment in stop.moments if moment < 86_000]) < 20_000
 
 
 def test_a_batch_is_no_larger_than_allowed(scene: Scene) -> None:

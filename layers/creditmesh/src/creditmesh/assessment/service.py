@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +67,21 @@ class Assessment:
         self._reports, self._models, self._tasks, self._clock = reports, models, tasks, clock
         self._log = log
 
-    def request(self, application_id: str, token: str) -> None:
-        """Put the application's key data before the resident Spark job (C11); the task goes on with its answer."""
+    def request(self, application_id: str, token: str, on_spark: Callable[[], bool]) -> None:
+        """Put the application's key data before the resident Spark job (C11); the task goes on with its answer.
+
+        Args:
+            on_spark: whether Spark is to score it; if not, it is scored here and the task goes on at once.
+        """
         application = self._applications.get(application_id)
         application.require_open()
-        if application.risk or not self._requests.put(application_id, self._features(application), token):
-            self._tasks.succeed(token, {})
+        if application.risk is None:
+            if on_spark():
+                if self._requests.put(application_id, self._features(application), token):
+                    return
+            else:
+                self._score(application)
+        self._tasks.succeed(token, {})
 
     def complete(self, request: Mapping[str, Any]) -> None:
         """Tell the process of a request that Spark has answered."""
@@ -85,7 +94,10 @@ class Assessment:
         """Score with the plain evaluator: same artefact, same result, and the result says so (DESIGN 2)."""
         application = self._applications.get(application_id)
         application.require_open()
-        features = self._features(application)
+        self._score(application)
+
+    def _score(self, application: Application) -> None:
+        application_id, features = application.application_id, self._features(application)
         earlier = self._requests.get(application_id)
         on = rules_day(earlier["created_at"], earlier.get("rules_of")) if earlier else self._requests.today()
         self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict(), on)

@@ -143,6 +143,20 @@ class Settings:
     """SQS queue of messages that no institution took."""
     max_authorization_requests = Variable(int, 3)
     scoring_shards = Variable(int, 1)
+    scoring_engine = Variable(str)
+    """`assessment.engine.Engine`."""
+    scoring_job_threshold = Variable(int)
+    """Requests in five minutes that start the resident job under the engine `auto`."""
+    scoring_application_id = Variable(str)
+    """EMR Serverless application of the resident job."""
+    scoring_job_role_arn = Variable(str)
+    scoring_warm_up_calls = Variable(int)
+    scoring_spark_parameters = Variable(str)
+    """Further parameters of spark-submit."""
+    scoring_libraries = Variable(str)
+    """The object with the resident job's Python libraries; empty where its interpreter has them."""
+    spark_code = Variable(str)
+    """The digest under which the jobs' code lies in the bucket of artefacts."""
     rules_utc_offset_minutes = Variable(int, 0)
     """What the days of rules are ahead of those in UTC."""
 

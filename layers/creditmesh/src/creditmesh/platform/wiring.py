@@ -15,6 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creditmesh.assessment.decisions import DecisionLog
+from creditmesh.assessment.engine import Choice, Engine, ResidentJobs
+from creditmesh.assessment.scoring_job import ScoringJob, resident_job
 from creditmesh.assessment.service import Assessment
 from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.authorization.changes import Changes
@@ -500,6 +502,42 @@ def scoring_requests() -> ScoringRequestStore:
     own = settings()
     ahead = timedelta(minutes=own.rules_utc_offset_minutes)
     return ScoringRequestStore(tables(), own.scoring_requests_table, own.scoring_shards, clock(), ahead)
+
+
+@cache
+def resident_jobs() -> ResidentJobs:
+    """Which resident jobs are ready."""
+    return ResidentJobs(tables(), settings().scoring_requests_table, clock())
+
+
+@cache
+def choice() -> Choice:
+    """Which engine scores a request."""
+    return Choice(Engine(settings().scoring_engine), resident_jobs(), clock())
+
+
+@cache
+def scoring_job() -> ScoringJob:
+    """The resident job's runs."""
+    own = settings()
+    emr = client("emr-serverless")
+    bucket = f"s3://{own.artefact_bucket}"
+    arguments = {
+        "--region": emr.meta.region_name,
+        "--table": own.scoring_requests_table,
+        "--index": "by-queue",
+        "--shards": str(own.scoring_shards),
+        "--warm-up-calls": str(own.scoring_warm_up_calls),
+        "--model-id": own.model_id,
+        "--model-uri": f"{bucket}/{own.model_key}",
+        "--models-table": own.models_table,
+        "--shadow-table": own.shadow_scores_table,
+        "--trusted-keys": ",".join(own.model_keys),
+    }
+    archive = f"{bucket}/{own.scoring_libraries}" if own.scoring_libraries else ""
+    job = resident_job(f"{bucket}/emr/{own.spark_code}", arguments, archive, own.scoring_spark_parameters)
+    names, engine = (own.scoring_application_id, own.scoring_job_role_arn), Engine(own.scoring_engine)
+    return ScoringJob(emr, *names, job, resident_jobs(), engine, own.scoring_job_threshold, clock())
 
 
 @cache

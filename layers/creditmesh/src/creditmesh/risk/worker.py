@@ -19,6 +19,9 @@ from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest
 
 MAX_ATTEMPTS = 5
 _IDLE_FACTOR = 4
+#: For so long after a request the queue is looked at several times a second; afterwards every few seconds, which makes
+#: 17,280 queries of a day without requests.
+AWAKE_SECONDS = 300.0
 _MAX_PAUSE_SECONDS = 5.0
 _WRITERS = 8
 
@@ -77,10 +80,12 @@ class Worker:
         monotonic: Callable[[], float] = time.monotonic,
         models: Models | None = None,
         shadow: ShadowScoring | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event.
 
-        ``models`` is asked for a new champion between batches; ``shadow`` works in the pauses.
+        ``models`` is asked for a new champion between batches; ``shadow`` works in the pauses; ``beat`` is called
+        before each look at the queue and says that the worker is alive.
         """
         self._queue = queue
         self._scorer = scorer
@@ -91,24 +96,31 @@ class Worker:
         self._monotonic = monotonic
         self._models = models
         self._shadow = shadow
+        self._beat = beat
         self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
 
     def run(self, stop: threading.Event, poll_ms: int, keep_on: Callable[[], bool]) -> None:
         """Work until ``stop`` is set or ``keep_on`` says no; a batch begun is always finished.
 
-        Polls every ``poll_ms`` after work, ever more slowly down to a quarter of that rate when there is none. On a
-        busy machine a batch takes longer, and the pause after it is as long, at most four polls: meanwhile requests
-        gather, which cost hardly more together than one alone. A full batch is followed by the next without that pause.
+        Polls every ``poll_ms`` after work, ever more slowly down to a quarter of that rate when there is none, and
+        every five seconds after ``AWAKE_SECONDS`` without any. On a busy machine a batch takes longer, and the pause
+        after it is as long, at most four polls: meanwhile requests gather, which cost hardly more together than one
+        alone. A full batch is followed by the next without that pause.
         """
         busy_pause, pause = poll_ms / 1000, poll_ms / 1000
-        longest = busy_pause * _IDLE_FACTOR
+        longest, worked = busy_pause * _IDLE_FACTOR, self._monotonic()
         while keep_on() and not stop.is_set():
             self._switch()
             try:
+                self._beat()
                 began = self._monotonic()
                 found = self.run_once()
-                took = 0.0 if found >= self._max_batch else min(self._monotonic() - began, longest)
-                pause = max(busy_pause, took) if found else min(pause * 1.5, longest)
+                if found:
+                    worked = self._monotonic()
+                    pause = max(busy_pause, 0.0 if found >= self._max_batch else min(worked - began, longest))
+                else:
+                    awake = began - worked < AWAKE_SECONDS
+                    pause = min(pause * 1.5, longest if awake else _MAX_PAUSE_SECONDS)
             except self._errors.transient as error:
                 self._log({"event": "poll_failed", "error": type(error).__name__})
                 pause = min(max(pause, busy_pause) * 2, _MAX_PAUSE_SECONDS)

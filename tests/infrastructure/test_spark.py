@@ -1,0 +1,131 @@
+"""What Spark runs on: workers of documented sizes that fit, an interpreter by name, roles that may log."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from creditmesh.assessment.engine import Engine
+from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, SCAN, SCAN_WORKERS, TRAINING_WORKERS
+from tests.support import template
+from tests.support.template import of_type
+
+Template = dict[str, Any]
+#: vCPU -> smallest, largest, step in GB: «Supported worker configurations» of EMR Serverless.
+DOCUMENTED = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
+APPLICATIONS = {"Scoring": RESIDENT_WORKERS, "KeyDataSpark": SCAN_WORKERS, "TrainingSpark": TRAINING_WORKERS}
+ROLES = {"Scoring": "ScoringJobRole", "KeyDataSpark": "KeyDataJobRole", "TrainingSpark": "TrainingJobRole"}
+
+
+def worker(settings: dict[str, str], kind: str) -> tuple[int, int]:
+    """vCPU and GB of a driver or an executor."""
+    sizes = [settings[f"spark.{kind}.{name}"] for name in ("memory", "memoryOverhead")]
+    assert all(re.fullmatch(r"\d+g", size) for size in sizes), "whole gigabytes, so that nothing is rounded"
+    heap, overhead = (int(size[:-1]) for size in sizes)
+    assert overhead * 1024 >= max(384, heap * 1024 // 10)
+    return int(settings[f"spark.{kind}.cores"]), heap + overhead
+
+
+def capacity(source: Template, application: str) -> tuple[int, int]:
+    maximum = source["Resources"][application]["Properties"]["MaximumCapacity"]
+    return int(maximum["Cpu"].split()[0]), int(maximum["Memory"].split()[0])
+
+
+@pytest.mark.parametrize("kind", ["driver", "executor"])
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_workers_are_of_documented_sizes(application: str, kind: str) -> None:
+    cores, gigabytes = worker(APPLICATIONS[application], kind)
+    smallest, largest, step = DOCUMENTED[cores]
+    assert gigabytes in range(smallest, largest + 1, step)
+
+
+def test_two_resident_jobs_fit_side_by_side_and_keep_their_executors(source: Template) -> None:
+    drivers, executors = worker(RESIDENT_WORKERS, "driver"), worker(RESIDENT_WORKERS, "executor")
+    count = int(RESIDENT_WORKERS["spark.executor.instances"])
+    job = tuple(driver + count * executor for driver, executor in zip(drivers, executors, strict=True))
+    assert capacity(source, "Scoring") == (2 * job[0], 2 * job[1])
+    assert source["Resources"]["Scoring"]["Properties"]["MaximumCapacity"]["Disk"] == f"{2 * (1 + count) * 20} GB"
+    assert RESIDENT_WORKERS["spark.dynamicAllocation.enabled"] == "false"
+
+
+@pytest.mark.parametrize(("application", "executors"), [("KeyDataSpark", 16), ("TrainingSpark", 8)])
+def test_capacity_is_a_driver_and_whole_executors(source: Template, application: str, executors: int) -> None:
+    settings = APPLICATIONS[application]
+    for limit, driver, executor in zip(
+        capacity(source, application), worker(settings, "driver"), worker(settings, "executor"), strict=True
+    ):
+        assert math.floor((limit - driver) / executor) == executors
+        assert limit == driver + executors * executor
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_applications_are_of_one_release_for_arm64(source: Template, application: str) -> None:
+    properties = source["Resources"][application]["Properties"]
+    assert (properties["ReleaseLabel"], properties["Architecture"]) == ("emr-spark-8.0.0", "ARM64")
+
+
+@pytest.mark.parametrize(
+    ("machine", "workers"), [("KeyDataExtraction", SCAN_WORKERS), ("ScorecardTraining", TRAINING_WORKERS)]
+)
+def test_batch_jobs_are_given_the_settings_of_the_package(
+    source: Template, machine: str, workers: dict[str, str]
+) -> None:
+    text = json.dumps(source["Resources"][machine]["Properties"]["DefinitionSubstitutions"]["SparkParameters"])
+    given = dict(word.split("=", 1) for word in text.split() if word.startswith("spark."))
+    wanted = {**SCAN, **workers, **INTERPRETER}
+    assert {name: value for name, value in given.items() if name in wanted} == wanted
+
+
+def test_the_template_holds_no_copy_of_the_resident_jobs_settings(source: Template) -> None:
+    variables = source["Resources"]["EnsureScoringJobFunction"]["Properties"]["Environment"]["Variables"]
+    assert not any(name in json.dumps(variables) for name in {**RESIDENT, **RESIDENT_WORKERS})
+    assert set(source["Parameters"]["ScoringEngine"]["AllowedValues"]) == {str(engine) for engine in Engine}
+    assert source["Parameters"]["ScoringEngine"]["Default"] == "spark"
+
+
+def allowed(source: Template, role: str) -> list[tuple[str, Any]]:
+    """Actions and resources of a role, its managed policies included."""
+    properties = source["Resources"][role]["Properties"]
+    managed = [source["Resources"][policy["Ref"]]["Properties"] for policy in properties["ManagedPolicyArns"]]
+    found = []
+    for policy in [*properties["Policies"], *managed]:
+        for one in policy["PolicyDocument"]["Statement"]:
+            found += [(action, one["Resource"]) for action in one["Action"]]
+    return found
+
+
+@pytest.mark.parametrize("application", ROLES)
+def test_every_job_role_may_log_to_its_encrypted_group(source: Template, application: str) -> None:
+    """As «Encrypting logs» and «Logging with CloudWatch» of EMR Serverless say."""
+    given = allowed(source, ROLES[application])
+    logging = source["Resources"][application]["Properties"]["MonitoringConfiguration"][
+        "CloudWatchLoggingConfiguration"
+    ]
+    assert logging["EncryptionKeyArn"] == source["Resources"][logging["LogGroupName"]["Ref"]]["Properties"]["KmsKeyId"]
+    group = {"Fn::GetAtt": [logging["LogGroupName"]["Ref"], "Arn"]}
+    for action in ("CreateLogStream", "PutLogEvents", "DescribeLogStreams", "AssociateKmsKey"):
+        assert (f"logs:{action}", group) in given or (f"logs:{action}", "SparkLog.Arn") in given, action
+    (everywhere,) = [resource for action, resource in given if action == "logs:DescribeLogGroups"]
+    pattern = template.resolve(everywhere, template.PSEUDO)
+    # What is asked for names no group.
+    asked = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group::log-stream:"
+    assert fnmatchcase(template.resolve({"Fn::Sub": asked}, template.PSEUDO), pattern)
+
+
+def test_roles_are_passed_to_emr_only(source: Template) -> None:
+    passing = 0
+    for name, properties in {
+        **of_type(source, "AWS::Serverless::Function"), **of_type(source, "AWS::Serverless::StateMachine")
+    }.items():  # fmt: skip
+        for policy in properties.get("Policies", []):
+            for one in policy.get("Statement", []) if isinstance(policy, dict) else []:
+                if "iam:PassRole" in one["Action"]:
+                    passing += 1
+                    service = {"StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}}
+                    assert one["Condition"] == service, name
+    assert passing >= 3
