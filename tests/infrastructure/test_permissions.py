@@ -20,6 +20,8 @@ from cloud.iam import allowed
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.gateway.model import AnswersPending
 from creditmesh.platform import signing, wiring
+from creditmesh.platform.deliveries import GRACE_SECONDS, Ticket
+from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.tables import Put, Update
 from creditmesh.platform.tokens import guest_token
 from creditmesh.risk.heartbeat import BELIEVED_SECONDS
@@ -129,7 +131,7 @@ class Watch:
         for bucket in ("DataBucket", "ArtefactBucket"):
             refs[f"{bucket}.Arn"] = f"arn:aws:s3:::{refs[bucket]}"
         for queue in template.of_type(template.source(), "AWS::SQS::Queue"):
-            refs[f"{queue}.Arn"] = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+            refs[f"{queue}.Arn"] = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{refs[queue].rpartition('/')[2]}"
         refs["Bus.Arn"] = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{refs['Bus']}"
         self.deployed = Rendered(Place(REGION), STAGE, known=refs)
         self.machines = waiting(self.deployed)
@@ -349,8 +351,15 @@ def everything(watch: Watch) -> None:
     step("OfferProductsFunction")
     step("SubmitToLenderFunction")
     step("SubmitToLenderFunction")
-    world.http.answer("POST", LENDER_A, 422)
-    watch.invoke("DispatchMessagesFunction", stream_event(world, "Outbox"))
+    watch.invoke("EnqueueMessagesFunction", stream_event(world, "Outbox"))
+    for attempt, status in enumerate((503, 422)):
+        if status == 503:
+            world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
+        else:
+            world.http.answer("POST", LENDER_A, status)
+        for item in world.items("Outbox"):
+            body = json.dumps({**vars(Ticket.of(item)), "attempt": attempt})
+            watch.invoke("DeliverMessagesFunction", {"Records": [{"body": body}]})
     world.clock.advance(1)
     step("QueueForOperatorFunction", stage="SubmitToLender", reason="X")
     webhook(watch, "loan.decision", 1, APPROVAL)
@@ -366,8 +375,8 @@ def everything(watch: Watch) -> None:
         {"document_sha256": CONTRACT["document_sha256"], "signer_name": "Test Signer", "consent": True})  # fmt: skip
     step("AwaitSignatureFunction")
     step("OrderDisbursementFunction")
-    world.clock.advance(120)
-    watch.invoke("SweepMessagesFunction", {})
+    world.clock.advance(GRACE_SECONDS + 1)
+    watch.invoke("EnqueueMessagesFunction", {})
     world.steps.executions.clear()
     for sweep in ("transit", "lost"):
         watch.invoke("ResumeApplicationsFunction", {"sweep": sweep})

@@ -147,8 +147,10 @@ def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mappi
         stack.refs[name] = f"{STAGE}-{name.lower()}"
         place = {"LocationConstraint": template.REGION}
         made["s3"].create_bucket(Bucket=stack.refs[name], CreateBucketConfiguration=place)
-    for name in template.of_type(document, "AWS::SQS::Queue"):
-        stack.refs[name] = made["sqs"].create_queue(QueueName=name)["QueueUrl"]
+    for name, properties in template.of_type(document, "AWS::SQS::Queue").items():
+        named = str(template.resolve(properties.get("QueueName", name), stack.refs))
+        attributes = {"FifoQueue": "true"} if properties.get("FifoQueue") else {}
+        stack.refs[name] = made["sqs"].create_queue(QueueName=named, Attributes=attributes)["QueueUrl"]
     for name in template.of_type(document, "AWS::SecretsManager::Secret"):
         text = secrets.get(name, f"made-up-{name}-of-64-characters")
         stack.refs[name] = made["secretsmanager"].create_secret(Name=name, SecretString=text)["ARN"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from creditmesh.platform.deliveries import Ticket
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 
 Respond = Callable[["Call"], Answer]
@@ -178,11 +179,11 @@ class FakeHttp:
 class FakeQueue:
     """The retry queue: keeps what it was told."""
 
-    delays: list[tuple[str, int]] = field(default_factory=list)
+    delays: list[tuple[Ticket, int]] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
 
-    def later(self, message_id: str, seconds: int) -> None:
-        self.delays.append((message_id, seconds))
+    def later(self, ticket: Ticket, seconds: int) -> None:
+        self.delays.append((ticket, seconds))
 
     def park(self, message_id: str) -> None:
         self.parked.append(message_id)

@@ -53,7 +53,7 @@ def test_without_a_job_it_is_scored_at_once_and_the_process_goes_on(world: World
     wiring.assessment().request(world.application_id, "t-1", lambda: False)
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["engine"], "queue" in item) == ("done", "python", False)
-    assert world.steps.succeeded == {"t-1": {"engine": "python"}}
+    assert world.steps.succeeded == {"t-1": {}}
     assert wiring.assessment().decide(world.application_id).engine == "python"
 
 
@@ -61,7 +61,7 @@ def test_what_spark_did_not_answer_before_it_ended_is_scored_at_once(world: Worl
     world.to_collected()
     wiring.assessment().request(world.application_id, "t-1", lambda: True)
     wiring.assessment().request(world.application_id, "t-2", lambda: False)
-    assert world.steps.succeeded == {"t-2": {"engine": "python"}}
+    assert world.steps.succeeded == {"t-2": {}}
 
 
 def test_the_step_asks_for_the_engine_that_is_configured(world: World) -> None:
@@ -73,7 +73,7 @@ def test_the_step_asks_for_the_engine_that_is_configured(world: World) -> None:
     assert world.steps.succeeded == {}
     world.clock.advance(BELIEVED_SECONDS + 1)
     invoke("RequestScoringFunction", {**asked, "task_token": "t-2"})
-    assert world.steps.succeeded == {"t-2": {"engine": "python"}}
+    assert world.steps.succeeded == {"t-2": {}}
 
 
 def test_sparks_answer_reaches_the_process(world: World) -> None:

@@ -16,6 +16,7 @@ from creditmesh.intake.model import AuthorizationExhausted, Outcome
 from creditmesh.modelling.model import ModelKind
 from creditmesh.offers.model import NothingMatches
 from creditmesh.platform import wiring
+from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.tables import Put, Update
@@ -59,7 +60,7 @@ def to_disbursed(world: World) -> None:
     wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
     step(world, "SubmitToLenderFunction", "t-4")
     world.http.answer("POST", LENDER_A, 202)
-    assert invoke("DispatchMessagesFunction", stream_event(world, "Outbox")) == {"batchItemFailures": []}
+    assert delivered(world) == ["sent"]
     world.say("loan.decision", "w-1", **APPROVAL)
     step(world, "RequestContractFunction", "t-5")
     world.say("loan.contract.ready", "w-2", **CONTRACT)
@@ -67,6 +68,21 @@ def to_disbursed(world: World) -> None:
     wiring.signatures().sign(BORROWER, world.application(), CONTRACT["document_sha256"], "Test Signer")
     step(world, "OrderDisbursementFunction", "t-7")
     world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+
+
+def delivered(world: World) -> list[str]:
+    """What becomes of the outbox's messages on their way through stream, queue and functions."""
+    assert invoke("EnqueueMessagesFunction", stream_event(world, "Outbox")) == {"batchItemFailures": []}
+    return [invoke("DeliverMessagesFunction", event)["result"] for event in queued(world, "DeliveryQueue")]
+
+
+def queued(world: World, queue: str) -> list[dict[str, Any]]:
+    """What Lambda hands on of a queue, one message a call."""
+    sqs, url = world.stack.clients["sqs"], world.stack.refs[queue]
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+    for message in found:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return [{"Records": [{"eventSource": "aws:sqs", "messageId": "q", "body": one["Body"]}]} for one in found]
 
 
 def test_the_whole_way(world: World) -> None:
@@ -157,52 +173,50 @@ def test_what_is_stalled_is_taken_up(world: World) -> None:
         assert invoke("ResumeApplicationsFunction", {"sweep": sweep}) == {"resumed": 1}
 
 
-def test_a_stream_record_that_cannot_be_handled_fails_alone(world: World) -> None:
+def test_a_record_that_cannot_be_queued_fails_alone(world: World) -> None:
     world.to_submitted()
-    world.http.answer("POST", LENDER_A, 202)
     good = stream_event(world, "Outbox")["Records"][0]
     bad = json.loads(json.dumps(good))
     bad["dynamodb"]["SequenceNumber"] = "bad"
-    bad["dynamodb"]["NewImage"]["body"] = {"S": "AAAA"}
-    assert invoke("DispatchMessagesFunction", {"Records": [bad, good]}) == {
-        "batchItemFailures": [{"itemIdentifier": "bad"}]
+    del bad["dynamodb"]["NewImage"]["application_id"]
+    broken = {"eventSource": "aws:sqs", "messageId": "q-2", "body": "{}"}
+    assert invoke("EnqueueMessagesFunction", {"Records": [bad, good, broken]}) == {
+        "batchItemFailures": [{"itemIdentifier": "bad"}, {"itemIdentifier": "q-2"}]
     }
-    assert [item["state"] for item in world.items("Outbox")] == ["sent"]
+    assert len(queued(world, "DeliveryQueue")) == 1
 
 
-def test_a_retry_from_the_queue(world: World) -> None:
+def test_a_delivery_that_failed_comes_back_through_the_retry_queue(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("creditmesh.platform.queue.MAX_DELAY_SECONDS", 0)  # moto's delays are real
     world.to_submitted()
     world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
-    invoke("DispatchMessagesFunction", stream_event(world, "Outbox"))
+    assert delivered(world) == ["later"]
     (item,) = world.items("Outbox")
     assert (item["state"], item["attempts"]) == ("pending", 1)
     world.http.answer("POST", LENDER_A, 202)
-    body = json.dumps({"message_id": item["message_id"]})
-    record = {"eventSource": "aws:sqs", "messageId": "q-1", "body": body}
-    broken = {"eventSource": "aws:sqs", "messageId": "q-2", "body": "{}"}
-    answer = invoke("DispatchMessagesFunction", {"Records": [broken, record]})
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "q-2"}]}
-    assert world.items("Outbox")[0]["state"] == "sent"
+    (again,) = queued(world, "RetryQueue")
+    assert invoke("EnqueueMessagesFunction", again) == {"batchItemFailures": []}
+    (event,) = queued(world, "DeliveryQueue")
+    assert invoke("DeliverMessagesFunction", event) == {"result": "sent"}
 
 
 def test_a_message_nobody_takes_hands_its_process_over(world: World) -> None:
     world.to_submitted("t-1")
     world.http.answer("POST", LENDER_A, 422, {"error": "unknown product"})
-    invoke("DispatchMessagesFunction", stream_event(world, "Outbox"))
+    assert delivered(world) == ["parked"]
     assert world.steps.failed == {"t-1": LenderUnavailable.__name__}
 
 
-def test_a_sweep_goes_on_after_a_bad_message(world: World) -> None:
+def test_a_message_that_lost_its_ticket_gets_another(world: World) -> None:
     world.to_submitted()
     world.http.answer("POST", LENDER_A, 202)
-    (good,) = world.items("Outbox")
-    bad = {**good, "message_id": "bad", "due_at": "2026-11-21T00:00:00.000Z"}
-    wiring.tables().write(Put(table_name("Outbox"), bad, "message_id"))
-    world.clock.advance(120)
-    assert invoke("SweepMessagesFunction", {}) == {"delivered": 1, "left": 1}
-    assert {item["message_id"]: item["state"] for item in world.items("Outbox")} == {
-        good["message_id"]: "sent", "bad": "pending",
-    }  # fmt: skip
+    assert invoke("EnqueueMessagesFunction", {}) == {"found": 0, "left": 0}
+    world.clock.advance(GRACE_SECONDS + 1)
+    assert invoke("EnqueueMessagesFunction", {}) == {"found": 1, "left": 0}
+    (event,) = queued(world, "DeliveryQueue")
+    assert invoke("DeliverMessagesFunction", event) == {"result": "sent"}
 
 
 def test_a_score_reaches_its_process_and_a_bad_record_fails_alone(world: World) -> None:

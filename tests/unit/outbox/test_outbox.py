@@ -8,37 +8,42 @@ from typing import Any
 import pytest
 
 from creditmesh.platform import wiring
+from creditmesh.platform.deliveries import GRACE_SECONDS, LANES, MAX_ATTEMPTS, Deliveries, Result, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
-from creditmesh.platform.outbox import GRACE_SECONDS, MAX_ATTEMPTS, Message, Outbox
+from creditmesh.platform.outbox import Message
+from creditmesh.platform.queue import ticket
 from creditmesh.platform.signing import verify
-from creditmesh.platform.tables import Item
-from tests.support.aws import table_name
+from creditmesh.platform.tables import Item, Update
 from tests.support.fakes import FakeQueue
-from tests.support.world import LENDER_A, SECRET_A, World
+from tests.support.functions import invoke
+from tests.support.world import LENDER_A, LENDER_B, SECRET_A, World
 
 DATA = {"application_id": "app_1", "firm": {"name": "名", "taxpayer_id": "91350100M000100Y43"}}
 URL = f"{LENDER_A}/v1/applications"
 
 
 class Office:
-    """An outbox whose queue and parked messages one can look at."""
+    """Deliveries whose queue and parked messages one can look at."""
 
     def __init__(self, world: World) -> None:
         self.world, self.queue, self.told = world, FakeQueue(), list[Item]()
-        self.outbox = Outbox(
-            wiring.tables(), table_name("Outbox"), wiring.cipher(), wiring.directory(), world.http,  # type: ignore[arg-type]  # a fake
-            world.clock, self.queue, self.told.append,
+        self.deliveries = Deliveries(
+            wiring.tables(), wiring.settings().outbox_table, wiring.cipher(), wiring.directory(),
+            world.http, world.clock, self.queue, self.told.append,  # type: ignore[arg-type]  # a fake
         )  # fmt: skip
 
-    def put(self, number: int = 1, institution: str = "lender-a") -> Item:
-        message = Message(f"m-{number}", institution, "loan.test", "/v1/applications", "app_1", DATA)
-        wiring.tables().write(self.outbox.put(message))
+    def put(self, number: int = 1, institution: str = "lender-a", application: str = "app_1") -> Item:
+        message = Message(f"m-{number}", institution, "loan.test", "/v1/applications", application, DATA)
+        wiring.tables().write(wiring.outbox().put(message))
         return self.item(number)
 
     def item(self, number: int = 1) -> Item:
-        found = wiring.tables().get(table_name("Outbox"), {"message_id": f"m-{number}"})
+        found = wiring.tables().get(wiring.settings().outbox_table, {"message_id": f"m-{number}"})
         assert found is not None
         return found
+
+    def deliver(self, attempt: int = 0, number: int = 1) -> Result:
+        return self.deliveries.deliver(f"m-{number}", attempt)
 
 
 @pytest.fixture
@@ -48,7 +53,8 @@ def office(world: World) -> Office:
 
 
 def test_a_message_is_sent_signed_and_settled(office: Office) -> None:
-    assert office.outbox.deliver(office.put()) == "sent"
+    office.put()
+    assert office.deliver() == "sent"
     (call,) = office.world.http.calls
     assert (call.method, call.url) == ("POST", URL)
     now = int(office.world.clock.now().timestamp())
@@ -59,69 +65,92 @@ def test_a_message_is_sent_signed_and_settled(office: Office) -> None:
 
 
 def test_what_it_says_is_sealed_at_rest(office: Office) -> None:
-    item = office.put()
-    assert "91350100M000100Y43" not in json.dumps(item)
-    moved = {**item, "message_id": "m-2"}
-    with pytest.raises(Exception, match="does not open"):
-        office.outbox.deliver(moved)
+    assert "91350100M000100Y43" not in json.dumps(office.put())
+
+
+def test_a_message_whose_seal_is_broken_holds_up_no_lane(office: Office) -> None:
+    """It counts as a failed attempt, so a person learns of it in the end."""
+    moved = {"body": office.put(2)["body"]}
+    office.put()
+    wiring.tables().write(Update(wiring.settings().outbox_table, {"message_id": "m-1"}, moved))
+    results = [office.deliver(attempt) for attempt in range(MAX_ATTEMPTS)]
+    assert results == ["later"] * (MAX_ATTEMPTS - 1) + ["parked"]
+    assert office.world.http.calls == []
 
 
 def test_a_second_delivery_sends_nothing(office: Office) -> None:
-    item = office.put()
-    office.outbox.deliver(item)
-    assert office.outbox.deliver_by_id("m-1") == "settled"
+    office.put()
+    assert [office.deliver(), office.deliver()] == ["sent", "settled"]
     assert len(office.world.http.calls) == 1
-    # The stream gives the item as it was: it is sent once more, and the receiver knows it by its id.
-    assert office.outbox.deliver(item) == "settled"
-    assert len({call.headers["webhook-id"] for call in office.world.http.calls}) == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_taken(office: Office, status: int) -> None:
     office.world.http.answer("POST", LENDER_A, status)
-    assert office.outbox.deliver(office.put()) == "sent"
+    office.put()
+    assert office.deliver() == "sent"
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 409, 422])
 def test_refused_for_good(office: Office, status: int) -> None:
     office.world.http.answer("POST", LENDER_A, status)
-    assert office.outbox.deliver(office.put()) == "parked"
+    office.put()
+    assert office.deliver() == "parked"
     assert (office.item()["state"], office.item()["last_error"]) == ("parked", f"refused with status {status}")
     assert (office.queue.parked, [item["message_id"] for item in office.told]) == (["m-1"], ["m-1"])
-    assert office.outbox.deliver_by_id("m-1") == "settled"
+    assert office.deliver() == "settled"
 
 
 def test_tried_again_ever_later_and_parked_after_eight(office: Office) -> None:
     office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
     office.put()
-    results = [office.outbox.deliver_by_id("m-1") for _ in range(MAX_ATTEMPTS)]
+    results = [office.deliver(attempt) for attempt in range(MAX_ATTEMPTS)]
     assert results == ["later"] * (MAX_ATTEMPTS - 1) + ["parked"]
     assert [delay for _, delay in office.queue.delays] == [2, 4, 8, 16, 32, 64, 128]
+    assert [ticket.attempt for ticket, _ in office.queue.delays] == [1, 2, 3, 4, 5, 6, 7]
     assert (office.queue.parked, len(office.told)) == (["m-1"], 1)
     assert office.item()["last_error"] == "answered 503"
 
 
 def test_an_outage_that_passes(office: Office) -> None:
     office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
-    assert office.outbox.deliver(office.put()) == "later"
+    office.put()
+    assert office.deliver() == "later"
     office.world.http.answer("POST", LENDER_A, 202)
-    assert office.outbox.deliver_by_id("m-1") == "sent"
+    assert office.deliver(1) == "sent"
     assert office.told == []
 
 
-def test_two_deliveries_at_once_count_one_attempt(office: Office) -> None:
+def test_an_attempt_counts_once_however_often_its_ticket_comes(office: Office) -> None:
     office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
-    item = office.put()
-    assert [office.outbox.deliver(item), office.outbox.deliver(item)] == ["later", "settled"]
+    office.put()
+    assert [office.deliver(), office.deliver()] == ["later", "settled"]
     assert office.item()["attempts"] == 1
-    assert len(office.queue.delays) == 1
+    assert (len(office.queue.delays), len(office.world.http.calls)) == (1, 1)
+
+
+def test_two_deliveries_at_the_same_time_count_one_attempt(office: Office) -> None:
+    """The second one meets the item as it was, for the first has not written yet."""
+    office.put()
+    results: list[Result] = []
+
+    def meanwhile(call: Any) -> Any:
+        office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
+        results.append(office.deliver())
+        raise InstitutionUnavailable("no answer")
+
+    office.world.http.routes["POST", LENDER_A] = meanwhile
+    results.append(office.deliver())
+    assert results == ["later", "settled"]
+    assert office.item()["attempts"] == 1
 
 
 def test_an_institution_that_is_not_configured_is_like_an_outage(office: Office) -> None:
     for number, (institution, why) in enumerate(
         [("nobody", "is not in the directory"), ("company-registry", "has no webhook secret")]
     ):
-        assert office.outbox.deliver(office.put(number, institution)) == "later"
+        office.put(number, institution)
+        assert office.deliver(number=number) == "later"
         assert office.item(number)["last_error"] == why
 
 
@@ -132,38 +161,104 @@ def test_a_message_is_written_once(office: Office) -> None:
 
 
 def test_nobody_knows_the_message(office: Office) -> None:
-    assert office.outbox.deliver_by_id("m-9") == "settled"
+    assert office.deliver(number=9) == "settled"
 
 
-def overdue(office: Office) -> list[Any]:
-    return [item["message_id"] for item in office.outbox.overdue()]
+def test_an_application_keeps_to_its_lane_and_institutions_share_none(office: Office) -> None:
+    tickets = {
+        (institution, application): Ticket.of(office.put(number * 100 + count, institution, f"app_{application}"))
+        for number, institution in enumerate(("lender-a", "lender-b"))
+        for count, application in enumerate(range(40))
+    }
+    lanes = {name: {one.lane for (owner, _), one in tickets.items() if owner == name} for name, _ in tickets}
+    assert {name: len(own) for name, own in lanes.items()} == {"lender-a": LANES, "lender-b": LANES}
+    assert not lanes["lender-a"] & lanes["lender-b"]
+    assert Ticket.of(office.put(999, "lender-a", "app_7")).lane == tickets["lender-a", 7].lane
 
 
-def test_the_sweep_finds_what_nobody_delivered(office: Office) -> None:
+def overdue() -> list[str]:
+    return [one.message_id for one in wiring.overdue_messages()]
+
+
+def test_the_sweep_finds_what_lost_its_ticket(office: Office) -> None:
     office.put(1)
     office.world.clock.advance(GRACE_SECONDS - 1)
-    assert overdue(office) == []
+    assert overdue() == []
     office.world.clock.advance(1)
     office.put(2)
-    assert overdue(office) == ["m-1"]
-    office.outbox.deliver(office.item(1))
-    assert overdue(office) == []
+    assert overdue() == ["m-1"]
+    office.deliver()
+    assert overdue() == []
 
 
 def test_the_sweep_leaves_to_the_queue_what_waits_there(office: Office) -> None:
     office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
     office.put()
     office.world.clock.advance(GRACE_SECONDS + 1)
-    office.outbox.deliver_by_id("m-1")
-    assert overdue(office) == []
+    office.deliver()
+    assert overdue() == []
     office.world.clock.advance(GRACE_SECONDS + 3)
-    assert overdue(office) == ["m-1"]
+    assert overdue() == ["m-1"]
 
 
-def test_the_real_queue_carries_ids_only(world: World) -> None:
+class Fifo:
+    """SQS's FIFO queue before Lambda: groups side by side, one message of a group at a time, repeats dropped."""
+
+    def __init__(self, world: World) -> None:
+        self._sqs, self._url = world.stack.clients["sqs"], world.stack.refs["DeliveryQueue"]
+        self.groups: dict[str, list[dict[str, Any]]] = {}
+
+    def take_in(self) -> None:
+        while found := self._sqs.receive_message(
+            QueueUrl=self._url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        ).get("Messages"):
+            for message in found:
+                self.groups.setdefault(message["Attributes"]["MessageGroupId"], []).append(message)
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+
+    def round(self) -> None:
+        """Each group's next message is delivered; that is what happens at the same time."""
+        for waiting in list(self.groups.values()):
+            if waiting:
+                message = waiting.pop(0)
+                invoke("DeliverMessagesFunction", {"Records": [{"body": message["Body"]}]})
+
+
+def test_a_lender_that_hangs_holds_up_no_other(office: Office) -> None:
+    """Fifty messages of ten seconds each for one, written before the other's: both lenders' go out from the start."""
+    started: list[tuple[str, float]] = []
+    clock, rounds = office.world.clock, Fifo(office.world)
+
+    def hang(call: Any) -> Any:
+        started.append(("lender-a", clock.now().timestamp()))
+        raise InstitutionUnavailable("no answer within 10 s")
+
+    office.world.http.routes["POST", LENDER_A] = hang
+    office.world.http.answer("POST", LENDER_B, 202)
+    records = []
+    for number in range(55):
+        item = office.put(number, "lender-a" if number < 50 else "lender-b", f"app_{number}")
+        records.append({"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps(vars(Ticket.of(item)))})
+    assert invoke("EnqueueMessagesFunction", {"Records": records}) == {"batchItemFailures": []}
+    rounds.take_in()
+    rounds.round()
+    assert 1 <= len(started) <= LANES  # no more at a time than the lender has lanes
+    for _ in range(4):
+        rounds.round()
+    states = [office.item(number)["state"] for number in range(50, 55)]
+    assert states == ["sent"] * 5
+    assert len(started) <= 5 * LANES
+
+
+def test_the_real_queues_carry_tickets_only(world: World) -> None:
     world.http.answer("POST", LENDER_A, 400)
     wiring.tables().write(wiring.outbox().put(Message("m-7", "lender-a", "x", "/v1/applications", "app_1", DATA)))
-    assert wiring.outbox().deliver_by_id("m-7") == "parked"
-    sqs, url = world.stack.clients["sqs"], world.stack.refs["ParkedMessages"]
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    sqs = world.stack.clients["sqs"]
+    one = Ticket("m-7", "lender-a#1", 0)
+    assert wiring.delivery_queue().enqueue({"a": one}) == []
+    assert wiring.delivery_queue().enqueue({"a": one}) == []  # a repeat, which the queue drops
+    (queued,) = sqs.receive_message(QueueUrl=world.stack.refs["DeliveryQueue"], MaxNumberOfMessages=10)["Messages"]
+    assert ticket(queued["Body"]) == one
+    assert wiring.deliveries().deliver("m-7", 0) == "parked"
+    (message,) = sqs.receive_message(QueueUrl=world.stack.refs["ParkedMessages"])["Messages"]
     assert json.loads(message["Body"]) == {"message_id": "m-7"}

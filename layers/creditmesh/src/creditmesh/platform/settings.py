@@ -137,6 +137,8 @@ class Settings:
     origination_arn = Variable(str)
     list_import_arn = Variable(str)
     training_arn = Variable(str)
+    delivery_queue_url = Variable(str)
+    """SQS FIFO queue of messages to be delivered."""
     retry_queue_url = Variable(str)
     """SQS queue of messages to be tried again."""
     parked_queue_url = Variable(str)

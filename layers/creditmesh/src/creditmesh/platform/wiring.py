@@ -5,7 +5,7 @@ Everything is made on first use and kept per process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -68,13 +68,14 @@ from creditmesh.modelling.watch import DriftWatch
 from creditmesh.offers.service import Offers
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.crypto import BlindIndex, BulkCipher, FieldCipher
+from creditmesh.platform.deliveries import Deliveries, Ticket, overdue
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
 from creditmesh.platform.institutions import ADDRESS_BOOK, ConfiguredDirectory
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.observability import logger
 from creditmesh.platform.outbox import Outbox
-from creditmesh.platform.queue import SqsRetryQueue
+from creditmesh.platform.queue import DeliveryQueue, SqsRetryQueue
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Tables
 from creditmesh.platform.tasks import Process, Tasks
@@ -563,13 +564,30 @@ def closing_store() -> ClosingStore:
 
 @cache
 def outbox() -> Outbox:
-    """What leaves the platform."""
+    """What is to leave the platform."""
+    return Outbox(settings().outbox_table, cipher(), clock())
+
+
+@cache
+def delivery_queue() -> DeliveryQueue:
+    """Tickets of messages to be delivered now."""
+    return DeliveryQueue(client("sqs"), settings().delivery_queue_url)
+
+
+@cache
+def deliveries() -> Deliveries:
+    """What brings messages to their receivers."""
     queue = SqsRetryQueue(client("sqs"), settings().retry_queue_url, settings().parked_queue_url)
 
     def parked(item: Item) -> None:
         closings().message_parked(item)
 
-    return Outbox(tables(), settings().outbox_table, cipher(), directory(), http(), clock(), queue, parked)
+    return Deliveries(tables(), settings().outbox_table, cipher(), directory(), http(), clock(), queue, parked)
+
+
+def overdue_messages() -> Iterator[Ticket]:
+    """Tickets of messages that lost theirs."""
+    return overdue(tables(), settings().outbox_table, clock())
 
 
 @cache

@@ -1,0 +1,19 @@
+"""Delivers one outbox message a call; what fails unforeseen is tried again by the queue, then set aside (DESIGN 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.observability import LambdaContext, count, observed
+from creditmesh.platform.queue import ticket
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Deliver the message of the one ticket; a batch of several could mix institutions."""
+    (record,) = event["Records"]
+    one = ticket(record["body"])
+    result = wiring.deliveries().deliver(one.message_id, one.attempt)
+    count("OutboxDeliveries", result=result)
+    return {"result": result}

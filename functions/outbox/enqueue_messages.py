@@ -1,0 +1,37 @@
+"""Puts outbox messages into the delivery queue: new ones, those to be tried again, on schedule those that were lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.platform import wiring
+from creditmesh.platform.deliveries import Ticket
+from creditmesh.platform.observability import LambdaContext, logger, observed
+from creditmesh.platform.queue import ticket
+from creditmesh.platform.tables import decode
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Hand in a ticket for each record; those that could not be are named for another try."""
+    if "Records" not in event:
+        lost = {one.message_id: one for one in wiring.overdue_messages()}
+        return {"found": len(lost), "left": len(wiring.delivery_queue().enqueue(lost))}
+    tickets: dict[str, Ticket] = {}
+    failed: list[str] = []
+    for record in event["Records"]:
+        identifier = record.get("messageId") or record["dynamodb"]["SequenceNumber"]
+        try:
+            tickets[identifier] = _ticket(record)
+        except (KeyError, TypeError, ValueError) as error:
+            # One bad record must not take the others of its batch along; the source sets it aside.
+            logger.error("message not queued", extra={"error": type(error).__name__})
+            failed.append(identifier)
+    failed += wiring.delivery_queue().enqueue(tickets)
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+
+def _ticket(record: dict[str, Any]) -> Ticket:
+    if record["eventSource"] == "aws:sqs":
+        return ticket(record["body"])
+    return Ticket.of(decode(record["dynamodb"]["NewImage"]))
