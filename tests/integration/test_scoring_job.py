@@ -13,7 +13,7 @@ from run import many, spark
 from run.platform import LocalPlatform
 from tests.integration.conftest import Target
 
-CASES = iter(many.cases(90, skip=300))
+CASES = iter(many.cases(90, skip=110))
 SECONDS = 150.0
 
 
