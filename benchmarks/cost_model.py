@@ -16,8 +16,9 @@ from benchmarks.tally import Counted, Usage
 
 FILE = Path(__file__).with_name("prices.json")
 ENGINES = ("lambda", "auto", "spark")
-AUTO_FROM_PER_DAY = 20_000
-"""From so many applications a day on, `ScoringEngine: auto` is reckoned with a job that runs all day."""
+AUTO_FROM_PER_DAY = 14_400
+"""From so many applications a day on, `ScoringEngine: auto` is counted with a job that runs all day: the template's
+ScoringJobThreshold, 100 in five minutes, for twelve hours."""
 HOURS_A_MONTH = 730
 _GIB = 1024
 _SIGNED = ("kms:Sign", "kms:Verify")
