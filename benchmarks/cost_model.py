@@ -86,7 +86,8 @@ def amounts(usage: Usage) -> dict[str, float]:
         "transition": usage.transitions, "write_unit": usage.write_units, "read_unit": usage.read_units,
         "put": usage.puts, "get": usage.gets, "invocation": usage.invocations, "gb_second": usage.gb_seconds,
         "api_request": usage.api_requests, "event": usage.events, "log_gb": usage.log_bytes / 1e9,
-        "sqs_request": sum(count for name, count in calls.items() if name.startswith("sqs:")),
+        # Whoever sends a message has it received and deleted as well.
+        "sqs_request": 3 * sum(count for name, count in calls.items() if name.startswith("sqs:")),
         "kms_signature": sum(calls[name] for name in _SIGNED),
         "kms_request": sum(n for name, n in calls.items() if name.startswith("kms:") and name not in _SIGNED),
         "secret_request": calls["secretsmanager:GetSecretValue"],

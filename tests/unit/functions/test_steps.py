@@ -19,7 +19,7 @@ from creditmesh.platform import wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
-from creditmesh.platform.tables import Put, Update
+from creditmesh.platform.tables import Update
 from creditmesh.risk.heartbeat import NAME
 from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, libraries
 from tests.support.aws import table_name
