@@ -324,6 +324,33 @@ def test_roles_are_passed_to_one_service_only(r: Rendered) -> None:
     assert found >= 2
 
 
+def test_jobs_on_emr_may_write_their_logs(r: Rendered) -> None:
+    """EMR Serverless, Logging with CloudWatch and Encrypting logs: by the job's role, which needs the key as well."""
+    place = r.place
+    settings = {
+        name: one["MonitoringConfiguration"]["CloudWatchLoggingConfiguration"]
+        for name, one in r.of_type("AWS::EMRServerless::Application").items()
+    }
+    (group,) = {one["LogGroupName"] for one in settings.values()}
+    (key,) = {one["EncryptionKeyArn"] for one in settings.values()}
+    account = f"arn:{place.partition}:logs:{place.region}:{ACCOUNT}"
+    streams = f"{account}:log-group:{group}:log-stream:x"
+    needed = [
+        ("logs:DescribeLogGroups", f"{account}:log-group::log-stream:"),
+        ("logs:CreateLogStream", streams),
+        ("logs:PutLogEvents", streams),
+        ("logs:DescribeLogStreams", f"{account}:log-group:{group}:log-stream:"),
+        ("logs:AssociateKmsKey", f"{account}:log-group:{group}:log-stream:"),
+        *((action, key) for action in USES_KEY),
+    ]
+    roles = [
+        name for name in r.of_type("AWS::IAM::Role") if not untrusted(r, r.arn(name), "emr-serverless.amazonaws.com")
+    ]
+    assert len(roles) >= 3
+    problems = [problem for role in roles for problem in lacking(r, role, role, needed)]
+    assert not problems, told(problems)
+
+
 def test_the_api_may_invoke_its_functions(r: Rendered) -> None:
     """For every route, by the permission's source: API, any stage, method and path with `*` for what is in braces."""
     (name, api), *others = r.of_type("AWS::ApiGateway::RestApi").items()

@@ -1,25 +1,21 @@
-"""What Spark runs on: workers of documented sizes that fit, an interpreter by name, roles that may log."""
+"""What Spark runs on: workers of documented sizes that fit, an interpreter by name."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from creditmesh.assessment.engine import Engine
 from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, SCAN, SCAN_WORKERS, TRAINING_WORKERS
-from tests.support import template
-from tests.support.template import of_type
 
 Template = dict[str, Any]
 #: vCPU -> smallest, largest, step in GB: «Supported worker configurations» of EMR Serverless.
 DOCUMENTED = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
 APPLICATIONS = {"Scoring": RESIDENT_WORKERS, "KeyDataSpark": SCAN_WORKERS, "TrainingSpark": TRAINING_WORKERS}
-ROLES = {"Scoring": "ScoringJobRole", "KeyDataSpark": "KeyDataJobRole", "TrainingSpark": "TrainingJobRole"}
 
 
 def worker(settings: dict[str, str], kind: str) -> tuple[int, int]:
@@ -86,46 +82,3 @@ def test_the_template_holds_no_copy_of_the_resident_jobs_settings(source: Templa
     assert not any(name in json.dumps(variables) for name in {**RESIDENT, **RESIDENT_WORKERS})
     assert set(source["Parameters"]["ScoringEngine"]["AllowedValues"]) == {str(engine) for engine in Engine}
     assert source["Parameters"]["ScoringEngine"]["Default"] == "spark"
-
-
-def allowed(source: Template, role: str) -> list[tuple[str, Any]]:
-    """Actions and resources of a role, its managed policies included."""
-    properties = source["Resources"][role]["Properties"]
-    managed = [source["Resources"][policy["Ref"]]["Properties"] for policy in properties["ManagedPolicyArns"]]
-    found = []
-    for policy in [*properties["Policies"], *managed]:
-        for one in policy["PolicyDocument"]["Statement"]:
-            found += [(action, one["Resource"]) for action in one["Action"]]
-    return found
-
-
-@pytest.mark.parametrize("application", ROLES)
-def test_every_job_role_may_log_to_its_encrypted_group(source: Template, application: str) -> None:
-    """As «Encrypting logs» and «Logging with CloudWatch» of EMR Serverless say."""
-    given = allowed(source, ROLES[application])
-    logging = source["Resources"][application]["Properties"]["MonitoringConfiguration"][
-        "CloudWatchLoggingConfiguration"
-    ]
-    assert logging["EncryptionKeyArn"] == source["Resources"][logging["LogGroupName"]["Ref"]]["Properties"]["KmsKeyId"]
-    group = {"Fn::GetAtt": [logging["LogGroupName"]["Ref"], "Arn"]}
-    for action in ("CreateLogStream", "PutLogEvents", "DescribeLogStreams", "AssociateKmsKey"):
-        assert (f"logs:{action}", group) in given or (f"logs:{action}", "SparkLog.Arn") in given, action
-    (everywhere,) = [resource for action, resource in given if action == "logs:DescribeLogGroups"]
-    pattern = template.resolve(everywhere, template.PSEUDO)
-    # What is asked for names no group.
-    asked = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group::log-stream:"
-    assert fnmatchcase(template.resolve({"Fn::Sub": asked}, template.PSEUDO), pattern)
-
-
-def test_roles_are_passed_to_emr_only(source: Template) -> None:
-    passing = 0
-    for name, properties in {
-        **of_type(source, "AWS::Serverless::Function"), **of_type(source, "AWS::Serverless::StateMachine")
-    }.items():  # fmt: skip
-        for policy in properties.get("Policies", []):
-            for one in policy.get("Statement", []) if isinstance(policy, dict) else []:
-                if "iam:PassRole" in one["Action"]:
-                    passing += 1
-                    service = {"StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}}
-                    assert one["Condition"] == service, name
-    assert passing >= 3
