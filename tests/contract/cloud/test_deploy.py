@@ -106,7 +106,7 @@ def test_a_second_deployment_does_nothing_and_the_stack_survives_a_kill(
     assert time.process_time() - started < 3
     assert Path(cloud.state_dir, "layers").is_dir()
     name = next(name for name in functions(cloud) if "ResumeApplications" in name)
-    assert cloud.invoke(name) == {"resumed": 0}
+    assert cloud.invoke(name, {"sweep": "transit"}) == {"resumed": 0}
 
 
 def test_a_changed_parameter_reaches_the_stage_of_the_api(deployed: tuple[Cloud, dict[str, str]]) -> None:
