@@ -18,6 +18,8 @@ from cloud.emr_applications import APPLICATION, stopped
 
 CREATE_ROLLED_BACK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 _NOT_IMPLEMENTED = 501  # LocalStack has no stack policies
+_BEGINS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+_REASONS = 8
 _NO_CHANGES = ("No updates", "didn't contain changes")
 _HOLDS_DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Cognito::UserPool",
                "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup")  # fmt: skip
@@ -209,9 +211,20 @@ class Stack:
             time.sleep(self._pause)
 
     def _reasons(self) -> str:
+        """What failed in the last operation, the first failure first: the others follow from it."""
+        bad: list[str] = []
         try:
-            events = self._stacks.describe_stack_events(StackName=self.name)["StackEvents"]
+            for event in self._last_operation():
+                if "FAILED" in event["ResourceStatus"]:
+                    bad.append(f"\n{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}")
         except ClientError:
             return ""
-        bad = [event for event in events if "FAILED" in event["ResourceStatus"]]
-        return "".join(f"\n{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in bad[:8])
+        return "".join(bad[: -_REASONS - 1 : -1])
+
+    def _last_operation(self) -> Iterator[dict[str, Any]]:
+        """The events of the last operation, the last one first; a whole stack has many pages of them."""
+        for page in self._stacks.get_paginator("describe_stack_events").paginate(StackName=self.name):
+            for event in page["StackEvents"]:
+                yield event
+                if event["LogicalResourceId"] == self.name and event["ResourceStatus"] in _BEGINS:
+                    return

@@ -229,10 +229,17 @@ def test_a_failed_change_set_and_a_failed_update_say_why() -> None:
     aws.change_set("CREATE")
     aws.changes()
     aws.executed("ROLLBACK_COMPLETE")
-    event = {"StackId": STACK_ID, "EventId": "1", "StackName": NAME, "Timestamp": MADE, "LogicalResourceId": "Api",
-             "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "too large"}  # fmt: skip
-    aws.stub.add_response("describe_stack_events", {"StackEvents": [event]}, NAMED)
-    with pytest.raises(DeployFailed, match="ROLLBACK_COMPLETE\nApi: too large"):
+    shared = {"StackId": STACK_ID, "EventId": "1", "StackName": NAME, "Timestamp": MADE}
+    names = ("LogicalResourceId", "ResourceStatus", "ResourceStatusReason")
+    newest_first = [
+        (("Api", "DELETE_COMPLETE", ""), ("Table", "CREATE_FAILED", "cancelled")),
+        (("Api", "CREATE_FAILED", "too large"), (NAME, "CREATE_IN_PROGRESS", ""), ("Old", "CREATE_FAILED", "long ago")),
+    ]
+    for number, page in enumerate(newest_first):
+        events = [{**shared, **dict(zip(names, one, strict=True))} for one in page]
+        more = {} if number else {"NextToken": "more"}
+        aws.stub.add_response("describe_stack_events", {"StackEvents": events, **more})
+    with pytest.raises(DeployFailed, match="ROLLBACK_COMPLETE\nApi: too large\nTable: cancelled$"):
         aws.change()
 
 
