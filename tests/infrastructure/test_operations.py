@@ -83,3 +83,47 @@ def test_failed_executions_of_origination_are_reported(source: Template) -> None
     assert rule["Pattern"] == {"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"]}
     assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     assert json.dumps(detail["stateMachineArn"]).endswith('stateMachine:creditmesh-${Stage}-loan-origination"}]')
+
+
+def watched(transformed: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Alarm and each metric it rests on."""
+    for name, alarm in of_type(transformed, "AWS::CloudWatch::Alarm").items():
+        yield from ((name, one["MetricStat"]["Metric"]) for one in alarm.get("Metrics", []) if "MetricStat" in one)
+        if "MetricName" in alarm:
+            yield name, alarm
+
+
+def test_every_machine_stream_and_queue_is_watched(source: Template, transformed: Template) -> None:
+    of = {kind: json.dumps([one for _, one in watched(transformed) if one["Namespace"] == kind]) for kind in
+          ("AWS/States", "AWS/Lambda", "AWS/SQS")}  # fmt: skip
+    for machine in of_type(source, "AWS::Serverless::StateMachine"):
+        assert of["AWS/States"].count(f'{{"Ref": "{machine}"}}') == 3, machine  # failed, timed out, aborted
+    for owner, _, _ in events(source, "DynamoDB"):
+        assert f'{{"Ref": "{owner}"}}' in of["AWS/Lambda"], owner
+    for queue in of_type(source, "AWS::SQS::Queue"):
+        assert f'["{queue}", "QueueName"]' in of["AWS/SQS"], queue
+
+
+def test_metrics_of_ours_carry_the_stage(source: Template, transformed: Template) -> None:
+    ours = {"Fn::Sub": "creditmesh/${Stage}"}
+    common = source["Globals"]["Function"]["Environment"]["Variables"]
+    assert common["POWERTOOLS_METRICS_NAMESPACE"] == ours
+    mine = [one for _, one in watched(transformed) if not str(one["Namespace"]).startswith("AWS/")]
+    assert {one["MetricName"] for one in mine} == {"FunctionErrors", "ScoringJobReady", "Decisions"}
+    assert all(one["Namespace"] == ours for one in mine)
+    filters = of_type(source, "AWS::Logs::MetricFilter").values()
+    assert all(one["MetricTransformations"][0]["MetricNamespace"] == ours for one in filters)
+
+
+def test_alarms_and_dashboard_cost_little(source: Template, transformed: Template) -> None:
+    """A metric in an alarm is 0.10 USD a month, a dashboard 3, a key 1, a secret 0.40."""
+    cents = 10 * len(list(watched(transformed))) + 300 * len(of_type(source, "AWS::CloudWatch::Dashboard"))
+    cents += 100 * len(of_type(source, "AWS::KMS::Key")) + 40 * len(of_type(source, "AWS::SecretsManager::Secret"))
+    assert cents <= 1500
+
+
+def test_the_dashboard_is_json(source: Template) -> None:
+    (board,) = of_type(source, "AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(board["DashboardBody"]["Fn::Sub"])["widgets"]
+    assert len(widgets) == 6
+    assert len({(one["x"], one["y"]) for one in widgets}) == 6

@@ -1,4 +1,4 @@
-"""Contract of ``mends/cfn_table_ttl``, ``mends/cfn_yaml_definition`` and ``mends/api_import``."""
+"""Contract of ``mends/cfn_table_ttl``, ``cfn_alarm_expressions``, ``cfn_yaml_definition`` and ``api_import``."""
 
 from __future__ import annotations
 
@@ -34,6 +34,26 @@ def test_table_ttl(cloud: Cloud, name: str) -> None:
     made = stack(cloud, name, {"Table": table})["Table"]
     described = cloud.client("dynamodb").describe_time_to_live(TableName=made)["TimeToLiveDescription"]
     cloud.verdict("cfn_table_ttl", described == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
+
+
+def test_alarm_over_an_expression(cloud: Cloud, name: str) -> None:
+    """An alarm over several metrics is made, and tells whom it would tell."""
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
+    alarm = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": name, "EvaluationPeriods": 1, "Threshold": 1, "TreatMissingData": "notBreaching",
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold", "AlarmActions": ["arn:aws:sns:x:1:topic"],
+            "Metrics": [
+                {"Id": "all", "Expression": "SUM(METRICS())"},
+                {"Id": "m0", "ReturnData": False, "MetricStat": {"Stat": "Sum", "Period": 60, "Metric": metric}},
+            ],
+        },
+    }  # fmt: skip
+    stack(cloud, name, {"Alarm": alarm})
+    found = cloud.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    told = [action for one in found for action in one["AlarmActions"]]
+    cloud.verdict("cfn_alarm_expressions", told == ["arn:aws:sns:x:1:topic"])
 
 
 def test_yaml_definition(cloud: Cloud, name: str) -> None:

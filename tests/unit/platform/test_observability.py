@@ -38,6 +38,16 @@ def test_an_error_of_ours_passes_as_it_is() -> None:
     assert raised_by(error) is error
 
 
+@pytest.mark.parametrize(("error", "level"), [(Conflict("said by us"), "WARNING"), (None, "ERROR")])
+def test_only_what_no_rule_foresees_counts_as_an_error(
+    log_output: io.StringIO, error: Exception | None, level: str
+) -> None:
+    """Lambda counts every raised error, also those that a state machine asks for; the alarm counts log lines."""
+    raised_by(error)
+    *_, line = [json.loads(one) for one in log_output.getvalue().splitlines() if "step failed" in one]
+    assert line["level"] == level
+
+
 @pytest.mark.parametrize(
     "error",
     [ClientError({"Error": {"Code": "ThrottlingException", "Message": SECRET}}, "PutItem"),
@@ -59,11 +69,14 @@ def test_any_other_error_keeps_its_name_and_loses_its_words(log_output: io.Strin
     assert '"correlation_id":"app_1"' in printed
 
 
-def test_counts_with_different_dimensions_stay_apart(capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_with_different_dimensions_stay_apart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "creditmesh/test")
     count("Deliveries", result="sent")
     count("Deliveries", 2, result="later")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["result"], line["Deliveries"]) for line in lines] == [("sent", [1.0]), ("later", [2.0])]
     (directive,) = lines[0]["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "creditmesh"
+    assert directive["Namespace"] == "creditmesh/test"
     assert "result" in directive["Dimensions"][0]

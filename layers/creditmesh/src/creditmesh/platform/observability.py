@@ -42,7 +42,8 @@ def count(name: str, value: float = 1, **dimensions: str) -> None:
 
 def measure(dimensions: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]) -> None:
     """Add to several metrics of one thing, in one line; `dimensions` stay few and never hold an id."""
-    metrics = EphemeralMetrics(namespace="creditmesh")  # Powertools' `single_metric` takes one and drops the others
+    # Powertools' `single_metric` takes one and drops the others.
+    metrics = EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "creditmesh"))
     for name, value in counts.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     for name, value in milliseconds.items():
@@ -61,8 +62,10 @@ def observed(handler: Handler) -> Handler:
         try:
             return handler(event, context)
         except Exception as error:
-            # Passed on at once: only its class is logged.
-            logger.warning("step failed", extra={"error": type(error).__name__})
+            # Passed on at once: only its class is logged. A rule of the business that says no is no fault; what is
+            # logged as an error counts for the alarm.
+            report = logger.warning if isinstance(error, DomainError) else logger.error
+            report("step failed", extra={"error": type(error).__name__})
             raise _tight_lipped(error) from None
         finally:
             logger.set_correlation_id(None)
