@@ -31,9 +31,9 @@ def test_a_task_calls_the_functions_of_its_role(cloud: Cloud, name: str, token: 
     """With a task token or without; a task that may not fails with Lambda's error."""
     function = cloud.function(name, ECHO)
     task = {"Resource": f"arn:aws:states:::lambda:invoke{token}",
-            "Arguments": {"FunctionName": function, "Payload": {}}, "TimeoutSeconds": 2}  # fmt: skip
+            "Arguments": {"FunctionName": function, "Payload": {}}, "TimeoutSeconds": 2 if token else 20}  # fmt: skip
     allow = {"Action": "lambda:InvokeFunction", "Resource": function}
-    may = cloud.run(machine(cloud, f"{name}-may", task, allow))
+    may = cloud.run(machine(cloud, f"{name}-may", task, allow), seconds=30)
     may_not = cloud.run(machine(cloud, f"{name}-not", task, {**allow, "Resource": f"{function}-other"}))
     assert (may["status"], may.get("error")) == (("FAILED", "States.Timeout") if token else ("SUCCEEDED", None))
     right = may_not.get("error") == "Lambda.AWSLambdaException" and "lambda:InvokeFunction" in may_not["cause"]
