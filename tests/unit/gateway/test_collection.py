@@ -351,12 +351,13 @@ def test_what_a_collection_asks_of_aws(ready: World) -> None:
     """Calls are most of a function's time. Whoever needs more raises the figures here and says why."""
     wiring.channels().plan("standard")
     wiring.channels().all()
+    wiring.directory().get("tax-bureau")
     asked = Counter[str]()
 
     def count(model: Any, **_: Any) -> None:
         asked[model.name] += 1
 
-    # What a process asks once, such as secrets, is not counted.
+    # What a process asks once, such as documents, addresses and secrets, is not counted.
     events = [ready.stack.clients[name].meta.events for name in ("dynamodb", "s3")]
     assert ready.application_id
     for one in events:
