@@ -51,14 +51,14 @@ def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
     key = call.required_key
     if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
         raise InvalidInput("must be at least 22 random characters for a guest", field="Idempotency-Key")
-    tenant = guest_tenant(wiring.guest_key(), key)
+    tenant = guest_tenant(wiring.guest_keys().current, key)
     # A body that differs in any field is refused here, before a token is made.
     application = wiring.intake().apply(Caller(subject=tenant, role=Role.BORROWER, tenant=tenant), body, key)
     issued_at = parse_instant(application.created_at)
     if wiring.clock().now() >= issued_at + GUEST_VALIDITY:
         raise AccessExpired("the token of this application has run out")
     token = guest_token(
-        wiring.guest_key(), tenant=tenant, application_id=application.application_id, issued_at=issued_at
+        wiring.guest_keys().current, tenant=tenant, application_id=application.application_id, issued_at=issued_at
     )
     return GuestApplication(application=ApplicationView.of(application), access_token=token)
 

@@ -25,7 +25,7 @@ class Unauthorized(Exception):  # API Gateway answers 401 exactly where the mess
 def verifier() -> Verifier:
     """Verifies as the environment says; without an OIDC_ISSUER only guests are known."""
     issuer = Issuer.from_environment()
-    return Verifier(wiring.guest_key, KeySet(issuer, wiring.http()) if issuer else None)
+    return Verifier(wiring.guest_keys, KeySet(issuer, wiring.http()) if issuer else None)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

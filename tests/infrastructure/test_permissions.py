@@ -410,7 +410,7 @@ def guest(watch: Watch) -> None:
     """The authoriser knows a guest by the token that an application without an account brought."""
     world = watch.world
     token = guest_token(
-        wiring.guest_key(), tenant="guest-1", application_id=world.application_id, issued_at=datetime.now(UTC)
+        wiring.guest_keys().current, tenant="guest-1", application_id=world.application_id, issued_at=datetime.now(UTC)
     )
     arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:api/{STAGE}/GET/v1/applications"
     event = {"type": "REQUEST", "methodArn": arn, "headers": {"Authorization": f"Bearer {token}"}}

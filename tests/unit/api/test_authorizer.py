@@ -21,8 +21,8 @@ EVENT = json.loads((ROOT / "tests/events/rest_api_authorizer.json").read_text())
 @pytest.fixture
 def token():
     authorizer.verifier.cache_clear()
-    tenant = guest_tenant(wiring.guest_key(), new_key())
-    return guest_token(wiring.guest_key(), tenant=tenant, application_id="app_1", issued_at=datetime.now(UTC))
+    tenant = guest_tenant(wiring.guest_keys().current, new_key())
+    return guest_token(wiring.guest_keys().current, tenant=tenant, application_id="app_1", issued_at=datetime.now(UTC))
 
 
 def _call(**headers: str | None):

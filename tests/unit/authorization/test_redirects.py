@@ -16,7 +16,7 @@ from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.platform import wiring
-from tests.support.world import BORROWER, CODE, FIRM, NOW, World
+from tests.support.world import BORROWER, CODE, FIRM, NOW, World, clear_wiring
 
 TAXPAYER, TENANT = FIRM.taxpayer_id, BORROWER.tenant
 UNTIL = iso(NOW + timedelta(days=30))
@@ -73,6 +73,21 @@ def test_it_runs_out_although_the_item_is_still_there(world: World) -> None:
         wiring.authorizations().redirects.named_by(state(link))
 
 
+def test_a_return_outlives_a_rotation_of_the_key(world: World) -> None:
+    set_out = state(begin())
+    name = world.stack.refs["GuestSecret"]
+    secrets = world.stack.clients["secretsmanager"]
+    before = secrets.get_secret_value(SecretId=name)["SecretString"]
+    secrets.put_secret_value(SecretId=name, SecretString="another-key-of-the-guests-tokens-0123456789")
+    clear_wiring()
+    try:
+        keys = wiring.guest_keys().all()
+        assert keys == [b"another-key-of-the-guests-tokens-0123456789", before.encode()]
+        assert wiring.authorizations().redirects.named_by(set_out)
+    finally:
+        secrets.put_secret_value(SecretId=name, SecretString=before)
+
+
 def test_a_return_is_taken_once(world: World) -> None:
     redirects = wiring.authorizations().redirects
     first, second = (redirects.named_by(state(link)) for link in [begin()] * 2)
@@ -80,7 +95,7 @@ def test_a_return_is_taken_once(world: World) -> None:
     with pytest.raises(RedirectUsed):
         redirects.use(second)
     with pytest.raises(RedirectUsed):
-        redirects.named_by(first.state(wiring.guest_key()))
+        redirects.named_by(first.state(wiring.guest_keys().current))
 
 
 def test_only_the_browser_that_set_out_returns(world: World) -> None:

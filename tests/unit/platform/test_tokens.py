@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
-from creditmesh.platform.tokens import Issuer, KeySet, TokenRefused, Verifier, guest_tenant, guest_token
+from creditmesh.platform.tokens import GuestKeys, Issuer, KeySet, TokenRefused, Verifier, guest_tenant, guest_token
 
 ISSUER = "https://login.test/pool"
 GUEST_KEY = b"g" * 40
@@ -62,7 +62,9 @@ class Seconds:
 
 def _verifier(http: Issuers | None = None, seconds: Callable[[], float] = Seconds(), **issuer: Any) -> Verifier:  # noqa: B008
     usual = {"issuer": ISSUER, "audiences": ("web", "machines"), "keys_url": f"{ISSUER}/keys"}
-    return Verifier(lambda: GUEST_KEY, KeySet(Issuer(**usual | issuer), http or Issuers(), seconds))
+    return Verifier(
+        lambda: GuestKeys(lambda: [GUEST_KEY]), KeySet(Issuer(**usual | issuer), http or Issuers(), seconds)
+    )
 
 
 def _claims(**changed: Any) -> dict[str, Any]:
@@ -170,6 +172,31 @@ def test_keys_that_are_not_for_this_are_left_out(key, more):
         verifier.caller(_token(RSA if key is EC else key))
 
 
+def _guest(key: bytes) -> str:
+    return guest_token(key, tenant="guest:1", application_id="app_1", issued_at=datetime.now(UTC))
+
+
+def test_a_rotated_guest_key_verifies_until_the_next_rotation():
+    """In a process that lived through the rotation; strangers must not make it read the secret at will."""
+    old, new, newest = b"o" * 40, b"n" * 40, b"x" * 40
+    stored, now = [old], [100.0]
+    lived = GuestKeys(lambda: list(stored), lambda: now[0])
+    verifier = Verifier(lambda: lived, None)
+    assert verifier.caller(_guest(old)).subject == "guest:1"
+    stored[:] = [new, old]
+    with pytest.raises(TokenRefused):
+        verifier.caller(_guest(new))
+    now[0] += 31
+    assert [verifier.caller(_guest(key)).subject for key in (new, old)] == ["guest:1"] * 2
+    assert lived.current == new
+    stored[:] = [newest, new]
+    now[0] += 301
+    assert lived.current == newest
+    assert [verifier.caller(_guest(key)).subject for key in (newest, new)] == ["guest:1"] * 2
+    with pytest.raises(TokenRefused):
+        verifier.caller(_guest(old))
+
+
 def test_a_token_without_a_key_id_is_refused():
     with pytest.raises(TokenRefused):
         _verifier().caller(_token(kid=None))
@@ -221,7 +248,7 @@ def test_an_issuer_that_does_not_answer_is_no_refusal(http):
 
 
 def test_without_an_issuer_only_guests_are_known():
-    verifier = Verifier(lambda: GUEST_KEY, None)
+    verifier = Verifier(lambda: GuestKeys(lambda: [GUEST_KEY]), None)
     with pytest.raises(TokenRefused):
         verifier.caller(_token())
     tenant = guest_tenant(GUEST_KEY, "k" * 22)

@@ -14,6 +14,7 @@ from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.platform.crypto import BlindIndex, FieldCipher
 from creditmesh.platform.institutions import Directory
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
+from creditmesh.platform.tokens import GuestKeys
 
 
 class OtherBrowser(Forbidden):
@@ -26,7 +27,7 @@ class Redirects:
     """Makes links and takes returns.
 
     Args:
-        state_key: signs the `state`.
+        keys: sign the `state`.
         return_url: where sources send the borrower back.
     """
 
@@ -38,12 +39,12 @@ class Redirects:
         index: BlindIndex,
         directory: Directory,
         clock: Clock,
-        state_key: bytes,
+        keys: GuestKeys,
         return_url: str,
     ) -> None:
         self._tables, self._table, self._cipher, self._index = tables, table, cipher, index
         self._directory, self._clock = directory, clock
-        self._state_key, self._return_url = state_key, return_url
+        self._keys, self._return_url = keys, return_url
 
     def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link:
         """Where the borrower logs in and grants access (C05).
@@ -70,7 +71,7 @@ class Redirects:
         query = {
             "client_id": source.keys.client_id,
             "redirect_uri": self._return_url,
-            "state": flow.state(self._state_key),
+            "state": flow.state(self._keys.current),
             "taxpayer_id": taxpayer_id,
             "code_challenge": challenge(flow.verifier),
             "code_challenge_method": "S256",
@@ -94,7 +95,7 @@ class Redirects:
             raise not_ours()
         item["verifier"] = self._cipher.open(item["verifier"], self._table, flow_id, "verifier")
         flow = Flow.model_validate(item)
-        if not hmac.compare_digest(flow.state(self._state_key).encode(), state.encode()):
+        if not self._keys.fitting(lambda key: hmac.compare_digest(flow.state(key).encode(), state.encode())):
             raise not_ours()
         if issuer is not None and issuer != flow.institution_id:
             raise InvalidInput("is not the institution this state was made for", field="iss")

@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ GUEST_VALIDITY = timedelta(days=7)
 LEEWAY_SECONDS = 30
 KEYS_SECONDS = 3600
 KEYS_PAUSE_SECONDS = 30
+GUEST_KEYS_SECONDS = 300
 MIN_RSA_BITS = 2048
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
@@ -126,16 +127,51 @@ class KeySet:
         return document
 
 
+@dataclass
+class GuestKeys:
+    """The keys of guests' tokens: the current one signs, the one before it still verifies.
+
+    Read again after five minutes, and sooner where neither key fits, but at most twice a minute: a process that lives
+    through a rotation meets tokens of the new key.
+
+    Attributes:
+        read: gives the keys, the current one first.
+    """
+
+    read: Callable[[], Sequence[bytes]]
+    monotonic: Callable[[], float] = time.monotonic
+    _keys: Sequence[bytes] = field(default=(), repr=False)
+    _read_at: float = 0.0
+
+    @property
+    def current(self) -> bytes:
+        """The key that signs."""
+        return self.all()[0]
+
+    def all(self, *, older_than: float = GUEST_KEYS_SECONDS) -> Sequence[bytes]:
+        """The keys, read again if they were read longer ago than that."""
+        if not self._keys or self.monotonic() - self._read_at > older_than:
+            self._keys, self._read_at = self.read(), self.monotonic()
+        return self._keys
+
+    def fitting(self, fits: Callable[[bytes], bool]) -> bytes | None:
+        """The first key that fits, if there is one."""
+        for older_than in (GUEST_KEYS_SECONDS, KEYS_PAUSE_SECONDS):
+            if found := next((key for key in self.all(older_than=older_than) if fits(key)), None):
+                return found
+        return None
+
+
 @dataclass(frozen=True)
 class Verifier:
     """Tells who a token belongs to.
 
     Attributes:
-        guest_key: gives the key that signs guests' tokens.
+        guest_keys: gives the keys of guests' tokens.
         keys: the issuer's keys; None where only guests are known.
     """
 
-    guest_key: Callable[[], bytes] = field(repr=False)
+    guest_keys: Callable[[], GuestKeys] = field(repr=False)
     keys: KeySet | None
 
     def caller(self, token: str) -> Caller:
@@ -156,9 +192,12 @@ class Verifier:
         raise TokenRefused("not an algorithm of ours")
 
     def _guest(self, token: str) -> Caller:
+        key = self.guest_keys().fitting(lambda one: _signed_by(one, token))
+        if key is None:
+            raise TokenRefused("not authentic")
         claims = jwt.decode(
             token,
-            self.guest_key(),
+            key,
             algorithms=["HS256"],
             audience=GUEST_AUDIENCE,
             issuer=GUEST_ISSUER,
@@ -182,6 +221,14 @@ class Verifier:
         if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant):
             raise TokenRefused("no tenant")
         return Caller(subject=claims["sub"], role=role, tenant=tenant)
+
+
+def _signed_by(key: bytes, token: str) -> bool:
+    try:
+        jwt.PyJWS().decode(token, key, algorithms=["HS256"])
+    except jwt.InvalidSignatureError:
+        return False
+    return True
 
 
 def guest_tenant(key: bytes, idempotency_key: str) -> str:

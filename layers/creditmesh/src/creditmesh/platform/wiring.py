@@ -6,6 +6,7 @@ Everything is made on first use and kept per process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ from creditmesh.platform.queue import DeliveryQueue, SqsRetryQueue
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Tables
 from creditmesh.platform.tasks import Process, Tasks
+from creditmesh.platform.tokens import GuestKeys
 from creditmesh.platform.waits import Waits
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.champion import Champion
@@ -159,9 +161,18 @@ def blind_index() -> BlindIndex:
 
 
 @cache
-def guest_key() -> bytes:
-    """Signs guests' tokens and the `state` of redirects."""
-    return secret(settings().guest_secret).encode()
+def guest_keys() -> GuestKeys:
+    """The keys of guests' tokens and of the `state` of redirects."""
+    secrets: SecretsManagerClient = client("secretsmanager")
+
+    def read() -> list[bytes]:
+        keys = [secret(settings().guest_secret).encode()]
+        with suppress(secrets.exceptions.ResourceNotFoundException):  # there is none before the first rotation
+            before = secrets.get_secret_value(SecretId=settings().guest_secret, VersionStage="AWSPREVIOUS")
+            keys.append(before["SecretString"].encode())
+        return keys
+
+    return GuestKeys(read)
 
 
 @cache
@@ -209,7 +220,7 @@ def redirects() -> Redirects:
     """The borrowers' ways to a source and back."""
     return_url = f"{parameter(settings().public_url_parameter)}/v1/authorizations/return"
     table = settings().authorization_flows_table
-    return Redirects(tables(), table, cipher(), blind_index(), directory(), clock(), guest_key(), return_url)
+    return Redirects(tables(), table, cipher(), blind_index(), directory(), clock(), guest_keys(), return_url)
 
 
 @cache
