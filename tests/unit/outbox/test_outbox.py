@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from creditmesh.platform import wiring
-from creditmesh.platform.deliveries import GRACE_SECONDS, LANES, MAX_ATTEMPTS, Deliveries, Result, Ticket
+from creditmesh.platform.deliveries import GRACE_SECONDS, LANES, MAX_ATTEMPTS, SENT_DAYS, Deliveries, Result, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.outbox import Message
 from creditmesh.platform.queue import ticket
@@ -62,6 +62,7 @@ def test_a_message_is_sent_signed_and_settled(office: Office) -> None:
     assert call.json() == {"type": "loan.test", "timestamp": "2026-11-21T08:00:00.000Z", "data": DATA}
     item = office.item()
     assert (item["state"], item["status"], "queue" in item) == ("sent", 202, False)
+    assert item["expires_at"] == now + SENT_DAYS * 86_400
 
 
 def test_what_it_says_is_sealed_at_rest(office: Office) -> None:

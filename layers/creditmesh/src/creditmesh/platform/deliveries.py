@@ -23,6 +23,8 @@ LANES = 4
 GRACE_SECONDS = 600
 """A message not tried this long after it was due has lost its place in the queue; longer than SQS knows repeats."""
 MOST_OVERDUE = 500
+SENT_DAYS = 400
+"""A sent message is kept for longer than a process may last; then it goes."""
 
 Result = Literal["sent", "later", "parked", "settled"]
 
@@ -98,7 +100,9 @@ class Deliveries:
         except (InstitutionUnavailable, SealBroken) as error:
             return self._again(item, error.message)
         if answer.status in (200, 201, 202, 204):
-            return self._settle(item, "sent", {"sent_at": iso(self._clock.now()), "status": answer.status})
+            now = self._clock.now()
+            gone = int((now + timedelta(days=SENT_DAYS)).timestamp())
+            return self._settle(item, "sent", {"sent_at": iso(now), "status": answer.status, "expires_at": gone})
         return self._park(item, f"refused with status {answer.status}")
 
     def _send(self, item: Item) -> Answer:
