@@ -22,6 +22,7 @@ ALL = (
     "sfn_distributed_map",
     "sfn_retry",
     "cfn_table_ttl",
+    "cfn_secret_ref",
     "cfn_alarm_expressions",
     "cfn_yaml_definition",
     "cfn_stack_states",

@@ -1,4 +1,4 @@
-"""Contract of ``mends/cfn_table_ttl``, ``cfn_alarm_expressions``, ``cfn_yaml_definition`` and ``api_import``."""
+"""Contract of ``mends/cfn_table_ttl``, ``cfn_secret_ref``, ``cfn_alarm_expressions``, ``cfn_yaml_definition`` and ``api_import``."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def test_table_ttl(cloud: Cloud, name: str) -> None:
     made = stack(cloud, name, {"Table": table})["Table"]
     described = cloud.client("dynamodb").describe_time_to_live(TableName=made)["TimeToLiveDescription"]
     cloud.verdict("cfn_table_ttl", described == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
+
+
+def test_a_secret_is_referred_to_by_its_arn(cloud: Cloud, name: str) -> None:
+    """The physical id is the ARN; an update keeps it and a deletion finds the secret by it."""
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": name, "SecretString": "first"}}
+    made = stack(cloud, name, {"Secret": secret})["Secret"]
+    stacks, secrets = cloud.client("cloudformation"), cloud.client("secretsmanager")
+    changed = {"Resources": {"Secret": {**secret, "Properties": {"Name": name, "SecretString": "second"}}}}
+    stacks.update_stack(StackName=name, TemplateBody=json.dumps(changed))
+    eventually(lambda: secrets.get_secret_value(SecretId=name)["SecretString"] == "second")
+    stacks.delete_stack(StackName=name)
+    eventually(lambda: name not in {one["Name"] for one in secrets.list_secrets()["SecretList"]})
+    cloud.verdict("cfn_secret_ref", made.startswith("arn:"))
 
 
 def test_alarm_over_an_expression(cloud: Cloud, name: str) -> None:
