@@ -1,4 +1,4 @@
-"""Contract of ``mends/cfn_table_ttl``, ``cfn_secret_ref``, ``cfn_alarm_expressions``, ``cfn_yaml_definition`` and ``api_import``."""
+"""Contract of the ``mends/cfn_*`` for tables, secrets, alarms and definitions, and of ``api_import``."""
 
 from __future__ import annotations
 
