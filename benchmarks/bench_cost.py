@@ -242,13 +242,12 @@ def _transitions(steps: Any, arn: str) -> list[tuple[str, datetime]]:
     return found
 
 
-def paths(meter: Meter, skip: int = 0) -> dict[str, Trace]:
+def paths(meter: Meter, cases: Iterator[Case]) -> dict[str, Trace]:
     """Every path once, after two applications that leave the functions' processes warm.
 
     Args:
-        skip: how many of the population's firms have been used for something else.
+        cases: firms that have not been used for anything else, some twenty.
     """
-    cases = iter(many.cases(20, skip=skip))
     _disbursed(meter, cases)
     _disbursed(meter, cases, CONSENTS)
     case, login = _disbursed(meter, cases)
@@ -312,7 +311,7 @@ def main() -> int:
         platform.start(fresh=True)
         try:
             meter = Meter(platform)
-            result = document(paths(meter), meter, tuple(options.per_day or VOLUMES))
+            result = document(paths(meter, iter(many.cases(20))), meter, tuple(options.per_day or VOLUMES))
         finally:
             platform.stop()
     text = json.dumps(result, indent=1, ensure_ascii=False)

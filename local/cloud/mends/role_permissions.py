@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from cloud import gateway, needs, role_session
 from cloud.config import Config
 from cloud.iam import Context, allowed
-from cloud.upstream import iam, iam_actions, iam_evaluator, lambda_runtime, responses, router
+from cloud.upstream import iam, iam_actions, iam_evaluator, lambda_runtime, responses, router, s3
 
 _LOOK_AGAIN_SECONDS = 1.0  # a change of a policy takes effect within this time
 
@@ -56,7 +56,15 @@ def apply(_config: Config) -> None:
         given["AWS_SESSION_TOKEN"] = role_session.token(role, config.get("FunctionName", ""))
         return given
 
+    upstream_credential = s3.resolve_credential
+
+    def credential(access_key: str, account: str | None = None, token: Any = None) -> Any:
+        """Of a presigned URL of Signature Version 4: our tokens are none that STS has given."""
+        ours = isinstance(token, str) and role_session.role_of(token) is not None
+        return upstream_credential(access_key, account, *(() if ours else (token,)))
+
     lambda_runtime.execution_credentials = credentials
+    s3.resolve_credential = credential
     gateway.guard = refuse
 
 

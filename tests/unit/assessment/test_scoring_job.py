@@ -124,6 +124,8 @@ def test_other_code_replaces_it_once_it_is_ready(world: World, emr: Emr) -> None
     world.spark_ready(job("emr/2").name)
     assert ensure(world, emr, "emr/2").ready
     assert emr.alive() == ["run-1"]
+    jobs = wiring.resident_jobs()
+    assert jobs.ready(jobs.read()) == {job("emr/2").name}
 
 
 def test_new_code_that_never_gets_ready_leaves_the_old_job_alone(world: World, emr: Emr) -> None:
@@ -155,9 +157,12 @@ def test_a_job_from_before_names_had_digests_is_replaced_too(world: World, emr: 
 
 def test_lambda_ends_what_runs_and_starts_nothing(world: World, emr: Emr) -> None:
     ensure(world, emr)
+    world.spark_ready(job("emr/1").name)
     ensure(world, emr, "emr/2")
     assert ensure(world, emr, engine=Engine.LAMBDA) == Ensured(None, started=False, ready=None)
     assert emr.alive() == []
+    jobs = wiring.resident_jobs()
+    assert jobs.ready(jobs.read()) == set(), "no request is to wait for a job that is being ended"
     assert len(emr.started) == 2
 
 

@@ -6,7 +6,7 @@ scored in Lambda at once, by the same artefact. Under `spark` a job is always ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 from creditmesh.kernel.clock import Clock
@@ -82,6 +82,11 @@ class ResidentJobs:
                 self._tables.write(Update(self._table, {"request_id": KEY}, remove=tuple(past), where=past))
             except ConditionFailed:
                 return  # a job spoke up, or another run of this has been here
+
+    def withdraw(self, item: Item, names: Collection[str]) -> None:
+        """Remove what the item says of jobs that are being ended: no request is to wait for them."""
+        if ended := tuple(name for name in names if name in item):
+            self._tables.write(Update(self._table, {"request_id": KEY}, remove=ended))
 
     def _windows(self) -> list[int]:
         present = int(self._clock.now().timestamp()) // WINDOW_SECONDS

@@ -116,6 +116,7 @@ class ScoringJob:
         runs = sorted((run for run in listed if run.get("name", "").startswith(NAME)), key=lambda run: run["createdAt"])
         item = self._jobs.read()
         if not job_wanted(self._engine, self._jobs.counts(item), self._threshold, runs=bool(runs)):
+            self._jobs.withdraw(item, [run["name"] for run in runs])
             self._cancel([run["id"] for run in runs])
             return Ensured(None, started=False, ready=None)
         self._jobs.forget(item, self._job.name)
@@ -123,8 +124,9 @@ class ScoringJob:
         if not own:
             return Ensured(self._start(), started=True, ready=False)
         ready = self._job.name in self._jobs.ready(item)
-        others = [run["id"] for run in runs if run["name"] != self._job.name]
-        self._cancel([*own[1:], *(others if ready else ())])
+        others = [run for run in runs if run["name"] != self._job.name] if ready else []
+        self._jobs.withdraw(item, [run["name"] for run in others])
+        self._cancel([*own[1:], *(run["id"] for run in others)])
         return Ensured(own[0], started=False, ready=ready)
 
     def _start(self) -> str:
