@@ -86,7 +86,7 @@ def amounts(usage: Usage) -> dict[str, float]:
         "transition": usage.transitions, "write_unit": usage.write_units, "read_unit": usage.read_units,
         "put": usage.puts, "get": usage.gets, "invocation": usage.invocations, "gb_second": usage.gb_seconds,
         "api_request": usage.api_requests, "event": usage.events, "log_gb": usage.log_bytes / 1e9,
-        # Whoever sends a message has it received and deleted as well.
+        # Each message sent is also received and deleted.
         "sqs_request": 3 * sum(count for name, count in calls.items() if name.startswith("sqs:")),
         "kms_signature": sum(calls[name] for name in _SIGNED),
         "kms_request": sum(n for name, n in calls.items() if name.startswith("kms:") and name not in _SIGNED),

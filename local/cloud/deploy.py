@@ -137,7 +137,7 @@ class Deployment:
             return Stack(self.client, self.stack)
         return Stack(
             self.client, self.stack, pause=0.1,
-            broken_off=' If the embedded cloud was killed meanwhile, begin anew: make run ARGS="--fresh".',
+            broken_off=' If the embedded cloud was killed meanwhile, start over: make run ARGS="--fresh".',
         )  # fmt: skip
 
     def _values(self, code: spark_code.SparkCode) -> dict[str, str]:

@@ -144,7 +144,7 @@ def received(place: Place, queue: str) -> list[dict[str, Any]]:
 
 
 def test_a_functions_resource_policy_has_an_end(place: Place, outputs: dict[str, str], name: str) -> None:
-    """It holds 20,480 bytes, whoever adds to it."""
+    """It holds 20,480 bytes, by any caller."""
     functions, function = place.client("lambda"), outputs["DiesFunction"]
 
     def permit_many() -> None:

@@ -1,8 +1,8 @@
-"""Least privilege: no function may do more than is listed here, and each may do what it does (research aws.md 10).
+"""What functions may do, and what they need for their work: neither less nor more.
 
-Every function runs here, and what it asks of AWS is held against its role: actions, resources and conditions. A task's
-token belongs to the machine that issued it, so whoever answers it needs the right on that machine. A read of an object
-that is not there is answered 403 to who may not list the bucket; the functions know a missing object by its 404 alone.
+Every function runs here, and what it asks of AWS is compared with its role: actions, resources and conditions. A task's
+token belongs to the machine that issued it, so the function that answers it needs the right on that machine. A read of
+a missing object is answered 403 to a role that may not list the bucket; functions know a missing object by its 404.
 """
 
 from __future__ import annotations

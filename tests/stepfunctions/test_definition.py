@@ -23,7 +23,7 @@ STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 TOKEN_TASKS = {name: state for name, state in TASKS.items() if state["Resource"].endswith(".waitForTaskToken")}
 TEXT = (ROOT / "stepfunctions" / "loan_origination.asl.yaml").read_text(encoding="utf-8")
-RESERVED = re.compile(r"^(States|Lambda|Runtime|StepFunctions)\.[A-Za-z]+$")
+RESERVED = re.compile(r"^(States|Lambda|Runtime|Sandbox|StepFunctions)\.[A-Za-z]+$")
 
 
 def next_of(state: dict[str, Any]) -> Iterator[str]:
@@ -132,7 +132,8 @@ def test_every_error_that_is_caught_exists() -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_passing_faults_are_tried_again_with_jitter(name: str) -> None:
     first = TASKS[name]["Retry"][0]
-    assert {"AwsCallFailed", "Lambda.TooManyRequestsException", "Lambda.ServiceException"} <= set(first["ErrorEquals"])
+    passing = {"AwsCallFailed", "Lambda.TooManyRequestsException", "Lambda.ServiceException", "Sandbox.Timedout"}
+    assert passing <= set(first["ErrorEquals"])
     for retrier in TASKS[name]["Retry"]:
         assert "States.ALL" not in retrier["ErrorEquals"], "only passing errors are tried again"
         assert retrier["MaxAttempts"] <= 5

@@ -230,7 +230,7 @@ def test_way(runs: Runs, name: str) -> None:
     assert runs.steps(name) == list(SCENARIOS[name].steps)
 
 
-# A state entered is what a process costs most by. Whoever needs more raises the figure here and says why.
+# A state entered is what a process costs most by. A change that needs more raises the figure here and says why.
 @pytest.mark.parametrize(
     ("name", "most"),
     [("disbursed", 5), ("sources-answer-later", 7), ("asked-before-anything-is-collected", 7),

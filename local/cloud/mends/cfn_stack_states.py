@@ -1,6 +1,6 @@
 """What CloudFormation refuses by a stack's state and by its policy.
 
-Upstream creates anew over a stack whose create was rolled back, makes change sets for it, and stores a stack policy
+Upstream creates again over a stack whose create was rolled back, makes change sets for it, and stores a stack policy
 without asking it. AWS lets such a stack only be deleted, and fails an update that the policy does not allow. Removal
 of a resource from the template (``Update:Delete``) is not asked of the policy.
 """

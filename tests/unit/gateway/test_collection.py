@@ -348,7 +348,7 @@ def enquiry(world: World) -> Callable[[], None]:
 
 
 def test_what_a_collection_asks_of_aws(ready: World) -> None:
-    """Calls are most of a function's time. Whoever needs more raises the figures here and says why."""
+    """Calls are most of a function's time. A change that needs more raises the figures here and says why."""
     wiring.channels().plan("standard")
     wiring.channels().all()
     wiring.directory().get("tax-bureau")

@@ -274,7 +274,7 @@ def test_rows_of_a_file_are_read_anew_though_the_file_has_gone(filed: Engine, fo
 
 
 def while_read(engine: Engine, happens: Any) -> None:
-    """Let something happen once, while an answer is being read anew."""
+    """Let something happen once, while an answer is being read again."""
     keep = engine.answers.keep_third
 
     def interrupted(*arguments: Any) -> Any:

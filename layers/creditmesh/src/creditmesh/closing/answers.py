@@ -92,7 +92,7 @@ class LenderAnswers:
     def tell(self, application_id: str) -> None:
         """Let the process go on with what is stored, whichever message said so.
 
-        Also after a repeat, for the first time may have died between write and call; and read anew, for the question
+        Also after a repeat, for the first time may have died between write and call; and read again, for the question
         may have been put once more since, with another token. An answer that comes once a person has been asked to
         look, or just before, sends the process on its way without him (C24).
         """

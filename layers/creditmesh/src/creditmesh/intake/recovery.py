@@ -18,7 +18,7 @@ from creditmesh.kernel.errors import Conflict, NotFound
 from creditmesh.platform.tasks import Tasks
 
 STALE_SECONDS = 30
-"""Whoever changed an application this short a time ago may still be about to tell its process."""
+"""An application that changed this recently may still be about to answer its process."""
 TRANSIT_SECONDS = 600
 """How far back the frequent sweep looks: two of its intervals."""
 DAY_SECONDS = 90_000

@@ -126,13 +126,13 @@ def clock() -> Clock:
 
 
 def secret(name: str) -> str:
-    """A secret's text, read anew each time; callers cache what they make of it."""
+    """A secret's text, read each time; callers cache what they make of it."""
     secrets: SecretsManagerClient = client("secretsmanager")
     return secrets.get_secret_value(SecretId=name)["SecretString"]
 
 
 def parameter(name: str) -> str:
-    """An SSM parameter's text, read anew each time."""
+    """An SSM parameter's text, read each time."""
     return str(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
 

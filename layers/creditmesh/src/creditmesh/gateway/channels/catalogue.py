@@ -70,11 +70,11 @@ class ChannelCatalogue:
         return [one for one in self._all().values() if one.channel.institution == institution]
 
     def listed(self) -> list[Stored]:
-        """The documents in force, read anew, by id."""
+        """The documents in force, read again, by id."""
         return list(self._channels.all())
 
     def stored(self, channel_id: str, version: int | None = None) -> Stored:
-        """A version of a channel's document, the current one by default, read anew.
+        """A version of a channel's document, the current one by default, read again.
 
         Raises:
             NotFound: there is none.
