@@ -104,9 +104,11 @@ class Meter:
 
     @cached_property
     def background(self) -> set[str]:
-        """Functions that run by the clock."""
-        targets = [one["Target"]["Arn"].rpartition(":")[2] for one in self.schedules]
-        return {self.names[name] for name in targets if name in self.names}
+        """Functions that run by the clock alone; one that a stream or queue calls as well works for applications."""
+        targets = {one["Target"]["Arn"].rpartition(":")[2] for one in self.schedules}
+        mappings = self.platform.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+        called = {one["FunctionArn"].partition(":function:")[2].partition(":")[0] for one in mappings}
+        return {self.names[name] for name in targets - called if name in self.names}
 
     def estate(self) -> Estate:
         """What the stack consists of, and how large its resident job is."""

@@ -29,6 +29,8 @@ FINAL = ("SUCCESS", "FAILED", "CANCELLED")
 _HOUR = 3600.0
 _STREAMING_ATTEMPTS_PER_HOUR = 5  # EMR's default for STREAMING; BATCH is not repeated by default
 _BATCH_MINUTES = 720  # EMR's default; a STREAMING run has no limit
+# Of this process's environment. Where another KMS holds the keys (LocalStack), jobs verify models there.
+_KEPT = ("HOME", "LANG", "TMPDIR", "USER", "AWS_ENDPOINT_URL_KMS")
 # The little Java that puts spark-submit's command together: no second compiler, no second collector of garbage.
 _LAUNCHER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
@@ -200,7 +202,7 @@ class JobRuns:
         venv = self._config.spark_venv
         python = str(venv / "bin" / "python")
         home = java_home(venv, self._config.state_dir / "java")
-        keep = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR", "USER") if key in os.environ}
+        keep = {key: os.environ[key] for key in _KEPT if key in os.environ}
         return {
             **keep, "JAVA_HOME": str(home),
             "PATH": f"{home}/bin:{venv}/bin:{os.environ.get('PATH', os.defpath)}",

@@ -48,7 +48,10 @@ class LocalStackPlatform(LocalPlatform):
 
     def _start_cloud(self) -> None:
         common = {"PYTHONPATH": str(ROOT / "local")}
-        cloud = {"GATEWAY_PORT": str(self.ports.forwarded), "STATE_DIR": str(self.places.cloud)}
+        cloud = {
+            "GATEWAY_PORT": str(self.ports.forwarded), "STATE_DIR": str(self.places.cloud),
+            "AWS_ENDPOINT_URL_KMS": self.endpoint,  # Spark jobs run there, but the keys are LocalStack's
+        }  # fmt: skip
         self.supervisor.start(
             "forwarded", [str(stack.CLOUD_PYTHON), "-m", "cloud.server"],
             {**common, **cloud, "MINISTACK_REGION": stack.REGION},
