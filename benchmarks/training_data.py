@@ -1,4 +1,4 @@
-"""The figures of docs/training-data.md: what each column of the loans tells, when, and what only looks like it.
+"""The figures of docs/explanation/training-data.md: what each column of the loans tells, and when it was known.
 
 ``python -m benchmarks.training_data``: JSON on standard output and in build/bench/training-data.json.
 """

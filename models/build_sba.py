@@ -1,7 +1,7 @@
 """Writes the artefact of the public loans: ``python -m models.build_sba > models/sba-1.0.0.json``.
 
 Points, calibration and grades are learnt (models/train_sba.py). Rules, prices and limit are policy, written here and
-kept plain: nobody has lent by them. Limits of use: docs/model-cards/README.md.
+kept plain: nobody has lent by them. Limits of use: docs/reference/model-cards.md.
 """
 
 from __future__ import annotations

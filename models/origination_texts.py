@@ -7,7 +7,7 @@ exposure, 9 unverifiable information, 977 other.
 
 from __future__ import annotations
 
-#: feature -> (type, unit, whose data, Chinese, English); the features are those of docs/interfaces/key-data.md.
+#: feature -> (type, unit, whose data, Chinese, English); the features are those of docs/reference/key-data.md.
 FEATURES: dict[str, tuple[str, str, str, str, str]] = {
     "taxpayer_status": ("string", "none", "third_party", "纳税人状态", "Taxpayer status"),
     "tax_credit_rating": ("string", "none", "third_party", "纳税信用等级", "Tax credit rating"),

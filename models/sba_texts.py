@@ -5,7 +5,7 @@ Standard codes as in ``models.origination_texts`` (12 CFR 1002.107(a)(11)).
 
 from __future__ import annotations
 
-#: feature -> (type, unit, whose data, Chinese, English); the columns are argued in docs/training-data.md.
+#: feature -> (type, unit, whose data, Chinese, English); the columns are argued in docs/explanation/training-data.md.
 FEATURES: dict[str, tuple[str, str, str, str, str]] = {
     "state": ("string", "none", "borrower", "企业所在州", "State of the firm"),
     "industry_sector": ("string", "none", "borrower", "行业门类 (NAICS)", "Industry, NAICS sector"),

@@ -3,7 +3,7 @@
 Two sources, and every characteristic says from which it comes:
 
 * ``observed``: line of business and employees, from the public loans of the U.S. Small Business Administration that
-  were guaranteed in part. docs/training-data.md says what of these loans is taken over, what is not, and why.
+  were guaranteed in part. docs/explanation/training-data.md says which of their columns are used, and why.
 * ``simulated``: taxes, invoices, statements, credit and the rest, from made-up firms whose outcome follows the open
   formula of ``training.data.outcomes``. Nobody has real outcomes of such firms to publish.
 

@@ -2,7 +2,7 @@
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py``, ``creditmesh/kernel``,
 ``creditmesh/gateway/__init__.py`` and ``creditmesh/gateway/keydata``) and the settings
-``creditmesh.risk.spark_settings.SCAN``. docs/interfaces/key-data.md tells the form of input and output.
+``creditmesh.risk.spark_settings.SCAN``. docs/reference/key-data.md tells the form of input and output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conditions of segments for whole columns; three-valued as in the artefact (docs/risk-model.md)."""
+"""Conditions of segments for whole columns; three-valued as in the artefact (docs/reference/risk-model.md)."""
 
 from __future__ import annotations
 

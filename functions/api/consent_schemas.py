@@ -1,4 +1,4 @@
-"""What the API takes and gives about consents (docs/interfaces/api.md)."""
+"""What the API takes and gives about consents (docs/reference/api.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the routes of the lists take and give (docs/lists.md)."""
+"""What the routes of the lists take and give (docs/reference/lists.md)."""
 
 from __future__ import annotations
 

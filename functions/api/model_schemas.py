@@ -1,4 +1,4 @@
-"""What the API takes and gives of decision models (docs/models.md)."""
+"""What the API takes and gives of decision models (docs/explanation/models.md)."""
 
 from __future__ import annotations
 

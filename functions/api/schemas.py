@@ -1,4 +1,4 @@
-"""What the API takes and gives, where a context's own model does not say it already (docs/interfaces/api.md)."""
+"""What the API takes and gives, where a context's own model does not say it already (docs/reference/api.md)."""
 
 from __future__ import annotations
 

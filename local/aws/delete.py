@@ -1,4 +1,4 @@
-"""`make delete STAGE=…`: delete a stage's stack; what holds data is retained (docs/deploy-aws.md, Taking a stage down).
+"""`make delete STAGE=…`: delete a stage's stack and retain what holds data (docs/how-to/deploy-aws.md).
 
 ``PYTHONPATH=local .venvs/cloud/bin/python -m aws.delete --stage test``
 """
@@ -22,7 +22,7 @@ _MACHINE = "AWS::StepFunctions::StateMachine"
 # How what is retained is removed for good, by type.
 _REMOVAL = {
     "AWS::DynamoDB::Table": "dynamodb delete-table --table-name {id}",
-    "AWS::S3::Bucket": "s3 rb --force s3://{id}  (after every version is gone: docs/deploy-aws.md)",
+    "AWS::S3::Bucket": "s3 rb --force s3://{id}  (after every version is gone: docs/how-to/deploy-aws.md)",
     "AWS::KMS::Key": "kms schedule-key-deletion --key-id {id}",
     "AWS::SecretsManager::Secret": "secretsmanager delete-secret --secret-id {id}",
     "AWS::Logs::LogGroup": "logs delete-log-group --log-group-name {id}",
@@ -87,7 +87,7 @@ def retained(target: Target, left: Mapping[str, Mapping[str, Any]]) -> str:
         lines.append(f"  {name} {one['PhysicalResourceId']}\n    aws --region {target.region} {command}")
     lines += [
         f"and the package bucket {target.package_bucket}, which all stages of this account and region share.",
-        "docs/deploy-aws.md, Taking a stage down, says in which order to remove them, and how to take them back.",
+        "In which order to remove them, and how to take them back: docs/how-to/deploy-aws.md, Taking a stage down.",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Deploy to a real AWS account (docs/deploy-aws.md).
+"""Deploy to a real AWS account (docs/how-to/deploy-aws.md).
 
 ``PYTHONPATH=local .venvs/cloud/bin/python -m aws.deploy --stage test [--parameters file.json]``
 """

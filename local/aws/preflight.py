@@ -61,7 +61,7 @@ class Preflight:
         if not self._client("apigateway").get_account().get("cloudwatchRoleArn"):
             raise Refused(
                 f"API Gateway in {self.target.account}/{self.target.region} has no role for CloudWatch Logs, which "
-                "access logs need; set one (docs/deploy-aws.md, Prerequisites)."
+                "access logs need; set one (docs/how-to/deploy-aws.md, Prerequisites)."
             )
 
     def stack(self) -> None:
@@ -110,7 +110,7 @@ class Preflight:
             except secrets.exceptions.ResourceNotFoundException:
                 raise Refused(
                     f"{one['LogicalResourceId']} of {self.target.stack} ({name}) is gone for good; "
-                    "see docs/deploy-aws.md, Rotation, for what depends on it."
+                    "see docs/how-to/deploy-aws.md, Rotation, for what depends on it."
                 ) from None
             if gone:
                 raise Refused(
@@ -141,8 +141,8 @@ class Preflight:
             commands = "".join(f"\n  aws {command} {name} --region {self.target.region}" for command, name in found)
             raise Refused(
                 f"Stage {self.target.stage} has leftovers of a deleted stack: {', '.join(name for _, name in found)}; "
-                "take them into a new stack (docs/deploy-aws.md, Taking a stage back), choose another stage, or remove "
-                f"them, data and all:{commands}"
+                "take them into a new stack (docs/how-to/deploy-aws.md, Taking a stage back), choose another stage, or "
+                f"remove them, data and all:{commands}"
             )
 
     def _fixed_names(self, kind: str, property_name: str) -> set[str]:

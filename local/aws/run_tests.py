@@ -1,4 +1,4 @@
-"""`make test-aws STAGE=…`: integration and conformance tests against a deployed stage (docs/deploy-aws.md).
+"""`make test-aws STAGE=…`: integration and conformance tests against a deployed stage (docs/how-to/deploy-aws.md).
 
 The tests make users and applications, so the production stage is refused.
 """

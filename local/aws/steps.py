@@ -14,7 +14,7 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
         "",
         f"API: {outputs['ApiUrl']}",
         "",
-        "Next, once per stage (docs/deploy-aws.md has the details):",
+        "Next, once per stage (docs/how-to/deploy-aws.md has the details):",
         f"1. The institutions' keys, as JSON in a file that you delete afterwards:\n"
         f"   aws secretsmanager put-secret-value --region {target.region} --secret-id {outputs['InstitutionsSecret']} "
         "--secret-string file://keys.json",
@@ -31,7 +31,7 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
     else:
         lines += ["2. Users come from your own issuer: claims cognito:groups (role) and custom:tenant."]
     lines += [
-        "3. Each lender pushes its products with a token of role lender (docs/interfaces/api.md).",
+        "3. Each lender pushes its products with a token of role lender (docs/reference/api.md).",
         f"4. `make test-aws STAGE={target.stage}` checks the deployed stage.",
     ]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ class Chosen(_View):
 
 
 class ApplicationView(_View):
-    """An application as the API shows it (docs/interfaces/api.md)."""
+    """An application as the API shows it (docs/reference/api.md)."""
 
     application_id: str
     status: str

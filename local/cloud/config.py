@@ -22,7 +22,7 @@ _PRELOAD = (
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of one emulator process; ``docs/embedded-cloud.md`` lists the variables."""
+    """Settings of one emulator process; ``docs/reference/embedded-cloud.md`` lists the variables."""
 
     port: int
     state_dir: Path

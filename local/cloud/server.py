@@ -1,4 +1,4 @@
-"""Start the embedded cloud: ``python -m cloud.server`` with the environment of ``docs/embedded-cloud.md``."""
+"""Start the embedded cloud: ``python -m cloud.server`` with the environment of ``docs/reference/embedded-cloud.md``."""
 
 from __future__ import annotations
 

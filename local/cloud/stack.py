@@ -34,7 +34,7 @@ POLICY = json.dumps(
         ]
     }
 )  # fmt: skip
-"""The stack policy. Lift it by hand for one deployment; a successful deployment sets it again (docs/deploy-aws.md)."""
+"""The stack policy. Lift it by hand for one deployment (docs/how-to/deploy-aws.md); the next one sets it again."""
 
 
 class DeployFailed(Exception):

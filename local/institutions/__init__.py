@@ -1,1 +1,1 @@
-"""The embedded institutions: sources, registers and lenders as real HTTP servers (docs/institutions.md)."""
+"""The embedded institutions: sources and lenders as HTTP servers (docs/reference/embedded-institutions.md)."""

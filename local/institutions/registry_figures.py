@@ -1,4 +1,4 @@
-"""What the company registry holds about a firm (docs/interfaces/institutions.md)."""
+"""What the company registry holds about a firm (docs/reference/institutions.md)."""
 
 from __future__ import annotations
 

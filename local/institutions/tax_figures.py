@@ -1,4 +1,4 @@
-"""What the tax bureau holds about a firm: statements, payments, invoices in fen (docs/interfaces/institutions.md)."""
+"""What the tax bureau holds about a firm: statements, payments, invoices in fen (docs/reference/institutions.md)."""
 
 from __future__ import annotations
 

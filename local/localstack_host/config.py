@@ -9,7 +9,7 @@ from pathlib import Path
 LOCALSTACK_VERSION = "4.4.0"
 ANNOUNCED_AT = "/_creditmesh/substituted"
 
-# Told at the top of every run (docs/localstack.md says more); in the order in which they are applied.
+# Told at the top of every run (docs/how-to/localstack.md says more); in the order in which they are applied.
 SUBSTITUTED = (
     "Lambda containers: a pool of processes that run the functions' real archives and layers",
     "DynamoDB with its streams, Cognito and EMR Serverless: forwarded to MiniStack, Spark runs there",

@@ -1,6 +1,7 @@
 """A LocalStack that runs already, usually the real image from compose.yaml; nothing is substituted there.
 
-Functions run in containers, so the institutions of this machine must be reachable from there (docs/localstack.md):
+Functions run in containers, so the institutions of this machine must be reachable from there
+(docs/how-to/localstack.md):
 ``CREDITMESH_HOST_FROM_LAMBDA`` is this machine's name inside a container, ``CREDITMESH_RELAY_ADDRESS`` an address of
 the container network on which the institutions' ports are relayed to 127.0.0.1.
 """

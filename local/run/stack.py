@@ -19,7 +19,8 @@ CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
 LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
 PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and machine busy
 
-# Two cores and no time to warm up: the quick compiler only (docs/risk-model.md), and not the memory of an EMR worker.
+# Two cores and no time to warm up: the quick compiler only, and less memory than an EMR worker
+# (docs/reference/risk-model.md).
 _QUICK = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
 RESIDENT_JVM = f"{_QUICK} --conf spark.driver.memory=512m"
 SMALL_JVM = f"{_QUICK} --conf spark.driver.memory=1g"

@@ -166,7 +166,7 @@ def test_everything_at_rest_is_encrypted_under_our_key(transformed: Template, ki
 
 
 def test_keys_are_rotated_and_kept(source: Template) -> None:
-    """KMS itself rotates no key that signs; docs/models.md says how one is exchanged."""
+    """KMS itself rotates no key that signs; docs/explanation/models.md says how one is exchanged."""
     for name, key in of_type(source, "AWS::KMS::Key").items():
         assert key.get("EnableKeyRotation") is True or key["KeyUsage"] == "SIGN_VERIFY", name
         assert source["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate", name

@@ -26,7 +26,7 @@ COUNTS = {"rows": 4, "unreadable": 1, "with_errors": 1, "first_as_of": DAY, "las
 
 
 def shipped(directory: Path) -> Path:
-    """A zip of what the job imports, as docs/interfaces/key-data.md lists it."""
+    """A zip of what the job imports, as docs/reference/key-data.md lists it."""
     target = directory / "creditmesh.zip"
     package = SOURCE / "creditmesh"
     files = [package / "__init__.py", package / "gateway/__init__.py"]

@@ -37,5 +37,5 @@ def documents(index: int, as_of: date = AS_OF) -> dict[str, Any]:
 
 
 def line(firm: str, sources: Mapping[str, Any], as_of: str = AS_OF.isoformat()) -> str:
-    """One firm's line of a set (docs/interfaces/key-data.md)."""
+    """One firm's line of a set (docs/reference/key-data.md)."""
     return json.dumps({"firm": firm, "as_of": as_of, "sources": sources, **INPUTS}, ensure_ascii=False)

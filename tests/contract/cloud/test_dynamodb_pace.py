@@ -1,4 +1,4 @@
-"""Contract of ``mends/dynamodb_pace``: the same as upstream, only quicker (docs/embedded-cloud.md)."""
+"""Contract of ``mends/dynamodb_pace``: the same as upstream, only quicker (docs/reference/embedded-cloud.md)."""
 
 from __future__ import annotations
 

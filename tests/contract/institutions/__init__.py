@@ -1,1 +1,1 @@
-"""What docs/interfaces/institutions.md says, held against the embedded institutions."""
+"""What docs/reference/institutions.md says, held against the embedded institutions."""

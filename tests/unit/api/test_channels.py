@@ -134,7 +134,7 @@ def test_staff_reads_and_others_do_not(path: str) -> None:
 def test_the_schema_is_for_everybody() -> None:
     answer = Api(None).get("/v1/schemas/channel.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/schema+json")
-    assert answer.json() == schema() == json.loads((ROOT / "docs/schemas/channel.schema.json").read_text("utf-8"))
+    assert answer.json() == schema() == json.loads((ROOT / "docs/reference/channel.schema.json").read_text("utf-8"))
 
 
 def test_plans() -> None:

@@ -40,7 +40,7 @@ def test_each_route_is_described_and_nothing_else():
 
 
 def test_the_interface_page_lists_the_same_routes():
-    page = (ROOT / "docs/interfaces/api.md").read_text()
+    page = (ROOT / "docs/reference/api.md").read_text()
     listed = {
         (method, path.partition("?")[0])
         for method, path in re.findall(r"^\| `(GET|POST|PUT|DELETE) ([^ `]+)", page, re.M)

@@ -87,7 +87,7 @@ def test_window_is_closed_before_loans_without_time_to_fail(cleaned):
 
 
 def test_loans_guaranteed_in_full_have_no_failure_on_record(cleaned):
-    """None of 24,000 in the window failed: what is recorded differs, not the risk (docs/training-data.md)."""
+    """None of 24,000 in the window failed: the records differ, not the risk (docs/explanation/training-data.md)."""
     within = sba.approved_within(cleaned)
     kept = sba.guaranteed_in_part(within)
     full = within.filter(pl.col("guaranteed_bps") >= 10_000)

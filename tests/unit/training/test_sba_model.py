@@ -100,7 +100,7 @@ def test_nothing_unknown_is_the_best_that_can_be_known(model: Artefact) -> None:
 
 
 def test_its_card_tells_the_same_model(model: Artefact) -> None:
-    page = (ROOT / "docs/model-cards/sba-1.0.0.html").read_text(encoding="utf-8")
+    page = (ROOT / "docs/reference/model-cards/sba-1.0.0.html").read_text(encoding="utf-8")
     assert len(page) < 500_000
     for grade in model.grades:
         assert f'<td>{grade.grade}</td><td class="number">{grade.min_score}</td>' in page

@@ -71,7 +71,7 @@ def test_shipped_plans_name_shipped_channels() -> None:
 
 def test_the_published_schema_is_the_one_in_force() -> None:
     written = json.dumps(schema(), ensure_ascii=False, indent=2) + "\n"
-    assert PUBLISHED.read_text("utf-8") == written, "write it anew: see docs/channels.md"
+    assert PUBLISHED.read_text("utf-8") == written, "write it anew: see docs/reference/channels.md"
 
 
 @pytest.mark.parametrize(

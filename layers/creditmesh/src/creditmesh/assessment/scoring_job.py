@@ -1,4 +1,7 @@
-"""Keeps the resident Spark job running, one of the present code, and replaces it without a gap (docs/risk-model.md)."""
+"""Keeps one resident Spark job of the current code running, and replaces it without a gap.
+
+See docs/reference/risk-model.md.
+"""
 
 from __future__ import annotations
 

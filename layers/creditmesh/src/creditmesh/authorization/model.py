@@ -77,7 +77,8 @@ class Authorization(BaseModel):
     """One right that one tenant holds for one taxpayer. The code is sealed at rest and never logged.
 
     Attributes:
-        tenant: through whom it was granted; another tenant's application never uses it (see docs/authorizations.md).
+        tenant: through whom it was granted; another tenant's application never uses it
+            (docs/explanation/authorizations.md).
         code: empty where the right needs none, and once it has ended.
         code_verifier: for sources that verify PKCE; empty where the code came without a redirect of ours.
         renewal_of: the authorisation in whose place it came.

@@ -50,7 +50,7 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Exchange:
-    """How a question is put: message type and path at the lender (docs/interfaces/institutions.md)."""
+    """How a question is put: message type and path at the lender (docs/reference/institutions.md)."""
 
     type: str
     path: str

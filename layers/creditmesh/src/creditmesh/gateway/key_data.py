@@ -1,7 +1,7 @@
 """Key data: the flat document of exact features that risk control is given about a firm (C10).
 
 Pure: no clock, no I/O. ``keydata`` holds the clean row and the feature table, which Spark shares; this module is what
-the platform calls. docs/interfaces/key-data.md tells what each feature means.
+the platform calls. docs/reference/key-data.md tells what each feature means.
 """
 
 from __future__ import annotations

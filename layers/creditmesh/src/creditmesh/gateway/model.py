@@ -59,13 +59,13 @@ class Collected(NamedTuple):
 
 
 class KeyDataDocument(BaseModel):
-    """The key data of one collection as stored (docs/interfaces/key-data.md).
+    """The key data of one collection as stored (docs/reference/key-data.md).
 
     Attributes:
         lineage: feature -> where in which source's third information it comes from; `sources` leads on to the raw
             answers and to the version of the channel that read them.
         row: the clean row that the features were computed from, in the form that Spark takes.
-        screening: what the look-up in the lists found, of which state of theirs (docs/lists.md).
+        screening: what the look-up in the lists found, of which state of theirs (docs/reference/lists.md).
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,6 +1,6 @@
 """From the artefact's JSON text to the frozen model, with every rule of the format checked (S10).
 
-The format is described in docs/risk-model.md and, for tools, in models/artefact.schema.json.
+The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json.
 """
 
 from __future__ import annotations

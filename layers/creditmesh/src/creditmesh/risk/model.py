@@ -1,6 +1,6 @@
 """The decision model: all that a decision is made from, as one frozen, hashed, versioned value (C11-C15, E11-E13, S10).
 
-The format is described in docs/risk-model.md and, for tools, in models/artefact.schema.json.
+The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json.
 """
 
 from __future__ import annotations

@@ -242,7 +242,7 @@ class Cost(_Part):
 
 
 class Channel(_Part):
-    """One source of credit data; see docs/channels.md."""
+    """One source of credit data; see docs/reference/channels.md."""
 
     channel_id: Identifier
     kind: Name

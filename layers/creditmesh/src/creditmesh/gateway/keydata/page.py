@@ -1,6 +1,6 @@
-"""The tables of docs/interfaces/key-data.md, written from the tables in code (C10).
+"""The tables of docs/reference/key-data.md, written from the tables in code (C10).
 
-``python -m creditmesh.gateway.keydata.page docs/interfaces/key-data.md`` puts them into the page anew; a test keeps
+``python -m creditmesh.gateway.keydata.page docs/reference/key-data.md`` puts them into the page anew; a test keeps
 both equal.
 """
 

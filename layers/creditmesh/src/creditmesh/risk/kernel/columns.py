@@ -1,6 +1,6 @@
 """Arrow columns made what the kernel counts with: whole 64-bit numbers, codes of words, truths; and what is known.
 
-The rules are those of one firm's features (docs/risk-model.md, «Numbers entering an engine»): NaN and the infinities
+The rules are those of one firm's features (docs/reference/risk-model.md, «How values enter»): NaN and the infinities
 are unknown, everything else is rounded down and cut to 64 bits.
 """
 
