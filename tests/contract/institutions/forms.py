@@ -8,7 +8,7 @@ from typing import Any
 
 import jmespath
 
-DOCS = Path(__file__).parents[3] / "docs" / "interfaces" / "institutions.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "institutions.md"
 
 
 def rule(kind: str) -> str:

@@ -20,7 +20,7 @@ from tests.support.template import ROOT
 from tests.unit.gateway.channels.engine import document
 
 SHIPPED = sorted((ROOT / "channels").glob("*.yaml"))
-PUBLISHED = ROOT / "docs" / "schemas" / "channel.schema.json"
+PUBLISHED = ROOT / "docs" / "reference" / "channel.schema.json"
 
 
 def changed(place: str, value: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_shipped_documents_are_valid_and_fit_the_published_schema(file: Path) ->
 
 def test_the_example_of_the_documentation_is_valid() -> None:
     """With every part there is."""
-    text = (ROOT / "docs" / "channels.md").read_text("utf-8")
+    text = (ROOT / "docs" / "reference" / "channels.md").read_text("utf-8")
     made = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
     shown = set(Channel.model_validate(made).model_dump(exclude_defaults=True, by_alias=True)) | set(made)
     assert set(Channel.model_fields) - shown == {"enabled", "callback"}

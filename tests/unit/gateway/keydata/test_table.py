@@ -36,7 +36,7 @@ from tests.unit.gateway.keydata.test_contradictions import sources
 from tests.unit.gateway.keydata.test_sources import AS_OF, degree, education
 
 ROOT = Path(__file__).parents[4]
-PAGE = ROOT / "docs" / "interfaces" / "key-data.md"
+PAGE = ROOT / "docs" / "reference" / "key-data.md"
 MODEL = ROOT / "models" / "origination-2.1.0.json"
 
 
