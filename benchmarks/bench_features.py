@@ -1,4 +1,4 @@
-"""Cleaning and features on Spark for a million firms × 24 months (C10, E16, M03): rows a second, on two cores.
+"""Cleaning and features on Spark for a million firms × 24 months: rows a second, on two cores.
 
 ``python -m benchmarks.bench_features [--firms N]``. The firms are copies of some hundred made-up ones, multiplied in
 Spark itself, so that making them costs next to nothing. Everything that the job does to real input is done and counted:

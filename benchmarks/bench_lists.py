@@ -1,4 +1,4 @@
-"""What a look-up in lists of a million entries costs, and what importing them does (M04, M05).
+"""What a look-up in lists of a million entries costs, and what importing them does.
 
 Starts an instance of its own (own state, own ports), imports a made-up third party's file through the API and the
 process, then looks subjects up in this process, as a function does, against the embedded cloud's tables and buckets.

@@ -1,4 +1,4 @@
-"""Our scorecard beside other libraries' and beside gradient boosting, on the same rows (issue 4, part 3).
+"""Our scorecard beside other libraries' and beside gradient boosting, on the same rows.
 
 ``python -m benchmarks.bench_models [--data sba german] [--models ours optbinning] [--rows N]``: JSON on standard
 output, a table on standard error. build/bench/models.json keeps the newest figures of each model on each data set, but

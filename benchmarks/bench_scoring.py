@@ -1,4 +1,4 @@
-"""Scoring a portfolio against reading it (C11, C25): rows a second and processor time, side by side in one run.
+"""Scoring a portfolio against reading it: rows a second and processor time, side by side in one run.
 
 ``python -m benchmarks.bench_scoring [--rows 1000000 5000000] [--repeats 3] [--slow-rows N] [--no-peers]``. 20
 characteristics, 10 rules, grades, price and limit, from Parquet. Every round runs each engine once, one after the

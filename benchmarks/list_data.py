@@ -1,4 +1,4 @@
-"""A made-up third party's list of any size, and what to ask it for: the same each time (M05).
+"""A made-up third party's list of any size, and what to ask it for: the same each time.
 
 Names are built as firms' names are: place, two or three characters of its own, trade, legal form; some characters and
 trades are far more common than others, so that many names lie close together. The places do not exist.

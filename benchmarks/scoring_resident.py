@@ -1,4 +1,4 @@
-"""The resident job's scorer alone: one application, and batches of up to 500 (C11; issue 4, speed).
+"""The resident job's scorer alone: one application, and batches of up to 500.
 
 ``python -m benchmarks.scoring_resident`` in a process of its own, as the job's session has settings of its own.
 Prints JSON. What the job adds, claims and answers in DynamoDB, is in ``bench_origination``.

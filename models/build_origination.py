@@ -49,10 +49,10 @@ NEEDED = (
     "blacklist_hits",
 )
 
-#: Who outranks whom among referrals (M05): a whitelist vouches for conduct, not for the firm being who it says it is.
+#: Who outranks whom among referrals: a whitelist vouches for conduct, not for the firm being who it says it is.
 SUSPECTED, VOUCHED = 300, 200
 
-#: What the platform's lists say (M04, M05).
+#: What the platform's lists say.
 LIST_RULES = [
     rule("blacklisted", {">": [var("blacklist_hits"), 0]}, "pass", "willingness", stage="lists"),
     rule(
@@ -103,7 +103,7 @@ ADMISSION = [
 #: Points, calibration and grades, learnt by models/train_origination.py.
 LEARNT = json.loads(Path(__file__).with_name("origination-learnt.json").read_text(encoding="utf-8"))
 
-#: Funding and running cost of 5.5 %, 60 % of what is owed lost at default, a margin that grows with the risk (M09).
+#: Funding and running cost of 5.5 %, 60 % of what is owed lost at default, a margin that grows with the risk.
 PRICE = {
     "funding_bps": 350,
     "lgd_bps": 6_000,
@@ -172,7 +172,7 @@ LIMIT = {
 def dimension(
     name: str, chinese: str, english: str, weight_bps: int, base: int, *items: dict[str, Any]
 ) -> dict[str, Any]:
-    """One dimension of the risk index: points add to its grade, 100 is the most risk (E11)."""
+    """One dimension of the risk index: points add to its grade, 100 is the most risk."""
     label = text(chinese, english)
     return {"id": name, "label": label, "weight_bps": weight_bps, "base": base, "characteristics": list(items)}
 

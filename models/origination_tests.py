@@ -1,4 +1,4 @@
-"""Test cases kept with the origination model: they are tried before a change of its rules is released (M06)."""
+"""Test cases kept with the origination model: they are tried before a change of its rules is released."""
 
 from __future__ import annotations
 

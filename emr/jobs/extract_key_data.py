@@ -1,4 +1,4 @@
-"""Batch Spark job: third information of many firms made key data, as Parquet (C10, E16, G08).
+"""Batch Spark job: third information of many firms made key data, as Parquet.
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py``, ``creditmesh/kernel``,
 ``creditmesh/gateway/__init__.py`` and ``creditmesh/gateway/keydata``) and the settings

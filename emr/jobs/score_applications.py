@@ -1,4 +1,4 @@
-"""Resident Spark job: answers scoring requests in near real time (DESIGN 2; C11, M13).
+"""Resident Spark job: answers scoring requests in near real time.
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
 ``creditmesh.risk.spark_settings.RESIDENT``. boto3 finds endpoints and credentials in the environment.

@@ -1,4 +1,4 @@
-"""Batch Spark job: every firm of a portfolio scored by one model, as Parquet (C11, C25).
+"""Batch Spark job: every firm of a portfolio scored by one model, as Parquet.
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
 ``creditmesh.risk.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from storage,

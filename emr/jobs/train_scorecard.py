@@ -1,4 +1,4 @@
-"""Batch Spark job: loans with an outcome made a candidate scorecard, its model card and its gates (C14, M07, M08).
+"""Batch Spark job: loans with an outcome made a candidate scorecard, its model card and its gates.
 
 Run by spark-submit with ``--py-files`` (a zip of ``training``, ``creditmesh/__init__.py`` and ``creditmesh/risk``).
 Spark reads; one scorecard is small work, so it is trained on the driver. Below ``--output-uri`` it writes

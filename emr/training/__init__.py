@@ -1,1 +1,1 @@
-"""Training of the scorecard: from loans with an outcome to integer tables of points (C14, M07)."""
+"""Training of the scorecard: from loans with an outcome to integer tables of points."""

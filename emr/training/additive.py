@@ -1,4 +1,4 @@
-"""Tables fitted together: a sum of table values is the log-odds of default (a generalised additive model; C14).
+"""Tables fitted together: a sum of table values is the log-odds of default (a generalised additive model).
 
 Each table in turn takes one penalised Newton step for all of its cells. The penalty of a table is what its own values
 show to be noise (their variance under a normal prior, estimated on the way), so cells with few rows stay near the

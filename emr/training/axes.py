@@ -1,4 +1,4 @@
-"""The bins of one feature: the same value falls into the same bin here as in the artefact's evaluators (C14)."""
+"""The bins of one feature: the same value falls into the same bin here as in the artefact's evaluators."""
 
 from __future__ import annotations
 

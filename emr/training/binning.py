@@ -1,4 +1,4 @@
-"""Bins of single features: few and monotone for the logistic part (optbinning), finer ones for what it leaves (C14)."""
+"""Bins of single features: few and monotone for the logistic part (optbinning), finer ones for what it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From scores to default rates that hold: measured on rows that the model had not seen (C14).
+"""From scores to default rates that hold: measured on rows that the model had not seen.
 
 A logistic curve through all rows gives the shape; bands of neighbouring scores correct it where many rows say
 otherwise; pooling keeps a lower score from ever having a lower rate.

@@ -1,4 +1,4 @@
-"""From what was learnt to a candidate: its artefact, the baseline that drift is told from, and its gates (M08)."""
+"""From what was learnt to a candidate: its artefact, the baseline that drift is told from, and its gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card: what a training run found, as a page that a risk officer reads and keeps (C14, M07)."""
+"""The model card: what a training run found, as a page that a risk officer reads and keeps."""
 
 from __future__ import annotations
 

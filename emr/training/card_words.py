@@ -1,4 +1,4 @@
-"""The model card's words in every language of the platform (M07)."""
+"""The model card's words in every language of the platform."""
 
 from __future__ import annotations
 

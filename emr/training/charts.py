@@ -1,4 +1,4 @@
-"""Charts of the model card as SVG text: drawn here, so that the page needs nothing from elsewhere (M07)."""
+"""Charts of the model card as SVG text: drawn here, so that the page needs nothing from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training set must be before anything is fitted: each check has a code that says what is wrong (C14)."""
+"""What a training set must be before anything is fitted: each check has a code that says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that Spark reads, brought to the driver as a training set (C14, M07)."""
+"""Rows that Spark reads, brought to the driver as a training set."""
 
 from __future__ import annotations
 

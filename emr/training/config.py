@@ -1,4 +1,4 @@
-"""What a training run is told: features, scale, selection, splits, gates. JSON in, frozen values out (M07).
+"""What a training run is told: features, scale, selection, splits, gates. JSON in, frozen values out.
 
 Every field has a default except the features, so a configuration says only what differs:
 ``{"features": [{"name": "revenue_minor", "kind": "integer"}]}``.

@@ -1,4 +1,4 @@
-"""The platform's own decisions as training rows: each report joined with what became of the loan (M08)."""
+"""The platform's own decisions as training rows: each report joined with what became of the loan."""
 
 from __future__ import annotations
 

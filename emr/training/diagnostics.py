@@ -1,4 +1,4 @@
-"""What a model card tells: data, selection, bins, separation, calibration, stability, fairness, limits (C14, M07).
+"""What a model card tells: data, selection, bins, separation, calibration, stability, fairness, limits.
 
 Everything is measured on the integer scores and calibrated rates that ship.
 """

@@ -1,4 +1,4 @@
-"""How a model treats groups: approval, default rate, separation and calibration side by side (C14)."""
+"""How a model treats groups: approval, default rate, separation and calibration side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows a scorecard is trained on, and the checks they must pass (C14, M07)."""
+"""The rows a scorecard is trained on, and the checks they must pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a candidate must show before it may replace the model in force (M08).
+"""What a candidate must show before it may replace the model in force.
 
 Both are judged on the same rows, which neither was fitted to: the youngest ones. Labels themselves are judged too, so
 that a batch of wrong ones does not teach the next model.

@@ -1,4 +1,4 @@
-"""Grades: bands of scores whose default rates differ beyond doubt (M09, E11)."""
+"""Grades: bands of scores whose default rates differ beyond doubt."""
 
 from __future__ import annotations
 

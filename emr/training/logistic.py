@@ -1,4 +1,4 @@
-"""Weight of evidence and logistic regression: which features stay, and why the others go (C14)."""
+"""Weight of evidence and logistic regression: which features stay, and why the others go."""
 
 from __future__ import annotations
 

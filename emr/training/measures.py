@@ -1,4 +1,4 @@
-"""Measures of a score: separation, calibration, stability. A higher score here always means more risk (C14)."""
+"""Measures of a score: separation, calibration, stability. A higher score here always means more risk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tables to add: what each would gain on rows that did not set its values; and how its cells are cut (C14).
+"""Which tables to add: what each would gain on rows that did not set its values; and how its cells are cut.
 
 Candidates are pairs of features, and single features that the logistic part left out but that tell something beside
 the others. They are screened on few bins; the table that is added has cells cut for it.

@@ -1,4 +1,4 @@
-"""From the plain scorecard to the rich one, step by step; rows kept back say how far to go (C14, M07)."""
+"""From the plain scorecard to the rich one, step by step; rows kept back say how far to go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reject inference: what the applications that were turned down would have done (C14). Off by default.
+"""Reject inference: what the applications that were turned down would have done. Off by default.
 
 Nobody knows their outcome, so each method rests on an assumption, which the model card names.
 """

@@ -1,4 +1,4 @@
-"""Rows told apart by their content: the same data give the same order and the same hash on every machine (M07)."""
+"""Rows told apart by their content: the same data give the same order and the same hash on every machine."""
 
 from __future__ import annotations
 

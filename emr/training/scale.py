@@ -1,4 +1,4 @@
-"""From log-odds to whole points: base score, PDO, and tables a person can read (C14)."""
+"""From log-odds to whole points: base score, PDO, and tables a person can read."""
 
 from __future__ import annotations
 

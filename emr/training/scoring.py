@@ -1,4 +1,4 @@
-"""Scores of many rows by the sections alone: what ships is what is measured (C14)."""
+"""Scores of many rows by the sections alone: what ships is what is measured."""
 
 from __future__ import annotations
 

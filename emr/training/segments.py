@@ -1,4 +1,4 @@
-"""Scorecards by segment: where the same tables should say something else, and by how much (C14).
+"""Scorecards by segment: where the same tables should say something else, and by how much.
 
 A segment starts from the tables of all rows; its values are drawn towards them, so it differs only where its own rows
 show it. Splits are looked for where tables would gain most on rows that did not set their values.

@@ -1,4 +1,4 @@
-"""Which rows are fitted, which are kept back for the test, and which are the youngest (C14)."""
+"""Which rows are fitted, which are kept back for the test, and which are the youngest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features and characteristics as the model card shows them: kept or not and why, bins, points (C14, M07)."""
+"""Features and characteristics as the model card shows them: kept or not and why, bins, points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: rows and a configuration in, the sections of an artefact and what a model card tells out (C14, M07)."""
+"""Training: rows and a configuration in, the sections of an artefact and what a model card tells out."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The REST API: a Chalice app with one blueprint per context (DESIGN 8)."""
+"""The REST API: a Chalice app with one blueprint per context."""

@@ -1,4 +1,4 @@
-"""Applications: apply, follow, withdraw (C01)."""
+"""Applications: apply, follow, withdraw."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def read_timeline(call: Call, application_id: str) -> Timeline:
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})
 def read_report(call: Call, application_id: str, query: ReportQuery) -> Reply:
-    """Read the assessment report: JSON, or a page with `Accept: text/html` (C16)."""
+    """Read the assessment report: JSON, or a page with `Accept: text/html`."""
     application = _read(call, application_id)
     if wants_html(call.header("accept")):
         chosen = query.language or language(call.header("accept-language"))

@@ -1,4 +1,4 @@
-"""Authorisations: to the tax bureau and back (C04-C06, C08)."""
+"""Authorisations: to the tax bureau and back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _problem_page(problem: Reply, call: Call) -> Reply:
     produces={JSON: Link},
 )
 def read_link(call: Call, application_id: str) -> Reply:
-    """Get the address of the tax bureau's login page; a cookie ties the way back to this browser (C05)."""
+    """Get the address of the tax bureau's login page; a cookie ties the way back to this browser."""
     link = wiring.intake().login_link(call.caller, application_id)
     headers = {}
     if link.nonce:
@@ -51,7 +51,7 @@ def read_link(call: Call, application_id: str) -> Reply:
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/authorization", roles=APPLICANTS, status=202)
 def bring_authorization(call: Call, application_id: str, body: BroughtAuthorization) -> ApplicationView:
-    """Bring the authorisation code of the tax bureau (C04, C06, C08)."""
+    """Bring the authorisation code of the tax bureau."""
     application = wiring.intake().authorize(
         call.caller, application_id, body.authorization_code, body.expires_at, body.state
     )
@@ -62,7 +62,7 @@ def bring_authorization(call: Call, application_id: str, body: BroughtAuthorizat
     blueprint, "GET", "/v1/authorizations/return", roles=None, produces={"text/html": None}, on_problem=_problem_page
 )
 def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
-    """Come back from the tax bureau with a code, or with the reason why there is none (C06)."""
+    """Come back from the tax bureau with a code, or with the reason why there is none."""
     redirects = wiring.authorizations().redirects
     flow = redirects.named_by(query.state, issuer=query.iss)
     redirects.require_browser(flow, _nonce(call, query.state))

@@ -1,4 +1,4 @@
-"""REQUEST authoriser of the REST API: a bearer token in, a policy with the caller's role and tenant out (DESIGN 8).
+"""REQUEST authoriser of the REST API: a bearer token in, a policy with the caller's role and tenant out.
 
 API Gateway keeps the answer for the same `Authorization` header for a few minutes, so the policy allows every route of
 the stage: which role may call which route is decided at the route, with a problem document for an answer.

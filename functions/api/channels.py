@@ -1,4 +1,4 @@
-"""Channels: what sources are asked and how, by configuration; and how they do (G01-G13)."""
+"""Channels: what sources are asked and how, by configuration; and how they do."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def write_plan(call: Call, plan_id: str, body: CollectionPlan) -> PlanView:
 
 @route(blueprint, "PUT", "/v1/reference-records/{record}/{key}", roles=OPERATORS, status=204)
 def write_record(call: Call, record: str, key: str, body: Record) -> None:
-    """Store a record from which missing fields of requests are filled (G04)."""
+    """Store a record from which missing fields of requests are filled."""
     wiring.reference_records().put(record, key, body.root, call.caller.subject)
 
 

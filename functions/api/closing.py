@@ -1,4 +1,4 @@
-"""Closing: read the contract, sign it (C22)."""
+"""Closing: read the contract, sign it."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Consents(Out):
 
 
 class ConsentGiven(In):
-    """A borrower's consent to a text he was shown (S09). Either `valid_days` or `until`."""
+    """A borrower's consent to a text he was shown. Either `valid_days` or `until`."""
 
     scope: str = Field(min_length=1, max_length=40)
     valid_days: int | None = Field(default=None, ge=1, strict=True)
@@ -197,7 +197,7 @@ class Erased(Out):
 
 
 class BlindSpot(Out):
-    """A loan or application whose monitoring lacks a right (C28)."""
+    """A loan or application whose monitoring lacks a right."""
 
     subject_id: str
     scope: str

@@ -1,4 +1,4 @@
-"""Consents: what a firm granted, grants, withdraws and may look up; blind spots (C02, C28, S09)."""
+"""Consents: what a firm granted, grants, withdraws and may look up; blind spots."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEPT = ["consent_records", "uses", "decisions_and_their_evidence"]
 
 @route(blueprint, "GET", "/v1/consent-scopes")
 def list_scopes(call: Call) -> ConsentScopes:
-    """List the rights a firm may grant, with the texts in force (C02)."""
+    """List the rights a firm may grant, with the texts in force."""
     chosen = language(call.header("accept-language"))
     return ConsentScopes(scopes=[ScopeView.of(scope, chosen) for scope in SCOPES.values()])
 
@@ -76,7 +76,7 @@ def withdraw_consent(call: Call, application_id: str, scope: str) -> None:
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/consents/erasure", roles=ENDERS)
 def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
-    """Withdraw every right and erase what was read under them, as far as the law allows (S09)."""
+    """Withdraw every right and erase what was read under them, as far as the law allows."""
     application = _read(call, application_id)
     erased = wiring.authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
     return Erased(withdrawn=erased, kept=KEPT)
@@ -100,7 +100,7 @@ def read_uses(call: Call, application_id: str, query: Page) -> ConsentUses:
 
 @route(blueprint, "GET", "/v1/blind-spots", roles=WATCHERS)
 def list_blind_spots(call: Call, query: Page) -> BlindSpots:
-    """List what cannot be monitored for lack of a right, longest first; lenders see their own loans (C28)."""
+    """List what cannot be monitored for lack of a right, longest first; lenders see their own loans."""
     found = wiring.watches().blind_spots(call.caller, query.limit)
     return BlindSpots(blind_spots=[BlindSpot.of(one) for one in found])
 

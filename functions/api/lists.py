@@ -1,4 +1,4 @@
-"""Black, grey and white lists: entries, look-ups, removal by two persons, imports (M04, M05)."""
+"""Black, grey and white lists: entries, look-ups, removal by two persons, imports."""
 
 from __future__ import annotations
 

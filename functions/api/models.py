@@ -1,4 +1,4 @@
-"""Decision models: proposals, approval by a second person, challengers, promotion, rollback (M06, M08, S10)."""
+"""Decision models: proposals, approval by a second person, challengers, promotion, rollback."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def compare_models(call: Call, model_id: str) -> Comparison:
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/replay", roles=READERS)
 def replay_decision(call: Call, application_id: str) -> Replay:
-    """Make an old decision once more, by the model and the rules of its day, and tell whether it is equal (S10)."""
+    """Make an old decision once more, by the model and the rules of its day, and tell whether it is equal."""
     application = wiring.intake().read(call.caller, application_id)
     return wiring.assessment().replay(application)
 

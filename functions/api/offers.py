@@ -1,4 +1,4 @@
-"""Offers: the lenders' catalogue, matches and the borrower's choice (C17-C21)."""
+"""Offers: the lenders' catalogue, matches and the borrower's choice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LENDERS = frozenset({Role.LENDER})
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/matches")
 def read_matches(call: Call, application_id: str) -> Matches:
-    """Read the offers of an application, best first; or the nearest product where nothing fits (C18-C20)."""
+    """Read the offers of an application, best first; or the nearest product where nothing fits."""
     application = wiring.intake().read(call.caller, application_id)
     return Matches(
         matches=wiring.offers().of(application),
@@ -27,7 +27,7 @@ def read_matches(call: Call, application_id: str) -> Matches:
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202, key=Key.NEEDLESS)
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
-    """Choose one of the offers (C21)."""
+    """Choose one of the offers."""
     application = wiring.intake().read(call.caller, application_id)
     return ApplicationView.of(wiring.offers().choose(call.caller, application, body.lender_id, body.product_id))
 
@@ -40,7 +40,7 @@ def list_products(call: Call) -> Products:
 
 @route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS)
 def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
-    """Enter or replace one of the lender's own products (C17)."""
+    """Enter or replace one of the lender's own products."""
     return wiring.offers().push(call.caller, product_id, body)
 
 

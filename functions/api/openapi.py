@@ -1,4 +1,4 @@
-"""The API's description as OpenAPI 3.1, made of the declared routes and their models (DESIGN 8).
+"""The API's description as OpenAPI 3.1, made of the declared routes and their models.
 
 `python -m api.openapi` prints it.
 """
@@ -192,7 +192,7 @@ def _webhook(schemas: _Schemas) -> Json:
     }
     return {
         "operationId": "receive_webhook",
-        "summary": "Take a lender's signed message (C21-C23).",
+        "summary": "Take a lender's signed message.",
         "tags": ["closing"],
         "parameters": [
             {"name": "institution_id", "in": "path", "required": True, "schema": {"type": "string"}},

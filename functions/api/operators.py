@@ -1,4 +1,4 @@
-"""Operators: what waits for a person, and the blacklist (C12, C24)."""
+"""Operators: what waits for a person, and the blacklist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
 
 @route(blueprint, "PUT", "/v1/blacklist", roles=OPERATORS, status=204)
 def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
-    """Put a firm on the blacklist; the source's earlier entry is replaced (C12)."""
+    """Put a firm on the blacklist; the source's earlier entry is replaced."""
     new = NewEntry(
         list_name=ListName.BLACK, kind=Kind.TAXPAYER_ID, value=body.taxpayer_id, source=body.source,
         reason_code="entered", text=body.reason, valid_until=body.valid_until,

@@ -1,4 +1,4 @@
-"""The page a borrower sees when the tax bureau has sent him back (C06)."""
+"""The page a borrower sees when the tax bureau has sent him back."""
 
 from __future__ import annotations
 

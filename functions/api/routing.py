@@ -1,4 +1,4 @@
-"""How a request becomes a call of a view, and a view's answer a response: one decorator for every route (DESIGN 8).
+"""How a request becomes a call of a view, and a view's answer a response: one decorator for every route.
 
 A view says by its annotations what it takes and gives: parameter `body` is the body's model, `query` the query's, the
 others are parts of the path; the return type is the answer's model, or `Reply` where the view renders it itself. The

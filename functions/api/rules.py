@@ -1,4 +1,4 @@
-"""The rules' workbench: what rules can look at, what they do, changes of them and trials before a release (M06)."""
+"""The rules' workbench: what rules can look at, what they do, changes of them and trials before a release."""
 
 from __future__ import annotations
 

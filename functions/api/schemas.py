@@ -241,7 +241,7 @@ class ReturnQuery(BaseModel):
 
 
 class BroughtAuthorization(In):
-    """The authorisation the borrower brings back from the tax bureau (C06)."""
+    """The authorisation the borrower brings back from the tax bureau."""
 
     authorization_code: str = Field(max_length=400, repr=False)
     expires_at: str = Field(max_length=40, examples=["2027-11-21T00:00:00Z"])
@@ -251,7 +251,7 @@ class BroughtAuthorization(In):
 
 
 class Choice(In):
-    """One of the application's offers (C21)."""
+    """One of the application's offers."""
 
     lender_id: str = Field(min_length=1, max_length=100)
     product_id: str = Field(min_length=1, max_length=100)
@@ -264,7 +264,7 @@ def _true(value: object) -> object:
 
 
 class SignatureGiven(In):
-    """The borrower's consent to the contract he was shown (C22)."""
+    """The borrower's consent to the contract he was shown."""
 
     document_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     signer_name: str = Field(min_length=2, max_length=80)
@@ -272,7 +272,7 @@ class SignatureGiven(In):
 
 
 class BlacklistEntry(In):
-    """A firm that must not be lent to (C12)."""
+    """A firm that must not be lent to."""
 
     taxpayer_id: Annotated[str, Field(max_length=40), AfterValidator(taxpayer_id)]
     source: str = Field(min_length=2, max_length=80)
@@ -281,7 +281,7 @@ class BlacklistEntry(In):
 
 
 class Resolution(In):
-    """How an application goes on after a person has looked (C24); `approve` and `decline` answer a referral (M05)."""
+    """How an application goes on after a person has looked; `approve` and `decline` answer a referral."""
 
     action: Literal["retry", "close", "approve", "decline"]
     note: str = Field(min_length=2, max_length=200)

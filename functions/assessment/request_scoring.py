@@ -1,4 +1,4 @@
-"""Step ScoreOnSpark of the origination process (C11)."""
+"""Step ScoreOnSpark of the origination process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step ScoreInLambda of the origination process: the fallback evaluator (DESIGN 2)."""
+"""Step ScoreInLambda of the origination process: the fallback evaluator."""
 
 from __future__ import annotations
 

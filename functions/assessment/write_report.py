@@ -1,4 +1,4 @@
-"""Step WriteReport of the origination process (C12-C16)."""
+"""Step WriteReport of the origination process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishes what happened to authorisations on the event bus, and finishes what a change asks for (S09, C28)."""
+"""Publishes what happened to authorisations on the event bus, and finishes what a change asks for."""
 
 from __future__ import annotations
 

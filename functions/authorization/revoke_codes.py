@@ -1,4 +1,4 @@
-"""Tells sources of withdrawn codes: new ones from the table's stream, the others on schedule (S09)."""
+"""Tells sources of withdrawn codes: new ones from the table's stream, the others on schedule."""
 
 from __future__ import annotations
 

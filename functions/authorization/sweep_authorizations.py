@@ -1,4 +1,4 @@
-"""Scheduled: reminds of authorisations that end soon, marks what ended under monitoring (C28, S09)."""
+"""Scheduled: reminds of authorisations that end soon, marks what ended under monitoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step AwaitSignature of the origination process (C22)."""
+"""Step AwaitSignature of the origination process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step OrderDisbursement of the origination process (C22)."""
+"""Step OrderDisbursement of the origination process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /webhooks/{institution_id}`: takes institutions' signed messages (C21-C23, G07, DESIGN 7)."""
+"""`POST /webhooks/{institution_id}`: takes institutions' signed messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step RequestContract of the origination process (C22)."""
+"""Step RequestContract of the origination process."""
 
 from __future__ import annotations
 

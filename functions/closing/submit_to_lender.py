@@ -1,4 +1,4 @@
-"""Step SubmitToLender of the origination process (C21)."""
+"""Step SubmitToLender of the origination process."""
 
 from __future__ import annotations
 

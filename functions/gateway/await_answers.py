@@ -1,4 +1,4 @@
-"""Step AwaitAnswers of the origination process: some sources answer later (G07)."""
+"""Step AwaitAnswers of the origination process: some sources answer later."""
 
 from __future__ import annotations
 

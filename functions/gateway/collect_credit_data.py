@@ -1,4 +1,4 @@
-"""Steps CollectCreditData and FinishCollection of the origination process (C03, C07-C10, G01-G13)."""
+"""Steps CollectCreditData and FinishCollection of the origination process."""
 
 from __future__ import annotations
 

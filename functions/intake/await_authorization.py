@@ -1,4 +1,4 @@
-"""Step AwaitAuthorization of the origination process (C04, C08)."""
+"""Step AwaitAuthorization of the origination process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step QueueForOperator of the origination process (C24)."""
+"""Step QueueForOperator of the origination process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts lost processes again: after a failed execution's event, and on two schedules (C24)."""
+"""Starts lost processes again: after a failed execution's event, and on two schedules."""
 
 from __future__ import annotations
 

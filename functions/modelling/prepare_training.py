@@ -1,4 +1,4 @@
-"""Step PrepareTraining of the training process (M08)."""
+"""Step PrepareTraining of the training process."""
 
 from __future__ import annotations
 

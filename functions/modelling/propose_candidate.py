@@ -1,4 +1,4 @@
-"""Step ProposeCandidate of the training process (M08)."""
+"""Step ProposeCandidate of the training process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishes every change of a model's version on the event bus (stream of the table Models; M08, S10)."""
+"""Publishes every change of a model's version on the event bus (stream of the table Models)."""
 
 from __future__ import annotations
 

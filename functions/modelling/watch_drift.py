@@ -1,4 +1,4 @@
-"""Scheduled daily: compares who applies now with whom the model was trained on, and what came true (M08)."""
+"""Scheduled daily: compares who applies now with whom the model was trained on, and what came true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step OfferProducts of the origination process (C18-C20)."""
+"""Step OfferProducts of the origination process."""
 
 from __future__ import annotations
 

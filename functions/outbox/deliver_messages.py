@@ -1,4 +1,4 @@
-"""Delivers one outbox message a call; what fails unforeseen is tried again by the queue, then set aside (DESIGN 7)."""
+"""Delivers one outbox message a call; what fails unforeseen is tried again by the queue, then set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step RecordFailure of an import of a source's list (M04)."""
+"""Step RecordFailure of an import of a source's list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step Publish of an import of a source's list (M04)."""
+"""Step Publish of an import of a source's list."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], 
     if given.get("Stage", stage) != stage:
         raise Refused(f"The parameters say Stage={given['Stage']}, the command says STAGE={stage}.")
     if partition == "aws-cn" and not given.get("OidcIssuer"):
-        raise Refused("Mainland China has no Cognito user pools: set OidcIssuer and OidcAudience (DESIGN 14).")
+        raise Refused("Mainland China has no Cognito user pools: set OidcIssuer and OidcAudience.")
     if given.get("OidcIssuer") and not given.get("OidcAudience"):
         raise Refused("OidcIssuer needs OidcAudience.")
     return {**given, "Stage": stage}

@@ -67,11 +67,11 @@ class Api:
         return Api(self.base_url, token, http=self._http, patience_seconds=self._patience)
 
     def apply(self, request: Mapping[str, Any], key: str | None = None) -> ApplicationView:
-        """Hand in a loan request (C01); ``key`` is the idempotency key."""
+        """Hand in a loan request; ``key`` is the idempotency key."""
         return ApplicationView.model_validate(self.call("POST", "/v1/applications", request, key=key))
 
     def apply_as_guest(self, request: Mapping[str, Any], key: str | None = None) -> tuple[ApplicationView, Api]:
-        """Hand in a loan request without an account; the second part is the API as that guest (C01)."""
+        """Hand in a loan request without an account; the second part is the API as that guest."""
         answer = self.as_caller(None).call("POST", "/v1/guest/applications", request, key=key)
         return ApplicationView.model_validate(answer["application"]), self.as_caller(answer["access_token"])
 
@@ -91,11 +91,11 @@ class Api:
         return [TimelineEntry.model_validate(one) for one in answer["timeline"]]
 
     def authorization_link(self, application_id: str) -> str:
-        """Where the borrower grants access to his tax data (C05)."""
+        """Where the borrower grants access to his tax data."""
         return str(self.call("GET", f"/v1/applications/{application_id}/authorization-link")["url"])
 
     def authorize(self, application_id: str, code: str, expires_at: str) -> ApplicationView:
-        """Bring the authorisation code (C06, C08)."""
+        """Bring the authorisation code."""
         body = {"authorization_code": code, "expires_at": expires_at}
         return ApplicationView.model_validate(
             self.call("POST", f"/v1/applications/{application_id}/authorization", body)
@@ -106,7 +106,7 @@ class Api:
         return {one["scope"]: one for one in self.call("GET", "/v1/consent-scopes")["scopes"]}
 
     def consents(self, application_id: str) -> list[dict[str, Any]]:
-        """How every right of the application's firm stands (S09)."""
+        """How every right of the application's firm stands."""
         return list(self.call("GET", f"/v1/applications/{application_id}/consents")["consents"])
 
     def give_consent(self, application_id: str, scope: Mapping[str, Any], valid_days: int) -> None:
@@ -122,25 +122,25 @@ class Api:
         self.call("DELETE", f"/v1/applications/{application_id}/consents/{scope}")
 
     def report(self, application_id: str) -> dict[str, Any]:
-        """The assessment report (C16)."""
+        """The assessment report."""
         return dict(self.call("GET", f"/v1/applications/{application_id}/report"))
 
     def matches(self, application_id: str) -> list[Offer]:
-        """The offers, best first (C18, C19)."""
+        """The offers, best first."""
         answer = self.call("GET", f"/v1/applications/{application_id}/matches")
         return [Offer.model_validate(one) for one in answer["matches"]]
 
     def choose(self, application_id: str, lender_id: str, product_id: str) -> ApplicationView:
-        """Take an offer (C21)."""
+        """Take an offer."""
         body = {"lender_id": lender_id, "product_id": product_id}
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/choice", body))
 
     def contract(self, application_id: str) -> Contract:
-        """The contract to read (C22)."""
+        """The contract to read."""
         return Contract.model_validate(self.call("GET", f"/v1/applications/{application_id}/contract"))
 
     def sign(self, application_id: str, document_sha256: str, signer_name: str) -> ApplicationView:
-        """Sign the contract (C22)."""
+        """Sign the contract."""
         body = {"document_sha256": document_sha256, "signer_name": signer_name, "consent": True}
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/signature", body))
 
@@ -149,15 +149,15 @@ class Api:
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/withdrawal", {}))
 
     def products(self) -> list[dict[str, Any]]:
-        """The catalogue (C17)."""
+        """The catalogue."""
         return list(self.call("GET", "/v1/products")["products"])
 
     def put_blacklist_entry(self, entry: Mapping[str, Any]) -> None:
-        """Enter a firm into the blacklist (C12)."""
+        """Enter a firm into the blacklist."""
         self.call("PUT", "/v1/blacklist", entry)
 
     def put_channel(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a channel's next version (G02)."""
+        """Write a channel's next version."""
         return dict(self.call("PUT", f"/v1/channels/{document['channel_id']}", document))
 
     def put_plan(self, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class Api:
         return dict(self.call("PUT", f"/v1/collection-plans/{document['plan_id']}", document))
 
     def put_record(self, record: str, key: str, document: Mapping[str, Any]) -> None:
-        """Store a record from which missing fields of requests are filled (G04)."""
+        """Store a record from which missing fields of requests are filled."""
         self.call("PUT", f"/v1/reference-records/{record}/{key}", document)
 
     def channel_health(self, minutes: int = 60) -> list[dict[str, Any]]:
@@ -173,13 +173,13 @@ class Api:
         return list(self.call("GET", f"/v1/channels-health?minutes={minutes}")["channels"])
 
     def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
-        """What waits for a person (C24)."""
+        """What waits for a person."""
         return [
             OperatorTask.model_validate(one) for one in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]
         ]
 
     def resolve(self, task_id: str, action: str, note: str) -> None:
-        """Settle a person's task: ``retry`` or ``close`` (C24); a referral is approved, declined or closed (M05)."""
+        """Settle a person's task: ``retry`` or ``close``; a referral is approved, declined or closed."""
         self.call("POST", f"/v1/operator-tasks/{task_id}/resolution", {"action": action, "note": note})
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""A borrower who does what the application asks of him, until it has ended (C01-C08, C16-C22)."""
+"""A borrower who does what the application asks of him, until it has ended."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Journey:
     """What a borrower lived through.
 
     Attributes:
-        logins: how often he had to log in at the tax bureau; 0 where a stored authorisation was reused (C03).
+        logins: how often he had to log in at the tax bureau; 0 where a stored authorisation was reused.
     """
 
     application: ApplicationView
@@ -52,7 +52,7 @@ class Borrower:
     Args:
         api: the platform, with the borrower's token.
         password: his password at the tax bureau.
-        first_code: a code he brings instead of logging in when he is asked the first time (C08).
+        first_code: a code he brings instead of logging in when he is asked the first time.
         validity_days: for how long he grants access.
         consents: the further rights he grants when he is asked the first time, by scope.
         watch: told of each new standing of the application.
@@ -107,7 +107,7 @@ class Borrower:
         return Journey(view, self._api.timeline(view.application_id), self._logins, self._read_report(view))
 
     def apply(self, key: str) -> ApplicationView:
-        """Hand in the request (C01)."""
+        """Hand in the request."""
         view = self._api.apply(self._request, key)
         self._watch(view)
         return view
@@ -126,7 +126,7 @@ class Borrower:
             raise
 
     def authorize(self, application_id: str) -> ApplicationView:
-        """Agree to further rights; bring a code: the one at hand, or a new one from the bureau's pages (C04-C08)."""
+        """Agree to further rights; bring a code: the one at hand, or a new one from the bureau's pages."""
         self._agree(application_id)
         if self._first_code is not None:
             code, self._first_code = self._first_code, None
@@ -144,13 +144,13 @@ class Borrower:
             self._api.give_consent(application_id, scopes[name], days)
 
     def choose(self, application_id: str) -> ApplicationView:
-        """Read report and offers, take the best (C16, C19, C21)."""
+        """Read report and offers, take the best."""
         self._report = self._api.report(application_id)
         best: Offer = self._api.matches(application_id)[0]
         return self._api.choose(application_id, best.lender_id, best.product_id)
 
     def sign(self, application_id: str) -> ApplicationView:
-        """Read the contract, check that it is what its hash says, sign it (C22)."""
+        """Read the contract, check that it is what its hash says, sign it."""
         contract = self._api.contract(application_id)
         if hashlib.sha256(contract.document.encode()).hexdigest() != contract.document_sha256:
             raise ContractMismatch(f"{application_id}: the document does not have the hash {contract.document_sha256}")

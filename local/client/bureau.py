@@ -1,4 +1,4 @@
-"""A browser at the tax bureau: reads its forms, logs in, grants access and comes back with the code (C05, C06)."""
+"""A browser at the tax bureau: reads its forms, logs in, grants access and comes back with the code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BureauError(Exception):
 
 @dataclass(frozen=True)
 class Grant:
-    """What the borrower brings back (C02)."""
+    """What the borrower brings back."""
 
     code: str = field(repr=False)
     expires_at: str

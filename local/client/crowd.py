@@ -43,12 +43,12 @@ class Crowd:
     """Hands in many applications and does for each what it awaits.
 
     Args:
-        staff: the API as an operator; lists by status, and sends on what was handed to a person (C24).
+        staff: the API as an operator; lists by status, and sends on what was handed to a person.
         groups: the borrowers of each tenant, at most 100 in one, with the API as that tenant.
         workers: requests at the same time.
         look_seconds: pause between two looks.
         retry_tasks: whether tasks of these applications are settled with ``retry``; what the model referred to a person
-            is approved in any case, for that is no fault (M05).
+            is approved in any case, for that is no fault.
     """
 
     def __init__(

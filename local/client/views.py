@@ -51,7 +51,7 @@ class TimelineEntry(_View):
 
 
 class Offer(_View):
-    """One matched product; the list is ranked, best first (C19)."""
+    """One matched product; the list is ranked, best first."""
 
     lender_id: str
     product_id: str
@@ -70,7 +70,7 @@ class Contract(_View):
 
 
 class OperatorTask(_View):
-    """A piece of work for a person (C24)."""
+    """A piece of work for a person."""
 
     task_id: str
     application_id: str
@@ -78,5 +78,5 @@ class OperatorTask(_View):
 
     @property
     def is_referral(self) -> bool:
-        """Whether the model asks a person to decide on the firm (M05)."""
+        """Whether the model asks a person to decide on the firm."""
         return self.stage == "Referral"

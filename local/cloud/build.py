@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
-# What Lambda runs (DESIGN 10); the host's own platform needs no arguments.
+# What Lambda runs; the host's own platform needs no arguments.
 _STAGE = ["--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"]
 _STAGE_TAG = "cpython-313"
 _BYTE_CODE_ELSEWHERE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")

@@ -245,7 +245,7 @@ class Deployment:
             spark_code.prune(self.client("s3"), bucket, in_use)
 
     def _upload_models(self, bucket: str, signing_key: str) -> None:
-        """The shipped models, signed, for nothing else decides (S10); one that is there under this key stays."""
+        """The shipped models, signed, for nothing else decides; one that is there under this key stays."""
         storage = self.client("s3")
         for path in models.shipped(ROOT / "models"):
             mark = build.digest([path], signing_key)

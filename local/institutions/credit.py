@@ -1,4 +1,4 @@
-"""The credit bureau: signed enquiries, each charged once, answered late by callback (C09, C03)."""
+"""The credit bureau: signed enquiries, each charged once, answered late by callback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the credit bureau holds about a firm: accounts, arrears, enquiries (C09)."""
+"""What the credit bureau holds about a firm: accounts, arrears, enquiries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The education register: a form in, JSON in GB18030 out, for who has a key (M03)."""
+"""The education register: a form in, JSON in GB18030 out, for who has a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the education register holds about a firm's legal representative (M03)."""
+"""What the education register holds about a firm's legal representative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The anti-fraud service: a signed question, a score at once, each request id paid for once (M01)."""
+"""The anti-fraud service: a signed question, a score at once, each request id paid for once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the anti-fraud service says about a firm: a score, mostly low, and the hits behind it (M01)."""
+"""What the anti-fraud service says about a firm: a score, mostly low, and the hits behind it."""
 
 from __future__ import annotations
 

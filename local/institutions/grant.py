@@ -1,4 +1,4 @@
-"""Walk through the tax bureau's forms as a browser would and bring back the code (C05, C06)."""
+"""Walk through the tax bureau's forms as a browser would and bring back the code."""
 
 from __future__ import annotations
 

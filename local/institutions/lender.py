@@ -1,4 +1,4 @@
-"""A lender: takes applications, decides, draws up contracts and disburses exactly once (C21-C24)."""
+"""A lender: takes applications, decides, draws up contracts and disburses exactly once."""
 
 from __future__ import annotations
 

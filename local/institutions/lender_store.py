@@ -1,4 +1,4 @@
-"""What a lender remembers: messages, applications, disbursements, and the callbacks it owes (C21, C22)."""
+"""What a lender remembers: messages, applications, disbursements, and the callbacks it owes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop platform: OAuth 2.0 client credentials and pages of a shop's sales (E16, M03)."""
+"""The shop platform: OAuth 2.0 client credentials and pages of a shop's sales."""
 
 from __future__ import annotations
 

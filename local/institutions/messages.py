@@ -1,4 +1,4 @@
-"""Standard Webhooks as a lender speaks it; written from the specification, apart from the platform's own (DESIGN 7)."""
+"""Standard Webhooks as a lender speaks it; written from the specification, apart from the platform's own."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _HEADERS = {
 
 
 def login_page(fields: dict[str, str], error: str | None = None, status_code: int = 200) -> HTMLResponse:
-    """Where the taxpayer logs in (C05); ``fields`` come from the query and go on with the form."""
+    """Where the taxpayer logs in; ``fields`` come from the query and go on with the form."""
     kept = "".join(_hidden(name, fields.get(name, "")) for name in ("client_id", "redirect_uri", "state"))
     message = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     return _page(
@@ -38,7 +38,7 @@ asks to read your company's tax data.</p>{message}
 
 
 def grant_page(session: str, firm_name: str, client_id: str) -> HTMLResponse:
-    """Where access is granted and its validity chosen (C06)."""
+    """Where access is granted and its validity chosen."""
     options = "".join(
         f'<option value="{days}"{" selected" if days == 365 else ""}>{label}</option>'
         for days, label in (

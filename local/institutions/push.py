@@ -1,4 +1,4 @@
-"""Lenders push their products to the platform ahead of time (C17)."""
+"""Lenders push their products to the platform ahead of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The company registry: what it holds about a firm, for who has a key (C09)."""
+"""The company registry: what it holds about a firm, for who has a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shop platform holds about a firm's shop: a part of its turnover, with refunds and ratings (E16, M03)."""
+"""What the shop platform holds about a firm's shop: a part of its turnover, with refunds and ratings."""
 
 from __future__ import annotations
 

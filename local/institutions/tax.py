@@ -1,4 +1,4 @@
-"""The tax bureau: login, grant, revocation, and taxpayer data for a valid code (C05-C08)."""
+"""The tax bureau: login, grant, revocation, and taxpayer data for a valid code."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class TaxBureau:
         return Response(status_code=204)
 
     async def taxpayer_data(self, request: Request) -> Response:
-        """Verify the code and give the data (C07)."""
+        """Verify the code and give the data."""
         if not key_right(request.headers, self._settings.api_key):
             return JSONResponse({"error": "invalid_api_key"}, status_code=401)
         asked = await _taxpayer_and_code(request)

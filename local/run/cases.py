@@ -40,7 +40,7 @@ class Behaviour(BaseModel):
     consents: list[str] = Field(
         default=["credit_bureau", "shop", "education", "anti_fraud"], description="rights granted besides tax data"
     )
-    first_code: str | None = Field(default=None, description="an old code, tried before logging in (C08)")
+    first_code: str | None = Field(default=None, description="an old code, tried before logging in")
 
 
 class Case(BaseModel):

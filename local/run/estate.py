@@ -125,7 +125,7 @@ class Estate:
             start.result()
 
     def push_catalogue(self, api_url: str, token: Callable[[str], str], pool: Executor) -> int:
-        """Have every lender push its products (C17); how many there are.
+        """Have every lender push its products; how many there are.
 
         Raises:
             RunError: the platform did not take one.
@@ -141,7 +141,7 @@ class Estate:
         return sum(pool.map(push, self.lenders))
 
     def load_blacklist(self, operator: Api, pool: Executor) -> int:
-        """Enter the population's blacklisted firms (C12); a repeat changes nothing. How many there are."""
+        """Enter the population's blacklisted firms; a repeat changes nothing. How many there are."""
         listed = blacklist_entries(self.seed, self.population)
         try:
             list(pool.map(lambda firm: operator.put_blacklist_entry(_entry(firm)), listed))
@@ -170,7 +170,7 @@ class Estate:
         return {"legal_representative": legal_representative(firm)}
 
     def load_profiles(self, operator: Api, pool: Executor) -> int:
-        """Store who represents the firms of which the platform knows it (G04); how many there are."""
+        """Store who represents the firms of which the platform knows it; how many there are."""
         firms = [self.firm(index) for index in range(min(PROFILES, self.population))]
         list(pool.map(lambda one: operator.put_record("firm-profiles", one.taxpayer_id, self.profile(one)), firms))
         return len(firms)

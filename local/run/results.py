@@ -21,7 +21,7 @@ class Row(BaseModel):
     """One application's result.
 
     Attributes:
-        logins: how often the borrower had to log in at the tax bureau; 0 where a stored authorisation was reused (C03).
+        logins: how often the borrower had to log in at the tax bureau; 0 where a stored authorisation was reused.
         stages: seconds from the application's receipt until each stage was reached (for the last time).
         engine: who computed the score.
     """

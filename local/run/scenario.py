@@ -24,7 +24,7 @@ _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPEr
 
 
 class Operator:
-    """The person who settles what the platform hands over (C24).
+    """The person who settles what the platform hands over.
 
     A firm that the model refers he approves. What the lender has approved he sends through again: such a lender
     answers. The rest he closes.

@@ -1,4 +1,4 @@
-"""The resident Spark job: see to it that one runs and is warm (DESIGN 2)."""
+"""The resident Spark job: see to it that one runs and is warm."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ NAME = "creditmesh-local"
 STAGE = "local"
 REGION = "eu-west-1"
 CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
-LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with (C24)
+LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with
 PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and machine busy
 
 # Two cores and no time to warm up: the quick compiler only, and less memory than an EMR worker

@@ -1,4 +1,4 @@
-"""Users in the Cognito pool and their id tokens; a user is made when first needed (DESIGN 8)."""
+"""Users in the Cognito pool and their id tokens; a user is made when first needed."""
 
 from __future__ import annotations
 

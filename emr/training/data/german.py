@@ -1,4 +1,4 @@
-"""The German credit data of 1994: 1,000 consumer loans, small enough for quick comparisons (issue 4, part 3)."""
+"""The German credit data of 1994: 1,000 consumer loans, small enough for quick comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up outcomes: how likely a made-up firm is to fail, by a formula that anybody may check (issue 4, part 2).
+"""Made-up outcomes: how likely a made-up firm is to fail, by a formula that anybody may check.
 
 Nothing here is learnt from anything. ``log-odds = BASE + STRENGTH × effects + noise``; an outcome is drawn from it.
 An effect runs straight between two values of a feature and is flat outside, so that signs and sizes can be read off.

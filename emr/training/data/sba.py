@@ -1,4 +1,4 @@
-"""Loans guaranteed by the U.S. Small Business Administration: real small firms, real outcomes (issue 4, parts 2 and 3).
+"""Loans guaranteed by the U.S. Small Business Administration: real small firms, real outcomes.
 
 897,167 loans whose outcome is known, approved between 1970 and 2014. A work of the U.S. government, in the public
 domain. ``docs/explanation/training-data.md`` says of every column why it is kept, derived or left out.

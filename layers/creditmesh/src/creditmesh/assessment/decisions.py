@@ -1,4 +1,4 @@
-"""The log of decisions: of each application once, by the day it was decided, with what it was decided from (M06).
+"""The log of decisions: of each application once, by the day it was decided, with what it was decided from.
 
 Statistics of the rules are counted from it, and changed rules are tried on it. An entry is written once the decision is
 recorded on the application, under a key that follows from that record, so no retry of the step writes a second one.

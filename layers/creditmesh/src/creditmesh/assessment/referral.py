@@ -1,4 +1,4 @@
-"""What readers of a report are told of a person's decision on a referral (C16, M05)."""
+"""What readers of a report are told of a person's decision on a referral."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An old decision made again: the stored features, the model it names, the rules of its day (S10)."""
+"""An old decision made again: the stored features, the model it names, the rules of its day."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Assessment:
         self._log = log
 
     def request(self, application_id: str, token: str, on_spark: Callable[[], bool]) -> None:
-        """Put the application's key data before the resident Spark job (C11); the task goes on with its answer.
+        """Put the application's key data before the resident Spark job; the task goes on with its answer.
 
         Args:
             on_spark: whether Spark is to score it; if not, it is scored here and the task goes on at once.
@@ -91,7 +91,7 @@ class Assessment:
             self._tasks.fail(request["task_token"], ScoringFailed.__name__, "the request could not be scored")
 
     def score_in_process(self, application_id: str) -> None:
-        """Score with the plain evaluator: same artefact, same result, and the result says so (DESIGN 2)."""
+        """Score with the plain evaluator: same artefact, same result, and the result says so."""
         application = self._applications.get(application_id)
         application.require_open()
         self._score(application)
@@ -103,7 +103,7 @@ class Assessment:
         self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
-        """Write the report, record the decision and log it (C12-C16); a repeat returns the recorded one."""
+        """Write the report, record the decision and log it; a repeat returns the recorded one."""
         application = self._applications.get(application_id)
         if application.risk is None:
             application.require_open()
@@ -121,7 +121,7 @@ class Assessment:
         return summary
 
     def report(self, application: Application) -> dict[str, Any]:
-        """The assessment report as it was stored (C16).
+        """The assessment report as it was stored.
 
         Raises:
             NotFound: the application has not been assessed yet.
@@ -131,7 +131,7 @@ class Assessment:
         return dict(self._reports.get_json(application.report_key))
 
     def replay(self, application: Application) -> Replay:
-        """The decision made once more, from what it was made from (S10).
+        """The decision made once more, from what it was made from.
 
         Raises:
             NotFound: the application has not been assessed yet.
@@ -140,7 +140,7 @@ class Assessment:
         return replay(application.application_id, self.report(application), self._models.of)
 
     def report_for(self, caller: Caller, application: Application) -> dict[str, Any]:
-        """The report with `referral`: what a person has decided since, as far as ``caller`` may read it (C16, M05).
+        """The report with `referral`: what a person has decided since, as far as ``caller`` may read it.
 
         Raises:
             NotFound: the application has not been assessed yet.

@@ -1,4 +1,4 @@
-"""Scoring requests in DynamoDB: the hand-over between a process and the resident Spark job (DESIGN 2)."""
+"""Scoring requests in DynamoDB: the hand-over between a process and the resident Spark job."""
 
 from __future__ import annotations
 

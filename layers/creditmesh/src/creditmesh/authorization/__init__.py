@@ -1,1 +1,1 @@
-"""Consent and authorisation codes (C02-C08)."""
+"""Consent and authorisation codes."""

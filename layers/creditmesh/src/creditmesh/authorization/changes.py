@@ -1,4 +1,4 @@
-"""The changes of an authorisation, each in one transaction with its record and followed up at once (C08, S09)."""
+"""The changes of an authorisation, each in one transaction with its record and followed up at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows a change of an authorisation, at once and once more from the records' stream (S09, C28)."""
+"""What follows a change of an authorisation, at once and once more from the records' stream."""
 
 from __future__ import annotations
 

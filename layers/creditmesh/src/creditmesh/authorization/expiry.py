@@ -1,4 +1,4 @@
-"""The sweep over what ends: reminders ahead of time, requests for renewal, blind spots (C28, S09)."""
+"""The sweep over what ends: reminders ahead of time, requests for renewal, blind spots."""
 
 from __future__ import annotations
 

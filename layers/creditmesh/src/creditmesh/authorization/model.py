@@ -1,4 +1,4 @@
-"""Authorisations: a right a firm granted, what for, until when, and where it stands (C02-C08, S09). Pure."""
+"""Authorisations: a right a firm granted, what for, until when, and where it stands. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from creditmesh.kernel.errors import Conflict, DomainError, InvalidInput
 REMIND_DAYS = (14, 3, 1)
 """So many days before its end the firm is reminded of an authorisation, each time once."""
 DUE_SHARDS = 4
-"""Partitions of the index of what falls due (DESIGN 5)."""
+"""Partitions of the index of what falls due."""
 NONE_STORED = "none_stored"
 OTHER_PURPOSE = "purpose_not_consented"
 SUPERSEDED = "superseded"
@@ -26,7 +26,7 @@ Language = Literal["zh-CN", "en"]
 
 
 class AuthorizationRequired(DomainError):
-    """No usable authorisation is stored, the source refused it, or it ended while it was used (C04, C08, S09).
+    """No usable authorisation is stored, the source refused it, or it ended while it was used.
 
     Attributes:
         scope: the right that is lacking; the message is the reason's code.

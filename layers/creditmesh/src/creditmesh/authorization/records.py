@@ -1,4 +1,4 @@
-"""What is never changed again: consent records and the audit trail of uses (S09). Pure."""
+"""What is never changed again: consent records and the audit trail of uses. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to a source and back: `state`, PKCE and the browser's nonce (C05, C06). Pure."""
+"""The way to a source and back: `state`, PKCE and the browser's nonce. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redirects to sources: begun with a link, each returned from at most once (C05, C06)."""
+"""Redirects to sources: begun with a link, each returned from at most once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Redirects:
         self._keys, self._return_url = keys, return_url
 
     def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link:
-        """Where the borrower logs in and grants access (C05).
+        """Where the borrower logs in and grants access.
 
         Args:
             in_browser: the borrower himself asks, so only his browser may return.

@@ -1,4 +1,4 @@
-"""Codes given back to their sources: told until the source has taken it, or it is too late (S09)."""
+"""Codes given back to their sources: told until the source has taken it, or it is too late."""
 
 from __future__ import annotations
 

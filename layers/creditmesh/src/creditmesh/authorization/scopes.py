@@ -1,4 +1,4 @@
-"""The rights a firm may grant, as published: what for, for how long at most, in which way, under which text (C02, S09).
+"""The rights a firm may grant, as published: what for, for how long at most, in which way, under which text.
 
 Registry and judicial data are public; nobody's consent is asked for them, so they are not in this table.
 """
@@ -17,7 +17,7 @@ class Way(StrEnum):
     """How a right is granted."""
 
     REDIRECT = "redirect"
-    """By the source itself: the firm logs in there and brings back a code and its expiry (C05, C06)."""
+    """By the source itself: the firm logs in there and brings back a code and its expiry."""
     PLATFORM = "platform"
     """On the platform: the firm agrees to a published text and chooses how long it holds."""
 

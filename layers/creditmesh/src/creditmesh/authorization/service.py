@@ -1,4 +1,4 @@
-"""Use cases of authorisations: grant, reuse, watch, renew, withdraw, and never leak (C02-C08, C28, S09)."""
+"""Use cases of authorisations: grant, reuse, watch, renew, withdraw, and never leak."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Rights:
         self._held, self._opened, self._clock = held, opened, clock
 
     def usable(self, scope: str, purpose: str) -> Authorization:
-        """The authorisation with its code, if it can be used now and for this (C03, S09).
+        """The authorisation with its code, if it can be used now and for this.
 
         Raises:
             AuthorizationRequired: none is stored, it has run out, was refused or withdrawn, or is for other purposes.
@@ -89,7 +89,7 @@ class Authorizations:
         self._index, self._clock, self._correlation_id = index, clock, correlation_id
 
     def usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> Authorization:
-        """The stored authorisation with its code, if it can be used now (C03).
+        """The stored authorisation with its code, if it can be used now.
 
         Args:
             tenant: the one that asks. Without it whichever tenant's is found, so who acts for a tenant names it.
@@ -122,7 +122,7 @@ class Authorizations:
         return found.problem(self._clock.now()) if found else NONE_STORED
 
     def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None:
-        """Note a use before it is made; from the moment an authorisation ends, this refuses (S09).
+        """Note a use before it is made; from the moment an authorisation ends, this refuses.
 
         Args:
             purpose: one of `Purpose`.
@@ -150,13 +150,13 @@ class Authorizations:
         raise AuthorizationRequired(problem, authorization.scope)
 
     def refuse(self, authorization: Authorization, reason: str) -> None:
-        """Remember that the source refused this one, so that it is not tried again; a newer one is left alone (C08)."""
+        """Remember that the source refused this one, so that it is not tried again; a newer one is left alone."""
         self._changes.reject(authorization, reason)
 
     def take(
         self, taxpayer_id: str, code: str, expires_at: str, granted_by: str, *, tenant: str, flow: Flow | None = None
     ) -> Authorization:
-        """Store a code the borrower brought back, in place of what was there (C04, C08).
+        """Store a code the borrower brought back, in place of what was there.
 
         An expiry that has passed is stored too: collection will ask again and the record tells why.
 
@@ -205,7 +205,7 @@ class Authorizations:
         return self._changes.grant(self._of(taxpayer_id), right, tenant, granted)
 
     def withdraw(self, taxpayer_id: str, scope: str, by: str, *, tenant: str) -> None:
-        """End a right at the firm's wish: at once, code erased, source told (S09). A repeat changes nothing.
+        """End a right at the firm's wish: at once, code erased, source told. A repeat changes nothing.
 
         Raises:
             InvalidInput: there is no such right.
@@ -214,7 +214,7 @@ class Authorizations:
         self._changes.withdraw(self._of(taxpayer_id), scope_of(scope), tenant, taxpayer_id, by)
 
     def erase(self, taxpayer_id: str, by: str, *, tenant: str) -> list[str]:
-        """Withdraw every right and erase what was read under any of them; the scopes concerned (S09).
+        """Withdraw every right and erase what was read under any of them; the scopes concerned.
 
         Records of consents and uses stay: the law asks for the proof of what was done under which consent.
         """
@@ -245,7 +245,7 @@ class Authorizations:
     def watch(
         self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None
     ) -> None:
-        """Monitoring of a loan or application rests on this right from now on (C28)."""
+        """Monitoring of a loan or application rests on this right from now on."""
         index, right = self._of(taxpayer_id), scope_of(scope)
         self._watches.begin(index, right.name, subject_id, tenant=tenant, lender_id=lender_id)
 

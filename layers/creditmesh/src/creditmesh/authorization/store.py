@@ -22,7 +22,7 @@ ATTEMPTS = 6
 
 
 class AuthorizationStore:
-    """One item per taxpayer, scope and tenant; a new authorisation overwrites the old (C08).
+    """One item per taxpayer, scope and tenant; a new authorisation overwrites the old.
 
     Args:
         table: what stands now.

@@ -1,4 +1,4 @@
-"""The consent texts: files of the package, one per scope, version and language; a published one never changes (S09)."""
+"""The consent texts: files of the package, one per scope, version and language; a published one never changes."""
 
 from __future__ import annotations
 

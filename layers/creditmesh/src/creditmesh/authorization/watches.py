@@ -1,4 +1,4 @@
-"""Watched authorisations: where one that monitoring rests on has ended, its subject is a blind spot (C28)."""
+"""Watched authorisations: where one that monitoring rests on has ended, its subject is a blind spot."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Submission to a lender, its decision, contract, disbursement (C21-C24)."""
+"""Submission to a lender, its decision, contract, disbursement."""

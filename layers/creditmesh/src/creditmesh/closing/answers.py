@@ -1,4 +1,4 @@
-"""What lenders answer: decision, contract, disbursement; taken once, however often it comes (DESIGN 7)."""
+"""What lenders answer: decision, contract, disbursement; taken once, however often it comes."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LenderAnswers:
 
         Also after a repeat, for the first time may have died between write and call; and read again, for the question
         may have been put once more since, with another token. An answer that comes once a person has been asked to
-        look, or just before, sends the process on its way without him (C24).
+        look, or just before, sends the process on its way without him.
         """
         closing = self._store.find(application_id)
         if closing is None:

@@ -1,4 +1,4 @@
-"""From submission to disbursement: what is asked of a lender and what it answers (C21-C24)."""
+"""From submission to disbursement: what is asked of a lender and what it answers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from creditmesh.kernel.errors import Conflict, Unavailable
 
 
 class LenderUnavailable(Unavailable):
-    """The lender takes no message, or cannot disburse: a person has to look (C24)."""
+    """The lender takes no message, or cannot disburse: a person has to look."""
 
     code = "lender_unavailable"
 
 
 class LenderRejected(Conflict):
-    """The lender decided against the loan (C23)."""
+    """The lender decided against the loan."""
 
     code = "lender_rejected"
 
@@ -160,7 +160,7 @@ class Closing(BaseModel):
     question: Question = Question.DECISION
     asked: dict[str, int] = {}
     webhooks: list[str] = []
-    """Ids of the lender's messages taken so far; a repeat changes nothing (DESIGN 7)."""
+    """Ids of the lender's messages taken so far; a repeat changes nothing."""
     decision: dict[str, Any] | None = None
     contract: dict[str, Any] | None = None
     signature: dict[str, Any] | None = None

@@ -30,7 +30,7 @@ class Closings:
         self._tasks, self._clock = tasks, clock
 
     def submit(self, application_id: str, token: str) -> None:
-        """Send report and chosen product to the lender; its decision answers the task (C21)."""
+        """Send report and chosen product to the lender; its decision answers the task."""
         application, closing = self._store.find_with(application_id, self._applications)
         if closing is None:
             application.require_open()
@@ -41,7 +41,7 @@ class Closings:
             self._ask(application, closing, Question.DECISION, token, _submission(application))
 
     def request_contract(self, application_id: str, token: str) -> None:
-        """Ask for the contract of an approved loan; `loan.contract.ready` answers the task (C22)."""
+        """Ask for the contract of an approved loan; `loan.contract.ready` answers the task."""
         application, closing = self._store.get_with(application_id, self._applications)
         if closing.decision is None:
             raise NotAwaited("the lender has not decided")
@@ -49,7 +49,7 @@ class Closings:
         self._ask(application, closing, Question.CONTRACT, token, data)
 
     def order_disbursement(self, application_id: str, token: str) -> None:
-        """Send the signed contract, which is the order to pay; `loan.disbursed` answers the task (C22)."""
+        """Send the signed contract, which is the order to pay; `loan.disbursed` answers the task."""
         application, closing = self._store.get_with(application_id, self._applications)
         if closing.contract is None or closing.signature is None:
             raise NotAwaited("the contract has not been signed")
@@ -63,7 +63,7 @@ class Closings:
         self._ask(application, closing, Question.DISBURSEMENT, token, data)
 
     def message_parked(self, item: Item) -> None:
-        """A message to the lender could not be delivered: the process goes on to a person (C24)."""
+        """A message to the lender could not be delivered: the process goes on to a person."""
         closing = self._store.find(item["application_id"])
         if closing is None or closing.answered(closing.question):
             return

@@ -1,4 +1,4 @@
-"""The borrower's side of the contract: read it, sign it (C22)."""
+"""The borrower's side of the contract: read it, sign it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Credit-data gateway: sources, raw answers, key data (C07, C09, C10)."""
+"""Credit-data gateway: sources, raw answers, key data."""

@@ -1,4 +1,4 @@
-"""Key data: the flat document of exact features that risk control is given about a firm (C10).
+"""Key data: the flat document of exact features that risk control is given about a firm.
 
 Pure: no clock, no I/O. ``keydata`` holds the clean row and the feature table, which Spark shares; this module is what
 the platform calls. docs/reference/key-data.md tells what each feature means.
@@ -23,7 +23,7 @@ FEATURE_TYPES = {feature.name: _TYPES[feature.type] for feature in FEATURES}
 
 
 class Finding(BaseModel):
-    """One remark on the quality of a source's data (C10); ``keydata.findings.Note`` tells of the fields."""
+    """One remark on the quality of a source's data; ``keydata.findings.Note`` tells of the fields."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,11 +65,11 @@ def extract(
     blacklist_name_score_bps: int | None = None,
     greylist_name_score_bps: int | None = None,
 ) -> KeyData:
-    """Clean what the sources told about a firm and draw the features from it (C10, E16, M03).
+    """Clean what the sources told about a firm and draw the features from it.
 
     Args:
         sources: By kind (``tax``, ``registry``, ``judicial``, ``credit_bureau``, ``shop``, ``education``,
-            ``anti_fraud``) the third information. None: asked and unavailable (G13), which is a finding. A kind that
+            ``anti_fraud``) the third information. None: asked and unavailable, which is a finding. A kind that
             is not there was not asked for: its features are null without a finding.
         blacklist_hits: Entries on blacklists that match the firm.
         requested_amount_minor: The amount applied for, in fen.

@@ -1,4 +1,4 @@
-"""What a collection gives (C07, C09, C10)."""
+"""What a collection gives."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from creditmesh.kernel.errors import Unavailable
 
 
 class SourceUnavailable(Unavailable):
-    """A required source gave nothing usable; the message names the channel and why (G13)."""
+    """A required source gave nothing usable; the message names the channel and why."""
 
     code = "source_unavailable"
 
 
 class AnswersPending(Unavailable):
-    """Sources answer later, by webhook (G07). The message is what the process waits for, as JSON.
+    """Sources answer later, by webhook. The message is what the process waits for, as JSON.
 
     Attributes:
         numbers: what is awaited, as `Waits` knows it.

@@ -1,4 +1,4 @@
-"""Collection: a plan's channels side by side, then key data of what they gave (C07-C10, G01)."""
+"""Collection: a plan's channels side by side, then key data of what they gave."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Collections:
         something, and be of no use.
 
         Returns:
-            By planned channel: its own result, then those of the fallbacks that were asked in its stead (G13).
+            By planned channel: its own result, then those of the fallbacks that were asked in its stead.
         """
         plan = self.planned(plan_id)
         rights = self._caller.rights(subject)

@@ -1,1 +1,1 @@
-"""Loan applications from request to outcome (C01)."""
+"""Loan applications from request to outcome."""

@@ -24,7 +24,7 @@ _SCAN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
 
 
 class Collecting:
-    """Has credit data collected (C07-C10).
+    """Has credit data collected.
 
     A scan looks at an application's firm anew, whatever has become of the application: for monitoring, under the
     consents for that, into key data of its own. The application stays as it is.
@@ -80,7 +80,7 @@ class Collecting:
 
 
 def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | None]) -> list[Listed]:
-    """Who is looked up in the lists: the firm by its number and name, and as the registry has it (M05).
+    """Who is looked up in the lists: the firm by its number and name, and as the registry has it.
 
     Persons' names are not: they name too many.
     """

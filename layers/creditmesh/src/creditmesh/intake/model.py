@@ -1,4 +1,4 @@
-"""A loan application and its way to an outcome (C01)."""
+"""A loan application and its way to an outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ApplicationClosed(Conflict):
 
 
 class AuthorizationExhausted(Conflict):
-    """The borrower was asked for an authorisation as often as the platform asks (C08)."""
+    """The borrower was asked for an authorisation as often as the platform asks."""
 
     code = "authorization_exhausted"
 
@@ -161,7 +161,7 @@ class RiskSummary(BaseModel):
 
 
 class ReferralDecision(BaseModel):
-    """What a person decided on a firm that the model referred (M05)."""
+    """What a person decided on a firm that the model referred."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -218,7 +218,7 @@ class ApplicationSummary(BaseModel):
             raise ApplicationClosed(f"the application has ended: {self.outcome}")
 
     def visible_to(self, caller: Caller) -> bool:
-        """Whether the caller may see this application at all (DESIGN 8)."""
+        """Whether the caller may see this application at all."""
         if caller.role in STAFF:
             return True
         if caller.role is Role.LENDER:

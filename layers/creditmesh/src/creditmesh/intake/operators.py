@@ -1,4 +1,4 @@
-"""The operators' queue: what a machine could not finish waits here for a person (C24)."""
+"""The operators' queue: what a machine could not finish waits here for a person."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class OperatorQueue:
 
         Args:
             action: `retry` sends it through the stage again, `close` ends it. A referral takes `approve` and `decline`
-                instead of `retry` (M05).
+                instead of `retry`.
 
         Raises:
             NotFound: no such task.
@@ -111,7 +111,7 @@ class OperatorQueue:
         return self._get(task_id)
 
     def answered(self, application_id: str, stage: str, by: str) -> None:
-        """What a person was to look into has come after all: the process goes on, nobody need do a thing (C24)."""
+        """What a person was to look into has come after all: the process goes on, nobody need do a thing."""
         waiting = self._applications.get(application_id).waiting
         if waiting is None or waiting.kind != "operator" or waiting.note is None:
             return
@@ -129,7 +129,7 @@ class OperatorQueue:
         return task
 
     def _write(self, task: OperatorTask, word: dict[str, str]) -> None:
-        """A word on a referral goes to the application too, all or nothing, for the report tells of it (C16)."""
+        """A word on a referral goes to the application too, all or nothing, for the report tells of it."""
         write = Update(self._table, {"task_id": task.task_id}, set=word, remove=("queue",), absent=("action",))
         if task.stage != REFERRAL:
             self._tables.write(write)

@@ -1,4 +1,4 @@
-"""Applications whose process was lost or never told start again from their stored state (C24).
+"""Applications whose process was lost or never told start again from their stored state.
 
 Step Functions reports each execution that fails, and its application is started again at once. Two sweeps find what no
 event reports: a frequent one looks at applications that have just changed their status, a daily one at everything open.

@@ -57,7 +57,7 @@ class Intake:
         self._index, self._clock, self._requires = index, clock, requires
 
     def apply(self, caller: Caller, request: LoanRequest, key: str) -> Application:
-        """Take a loan request and start its process (C01).
+        """Take a loan request and start its process.
 
         Args:
             key: the client's idempotency key; the same key of the same tenant meets the first application again.
@@ -123,7 +123,7 @@ class Intake:
         return list(islice((one for one in found if one.visible_to(caller) and status in (None, one.status)), limit))
 
     def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> None:
-        """Ask the borrower for an authorisation and wait (C04, C08).
+        """Ask the borrower for an authorisation and wait.
 
         Raises:
             AuthorizationExhausted: he has been asked `allowed` times; recorded as outcome.
@@ -163,7 +163,7 @@ class Intake:
         return True
 
     def login_link(self, caller: Caller, application_id: str) -> Link:
-        """Where the borrower grants access to his tax data, also to renew it while his loan is monitored (C05, C28)."""
+        """Where the borrower grants access to his tax data, also to renew it while his loan is monitored."""
         application = self.read(caller, application_id)
         if not self._renews(application):
             application.require_open()
@@ -178,7 +178,7 @@ class Intake:
     def authorize(
         self, caller: Caller, application_id: str, code: str, expires_at: str, state: str | None = None
     ) -> Application:
-        """Take the code the borrower brought back and go on (C06, C08).
+        """Take the code the borrower brought back and go on.
 
         Args:
             state: as the source sent it back with the code; the code then serves this application only.
@@ -192,7 +192,7 @@ class Intake:
         return self._authorized(application, code, expires_at, f"{caller.role}:{caller.subject}", flow)
 
     def authorize_on_return(self, flow: Flow, taxpayer_id: str, code: str, expires_at: str) -> Application:
-        """The same for a borrower whom the source sent back to us by a redirect of ours (C06)."""
+        """The same for a borrower whom the source sent back to us by a redirect of ours."""
         application = self._store.get(flow.application_id)
         if taxpayer_id != application.taxpayer_id:
             raise InvalidInput("is not the taxpayer of this application", field="taxpayer_id")
@@ -232,7 +232,7 @@ class Intake:
         return self._authorizations.has_usable(application.taxpayer_id, tenant=application.tenant)
 
     def _renews(self, application: Application) -> bool:
-        """Whether a code renews what monitoring rests on, rather than answer this application's question (C28)."""
+        """Whether a code renews what monitoring rests on, rather than answer this application's question."""
         if application.status is Status.AUTHORIZATION_REQUIRED:
             return False
         return self._authorizations.is_watched(application.taxpayer_id, tenant=application.tenant)

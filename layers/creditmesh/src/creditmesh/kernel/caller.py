@@ -1,4 +1,4 @@
-"""Who is asking: an authenticated subject with one role in one tenant (DESIGN 8)."""
+"""Who is asking: an authenticated subject with one role in one tenant."""
 
 from __future__ import annotations
 

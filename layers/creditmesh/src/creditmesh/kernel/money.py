@@ -1,4 +1,4 @@
-"""Exact money: an integer of minor units and a currency (DESIGN 4)."""
+"""Exact money: an integer of minor units and a currency."""
 
 from __future__ import annotations
 

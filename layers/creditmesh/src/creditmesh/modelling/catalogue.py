@@ -1,4 +1,4 @@
-"""What rules can be written over, and which rules there are: the typed catalogue and the matrix of rules (M06).
+"""What rules can be written over, and which rules there are: the typed catalogue and the matrix of rules.
 
 Everything is drawn from a version's artefact and from the table of key data; nothing is kept twice.
 """

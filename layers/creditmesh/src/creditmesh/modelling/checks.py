@@ -1,4 +1,4 @@
-"""The test cases kept with a model, carried out (M06)."""
+"""The test cases kept with a model, carried out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Champion and challenger side by side, over the applications that both scored (M08)."""
+"""Champion and challenger side by side, over the applications that both scored."""
 
 from __future__ import annotations
 

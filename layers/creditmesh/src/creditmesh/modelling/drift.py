@@ -1,4 +1,4 @@
-"""Whether the firms that apply now are those a model was trained on, and default as it foretold (M08). Pure.
+"""Whether the firms that apply now are those a model was trained on, and default as it foretold. Pure.
 
 All figures are parts per million, so that they can be stored and compared exactly.
 """

@@ -1,4 +1,4 @@
-"""Use cases of labels: record what became of a loan, count and export what there is to learn from (M08)."""
+"""Use cases of labels: record what became of a loan, count and export what there is to learn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learning loop: what a training run is given, what becomes of its candidate, and what starts one (M08)."""
+"""The learning loop: what a training run is given, what becomes of its candidate, and what starts one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of a decision model, from their proposal to their retirement (M08, S10): values only.
+"""Versions of a decision model, from their proposal to their retirement: values only.
 
 A hash is the ``content_hash`` of the artefact, ``sha256:<64 hex digits>``; it names a version everywhere.
 """

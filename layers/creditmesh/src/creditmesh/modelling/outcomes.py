@@ -1,4 +1,4 @@
-"""What became of loans: the labels that models learn from (M08). Pure."""
+"""What became of loans: the labels that models learn from. Pure."""
 
 from __future__ import annotations
 

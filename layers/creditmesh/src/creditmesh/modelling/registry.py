@@ -1,4 +1,4 @@
-"""The registry of decision models: proposals, four eyes, the champion and its challenger (M06, M08, S10)."""
+"""The registry of decision models: proposals, four eyes, the champion and its challenger."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class ModelRegistry:
         return self._store.point(current, checker, acts, **pointer)
 
     def rollback(self, model_id: str, *, by: str, reason: str) -> Current:
-        """Give the place back to the version before the champion, in one call by one person (M08).
+        """Give the place back to the version before the champion, in one call by one person.
 
         Raises:
             InvalidInput: no reason is given.

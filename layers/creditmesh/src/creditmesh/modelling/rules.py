@@ -1,4 +1,4 @@
-"""Changed rule sets: made of the champion, tried on their test cases, proposed; never the ones in force (M06)."""
+"""Changed rule sets: made of the champion, tried on their test cases, proposed; never the ones in force."""
 
 from __future__ import annotations
 

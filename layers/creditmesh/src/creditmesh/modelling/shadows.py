@@ -1,4 +1,4 @@
-"""What challengers said of applications that the champion decided, as the resident job keeps it (M08)."""
+"""What challengers said of applications that the champion decided, as the resident job keeps it."""
 
 from __future__ import annotations
 

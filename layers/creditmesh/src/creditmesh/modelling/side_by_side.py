@@ -1,4 +1,4 @@
-"""Two versions asked about the same firms, and what they say counted side by side (M06)."""
+"""Two versions asked about the same firms, and what they say counted side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A version tried on past decisions beside the champion, before it is released (M06).
+"""A version tried on past decisions beside the champion, before it is released.
 
 A simulation goes through the log of decisions from the newest day back, a few hundred at a time. After each step its
 whole state, with the place it has come to, is stored as one document: it goes on from there after any interruption,

@@ -1,4 +1,4 @@
-"""Hit statistics of the rules, counted from the log of decisions (M06).
+"""Hit statistics of the rules, counted from the log of decisions.
 
 The log has every decision once, so no retry counts twice. A day that is over is counted once and its count kept; today
 is counted anew each time.

@@ -1,4 +1,4 @@
-"""Versions and the pointer in the table `Models`, documents in the bucket of artefacts (M08)."""
+"""Versions and the pointer in the table `Models`, documents in the bucket of artefacts."""
 
 from __future__ import annotations
 

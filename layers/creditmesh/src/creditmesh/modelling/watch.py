@@ -1,4 +1,4 @@
-"""The daily watch over the model in force: who applies now, and does what it foretold come true (M08)."""
+"""The daily watch over the model in force: who applies now, and does what it foretold come true."""
 
 from __future__ import annotations
 

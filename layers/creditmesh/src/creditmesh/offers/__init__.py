@@ -1,1 +1,1 @@
-"""Lenders' catalogue and its matching to an application (C17-C20)."""
+"""Lenders' catalogue and its matching to an application."""

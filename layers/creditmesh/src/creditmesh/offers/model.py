@@ -1,4 +1,4 @@
-"""Lenders' products and their matching to an application (C17-C20)."""
+"""Lenders' products and their matching to an application."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WEIGHTS = {"amount": 40, "rate": 40, "speed": 20}
 
 
 class NothingMatches(DomainError):
-    """No product fits the application (C20)."""
+    """No product fits the application."""
 
     code = "no_match"
 
@@ -104,7 +104,7 @@ class Offer(BaseModel):
 
 
 class Nearest(BaseModel):
-    """The product that fails least, and where (C20)."""
+    """The product that fails least, and where."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -115,7 +115,7 @@ class Nearest(BaseModel):
 
 
 def missing_terms(product: Product, need: Need) -> list[str]:
-    """What keeps a product from fitting, each as a sentence; empty if it fits (C18)."""
+    """What keeps a product from fitting, each as a sentence; empty if it fits."""
     checks = [
         (product.currency == need.currency, f"lends in {product.currency} only"),
         (
@@ -137,7 +137,7 @@ def missing_terms(product: Product, need: Need) -> list[str]:
 
 
 def match(products: Iterable[Product], need: Need) -> list[Offer]:
-    """The products that fit, best first (C18, C19)."""
+    """The products that fit, best first."""
     fitting = [product for product in products if not missing_terms(product, need)]
     offers = [_offer(product, need, _points(product, fitting, need)) for product in fitting]
     return sorted(
@@ -146,7 +146,7 @@ def match(products: Iterable[Product], need: Need) -> list[Offer]:
 
 
 def nearest(products: Iterable[Product], need: Need) -> Nearest | None:
-    """The product with the fewest unmet terms; None if the catalogue is empty (C20)."""
+    """The product with the fewest unmet terms; None if the catalogue is empty."""
     ranked = sorted(
         products, key=lambda one: (len(missing_terms(one, need)), -one.max_minor, one.lender_id, one.product_id)
     )

@@ -30,7 +30,7 @@ class Offers:
         self._tasks, self._clock = tasks, clock
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
-        """Enter or replace one of the lender's own products (C17)."""
+        """Enter or replace one of the lender's own products."""
         if caller.role is not Role.LENDER:
             raise Forbidden("only lenders push products")
         product = Product(
@@ -54,10 +54,10 @@ class Offers:
         return self._store.of(application.application_id)
 
     def offer(self, application_id: str, token: str) -> None:
-        """Match the application, show the borrower the offers and wait for his choice (C18, C19).
+        """Match the application, show the borrower the offers and wait for his choice.
 
         Raises:
-            NothingMatches: recorded as outcome, with the nearest product (C20).
+            NothingMatches: recorded as outcome, with the nearest product.
         """
         application = self._applications.get(application_id)
         if application.chosen_product_id:
@@ -87,7 +87,7 @@ class Offers:
             self._tasks.succeed(token, {})
 
     def choose(self, caller: Caller, application: Application, lender_id: str, product_id: str) -> Application:
-        """Take the borrower's choice among the offers (C21)."""
+        """Take the borrower's choice among the offers."""
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower chooses")
         if (application.chosen_lender_id, application.chosen_product_id) == (lender_id, product_id):

@@ -1,4 +1,4 @@
-"""Per-field encryption and blind indexes (DESIGN 6).
+"""Per-field encryption and blind indexes.
 
 A field is sealed with AES-256-GCM under a KMS data key; table, key and field name are the associated data, so that a
 ciphertext moved elsewhere does not open. Data keys are reused for a few minutes per process: KMS is asked seldom, and

@@ -1,4 +1,4 @@
-"""Delivery of outbox messages: one at a time in each lane of an institution, tried again, then parked (DESIGN 5, 7)."""
+"""Delivery of outbox messages: one at a time in each lane of an institution, tried again, then parked."""
 
 from __future__ import annotations
 

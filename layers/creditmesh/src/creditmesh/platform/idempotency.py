@@ -1,4 +1,4 @@
-"""The same request once: Powertools' idempotency over DynamoDB, for POST requests with an Idempotency-Key (DESIGN 8).
+"""The same request once: Powertools' idempotency over DynamoDB, for POST requests with an Idempotency-Key.
 
 It costs two writes a request, so it wraps only use cases that do not meet their own first result when repeated. Errors
 are not kept: a request that failed may be sent again.

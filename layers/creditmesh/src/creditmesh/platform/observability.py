@@ -1,4 +1,4 @@
-"""Logs, metrics and traces: the one module that knows Powertools (DESIGN 9).
+"""Logs, metrics and traces: the one module that knows Powertools.
 
 Nothing personal or secret is ever logged: functions log ids, states and counts, and never an event as it came.
 """

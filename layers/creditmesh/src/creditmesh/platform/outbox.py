@@ -1,4 +1,4 @@
-"""The outbox: a message is written with the state it tells of; `deliveries` brings it to its receiver (DESIGN 5, 7)."""
+"""The outbox: a message is written with the state it tells of; `deliveries` brings it to its receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures, both ways (DESIGN 7)."""
+"""Standard Webhooks signatures, both ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DynamoDB as stores use it: plain dictionaries, conditional writes, transactions (DESIGN 5)."""
+"""DynamoDB as stores use it: plain dictionaries, conditional writes, transactions."""
 
 from __future__ import annotations
 

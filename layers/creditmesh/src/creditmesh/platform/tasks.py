@@ -1,4 +1,4 @@
-"""Step Functions as the platform uses it: start an execution, answer a waiting task (DESIGN 3)."""
+"""Step Functions as the platform uses it: start an execution, answer a waiting task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a request: tokens of an OIDC issuer (RS256), and guests' tokens of our own (HS256) (C01, DESIGN 8).
+"""Who sends a request: tokens of an OIDC issuer (RS256), and guests' tokens of our own (HS256).
 
 Each algorithm belongs to one kind of key and one issuer, so no token can be checked with the other's: an RS256 token
 meets only RSA keys from the issuer's key set, an HS256 token only the platform's guest key. Any other algorithm, `none`

@@ -1,4 +1,4 @@
-"""HTTP for handlers, whatever framework calls them: strict JSON in, problem details (RFC 9457) out (DESIGN 8)."""
+"""HTTP for handlers, whatever framework calls them: strict JSON in, problem details (RFC 9457) out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins real stores and clients to the services; the only module that does (DESIGN, layout).
+"""Joins real stores and clients to the services; the only module that does.
 
 Everything is made on first use and kept per process.
 """

@@ -1,4 +1,4 @@
-"""From the artefact's JSON text to the frozen model, with every rule of the format checked (S10).
+"""From the artefact's JSON text to the frozen model, with every rule of the format checked.
 
 The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json.
 """

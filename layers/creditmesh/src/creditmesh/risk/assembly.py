@@ -1,4 +1,4 @@
-"""Puts what a training run has learnt in place of what a model had learnt before; its policy stays (M07, M08)."""
+"""Puts what a training run has learnt in place of what a model had learnt before; its policy stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model in force, as a process sees it: looked up every few seconds, loaded once, verified (M08, S10).
+"""The model in force, as a process sees it: looked up every few seconds, loaded once, verified.
 
 What is corrupt or unsigned is refused and logged by its hash and the rule it breaks; the last good one goes on.
 """

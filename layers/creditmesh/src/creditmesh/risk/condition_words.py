@@ -1,4 +1,4 @@
-"""A rule's condition as a sentence a risk officer reads, in every language (M06)."""
+"""A rule's condition as a sentence a risk officer reads, in every language."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class SparkDialect:
 
 
 class DuckDialect:
-    """DuckDB's SQL: the same artefact run by another engine, to check the first two (DESIGN 1)."""
+    """DuckDB's SQL: the same artefact run by another engine, to check the first two."""
 
     text_type = "VARCHAR"
 

@@ -1,4 +1,4 @@
-"""The artefact evaluated in plain Python, for one firm at a time (C12-C15, E11-E13, M05, M06, M09, M10).
+"""The artefact evaluated in plain Python, for one firm at a time.
 
 Lists first, and a stop there ends everything; then the admission rules; then score, price, risk index and limit. Every
 number is an integer. ``creditmesh.risk.spark`` says the same in Spark SQL, and tests/spark proves the two equal.
@@ -109,7 +109,7 @@ class _Evaluation:
         return [] if self.artefact.risk_index is None else [self.artefact.risk_index.reason_code]
 
     def _referrals(self) -> list[list[str]]:
-        """What asks for a person, each with its reasons; nothing where a list lets the firm pass fast (M05)."""
+        """What asks for a person, each with its reasons; nothing where a list lets the firm pass fast."""
         if any(rule.outcome == "fast_pass" for rule in self.fired):
             return []
         silenced = max((rule.priority for rule in self.fired if rule.outcome == "pass"), default=-1)

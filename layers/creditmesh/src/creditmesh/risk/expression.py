@@ -1,4 +1,4 @@
-"""Rule conditions as data: a small typed JSON expression with SQL's three-valued logic (M06).
+"""Rule conditions as data: a small typed JSON expression with SQL's three-valued logic.
 
 Grammar (a subset of JsonLogic)::
 

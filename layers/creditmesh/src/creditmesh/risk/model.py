@@ -1,4 +1,4 @@
-"""The decision model: all that a decision is made from, as one frozen, hashed, versioned value (C11-C15, E11-E13, S10).
+"""The decision model: all that a decision is made from, as one frozen, hashed, versioned value.
 
 The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json.
 """
@@ -24,7 +24,7 @@ BPS = 10_000
 #: Amounts enter the limit formula cut to 0..this, so that every product fits 64 bits in every engine.
 AMOUNT_CEILING_MINOR = 10**15
 MAX_FACTOR_BPS = 10**6
-#: The most that a firm's grade in one dimension of the risk index can be (E11).
+#: The most that a firm's grade in one dimension of the risk index can be.
 MAX_DIMENSION_GRADE = 100
 
 Texts = Mapping[str, str]
@@ -34,7 +34,7 @@ OUTCOMES: tuple[Outcome, ...] = ("stop", "refer", "pass", "fast_pass", "adjust")
 
 @dataclass(frozen=True)
 class Feature:
-    """One input: its type, the unit of its integers, whose data it is (M06), and its name in every language."""
+    """One input: its type, the unit of its integers, whose data it is, and its name in every language."""
 
     name: str
     type: FeatureType
@@ -53,7 +53,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule over features (M05, M06); it fires when its condition is true, or unknown where the rule says so.
+    """A rule over features; it fires when its condition is true, or unknown where the rule says so.
 
     ``stop`` declines. ``refer`` asks for a person, unless a ``pass`` rule of at least its priority fires.
     ``fast_pass`` silences every referral. ``adjust`` adds ``points`` to the score. Of rules of a stage, those of higher
@@ -94,7 +94,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class PriceTable:
-    """Rate = funding + expected loss + cost + the grade's margin, within a legal cap (M09)."""
+    """Rate = funding + expected loss + cost + the grade's margin, within a legal cap."""
 
     funding_bps: int
     lgd_bps: int
@@ -158,7 +158,7 @@ class LimitMethod:
 
 @dataclass(frozen=True)
 class LimitFormula:
-    """Limit = least method × grade factor, down to a whole step; below the floor it is a decline (C15, M10)."""
+    """Limit = least method × grade factor, down to a whole step; below the floor it is a decline."""
 
     methods: tuple[LimitMethod, ...]
     step_minor: int
@@ -168,7 +168,7 @@ class LimitFormula:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension of the risk index: grade gₖ = base + points, cut to 0..100, 100 the most risk (E11)."""
+    """One dimension of the risk index: grade gₖ = base + points, cut to 0..100, 100 the most risk."""
 
     id: str
     label: Texts
@@ -179,7 +179,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class IndexGrade:
-    """Indices from ``min_index`` upwards, and what follows from them (E13)."""
+    """Indices from ``min_index`` upwards, and what follows from them."""
 
     grade: str
     min_index: int
@@ -188,7 +188,7 @@ class IndexGrade:
 
 @dataclass(frozen=True)
 class RiskIndex:
-    """R = Σ wₖ·gₖ, in hundredths: 0..10,000 (E12)."""
+    """R = Σ wₖ·gₖ, in hundredths: 0..10,000."""
 
     dimensions: tuple[Dimension, ...]
     grades: tuple[IndexGrade, ...]
@@ -197,7 +197,7 @@ class RiskIndex:
 
 @dataclass(frozen=True)
 class TestCase:
-    """A firm whose result is known beforehand; kept with the model, tried before it is released (M06)."""
+    """A firm whose result is known beforehand; kept with the model, tried before it is released."""
 
     name: str
     on: date

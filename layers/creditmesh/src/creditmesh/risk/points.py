@@ -1,4 +1,4 @@
-"""Characteristics, their axes and bins, and the scorecard that is made of them (C14, E11)."""
+"""Characteristics, their axes and bins, and the scorecard that is made of them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Score = a segment's base points + its characteristics' points; below the cutoff the firm is declined (C14).
+    """Score = a segment's base points + its characteristics' points; below the cutoff the firm is declined.
 
     Attributes:
         refer_below: Scores from the cutoff up to, not including, this are looked at by a person; None: none are.

@@ -96,7 +96,7 @@ def parse_limit(node: Node, types: Types, reasons: Iterable[str]) -> LimitFormul
 
 
 def parse_risk_index(node: Node, types: Types, reasons: Iterable[str]) -> RiskIndex | None:
-    """Return the risk index, if there is one; weights add up to 1 (E12)."""
+    """Return the risk index, if there is one; weights add up to 1."""
     if node.value is None:
         return None
     parts = node.fields(["dimensions", "grades", "reason_code"])

@@ -1,4 +1,4 @@
-"""A new champion for the resident job, without a restart and without a stall (M08).
+"""A new champion for the resident job, without a restart and without a stall.
 
 A thread of its own looks at the pointer, loads and verifies what it names, plans it and warms it up beside the running
 one; the worker takes it up between two batches. What is bad is refused and the running one stays.

@@ -1,4 +1,4 @@
-"""The assessment report: what was decided about a firm, from what, and why, for people and machines (C16, S10).
+"""The assessment report: what was decided about a firm, from what, and why, for people and machines.
 
 ``build_report`` makes a JSON document; ``render_html`` makes a page of it that needs nothing from elsewhere.
 """
@@ -165,7 +165,7 @@ def _reasons(artefact: Artefact, codes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureValue]) -> dict[str, Any]:
-    """A rule that fired: what it says and follows, its place in the matrix source × aspect, why it fired (M06)."""
+    """A rule that fired: what it says and follows, its place in the matrix source × aspect, why it fired."""
     rule = next(rule for rule in artefact.rules if rule.id == rule_id)
     return {
         "id": rule_id,
@@ -191,7 +191,7 @@ def _value(feature: Feature, value: FeatureValue) -> dict[str, Any]:
 
 
 def _price_steps(artefact: Artefact, result: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How the grade's rate comes about (M09)."""
+    """How the grade's rate comes about."""
     if result["grade"] is None:
         return None
     index = next(i for i, grade in enumerate(artefact.grades) if grade.grade == result["grade"])
@@ -201,7 +201,7 @@ def _price_steps(artefact: Artefact, result: Mapping[str, Any]) -> dict[str, Any
 
 
 def _index_lines(artefact: Artefact, index: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The risk index by dimension (E11, E12)."""
+    """The risk index by dimension."""
     formula = artefact.risk_index
     if formula is None or index is None:
         return None

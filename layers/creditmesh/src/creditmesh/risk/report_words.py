@@ -1,4 +1,4 @@
-"""Words and number formats of the assessment report (C16)."""
+"""Words and number formats of the assessment report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scoring small batches on a Spark session that stays up, with one plan for all of them (C11, M13).
+"""Scoring small batches on a Spark session that stays up, with one plan for all of them.
 
 Planning a query costs three times as much as running it on a handful of rows, and ``createDataFrame`` means a new plan
 for every batch. So the plan is made once, over «cells»: one-row partitions that hold a batch as a JSON text in an array

@@ -1,4 +1,4 @@
-"""The risk result: what was decided, and every number on the way (C15, E12, S10)."""
+"""The risk result: what was decided, and every number on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rules did to one result: which were tried, and on which the decision rests (M06)."""
+"""What the rules did to one result: which were tried, and on which the decision rests."""
 
 from __future__ import annotations
 

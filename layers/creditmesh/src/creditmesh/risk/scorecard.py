@@ -1,4 +1,4 @@
-"""Reading the scorecard: axes, characteristics, segments, calibration (C14)."""
+"""Reading the scorecard: axes, characteristics, segments, calibration."""
 
 from __future__ import annotations
 

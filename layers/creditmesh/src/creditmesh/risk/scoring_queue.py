@@ -1,4 +1,4 @@
-"""The table ``scoring-requests`` as a queue: items are put, claimed for a while by a worker, and answered (C11, M13).
+"""The table ``scoring-requests`` as a queue: items are put, claimed for a while by a worker, and answered.
 
 An item is in the index ``by-queue`` only while it has its attribute ``queue`` (``open#<shard>``), that is until it is
 answered. Every change is one conditional write, so of any number of workers exactly one answers. The DynamoDB client

@@ -1,4 +1,4 @@
-"""Shadow scoring: a challenger scores what the champion has decided, and nobody waits for it (M08).
+"""Shadow scoring: a challenger scores what the champion has decided, and nobody waits for it.
 
 It works in the pauses between batches and with the plain evaluator, whose results are those of every engine. What it
 cannot keep up with is dropped and counted: a comparison needs many applications, not each. Records hold results only,

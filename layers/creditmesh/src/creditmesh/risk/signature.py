@@ -1,4 +1,4 @@
-"""Signatures of artefacts by a KMS key: who may decide is said by who holds the key (S10).
+"""Signatures of artefacts by a KMS key: who may decide is said by who holds the key.
 
 The KMS client comes in as an argument: this package imports nothing of AWS.
 """

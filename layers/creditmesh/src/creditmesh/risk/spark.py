@@ -1,4 +1,4 @@
-"""The artefact compiled to Spark SQL column expressions, without a UDF, for any number of firms (C11-C15, M06).
+"""The artefact compiled to Spark SQL column expressions, without a UDF, for any number of firms.
 
 Equal to ``creditmesh.risk.evaluator`` to the last digit; ``creditmesh.risk.lowering`` says how.
 """

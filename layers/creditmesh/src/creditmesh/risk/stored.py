@@ -1,4 +1,4 @@
-"""Artefacts where they are stored: the pointer in DynamoDB, the documents in S3 (M08, S10).
+"""Artefacts where they are stored: the pointer in DynamoDB, the documents in S3.
 
 Functions and the resident job read them by this one way. The clients come in as arguments: this package imports
 nothing of AWS. The registry (``creditmesh.modelling``) is what writes them.

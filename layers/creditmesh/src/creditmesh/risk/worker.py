@@ -1,4 +1,4 @@
-"""The resident job's loop: look for requests, claim them, score them as one batch, write the answers (C11, M13)."""
+"""The resident job's loop: look for requests, claim them, score them as one batch, write the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries one by one: entered by a person, removed by two (M04)."""
+"""Entries one by one: entered by a person, removed by two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports in S3: sealed blocks of lines, the sealed index that look-ups use, the rejected lines (M04).
+"""Imports in S3: sealed blocks of lines, the sealed index that look-ups use, the rejected lines.
 
 Everything of an import lies below ``lists/generations/{import_id}/`` under one data key of its own, which each object
 carries wrapped; nothing is ever overwritten with other content.

@@ -1,4 +1,4 @@
-"""Lines of a source's file: CSV with a head line, or one JSON object a line; each taken, or rejected by a rule (M04).
+"""Lines of a source's file: CSV with a head line, or one JSON object a line; each taken, or rejected by a rule.
 
 Pure. Fields: ``list`` (black, grey, white), ``kind``, ``value``, ``reason_code``, and where wanted ``text``,
 ``valid_from``, ``valid_until`` (ISO 8601; a day stands for its beginning in UTC). A line break ends a line, also inside

@@ -1,4 +1,4 @@
-"""An import of a source's list, and how it stands (M04). Pure."""
+"""An import of a source's list, and how it stands. Pure."""
 
 from __future__ import annotations
 

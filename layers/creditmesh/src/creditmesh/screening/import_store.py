@@ -1,4 +1,4 @@
-"""Imports in DynamoDB: one item each, changed only from the state in which it was read (M04)."""
+"""Imports in DynamoDB: one item each, changed only from the state in which it was read."""
 
 from __future__ import annotations
 

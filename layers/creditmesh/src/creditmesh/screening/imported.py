@@ -1,4 +1,4 @@
-"""Single entries of the imports in force: what a person wants to see of one that a look-up has hit (M04)."""
+"""Single entries of the imports in force: what a person wants to see of one that a look-up has hit."""
 
 from __future__ import annotations
 

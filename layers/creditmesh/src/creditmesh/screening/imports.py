@@ -1,4 +1,4 @@
-"""A source's whole list at once: read part by part, indexed, and put in force by one write (M04).
+"""A source's whole list at once: read part by part, indexed, and put in force by one write.
 
 Every step may be repeated: a part is written under its own names, progress is noted only from where it was read, and
 the index becomes visible with the journal's change alone. Whatever fails leaves the source's earlier import in force.

@@ -1,4 +1,4 @@
-"""Every change of the lists, numbered without a hole: how functions keep up to date, and the audit (M04).
+"""Every change of the lists, numbered without a hole: how functions keep up to date, and the audit.
 
 A change is written in one transaction with what it changes and with the number of the last change, so changes become
 visible in their order, and one query for what comes after the last known number tells all that is new.

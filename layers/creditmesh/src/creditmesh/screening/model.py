@@ -1,4 +1,4 @@
-"""What lists are made of: entries, subjects, hits (M04, M05). Pure."""
+"""What lists are made of: entries, subjects, hits. Pure."""
 
 from __future__ import annotations
 

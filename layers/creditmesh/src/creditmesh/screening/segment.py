@@ -1,4 +1,4 @@
-"""One import's entries as a function holds them: sorted arrays over one stretch of bytes, read without unpacking (M05).
+"""One import's entries as a function holds them: sorted arrays over one stretch of bytes, read without unpacking.
 
 A million entries take some 60 MB and a look-up a few steps of binary search; nothing is read from anywhere. The bytes
 are written once by ``segment_builder`` and never changed.

@@ -1,4 +1,4 @@
-"""Writes the segment of one import: entries sorted by fingerprint, names with their keys (M05)."""
+"""Writes the segment of one import: entries sorted by fingerprint, names with their keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look-ups in the lists: every subject of a request at once, in memory, after one query for what is new (C12, M05)."""
+"""Look-ups in the lists: every subject of a request at once, in memory, after one query for what is new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How alike two names are: Jaro-Winkler, whatever the order of words; and the keys they are found by (M05).
+"""How alike two names are: Jaro-Winkler, whatever the order of words; and the keys they are found by.
 
 Pure. Scores are basis points, rounded down, and the same whichever name comes first.
 """

@@ -1,4 +1,4 @@
-"""The lists as a function holds them in memory: the journal folded, and the segments of the imports in force (M04)."""
+"""The lists as a function holds them in memory: the journal folded, and the segments of the imports in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traditional characters that firms' names and addresses hold most often, with their simplified forms (M05).
+"""Traditional characters that firms' names and addresses hold most often, with their simplified forms.
 
 A table of our own, of the characters that stand in registered names and addresses; no complete conversion, which would
 need a dictionary of words. What is not here stays as it is written.

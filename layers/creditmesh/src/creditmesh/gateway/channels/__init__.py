@@ -1,1 +1,1 @@
-"""Channels: how a source of credit data is asked and read, by configuration alone (G02)."""
+"""Channels: how a source of credit data is asked and read, by configuration alone."""

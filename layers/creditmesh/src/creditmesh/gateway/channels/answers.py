@@ -1,4 +1,4 @@
-"""What an answer comes to: outcome, raw answer kept, third information made (G08-G10)."""
+"""What an answer comes to: outcome, raw answer kept, third information made."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Answers:
     def erase(self, record: CallRecord) -> None:
         """Forget a call's third information, that of earlier windows and versions too.
 
-        Raw answers that a decision rests on stay, for its replay (S10).
+        Raw answers that a decision rests on stay, for its replay.
         """
         self._objects.delete_below(_third_of(record))
 

@@ -1,4 +1,4 @@
-"""What makes a call authentic: keys, signatures, tokens, certificates (G06). Secrets come by reference only."""
+"""What makes a call authentic: keys, signatures, tokens, certificates. Secrets come by reference only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes when a consent goes: the answers cached under it (G11, S09)."""
+"""What goes when a consent goes: the answers cached under it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One firm's data from one channel: consent, fields, claim, guards, exchange, reading, cache (G01-G13)."""
+"""One firm's data from one channel: consent, fields, claim, guards, exchange, reading, cache."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ class ChannelCaller:
 
 
 def window_end(channel: Channel, record: CallRecord, clock: Clock) -> int:
-    """Until when a call is not repeated; an answer is never kept longer than the consent lasts (G11)."""
+    """Until when a call is not repeated; an answer is never kept longer than the consent lasts."""
     now = int(clock.now().timestamp())
     end = now + max(channel.cache_seconds, LEAST_WINDOW_SECONDS if channel.charged else 0)
     return end if record.consent_until is None else min(end, record.consent_until)

@@ -1,4 +1,4 @@
-"""Calls and their answers: claimed first, so that none is made twice for one consent and window (G11)."""
+"""Calls and their answers: claimed first, so that none is made twice for one consent and window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels and plans as operators keep them: written in versions, read by every collection (G02)."""
+"""Channels and plans as operators keep them: written in versions, read by every collection."""
 
 from __future__ import annotations
 

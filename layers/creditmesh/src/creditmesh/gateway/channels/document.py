@@ -1,4 +1,4 @@
-"""The channel document: everything the platform knows about a source, as data (G02-G10, G13).
+"""The channel document: everything the platform knows about a source, as data.
 
 Its JSON Schema is published (`schema`); one document is one version of one channel. What its texts must be, `rules`
 says.
@@ -39,14 +39,14 @@ class _Part(BaseModel):
 
 
 class RequiredField(_Part):
-    """What a request needs; checked before any call is made (G03, G05)."""
+    """What a request needs; checked before any call is made."""
 
     pattern: Pattern | None = None
     optional: bool = False
 
 
 class FillRule(_Part):
-    """Where a missing field is taken from (G04)."""
+    """Where a missing field is taken from."""
 
     field: Name
     record: Identifier = Field(description="collection of stored records, see PUT /v1/reference-records")
@@ -182,7 +182,7 @@ class Retry(_Part):
 
 
 class Breaker(_Part):
-    """After so many failures in a row the channel is left alone for a while (G13)."""
+    """After so many failures in a row the channel is left alone for a while."""
 
     failures: int = Field(default=5, ge=1, le=1000)
     open_seconds: int = Field(default=30, ge=1, le=3600)
@@ -209,7 +209,7 @@ class Response(_Part):
 
 
 class Callback(_Part):
-    """An answer that comes later, as a signed webhook (DESIGN 7)."""
+    """An answer that comes later, as a signed webhook."""
 
     message: Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,80}$")]
     request_id: Expression
@@ -219,7 +219,7 @@ class Callback(_Part):
 
 
 class Structure(_Part):
-    """How second information becomes third (G08-G10)."""
+    """How second information becomes third."""
 
     rule: Expression
     complete: list[Expression] = Field(default=[], max_length=50, description="each must give something")

@@ -1,4 +1,4 @@
-"""One exchange with a source: render, sign, send, page, try again; what came back, raw (G06, G07, G13)."""
+"""One exchange with a source: render, sign, send, page, try again; what came back, raw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a request: given, filled from stored records, checked before any call is made (G03-G05)."""
+"""The fields of a request: given, filled from stored records, checked before any call is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a channel from being called too often: its rate limit and its circuit breaker (G13)."""
+"""What keeps a channel from being called too often: its rate limit and its circuit breaker."""
 
 from __future__ import annotations
 

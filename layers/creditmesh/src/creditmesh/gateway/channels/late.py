@@ -1,4 +1,4 @@
-"""Answers that come later, as signed webhooks of the institution (G07, DESIGN 7)."""
+"""Answers that come later, as signed webhooks of the institution."""
 
 from __future__ import annotations
 

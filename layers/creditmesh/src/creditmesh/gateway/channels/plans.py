@@ -1,4 +1,4 @@
-"""Collection plans: which channels a flow asks, and which answers it can do without (C09)."""
+"""Collection plans: which channels a flow asks, and which answers it can do without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a document: charset, format, schema (G08). Nothing in an answer is trusted."""
+"""From the bytes of an answer to a document: charset, format, schema. Nothing in an answer is trusted."""
 
 from __future__ import annotations
 

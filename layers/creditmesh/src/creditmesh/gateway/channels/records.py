@@ -1,4 +1,4 @@
-"""Stored records from which missing fields are filled: the preset database of the gateway (G04)."""
+"""Stored records from which missing fields are filled: the preset database of the gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from creditmesh.platform.tables import Put, Tables
 
 
 class ReferenceRecords:
-    """Records by collection and key; the key is found by its blind index, the document sealed (DESIGN 6)."""
+    """Records by collection and key; the key is found by its blind index, the document sealed."""
 
     def __init__(self, tables: Tables, table: str, cipher: FieldCipher, index: BlindIndex, clock: Clock) -> None:
         self._tables, self._table, self._cipher, self._index, self._clock = tables, table, cipher, index, clock

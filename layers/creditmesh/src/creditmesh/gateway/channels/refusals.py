@@ -1,4 +1,4 @@
-"""Answers by which a source says no, for good (C08)."""
+"""Answers by which a source says no, for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A corrected document reaches answers that are cached already: their raw bodies are read anew (G08-G11)."""
+"""A corrected document reaches answers that are cached already: their raw bodies are read anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the texts in a channel document must be: names, expressions, schemas, patterns, charsets, placeholders (G02)."""
+"""What the texts in a channel document must be: names, expressions, schemas, patterns, charsets, placeholders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A channel's source, whatever its transport: what it is asked, what came back (G07)."""
+"""A channel's source, whatever its transport: what it is asked, what came back."""
 
 from __future__ import annotations
 

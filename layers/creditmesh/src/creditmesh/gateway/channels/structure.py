@@ -1,4 +1,4 @@
-"""From second to third information: JMESPath rules, completeness, the fallback rule (G08-G10)."""
+"""From second to third information: JMESPath rules, completeness, the fallback rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Structured:
 
 
 def structured(structure: Structure, document: Any) -> Structured:
-    """Apply the rule; where its result is not complete, the fallback rule (G09, G10)."""
+    """Apply the rule; where its result is not complete, the fallback rule."""
     first = _applied(structure, structure.rule, document)
     if not first.missing or structure.fallback is None:
         return first

@@ -1,4 +1,4 @@
-"""A source's raw answer, opened section by section; every oddity on the way becomes a note (C10)."""
+"""A source's raw answer, opened section by section; every oddity on the way becomes a note."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Row:
         return self.fields.get(key) not in (None, "")
 
     def amount(self, key: str, *, signed: bool = False) -> int | None:
-        """An amount in minor units; a negative one is not known unless ``signed`` (C10)."""
+        """An amount in minor units; a negative one is not known unless ``signed``."""
         if not self._answer.currency_known:
             return None
         written = self.fields.get(key)

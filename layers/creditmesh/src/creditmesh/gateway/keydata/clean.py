@@ -1,4 +1,4 @@
-"""From a firm's third information to its one clean row (C10, E16, M03).
+"""From a firm's third information to its one clean row.
 
 The row tells what the sources told, made comparable: amounts in fen, months and days as numbers, monthly series
 without holes, repeated rows resolved. What is lost or doubtful on the way becomes a note.
@@ -65,8 +65,8 @@ def clean(
 
     Args:
         sources: By kind, each document in the shape of third information. None: the source was asked and is
-            unavailable (G13), which is a note. A kind that is not there was not asked: its sections are null. A kind
-            that the row has no place for is a note as well: channels are added by configuration alone (G01).
+            unavailable, which is a note. A kind that is not there was not asked: its sections are null. A kind
+            that the row has no place for is a note as well: channels are added by configuration alone.
         blacklist_hits: Entries on blacklists that match the firm.
         requested_amount_minor: The amount applied for, in fen.
         requested_term_months: The term applied for.

@@ -1,4 +1,4 @@
-"""Reading one value of a source's answer: tolerant of how it is written, strict about what it means (C10).
+"""Reading one value of a source's answer: tolerant of how it is written, strict about what it means.
 
 Each reader returns the value and a finding code; the value is None where it cannot be known. A million firms have
 some 10⁹ values, nearly all written plainly: those are read on a short path, of which a property test says that it

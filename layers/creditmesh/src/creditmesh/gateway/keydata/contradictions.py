@@ -1,4 +1,4 @@
-"""What two sources, or two parts of one, say differently: each a note with both sides, nothing is dropped (C10).
+"""What two sources, or two parts of one, say differently: each a note with both sides, nothing is dropped.
 
 ``error``: the sources may speak of different firms, or one of them is wrong about whether the firm still is.
 ``warning``: somebody should look. ``info``: differs without harm. Ids and names are compared, never told.

@@ -1,4 +1,4 @@
-"""Formulas computed in Python, for one clean row (C10). Each is turned into nested functions once, then called."""
+"""Formulas computed in Python, for one clean row. Each is turned into nested functions once, then called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cleaning has to say about a source's data: notes, and the one error for data that is no data (C10)."""
+"""What cleaning has to say about a source's data: notes, and the one error for data that is no data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
 class Note(NamedTuple):
-    """One remark on the quality of a source's data (C10).
+    """One remark on the quality of a source's data.
 
     Attributes:
         field: Where, as a path: ``tax.statements[3].revenue``. Never the value itself: it may be personal.
@@ -29,7 +29,7 @@ class Note(NamedTuple):
 
 
 class SourceDataInvalid(DomainError):
-    """Raised when an answer has not the shape of its source's data, so that nothing can be drawn from it (C10).
+    """Raised when an answer has not the shape of its source's data, so that nothing can be drawn from it.
 
     Attributes:
         source: Its kind: ``tax``, ``registry``, ``judicial``, ….

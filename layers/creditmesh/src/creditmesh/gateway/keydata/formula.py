@@ -1,4 +1,4 @@
-"""The language of features: a small closed set of operations over a clean row (C10).
+"""The language of features: a small closed set of operations over a clean row.
 
 A formula is data. ``evaluate`` computes it for one row in Python, ``sql`` turns it into Spark SQL, ``str()`` writes it
 for the documentation, ``lineage`` finds the values it stands on.

@@ -1,4 +1,4 @@
-"""The tables of docs/reference/key-data.md, written from the tables in code (C10).
+"""The tables of docs/reference/key-data.md, written from the tables in code.
 
 ``python -m creditmesh.gateway.keydata.page docs/reference/key-data.md`` puts them into the page anew; a test keeps
 both equal.

@@ -1,4 +1,4 @@
-"""What a clean row holds, section by section; nothing in it names a person (C10, E16, M03)."""
+"""What a clean row holds, section by section; nothing in it names a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clean row: one typed row per firm and day, which the features are drawn from (C10).
+"""The clean row: one typed row per firm and day, which the features are drawn from.
 
 This table is the only place that says what a clean row holds. Spark's schema (``ddl``), the tuples that Spark is given
 (``as_tuple``) and the tables of docs/reference/key-data.md follow from it. Null always means not known.

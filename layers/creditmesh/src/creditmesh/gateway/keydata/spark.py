@@ -1,4 +1,4 @@
-"""Clean rows and features of any number of firms, on Spark (C10, E16, G08).
+"""Clean rows and features of any number of firms, on Spark.
 
 Cleaning runs the very functions of ``clean`` on Spark's workers; features are columns of built-in functions, compiled
 from the same table that ``table.features_of`` evaluates. The only file of this package that needs pyspark.

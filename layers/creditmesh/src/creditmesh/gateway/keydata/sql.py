@@ -1,4 +1,4 @@
-"""Formulas turned into Spark SQL text: built-in functions only, the same integers as ``evaluate`` (C10).
+"""Formulas turned into Spark SQL text: built-in functions only, the same integers as ``evaluate``.
 
 The text comes in stages, each a set of columns computed from those before: first the parts of lists that several folds
 share, then the folds, then the operands of divisions, then the features. So each is computed once, however many

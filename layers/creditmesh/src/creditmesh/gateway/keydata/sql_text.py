@@ -1,4 +1,4 @@
-"""The SQL text of single formulas: conditions, folds of lists, divisions (C10)."""
+"""The SQL text of single formulas: conditions, folds of lists, divisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch scoring at the speed of the disk: the artefact as a numpy kernel over Arrow columns (C11, C25).
+"""Batch scoring at the speed of the disk: the artefact as a numpy kernel over Arrow columns.
 
 For Spark jobs and benchmarks; it needs numpy and pyarrow, reading portfolios polars too, which a Lambda's layer lacks.
 """

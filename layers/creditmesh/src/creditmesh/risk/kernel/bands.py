@@ -1,4 +1,4 @@
-"""From a score to all that hangs on it alone: the default rate, the grade, what the grade costs (M09)."""
+"""From a score to all that hangs on it alone: the default rate, the grade, what the grade costs."""
 
 from __future__ import annotations
 

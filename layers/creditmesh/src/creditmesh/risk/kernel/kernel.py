@@ -1,4 +1,4 @@
-"""The artefact compiled for columns of many firms: numpy over chunks that fit the processor's cache (C11-C15, C25).
+"""The artefact compiled for columns of many firms: numpy over chunks that fit the processor's cache.
 
 Equal to ``creditmesh.risk.evaluator`` to the last digit; all numbers are the same 64-bit integers.
 """

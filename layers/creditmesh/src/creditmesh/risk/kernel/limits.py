@@ -1,4 +1,4 @@
-"""The limit of many firms at once (C15, M10): whole numbers of 64 bits that cannot overflow, as for one firm."""
+"""The limit of many firms at once: whole numbers of 64 bits that cannot overflow, as for one firm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions over many firms at once (M06): where one is true, and where it is false; elsewhere it is unknown.
+"""Conditions over many firms at once: where one is true, and where it is false; elsewhere it is unknown.
 
 Kleene's logic needs no third value this way: «and» is true where all parts are and false where any is, and so on.
 """

@@ -1,4 +1,4 @@
-"""Bins and points of many firms at once (C14): comparing with every bound beats searching while the bounds are few.
+"""Bins and points of many firms at once: comparing with every bound beats searching while the bounds are few.
 
 A firm's place on an axis is 0 where the value is unknown, else 1 + the bin's index. The places of a chunk are one byte
 each, so adding up comparisons and looking up points cost a fraction of a nanosecond a firm.

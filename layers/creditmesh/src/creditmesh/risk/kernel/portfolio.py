@@ -1,4 +1,4 @@
-"""A portfolio in Parquet scored piece by piece, each piece read where it is scored (C11, C25).
+"""A portfolio in Parquet scored piece by piece, each piece read where it is scored.
 
 What a Spark job hands to its workers are splits: some row groups of files. A worker reads them itself, only
 the columns that are needed, one row group at a time; so memory does not grow with the number of firms, and no row

@@ -64,7 +64,7 @@ class Results:
         }
         self._words = {name: pa.array(found, pa.string()) for name, found in words.items()}
         names = ("model_id", "version", "content_hash")
-        #: Names the model in whatever is made of the table (S10).
+        #: Names the model in whatever is made of the table.
         self.metadata = {f"creditmesh.{name}": str(getattr(artefact, name)) for name in names}
 
     def columns(self, scored: Scored) -> list[pa.Array]:

@@ -1,1 +1,1 @@
-"""The feature table, one module per subject; ``table`` puts them together (C10)."""
+"""The feature table, one module per subject; ``table`` puts them together."""

@@ -1,4 +1,4 @@
-"""Features of the court register (C10)."""
+"""Features of the court register."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of the credit bureau (C10)."""
+"""Features of the credit bureau."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of the monthly invoices (C10)."""
+"""Features of the monthly invoices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of the legal representative's education and of the anti-fraud service (M03)."""
+"""Features of the legal representative's education and of the anti-fraud service."""
 
 from __future__ import annotations
 

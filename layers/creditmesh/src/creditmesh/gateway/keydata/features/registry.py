@@ -1,4 +1,4 @@
-"""Features of the company registry (C10)."""
+"""Features of the company registry."""
 
 from __future__ import annotations
 

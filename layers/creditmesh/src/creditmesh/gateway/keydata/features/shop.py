@@ -1,4 +1,4 @@
-"""Features of the shop on a trading platform (E16, M03)."""
+"""Features of the shop on a trading platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The feature table: every feature, in the order of docs/reference/key-data.md (C10).
+"""The feature table: every feature, in the order of docs/reference/key-data.md.
 
 The first forty are those that the risk model ``key-data-1`` is made of; new ones go to the end.
 """

@@ -1,4 +1,4 @@
-"""Features of the tax bureau's standing, statements and payments (C10)."""
+"""Features of the tax bureau's standing, statements and payments."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module per source of third information: its answer made typed sections of the clean row (C10, E16, M03)."""
+"""One module per source of third information: its answer made typed sections of the clean row."""

@@ -1,4 +1,4 @@
-"""The anti-fraud service's answer: score, level and hits (M03)."""
+"""The anti-fraud service's answer: score, level and hits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The credit bureau's answer: accounts, overdue months, enquiries (C10)."""
+"""The credit bureau's answer: accounts, overdue months, enquiries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The education register's answer about the legal representative; the name does not enter the row (M03)."""
+"""The education register's answer about the legal representative; the name does not enter the row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monthly invoices, as an unbroken series of the 24 full months before the as-of day (C10)."""
+"""The monthly invoices, as an unbroken series of the 24 full months before the as-of day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The court register's answer: cases, enforcement, the list of dishonest debtors (C10)."""
+"""The court register's answer: cases, enforcement, the list of dishonest debtors."""
 
 from __future__ import annotations
 

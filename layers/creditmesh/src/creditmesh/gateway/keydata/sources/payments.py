@@ -1,4 +1,4 @@
-"""The tax payments: what was paid, what was late, by how much (C10)."""
+"""The tax payments: what was paid, what was late, by how much."""
 
 from __future__ import annotations
 

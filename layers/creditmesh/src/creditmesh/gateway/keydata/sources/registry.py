@@ -1,4 +1,4 @@
-"""The company registry's answer: registration, annual reports, changes, pledges, penalties (C10)."""
+"""The company registry's answer: registration, annual reports, changes, pledges, penalties."""
 
 from __future__ import annotations
 

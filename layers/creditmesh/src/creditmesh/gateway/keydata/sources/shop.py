@@ -1,4 +1,4 @@
-"""The trading platform's answer: a shop's monthly orders, refunds and ratings (E16, M03)."""
+"""The trading platform's answer: a shop's monthly orders, refunds and ratings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The financial statements of the 24 months up to the latest (C10)."""
+"""The financial statements of the 24 months up to the latest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tax bureau's answer: standing, statements, payments, invoices (C10)."""
+"""The tax bureau's answer: standing, statements, payments, invoices."""
 
 from __future__ import annotations
 
