@@ -111,6 +111,11 @@ emr-archive: setup ## the Python libraries that training needs on EMR, in build/
 test-aws: setup ## integration and conformance tests against a deployed stage: make test-aws STAGE=test
 	@$(DEV)/python -m aws.run_tests --stage "$(STAGE)" $(ARGS)
 
+.PHONY: docs
+docs: setup ## build the documentation's site in build/docs/; a broken link or anchor fails
+	@$(SETUP) --with docs
+	.venvs/docs/bin/sphinx-build -q -W --keep-going docs build/docs
+
 .PHONY: api
 api: setup ## write infrastructure/api.yaml, API Gateway's definition, from the routes in functions/api
 	@$(DEV)/python -m aws.api_definition

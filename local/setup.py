@@ -11,6 +11,7 @@ Only the standard library: this is the first thing a fresh clone runs. Environme
 * ``.venvs/localstack``, with ``--with localstack`` only: LocalStack's core in host mode.
 * ``.venvs/peers``, with ``--with peers`` only: other scorecard libraries, for the benchmarks.
 * ``.venvs/sam``, with ``--with sam`` only: AWS SAM CLI, for `make check`.
+* ``.venvs/docs``, with ``--with docs`` only: Sphinx, for `make docs`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ ON_DEMAND = {
     "localstack": (".venvs/localstack", "localstack.txt"),
     "peers": (".venvs/peers", "peers.txt"),
     "sam": (".venvs/sam", "sam.txt"),
+    "docs": (".venvs/docs", "docs.txt"),
 }
 # lock file -> how `uv pip compile` makes it
 LOCKS = {
@@ -45,6 +47,7 @@ LOCKS = {
     "java.txt": ["--group", "java"],
     "localstack.txt": ["--group", "localstack"],
     "sam.txt": ["--group", "sam"],
+    "docs.txt": ["--group", "docs"],
     # Unconstrained: scorecardpy needs a setuptools that still has pkg_resources.
     "peers.txt": ["--group", "peers"],
 }

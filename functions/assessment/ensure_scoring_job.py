@@ -1,4 +1,4 @@
-"""Scheduled: keeps the resident Spark job running, or stops it (docs/reference/risk-model.md).
+"""Scheduled: keeps the resident Spark job running, or stops it (docs/explanation/resident-job.md).
 
 EMR restarts a failed attempt by itself; this starts a new run where none is left or the code is another one.
 """

@@ -20,7 +20,7 @@ LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent l
 PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and machine busy
 
 # Two cores and no time to warm up: the quick compiler only, and less memory than an EMR worker
-# (docs/reference/risk-model.md).
+# (docs/explanation/resident-job.md).
 _QUICK = "--conf 'spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
 RESIDENT_JVM = f"{_QUICK} --conf spark.driver.memory=512m"
 SMALL_JVM = f"{_QUICK} --conf spark.driver.memory=1g"

@@ -196,8 +196,10 @@ def test_a_change_made_for_another_champion_is_refused(registry: Registry) -> No
 
 
 def test_the_documented_rule_can_be_proposed_as_it_stands(registry: Registry) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
-    example, body = (json.loads(block.partition("```")[0]) for block in page.split("```json\n")[1:3])
+    docs = Path(__file__).parents[3] / "docs"
+    pages = ("reference/rules.md", "how-to/change-a-rule.md")
+    blocks = ((docs / page).read_text(encoding="utf-8").split("```json\n")[1] for page in pages)
+    example, body = (json.loads(block.partition("```")[0]) for block in blocks)
     change = RuleChange.model_validate({**body, "add": [example], "dry_run": True})
     made = RuleWorkbench(registry).propose("origination", change, maker="maria")
     assert (made.added, made.removed) == (["many_loans"], ["tax_rating_d"])

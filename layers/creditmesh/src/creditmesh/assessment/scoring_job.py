@@ -1,6 +1,6 @@
 """Keeps one resident Spark job of the current code running, and replaces it without a gap.
 
-See docs/reference/risk-model.md.
+See docs/explanation/resident-job.md.
 """
 
 from __future__ import annotations
