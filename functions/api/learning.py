@@ -53,7 +53,7 @@ class DriftDay(In):
 
 @route(blueprint, "POST", "/v1/outcomes", roles=OPERATORS)
 def record_outcome(call: Call, body: Observation) -> Label:
-    """Record what was seen of a loan; the same again changes nothing."""
+    """Record an observation of a loan's repayment. Idempotent."""
     return wiring.labels().record(body, call.caller.subject)
 
 

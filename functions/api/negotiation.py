@@ -15,7 +15,7 @@ def wants_html(accept: str | None) -> bool:
 
 
 def language(accept_language: str | None) -> Language:
-    """The language of ours that is liked best; English where none is named."""
+    """The supported language that the client prefers; English by default."""
     best: tuple[float, Language] = (0.0, "en")
     for tag, weight in _weights(accept_language).items():
         primary = tag.partition("-")[0]

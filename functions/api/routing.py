@@ -41,7 +41,7 @@ class Key(Enum):
     KEPT = "kept"
     """Optional; with one, the first answer is kept and given again."""
     NEEDLESS = "needless"
-    """Optional and not looked at; the use case meets its own first result, and answers how things stand by then."""
+    """Optional and ignored: the use case recognises a repeat and answers with the current state."""
     DERIVED = "derived"
     """Required; the use case derives an id from it and meets its own first result."""
 

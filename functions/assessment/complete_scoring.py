@@ -1,4 +1,4 @@
-"""Tells waiting processes of scores that Spark has written (stream of the scoring requests)."""
+"""Resumes executions whose score Spark has written (stream of the scoring requests)."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_a_paged_call_that_finds_no_place_ends_in_time(engine: Engine) -> None:
     paging = {"items": "items", "next": "join('', [next, 'y'])"}
     transport = {"type": "rest", "method": "GET", "path": "/firms/x", "paging": paging}
     result = engine.collect(channel(limits={"calls_per_second": 1, "total_seconds": 0.5}, transport=transport))
-    assert (result.outcome, result.reason) == ("unavailable", "has no place for one more call in time")
+    assert (result.outcome, result.reason) == ("unavailable", "the rate limit allows no further call in time")
 
 
 def test_several_breakers_are_looked_at_by_one_call(engine: Engine) -> None:

@@ -46,7 +46,7 @@ class RedirectUsed(Conflict):
 
 
 class Standing(StrEnum):
-    """What became of an authorisation; that it has run out is told by its expiry."""
+    """State of an authorisation. Expiry is not a state: compare `expires_at`."""
 
     ACTIVE = "active"
     REJECTED = "rejected"

@@ -100,7 +100,7 @@ class Redirects:
         if issuer is not None and issuer != flow.institution_id:
             raise InvalidInput("is not the institution this state was made for", field="iss")
         if flow.used_at:
-            raise RedirectUsed("this return was taken already")
+            raise RedirectUsed("this authorisation link has already been used")
         return flow
 
     def require_browser(self, flow: Flow, nonce: str | None) -> None:
@@ -122,7 +122,7 @@ class Redirects:
         try:
             self._tables.write(Update(self._table, {"flow_id": flow.flow_id}, change, absent=("used_at",)))
         except ConditionFailed:
-            raise RedirectUsed("this return was taken already") from None
+            raise RedirectUsed("this authorisation link has already been used") from None
 
     def claim(self, code: str, taxpayer_index: str, tenant: str, expires_at: str) -> None:
         """Tie a code to the first tenant and taxpayer it was brought for, so that nobody else can bring it again.

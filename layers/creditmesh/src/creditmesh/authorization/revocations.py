@@ -1,4 +1,4 @@
-"""Codes given back to their sources: told until the source has taken it, or it is too late."""
+"""Revocation of authorisation codes at their sources, repeated until confirmed or given up."""
 
 from __future__ import annotations
 

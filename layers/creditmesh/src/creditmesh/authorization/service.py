@@ -205,7 +205,7 @@ class Authorizations:
         return self._changes.grant(self._of(taxpayer_id), right, tenant, granted)
 
     def withdraw(self, taxpayer_id: str, scope: str, by: str, *, tenant: str) -> None:
-        """End a right at the firm's wish: at once, code erased, source told. A repeat changes nothing.
+        """Withdraw a consent at once: erase its code and revoke it at the source. Idempotent.
 
         Raises:
             InvalidInput: there is no such right.

@@ -65,7 +65,7 @@ def extract(
     blacklist_name_score_bps: int | None = None,
     greylist_name_score_bps: int | None = None,
 ) -> KeyData:
-    """Clean what the sources told about a firm and draw the features from it.
+    """Clean the sources' data about a firm and compute its features.
 
     Args:
         sources: By kind (``tax``, ``registry``, ``judicial``, ``credit_bureau``, ``shop``, ``education``,

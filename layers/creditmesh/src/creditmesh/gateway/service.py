@@ -151,7 +151,7 @@ class Collections:
         return Collected(self._key_data.put(document), document.features)
 
     def _sources(self, results: Sequence[CallResult]) -> dict[str, Mapping[str, Any] | None]:
-        """Third information by kind; None where a kind was asked for in vain. Of two channels the first good one."""
+        """Third information by kind; None if no channel of the kind succeeded; else the first that did."""
         found: dict[str, Mapping[str, Any] | None] = {}
         for result in results:
             if result.outcome in (Outcome.NO_CONSENT, Outcome.NO_DATA) or found.get(result.kind) is not None:

@@ -24,7 +24,7 @@ class ImportState(StrEnum):
     """All lines are read; the index is being built."""
     PUBLISHED = "published"
     REFUSED = "refused"
-    """The file is none to be relied on; `problem` says why, and the source's earlier import stays."""
+    """The file was rejected for the reason in `problem`; the source's earlier import stays in force."""
     FAILED = "failed"
     """Something else went wrong; it may be run again, and goes on where it stopped."""
 

@@ -117,7 +117,7 @@ class Imports:
         return self._generations.rejected(self._store.get(import_id).import_id, limit)
 
     def read_part(self, import_id: str) -> Import:
-        """Read the next part of the file; the import as it is then."""
+        """Read the next part of the file; returns the updated import."""
         one, wrapped = self._store.with_key(import_id)
         if one.state is not ImportState.READING:
             return one

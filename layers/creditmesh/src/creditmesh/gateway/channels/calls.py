@@ -107,7 +107,7 @@ class CallStore:
         return CallRecord.model_validate(item) if item else None
 
     def of_request(self, request_id: str) -> CallRecord | None:
-        """The call an institution answers late, or None; one of an earlier window is none."""
+        """The call that a late answer belongs to; None if its window has ended."""
         found = self._tables.query(self._table, "request_id", request_id, index="by-request", limit=1)
         key = next((str(item["call_key"]) for item in found), None)
         record = self.find(key) if key else None
@@ -154,7 +154,7 @@ class CallStore:
         return wanted.model_copy(update={"number": number, "paid": paid})
 
     def settle(self, claim: CallRecord, **change: Any) -> CallRecord:
-        """Record how a claimed or pending call went on; the call as it is then.
+        """Record the result of a claimed or pending call; returns the updated call.
 
         Raises:
             ConditionFailed: it is no longer this claim's, or was erased.

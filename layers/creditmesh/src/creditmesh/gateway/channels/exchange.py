@@ -83,7 +83,7 @@ def prepare(transport: Http, origin: str, values: Mapping[str, Any], mark: str |
 
 
 def _header(text: str) -> str:
-    """A header's value: what is not printable ASCII has no place there, line ends least of all."""
+    """Drop everything but printable ASCII, so that no value can start a new header."""
     return "".join(one for one in text if one.isascii() and one.isprintable())
 
 
@@ -180,7 +180,7 @@ class Exchanger:
 
     def _once(self, run: _Run, request: Prepared) -> Answer:
         if run.calls and not run.admit(self._left(run)):
-            raise InstitutionUnavailable("has no place for one more call in time", sent=False)
+            raise InstitutionUnavailable("the rate limit allows no further call in time", sent=False)
         credentials = self._authenticator.credentials(run.channel, run.keys, run.origin, request, self._left(run))
         left = self._left(run)
         run.calls += 1

@@ -13,8 +13,7 @@ from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
 
 _RATE_KEPT_SECONDS = 120
 LOOK_SECONDS = 5
-"""For so long a breaker without failures is not looked at again: of a source that fails, this process then makes one
-call in vain, which tells it."""
+"""A process reads a breaker without failures at most this often. If the source fails meanwhile, that costs one call."""
 
 
 class BreakerState(StrEnum):

@@ -22,7 +22,7 @@ DEEPEST = 64
 
 
 class Unreadable(Unavailable):
-    """An answer is not what the channel says; `message` tells where and which rule, never a value."""
+    """An answer breaks the channel's rules. `message` names the path and the rule, never a value."""
 
     code = "answer_unreadable"
 

@@ -107,9 +107,9 @@ def _charset(name: str) -> str:
     try:
         # Of nothing at all, Python reads and writes any charset, even one that it does not know.
         if "a".encode(name).decode(name) != "a":
-            raise ValueError("is no known charset")
+            raise ValueError("is not a known charset")
     except (LookupError, UnicodeError):
-        raise ValueError("is no known charset") from None
+        raise ValueError("is not a known charset") from None
     return name.lower()
 
 

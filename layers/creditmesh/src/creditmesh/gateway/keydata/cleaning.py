@@ -171,7 +171,7 @@ def folded(value: object) -> str:
 
 
 def read_word(value: object, allowed: Sequence[str]) -> str | None:
-    """The allowed word that a text is, whatever its case and width; None where it is none of them."""
+    """The allowed word that the text matches, ignoring case and width; else None."""
     return _word_of_text(value[:_LONGEST_TEXT], tuple(allowed)) if isinstance(value, str) else None
 
 
