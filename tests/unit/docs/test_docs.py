@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 FILES = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -53,6 +54,16 @@ def test_named_files_exist(page):
     tops = {file.partition("/")[0] for file in FILES if "/" in file}
     named = {path for path in NAMED.findall(text(page)) if path.partition("/")[0] in tops}
     assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+@pytest.mark.parametrize(("page", "process"), [
+    ("docs/reference/origination.md", "loan_origination"),
+    ("docs/how-to/extract-key-data.md", "key_data_extraction"),
+])  # fmt: skip
+def test_diagrams_name_states_of_the_process(page, process):
+    diagram = re.search(r"```mermaid\n(.*?)```", text(page), re.DOTALL)[1]
+    named = set(re.findall(r"\b[A-Z]\w+", re.sub(r":.*", "", diagram)))
+    assert named <= set(yaml.safe_load(text(f"stepfunctions/{process}.asl.yaml"))["States"])
 
 
 def test_public_texts_cite_no_requirement_ids():
