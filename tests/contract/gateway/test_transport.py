@@ -243,4 +243,7 @@ def test_a_certificate_without_its_key(world: World, authority: Authority) -> No
     (certificate, _), (_, key) = authority.issue("creditmesh"), authority.issue("creditmesh")
     secrets = {"certificate": certificate, "private_key": key, "authority": authority.pem()}
     result, requests = over_tls(world, authority, secrets)
-    assert (result.reason, requests) == ("the secrets certificate and private_key are no pair in PEM", 0)
+    assert (result.reason, requests) == (
+        "the secrets certificate and private_key are not a certificate and its key in PEM",
+        0,
+    )

@@ -83,14 +83,14 @@ def test_who_has_not_seen_the_last_version_is_told() -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "rule"),
     [
-        ({"structure": {"rule": "{"}}, "structure.rule", "is no JMESPath expression"),
-        ({"response": {"schema": {"type": "x"}}}, "response.schema", "is no JSON Schema"),
-        ({"response": {"schema": {"$ref": "http://127.0.0.1/x"}}}, "response.schema", "is no JSON Schema"),
+        ({"structure": {"rule": "{"}}, "structure.rule", "is not a JMESPath expression"),
+        ({"response": {"schema": {"type": "x"}}}, "response.schema", "is not a JSON Schema"),
+        ({"response": {"schema": {"$ref": "http://127.0.0.1/x"}}}, "response.schema", "is not a JSON Schema"),
         ({"cost": {"amount": "1"}}, "cost", "exactly two decimals"),
         ({"base_url": "https://evil.example"}, "base_url", "not an allow-listed origin"),
         ({"base_url": f"{ORIGIN}@evil.example"}, "base_url", "must be an origin"),
         ({"base_url": None}, "base_url", "is required"),
-        ({"fallback_channel": "nobody"}, "fallback_channel", "is no channel"),
+        ({"fallback_channel": "nobody"}, "fallback_channel", "is not a channel"),
         ({"fallback_channel": "tax-bureau"}, "fallback_channel", "must be of kind weather"),
         ({"nonsense": 1}, "nonsense", "Extra inputs"),
         ({"channel_id": "other"}, "channel_id", "must be the one in the path"),

@@ -263,12 +263,12 @@ def test_without_a_token_the_source_is_not_asked(engine: Engine, answer: Any, re
         ({"type": "mtls"}, Keys(), "the institution has no secret certificate"),
         (
             {"type": "mtls"}, Keys(secrets={"certificate": "not PEM", "private_key": "nor this"}),
-            "the secrets certificate and private_key are no pair in PEM",
+            "the secrets certificate and private_key are not a certificate and its key in PEM",
         ),
         (
             {"type": "mtls", "authority": "ca"},
             Keys(secrets={"certificate": "not PEM", "private_key": "名", "ca": "no CA"}),
-            "the secrets certificate and private_key are no pair in PEM",
+            "the secrets certificate and private_key are not a certificate and its key in PEM",
         ),
     ],
 )  # fmt: skip
@@ -326,7 +326,7 @@ def test_more_pages_than_allowed_are_not_taken_for_all(engine: Engine) -> None:
 def test_pages_in_a_circle_end_where_they_meet(engine: Engine) -> None:
     pages(engine, *({"items": [], "next": number % 2} for number in range(1, 9)))
     result = engine.collect(paged(8))
-    assert (result.reason, len(engine.http.calls)) == ("has pages that lead in a circle", 3)
+    assert (result.reason, len(engine.http.calls)) == ("has pages that form a loop", 3)
 
 
 @pytest.mark.parametrize(

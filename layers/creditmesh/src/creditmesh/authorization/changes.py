@@ -1,4 +1,4 @@
-"""The changes of an authorisation, each in one transaction with its record and followed up at once."""
+"""Changes of an authorisation, each in one transaction with its consent record and followed up at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OVER = (*SEALED, "due_queue", "due_at")
 
 @dataclass(frozen=True)
 class Granted:
-    """What comes in with a grant.
+    """The content of a grant.
 
     Attributes:
         code, code_verifier: empty for a consent that was given on the platform.
@@ -47,13 +47,13 @@ class Granted:
 
 
 class Changes:
-    """Carries changes out; what came in between is met with another try."""
+    """Applies changes; a concurrent change leads to a retry."""
 
     def __init__(self, store: AuthorizationStore, revocations: Revocations, follow_up: FollowUp, clock: Clock) -> None:
         self._store, self._revocations, self._follow_up, self._clock = store, revocations, follow_up, clock
 
     def grant(self, index: str, scope: Scope, tenant: str, granted: Granted) -> Authorization:
-        """Put a new authorisation in the place of what is there."""
+        """Store a new authorisation, replacing the one there."""
         for _ in range(ATTEMPTS):
             previous = self._store.peek(index, record_key(scope.name, tenant))
             new = self._new(index, scope, tenant, granted, previous)
@@ -68,7 +68,7 @@ class Changes:
         raise Unavailable("try again in a moment")
 
     def reject(self, authorization: Authorization, reason: str) -> None:
-        """Its source refused it; nothing happens where it has ended already."""
+        """Mark it as refused by its source; no effect if it has ended already."""
         now = iso(self._clock.now())
         change = {"standing": Standing.REJECTED.value, "rejected_reason": reason, "ended_at": now}
         active = {"standing": Standing.ACTIVE.value}
@@ -79,7 +79,7 @@ class Changes:
             return
 
     def withdraw(self, index: str, scope: Scope, tenant: str, taxpayer_id: str, by: str) -> None:
-        """End it at the firm's wish and have its source told; a repeat changes nothing.
+        """Withdraw it and queue its revocation at the source. Idempotent.
 
         Raises:
             NotFound: it was never granted.
@@ -103,7 +103,7 @@ class Changes:
         raise Unavailable("try again in a moment")
 
     def note_erasure(self, authorization: Authorization, by: str) -> None:
-        """Record that the firm asked for erasure, which has what was read erased once more."""
+        """Record that the firm asked for erasure, which triggers a second erasure of what was read."""
         with suppress(ConditionFailed):  # it was asked for twice in one instant
             self._apply([], [ConsentRecord.of(authorization, Kind.ERASED, iso(self._clock.now()), by)])
 

@@ -1,4 +1,4 @@
-"""The sweep over what ends: reminders ahead of time, requests for renewal, blind spots."""
+"""The sweep of expiring authorisations: reminders, renewal requests, blind spots."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from creditmesh.platform.observability import logger
 from creditmesh.platform.tables import ConditionFailed, Write
 
 PER_QUEUE = 500
-"""So many of one partition in one run; the rest is the next run's."""
+"""Limit per partition and run; the next run takes the rest."""
 
 
 class ExpirySweep:
-    """Finds what falls due and does it once."""
+    """Finds due authorisations and handles each once."""
 
     def __init__(self, store: AuthorizationStore, watches: Watches, follow_up: FollowUp, clock: Clock) -> None:
         self._store, self._watches, self._follow_up, self._clock = store, watches, follow_up, clock
 
     def run(self) -> dict[str, int]:
-        """Remind of what ends soon, note what has ended; how many of each, and how many could not be handled."""
+        """Remind of authorisations that end soon, record those that have ended; returns counts, failures included."""
         done = {"reminded": 0, "expired": 0, "left": 0}
         until = iso(self._clock.now())
         for queue in DUE_QUEUES:

@@ -1,4 +1,4 @@
-"""Authorisations: a right a firm granted, what for, until when, and where it stands. Pure."""
+"""An authorisation: a right that a firm granted, its purposes, validity and state. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AuthorizationRequired(DomainError):
 
 
 class RedirectUsed(Conflict):
-    """A `state` came back a second time; each serves one return."""
+    """A `state` was returned a second time; each is valid once."""
 
     code = "state_used"
 
@@ -54,7 +54,7 @@ class Standing(StrEnum):
 
 
 class How(StrEnum):
-    """By which way it came to the platform."""
+    """How it came to the platform."""
 
     REDIRECT = "redirect"
     API = "api"
@@ -62,7 +62,7 @@ class How(StrEnum):
 
 
 class Consent(BaseModel):
-    """What was consented to, in words that can be shown again: text, its version, its hash, its language."""
+    """What was consented to: text, version, hash and language, so that it can be shown again."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -114,7 +114,7 @@ class Authorization(BaseModel):
         return record_key(self.scope, self.tenant)
 
     def problem(self, now: datetime) -> str | None:
-        """Why it cannot be used now, or None if it can."""
+        """Why it cannot be used now; None if it can."""
         if self.standing is Standing.REJECTED:
             return self.rejected_reason or "rejected"
         if self.standing is Standing.WITHDRAWN:
@@ -138,7 +138,7 @@ DUE_QUEUES = tuple(f"due-{shard}" for shard in range(DUE_SHARDS))
 
 
 def next_due(expires_at: str, now: datetime) -> str | None:
-    """The next instant at which the firm must be reminded, or the end; None when that has passed."""
+    """When the next reminder or the end is due; None if both have passed."""
     end = parse_instant(expires_at)
     moments = [end - timedelta(days=days) for days in sorted(REMIND_DAYS, reverse=True)] + [end]
     return next((iso(moment) for moment in moments if moment > now), None)
@@ -151,7 +151,7 @@ def days_to_remind(expires_at: str, now: datetime) -> int:
 
 
 def check_code(code: str) -> str:
-    """An authorisation code as a source issues them.
+    """Validate an authorisation code.
 
     Raises:
         InvalidInput: naming the rule.

@@ -1,4 +1,4 @@
-"""What is never changed again: consent records and the audit trail of uses. Pure."""
+"""Consent records and the audit trail of uses, both immutable. Pure."""
 
 from __future__ import annotations
 

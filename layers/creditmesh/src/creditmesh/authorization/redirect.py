@@ -1,4 +1,4 @@
-"""The way to a source and back: `state`, PKCE and the browser's nonce. Pure."""
+"""The redirect to a source and back: `state`, PKCE and the browser's nonce. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLOW_SECONDS = 3600
 
 
 class Flow(BaseModel):
-    """One redirect that has begun: for which application, taxpayer, tenant and right, at which institution.
+    """One started redirect: application, taxpayer, tenant, right and institution.
 
     Attributes:
         verifier: PKCE's secret (RFC 7636); sealed at rest.
@@ -38,14 +38,14 @@ class Flow(BaseModel):
     used_at: str | None = None
 
     def state(self, key: bytes) -> str:
-        """The `state` that goes with the borrower; its proof covers the flow, its binding and its PKCE challenge."""
+        """The signed `state` of the redirect; the signature covers the flow, its binding and its PKCE challenge."""
         parts = (self.application_id, self.scope, self.flow_id, str(self.expires_at))
         signed = "\x1f".join((*parts, self.taxpayer_index, self.tenant, self.institution_id, challenge(self.verifier)))
         mac = hmac.new(key, f"state\x1f{signed}".encode(), hashlib.sha256).hexdigest()[:40]
         return ".".join((*parts, mac))
 
     def is_from(self, nonce: str | None) -> bool:
-        """Whether the browser that returns is the one that set out."""
+        """Whether the returning browser is the one that started."""
         return not self.nonce_sha256 or hmac.compare_digest(self.nonce_sha256, fingerprint(nonce or ""))
 
 
@@ -73,7 +73,7 @@ def fingerprint(secret: str) -> str:
 
 
 def flow_id_of(state: str, now: int) -> str:
-    """The flow a returning `state` names, if it can be one of ours at all; only the flow's own `state` proves it.
+    """The flow id in a returned `state`, unverified: only comparison with the flow's own `state` proves it.
 
     Raises:
         InvalidInput: malformed or too old.
@@ -87,5 +87,5 @@ def flow_id_of(state: str, now: int) -> str:
 
 
 def not_ours() -> InvalidInput:
-    """The one answer to every `state` that is not right; it does not say why."""
+    """The error for any invalid `state`, without the reason."""
     return InvalidInput("is not a state this platform issued, or has run out", field="state")

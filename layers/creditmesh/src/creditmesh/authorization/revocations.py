@@ -22,13 +22,13 @@ MAX_ATTEMPTS = 12
 FIRST_PAUSE_SECONDS = 30
 LONGEST_PAUSE_SECONDS = 6 * 3600
 _TAKEN = frozenset({200, 202, 204, 404, 410})
-"""Also of a code the source no longer knows: it opens nothing any more."""
+"""Also for a code that the source no longer knows: it is void."""
 
 Result = Literal["revoked", "later", "failed", "settled"]
 
 
 class Revocations:
-    """Writes what must be revoked and tells the sources."""
+    """Queues revocations and calls the sources."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Revocations:
         self._directory, self._http, self._clock = directory, http, clock
 
     def put(self, taxpayer_id: str, authorization: Authorization) -> Put:
-        """The write that belongs into the transaction of the withdrawal; it takes the code over, sealed."""
+        """The write for the withdrawal's transaction; it carries the encrypted code."""
         now = iso(self._clock.now())
         body = json.dumps({"taxpayer_id": taxpayer_id, "authorization_code": authorization.code})
         item = {
@@ -61,12 +61,12 @@ class Revocations:
         return Put(self._table, item, "authorization_id")
 
     def due(self) -> Iterable[Item]:
-        """What has to be told (again) now, earliest first."""
+        """Revocations due now, earliest first."""
         until = iso(self._clock.now())
         return self._tables.query(self._table, "queue", PENDING, index="by-due", until=("due_at", until))
 
     def deliver(self, authorization_id: str) -> Result:
-        """Tell the source once; a repeat of what it has taken changes nothing."""
+        """Call the source once; no effect if it has confirmed already."""
         item = self._tables.get(self._table, {"authorization_id": authorization_id})
         if item is None or item["state"] != PENDING:
             return "settled"

@@ -1,4 +1,4 @@
-"""The rights a firm may grant, as published: what for, for how long at most, in which way, under which text.
+"""The rights a firm may grant: purposes, longest validity, way of granting, and text.
 
 Registry and judicial data are public; nobody's consent is asked for them, so they are not in this table.
 """

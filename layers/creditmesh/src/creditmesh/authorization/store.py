@@ -1,4 +1,4 @@
-"""Authorisations in DynamoDB: found by blind index, the code sealed, each change in one transaction with its record."""
+"""Authorisations in DynamoDB: found by blind index, codes encrypted, each change in one transaction with its record."""
 
 from __future__ import annotations
 
@@ -38,12 +38,11 @@ class AuthorizationStore:
         return self.open(item) if item else None
 
     def sealed(self, taxpayer_index: str, tenant: str) -> dict[str, Item]:
-        """By scope what a tenant holds of a taxpayer's, valid or not, as stored; see `open`."""
+        """A tenant's stored authorisations of a taxpayer by scope, valid or not, codes still encrypted; see `open`."""
         found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, consistent=True)
         return {item["scope"]: item for item in found if item["tenant"] == tenant}
 
     def open(self, item: Item) -> Authorization:
-        """A stored authorisation with its code."""
         codes = {
             name: self._cipher.open(item[name], self._table, item["authorization_id"], name)
             for name in SEALED
@@ -52,17 +51,17 @@ class AuthorizationStore:
         return Authorization.model_validate({**item, **codes})
 
     def peek(self, taxpayer_index: str, record: str) -> Authorization | None:
-        """The same without its code, so that nothing is unsealed that nobody needs."""
+        """The stored authorisation without decrypting its code."""
         item = self._tables.get(self._table, self._key(taxpayer_index, record))
         return _without_code(item) if item else None
 
     def all_of(self, taxpayer_index: str) -> list[Authorization]:
-        """Whatever stands for a taxpayer, without codes."""
+        """All authorisations of a taxpayer, without codes."""
         found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, fields=_PLAIN)
         return [_without_code(item) for item in found]
 
     def due(self, queue: str, until: str, limit: int) -> Iterator[Authorization]:
-        """What the sweep has to look at, earliest first, as it stands now."""
+        """Authorisations due for the sweep, earliest first, in their current state."""
         found = self._tables.query(
             self._table, "due_queue", queue, index="by-due", until=("due_at", until), limit=limit
         )
@@ -72,7 +71,7 @@ class AuthorizationStore:
                 yield stands
 
     def write(self, new: Authorization, previous: Authorization | None) -> Write:
-        """The write that puts a new authorisation in the place of what was read there before."""
+        """The write that replaces the authorisation that was read before."""
         item = {**new.model_dump(mode="json", exclude_none=True), "record": new.record}
         for name in SEALED:
             item[name] = self._cipher.seal(item[name], self._table, new.authorization_id, name) if item[name] else None
@@ -90,17 +89,17 @@ class AuthorizationStore:
         remove: Sequence[str] = (),
         where: Mapping[str, Any] | None = None,
     ) -> Update:
-        """The write that changes this very authorisation, and none that came in its place."""
+        """The write that changes this authorisation, and fails if another has replaced it."""
         key = self._key(authorization.taxpayer_index, authorization.record)
         same = {"authorization_id": authorization.authorization_id, **(where or {})}
         return Update(self._table, key, values, tuple(remove), where=same)
 
     def record(self, entry: ConsentRecord | Use) -> Put:
-        """The write that adds to the history; what is there stays as it is."""
+        """The write that appends to the history and never overwrites."""
         return Put(self._records, entry.model_dump(mode="json", exclude_none=True), "record")
 
     def apply(self, writes: Sequence[Write], token: str) -> None:
-        """Carry out all writes or none; those that meet at the same item take turns.
+        """Apply all writes or none; conflicting transactions are retried.
 
         Raises:
             ConditionFailed: an item is not as its write expects it.

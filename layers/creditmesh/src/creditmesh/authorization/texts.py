@@ -17,7 +17,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 class ConsentText(BaseModel):
-    """One text as it is shown."""
+    """One consent text."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Watched authorisations: where one that monitoring rests on has ended, its subject is a blind spot."""
+"""Watched authorisations: when one that monitoring needs has ended, its subject is a blind spot."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Watch(BaseModel):
 
 
 class Watches:
-    """Keeps who rests on which authorisation, and marks and clears blind spots."""
+    """Records which subjects need which authorisation, and marks and clears blind spots."""
 
     def __init__(self, tables: Tables, table: str, authorizations: AuthorizationStore, clock: Clock) -> None:
         self._tables, self._table, self._store, self._clock = tables, table, authorizations, clock
@@ -51,7 +51,7 @@ class Watches:
     def begin(
         self, taxpayer_index: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None
     ) -> None:
-        """Watch from now on; a second call changes nothing. What cannot be seen already is marked at once."""
+        """Start watching; idempotent. A subject without a valid authorisation is marked at once."""
         watch = Watch(
             taxpayer_index=taxpayer_index,
             watch=f"{record_key(scope, tenant)}#{subject_id}",
@@ -66,18 +66,18 @@ class Watches:
         self.reconcile(taxpayer_index, scope, tenant)
 
     def end(self, taxpayer_index: str, scope: str, subject_id: str, *, tenant: str) -> None:
-        """Watch no longer; the mark goes with it."""
+        """Stop watching; this also clears the mark."""
         key = {"taxpayer_index": taxpayer_index, "watch": f"{record_key(scope, tenant)}#{subject_id}"}
         self._tables.delete(self._table, key)
 
     def of(self, taxpayer_index: str, scope: str, tenant: str) -> list[Watch]:
-        """What rests on one authorisation."""
+        """The watches of one authorisation."""
         found = self._tables.query(self._table, "taxpayer_index", taxpayer_index)
         watches = map(Watch.model_validate, found)
         return [one for one in watches if (one.scope, one.tenant) == (scope, tenant)]
 
     def reconcile(self, taxpayer_index: str, scope: str, tenant: str) -> int:
-        """Mark or clear, as the authorisation stands now; safe to repeat. How many marks changed."""
+        """Mark or clear by the authorisation's current state; idempotent. Returns the number of changed marks."""
         watches = self.of(taxpayer_index, scope, tenant)
         if not watches:
             return 0
@@ -86,7 +86,7 @@ class Watches:
         return sum(self._set(watch, stands, problem) for watch in watches)
 
     def blind_spots(self, caller: Caller, limit: int) -> list[Watch]:
-        """What cannot be seen, longest first; lenders see their own loans only.
+        """Blind spots, longest first; lenders see their own loans only.
 
         Raises:
             Forbidden: neither staff nor lender.
@@ -102,7 +102,6 @@ class Watches:
         return list(islice(found, limit))
 
     def blind_of(self, taxpayer_index: str, tenant: str) -> Iterator[Watch]:
-        """A firm's own blind spots."""
         found = map(Watch.model_validate, self._tables.query(self._table, "taxpayer_index", taxpayer_index))
         return (one for one in found if one.blind_since and one.tenant == tenant)
 

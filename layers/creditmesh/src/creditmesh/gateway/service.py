@@ -41,7 +41,6 @@ class Collections:
         self._answers, self._key_data, self._clock = answers, key_data, clock
 
     def planned(self, plan_id: str) -> list[PlannedChannel]:
-        """The channels of a plan."""
         return self._catalogue.plan(plan_id).channels
 
     def collect(

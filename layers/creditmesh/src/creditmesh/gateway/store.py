@@ -13,11 +13,9 @@ class KeyDataStore:
         self._objects = objects
 
     def put(self, document: KeyDataDocument) -> str:
-        """Store a document; its key."""
         key = f"key-data/{document.application_id}.json"
         self._objects.put_json(key, document.model_dump(mode="json"))
         return key
 
     def get(self, key: str) -> KeyDataDocument:
-        """The document under `key`."""
         return KeyDataDocument.model_validate(self._objects.get_json(key))

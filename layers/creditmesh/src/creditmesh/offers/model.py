@@ -63,12 +63,10 @@ class Product(ProductTerms):
 
     @property
     def min_minor(self) -> int:
-        """Least amount in minor units."""
         return Money.parse(self.min_amount, self.currency).minor
 
     @property
     def max_minor(self) -> int:
-        """Greatest amount in minor units."""
         return Money.parse(self.max_amount, self.currency).minor
 
 

@@ -1,1 +1,1 @@
-"""Lists: who is black, grey or white, found exactly or by a similar name."""
+"""Black, grey and white lists, searched exactly and by similar names."""

@@ -1,4 +1,4 @@
-"""Entries one by one: entered by a person, removed by two."""
+"""Manual list entries: one person adds, two persons remove."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ListEntries:
         self._cipher, self._index, self._clock, self._imported = cipher, index, clock, imported
 
     def enter(self, new: NewEntry, by: str) -> Entry:
-        """Put a subject on a list; of the same source and subject it replaces what was entered before.
+        """Add a subject to a list, replacing an earlier entry of the same source and subject.
 
         Entering the same again changes nothing; entering one that was removed puts it back.
 
@@ -123,7 +123,7 @@ class ListEntries:
         return [self._opened(one) for one in found]
 
     def propose_removal(self, entry_id: str, by: str, note: str) -> Entry:
-        """Say that an entry should go; it counts until a second person confirms.
+        """Propose to remove an entry; it stays in force until a second person confirms.
 
         Raises:
             NoSuchEntry: there is none.
@@ -137,7 +137,7 @@ class ListEntries:
         return self._moved(old, "removal_proposed", by, note, values)
 
     def decide_removal(self, entry_id: str, by: str, *, confirm: bool, note: str) -> Entry:
-        """Confirm or refuse a proposed removal; the entry stays as history (four eyes).
+        """Confirm or refuse a proposed removal (four eyes); a removed entry is kept as history.
 
         Raises:
             NoSuchEntry: there is none.

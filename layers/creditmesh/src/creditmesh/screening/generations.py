@@ -1,4 +1,4 @@
-"""Imports in S3: sealed blocks of lines, the sealed index that look-ups use, the rejected lines.
+"""Imports in S3: encrypted blocks of lines, the encrypted index for look-ups, rejected lines.
 
 Everything of an import lies below ``lists/generations/{import_id}/`` under one data key of its own, which each object
 carries wrapped; nothing is ever overwritten with other content.
@@ -24,7 +24,7 @@ _BYTES = "application/octet-stream"
 
 
 class Generations:
-    """Reads and writes what an import consists of."""
+    """Reads and writes the objects of an import."""
 
     def __init__(self, objects: Objects, cipher: BulkCipher) -> None:
         self._objects, self._cipher = objects, cipher
@@ -44,7 +44,6 @@ class Generations:
             yield self._block(place)
 
     def line(self, import_id: str, number: int) -> Taken | None:
-        """One accepted line, or None."""
         blocks = self._blocks(import_id)
         place = bisect_right(blocks, _block_key(import_id, number)) - 1
         if place < 0:
@@ -52,11 +51,9 @@ class Generations:
         return next((one for one in self._block(blocks[place]) if one.row.line == number), None)
 
     def put_index(self, import_id: str, key: DataKey, content: bytes) -> None:
-        """Store what look-ups use."""
         self._put(_index_key(import_id), key, content)
 
     def index(self, import_id: str) -> Segment:
-        """What look-ups use."""
         return Segment(self._get(_index_key(import_id)))
 
     def put_rejected(self, import_id: str, rejected: Sequence[Rejected]) -> None:
@@ -65,7 +62,6 @@ class Generations:
         self._objects.put_json(key, [one.model_dump() for one in rejected])
 
     def rejected(self, import_id: str, limit: int) -> list[Rejected]:
-        """The first rejected lines."""
         found: list[Rejected] = []
         for key in self._objects.keys(f"lists/generations/{import_id}/rejected/"):
             found += [Rejected.model_validate(one) for one in self._objects.get_json(key)]
@@ -80,7 +76,6 @@ class Generations:
         return self._keys[wrapped]
 
     def new_key(self) -> DataKey:
-        """A data key for a new import."""
         return self._cipher.new_key()
 
     def _blocks(self, import_id: str) -> list[str]:

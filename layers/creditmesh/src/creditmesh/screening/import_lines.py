@@ -1,4 +1,4 @@
-"""Lines of a source's file: CSV with a head line, or one JSON object a line; each taken, or rejected by a rule.
+"""Parses a source's file (CSV with a header, or JSON lines); each line is accepted, or rejected by a rule.
 
 Pure. Fields: ``list`` (black, grey, white), ``kind``, ``value``, ``reason_code``, and where wanted ``text``,
 ``valid_from``, ``valid_until`` (ISO 8601; a day stands for its beginning in UTC). A line break ends a line, also inside
@@ -45,7 +45,7 @@ class FileRefused(InvalidInput):
 
 
 class Taken(NamedTuple):
-    """An accepted line: what the index needs, and what a person wants to see of it."""
+    """An accepted line: its index keys, and what staff may see of it."""
 
     row: Row
     value: str

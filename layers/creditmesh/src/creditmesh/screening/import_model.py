@@ -1,4 +1,4 @@
-"""An import of a source's list, and how it stands. Pure."""
+"""The import of a source's list and its states. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCE_PATTERN = r"^[a-z0-9][a-z0-9-]{1,39}$"
 
 
 class ImportState(StrEnum):
-    """How far an import is. Look-ups see an import when it is published, all of it at once."""
+    """State of an import. Look-ups see it once it is published, as a whole."""
 
     AWAITING_FILE = "awaiting_file"
     READING = "reading"
@@ -26,7 +26,7 @@ class ImportState(StrEnum):
     REFUSED = "refused"
     """The file was rejected for the reason in `problem`; the source's earlier import stays in force."""
     FAILED = "failed"
-    """Something else went wrong; it may be run again, and goes on where it stopped."""
+    """Another error; running it again resumes where it stopped."""
 
 
 class ImportStateConflict(Conflict):
@@ -36,7 +36,7 @@ class ImportStateConflict(Conflict):
 
 
 class NewImport(BaseModel):
-    """A file to be imported. It is all of what the source lists: what it lacks is listed no more.
+    """A file to import. It is the source's whole list: entries that it lacks are no longer in force.
 
     Attributes:
         object_key: the file in the data bucket, below ``lists/incoming/``; None: it will be uploaded.
@@ -71,7 +71,7 @@ class ImportProblem(BaseModel):
 
 
 class Rejected(BaseModel):
-    """A line that was not taken: the rule, never the value."""
+    """A rejected line: the rule it breaks, never its value."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Single entries of the imports in force: what a person wants to see of one that a look-up has hit."""
+"""Single entries of the imports in force, for staff who look into a hit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ImportedEntries:
         self._store, self._generations, self._keeper = store, generations, keeper
 
     def get(self, entry_id: str) -> Entry | None:
-        """An entry of an import in force, as it would stand if a person had entered it; None if there is none."""
+        """An entry of an import in force, in the form of a manual entry; None if there is none."""
         key = EntryKey.parse(entry_id)
         state, segments = self._keeper.current()
         source = next((one for one in state.imports if hash_of(one) == key.source_hash), None)

@@ -1,4 +1,4 @@
-"""A source's whole list at once: read part by part, indexed, and put in force by one write.
+"""Import of a source's whole list: read in parts, indexed, and put in force by one write.
 
 Every step may be repeated: a part is written under its own names, progress is noted only from where it was read, and
 the index becomes visible with the journal's change alone. Whatever fails leaves the source's earlier import in force.
@@ -65,7 +65,7 @@ class Imports:
         self._process, self._clock = process, clock
 
     def create(self, new: NewImport, by: str) -> tuple[Import, str | None]:
-        """Note an import; run it at once if its file is there, else say where to put the file.
+        """Record an import; start it if its file exists, else return where to upload the file.
 
         Raises:
             InvalidInput: there is no such file, or it is too large.
@@ -85,7 +85,7 @@ class Imports:
         return one, self._objects.upload_url(key, UPLOAD_SECONDS)
 
     def run(self, import_id: str) -> Import:
-        """Begin to read the file, or go on where an earlier attempt failed; nothing happens to one under way.
+        """Start reading the file, or resume a failed import; no effect on a running one.
 
         Raises:
             NotFound: no such import.
@@ -145,7 +145,7 @@ class Imports:
         return self._applied(one, change)
 
     def publish(self, import_id: str) -> Import:
-        """Build the index of a file that is read and put it in force in place of the source's earlier import."""
+        """Build the index of a completely read file and replace the source's earlier import."""
         one, wrapped = self._store.with_key(import_id)
         if one.state is not ImportState.READ:
             return one
@@ -167,7 +167,7 @@ class Imports:
         return self._store.get(import_id)
 
     def fail(self, import_id: str, error: str) -> Import:
-        """Note that the process failed, unless the import has ended."""
+        """Record that the process failed, unless the import has ended."""
         one = self._store.get(import_id)
         if one.state not in _UNDER_WAY:
             return one

@@ -1,4 +1,4 @@
-"""Every change of the lists, numbered without a hole: how functions keep up to date, and the audit.
+"""The numbered sequence of all changes of the lists, without gaps: updates for functions, and the audit trail.
 
 A change is written in one transaction with what it changes and with the number of the last change, so changes become
 visible in their order, and one query for what comes after the last known number tells all that is new.
@@ -33,7 +33,7 @@ class Journal:
         self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
 
     def after(self, number: int) -> Iterator[Item]:
-        """The changes after that number, in their order; what was written before this call is among them."""
+        """The changes after that number, in order; strongly consistent."""
         since = ("number", _written(number))
         for found in self._tables.query(self._table, "journal", _LOG, after=since, consistent=True):
             yield _read(found)
@@ -44,7 +44,7 @@ class Journal:
         return [_read(one) for one in found]
 
     def append(self, act: str, by: str, record: Mapping[str, Any], writes: Sequence[Write]) -> int:
-        """Carry out writes and record them as the next change; its number.
+        """Write in one transaction with the next change; returns the change's number.
 
         Raises:
             ConditionFailed: one of the writes does not find its item as it expects it.

@@ -1,4 +1,4 @@
-"""What lists are made of: entries, subjects, hits. Pure."""
+"""Entries, subjects and hits of lists. Pure."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class EntryStateConflict(Conflict):
 
 
 class SamePerson(Forbidden):
-    """Who proposed a removal cannot be the one who confirms it."""
+    """The person who proposed a removal cannot confirm it."""
 
     code = "four_eyes"
 
 
 class ListName(StrEnum):
-    """Which list; the risk artefact's rules say what follows from a hit."""
+    """The three lists; the model's rules say what follows from a hit."""
 
     BLACK = "black"
     GREY = "grey"
@@ -56,7 +56,7 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """How an entry stands; one whose removal is proposed still counts."""
+    """State of an entry; it stays in force while its removal is only proposed."""
 
     ACTIVE = "active"
     REMOVAL_PROPOSED = "removal_proposed"
@@ -64,14 +64,14 @@ class State(StrEnum):
 
 
 class Origin(StrEnum):
-    """How an entry came."""
+    """How an entry was added."""
 
     ENTERED = "entered"
     IMPORTED = "imported"
 
 
 class Subject(BaseModel):
-    """One thing to be looked up."""
+    """One value to look up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +80,7 @@ class Subject(BaseModel):
 
 
 class EntryKey(NamedTuple):
-    """What makes an entry the one it is; its id says all of it, the source by a hash."""
+    """The identity of an entry; its id is made of it, with the source hashed."""
 
     list_name: ListName
     kind: Kind
@@ -120,7 +120,7 @@ def hash_of(source: str) -> str:
 
 
 class Change(BaseModel):
-    """One thing that was done to an entry."""
+    """One recorded change of an entry."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -131,7 +131,7 @@ class Change(BaseModel):
 
 
 class Entry(BaseModel):
-    """One entry of a list as stored; of one source, list and subject there is one.
+    """One stored entry; there is one per source, list and subject.
 
     Attributes:
         fingerprint: sixteen hex digits of the subject's blind index; exact look-ups go by it.
@@ -165,7 +165,7 @@ class Entry(BaseModel):
 
 
 class Hit(BaseModel):
-    """One entry that a subject met; never its value.
+    """An entry that matches a subject, without its value.
 
     Attributes:
         subject: which of the subjects looked up, counted from 0.
@@ -187,7 +187,7 @@ class Hit(BaseModel):
 
 
 class Screening(BaseModel):
-    """What a look-up found, and of which state of the lists, so that it can be explained later.
+    """The result of a look-up and the state of the lists it used, so that it can be explained later.
 
     Attributes:
         hits: the strongest first, at most `MAX_HITS`.
@@ -225,7 +225,7 @@ def features_of(hits: Sequence[Hit]) -> dict[str, int]:
 
 
 def strongest(hits: Sequence[Hit]) -> list[Hit]:
-    """Hits in the order in which a person wants to see them: exact ones, then by score; black, grey, white."""
+    """Hits, exact ones first, then by score, then black, grey, white."""
     order: dict[Any, int] = {name: rank for rank, name in enumerate(ListName)}
     ranked = sorted(hits, key=lambda hit: (-hit.score_bps, order[hit.list_name], hit.entry_id, hit.subject))
     return ranked[:MAX_HITS]

@@ -1,4 +1,4 @@
-"""One form for everything that means the same: full-width, case, punctuation, legal forms, dialling codes. Pure.
+"""Normalises values that mean the same: width, case, punctuation, legal forms, dialling codes. Pure.
 
 What comes out goes in unchanged: ``normalise(kind, normalise(kind, text)) == normalise(kind, text)``.
 """

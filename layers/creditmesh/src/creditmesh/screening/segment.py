@@ -1,4 +1,4 @@
-"""One import's entries as a function holds them: sorted arrays over one stretch of bytes, read without unpacking.
+"""One import's entries in memory: sorted arrays over one byte buffer, read in place.
 
 A million entries take some 60 MB and a look-up a few steps of binary search; nothing is read from anywhere. The bytes
 are written once by ``segment_builder`` and never changed.
@@ -47,7 +47,7 @@ class Found:
 
 
 def key_code(key: str) -> int:
-    """Thirty-two bits for a key of a name; two keys of one code cost a comparison, no more."""
+    """A 32-bit hash of a name's key; a collision only costs a comparison."""
     return crc32(key.encode("utf-8", "surrogatepass"))
 
 
@@ -77,7 +77,7 @@ class Segment:
         self._bucket, self._key, self._key_name = section("bucket"), section("key"), section("key_name")
 
     def exact(self, kind: Kind, fingerprint: int) -> Iterator[Found]:
-        """The entries of one subject: at most one of each list."""
+        """The entries of one subject, at most one per list."""
         place = bisect_left(self._fingerprint, fingerprint)
         while place < self.count and self._fingerprint[place] == fingerprint:
             found = self._entry(place)

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class SegmentBuilder:
-    """Takes rows, then writes them; of one list and subject the later line counts."""
+    """Collects rows and writes the segment; a later line replaces an earlier one of the same list and subject."""
 
     def __init__(self) -> None:
         self._fingerprint, self._flags = array("Q"), array("B")

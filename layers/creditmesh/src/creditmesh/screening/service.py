@@ -1,4 +1,4 @@
-"""Look-ups in the lists: every subject of a request at once, in memory, after one query for what is new."""
+"""Look-ups in the lists: all subjects of a request in memory, after one query for changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fingerprint(index: BlindIndex, kind: Kind, normalised: str) -> str:
 
 
 def blind_name_keys(index: BlindIndex, normalised: str) -> list[str]:
-    """What names entered by hand are found by: their keys, readable to nobody."""
+    """Keyed hashes of a name's keys, by which manual entries are found."""
     return [index.of("list:name-key", key)[:12] for key in keys(normalised)]
 
 
@@ -84,20 +84,18 @@ class Lists:
         )
 
     def name_of(self, entry: LiveEntry) -> str:
-        """The normalised name of an entry, unsealed: only of the few that share a key with the one looked up."""
+        """The decrypted normalised name of an entry; for the few that share a key with the name looked up."""
         return self._cipher.open(entry.sealed_name or "", self._journal_table, entry.entry_id, "name")
 
     def fingerprint(self, kind: Kind, value: str) -> str:
-        """The fingerprint of a normalised value."""
         return fingerprint(self._index, kind, value)
 
     def name_keys(self, value: str) -> list[str]:
-        """The blind keys of a normalised name."""
         return blind_name_keys(self._index, value)
 
 
 class _Search:
-    """One subject's way through what was entered and what was imported."""
+    """Search for one subject in manual and imported entries."""
 
     def __init__(
         self, lists: Lists, state: ListState, segments: dict[str, Segment], subject: int, now: datetime

@@ -1,4 +1,4 @@
-"""How alike two names are: Jaro-Winkler, whatever the order of words; and the keys they are found by.
+"""Similarity of names (Jaro-Winkler, ignoring word order) and the keys that find similar names.
 
 Pure. Scores are basis points, rounded down, and the same whichever name comes first.
 """
@@ -16,7 +16,7 @@ _VOWELS = re.compile("(?<=[a-z])[aeiouy]")
 
 
 def score_bps(one: str, other: str) -> int:
-    """How alike two normalised names are, 0 to 10,000 (10,000: equal, up to the order of words)."""
+    """Similarity of two normalised names, 0 to 10,000 (10,000: equal up to word order)."""
     if one == other:
         return FULL
     best = jaro_winkler_bps(one, other)
@@ -39,7 +39,7 @@ def jaro_winkler_bps(one: str, other: str) -> int:
         if left != right:
             break
         prefix += 1
-    # (m/a + m/b + (m-t)/m) / 3, then + prefix/10 of what is lacking to one; exactly, then rounded down.
+    # (m/a + m/b + (m-t)/m) / 3, then + prefix/10 of the remainder to 1; exact, then rounded down.
     sizes = len(one) * len(other) * common
     jaro = common * common * (len(one) + len(other)) + (common - swapped) * len(one) * len(other)
     whole = 3 * sizes
@@ -65,7 +65,7 @@ def _paired(one: str, other: str) -> tuple[int, int]:
 
 
 def keys(name: str) -> list[str]:
-    """The texts by which names that are alike find each other: the name itself, and the name less one character.
+    """The keys that similar names share: the name, and the name less one character.
 
     Two names share a key if one becomes the other by one character lost, added or replaced, or by two neighbours that
     change places; others that share one are told apart by their score. A name of three characters or fewer loses none.

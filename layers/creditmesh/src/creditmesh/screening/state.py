@@ -1,4 +1,4 @@
-"""The lists as a function holds them in memory: the journal folded, and the segments of the imports in force."""
+"""The lists in memory: the folded journal and the segments of the imports in force."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class LiveEntry:
-    """An entry that a person entered, as look-ups need it.
+    """A manual entry, as look-ups need it.
 
     Attributes:
         sealed_name: of a name, its normalised form, sealed.
@@ -71,11 +71,9 @@ class ListState:
 
     @property
     def has_names(self) -> bool:
-        """Whether anybody entered a name."""
         return bool(self._by_name_key)
 
     def apply(self, change: Item) -> None:
-        """Take the next change."""
         match change["act"]:
             case "entered":
                 self._forget(change["entry_id"])
@@ -89,12 +87,10 @@ class ListState:
         self.number = change["number"]
 
     def exact(self, kind: Kind, fingerprint: int) -> Iterator[LiveEntry]:
-        """The entries of one subject."""
         found = self._by_fingerprint.get(fingerprint, {}).values()
         return (one for one in found if one.kind is kind)
 
     def by_name_keys(self, name_keys: list[str]) -> list[LiveEntry]:
-        """The names that share a key."""
         found: dict[str, LiveEntry] = {}
         for key in name_keys:
             found |= self._by_name_key.get(key, {})

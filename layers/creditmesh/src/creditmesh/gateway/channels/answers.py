@@ -1,4 +1,4 @@
-"""What an answer comes to: outcome, raw answer kept, third information made."""
+"""Turns an answer into an outcome; keeps the raw answer and the third information."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class Reading:
 
 
 class Answers:
-    """Reads answers and keeps them: raw ones for good, third information as long as it is fresh."""
+    """Reads and stores answers: raw ones for good, third information while it is fresh."""
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
 
     def read(self, channel: Channel, came: Came) -> Reading:
-        """What came back, as an outcome."""
+        """Read an answer and determine its outcome."""
         return replace(self._read(channel, came), status=came.status)
 
     def read_message(self, channel: Channel, body: bytes) -> Reading:
-        """What a late answer's message comes to."""
+        """Read the message of a late answer and determine its outcome."""
         if channel.callback is None:
             return Reading(Outcome.UNAVAILABLE, [body], "answer came late, which is not awaited", late=True)
         try:
@@ -90,7 +90,7 @@ class Answers:
     def keep(
         self, channel: Channel, claim: CallRecord, reading: Reading, version: int | None = None
     ) -> dict[str, Any]:  # fmt: skip
-        """Store an answer; what the call's record says of it from now on.
+        """Store an answer; returns the fields to write to the call's record.
 
         Args:
             version: of the channel's document that read it; by default the one it was asked by, which the raw
@@ -112,7 +112,7 @@ class Answers:
         }
 
     def keep_third(self, record: CallRecord, version: int, reading: Reading) -> dict[str, Any]:
-        """Store what a version of the channel's document made of an answer; what the record says of it from now on."""
+        """Store the third information made by a document version; returns the fields for the call's record."""
         outcome = reading.outcome
         if outcome is Outcome.COMPLETE and record.filled:
             outcome = Outcome.FILLED
@@ -139,7 +139,7 @@ class Answers:
         return [self._objects.get(key) for key in record.raw_keys]
 
     def drop(self, kept: Mapping[str, Any], *, raw: bool) -> None:
-        """Forget an answer whose call has gone on without it; nothing rests on it yet.
+        """Delete an answer that its call no longer awaits and nothing uses yet.
 
         Args:
             kept: what `keep` said.
@@ -155,12 +155,11 @@ class Answers:
         return None if reading.third is None else json.loads(_dumped(reading.third))
 
     def third(self, key: str) -> dict[str, Any]:
-        """Third information as stored."""
         document = self._objects.get_json(key)
         return document if isinstance(document, dict) else {}
 
     def erase(self, record: CallRecord) -> None:
-        """Forget a call's third information, that of earlier windows and versions too.
+        """Delete a call's third information, including that of earlier windows and versions.
 
         Raw answers that a decision rests on stay, for its replay.
         """

@@ -1,4 +1,4 @@
-"""What makes a call authentic: keys, signatures, tokens, certificates. Secrets come by reference only."""
+"""Authentication of calls: keys, signatures, tokens, certificates. Secrets are passed by reference only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST_TOKEN_ANSWER = 100_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """One HTTP request, rendered and not yet authentic."""
+    """One rendered HTTP request, not authenticated yet."""
 
     method: str
     url: str
@@ -38,14 +38,14 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What goes with a request to make it authentic."""
+    """The headers and certificates that authenticate a request."""
 
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
 
 
 class Authenticator:
-    """Makes requests authentic.
+    """Authenticates requests.
 
     Args:
         nonce: gives a fresh random text.
@@ -83,7 +83,7 @@ class Authenticator:
         return Credentials()
 
     def forget_token(self, channel: Channel, origin: str) -> bool:
-        """Drop a token that the institution no longer takes; whether there was one."""
+        """Drop a token that the institution rejects; returns whether there was one."""
         scheme = channel.authentication
         return isinstance(scheme, OAuth2) and self._tokens.pop(_token_key(channel, scheme, origin), None) is not None
 
@@ -162,7 +162,9 @@ def _own_certificate(scheme: MutualTls, keys: Keys) -> ssl.SSLContext:
     try:
         return _tls(keys.secret(scheme.certificate), keys.secret(scheme.private_key), authority)
     except (ssl.SSLError, ValueError):
-        raise SecretMissing(f"the secrets {scheme.certificate} and {scheme.private_key} are no pair in PEM") from None
+        raise SecretMissing(
+            f"the secrets {scheme.certificate} and {scheme.private_key} are not a certificate and its key in PEM"
+        ) from None
 
 
 @lru_cache(maxsize=32)

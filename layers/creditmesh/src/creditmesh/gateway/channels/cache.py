@@ -1,4 +1,4 @@
-"""What goes when a consent goes: the answers cached under it."""
+"""Erases the answers cached under a consent when it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class AnswerCache:
         self._calls, self._answers, self._waits = calls, answers, waits
 
     def erase(self, authorization_id: str) -> int:
-        """Forget what was collected under an authorisation; how many calls.
+        """Erase what was collected under an authorisation; returns the number of calls.
 
         Raw answers stay where a decision rests on them; nothing finds them by the firm any more. What waits for a
         late answer goes on without it.

@@ -81,7 +81,7 @@ class ChannelCaller:
         self._rereading = Rereading(calls, answers, authorizations)
 
     def collect(self, channel: Channel, version: int, subject: Subject, rights: Rights) -> CallResult:
-        """Collect one firm's data; every way it may go is an outcome.
+        """Collect one firm's data; every result, failures included, is an outcome.
 
         Args:
             rights: what the method `rights` gave; one look serves all channels of a collection.
@@ -107,23 +107,22 @@ class ChannelCaller:
 
     @contextmanager
     def collecting(self, channels: Sequence[Channel]) -> Iterator[None]:
-        """Around collections from several channels: one call looks at their breakers, one writes all counts."""
+        """Context for collecting from several channels: reads all breakers in one call, writes all counts in one."""
         self._guards.look(channels)
         with self._health.together():
             yield
 
     def rights(self, subject: Subject) -> Rights:
-        """What the firm has consented to."""
         return self._authorizations.rights(subject.taxpayer_id, tenant=subject.tenant)
 
     def refusal(self, channel: Channel, version: int, subject: Subject, rights: Rights) -> CallResult | None:
-        """The result of a channel whose consent is lacking; None where nothing stands against asking it."""
+        """The result if the channel's consent is missing; None if it may be asked."""
         found = self._consent(channel, version, subject, rights)
         return found if isinstance(found, CallResult) else None
 
     @staticmethod
     def _consent(channel: Channel, version: int, subject: Subject, rights: Rights) -> Authorization | CallResult | None:
-        """The consent that a channel needs, or the result of its lack; None where it needs none."""
+        """The consent that a channel needs, or the result if it is missing; None if it needs none."""
         if not channel.consent_scope:
             return None
         try:
@@ -155,7 +154,7 @@ class ChannelCaller:
         )
 
     def _claimed(self, channel: Channel, wanted: CallRecord) -> CallRecord:
-        """A claim, or what another's claim came to."""
+        """A claim, or the result of another's claim."""
         deadline = self._monotonic() + channel.limits.total_seconds
         while True:
             # The lease counts from now: after a wait for another, the call itself still needs all its time. It
@@ -171,7 +170,7 @@ class ChannelCaller:
             self._sleep(_POLL_SECONDS)
 
     def _met(self, channel: Channel, record: CallRecord, by: str) -> CallResult:
-        """The result of a call that was made before, or is being made."""
+        """The result of an earlier or running call."""
         if record.state is CallState.PENDING:
             joined = self._calls.join(record, by)
             if joined is None:
@@ -203,7 +202,7 @@ class ChannelCaller:
         return self._kept(attempt, reading, came) if self._still_allowed(attempt) else self._withdrawn(attempt, came)
 
     def _not_now(self, attempt: _Attempt) -> CallResult | None:
-        """Why the call is not to be made now, or None."""
+        """Why the call must not be made now, or None."""
         channel = attempt.channel
         if not self._guards.may_call(channel):
             return attempt.ends(Outcome.UNAVAILABLE, "circuit_open")
@@ -243,11 +242,11 @@ class ChannelCaller:
         return late or attempt.ends(Outcome.UNAVAILABLE, failure.message)
 
     def _still_allowed(self, attempt: _Attempt) -> bool:
-        """Whether the consent still stands now that the answer is there; withdrawal stops a collection at once."""
+        """Whether the consent is still valid now that the answer is there; a withdrawal takes effect at once."""
         return attempt.authorization is None or self._authorizations.stands(attempt.authorization)
 
     def _withdrawn(self, attempt: _Attempt, came: Came) -> CallResult:
-        """Keep nothing of an answer to which there is no consent any more; it may have cost something all the same."""
+        """Discard an answer whose consent has ended; its cost is still counted."""
         self._calls.forget(attempt.claim)
         charged = int(attempt.channel.charged and came.calls > 0)
         self._note(attempt.channel, Outcome.NO_CONSENT, calls=came.calls, charged=charged, attempt=attempt)
@@ -275,7 +274,7 @@ class ChannelCaller:
         return elsewhere or made.model_copy(update={"third": self._answers.stored_form(reading)})
 
     def _settle(self, attempt: _Attempt, **change: Any) -> CallResult | None:
-        """Record how a claim went on; a result where the call has gone on without it.
+        """Record the result of a claim; returns a result if the call has moved on without it.
 
         Its late answer was quicker than its receipt, a withdrawal erased it, or its lease ran out.
         """

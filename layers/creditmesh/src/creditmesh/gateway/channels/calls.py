@@ -1,4 +1,4 @@
-"""Calls and their answers: claimed first, so that none is made twice for one consent and window."""
+"""Calls and their answers: claimed first, so that none is made twice per consent and window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = ("state", "number", "until", "holder", "channel_version")
 
 
 class CallState(StrEnum):
-    """Where a call stands."""
+    """State of a call."""
 
     CALLING = "calling"
     PENDING = "pending"
@@ -75,23 +75,22 @@ class CallRecord(BaseModel):
 
     @property
     def owners(self) -> list[str]:
-        """Whose collections go on once this call is answered."""
+        """The collections that wait for this call."""
         return [self.by, *self.waiters]
 
     @property
     def request_id(self) -> str:
-        """The id under which the institution knows this call again."""
+        """The id by which the institution recognises a repeat of this call."""
         return derived_id("req", self.call_key, str(self.number))
 
 
 def call_key(channel_id: str, subject: str, consent_id: str | None, fields: Mapping[str, Any]) -> str:
-    """What makes two calls the same: channel, firm, consent and what is asked."""
+    """Identity of a call: channel, firm, consent and fields."""
     parts = [channel_id, subject, consent_id or "public", *(f"{name}={fields[name]}" for name in sorted(fields))]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def new_holder() -> str:
-    """A claim's mark."""
     return secrets.token_hex(8)
 
 
@@ -102,7 +101,6 @@ class CallStore:
         self._tables, self._table, self._clock = tables, table, clock
 
     def find(self, key: str) -> CallRecord | None:
-        """The call of that key, or None."""
         item = self._tables.get(self._table, {"call_key": key})
         return CallRecord.model_validate(item) if item else None
 
@@ -114,13 +112,12 @@ class CallStore:
         return record if record and record.request_id == request_id else None
 
     def of_consent(self, consent: str) -> Iterator[CallRecord]:
-        """All calls made under a consent."""
         for item in self._tables.query(self._table, "consent", consent, index="by-consent"):
             if record := self.find(item["call_key"]):
                 yield record
 
     def claim(self, wanted: CallRecord, doubt_until: int | None = None) -> CallRecord:
-        """Take the right to make a call, or learn why not.
+        """Claim the call, or return the call that stands in the way.
 
         Args:
             wanted: a claim, with the end of its lease.
@@ -162,7 +159,7 @@ class CallStore:
         return self._replace(claim, claim.model_copy(update=change))
 
     def join(self, record: CallRecord, owner: str) -> CallRecord | None:
-        """Have another collection wait for a pending call too; the call as it is then, None if it was erased."""
+        """Let another collection wait for a pending call too; returns the updated call, None if it was erased."""
         if owner in record.owners:
             return record
         key = {"call_key": record.call_key}
@@ -174,7 +171,7 @@ class CallStore:
         return CallRecord.model_validate(joined)
 
     def forget(self, record: CallRecord) -> CallRecord | None:
-        """Erase a call's record; the record as it was, None if it was erased before."""
+        """Erase a call's record; returns it, or None if it was erased before."""
         item = self._tables.delete(self._table, {"call_key": record.call_key})
         return CallRecord.model_validate(item) if item else None
 

@@ -1,4 +1,4 @@
-"""Channels and plans as operators keep them: written in versions, read by every collection."""
+"""Channels and plans: versioned by operators, read by every collection."""
 
 from __future__ import annotations
 
@@ -66,7 +66,6 @@ class ChannelCatalogue:
         return list(self._all().values())
 
     def of_institution(self, institution: str) -> list[ChannelVersion]:
-        """An institution's channels in force."""
         return [one for one in self._all().values() if one.channel.institution == institution]
 
     def listed(self) -> list[Stored]:
@@ -110,7 +109,7 @@ class ChannelCatalogue:
         return plan
 
     def requires(self, plan_id: str, scope: str) -> bool:
-        """Whether a plan cannot do without a channel that needs this consent; no plan requires nothing."""
+        """Whether a plan requires a channel that needs this consent; False if there is no such plan."""
         try:
             needed = [self.channel(one.channel_id).channel for one in self.plan(plan_id).channels if one.required]
         except NotFound:
@@ -136,13 +135,13 @@ class ChannelCatalogue:
             try:
                 self._channels.get(one.channel_id)
             except NotFound:
-                raise InvalidInput("is no channel", field=f"channels.{number}.channel_id") from None
+                raise InvalidInput("is not a channel", field=f"channels.{number}.channel_id") from None
         stored = self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
         self._known_plans.pop(plan.plan_id, None)
         return stored
 
     def _check_fallback(self, channel: Channel) -> None:
-        """A fallback must be there, give the same kind of data, and not lead back."""
+        """A fallback channel must exist, be of the same kind, and not lead back to this one."""
         seen, name = {channel.channel_id}, channel.fallback_channel
         while name:
             if name in seen:
@@ -150,7 +149,7 @@ class ChannelCatalogue:
             try:
                 other = Channel.model_validate(self._channels.get(name).document)
             except (NotFound, ValidationError):
-                raise InvalidInput("is no channel", field="fallback_channel") from None
+                raise InvalidInput("is not a channel", field="fallback_channel") from None
             if other.kind != channel.kind:
                 raise InvalidInput(f"must be of kind {channel.kind}", field="fallback_channel")
             seen.add(name)
@@ -165,7 +164,7 @@ class ChannelCatalogue:
 
 
 def _read(stored: Stored) -> ChannelVersion | None:
-    """A channel as stored; None for one that breaks a rule made since, so that it alone is out of order."""
+    """A stored channel; None if it breaks a newer rule, so that only this channel is unavailable."""
     try:
         return ChannelVersion(Channel.model_validate(stored.document), stored.version)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""The channel document: everything the platform knows about a source, as data.
+"""The channel document: everything the platform knows about a source.
 
 Its JSON Schema is published (`schema`); one document is one version of one channel. What its texts must be, `rules`
 says.
@@ -103,7 +103,7 @@ class MutualTls(_Part):
 
 
 class NoAuthentication(_Part):
-    """A source that asks for nothing."""
+    """No authentication."""
 
     type: Literal["none"]
 
@@ -163,7 +163,7 @@ Transport = Annotated[Http | BatchFile, Field(discriminator="type")]
 
 
 class Limits(_Part):
-    """How long, how much, how often."""
+    """Limits of time, size and rate."""
 
     connect_seconds: float = Field(default=2.0, gt=0, le=10)
     total_seconds: float = Field(default=10.0, gt=0, le=25)
@@ -182,14 +182,14 @@ class Retry(_Part):
 
 
 class Breaker(_Part):
-    """After so many failures in a row the channel is left alone for a while."""
+    """After this many failures in a row the channel is not called for a while."""
 
     failures: int = Field(default=5, ge=1, le=1000)
     open_seconds: int = Field(default=30, ge=1, le=3600)
 
 
 class Refusal(_Part):
-    """An answer by which the source says no, for good."""
+    """An answer that is a final refusal."""
 
     status: int = Field(ge=200, le=599)
     path: Expression | None = Field(default=None, description="gives the reason's code")
@@ -209,7 +209,7 @@ class Response(_Part):
 
 
 class Callback(_Part):
-    """An answer that comes later, as a signed webhook."""
+    """A late answer by signed webhook."""
 
     message: Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,80}$")]
     request_id: Expression

@@ -15,7 +15,7 @@ CURRENT = "current"
 
 
 class VersionConflict(Conflict):
-    """The document was changed by somebody else since the version the change is based on."""
+    """The document has changed since the version that the change is based on."""
 
     code = "version_conflict"
 

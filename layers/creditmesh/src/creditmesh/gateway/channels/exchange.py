@@ -1,4 +1,4 @@
-"""One exchange with a source: render, sign, send, page, try again; what came back, raw."""
+"""One exchange with a source: render, sign, send, page, retry; returns raw answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Admit = Callable[[float], bool]
 
 @dataclass(frozen=True)
 class Exchange:
-    """What an exchange gave: one answer a page, as received."""
+    """The raw answers of an exchange, one per page."""
 
     answers: list[Answer] = field(repr=False)
     calls: int
@@ -156,7 +156,7 @@ class Exchanger:
             if mark is None:
                 return
             if mark in seen:
-                raise InstitutionUnavailable("has pages that lead in a circle")
+                raise InstitutionUnavailable("has pages that form a loop")
             seen.add(mark)
         raise InstitutionUnavailable(f"has more than {longest} pages")
 
@@ -198,7 +198,7 @@ class Exchanger:
         return left
 
     def _pause(self, run: _Run, failure: InstitutionUnavailable, attempt: int) -> float | None:
-        """Seconds until the next try, or None if there is to be none."""
+        """Seconds until the next attempt, or None if there is none."""
         retry = run.channel.retry
         if attempt >= retry.attempts or not _repeatable(run.channel, failure):
             return None
@@ -208,13 +208,13 @@ class Exchanger:
 
 
 def _is_answer(channel: Channel, answer: Answer) -> bool:
-    """Some sources say no with a status that means trouble elsewhere, SOAP's faults for one."""
+    """Whether it is an answer: some sources refuse with a status that elsewhere means failure (SOAP faults)."""
     in_trouble = answer.status == 429 or answer.status >= 500
     return not in_trouble or refusal(channel, answer.status, answer.body) is not None
 
 
 def _repeatable(channel: Channel, failure: InstitutionUnavailable) -> bool:
-    """Whether another try cannot be charged a second time: it was not sent, was turned away, or is known again."""
+    """Whether a retry cannot be charged twice: it was not sent, was rejected, or the source recognises the repeat."""
     if failure.status is not None and 400 <= failure.status < 500 and failure.status != 429:
         return False  # no token for these credentials; asking again could lock the account
     return not failure.sent or failure.status in _TURNED_AWAY or channel.idempotent or not channel.charged

@@ -17,7 +17,7 @@ Lookup = Callable[[str, str], Any]
 
 @dataclass(frozen=True)
 class Fields:
-    """What a request will say.
+    """The fields of a request.
 
     Attributes:
         values: field -> value.
@@ -31,7 +31,7 @@ class Fields:
 
 
 def complete(channel: Channel, given: Mapping[str, Any], lookup: Lookup) -> Fields:
-    """Bring together what a channel's request needs."""
+    """Complete the fields that a channel's request needs."""
     values = {name: given[name] for name in channel.fields if given.get(name) not in (None, "")}
     filled = []
     for rule in channel.fill:
@@ -57,7 +57,7 @@ def _fits(value: Any, wanted: RequiredField) -> bool:
 
 
 def _sendable(channel: Channel, name: str, value: Any) -> bool:
-    """Whether a value can be written where it goes.
+    """Whether a value can be written in its place of the request.
 
     A segment of nothing but dots would change a URL's route, and there is no way to escape it. What a charset or XML
     cannot say would ask for another firm or person.

@@ -1,4 +1,4 @@
-"""Answers that come later, as signed webhooks of the institution."""
+"""Late answers: signed webhooks of the institution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWERS = "answers"
 
 
 class LateAnswers:
-    """Takes late answers, once each, and lets their collections go on."""
+    """Takes each late answer once and resumes the waiting collections."""
 
     def __init__(self, calls: CallStore, answers: Answers, health: HealthBook, waits: Waits, clock: Clock) -> None:
         self._calls, self._answers, self._health = calls, answers, health
@@ -68,7 +68,7 @@ class LateAnswers:
         raise InvalidInput("carries no request id", field="request_id")
 
     def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> CallRecord | None:
-        """The call with its answer; None where the answer was not taken."""
+        """The call with its answer; None if the answer was not accepted."""
         channel = by.channel
         reading = self._answers.read_message(channel, body)
         kept = self._answers.keep(channel, record, reading, by.version)
@@ -80,7 +80,7 @@ class LateAnswers:
         return taken
 
     def _met(self, by: ChannelVersion, record: CallRecord, body: bytes, kept: dict[str, object]) -> CallRecord | None:
-        """The call went on while its answer was read."""
+        """Handle a call that moved on while its answer was read."""
         now = self._calls.find(record.call_key)
         if now is None:  # erased by a withdrawal
             self._answers.drop(kept, raw=True)
@@ -91,6 +91,6 @@ class LateAnswers:
 
 
 def answered(waits: Waits, call: CallRecord) -> None:
-    """Tell every collection that waits for a call that its answer is there, or will never come."""
+    """Resume every collection that waits for a call, answered or given up."""
     for owner in call.owners:
         waits.answer(owner, ANSWERS, call.holder)

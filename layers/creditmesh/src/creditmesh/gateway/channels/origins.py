@@ -1,4 +1,4 @@
-"""Where a channel may call: the address book's origin or an allow-listed one; nothing a document says widens it."""
+"""Where a channel may call: the address book's origin or an allow-listed one; a document cannot widen it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Origin:
 
 
 def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) -> str:
-    """The origin a channel's calls go to, put together anew: no other reading of the text can lead elsewhere.
+    """The origin for a channel's calls, rebuilt from its parts so that no other parser can read another address.
 
     Args:
         base_url: what the document says; empty for the address book's.
@@ -53,7 +53,7 @@ def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) 
 
 
 def _origin(url: str) -> _Origin:
-    """The origin of a URL that is nothing else.
+    """The origin of a URL that has no other part.
 
     Raises:
         InvalidInput: it is more than that, or less.
@@ -87,7 +87,7 @@ def _malformed() -> InvalidInput:
 
 
 def _is_host(host: str) -> bool:
-    """A name or an address in its usual form; what only looks like an address could be read as one."""
+    """Whether a host is a name or a canonical address; anything like an address is rejected."""
     if _is_address(host):
         return True
     return _HOST.fullmatch(host) is not None and not _NUMBER.fullmatch(host.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""Collection plans: which channels a flow asks, and which answers it can do without."""
+"""Collection plans: the channels that a flow asks, and which of them are required."""
 
 from __future__ import annotations
 

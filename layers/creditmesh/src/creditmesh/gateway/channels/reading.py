@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a document: charset, format, schema. Nothing in an answer is trusted."""
+"""Parses the bytes of an answer: charset, format, schema. Answers are untrusted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def parse(response: Response, body: bytes) -> Any:
 
 
 def check(response: Response, document: Any) -> None:
-    """Hold a document to the channel's schema.
+    """Validate a document against the channel's schema.
 
     Raises:
         Unreadable: naming the path and the rule.

@@ -1,4 +1,4 @@
-"""Stored records from which missing fields are filled: the preset database of the gateway."""
+"""Stored records from which missing fields of requests are filled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class ReferenceRecords:
         self._tables, self._table, self._cipher, self._index, self._clock = tables, table, cipher, index, clock
 
     def get(self, record: str, key: str) -> Any:
-        """The stored document, or None."""
         place = self._place(record, key)
         item = self._tables.get(self._table, place)
         if item is None:
@@ -25,7 +24,6 @@ class ReferenceRecords:
         return json.loads(self._cipher.open(item["document"], self._table, *place.values(), "document"))
 
     def put(self, record: str, key: str, document: dict[str, Any], by: str) -> None:
-        """Store a document, in place of what was there."""
         place = self._place(record, key)
         sealed = self._cipher.seal(json.dumps(document, ensure_ascii=False), self._table, *place.values(), "document")
         item = {**place, "document": sealed, "written_at": iso(self._clock.now()), "written_by": by}

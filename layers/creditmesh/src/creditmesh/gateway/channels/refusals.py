@@ -1,4 +1,4 @@
-"""Answers by which a source says no, for good."""
+"""Final refusals of a source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 
 
 def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] | None:
-    """The outcome and reason with which a source says no, or None if it does not."""
+    """Outcome and reason of a refusal, or None if the answer is not one."""
     for rule in channel.response.refusals:
         if status == rule.status:
             reason = _reason(channel, rule, body)

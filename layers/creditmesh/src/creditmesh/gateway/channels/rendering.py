@@ -16,12 +16,12 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def text(template: str, values: Values) -> str:
-    """A template filled as it is, for headers and form fields."""
+    """Fill a template without escaping, for headers and form fields."""
     return _filled(template, values, str)
 
 
 def path(template: str, values: Values, charset: str = "utf-8") -> str:
-    """A URL path: a value cannot leave its segment, so neither host nor route can change (server-side forgery).
+    """Fill a URL path; a value cannot leave its segment, so it changes neither host nor route (no request forgery).
 
     Values of nothing but dots are refused before, see `fields`: they cannot be escaped.
     """
@@ -29,7 +29,7 @@ def path(template: str, values: Values, charset: str = "utf-8") -> str:
 
 
 def xml(template: str, values: Values) -> str:
-    """An XML document: a value stays character data, without the characters XML does not know."""
+    """Fill an XML document; a value stays character data, without characters that XML forbids."""
     entities = {'"': "&quot;", "'": "&apos;"}
     return _filled(template, values, lambda value: escape(NOT_XML.sub("", value), entities))
 

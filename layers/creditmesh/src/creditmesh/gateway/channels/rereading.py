@@ -1,4 +1,4 @@
-"""A corrected document reaches answers that are cached already: their raw bodies are read anew."""
+"""Applies a corrected channel document to cached answers by parsing their raw bodies again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READ = (Outcome.COMPLETE, Outcome.FILLED)
 
 
 def is_outdated(record: CallRecord, version: int) -> bool:
-    """Whether a call's answer was read by an earlier version of its channel's document, and can be read anew.
+    """Whether a call's answer was parsed by an earlier version of its document and can be parsed again.
 
     A later version is no reason: where a change is not in force yet, what it made is taken as it is.
     """
@@ -33,7 +33,7 @@ def is_outdated(record: CallRecord, version: int) -> bool:
 
 
 class Rereading:
-    """Reads kept answers by the rules in force; no source is called, and nothing is charged."""
+    """Parses stored answers by the rules in force; no source is called, nothing is charged."""
 
     def __init__(self, calls: CallStore, answers: Answers, authorizations: Authorizations) -> None:
         self._calls, self._answers, self._authorizations = calls, answers, authorizations
@@ -41,7 +41,7 @@ class Rereading:
     def renewed(
         self, channel: Channel, version: int, record: CallRecord, authorization: Authorization | None
     ) -> CallRecord | None:
-        """An outdated call as the document in force reads its answer.
+        """The outdated call, updated by what the document in force makes of its answer.
 
         Window, raw answers and the instant they came stay. Third information of the earlier version stays too, for a
         collection under way may have its key; it goes with the consent.
@@ -82,7 +82,7 @@ class Rereading:
         return reading
 
     def _settled(self, record: CallRecord, change: dict[str, Any]) -> CallRecord | None:
-        """Record a rereading; where the call has gone on meanwhile, as it stands."""
+        """Record the new reading; returns the current call if it has moved on meanwhile."""
         try:
             found: CallRecord | None = self._calls.settle(record, **change)
         except ConditionFailed:
@@ -93,14 +93,14 @@ class Rereading:
 
 
 def _is_worse(record: CallRecord, reading: Reading) -> bool:
-    """Whether the rules in force make less of an answer, as those for another endpoint or format do."""
+    """Whether the rules in force get less out of an answer, as rules for another endpoint or format do."""
     if reading.outcome is Outcome.INCOMPLETE:
         return record.outcome in _READ
     return reading.outcome is Outcome.UNAVAILABLE
 
 
 def _may_be_repeated(channel: Channel, record: CallRecord) -> bool:
-    """Whether asking once more cannot be a second charge; a late answer was promised, and so counts as charged."""
+    """Whether a repeated call cannot be charged twice; a promised late answer counts as charged."""
     return channel.idempotent or not channel.charged or not (record.paid or record.late)
 
 

@@ -1,4 +1,4 @@
-"""Whose data is collected, and how the collection from one channel ended."""
+"""The subject of a collection, and the result from one channel."""
 
 from __future__ import annotations
 
@@ -64,7 +64,6 @@ class CallResult(BaseModel):
 
 
 def plain_result(channel: Channel, version: int, outcome: Outcome, reason: str | None, **more: Any) -> CallResult:
-    """A result without an answer."""
     return CallResult(
         channel_id=channel.channel_id, channel_version=version, kind=channel.kind, outcome=outcome, reason=reason,
         fallback_channel=_instead(channel, outcome), **more,
@@ -72,7 +71,6 @@ def plain_result(channel: Channel, version: int, outcome: Outcome, reason: str |
 
 
 def result_of(channel: Channel, record: CallRecord, *, cached: bool = False) -> CallResult:
-    """The result that a stored call gives."""
     pending = record.state is CallState.PENDING
     outcome = Outcome.PENDING if pending else record.outcome or Outcome.UNAVAILABLE
     return CallResult(

@@ -1,4 +1,4 @@
-"""What the texts in a channel document must be: names, expressions, schemas, patterns, charsets, placeholders."""
+"""Validation of a channel document's texts: names, expressions, schemas, patterns, charsets, placeholders."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def validator(schema: Mapping[str, Any]) -> Any:
     """A JSON Schema, ready to check documents; it may refer to nothing outside itself.
 
     Raises:
-        ValueError: it is no JSON Schema, or refers to something else.
+        ValueError: it is not a JSON Schema, or refers to something outside itself.
     """
     return jsonschema_rs.validator_for(dict(schema), retriever=_nothing_outside)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a whole text is of a pattern; linear in its length, whatever the pattern."""
+    """Whether a pattern matches the whole text, in time linear in its length."""
     try:
         _matcher(pattern).validate_python(text)
     except ValidationError:
@@ -45,7 +45,7 @@ def placeholders(template: Any) -> set[str]:
     """The names that the templates in a value refer to.
 
     Raises:
-        ValueError: something in double braces is no name.
+        ValueError: something in double braces is not a name.
     """
     if isinstance(template, BaseModel):
         template = template.model_dump()
@@ -59,7 +59,7 @@ def placeholders(template: Any) -> set[str]:
         raise ValueError("a placeholder is not closed")
     for found in _BRACES.finditer(template):
         if not PLACEHOLDER.fullmatch(found[0]):
-            raise ValueError(f"{found[0][:80]} is no placeholder: lower-case letters, digits and _ only")
+            raise ValueError(f"{found[0][:80]} is not a placeholder: lower-case letters, digits and _ only")
     return set(PLACEHOLDER.findall(template))
 
 
@@ -71,13 +71,13 @@ def _nothing_outside(uri: str) -> Any:
 def _rule(text: str) -> str:
     # The parser goes down a level of Python's stack with each bracket: how far it gets depends on who calls it.
     if text.count("(") + text.count("[") + text.count("{") > MOST_BRACKETS:
-        raise ValueError("is no JMESPath expression: nested too deeply")
+        raise ValueError("is not a JMESPath expression: nested too deeply")
     try:
         jmespath.compile(text)
     except JMESPathError as error:
-        raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"is not a JMESPath expression: {str(error).splitlines()[0]}") from None
     except RecursionError:
-        raise ValueError("is no JMESPath expression: nested too deeply") from None
+        raise ValueError("is not a JMESPath expression: nested too deeply") from None
     return text
 
 
@@ -85,7 +85,7 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     try:
         validator(schema)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise ValueError(f"is no JSON Schema: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"is not a JSON Schema: {str(error).splitlines()[0]}") from None
     return schema
 
 
@@ -99,7 +99,7 @@ def _pattern(text: str) -> str:
         TypeAdapter(Annotated[str, Field(pattern=text)])
         _matcher(text)
     except SchemaError:
-        raise ValueError("is no regular expression") from None
+        raise ValueError("is not a regular expression") from None
     return text
 
 

@@ -1,4 +1,4 @@
-"""A channel's source, whatever its transport: what it is asked, what came back."""
+"""A channel's source, independent of its transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From second to third information: JMESPath rules, completeness, the fallback rule."""
+"""From an answer to third information: JMESPath rules, completeness, the fallback rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source's raw answer, opened section by section; every oddity on the way becomes a note."""
+"""Reads a source's answer section by section; every irregularity becomes a note."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row:
             self._answer.note(self.path_of(key), finding)
 
     def given(self, key: str) -> bool:
-        """Whether the field has a value; null and the empty text are none."""
+        """Whether the field has a value; null and empty text count as missing."""
         return self.fields.get(key) not in (None, "")
 
     def amount(self, key: str, *, signed: bool = False) -> int | None:
@@ -96,7 +96,6 @@ class Row:
         return self._read(key, cleaning.read_month)
 
     def flag(self, key: str) -> bool | None:
-        """A boolean."""
         return self._read(key, cleaning.read_flag)
 
     def text(self, key: str) -> str | None:
@@ -163,15 +162,15 @@ class Answer:
         self.currency_known = money and self._currency_known()
 
     def tell(self, path: str, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
-        """Record what lost nothing."""
+        """Record an irregularity that lost no information."""
         self.quality.add(f"{self.source}.{path}", "info", finding, values)
 
     def note(self, path: str, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
-        """Record that something is not known, or doubtful."""
+        """Record that a value is unknown or doubtful."""
         self.quality.add(f"{self.source}.{path}", "warning", finding, values)
 
     def spoil(self, path: str, finding: str) -> None:
-        """Record that a whole section is not known."""
+        """Record that a whole section is unknown."""
         self.quality.add(f"{self.source}.{path}", "error", finding)
 
     def root(self) -> Row:
@@ -244,7 +243,7 @@ def keyed(answer: Answer, name: str, key_of: Callable[[Row], T | None]) -> dict[
 
 
 def tell_again(answer: Answer, before: Row, now: Row) -> None:
-    """Tell that a row came twice, and which of its fields say something else the second time."""
+    """Record a repeated row and the fields that differ the second time."""
     names = sorted({*before.fields, *now.fields})
     changed = [name for name in names if not _same(before.fields.get(name), now.fields.get(name))]
     if changed:

@@ -43,7 +43,7 @@ MONEYLESS = frozenset({"education", "anti_fraud"})
 
 
 class CleanRow(NamedTuple):
-    """A clean row (``row.SECTIONS``) and what cleaning had to say."""
+    """A clean row (``row.SECTIONS``) and the notes of its cleaning."""
 
     values: Values
     notes: list[Note]
@@ -61,7 +61,7 @@ def clean(
     blacklist_name_score_bps: int | None = None,
     greylist_name_score_bps: int | None = None,
 ) -> CleanRow:
-    """Clean what the sources told about a firm.
+    """Clean the sources' data about a firm.
 
     Args:
         sources: By kind, each document in the shape of third information. None: the source was asked and is
@@ -114,7 +114,7 @@ def clean_leniently(
     blacklist_name_score_bps: int | None = None,
     greylist_name_score_bps: int | None = None,
 ) -> CleanRow:
-    """What ``clean`` gives, but a document that has not its shape counts as unavailable, with its rule as a note.
+    """Like ``clean``, but a document of the wrong shape counts as unavailable, with the broken rule as a note.
 
     For many firms at once, where one broken document must not end the job.
     """

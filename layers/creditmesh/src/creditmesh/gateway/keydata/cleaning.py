@@ -1,4 +1,4 @@
-"""Reading one value of a source's answer: tolerant of how it is written, strict about what it means.
+"""Parses single values of a source's answer: tolerant in notation, strict in meaning.
 
 Each reader returns the value and a finding code; the value is None where it cannot be known. A million firms have
 some 10⁹ values, nearly all written plainly: those are read on a short path, of which a property test says that it
@@ -88,7 +88,7 @@ def plain_minor(text: str) -> int | None:
 
 
 def read_any_minor(value: object) -> tuple[int | None, str | None]:
-    """What ``read_minor`` says, of an amount written in any way."""
+    """Like ``read_minor``, for any notation of the amount."""
     number, fault = read_number(value)
     if number is None:
         return None, fault
@@ -145,12 +145,10 @@ def plain_month(text: str) -> int | None:
 
 
 def day_number(day: date) -> int:
-    """Days since 1970-01-01."""
     return day.toordinal() - _EPOCH
 
 
 def date_of(day: int) -> date:
-    """The date of a day number."""
     return date.fromordinal(day + _EPOCH)
 
 
@@ -166,7 +164,7 @@ def read_month(value: object) -> tuple[int | None, str | None]:
 
 
 def folded(value: object) -> str:
-    """A short text with full-width forms made ordinary; empty for what is no text."""
+    """A short text with full-width forms converted; empty if the value is not text."""
     return unicodedata.normalize("NFKC", value[:_LONGEST_TEXT]).strip() if isinstance(value, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""What two sources, or two parts of one, say differently: each a note with both sides, nothing is dropped.
+"""Contradictions between sources or within one: each a note with both sides, nothing is dropped.
 
 ``error``: the sources may speak of different firms, or one of them is wrong about whether the firm still is.
 ``warning``: somebody should look. ``info``: differs without harm. Ids and names are compared, never told.
@@ -42,7 +42,7 @@ def _tell(quality: Quality, field: str, severity: Severity, sides: Mapping[str, 
 
 
 def _compare_identity(answers: Answers, quality: Quality) -> None:
-    """Sources that speak of different firms must not be mixed unseen; all are held against the first."""
+    """Sources about different firms must not be mixed silently; each is compared with the first."""
     places = {"tax": "basics", "registry": "registration", "shop": "shop"}
     first: str | None = None
     for kind, answer in answers.items():

@@ -48,7 +48,7 @@ _NO_ITEM: Values = {}
 
 
 def compiled(formula: Expression) -> Callable[[Values], Value]:
-    """The function of a clean row that a formula stands for."""
+    """Compile a formula to a function of the clean row."""
     function = _compile(formula)
     return lambda row: function(row, _NO_ITEM)
 

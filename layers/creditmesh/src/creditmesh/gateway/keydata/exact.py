@@ -19,7 +19,7 @@ def divide_half_up(numerator: int, denominator: int) -> int:
 
 
 def ratio_bps(numerator: int | None, denominator: int | None) -> int | None:
-    """``numerator / denominator`` in basis points, half up, capped; None where either is unknown or it has no sense."""
+    """``numerator / denominator`` in basis points, half up, capped; None if unknown or undefined."""
     if numerator is None or denominator is None or denominator <= 0:
         return None
     value = divide_half_up(numerator * BPS, denominator)
@@ -27,7 +27,7 @@ def ratio_bps(numerator: int | None, denominator: int | None) -> int | None:
 
 
 def quotient(numerator: int | None, denominator: int | None) -> int | None:
-    """``numerator / denominator`` half up; None where either is unknown or it has no sense."""
+    """``numerator / denominator`` rounded half up; None if either is unknown or the denominator is not positive."""
     if numerator is None or denominator is None or denominator <= 0:
         return None
     return divide_half_up(numerator, denominator)
@@ -47,7 +47,7 @@ def volatility_bps(values: Sequence[int | None]) -> int | None:
 
 
 def sum_known(values: Iterable[int | None]) -> int | None:
-    """The sum, or None as soon as one addend is unknown: a sum with a hole in it is not known either."""
+    """The sum, or None if any addend is unknown."""
     total = 0
     for value in values:
         if value is None:

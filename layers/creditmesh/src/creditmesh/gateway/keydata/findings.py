@@ -1,4 +1,4 @@
-"""What cleaning has to say about a source's data: notes, and the one error for data that is no data."""
+"""Findings about a source's data: notes, and the error for data of the wrong shape."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Note(NamedTuple):
 
 
 class SourceDataInvalid(DomainError):
-    """Raised when an answer has not the shape of its source's data, so that nothing can be drawn from it.
+    """Raised when an answer does not have the shape of its source's data.
 
     Attributes:
         source: Its kind: ``tax``, ``registry``, ``judicial``, ….
@@ -54,5 +54,4 @@ class Quality:
         self.notes: list[Note] = []
 
     def add(self, field: str, severity: Severity, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
-        """Record one note."""
         self.notes.append(Note(field, severity, finding, values))

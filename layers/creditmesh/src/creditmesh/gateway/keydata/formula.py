@@ -229,7 +229,6 @@ Expression = (
 
 
 def count(rows: Rows) -> Fold:
-    """How many rows there are."""
     return Fold("sum", rows, Const(1))
 
 
@@ -249,17 +248,14 @@ def change(now: Expression, before: Expression) -> Ratio:
 
 
 def equal(left: Expression, value: Literal) -> Compare:
-    """Whether a value is the one given."""
     return Compare("=", left, Const(value))
 
 
 def item_is(name: str, value: Literal = True) -> Compare:
-    """Whether the row's value is the one given."""
     return equal(Item(name), value)
 
 
 def both(*parts: Expression) -> All:
-    """Whether every part is true."""
     return All(parts)
 
 
@@ -278,7 +274,6 @@ def children(node: Expression | Rows) -> Iterator[Expression | Rows]:
 
 
 def walk(node: Expression | Rows) -> Iterator[Expression | Rows]:
-    """A node and everything it is made of."""
     yield node
     for child in children(node):
         yield from walk(child)

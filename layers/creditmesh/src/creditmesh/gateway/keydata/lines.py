@@ -1,4 +1,4 @@
-"""Third information as lines of JSON, one firm each, for many firms at once.
+"""Third information of many firms as JSON lines, one firm per line.
 
 A line: ``{"firm": "…", "as_of": "2026-11-21", "sources": {"tax": {…}, "registry": null}, "blacklist_hits": 0,
 "requested_amount_minor": 1000000, "requested_term_months": 12}``, and where the lists

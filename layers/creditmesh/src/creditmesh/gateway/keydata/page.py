@@ -1,7 +1,6 @@
 """The tables of docs/reference/key-data.md, written from the tables in code.
 
-``python -m creditmesh.gateway.keydata.page docs/reference/key-data.md`` puts them into the page anew; a test keeps
-both equal.
+``python -m creditmesh.gateway.keydata.page docs/reference/key-data.md`` regenerates them; a test keeps both equal.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ TABLES: dict[str, Callable[[], str]] = {"features": feature_table, "row": row_ta
 
 
 def written(page: str) -> str:
-    """The page with its tables written anew between their marks.
+    """The page with its tables regenerated between their marks.
 
     Raises:
         ValueError: a mark is missing.
@@ -72,7 +71,7 @@ def _feature(feature: Feature) -> str:
 
 
 def _formula(feature: Feature) -> str:
-    """The formula, in which what is a feature itself goes by its name."""
+    """The formula; parts that are features themselves appear by name."""
     text = str(feature.formula)
     for formula, name in _NAMES:
         if name != feature.name:
@@ -88,7 +87,6 @@ def _column(section: str, source: str, column: Column) -> str:
 
 
 def main() -> None:
-    """Write the tables into the page named on the command line."""
     page = Path(sys.argv[1])
     page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
 

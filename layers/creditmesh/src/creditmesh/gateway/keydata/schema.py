@@ -1,4 +1,4 @@
-"""The clean row: one typed row per firm and day, which the features are drawn from.
+"""The clean row: one typed row per firm and day, from which the features are computed.
 
 This table is the only place that says what a clean row holds. Spark's schema (``ddl``), the tuples that Spark is given
 (``as_tuple``) and the tables of docs/reference/key-data.md follow from it. Null always means not known.
@@ -92,7 +92,6 @@ class Section:
         return self.most > 0
 
     def column(self, name: str) -> Column:
-        """The column of that name."""
         return next(column for column in self.columns if column.name == name)
 
 

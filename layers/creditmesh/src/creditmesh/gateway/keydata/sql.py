@@ -130,7 +130,7 @@ class Stages:
 
 
 def _shared_parts(formulas: Iterable[Expression]) -> set[tuple[str, Expression]]:
-    """The parts of lists that more than one fold looks at."""
+    """The parts of lists that more than one fold reads."""
     folds = {node for formula in formulas for node in walk(formula) if isinstance(node, Fold | Volatility)}
     seen = Counter((node.rows.section, known) for node in folds if (known := split(node.rows)[0]) is not None)
     swings = {(node.rows.section, split(node.rows)[0]) for node in folds if isinstance(node, Volatility)}

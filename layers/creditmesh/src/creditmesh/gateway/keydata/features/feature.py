@@ -15,7 +15,7 @@ _TYPES: dict[str, Type] = {"code": "string", "flag": "boolean"}
 
 @dataclass(frozen=True)
 class Feature:
-    """What risk control may look at: a name, and everything there is to say about it.
+    """One feature: its name, unit, window, meaning and formula.
 
     Attributes:
         meaning: One sentence.
@@ -32,5 +32,4 @@ class Feature:
 
     @property
     def type(self) -> Type:
-        """The type of its value."""
         return _TYPES.get(self.unit, "integer")

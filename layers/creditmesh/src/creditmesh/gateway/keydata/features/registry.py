@@ -20,7 +20,7 @@ from creditmesh.gateway.keydata.formula import (
 
 
 def _changes(kind: str) -> Expression:
-    """Changes of a kind; one of an unreadable kind may be of any, and counts."""
+    """Changes of a kind; one of an unreadable kind counts for every kind."""
     return number("changes", both(OrElse(item_is("kind", kind), True), since(24, "on")))
 
 

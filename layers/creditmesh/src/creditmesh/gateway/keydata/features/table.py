@@ -51,7 +51,7 @@ def features_of(row: Values) -> dict[str, Value]:
 
 @lru_cache(maxsize=1)
 def lineage() -> Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """Of each feature, by source, the paths in its third information on which the value stands."""
+    """For each feature, by source, the paths of the third information that it is computed from."""
     return {feature.name: _paths(feature.formula) for feature in FEATURES}
 
 
@@ -85,7 +85,7 @@ def _columns(node: Expression | Rows, section: str | None) -> list[tuple[str, Co
 
 
 def _input(name: str) -> tuple[str, Column]:
-    """A value that the platform itself gives: its one path begins with where it comes from."""
+    """A value supplied by the platform; its only path begins with its origin."""
     column = TOP_BY_NAME[name]
     source, _, path = column.paths[0].partition(".")
     return source, Column(column.name, "count", column.meaning, (path,))

@@ -12,7 +12,7 @@ _MOST = 1_000
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``anti_fraud``; hits of a later day are told by the features' windows."""
+    """The clean row's sections of the source ``anti_fraud``; the features' windows exclude hits of a later day."""
     root = answer.root()
     values = {"score": root.count("score", _MOST), "level": root.choice("level", LEVELS)}
     return {"fraud": values if root.present else None, "fraud_hits": listed(answer, "hits", _hit)}

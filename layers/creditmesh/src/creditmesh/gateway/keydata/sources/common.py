@@ -44,7 +44,7 @@ def not_after(row: Row, key: str, day: int | None, as_of: date) -> int | None:
 
 
 def tell_gap(answer: Answer, name: str, months: Sequence[int]) -> None:
-    """Tell which months of a monthly series have no row and so count as without turnover."""
+    """Record the months of a monthly series that have no row and so count as zero turnover."""
     if months:
         answer.tell(name, "gap", {"months": ", ".join(map(month_text, months))})
 

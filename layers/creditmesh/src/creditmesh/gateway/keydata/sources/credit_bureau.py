@@ -13,7 +13,6 @@ _MOST_DAYS = KINDS["days"].high
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``credit_bureau``."""
     accounts = by_id(answer, "accounts", lambda row: row.text("account_id"))
     today = day_number(as_of)
     return {

@@ -10,7 +10,6 @@ from creditmesh.gateway.keydata.sources.common import day_number
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's section of the source ``education``."""
     rows = answer.rows("degrees")
     if rows is None:
         return {"degrees": None}

@@ -12,7 +12,6 @@ _CASE_STATUSES = ("open", "closed")
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``judicial``."""
     today = day_number(as_of)
     cases = by_id(answer, "cases", lambda row: row.text("case_no"))
     enforcement = by_id(answer, "enforcement", lambda row: row.text("case_no"))
@@ -57,7 +56,7 @@ def _enforcement(row: Row) -> Values:
 
 
 def _listing(row: Row, today: int) -> Values | None:
-    """Whether the firm is listed; unknown where it is said to be, and to have been removed."""
+    """Whether the firm is listed; unknown if the answer says both listed and removed."""
     if not row.present:
         return None
     listed = row.flag("listed")

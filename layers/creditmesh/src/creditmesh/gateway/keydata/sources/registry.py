@@ -17,7 +17,6 @@ _INDUSTRY = re.compile(r"[A-T][0-9]{2}")
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``registry``."""
     registration = answer.section("registration")
     established_on = not_after(registration, "established_on", registration.day("established_on"), as_of)
     values = {
@@ -38,7 +37,7 @@ def clean(answer: Answer, as_of: date) -> Values:
 
 
 def industry_code(text: str) -> str | None:
-    """Section letter and division at the head of an industry code; None where it is none."""
+    """Section letter and division of an industry code; None if it is not one."""
     match = _INDUSTRY.match(text.upper())
     return match[0] if match else None
 
@@ -84,5 +83,5 @@ def _filings(answer: Answer, as_of: date, established_on: int | None) -> list[Va
 
 
 def _insured(row: Row) -> int | None:
-    """Insured employees by a year's report; a firm may leave them out, which is no finding."""
+    """Insured employees by a year's report; a firm may omit them, which is not a finding."""
     return row.count("insured_employees") if row.given("insured_employees") else None

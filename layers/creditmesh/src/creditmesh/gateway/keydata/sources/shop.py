@@ -15,7 +15,6 @@ _NOTHING = {"count": 0, "amount": 0, "cancelled_count": 0}
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``shop``."""
     shop = answer.section("shop")
     opened_on = not_after(shop, "opened_on", shop.day("opened_on"), as_of)
     values = {"opened_on": opened_on, "status": shop.choice("status", SHOP_STATUSES)}
@@ -33,7 +32,7 @@ def _month_of(row: Row) -> int | None:
 
 
 def _orders(answer: Answer, as_of: date, opened_on: int | None) -> list[Values] | None:
-    """An unbroken series of 24 full months; the month of opening is no full one."""
+    """A series of 24 full months without gaps; the month of opening is not a full one."""
     found = keyed(answer, "orders", _month_of)
     if found is None:
         return None

@@ -13,7 +13,6 @@ from creditmesh.gateway.keydata.sources.statements import clean_statements
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``tax``."""
     basics = answer.section("basics")
     registered_on = not_after(basics, "registered_on", basics.day("registered_on"), as_of)
     values = {
