@@ -48,7 +48,7 @@ for _context in (
 
 @app.middleware("http")
 def outermost(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
-    """Log each request by route and status, and answer what reaches no view too: by problem documents, or a preflight.
+    """Log each request by route and status; answer requests that reach no view by a problem document or a preflight.
 
     Pages of the named origin may read every answer.
     """

@@ -23,13 +23,13 @@ class Unauthorized(Exception):  # API Gateway answers 401 exactly where the mess
 
 @cache
 def verifier() -> Verifier:
-    """Verifies as the environment says; without an OIDC_ISSUER only guests are known."""
+    """The token verifier for the environment; without OIDC_ISSUER it accepts guests only."""
     issuer = Issuer.from_environment()
     return Verifier(wiring.guest_keys, KeySet(issuer, wiring.http()) if issuer else None)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Say who calls.
+    """Return the caller's policy and context.
 
     Raises:
         Unauthorized: API Gateway answers 401.

@@ -53,7 +53,7 @@ class ChannelHealthList(Out):
 
 
 class DryRunRequest(In):
-    """A document and what to try it on."""
+    """A channel document and the sample to try it on."""
 
     channel: Channel
     sample: Sample

@@ -1,4 +1,4 @@
-"""Channels: what sources are asked and how, by configuration; and how they do."""
+"""Channels: their documents, plans, dry runs and health."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def list_channels(call: Call) -> ChannelList:
 
 @route(blueprint, "GET", "/v1/channels-health", roles=STAFF)
 def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
-    """Tell how the channels did: calls, success, latency, cost, cache hits, breaker."""
+    """Read the channels' health: calls, success, latency, cost, cache hits, breaker."""
     channels = [one.channel for one in wiring.channels().all()]
     breakers = [(one, wiring.guards().breaker(one).state) for one in channels]
     return ChannelHealthList(channels=wiring.health().read(breakers, query.minutes))
@@ -73,7 +73,7 @@ def write_channel(call: Call, channel_id: str, body: Channel) -> ChannelView:
 
 @route(blueprint, "POST", "/v1/channel-dry-runs", roles=STAFF)
 def try_channel(call: Call, body: DryRunRequest) -> DryRun:
-    """Try a document on a sample, step by step; nobody is called."""
+    """Try a document on a sample, step by step, without calling the source."""
     origin = wiring.source().origin(body.channel)
     return dry_run(body.channel, body.sample, origin, wiring.answers())
 

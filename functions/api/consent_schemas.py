@@ -56,7 +56,7 @@ class ConsentScopes(Out):
 
 
 class ConsentStanding(Out):
-    """How one right stands for an application's firm."""
+    """State of one right of an application's firm."""
 
     scope: str
     way: Way
@@ -77,7 +77,7 @@ class ConsentStanding(Out):
 
     @classmethod
     def of(cls, standing: ScopeStanding, application_id: str, blind: list[Watch]) -> ConsentStanding:
-        """The view of a standing; neither code nor index is in it."""
+        """The view of a state, without code and index."""
         one, scope = standing.authorization, standing.scope
         here = f"/v1/applications/{application_id}"
         return cls(
@@ -138,7 +138,7 @@ class ConsentEntry(Out):
 
     @classmethod
     def of(cls, record: ConsentRecord) -> ConsentEntry:
-        """The view of a record; of who caused it, the role only."""
+        """The view of a record; it names the actor's role only."""
         consent = record.consent
         return cls(
             at=record.at,

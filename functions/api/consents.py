@@ -1,4 +1,4 @@
-"""Consents: what a firm granted, grants, withdraws and may look up; blind spots."""
+"""Consents: read, grant, withdraw, erase; blind spots."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_consents(call: Call, application_id: str) -> Consents:
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/consents", roles=APPLICANTS, status=201)
 def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consents:
-    """Consent to a right that is granted on the platform, or renew it, for as long as one chooses."""
+    """Consent to a right that is granted on the platform, or renew it, for a chosen time."""
     application = _read(call, application_id)
     wiring.authorizations().consent(
         application.taxpayer_id,
@@ -69,7 +69,7 @@ def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consent
 
 @route(blueprint, "DELETE", "/v1/applications/{application_id}/consents/{scope}", roles=ENDERS, status=204)
 def withdraw_consent(call: Call, application_id: str, scope: str) -> None:
-    """Withdraw a right, at once: no more is collected, its code and what was read are erased, its source is told."""
+    """Withdraw a right at once: collection stops, its code and the data read are erased, the code is revoked."""
     application = _read(call, application_id)
     wiring.authorizations().withdraw(application.taxpayer_id, scope, _who(call), tenant=application.tenant)
 
@@ -100,7 +100,7 @@ def read_uses(call: Call, application_id: str, query: Page) -> ConsentUses:
 
 @route(blueprint, "GET", "/v1/blind-spots", roles=WATCHERS)
 def list_blind_spots(call: Call, query: Page) -> BlindSpots:
-    """List what cannot be monitored for lack of a right, longest first; lenders see their own loans."""
+    """List loans that cannot be monitored because a right is missing, longest first; lenders see their own."""
     found = wiring.watches().blind_spots(call.caller, query.limit)
     return BlindSpots(blind_spots=[BlindSpot.of(one) for one in found])
 

@@ -1,4 +1,4 @@
-"""What a browser must be told before pages of another origin may call the API.
+"""CORS headers for pages of the one allowed origin.
 
 No origin is let in by default; the template's parameter `PagesOrigin` names one. Its pages may send the cookies that
 this API sets, so the origin is always named and never `*`.

@@ -1,4 +1,4 @@
-"""The learning loop: what became of loans, training runs, drift."""
+"""The learning loop: outcomes of loans, training runs, drift."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class EntryGiven(NewEntry):
 
 
 class EntryView(Out):
-    """An entry of a list; of its value no more than the ends."""
+    """An entry of a list; its value masked."""
 
     entry_id: str
     list_name: ListName
@@ -68,14 +68,14 @@ class RemovalProposed(In):
 
 
 class RemovalDecided(In):
-    """What a second person says to it."""
+    """The second person's decision."""
 
     action: Literal["confirm", "refuse"]
     note: str = Field(min_length=2, max_length=200)
 
 
 class Screened(In):
-    """Who is to be looked up."""
+    """The subjects to look up."""
 
     subjects: list[Subject] = Field(min_length=1, max_length=50)
     max_age_seconds: int = Field(
@@ -87,7 +87,7 @@ class Screened(In):
 
 
 class ImportView(Out):
-    """An import, and while it waits for its file, where to put that."""
+    """An import, with the upload address while it waits for its file."""
 
     import_id: str
     source: str
@@ -120,7 +120,7 @@ class ImportList(Out):
 
 
 class RejectedLines(Out):
-    """Lines that were not taken, in the order of the file."""
+    """Rejected lines, in the order of the file."""
 
     rejected: list[Rejected]
 

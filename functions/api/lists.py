@@ -36,7 +36,7 @@ KEEPERS = frozenset({Role.OPERATOR, Role.MANAGER})
 
 @route(blueprint, "POST", "/v1/lists/entries", roles=OPERATORS, status=201)
 def enter_entry(call: Call, body: EntryGiven) -> EntryView:
-    """Put a subject on a list; of the same source and subject it replaces what was entered before."""
+    """Add a subject to a list, replacing an earlier entry of the same source and subject."""
     return EntryView.of(wiring.list_entries().enter(body, call.caller.subject))
 
 
@@ -48,13 +48,13 @@ def read_entry(call: Call, entry_id: str) -> EntryView:
 
 @route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal", roles=KEEPERS)
 def propose_removal(call: Call, entry_id: str, body: RemovalProposed) -> EntryView:
-    """Propose to remove an entry; it counts until another person confirms."""
+    """Propose to remove an entry; it stays in force until another person confirms."""
     return EntryView.of(wiring.list_entries().propose_removal(entry_id, call.caller.subject, body.note))
 
 
 @route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal/decision", roles=KEEPERS)
 def decide_removal(call: Call, entry_id: str, body: RemovalDecided) -> EntryView:
-    """Confirm or refuse a proposed removal; whoever proposed it cannot confirm it."""
+    """Confirm or refuse a proposed removal; the proposer cannot confirm it."""
     confirm = body.action == "confirm"
     found = wiring.list_entries().decide_removal(entry_id, call.caller.subject, confirm=confirm, note=body.note)
     return EntryView.of(found)
@@ -82,7 +82,7 @@ def screen(call: Call, body: Screened) -> Screening:
 
 @route(blueprint, "POST", "/v1/lists/imports", roles=OPERATORS, status=202)
 def begin_import(call: Call, body: NewImport) -> ImportView:
-    """Begin to import all that a source lists, from a file in the data bucket or one that is uploaded next."""
+    """Import a source's whole list, from a file in the data bucket or one to be uploaded."""
     return ImportView.of(*wiring.list_imports().create(body, call.caller.subject))
 
 
@@ -95,17 +95,17 @@ def list_imports(call: Call, query: SourceQuery) -> ImportList:
 
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}", roles=STAFF)
 def read_import(call: Call, import_id: str) -> ImportView:
-    """Tell how an import stands."""
+    """Read an import."""
     return ImportView.of(wiring.list_imports().get(import_id))
 
 
 @route(blueprint, "POST", "/v1/lists/imports/{import_id}/run", roles=OPERATORS, status=202)
 def run_import(call: Call, import_id: str, body: Nothing) -> ImportView:
-    """Read the file that was uploaded, or go on with an import that failed."""
+    """Start an import whose file was uploaded, or resume one that failed."""
     return ImportView.of(wiring.list_imports().run(import_id))
 
 
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}/rejected", roles=STAFF)
 def list_rejected(call: Call, import_id: str, query: RejectedQuery) -> RejectedLines:
-    """List the lines that were not taken: line, field and rule."""
+    """List the rejected lines: line, field and rule."""
     return RejectedLines(rejected=wiring.list_imports().rejected(import_id, query.limit))

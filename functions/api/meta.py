@@ -18,7 +18,7 @@ blueprint = Blueprint(__name__)
 
 @route(blueprint, "GET", "/v1/health", roles=None)
 def health(call: Call) -> Health:
-    """Tell that the API answers."""
+    """Report that the API is up."""
     return Health(version=creditmesh.__version__)
 
 

@@ -31,7 +31,7 @@ class NewVersion(In):
 
 
 class Note(In):
-    """A word to what one does."""
+    """An optional note."""
 
     note: str = Field(default="", max_length=NOTE)
 
@@ -117,7 +117,7 @@ class VersionList(Out):
 
 
 class CurrentView(Current):
-    """Which versions decide or score in the shadow, and promotions that wait for a second person."""
+    """The champion and challenger, and promotions that wait for a second person."""
 
     champion_version: str
     waiting: list[str] = Field(description="hashes of versions whose promotion waits to be confirmed")

@@ -37,7 +37,7 @@ def list_model_versions(call: Call, model_id: str) -> VersionList:
 
 @route(blueprint, "POST", f"{_MODEL}/versions", roles=OPERATORS, status=201, max_bytes=MAX_DOCUMENT_BYTES)
 def propose_model(call: Call, model_id: str, body: NewVersion) -> VersionView:
-    """Propose a version; the same content again is the version there is."""
+    """Propose a version; proposing the same content again returns the existing version."""
     if body.document.get("model_id") != model_id:
         raise InvalidInput("must be the one in the path", field="document.model_id")
     return VersionView.of(
@@ -65,7 +65,7 @@ def read_model_document(call: Call, model_id: str, content_hash: str) -> Reply:
 
 @route(blueprint, "POST", f"{_VERSION}/approval", roles=OPERATORS)
 def approve_model(call: Call, model_id: str, content_hash: str, body: Note) -> VersionView:
-    """Release a version and sign it; another person than the one who proposed it."""
+    """Approve and sign a version; the proposer cannot."""
     registry = wiring.model_registry()
     return VersionView.of(registry.approve(model_id, content_hash, checker=call.caller.subject, note=body.note))
 
@@ -85,7 +85,7 @@ def challenge_champion(call: Call, model_id: str, content_hash: str, body: Nothi
 
 @route(blueprint, "DELETE", f"{_MODEL}/challenger", roles=OPERATORS)
 def withdraw_challenger(call: Call, model_id: str) -> CurrentView:
-    """Let the challenger score no longer."""
+    """Remove the challenger."""
     return _view(wiring.model_registry().withdraw_challenger(model_id, by=call.caller.subject))
 
 
@@ -99,13 +99,13 @@ def propose_promotion(call: Call, model_id: str, content_hash: str, body: Note) 
 
 @route(blueprint, "POST", f"{_VERSION}/promotion/confirmation", roles=OPERATORS)
 def confirm_promotion(call: Call, model_id: str, content_hash: str, body: Nothing) -> CurrentView:
-    """Confirm a promotion; another person than the one who proposed it. Decisions follow within seconds."""
+    """Confirm a promotion; the proposer cannot. It takes effect within seconds."""
     return _view(wiring.model_registry().confirm_promotion(model_id, content_hash, checker=call.caller.subject))
 
 
 @route(blueprint, "POST", f"{_MODEL}/rollback", roles=OPERATORS)
 def roll_back(call: Call, model_id: str, body: Reason) -> CurrentView:
-    """Give the champion's place back to the version before it."""
+    """Make the previous champion decide again."""
     return _view(wiring.model_registry().rollback(model_id, by=call.caller.subject, reason=body.reason))
 
 
@@ -117,7 +117,7 @@ def compare_models(call: Call, model_id: str) -> Comparison:
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/replay", roles=READERS)
 def replay_decision(call: Call, application_id: str) -> Replay:
-    """Make an old decision once more, by the model and the rules of its day, and tell whether it is equal."""
+    """Repeat an old decision with its model and the rules of its day, and compare the results."""
     application = wiring.intake().read(call.caller, application_id)
     return wiring.assessment().replay(application)
 

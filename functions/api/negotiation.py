@@ -1,4 +1,4 @@
-"""What a client would like to read (RFC 9110, section 12)."""
+"""Content negotiation (RFC 9110, section 12)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Language = Literal["zh-CN", "en"]
 
 
 def wants_html(accept: str | None) -> bool:
-    """Whether a page is asked for by name, and rather than JSON."""
+    """Whether the client prefers HTML to JSON and names it."""
     wishes = _weights(accept)
     html = wishes.get("text/html", 0.0)
     return html > 0 and html > wishes.get("application/json", 0.0)

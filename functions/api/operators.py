@@ -25,7 +25,7 @@ def list_tasks(call: Call, query: TaskListing) -> OperatorTasks:
 
 @route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS)
 def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
-    """Say how an application goes on."""
+    """Resolve a task."""
     return wiring.operators().resolve(call.caller, task_id, body.action, body.note)
 
 

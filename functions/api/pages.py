@@ -1,4 +1,4 @@
-"""The page a borrower sees when the tax bureau has sent him back."""
+"""The page that a borrower sees on returning from the tax bureau."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ _TEXT_OF = {200: "granted", 403: "denied", 404: "invalid", 409: "settled", 422: 
 
 
 def authorization_page(status: int, language: Language, headers: Mapping[str, str], code: str | None = None) -> Reply:
-    """The page for an outcome of the return, told by its status and problem; nothing the request carried is shown."""
+    """The page for a status and problem of the return; it shows nothing from the request."""
     kind = _TEXT_OF_CODE.get(code or "") or _TEXT_OF.get(status, "failed")
     title, lines = _TEXTS[kind][language]
     page = _PAGE.render(language=language, title=title, lines=lines, good=kind == "granted")

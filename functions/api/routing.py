@@ -1,4 +1,4 @@
-"""How a request becomes a call of a view, and a view's answer a response: one decorator for every route.
+"""The one decorator for routes: from a request to a view's call, and from its answer to a response.
 
 A view says by its annotations what it takes and gives: parameter `body` is the body's model, `query` the query's, the
 others are parts of the path; the return type is the answer's model, or `Reply` where the view renders it itself. The
@@ -133,7 +133,7 @@ class Call:
 
     @property
     def raw_body(self) -> bytes:
-        """The body as it came."""
+        """The unparsed body."""
         raw = self.request.raw_body
         return raw.encode() if isinstance(raw, str) else raw
 
@@ -188,7 +188,7 @@ def route(
 
 
 def to_response(reply: Reply) -> Response:
-    """A reply as Chalice gives it on."""
+    """Convert a reply to Chalice's response."""
     return Response(reply.body, {**reply.all_headers()}, reply.status)
 
 

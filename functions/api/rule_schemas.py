@@ -13,7 +13,7 @@ USUAL_DAYS = 30
 
 
 class WhichVersion(In):
-    """Which version of the model is looked at."""
+    """The model version to read."""
 
     version: str | None = Field(default=None, max_length=71, description="hash of a version; the champion's by default")
 

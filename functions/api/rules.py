@@ -1,4 +1,4 @@
-"""The rules' workbench: what rules can look at, what they do, changes of them and trials before a release."""
+"""The rules' workbench: features, rules with their hits, changes, and simulations before a release."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RESERVE_MS = 9_000
 
 @route(blueprint, "GET", "/v1/models/{model_id}/features", roles=STAFF)
 def list_features(call: Call, model_id: str, query: WhichVersion) -> FeatureCatalogue:
-    """Read what rules and characteristics can look at, and which of them do."""
+    """Read the features that rules and characteristics can use, and which use them."""
     return feature_catalogue(load(_text(model_id, query.version)))
 
 
@@ -61,7 +61,7 @@ def change_rules(call: Call, model_id: str, body: RuleChange) -> ChangeProposal:
 
 @route(blueprint, "POST", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=OPERATORS, status=201)
 def start_simulation(call: Call, model_id: str, content_hash: str, body: NewSimulation) -> Simulation:
-    """Try a version on past decisions beside the champion; what the time does not suffice for, a run goes on with."""
+    """Simulate a version on past decisions beside the champion; if time runs out, continue it by a run."""
     simulations = wiring.simulations()
     begun = simulations.start(
         model_id,
@@ -93,7 +93,7 @@ def read_simulation(call: Call, model_id: str, content_hash: str, simulation_id:
 
 @route(blueprint, "POST", f"{_ONE}/run", roles=OPERATORS)
 def run_simulation(call: Call, model_id: str, content_hash: str, simulation_id: str, body: Nothing) -> Simulation:
-    """Go on with a simulation; one that is done stays as it is."""
+    """Continue a simulation; no effect on a finished one."""
     simulations = wiring.simulations()
     return simulations.run(simulations.get(model_id, full_hash(content_hash), simulation_id), _time_left(call))
 

@@ -11,7 +11,7 @@ from creditmesh.platform.tables import decode
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer each request's task; the records that failed are named for another try."""
+    """Answer each request's task; failed records are reported for a retry."""
     failed = []
     for record in event["Records"]:
         try:

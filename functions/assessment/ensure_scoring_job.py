@@ -14,7 +14,7 @@ from creditmesh.platform.observability import LambdaContext, count, logger, obse
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Return how the job stands."""
+    """Return the state of the job."""
     ensured = wiring.scoring_job().ensure()
     if ensured.ready is not None:
         count("ScoringJobReady", int(ensured.ready))

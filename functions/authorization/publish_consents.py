@@ -1,4 +1,4 @@
-"""Publishes what happened to authorisations on the event bus, and finishes what a change asks for."""
+"""Publishes changes of authorisations on the event bus and completes their follow-up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from creditmesh.platform.tables import decode
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle each new record; those that could not be handled are named for another try."""
+    """Handle each new record; failed ones are reported for a retry."""
     failed = [
         {"itemIdentifier": str(record["dynamodb"]["SequenceNumber"])}
         for record in event["Records"]

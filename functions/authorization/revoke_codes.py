@@ -1,4 +1,4 @@
-"""Tells sources of withdrawn codes: new ones from the table's stream, the others on schedule."""
+"""Revokes withdrawn codes at their sources: new ones from the table's stream, the others on schedule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from creditmesh.platform.tables import decode
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Tell each source once; what it did not take is tried again when it falls due."""
+    """Call each source once; a failed revocation is retried when it falls due."""
     if "Records" not in event:
         results = [_revoked(item["authorization_id"]) for item in wiring.revocations().due()]
         return {"revoked": results.count(True), "left": results.count(False)}
@@ -27,7 +27,7 @@ def _revoked(authorization_id: str) -> bool:
     try:
         result = wiring.revocations().deliver(authorization_id)
     except Exception as error:
-        # One bad item must not keep the others from being told; it is met again by the stream or the next sweep.
+        # One bad item must not block the others; the stream or the next sweep brings it again.
         logger.error("not revoked", extra={"error": type(error).__name__, "authorization_id": authorization_id})
         return False
     count("Revocations", result=result)

@@ -1,4 +1,4 @@
-"""Scheduled: reminds of authorisations that end soon, marks what ended under monitoring."""
+"""Scheduled: reminds of authorisations that end soon and marks monitored ones that have ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from creditmesh.platform.observability import LambdaContext, count, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do what falls due; each notice goes out once."""
+    """Handle due authorisations; each notice is sent once."""
     done = wiring.expiry_sweep().run()
     for notice, number in done.items():
         count("AuthorizationNotices", number, notice=notice)

@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Wait for the borrower; `task_token` is answered when he has signed."""
+    """Wait for the borrower; the signature answers `task_token`."""
     wiring.signatures().await_signature(event["application_id"], event["task_token"])
     return {}

@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Send the signed contract; `task_token` is answered when the lender has paid."""
+    """Send the signed contract; the lender's payment answers `task_token`."""
     wiring.closings().order_disbursement(event["application_id"], event["task_token"])
     return {}

@@ -1,4 +1,4 @@
-"""`POST /webhooks/{institution_id}`: takes institutions' signed messages."""
+"""`POST /webhooks/{institution_id}`: receives institutions' signed messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_ID_LENGTH = 200
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Verify, parse, hand on; an answer of 2xx says that the message need not come again."""
+    """Verify, parse and dispatch a message; 2xx means that the sender need not repeat it."""
     logger.set_correlation_id(None)
     institution_id = event["pathParameters"]["institution_id"]
     reply = safely(lambda: _receive(institution_id, event), f"/webhooks/{institution_id}")
@@ -55,14 +55,14 @@ def _from_lender(institution_id: str, message_id: str, document: Any) -> bool:
 
 
 def _from_source(institution_id: str, document: Any, body: bytes) -> bool:
-    """A source's late answer; what it means, the institution's channels say."""
+    """A source's late answer, interpreted by the institution's channels."""
     kind = document.get("type") if isinstance(document, dict) else None
     channels = wiring.channels().of_institution(institution_id)
     return wiring.late_answers().receive(channels, str(kind), body)
 
 
 def _authentic(institution_id: str, headers: dict[str, str], body: bytes) -> tuple[Institution, str]:
-    """Who sent an authentic message, and its id; whatever is wrong, the answer is the same."""
+    """Sender and id of an authentic message; every failure raises the same error."""
     try:
         found = wiring.directory().get(institution_id)
         now = int(wiring.clock().now().timestamp())

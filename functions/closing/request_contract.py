@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Ask the lender for the contract; `task_token` is answered when it is there."""
+    """Request the contract from the lender; its arrival answers `task_token`."""
     wiring.closings().request_contract(event["application_id"], event["task_token"])
     return {}

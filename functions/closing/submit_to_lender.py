@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Submit to the chosen lender; `task_token` is answered by its decision."""
+    """Submit to the chosen lender; its decision answers `task_token`."""
     wiring.closings().submit(event["application_id"], event["task_token"])
     return {}

@@ -11,7 +11,7 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publish the batch's new timeline entries; the whole batch is tried again if the bus refuses some."""
+    """Publish the batch's new timeline entries; the whole batch is retried if the bus rejects some."""
     details = stream_events(event["Records"], application_events)
     wiring.events().publish("ApplicationStatusChanged", details)
     return {"published": len(details)}

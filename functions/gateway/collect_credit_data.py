@@ -10,7 +10,7 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Collect for `application_id`; what is lacking is an error by name.
+    """Collect for `application_id`; what is missing is raised as a named error.
 
     With `last_word`, late answers are not waited for; `problem` tells why the firm must be asked first.
     """

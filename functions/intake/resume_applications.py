@@ -1,4 +1,4 @@
-"""Starts lost processes again: after a failed execution's event, and on two schedules."""
+"""Restarts lost processes: on the event of a failed execution, and on two schedules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take up the application of the event's execution, or what the named sweep finds."""
+    """Resume the application of the event's execution, or those that the named sweep finds."""
     recovery = wiring.recovery()
     if "detail" in event:
         return {"resumed": int(recovery.execution_failed(event["detail"]["name"]))}

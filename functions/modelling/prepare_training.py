@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Lay out what the run `run` needs to learn `model_id`, from `training_set` or from the platform's labels."""
+    """Prepare the inputs of training run `run` for `model_id`, from `training_set` or the platform's labels."""
     prepared = wiring.learning().prepare(event["run"], event["model_id"], event.get("training_set"))
     return prepared.model_dump()

@@ -10,7 +10,7 @@ from creditmesh.platform.observability import LambdaContext, count, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Put the candidate of the run `run` before the people who may approve it."""
+    """Propose the candidate of training run `run` for approval."""
     proposed = wiring.learning().propose(event["run"], event["model_id"], event["by"])
     count("TrainingCandidates", 1, outcome=proposed.outcome)
     return proposed.model_dump()

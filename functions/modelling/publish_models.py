@@ -12,7 +12,7 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publish the batch's new lines of history; the whole batch is tried again if the bus refuses some."""
+    """Publish the batch's new lines of history; the whole batch is retried if the bus rejects some."""
     details = stream_events(event["Records"], model_events)
     wiring.events().publish("ModelChanged", details)
     return {"published": len(details)}

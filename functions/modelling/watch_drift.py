@@ -1,4 +1,4 @@
-"""Scheduled daily: compares who applies now with whom the model was trained on, and what came true."""
+"""Scheduled daily: compares applicants with the training population, and defaults with predictions."""
 
 from __future__ import annotations
 

@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Match products; `task_token` is answered when the borrower has chosen; raises NothingMatches."""
+    """Match products; the borrower's choice answers `task_token`. Raises NothingMatches."""
     wiring.offers().offer(event["application_id"], event["task_token"])
     return {}

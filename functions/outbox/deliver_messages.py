@@ -1,4 +1,4 @@
-"""Delivers one outbox message a call; what fails unforeseen is tried again by the queue, then set aside."""
+"""Delivers one outbox message per call; unexpected failures are retried by the queue, then dead-lettered."""
 
 from __future__ import annotations
 

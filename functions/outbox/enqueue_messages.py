@@ -1,4 +1,4 @@
-"""Puts outbox messages into the delivery queue: new ones, those to be tried again, on schedule those that were lost."""
+"""Puts outbox messages into the delivery queue: new ones, retries and, on schedule, lost ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from creditmesh.platform.tables import decode
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Hand in a ticket for each record; those that could not be are named for another try."""
+    """Enqueue a ticket for each record; failed records are reported for a retry."""
     if "Records" not in event:
         lost = {one.message_id: one for one in wiring.overdue_messages()}
         return {"found": len(lost), "left": len(wiring.delivery_queue().enqueue(lost))}

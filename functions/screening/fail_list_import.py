@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Note that the process of `import_id` failed with `error`; the source's earlier import stays in force."""
+    """Record that import `import_id` failed with `error`; the source's earlier import stays in force."""
     found = wiring.list_imports().fail(event["import_id"], str(event["error"])[:100])
     return found.model_dump(mode="json", include={"state", "problem"})

@@ -10,6 +10,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Index what was read of `import_id` and put it in force in place of the source's earlier import."""
+    """Index import `import_id` and replace the source's earlier import."""
     found = wiring.list_imports().publish(event["import_id"])
     return found.model_dump(mode="json", include={"state", "entries", "replaces", "problem"})
