@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 SETUP := $(PYTHON) local/setup.py
 DEV := .venv/bin
-LOCAL := cloud client institutions run aws localstack_host
+LOCAL := cloud client institutions run aws
 # Tests in several processes; tests/support/shares.py says what stays together and what comes first.
 SHARED := -n 4 --dist loadgroup --no-loadscope-reorder
 # Of tests/infrastructure what runs functions; the rest is part of `make check`.
@@ -38,7 +38,7 @@ check: setup ## style, types, layers, template; what AWS would refuse of it
 
 .PHONY: check-types check-layers check-template
 check-types:
-	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs emr/training $(addprefix local/,$(LOCAL)) benchmarks
+	$(DEV)/mypy layers/creditmesh/src/creditmesh functions emr/jobs emr/training $(addprefix local/,$(LOCAL)) benchmarks tests/testbed/localstack_host
 check-layers:
 	$(DEV)/lint-imports --no-cache
 # SAM CLI looks at the source without reaching AWS; it only wants to know where it would go and who it would be.
@@ -51,7 +51,7 @@ check-template:
 # More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test
 test: check ## every check and every test
-	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract conformance stepfunctions spark unit property integration) $(WALK)
+	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract conformance stepfunctions spark unit property testbed integration) $(WALK)
 	$(DEV)/pytest tests/e2e
 
 .PHONY: test-fast
@@ -92,7 +92,7 @@ bench-scoring: setup ## scoring portfolios against reading them, and other score
 .PHONY: test-localstack
 test-localstack: ## integration tests on LocalStack: the one that answers, else its last open core in host mode
 	@$(SETUP) --with localstack
-	@$(DEV)/python -m localstack_host $(ARGS)
+	@PYTHONPATH=$(PYTHONPATH):tests/testbed $(DEV)/python -m localstack_host $(ARGS)
 
 .PHONY: deploy
 deploy: setup ## deploy to AWS: make deploy STAGE=test [INSTITUTIONS=file.json] [PARAMETERS=file.json] [CONFIRM=account/region]

@@ -310,7 +310,7 @@ def main() -> int:
             options.state_dir, Ports(options.port), steps=display, population=many.POPULATION,
             report_ms=LATE_MS, lender_seconds=stack.PATIENT_LENDER_SECONDS,
         )  # fmt: skip
-        platform.start(fresh=True)
+        platform.start()
         try:
             meter = Meter(platform)
             result = document(paths(meter, iter(many.cases(20))), meter, tuple(options.per_day or VOLUMES))

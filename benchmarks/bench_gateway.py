@@ -216,7 +216,7 @@ def main() -> int:
         platform = LocalPlatform(
             folder / "gateway", Ports(FIRST_PORT), steps=display, population=many.POPULATION, latency_ms=LATENCY_MS
         )
-        platform.start(fresh=True)
+        platform.start()
         try:
             result["one_firm"] = one_firm(platform, options.one_by_one)
             result["many_firms"] = many_firms(platform, options.firms, options.threads)

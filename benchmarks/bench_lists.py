@@ -176,7 +176,7 @@ def main() -> int:
     result: dict[str, Any] = {}
     with Display(console(to_stderr=True)) as display:
         platform = LocalPlatform(folder / "lists", Ports(FIRST_PORT), steps=display, population=100)
-        platform.start(fresh=True)
+        platform.start()
         try:
             result["import"] = imported(platform, options.entries)
             _become_a_function(platform)

@@ -174,7 +174,7 @@ def main() -> int:
     options = parser.parse_args()
     with Display(console(to_stderr=True)) as display:
         platform = many.platform(options.state_dir, options.port, display)
-        platform.start(fresh=True)
+        platform.start()
         try:
             result = measure(platform, options.single, options.together)
         finally:

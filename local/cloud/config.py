@@ -1,4 +1,4 @@
-"""Where the embedded cloud keeps its state and what it listens on, read once from the environment."""
+"""What the embedded cloud listens on and where its working files lie, read once from the environment."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ class Config:
     spark_venv: Path
     max_workers: int
     max_workers_per_function: int
-    snapshot_seconds: float
     minute_seconds: float
-    journal_segments: int
     preload: tuple[str, ...]
 
     @classmethod
@@ -49,9 +47,7 @@ class Config:
             spark_venv=Path(env.get("CREDITMESH_SPARK_HOME_VENV", str(root / ".venvs" / "spark"))),
             max_workers=int(env.get("LAMBDA_MAX_PROCS", "56")),
             max_workers_per_function=int(env.get("LAMBDA_FUNCTION_MAX_PROCS", "3")),
-            snapshot_seconds=float(env.get("CREDITMESH_SNAPSHOT_SECONDS", "1")),
             minute_seconds=float(env.get("CREDITMESH_MINUTE_SECONDS", "60")),
-            journal_segments=int(env.get("CREDITMESH_JOURNAL_SEGMENTS", "8")),
             preload=tuple(filter(None, env.get("CREDITMESH_LAMBDA_PRELOAD", _PRELOAD).split(","))),
         )
 
@@ -68,9 +64,8 @@ class Config:
             "MINISTACK_HOST": "localhost",
             "MINISTACK_REGION": self.region,
             "STATE_DIR": str(self.state_dir / "services"),
-            "PERSIST_STATE": "1",
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(self.state_dir / "s3"),
+            "PERSIST_STATE": "0",
+            "S3_PERSIST": "0",
             # Listeners and helpers that this platform never uses and that would bind ports or look for a daemon.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",

@@ -133,12 +133,7 @@ class Deployment:
 
     @cached_property
     def _stack(self) -> Stack:
-        if self.endpoint is None:
-            return Stack(self.client, self.stack)
-        return Stack(
-            self.client, self.stack, pause=0.1,
-            broken_off=' If the embedded cloud was killed meanwhile, start over: make run ARGS="--fresh".',
-        )  # fmt: skip
+        return Stack(self.client, self.stack, **({"pause": 0.1} if self.endpoint else {}))
 
     def _values(self, code: spark_code.SparkCode) -> dict[str, str]:
         declared = yaml_parse(self.template.read_text("utf-8")).get("Parameters") or {}

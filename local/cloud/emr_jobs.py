@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
@@ -21,7 +20,6 @@ from cloud.config import Config
 from cloud.java import NoJava, java_home
 from cloud.job_log import told_last
 from cloud.job_storage import JobStorage, StorageFailed
-from cloud.journal import Journal
 
 logger = logging.getLogger("cloud.emr")
 
@@ -50,12 +48,9 @@ class JobRuns:
         self._config = config
         self._fetch = fetch
         self._folder = config.state_dir / "emr"
-        self._journal = Journal(self._folder, "runs")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._changed = threading.Condition()
         self.runs: dict[str, Run] = {}
-        for (run,) in self._journal.replay():
-            self.runs[run["jobRunId"]] = run
 
     def start(self, application: dict[str, Any], request: dict[str, Any]) -> Run:
         """Start a run, or return the one that the same ``clientToken`` started before."""
@@ -65,7 +60,7 @@ class JobRuns:
                 if token and known["clientToken"] == token and known["applicationId"] == application["applicationId"]:
                     return known
             run = _new_run(application, request)
-            self._keep(run)
+            self.runs[run["jobRunId"]] = run
         threading.Thread(target=self._attempts, args=(run,), name=f"emr-{run['jobRunId']}", daemon=True).start()
         return run
 
@@ -85,19 +80,8 @@ class JobRuns:
         if process is not None:
             _end(process)
 
-    def recover(self) -> None:
-        """After a restart of the emulator what ran is FAILED; a STREAMING run goes on: the failure was not its own."""
-        for run in list(self.runs.values()):
-            if run["state"] in FINAL:
-                continue
-            if run["mode"] == "STREAMING":
-                threading.Thread(target=self._attempts, args=(run,), name=f"emr-{run['jobRunId']}", daemon=True).start()
-            else:
-                with self._changed:
-                    self._move(run, "FAILED", "The emulator was restarted while the job ran")
-
     def close(self) -> None:
-        """End all processes; runs keep their state, so that ``recover`` finds what ran."""
+        """End all processes."""
         with self._changed:
             processes, self._processes = list(self._processes.values()), {}
         for process in processes:
@@ -218,13 +202,8 @@ class JobRuns:
         run.update(state=state, stateDetails=details, updatedAt=time.time())
         if state in FINAL:
             run["endedAt"] = time.time()
-        self._keep(run)
-        logger.info("job run %s (%s): %s %s", run["jobRunId"], run["name"], state, details[:200])
-
-    def _keep(self, run: Run) -> None:
-        self.runs[run["jobRunId"]] = run
-        self._journal.append([json.loads(json.dumps(run))])
         self._changed.notify_all()
+        logger.info("job run %s (%s): %s %s", run["jobRunId"], run["name"], state, details[:200])
 
 
 def _new_run(application: dict[str, Any], request: dict[str, Any]) -> Run:

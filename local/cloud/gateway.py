@@ -40,10 +40,6 @@ def _let_all_pass(*_: Any) -> None:
 guard: Guard = _let_all_pass
 """Asked with service, method, target, headers and body before a request goes on; its answer is a refusal."""
 
-listeners: list[Callable[[str, str, str], None]] = []
-"""Called with service, action (or method) and path, after a call that came the short way and before one that goes the
-long way; the snapshot listens here."""
-
 
 async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer | None:
     """Answer an AWS JSON call, or refuse a request; None where it takes the long way."""
@@ -55,7 +51,7 @@ async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -
         scope = _scope_service(headers, target)
         if refusal := guard(scope, method, target, headers, body):
             return refusal
-        _note(scope, method, target, body)
+        usage.note_call(scope, method, target, body)
         return None
     prefix, _, action = wanted.partition(".")
     service = SERVICES.get(prefix)
@@ -64,7 +60,7 @@ async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -
         or headers.get("content-encoding")
         or headers.get("x-amz-content-sha256", "").startswith("STREAM")
     ):
-        _note(_scope_service(headers, target) or _UNSIGNED.get(prefix, ""), action, target, body)
+        usage.note_call(_scope_service(headers, target) or _UNSIGNED.get(prefix, ""), action, target, body)
         return None
     async with app._get_reset_lock():
         pass
@@ -86,7 +82,7 @@ async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -
     app.fix_error_content_type(service, status, answer)
     app.fix_success_content_type(service, status, answer)
     answer["x-amzn-requestid"] = request_id
-    _note(service, action, target, body)
+    usage.note_call(service, action, target, body)
     return status, answer, payload
 
 
@@ -99,9 +95,3 @@ def _scope_service(headers: dict[str, str], target: str) -> str:
     else:
         scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
     return scope[3] if len(scope) > 3 else ""
-
-
-def _note(service: str, action: str, path: str, body: bytes) -> None:
-    usage.note_call(service, action, path, body)
-    for listener in listeners:
-        listener(service, action, path)

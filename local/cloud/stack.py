@@ -48,11 +48,10 @@ class Stack:
         client: gives a boto3 client of a service.
         name: the stack's name.
         pause: seconds between two looks at an operation's progress.
-        broken_off: what to do about an operation that nobody goes on with, where that can be.
     """
 
-    def __init__(self, client: Callable[[str], Any], name: str, pause: float = 3.0, broken_off: str = "") -> None:
-        self._client, self.name, self._pause, self._broken_off = client, name, pause, broken_off
+    def __init__(self, client: Callable[[str], Any], name: str, pause: float = 3.0) -> None:
+        self._client, self.name, self._pause = client, name, pause
         self._stacks = client("cloudformation")
 
     def found(self) -> dict[str, Any] | None:
@@ -87,7 +86,6 @@ class Stack:
             raise DeployFailed(
                 f"Stack {self.name} is {status}: another operation is at work on it. Deploy again once "
                 f"`aws cloudformation describe-stacks {where} --query Stacks[0].StackStatus` says that it has ended."
-                f"{self._broken_off}"
             )
         helps = {
             "UPDATE_ROLLBACK_FAILED": f"continue-update-rollback {where}",

@@ -19,7 +19,7 @@ _LONGEST_PAUSE = 5.0
 _KEPT_RECORDS = 2000
 
 operations = threading.RLock()
-"""Held by each DynamoDB operation, so that what reads a stream sees all records of a transaction or none."""
+"""Held by each write to DynamoDB, so that what reads a stream sees all records of a transaction or none."""
 
 Key = tuple[str, str, str]  # account, region, mapping id
 

@@ -102,9 +102,16 @@ class Supervisor:
         log_dir.mkdir(parents=True, exist_ok=True)
 
     def start(
-        self, name: str, argv: list[str], env: dict[str, str], health_url: str | None = None, timeout: float = 30.0
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str],
+        health_url: str | None = None,
+        timeout: float = 30.0,
+        *,
+        revive: bool = True,
     ) -> int:
-        """Start a child and wait until it is healthy; from then on it is brought back whenever it ends.
+        """Start a child and wait until it is healthy.
 
         Args:
             name: how the other methods call it.
@@ -112,6 +119,7 @@ class Supervisor:
             env: its environment, added to this process's own.
             health_url: URL that answers once it serves; its port must be free before.
             timeout: seconds until it must answer.
+            revive: bring it back whenever it ends from then on.
 
         Returns:
             Its process id.
@@ -129,7 +137,7 @@ class Supervisor:
             environment = {**os.environ, "CREDITMESH_DIE_WITH_PARENT": "1", **env}
             log = self._log_dir / f"{name}.log"
             process = _spawn(argv, environment, log)
-            child = _Child(name, argv, environment, health_url, log, process, time.monotonic())
+            child = _Child(name, argv, environment, health_url, log, process, time.monotonic(), wanted=revive)
             self._children[name] = child
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -146,7 +154,7 @@ class Supervisor:
         child = self._children[name]
         deadline = time.monotonic() + timeout
         while child.health_url and not healthy(child.health_url):
-            if child.process.poll() is not None and child.restarts == 0 and child.failures > 1:
+            if child.process.poll() is not None and (not child.wanted or (child.restarts == 0 and child.failures > 1)):
                 break
             if time.monotonic() > deadline:
                 break
@@ -161,6 +169,10 @@ class Supervisor:
         """Process id of the child as it runs now."""
         return self._children[name].process.pid
 
+    def alive(self, name: str) -> bool:
+        """Whether the child runs at this moment."""
+        return self._children[name].process.poll() is None
+
     def restarts(self, name: str) -> int:
         """How often it was brought back."""
         return self._children[name].restarts
@@ -168,17 +180,6 @@ class Supervisor:
     def names(self) -> list[str]:
         """The children, in the order in which they were started."""
         return list(self._children)
-
-    def restart(self, name: str, timeout: float = 30.0) -> int:
-        """End a child in order, start it again and wait for it; returns the new process id."""
-        child = self._children[name]
-        child.wanted = False
-        _end(child.process)
-        with self._lock:
-            self._revive(child)
-            child.wanted = True
-        self.wait_healthy(name, timeout)
-        return child.process.pid
 
     def stop(self, name: str) -> None:
         """End a child and forget it."""

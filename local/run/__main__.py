@@ -27,9 +27,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="end after the applications (for CI)")
     parser.add_argument("--no-applications", action="store_true", help="only start the platform")
     parser.add_argument("--json", action="store_true", help="write the results as one JSON document to standard output")
-    parser.add_argument("--fresh", action="store_true", help="forget everything of earlier runs first")
     parser.add_argument("--applications", type=Path, default=cases.EXAMPLES, help="file of applications, one a line")
-    parser.add_argument("--state-dir", type=Path, default=ROOT / ".local", help="where everything is kept")
+    parser.add_argument("--state-dir", type=Path, default=ROOT / ".local", help="where logs, keys and books lie")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of the eleven ports used on 127.0.0.1")
     return parser.parse_args()
 
@@ -45,7 +44,7 @@ def main() -> int:
         with Display(out) as display:
             wanted = [] if options.no_applications else cases.read(options.applications)
             platform = LocalPlatform(options.state_dir, Ports(options.port), steps=display)
-            platform.start(fresh=options.fresh)
+            platform.start()
             ready = time.monotonic() - began
             try:
                 rows, wall = _applications(platform, wanted, display)
@@ -63,7 +62,7 @@ def main() -> int:
             print(json.dumps(_document(platform, rows, ready, wall), ensure_ascii=False), flush=True)
         _tell(out, platform, rows, ready, wall)
         if not options.once:
-            _stay_up(out)
+            _stay_up(out, platform)
     finally:
         platform.stop()
     return 0 if all(row.as_expected for row in rows) else 1
@@ -106,13 +105,15 @@ def _tell(out: Console, platform: LocalPlatform, rows: list[Row], ready: float, 
     out.print(guide(platform, rows), soft_wrap=True)
 
 
-def _stay_up(out: Console) -> None:
+def _stay_up(out: Console, platform: LocalPlatform) -> None:
     out.print("\nThe platform stays up; press Ctrl-C to stop it.")
     try:
-        while True:
-            time.sleep(3600)
+        while platform.supervisor.alive("cloud"):
+            time.sleep(1)
     except KeyboardInterrupt:
         out.print("\nstopping …")
+    else:
+        out.print(f"\nThe embedded cloud has ended, and with it all it held; see {platform.places.log('cloud')}.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

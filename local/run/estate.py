@@ -18,10 +18,9 @@ from institutions.config import default_document
 from institutions.population import DEFAULT_POPULATION, DEFAULT_SEED, Firm, Population, blacklist_entries
 from institutions.registry_figures import legal_representative
 from run.errors import RunError
-from run.places import ROOT, Places, Ports, read_json, write_private
+from run.places import ROOT, Places, Ports, write_private
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
-_SECRETS = ("api_key", "webhook_secret", "client_secret", "signing_secret")
 PROFILES = 12
 """Firms whose profile the platform holds; the others' education cannot be asked for, and that is said."""
 SOURCES = "sources"
@@ -30,10 +29,7 @@ _ALONE = ("tax", "registry", "lender")
 
 
 class Estate:
-    """All institutions of one instance.
-
-    Keys and secrets are random per machine; they are made once and stay, for the platform's secret holds them too.
-    """
+    """All institutions of one instance, with random keys and secrets."""
 
     def __init__(
         self,
@@ -46,18 +42,15 @@ class Estate:
         report_ms: int | None = None,
     ) -> None:
         self._places, self.seed, self.population = places, seed, population
-        fresh = default_document(
+        self._document: dict[str, Any] = default_document(
             callback_url="", state_dir=str(places.institutions_state.resolve()), base_port=ports.institutions,
             seed=seed, population=population,
         )  # fmt: skip
-        kept = (read_json(places.institutions) or {}).get("institutions", {})
-        for name, settings in fresh["institutions"].items():
+        for settings in self.settings.values():
             if settings["kind"] != "lender":
                 settings["latency_ms"] = latency_ms
             if settings["kind"] == "credit_bureau" and report_ms is not None:
                 settings["delay_ms"] = report_ms
-            settings.update({key: kept[name][key] for key in _SECRETS if key in kept.get(name, {})})
-        self._document: dict[str, Any] = fresh
         self._firms = Population(seed, population)
 
     @property

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from run.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
 INSTITUTIONS = 10
+_OWN = (
+    "cloud", "localstack", "institutions", "logs", "institutions.json", "users.key", "token", "parameters.json",
+    "address-book.json",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Places:
 
     @property
     def cloud(self) -> Path:
-        """State of the embedded cloud."""
+        """Working files of the embedded cloud."""
         return self.state_dir / "cloud"
 
     @property
@@ -72,6 +76,15 @@ class Places:
     def token(self) -> Path:
         """A staff token for ready-made curl commands."""
         return self.state_dir / "token"
+
+    def forget(self) -> None:
+        """Delete what an earlier run has left here, and nothing else."""
+        for name in _OWN:
+            path = self.state_dir / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
         """Log file of one program."""
@@ -108,11 +121,3 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     draft.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's content, or None where there is no readable one."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

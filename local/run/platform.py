@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -132,19 +131,15 @@ class LocalPlatform:
             aws_access_key_id="test", aws_secret_access_key="test",
         )  # fmt: skip
 
-    def start(self, *, fresh: bool = False) -> None:
-        """Bring everything up; a repeat with nothing changed takes seconds.
-
-        Args:
-            fresh: forget everything of earlier runs first.
+    def start(self) -> None:
+        """Bring everything up, with nothing of earlier runs.
 
         Raises:
             RunError: with what went wrong and what to do; nothing is left running then.
         """
         self._lock = self.places.lock()
         try:
-            if fresh:
-                self._forget()
+            self.places.forget()
             self._start()
         except (PortTaken, NotHealthy, BotoCoreError, ClientError, httpx.HTTPError) as problem:
             self.stop()
@@ -158,18 +153,14 @@ class LocalPlatform:
             require_free_port(port, "The platform")
         # These threads live until the end: the kernel ends the institutions together with the thread that started them.
         self._pool = pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="platform")
-        warm_up = spark.WarmUp(self.places.cloud)
         with self._step("embedded cloud"):
             self._start_cloud()
-        # Spark takes longest: where the stack stands already, it starts before the stack is looked at.
-        self.outputs = stack.outputs(self.aws("cloudformation"))
-        scoring = pool.submit(self._start_spark, warm_up) if self.outputs else None
         with self._step("stack"):
             values = stack.parameters(self.endpoint, self.ports.guest, self._lender_seconds)
             self.outputs = stack.deploy(self.endpoint, values, self.estate.addresses(), self.places.state_dir)
             secret = self.outputs["InstitutionsSecret"]
             self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
-        scoring = scoring or pool.submit(self._start_spark, warm_up)
+        scoring = pool.submit(self._start_spark)
         self._open_for_business(pool)
         scoring.result()
 
@@ -179,7 +170,8 @@ class LocalPlatform:
             "STATE_DIR": str(self.places.cloud), "MINISTACK_REGION": stack.REGION,
         }  # fmt: skip
         command = [str(stack.CLOUD_PYTHON), "-m", "cloud.server"]
-        self.supervisor.start("cloud", command, environment, f"{self.endpoint}/_ministack/health", timeout=60.0)
+        self.supervisor.start("cloud", command, environment, f"{self.endpoint}/_ministack/health", timeout=60.0,
+                              revive=False)  # fmt: skip
 
     def _open_for_business(self, pool: ThreadPoolExecutor) -> None:
         """Institutions, users, catalogue, blacklist: side by side, as far as they do not need each other."""
@@ -215,16 +207,12 @@ class LocalPlatform:
             records = self.estate.load_profiles(operator, pool)
             note.append(f"{count} channels, {records} firms' profiles")
 
-    def _start_spark(self, warm_up: spark.WarmUp) -> None:
+    def _start_spark(self) -> None:
         with self._step("Spark") as note:
             run = spark.ensure(self.aws("lambda"), self.outputs["EnsureScoringJobFunction"])
-            seconds = warm_up.wait(self.aws("emr-serverless"), self.outputs["ScoringApplicationId"], run)
+            logs = self.places.cloud / "emr" / run
+            seconds = spark.wait(self.aws("emr-serverless"), self.outputs["ScoringApplicationId"], run, logs)
             note.append(f"resident job warm, its own start took {seconds:.1f} s")
-
-    def _forget(self) -> None:
-        for entry in self.places.state_dir.iterdir():
-            if entry.name != "lock":
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     @contextmanager
     def _step(self, name: str) -> Iterator[list[str]]:

@@ -26,44 +26,39 @@ def ensure(lambda_client: Any, function: str) -> str:
     return str(payload["job_run_id"])
 
 
-class WarmUp:
-    """Watches the job's log, which the embedded cloud keeps below its state; to be made before the cloud starts.
+def wait(emr: Any, application_id: str, run_id: str, logs: Path, seconds: float = 300.0) -> float:
+    """Wait until the job's log says that it is ready; the seconds it took to start, as it says.
 
-    Only lines written since then count: a run goes on under the same name when the cloud is started again.
+    Args:
+        emr: a boto3 client.
+        application_id: the job's application.
+        run_id: the job run.
+        logs: where the embedded cloud writes its log.
+        seconds: how long to wait.
+
+    Raises:
+        RunError: it ended, or was not ready in time; with the end of its log.
     """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        run = emr.get_job_run(applicationId=application_id, jobRunId=run_id)["jobRun"]
+        if run["state"] in _OVER:
+            raise RunError(f"The Spark job ended: {run['state']} {run.get('stateDetails', '')}\n{_end(logs)}")
+        ready = _ready(logs)
+        if run["state"] == "RUNNING" and ready is not None:
+            return float(ready.get("start_ms", 0)) / 1000
+        time.sleep(0.25)
+    raise RunError(f"The Spark job was not ready after {seconds:.0f} s. The end of its log:\n{_end(logs)}")
 
-    def __init__(self, cloud_state: Path) -> None:
-        self._logs = cloud_state / "emr"
-        self._seen = {log: log.stat().st_size for log in self._logs.glob("*/attempt-*.log")}
 
-    def wait(self, emr: Any, application_id: str, run_id: str, seconds: float = 300.0) -> float:
-        """Wait until the job says that it is ready; the seconds it took to start, as it says.
+def _ready(logs: Path) -> Mapping[str, Any] | None:
+    for log in logs.glob("attempt-*.log"):
+        for line in log.read_bytes().splitlines():
+            if line.startswith(b"{") and line.endswith(b"}") and b'"ready"' in line:
+                return dict(json.loads(line))
+    return None
 
-        Raises:
-            RunError: it ended, or was not ready in time; with the end of its log.
-        """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            run = emr.get_job_run(applicationId=application_id, jobRunId=run_id)["jobRun"]
-            if run["state"] in _OVER:
-                raise RunError(
-                    f"The Spark job ended: {run['state']} {run.get('stateDetails', '')}\n{self._end(run_id)}"
-                )
-            ready = self._ready(run_id)
-            if run["state"] == "RUNNING" and ready is not None:
-                return float(ready.get("start_ms", 0)) / 1000
-            time.sleep(0.25)
-        raise RunError(f"The Spark job was not ready after {seconds:.0f} s. The end of its log:\n{self._end(run_id)}")
 
-    def _ready(self, run_id: str) -> Mapping[str, Any] | None:
-        for log in (self._logs / run_id).glob("attempt-*.log"):
-            with log.open("rb") as file:
-                file.seek(self._seen.get(log, 0))
-                for line in file.read().splitlines():
-                    if line.startswith(b"{") and line.endswith(b"}") and b'"ready"' in line:
-                        return dict(json.loads(line))
-        return None
-
-    def _end(self, run_id: str) -> str:
-        logs = sorted((self._logs / run_id).glob("attempt-*.log"), key=lambda log: log.stat().st_mtime)
-        return tail(logs[-1]) if logs else "    (no log)"
+def _end(logs: Path) -> str:
+    attempts = sorted(logs.glob("attempt-*.log"), key=lambda log: log.stat().st_mtime)
+    return tail(attempts[-1]) if attempts else "    (no log)"

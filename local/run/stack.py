@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from run.errors import RunError
 from run.places import ROOT
@@ -40,15 +39,6 @@ def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str,
         "ExtractionSparkParameters": SMALL_JVM,
         "TrainingSparkParameters": SMALL_JVM,
     }
-
-
-def outputs(cloudformation: Any) -> dict[str, str]:
-    """The outputs of the stack as it stands; none before the first deployment."""
-    try:
-        found = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
-    except cloudformation.exceptions.ClientError:
-        return {}
-    return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
 
 def deploy(

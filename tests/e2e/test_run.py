@@ -95,36 +95,30 @@ def run(state_dir: Path) -> Finished:
 
 @pytest.fixture(scope="module")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where both runs keep their state."""
+    """Where the run keeps its things."""
     return tmp_path_factory.mktemp("run")
 
 
 @pytest.fixture(scope="module")
-def first(state_dir: Path) -> Finished:
+def finished(state_dir: Path) -> Finished:
     """A run on an empty state directory."""
     return run(state_dir)
 
 
-@pytest.fixture(scope="module")
-def second(state_dir: Path, first: Finished) -> Finished:
-    """Another run on the same state."""
-    return run(state_dir)
-
-
 @pytest.mark.timeout(START_SECONDS + 60)
-def test_every_persona_ends_as_it_should(first: Finished) -> None:
+def test_every_persona_ends_as_it_should(finished: Finished) -> None:
     """C03-C24: each persona's outcome, and an outcome for everybody."""
-    rows = first.document["applications"]
+    rows = finished.document["applications"]
     assert len(rows) == len(cases.read())
     met = {row["persona"]: row["as_expected"] for row in rows if row["persona"] in PERSONAS}
-    assert met == dict.fromkeys(PERSONAS, True), first.errors
+    assert met == dict.fromkeys(PERSONAS, True), finished.errors
     assert all(row["outcome"] for row in rows)
-    assert first.status == 0
+    assert finished.status == 0
 
 
-def test_rows_tell_what_happened(first: Finished) -> None:
+def test_rows_tell_what_happened(finished: Finished) -> None:
     """The table's fields, by what each persona lived through."""
-    rows = {row["persona"]: row for row in first.document["applications"] if row["persona"] != "ordinary"}
+    rows = {row["persona"]: row for row in finished.document["applications"] if row["persona"] != "ordinary"}
     good = rows["good_firm"]
     assert good["score"] > 0
     assert float(good["limit"]) > 0
@@ -140,23 +134,23 @@ def test_rows_tell_what_happened(first: Finished) -> None:
     assert "with_operator" in rows["lender_silent"]["stages"]  # C24
 
 
-def test_spark_scored(first: Finished) -> None:
+def test_spark_scored(finished: Finished) -> None:
     """C11: the resident job answered; the fallback evaluator had nothing to do on the normal path."""
-    engines = [row["engine"] for row in first.document["applications"] if row["engine"]]
+    engines = [row["engine"] for row in finished.document["applications"] if row["engine"]]
     assert engines.count("spark") == len(engines)
 
 
-def test_listens_on_this_machine_only(first: Finished) -> None:
+def test_listens_on_this_machine_only(finished: Finished) -> None:
     """Nothing of a run can be reached from outside, and its known ports were in use."""
-    assert set(Ports(FIRST_PORT).all()) <= first.witness.ports
-    assert first.witness.addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert set(Ports(FIRST_PORT).all()) <= finished.witness.ports
+    assert finished.witness.addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
-def test_leaves_no_process(first: Finished) -> None:
+def test_leaves_no_process(finished: Finished) -> None:
     """Whatever was started has ended."""
-    assert len(first.witness.processes) > len(Ports(FIRST_PORT).all())
+    assert len(finished.witness.processes) > len(Ports(FIRST_PORT).all())
     left = []
-    for pid, created in first.witness.processes:
+    for pid, created in finished.witness.processes:
         try:
             if psutil.Process(pid).create_time() == created:
                 left.append(psutil.Process(pid).cmdline())
@@ -165,21 +159,10 @@ def test_leaves_no_process(first: Finished) -> None:
     assert left == []
 
 
-def test_secrets_are_private(first: Finished, state_dir: Path) -> None:
+def test_secrets_are_private(finished: Finished, state_dir: Path) -> None:
     """Keys, tokens and secrets are readable by their owner only."""
     for name in ("institutions.json", "users.key", "token"):
         assert (state_dir / name).stat().st_mode & 0o077 == 0, name
-
-
-@pytest.mark.timeout(START_SECONDS + 60)
-def test_second_run_reuses_authorisations(first: Finished, second: Finished) -> None:
-    """DESIGN 13, C03: what was deployed is taken up again; nobody who has granted access has to log in again."""
-    rows = {row["persona"]: row for row in second.document["applications"]}
-    assert rows["good_firm"]["outcome"] == "disbursed"
-    assert rows["good_firm"]["logins"] == 0
-    assert "authorization_required" not in rows["good_firm"]["stages"]
-    earlier = {row["application_id"] for row in first.document["applications"]}
-    assert earlier.isdisjoint(row["application_id"] for row in second.document["applications"])
 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
-"""Killing any process in the middle of a hundred applications loses none and pays none twice (C24, DESIGN 5)."""
+"""Killing processes and executions in the middle of a hundred applications loses none and pays none twice (C24)."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import psutil
 import pytest
@@ -37,9 +35,17 @@ def kill_tax_bureau(platform: LocalPlatform) -> list[int]:
     return _killed([psutil.Process(platform.supervisor.pid("tax-bureau"))])
 
 
-def kill_cloud(platform: LocalPlatform) -> list[int]:
-    """The embedded cloud itself: state machines, tables, functions."""
-    return _killed([psutil.Process(platform.supervisor.pid("cloud"))])
+def stop_executions(platform: LocalPlatform) -> list[str]:
+    """The applications' state machines, as many as run at this moment."""
+    states = platform.aws("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=platform.outputs["OriginationArn"], statusFilter="RUNNING"
+    )
+    running = [one["executionArn"] for page in pages for one in page["executions"]]
+    assert running, "there is nothing to stop"
+    for execution in running:
+        states.stop_execution(executionArn=execution)
+    return running
 
 
 def _killed(processes: list[psutil.Process]) -> list[int]:
@@ -49,29 +55,24 @@ def _killed(processes: list[psutil.Process]) -> list[int]:
     return [process.pid for process in processes]
 
 
-#: Each crowd loses these, one after the other: all that the platform rests on, and the platform itself.
-KILLS = {
-    "what the platform rests on": [kill_function_workers, kill_spark, kill_lender, kill_tax_bureau],
-    "the cloud": [kill_cloud],
-}
+#: The crowd loses these, one after the other.
+KILLS = (kill_function_workers, kill_spark, kill_lender, kill_tax_bureau, stop_executions)
 #: A crowd does about three things for each application; from here on one is killed after so many more.
 FIRST, NEXT = 60, 40
 
 
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.parametrize("kills", KILLS.values(), ids=KILLS)
-def test_nothing_is_lost_or_paid_twice(local: LocalPlatform, kills: list[Callable[[LocalPlatform], list[int]]]) -> None:
+def test_nothing_is_lost_or_paid_twice(local: LocalPlatform) -> None:
     """All applications end, and each one disbursed stands once in the lenders' books."""
     firms = many.cases(APPLICATIONS, skip=0)
-    waiting, killed = list(kills), list[int]()
+    waiting = list(KILLS)
 
     def in_the_middle(done: int) -> None:
-        if waiting and done >= FIRST + NEXT * (len(kills) - len(waiting)):
-            killed.extend(waiting.pop(0)(local))
+        if waiting and done >= FIRST + NEXT * (len(KILLS) - len(waiting)):
+            waiting.pop(0)(local)
 
     outcome = crowd(local, firms, SECONDS, in_the_middle, retry_tasks=True)
     assert waiting == [], "not all were killed"
-    assert len(killed) >= len(kills)
     assert outcome.open == {}
     assert len(outcome.ended) == APPLICATIONS
     assert discrepancies(outcome, paid(local)) == []

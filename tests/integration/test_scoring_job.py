@@ -83,8 +83,8 @@ def test_without_a_job_applications_are_scored_at_once(target: Target, local: Lo
         assert waited(local) == before_them, "requests waited for a job that was not ready"
     finally:
         change(local, ensure, **before)
-    warm_up = spark.WarmUp(local.places.cloud)
     run = spark.ensure(client, ensure)
     assert list(alive(local)) == [run]
-    warm_up.wait(local.aws("emr-serverless"), local.outputs["ScoringApplicationId"], run)
+    logs = local.places.cloud / "emr" / run
+    spark.wait(local.aws("emr-serverless"), local.outputs["ScoringApplicationId"], run, logs)
     assert engine(target) == "spark"

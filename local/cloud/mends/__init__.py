@@ -28,9 +28,7 @@ ALL = (
     "cfn_stack_states",
     "api_import",
     "dynamodb_pace",
-    "dynamodb_durability",
     "usage",
-    "sfn_durability",
     "sfn_repeated_start",
     "sfn_nested",
     "sfn_s3_objects",
@@ -42,7 +40,6 @@ ALL = (
     "schedules",
     "service_roles",
     "cfn_name_collisions",
-    "snapshots",
 )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
-"""Logs, metrics and event records: bounded, so that a platform that runs for days does not eat the machine.
+"""Logs, metrics, events and histories of executions: bounded, so that days of running do not eat the machine.
 
-Upstream makes a log stream for every single invocation and keeps every log line, metric value and event for ever.
+Upstream makes a log stream for every single invocation and keeps every log line, metric value and event, and the whole
+history of every execution, for ever.
 
 We write a stream for each function version and process, as a Lambda environment does, and keep the newest lines,
-values and events.
+values, events and histories; of older executions the first and the last event stay.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
 from cloud.config import Config
 from cloud.upstream import app, eventbridge, lambda_svc
+from cloud.upstream import stepfunctions as sf
 
 _KEPT_LINES = 5_000  # of a log stream
 _KEPT_VALUES = 2_000  # of a metric
 _KEPT_EVENTS = 1_000
+_KEPT_HISTORIES = 1_000  # of executions that have ended
 _SWEEP_SECONDS = 20.0
 _RUN = uuid.uuid4().hex
 
@@ -27,13 +31,23 @@ _RUN = uuid.uuid4().hex
 def apply(_config: Config) -> None:
     """Replace the writing of a function's log; cut the other records from time to time."""
     lambda_svc._emit_lambda_logs = emit
-    upstream_load = app._load_persisted_state
+    _bound_histories()
+    threading.Thread(target=_sweep_for_ever, name="cloud-bounds", daemon=True).start()
 
-    def load() -> None:
-        upstream_load()
-        threading.Thread(target=_sweep_for_ever, name="cloud-bounds", daemon=True).start()
 
-    app._load_persisted_state = load
+def _bound_histories() -> None:
+    upstream, ended = sf._emit_execution_status_event, deque[dict[str, Any]]()
+
+    def status_event(execution: dict[str, Any]) -> None:
+        """Upstream calls this at every change of status."""
+        if execution["status"] != "RUNNING":
+            ended.append(execution)
+            if len(ended) > _KEPT_HISTORIES:
+                old = ended.popleft()
+                old["events"] = [old["events"][0], old["events"][-1]]
+        upstream(execution)
+
+    sf._emit_execution_status_event = status_event
 
 
 def emit(

@@ -1,8 +1,7 @@
 """A stack does not take over what is there under the name that it gives a resource.
 
 Upstream overwrites most resources of the same name. AWS fails the create; so a table that a failed create left behind
-by ``DeletionPolicy: Retain``, or another stack's, is in the way here too. What the emulator found at its start and no
-stack knows of may be taken over: a kill can come between a resource and the stack that made it.
+by ``DeletionPolicy: Retain``, or another stack's, is in the way here too.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from typing import Any
 
 from cloud.config import Config
 from cloud.upstream import (
-    app,
-    cloudformation,
     cloudwatch,
     cloudwatch_logs,
     dynamodb,
@@ -47,32 +44,20 @@ _NAMED: dict[str, tuple[str, Callable[[], Collection[str]]]] = {
     "AWS::StepFunctions::StateMachine": ("StateMachineName", lambda: _last_parts(sf._state_machines, ":")),
 }
 
-_nobodys: set[tuple[str, str]] = set()
-
 
 def apply(_config: Config) -> None:
-    """Look for the name before a resource is made; note at the start what no stack knows of."""
-    upstream, upstream_load = stacks._provision_resource, app._load_persisted_state
+    """Look for the name before a resource is made."""
+    upstream = stacks._provision_resource
 
     def provision(kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         if kind in _NAMED:
             named_by, taken = _NAMED[kind]
             name = properties.get(named_by)
-            if name in taken() and (kind, name) not in _nobodys:
+            if name in taken():
                 raise ValueError(f"Resource of type '{kind}' with identifier '{name}' already exists.")
-            _nobodys.discard((kind, name))
         return upstream(kind, logical_id, properties, stack)
 
-    def load() -> None:
-        upstream_load()
-        _nobodys.update((kind, name) for kind, (_, taken) in _NAMED.items() for name in taken())
-        for stack in cloudformation._stacks.values():
-            for resource in (stack.get("_resources") or {}).values():
-                kind = resource["ResourceType"]
-                if kind in _NAMED:
-                    _nobodys.discard((kind, (resource.get("Properties") or {}).get(_NAMED[kind][0])))
-
-    stacks._provision_resource, app._load_persisted_state = provision, load
+    stacks._provision_resource = provision
 
 
 def _last_parts(names: Collection[str], separator: str = "/") -> set[str]:

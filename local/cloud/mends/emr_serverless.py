@@ -21,7 +21,6 @@ from urllib.parse import unquote
 from cloud.config import Config
 from cloud.emr_jobs import FINAL, JobRuns, Run
 from cloud.executions import Running, current
-from cloud.journal import Journal
 from cloud.upstream import app, provisioners, responses, router, s3
 from cloud.upstream import stepfunctions as sf
 
@@ -51,20 +50,7 @@ class EmrServerless:
     def __init__(self, config: Config) -> None:
         self._config = config
         self.jobs = JobRuns(config, fetch)
-        self._journal = Journal(config.state_dir / "emr", "applications")
         self.applications: dict[str, dict[str, Any]] = {}
-        for number, application in self._journal.replay():
-            self._apply(number, application)
-
-    def _apply(self, number: str, application: dict[str, Any] | None) -> None:
-        if application is None:
-            self.applications.pop(number, None)
-        else:
-            self.applications[number] = application
-
-    def _keep(self, number: str, application: dict[str, Any] | None) -> None:
-        self._apply(number, application)
-        self._journal.append([number, application])
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreateApplication."""
@@ -75,7 +61,7 @@ class EmrServerless:
             "applicationId": number, "arn": arn, "state": "CREATED", "createdAt": now, "updatedAt": now,
             **{field: request[field] for field in _APPLICATION_FIELDS if field in request},
         }  # fmt: skip
-        self._keep(number, application)
+        self.applications[number] = application
         return application
 
     def update(self, number: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +76,7 @@ class EmrServerless:
 
     def _change(self, number: str, fields: dict[str, Any]) -> dict[str, Any]:
         application = {**self.application(number), **fields, "updatedAt": time.time()}
-        self._keep(number, application)
+        self.applications[number] = application
         return application
 
     def start(self, number: str) -> None:
@@ -115,14 +101,7 @@ class EmrServerless:
                 f"Application {number} must be in one of the following statuses [CREATED, STOPPED]. "
                 f"Current status: {state}"
             )
-        self._keep(number, None)
-
-    def forget_all(self) -> None:
-        """End all runs and drop all applications."""
-        for number in list(self.applications):
-            for run in self._unfinished(number):
-                self.jobs.cancel(run)
-            self._keep(number, None)
+        del self.applications[number]
 
     def application(self, number: str) -> dict[str, Any]:
         """The application; raises NotFound."""
@@ -163,19 +142,6 @@ def apply(config: Config) -> None:
     _register_api(service)
     _register_resource(service)
     _register_integration(service)
-    upstream_load = app._load_persisted_state
-
-    def load() -> None:
-        upstream_load()
-        service.jobs.recover()
-
-    upstream_reset = app._reset_all_state
-
-    def reset() -> None:
-        upstream_reset()
-        service.forget_all()
-
-    app._load_persisted_state, app._reset_all_state = load, reset
 
 
 def close() -> None:

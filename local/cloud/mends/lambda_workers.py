@@ -27,7 +27,6 @@ def apply(config: Config) -> None:
     _executors.append(executor)
     upstream_execute = lambda_svc._execute_function_warm
     upstream_invalidate = lambda_svc.invalidate_worker
-    upstream_reset = lambda_svc.reset
 
     def execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         runtime = (func.get("config") or func).get("Runtime", "")
@@ -41,13 +40,8 @@ def apply(config: Config) -> None:
         upstream_invalidate(name, qualifier=qualifier, account=account, region=region)
         executor.forget(name, account, region)
 
-    def reset() -> None:
-        upstream_reset()
-        executor.pool.forget(lambda _key: True)
-
     lambda_svc._execute_function_warm = execute
     lambda_svc.invalidate_worker = invalidate
-    lambda_svc.reset = reset
 
 
 def close() -> None:

@@ -1,8 +1,8 @@
 """A process that another starts and waits for (``startExecution.sync``) is an execution like any other.
 
-Upstream runs it as an express execution on the waiting task's own thread: without journal, so that it is lost in a
-kill, without end when the waiting execution is stopped, and its failure carries the child's error where AWS says
-``States.TaskFailed`` with the child's description as cause.
+Upstream runs it as an express execution on the waiting task's own thread: it goes on when the waiting execution is
+stopped, and its failure carries the child's error where AWS says ``States.TaskFailed`` with the child's description as
+cause.
 
 We start it like any other and wait for its end; when the waiting execution ends first, the child is stopped.
 """

@@ -2,22 +2,28 @@
 
 Upstream polls all mappings of all sources from one thread, so that one slow function delays every other, pauses 50 ms
 after a wake that concerned another table, tries a failing batch for ever whatever MaximumRetryAttempts says, and knows
-neither BisectBatchOnFunctionError nor ReportBatchItemFailures. It also keeps each record for 24 hours.
+neither BisectBatchOnFunctionError nor ReportBatchItemFailures. It also keeps each record for 24 hours, and lets writes
+of Step Functions' threads come between the condition and the write of another operation.
 
-We give each mapping a thread of its own (``cloud.stream_mapping``) that the write wakes, and forget records that every
-mapping has passed.
+We give each mapping a thread of its own (``cloud.stream_mapping``) that the write wakes, forget records that every
+mapping has passed, and let writes follow one another.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
 from cloud.config import Config
-from cloud.stream_mapping import Key, StreamMapping, trim
+from cloud.stream_mapping import Key, StreamMapping, operations, trim
 from cloud.upstream import dynamodb, lambda_svc, responses
 
 _TRIM_EVERY = 500  # writes to a table
+_WRITES = (
+    "_put_item", "_update_item", "_delete_item", "_transact_write_items", "_batch_write_item", "_execute_statement",
+    "_batch_execute_statement", "_execute_transaction",
+)  # fmt: skip
 
 
 class _Mappings:
@@ -52,7 +58,9 @@ class _Mappings:
 
 
 def apply(_config: Config) -> None:
-    """Take DynamoDB streams out of upstream's poller."""
+    """Take DynamoDB streams out of upstream's poller; let no write come between another's parts."""
+    for name in _WRITES:
+        setattr(dynamodb, name, _alone(getattr(dynamodb, name)))
     mappings = _Mappings()
     upstream_emit, upstream_ensure = dynamodb._emit_stream_event, lambda_svc._ensure_poller
 
@@ -67,3 +75,12 @@ def apply(_config: Config) -> None:
     dynamodb._emit_stream_event = emit
     lambda_svc._ensure_poller = ensure
     lambda_svc._poll_dynamodb_streams = lambda: False
+
+
+def _alone(upstream: Any) -> Any:
+    @functools.wraps(upstream)
+    def run(*arguments: Any, **named: Any) -> Any:
+        with operations:
+            return upstream(*arguments, **named)
+
+    return run

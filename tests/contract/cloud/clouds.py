@@ -11,7 +11,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -101,18 +100,6 @@ class Cloud:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
             self.process.wait(20)
-
-    def settle(self) -> None:
-        """Wait until all that was changed so far has been saved.
-
-        What is saved in one round has no order, so the first mark says that the round with all changes has begun, and
-        the second, set later, that it has ended.
-        """
-        saved = self.state_dir / "services" / "ssm.json"
-        for _ in range(2):
-            mark = uuid.uuid4().hex
-            self.client("ssm").put_parameter(Name="/settled", Value=mark, Type="String", Overwrite=True)
-            assert eventually(lambda mark=mark: saved.exists() and mark in saved.read_text("utf-8"), 60)
 
     def client(self, service: str) -> Any:
         """A boto3 client of this emulator."""

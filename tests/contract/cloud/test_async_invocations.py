@@ -76,24 +76,6 @@ def test_the_end_of_an_execution_reaches_a_function(mended: Cloud, name: str) ->
     assert detail["stopDate"] >= detail["startDate"] > 1_700_000_000_000
 
 
-def test_an_execution_that_a_restart_broke_off_is_told_of(tmp_path: Path, name: str) -> None:
-    """Its end is an event as any other."""
-    cloud = Cloud(tmp_path, mended=True).start()
-    try:
-        table = cloud.table(name)
-        cloud.function(name, NOTES.replace("TABLE", table))
-        machine = cloud.machine(name, {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}, "Wait")
-        rule(cloud, name, machine, "FAILED")
-        execution = cloud.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
-        cloud.settle()
-        cloud.kill()
-        cloud.start()
-        detail = eventually(lambda: noted(cloud, table, execution))
-        assert (detail["status"], detail["error"]) == ("FAILED", "States.ServiceRestart")
-    finally:
-        cloud.stop()
-
-
 NOTES = """
 import json, os, urllib.request
 def handler(event, context):

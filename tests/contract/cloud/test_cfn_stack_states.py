@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,19 +134,3 @@ def test_a_policy_denies_replacement(cloud: Cloud, name: str) -> None:
     events = stacks.describe_stack_events(StackName=name)["StackEvents"]
     told = any("Action denied by stack policy" in event.get("ResourceStatusReason", "") for event in events)
     cloud.verdict("cfn_stack_states", status == "UPDATE_ROLLBACK_COMPLETE" and told)
-
-
-def test_what_a_kill_left_without_its_stack_is_taken_over(tmp_path: Path, name: str) -> None:
-    """With its items; a table of a stack that is known is not."""
-    cloud = Cloud(tmp_path, mended=True).start()
-    try:
-        cloud.table(name)
-        cloud.client("dynamodb").put_item(TableName=name, Item={"pk": {"S": "kept"}})
-        cloud.kill()
-        cloud.start()
-        for number, expected in ((1, "CREATE_COMPLETE"), (2, "ROLLBACK_COMPLETE")):
-            cloud.client("cloudformation").create_stack(StackName=f"s{number}", TemplateBody=body(Kept=table(name)))
-            assert at_rest(cloud, f"s{number}")["StackStatus"] == expected
-        assert cloud.client("dynamodb").scan(TableName=name)["Count"] == 1
-    finally:
-        cloud.stop()

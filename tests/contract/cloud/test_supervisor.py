@@ -65,11 +65,17 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_restart_on_demand(supervisor: Supervisor) -> None:
-    """With a new process that answers."""
-    url, pid = start(supervisor)
-    assert supervisor.restart("web") != pid
-    assert answers(url)
+def test_a_child_that_is_not_to_be_revived_stays_away(supervisor: Supervisor) -> None:
+    """One whose state went with it."""
+    port = free_port()
+    pid = supervisor.start(
+        "web", [sys.executable, "-c", SERVER, str(port)], {}, f"http://127.0.0.1:{port}/", revive=False
+    )
+    start(supervisor, "other")
+    for name in ("web", "other"):
+        os.kill(supervisor.pid(name), signal.SIGKILL)
+    assert eventually(lambda: supervisor.restarts("other") == 1, 10)
+    assert (supervisor.pid("web"), supervisor.alive("web"), supervisor.restarts("web")) == (pid, False, 0)
 
 
 def test_nothing_is_left_behind(supervisor: Supervisor) -> None:

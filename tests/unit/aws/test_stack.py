@@ -343,14 +343,6 @@ def test_a_stack_that_is_not_ready_is_left_alone(status: str, says: str) -> None
         aws.stack.require_ready()
 
 
-def test_an_operation_that_an_emulator_broke_off_is_told_with_its_way_out() -> None:
-    aws = Aws()
-    aws.described("CREATE_IN_PROGRESS")
-    stack = Stack(lambda _name: aws.cloudformation, NAME, broken_off=" Start over.")
-    with pytest.raises(DeployFailed, match="has ended. Start over.$"):
-        stack.require_ready()
-
-
 @pytest.mark.parametrize(
     "status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE", None]
 )

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
+PYTHONPATH = f"{ROOT / 'local'}{os.pathsep}{ROOT / 'tests' / 'testbed'}"
 LOCALSTACK_VERSION = "4.4.0"
 ANNOUNCED_AT = "/_creditmesh/substituted"
 
@@ -24,7 +26,6 @@ SUBSTITUTED = (
 LACKING = (
     "AWS::Logs::ResourcePolicy is ignored",
     "IAM, KMS key policies and throttling are not enforced",
-    "state does not survive a stop",
 )
 
 
@@ -46,12 +47,11 @@ class Config:
             KeyError: a variable is missing.
         """
         env = dict(os.environ) if environ is None else environ
-        root = Path(__file__).resolve().parents[2]
         return cls(
             port=int(env["CREDITMESH_LOCALSTACK_PORT"]),
             state_dir=Path(env["CREDITMESH_LOCALSTACK_STATE"]).resolve(),
             forward_to=env["CREDITMESH_FORWARD_TO"],
-            lambda_python=env.get("CREDITMESH_LAMBDA_PYTHON", str(root / ".venvs" / "lambda" / "bin" / "python")),
+            lambda_python=env.get("CREDITMESH_LAMBDA_PYTHON", str(ROOT / ".venvs" / "lambda" / "bin" / "python")),
         )
 
     def upstream_environment(self) -> dict[str, str]:

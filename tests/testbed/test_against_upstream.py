@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from localstack_host.config import PYTHONPATH
 from run.places import ROOT
 
 PYTHON = ROOT / ".venvs" / "localstack" / "bin" / "python"
@@ -21,7 +22,7 @@ if not PYTHON.exists():
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bool]]:
     """What the probes found without and with the substitutions."""
     environment = {
-        **os.environ, "PYTHONPATH": str(ROOT / "local"), "CREDITMESH_LOCALSTACK_PORT": "1",
+        **os.environ, "PYTHONPATH": PYTHONPATH, "CREDITMESH_LOCALSTACK_PORT": "1",
         "CREDITMESH_LOCALSTACK_STATE": str(tmp_path_factory.mktemp("localstack")), "CREDITMESH_FORWARD_TO": "http://127.0.0.1:1",
     }  # fmt: skip
     probe = Path(__file__).with_name("upstream_probe.py")

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from cloud.supervisor import require_free_port
-from localstack_host.config import ANNOUNCED_AT
+from localstack_host.config import ANNOUNCED_AT, PYTHONPATH
 from run import spark, stack
 from run.errors import RunError
 from run.many import POPULATION
-from run.places import INSTITUTIONS, ROOT, Ports
+from run.places import INSTITUTIONS, Ports
 from run.platform import LocalPlatform
 from run.users import Users
 
@@ -135,7 +135,7 @@ class ExistingLocalStack(LocalPlatform):
     def _start_relay(self, address: str) -> None:
         ports = [str(self.ports.institutions + offset) for offset in range(INSTITUTIONS)]
         command = [sys.executable, "-m", "localstack_host.relay", "--address", address, "--ports", *ports]
-        self.supervisor.start("relay", command, {"PYTHONPATH": str(ROOT / "local")})
+        self.supervisor.start("relay", command, {"PYTHONPATH": PYTHONPATH})
 
     def _ask_for_spark(self) -> str:
         try:

@@ -7,8 +7,8 @@ from typing import Any
 
 import boto3
 
-from localstack_host.config import LACKING, LOCALSTACK_VERSION, SUBSTITUTED
-from run import spark, stack
+from localstack_host.config import LACKING, LOCALSTACK_VERSION, PYTHONPATH, SUBSTITUTED
+from run import stack
 from run.errors import RunError
 from run.places import INSTITUTIONS, ROOT, Ports
 from run.platform import LocalPlatform
@@ -32,7 +32,7 @@ class LocalStackPorts(Ports):
 
 
 class LocalStackPlatform(LocalPlatform):
-    """One instance; everything below ``state_dir``. LocalStack's own state does not survive a stop."""
+    """One instance; everything below ``state_dir``."""
 
     ports: LocalStackPorts
 
@@ -47,7 +47,7 @@ class LocalStackPlatform(LocalPlatform):
         return f"http://127.0.0.1:{self.ports.forwarded}"
 
     def _start_cloud(self) -> None:
-        common = {"PYTHONPATH": str(ROOT / "local")}
+        common = {"PYTHONPATH": PYTHONPATH}
         cloud = {
             "GATEWAY_PORT": str(self.ports.forwarded), "STATE_DIR": str(self.places.cloud),
             "AWS_ENDPOINT_URL_KMS": self.endpoint,  # Spark jobs run there, but the keys are LocalStack's
@@ -66,10 +66,10 @@ class LocalStackPlatform(LocalPlatform):
             f"{self.endpoint}/_localstack/health", timeout=_START_SECONDS,
         )  # fmt: skip
 
-    def _start_spark(self, warm_up: spark.WarmUp) -> None:
+    def _start_spark(self) -> None:
         """EMR Serverless runs in MiniStack and fetches jobs and models there."""
         copy_objects(self.aws("s3"), _forwarded_client("s3", self.forwarded_endpoint), self.outputs["ArtefactBucket"])
-        super()._start_spark(warm_up)
+        super()._start_spark()
 
 
 def copy_objects(source: Any, target: Any, bucket: str) -> int:
