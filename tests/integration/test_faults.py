@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import psutil
 import pytest
 
@@ -41,11 +43,13 @@ def stop_executions(platform: LocalPlatform) -> list[str]:
     pages = states.get_paginator("list_executions").paginate(
         stateMachineArn=platform.outputs["OriginationArn"], statusFilter="RUNNING"
     )
-    running = [one["executionArn"] for page in pages for one in page["executions"]]
-    assert running, "there is nothing to stop"
-    for execution in running:
-        states.stop_execution(executionArn=execution)
-    return running
+    stopped = []
+    for execution in [one["executionArn"] for page in pages for one in page["executions"]]:
+        with contextlib.suppress(states.exceptions.ValidationException):  # it has just ended
+            states.stop_execution(executionArn=execution)
+            stopped.append(execution)
+    assert stopped, "there is nothing to stop"
+    return stopped
 
 
 def _killed(processes: list[psutil.Process]) -> list[int]:
