@@ -2,7 +2,7 @@
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
 ``creditmesh.risk.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from storage,
-scores it by ``creditmesh.risk.kernel`` and writes its part. Input and output: docs/reference/risk-model.md.
+scores it by ``creditmesh.risk.kernel`` and writes its part. How to run it: docs/how-to/score-a-portfolio.md.
 """
 
 from __future__ import annotations
