@@ -75,6 +75,11 @@ def test_diagrams_name_states_of_the_process(page, process):
     assert named <= set(yaml.safe_load(text(f"stepfunctions/{process}.asl.yaml"))["States"])
 
 
+def test_every_page_is_in_the_index():
+    listed = {f"docs/{line}.md" for line in text("docs/index.md").splitlines() if re.fullmatch(r"[\w/-]+", line)}
+    assert listed == {page for page in PAGES if page.startswith("docs/")} - {"docs/index.md"}
+
+
 def test_public_texts_cite_no_requirement_ids():
     """They mean something in tests and commits only, beside the list that they come from."""
     files = [file for file in FILES if file in PAGES or file.startswith(PRODUCT)]
