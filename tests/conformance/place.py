@@ -123,6 +123,14 @@ class Place:
         found = self.client("dynamodb").get_item(TableName=table(stage), Key={"pk": {"S": key}}, ConsistentRead=True)
         return found.get("Item")
 
+    def items(self, stage: str, beginning: str) -> int:
+        """How many items of the conformance table have a key that begins so."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(
+            TableName=table(stage), Select="COUNT", ConsistentRead=True, FilterExpression="begins_with(pk, :beginning)",
+            ExpressionAttributeValues={":beginning": {"S": beginning}},
+        )  # fmt: skip
+        return sum(page["Count"] for page in pages)
+
 
 def stack(stage: str) -> str:
     """The stack's name."""

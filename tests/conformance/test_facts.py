@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -84,15 +85,17 @@ def test_an_execution_started_twice(place: Place, outputs: dict[str, str], name:
 @pytest.mark.timeout(900)
 def test_a_killed_execution_is_told_of(place: Place, stage: str, outputs: dict[str, str], name: str) -> None:
     """EventBridge's default bus tells of an execution that was stopped, however many others are open."""
-    states, given = place.client("stepfunctions"), {"seconds": 600, "answers": False}
-    count = 50 if place.endpoint else 2_000  # the embedded cloud runs each on a thread
-    others = [place.start(outputs["Waiting"], given, f"{name}-{number}") for number in range(count)]
-    states.stop_execution(executionArn=place.start(outputs["Waiting"], given, name))
-    told = place.eventually(lambda: place.item(stage, f"ended-{name}"), 15)
+    states, machine, given = place.client("stepfunctions"), outputs["Waiting"], {"seconds": 600, "answers": False}
+    count = 2_000
+    with ThreadPoolExecutor(4) as pool:
+        others = list(pool.map(lambda number: place.start(machine, given, f"{name}-{number}"), range(count)))
+        waiting = place.eventually(lambda: count == place.items(stage, f"{name}-") and count, 60)
+        states.stop_execution(executionArn=place.start(machine, given, name))
+        told = place.eventually(lambda: place.item(stage, f"ended-{name}"), 15)
+        list(pool.map(lambda other: states.stop_execution(executionArn=other), others))
+    assert waiting == count
     assert told
     assert told["status"]["S"] == "ABORTED"
-    for other in others:
-        states.stop_execution(executionArn=other)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
-import pytest
-from moto import mock_aws
-
 from creditmesh.risk.heartbeat import BELIEVED_SECONDS, EVERY_SECONDS, KEY, Heartbeat, job_times, ready_jobs
-from tests.spark.job_cloud import TABLE, create_table
+from tests.spark.job_cloud import TABLE
 
 OLD, NEW = "score-applications-000000000001", "score-applications-000000000002"
 START = 1_000_000
@@ -22,16 +17,6 @@ class Job:
     def __init__(self, dynamodb: Any, name: str) -> None:
         self.now = float(START)
         self.heart = Heartbeat(dynamodb, table=TABLE, job=name, now=lambda: self.now, monotonic=lambda: self.now)
-
-
-@pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        create_table(client)
-        yield client
 
 
 def item(dynamodb: Any) -> dict[str, Any]:

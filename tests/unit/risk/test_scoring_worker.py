@@ -5,20 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.result import RiskResult
 from creditmesh.risk.scoring_queue import ScoringQueue, open_item
 from creditmesh.risk.worker import AWAKE_SECONDS, MAX_ATTEMPTS, Worker, WorkerErrors
-from tests.spark.job_cloud import INDEX, TABLE, create_table
+from tests.spark.job_cloud import INDEX, TABLE
 
 SHARDS, LEASE_MS = 3, 1_000
 DAY = date(2026, 11, 22)
@@ -148,13 +146,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch, origination: Artefact, good_firm: dict[str, Any]) -> Iterator[Scene]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="eu-west-1")
-        create_table(dynamodb)
-        yield Scene(dynamodb, origination, good_firm)
+def scene(dynamodb: Any, origination: Artefact, good_firm: dict[str, Any]) -> Scene:
+    return Scene(dynamodb, origination, good_firm)
 
 
 def test_a_batch_is_scored_at_once_and_answered_in_full(scene: Scene) -> None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-
-import boto3
-import pytest
-from moto import mock_aws
 
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.evaluator import evaluate
@@ -18,7 +14,7 @@ from creditmesh.risk.expression import FeatureValue
 from creditmesh.risk.result import RiskResult
 from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest, open_item
 from creditmesh.risk.worker import Worker, WorkerErrors
-from tests.spark.job_cloud import INDEX, TABLE, create_table
+from tests.spark.job_cloud import INDEX, TABLE
 from tests.support.candidates import FIRM, SHIPPED, candidate
 
 
@@ -84,16 +80,6 @@ class Rounds(threading.Event):
         else:
             self.put()
         return self.is_set()
-
-
-@pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        create_table(client)
-        yield client
 
 
 def queue(dynamodb: Any, worker_id: str = "w") -> ScoringQueue:
