@@ -23,9 +23,8 @@ class Unauthorized(Exception):  # API Gateway answers 401 exactly where the mess
 
 @cache
 def verifier() -> Verifier:
-    """The token verifier for the environment; without OIDC_ISSUER it accepts guests only."""
-    issuer = Issuer.from_environment()
-    return Verifier(wiring.guest_keys, KeySet(issuer, wiring.http()) if issuer else None)
+    """The token verifier for the environment; without an issuer it accepts guests only."""
+    return Verifier(wiring.guest_keys, [KeySet(issuer, wiring.http()) for issuer in Issuer.from_environment()])
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

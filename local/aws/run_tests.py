@@ -63,6 +63,8 @@ def test_environment(outputs: Mapping[str, str], target: Target) -> dict[str, st
         "CREDITMESH_API_URL": outputs["ApiUrl"],
         "CREDITMESH_USER_POOL_ID": outputs["UserPoolId"],
         "CREDITMESH_USER_POOL_CLIENT_ID": outputs["UserPoolClientId"],
+        "CREDITMESH_STAFF_POOL_ID": outputs["StaffPoolId"],
+        "CREDITMESH_STAFF_POOL_CLIENT_ID": outputs["StaffPoolClientId"],
         "CREDITMESH_STACK": target.stack,
         "AWS_DEFAULT_REGION": target.region,
         "AWS_REGION": target.region,

@@ -19,14 +19,15 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
         f"   aws secretsmanager put-secret-value --region {target.region} --secret-id {outputs['InstitutionsSecret']} "
         "--secret-string file://keys.json",
     ]
-    pool = outputs.get("UserPoolId")
+    pool = outputs.get("StaffPoolId")
     if pool:
         user = f"--region {target.region} --user-pool-id {pool} --username NAME"
         lines += [
             "2. The first operator:\n"
             f"   aws cognito-idp admin-create-user {user} "
             "--user-attributes Name=email,Value=MAIL Name=custom:tenant,Value=platform\n"
-            f"   aws cognito-idp admin-add-user-to-group {user} --group-name operator",
+            f"   aws cognito-idp admin-add-user-to-group {user} --group-name operator\n"
+            "   At the first login the operator sets a password and registers an authenticator app.",
         ]
     else:
         lines += ["2. Users come from your own issuer: claims cognito:groups (role) and custom:tenant."]

@@ -16,6 +16,7 @@ cfn_helpers: Any = importlib.import_module("ministack.services.cloudformation.he
 cloudformation: Any = importlib.import_module("ministack.services.cloudformation")
 cloudwatch: Any = importlib.import_module("ministack.services.cloudwatch")
 cloudwatch_logs: Any = importlib.import_module("ministack.services.cloudwatch_logs")
+cognito: Any = importlib.import_module("ministack.services.cognito")
 concurrency: Any = importlib.import_module("ministack.core.concurrency")
 dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
 eventbridge: Any = importlib.import_module("ministack.services.eventbridge")

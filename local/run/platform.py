@@ -23,7 +23,7 @@ from run import spark, stack
 from run.errors import RunError
 from run.estate import Estate
 from run.places import ROOT, Places, Ports, write_private
-from run.users import Users
+from run.users import Pool, Users
 
 _THREADS = 16
 _AWS = Config(
@@ -108,8 +108,10 @@ class LocalPlatform:
     @cached_property
     def users(self) -> Users:
         """Users and their tokens."""
-        pool, client = self.outputs["UserPoolId"], self.outputs["UserPoolClientId"]
-        return Users(self.aws("cognito-idp"), pool, client, self.places.user_key)
+        members, staff = (
+            Pool(self.outputs[f"{kind}PoolId"], self.outputs[f"{kind}PoolClientId"]) for kind in ("User", "Staff")
+        )
+        return Users(self.aws("cognito-idp"), members, staff, self.places.user_key)
 
     @cached_property
     def bureau(self) -> Bureau:

@@ -1,7 +1,8 @@
-"""Users in the Cognito pool and their id tokens; a user is made when first needed."""
+"""Users in the Cognito pools and their id tokens; a user is made when first needed."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -10,30 +11,42 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from run.places import write_private
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
+STAFF = ("manager", "operator", "auditor")
 _RENEW_SECONDS = 300.0
+
+
+class Pool(NamedTuple):
+    """A user pool and the client that people log in by."""
+
+    pool_id: str
+    client_id: str
 
 
 class Users:
     """Gives tokens for (role, tenant).
 
-    Passwords are made from a random key of this machine, so only that one secret is kept.
+    Passwords are made from a random key of this machine. The staff's pool demands a second factor: their authenticator
+    apps are played; a user whose app another process has is made anew.
 
     Args:
+        members: the pool of borrowers, lenders and banks.
+        staff: the staff's pool.
         key_file: where the key lies; made with mode 0600 if there is none.
     """
 
-    def __init__(self, cognito: CognitoIdentityProviderClient, pool_id: str, client_id: str, key_file: Path) -> None:
-        self._cognito, self._pool_id, self._client_id = cognito, pool_id, client_id
+    def __init__(self, cognito: CognitoIdentityProviderClient, members: Pool, staff: Pool, key_file: Path) -> None:
+        self._cognito, self._members, self._staff = cognito, members, staff
         if not key_file.exists():
             write_private(key_file, secrets.token_hex(32))
         self._key = key_file.read_text().strip().encode()
+        self._apps: dict[str, str] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -55,35 +68,72 @@ class Users:
         return current
 
     def _log_in(self, name: str, role: str, tenant: str) -> tuple[str, float]:
-        known = (self._cognito.exceptions.UserNotFoundException, self._cognito.exceptions.NotAuthorizedException)
+        refusals = self._cognito.exceptions
+        pool = self._staff if role in STAFF else self._members
         try:
-            return self._authenticate(name)
-        except known:  # Cognito may not tell an unknown user from a wrong password
-            self._create(name, role, tenant)
-            return self._authenticate(name)
+            return self._authenticate(pool, name)
+        except (refusals.UserNotFoundException, refusals.NotAuthorizedException):
+            # Cognito may not tell an unknown user from a wrong password.
+            self._create(pool, name, role, tenant)
+        except AppElsewhere:
+            self._cognito.admin_delete_user(UserPoolId=pool.pool_id, Username=name)
+            self._create(pool, name, role, tenant)
+        return self._authenticate(pool, name)
 
-    def _authenticate(self, name: str) -> tuple[str, float]:
-        answer = self._cognito.initiate_auth(
-            ClientId=self._client_id,
+    def _authenticate(self, pool: Pool, name: str) -> tuple[str, float]:
+        answer: Any = self._cognito.initiate_auth(
+            ClientId=pool.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": self._password(name)},
-        )["AuthenticationResult"]
-        return answer["IdToken"], float(answer["ExpiresIn"])
+        )
+        challenge = answer.get("ChallengeName")
+        if challenge == "MFA_SETUP":
+            answer = self._respond(pool, challenge, self._register_app(name, answer["Session"]), USERNAME=name)
+        elif challenge == "SOFTWARE_TOKEN_MFA":
+            if name not in self._apps:
+                raise AppElsewhere
+            code = one_time_code(self._apps[name], time.time())
+            answer = self._respond(pool, challenge, answer["Session"], USERNAME=name, SOFTWARE_TOKEN_MFA_CODE=code)
+        given = answer["AuthenticationResult"]
+        return given["IdToken"], float(given["ExpiresIn"])
 
-    def _create(self, name: str, role: str, tenant: str) -> None:
+    def _respond(self, pool: Pool, challenge: Any, session: str, **responses: str) -> Any:
+        return self._cognito.respond_to_auth_challenge(
+            ClientId=pool.client_id, ChallengeName=challenge, Session=session, ChallengeResponses=responses
+        )
+
+    def _register_app(self, name: str, session: str) -> str:
+        """Register an authenticator app; the session to go on with."""
+        begun = self._cognito.associate_software_token(Session=session)
+        self._apps[name] = begun["SecretCode"]
+        code = one_time_code(self._apps[name], time.time())
+        return self._cognito.verify_software_token(Session=begun["Session"], UserCode=code)["Session"]
+
+    def _create(self, pool: Pool, name: str, role: str, tenant: str) -> None:
         with suppress(self._cognito.exceptions.UsernameExistsException):  # made under another key of this machine
             self._cognito.admin_create_user(
-                UserPoolId=self._pool_id,
+                UserPoolId=pool.pool_id,
                 Username=name,
                 MessageAction="SUPPRESS",
                 TemporaryPassword=self._password(name),
                 UserAttributes=[{"Name": "custom:tenant", "Value": tenant}],
             )
         self._cognito.admin_set_user_password(
-            UserPoolId=self._pool_id, Username=name, Password=self._password(name), Permanent=True
+            UserPoolId=pool.pool_id, Username=name, Password=self._password(name), Permanent=True
         )
-        self._cognito.admin_add_user_to_group(UserPoolId=self._pool_id, Username=name, GroupName=role)
+        self._cognito.admin_add_user_to_group(UserPoolId=pool.pool_id, Username=name, GroupName=role)
 
     def _password(self, name: str) -> str:
         """A password with every class of characters a pool may ask for."""
         return f"Aa1!{hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:28]}"
+
+
+class AppElsewhere(Exception):
+    """The user has registered an authenticator app, and not here."""
+
+
+def one_time_code(secret: str, now: float) -> str:
+    """What an authenticator app shows at a moment (RFC 6238: SHA-1, 30 seconds, six digits)."""
+    mac = hmac.new(base64.b32decode(secret), int(now // 30).to_bytes(8, "big"), hashlib.sha1).digest()
+    place = mac[-1] & 15
+    return f"{(int.from_bytes(mac[place : place + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"

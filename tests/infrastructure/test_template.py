@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.platform.settings import Settings, Table
 from tests.support import template
 from tests.support.aws import STAGE, table_name
@@ -21,7 +22,7 @@ from tests.support.template import ROOT, of_type, walk
 Template = dict[str, Any]
 # Read by Powertools or by the functions themselves, not through Settings.
 OTHER_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
-READ_BY_ISSUER = {"OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"}
+READ_BY_ISSUER = {f"{whose}_{what}" for whose in ("OIDC", "STAFF") for what in ("ISSUER", "AUDIENCE", "JWKS_URL")}
 
 
 def test_the_definition_of_the_api_is_the_made_one(transformed: Template) -> None:
@@ -92,6 +93,24 @@ def test_limits_by_address_are_an_option(source: Template, transformed: Template
     (association,) = of_type(transformed, "AWS::WAFv2::WebACLAssociation").values()
     (stage,) = (name for name in transformed["Resources"] if name in json.dumps(association) and "Stage" in name)
     assert transformed["Resources"][stage]["Type"] == "AWS::ApiGateway::Stage"
+
+
+def test_a_second_factor_is_demanded_of_staff(transformed: Template) -> None:
+    pools = of_type(transformed, "AWS::Cognito::UserPool")
+    assert {name: pool["MfaConfiguration"] for name, pool in pools.items()} == {
+        "UserPool": "OPTIONAL", "StaffPool": "ON"
+    }  # fmt: skip
+    assert all(pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"] for pool in pools.values())
+    groups = {
+        (group["UserPoolId"]["Ref"], group["GroupName"])
+        for group in of_type(transformed, "AWS::Cognito::UserPoolGroup").values()
+    }
+    assert groups == {("StaffPool" if role in STAFF else "UserPool", role.value) for role in Role}
+    verifies = transformed["Resources"]["AuthorizerFunction"]["Properties"]["Environment"]["Variables"]
+    for whose, pool in (("OIDC", "UserPool"), ("STAFF", "StaffPool")):
+        assert f"${{{pool}}}" in str(verifies[f"{whose}_ISSUER"])
+        assert f"'Ref': '{pool}Client'" in str(verifies[f"{whose}_AUDIENCE"])
+        assert f"${{{pool}}}" in str(verifies[f"{whose}_JWKS_URL"])
 
 
 def test_every_handler_exists(source: Template) -> None:

@@ -1,8 +1,8 @@
 """One running platform for all integration tests: started as `make run` starts it, or one that runs elsewhere.
 
-``CREDITMESH_API_URL`` names a platform that runs already, on LocalStack or AWS; then ``CREDITMESH_USER_POOL_ID``
-and ``CREDITMESH_USER_POOL_CLIENT_ID`` tell the rest, and `localstack-client` or the AWS SDK's own settings find the
-services: ``CREDITMESH_TARGET=localstack|aws``.
+``CREDITMESH_API_URL`` names a platform that runs already, on LocalStack or AWS; then ``CREDITMESH_USER_POOL_ID``,
+``CREDITMESH_STAFF_POOL_ID`` and their clients' (``…_POOL_CLIENT_ID``) tell the rest, and `localstack-client` or the
+AWS SDK's own settings find the services: ``CREDITMESH_TARGET=localstack|aws``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from client.borrower import Code
 from run import cases, many
 from run.cases import Case
 from run.platform import LocalPlatform
-from run.users import Users
+from run.users import Pool, Users
 
 FIRST_PORT = int(os.environ.get("CREDITMESH_TEST_PORT", "4640"))
 MINUTE_SECONDS = "10"
@@ -52,9 +52,12 @@ class Target:
 
 def _elsewhere(url: str, keys: Path) -> Target:
     sessions: Any = localstack_client.session if os.environ.get("CREDITMESH_TARGET") == "localstack" else boto3
-    pool, client = os.environ["CREDITMESH_USER_POOL_ID"], os.environ["CREDITMESH_USER_POOL_CLIENT_ID"]
+    members, staff = (
+        Pool(os.environ[f"CREDITMESH_{kind}_POOL_ID"], os.environ[f"CREDITMESH_{kind}_POOL_CLIENT_ID"])
+        for kind in ("USER", "STAFF")
+    )
     session = sessions.Session(region_name=os.environ.get("AWS_DEFAULT_REGION", "eu-west-1"))
-    users = Users(session.client("cognito-idp"), pool, client, keys)
+    users = Users(session.client("cognito-idp"), members, staff, keys)
     anybody = Api(url)
     return Target(anybody, lambda role, tenant: anybody.as_caller(users.token(role, tenant)), Bureau(), None)
 

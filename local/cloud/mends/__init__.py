@@ -38,6 +38,7 @@ ALL = (
     "emr_serverless",
     "rule_to_log_group",
     "schedules",
+    "cognito_mfa",
     "service_roles",
     "cfn_name_collisions",
 )  # fmt: skip

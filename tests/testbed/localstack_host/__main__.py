@@ -30,6 +30,8 @@ def test_environment(platform: LocalStackPlatform | ExistingLocalStack) -> dict[
         "CREDITMESH_API_URL": platform.api_url,
         "CREDITMESH_USER_POOL_ID": platform.outputs["UserPoolId"],
         "CREDITMESH_USER_POOL_CLIENT_ID": platform.outputs["UserPoolClientId"],
+        "CREDITMESH_STAFF_POOL_ID": platform.outputs["StaffPoolId"],
+        "CREDITMESH_STAFF_POOL_CLIENT_ID": platform.outputs["StaffPoolClientId"],
         "AWS_ENDPOINT_URL": platform.endpoint,
         "LOCALSTACK_HOST": platform.endpoint.removeprefix("http://"),
         "AWS_DEFAULT_REGION": "eu-west-1",

@@ -26,7 +26,7 @@ from run.errors import RunError
 from run.many import POPULATION
 from run.places import INSTITUTIONS, Ports
 from run.platform import LocalPlatform
-from run.users import Users
+from run.users import Pool, Users
 
 _ROLES = ("borrower", "manager", "lender", "bank", "operator", "auditor")
 _STACK = "creditmesh-localstack"
@@ -90,7 +90,8 @@ class ExistingLocalStack(LocalPlatform):
             pool_id, client_id, issuer = self._make_pool()
         with self._step("stack"):
             self.outputs = self._deploy(self._parameters(pool_id, client_id, issuer))
-            self.outputs |= {"UserPoolId": pool_id, "UserPoolClientId": client_id}
+            self.outputs |= {f"{kind}PoolId": pool_id for kind in ("User", "Staff")}
+            self.outputs |= {f"{kind}PoolClientId": client_id for kind in ("User", "Staff")}
             secret = self.outputs["InstitutionsSecret"]
             self.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=self.estate.keys())
         if self._relay:
@@ -112,7 +113,8 @@ class ExistingLocalStack(LocalPlatform):
         client_id = client["UserPoolClient"]["ClientId"]
         for role in _ROLES:
             cognito.create_group(UserPoolId=pool_id, GroupName=role)
-        users = Users(cognito, pool_id, client_id, self.places.user_key)
+        pool = Pool(pool_id, client_id)
+        users = Users(cognito, pool, pool, self.places.user_key)
         return pool_id, client_id, issuer_of(users.token("auditor", "platform")())
 
     def _parameters(self, pool_id: str, client_id: str, issuer: str) -> dict[str, str]:

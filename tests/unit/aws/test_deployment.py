@@ -235,11 +235,11 @@ def test_package_bucket_is_private(region: str) -> None:
 
 
 def test_next_steps_name_what_was_made() -> None:
-    outputs = {"ApiUrl": "https://api.example", "InstitutionsSecret": "arn:secret", "UserPoolId": "eu-central-1_x"}
+    outputs = {"ApiUrl": "https://api.example", "InstitutionsSecret": "arn:secret", "StaffPoolId": "eu-central-1_x"}
     told = steps.next_steps(TARGET, outputs)
     assert all(value in told for value in outputs.values())
     assert "STAGE=test" in told
-    del outputs["UserPoolId"]
+    del outputs["StaffPoolId"]
     assert "your own issuer" in steps.next_steps(TARGET, outputs)
 
 
@@ -279,6 +279,7 @@ def test_tests_need_a_whole_stack() -> None:
 
 def test_environment_of_the_tests() -> None:
     outputs = {"ApiUrl": "https://api.example", "UserPoolId": "pool", "UserPoolClientId": "client"}
+    outputs |= {"StaffPoolId": "staff", "StaffPoolClientId": "staff-client"}
     environment = run_tests.test_environment(outputs, TARGET)
     assert environment["CREDITMESH_TARGET"] == "aws"
     assert set(outputs.values()) <= set(environment.values())

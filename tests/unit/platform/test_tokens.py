@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.tokens import GuestKeys, Issuer, KeySet, TokenRefused, Verifier, guest_tenant, guest_token
 
@@ -63,7 +63,7 @@ class Seconds:
 def _verifier(http: Issuers | None = None, seconds: Callable[[], float] = Seconds(), **issuer: Any) -> Verifier:  # noqa: B008
     usual = {"issuer": ISSUER, "audiences": ("web", "machines"), "keys_url": f"{ISSUER}/keys"}
     return Verifier(
-        lambda: GuestKeys(lambda: [GUEST_KEY]), KeySet(Issuer(**usual | issuer), http or Issuers(), seconds)
+        lambda: GuestKeys(lambda: [GUEST_KEY]), [KeySet(Issuer(**usual | issuer), http or Issuers(), seconds)]
     )
 
 
@@ -248,7 +248,7 @@ def test_an_issuer_that_does_not_answer_is_no_refusal(http):
 
 
 def test_without_an_issuer_only_guests_are_known():
-    verifier = Verifier(lambda: GuestKeys(lambda: [GUEST_KEY]), None)
+    verifier = Verifier(lambda: GuestKeys(lambda: [GUEST_KEY]), [])
     with pytest.raises(TokenRefused):
         verifier.caller(_token())
     tenant = guest_tenant(GUEST_KEY, "k" * 22)
@@ -264,7 +264,43 @@ def test_a_guests_token_runs_out_and_needs_our_key():
 
 
 def test_the_issuer_from_the_environment():
-    assert Issuer.from_environment({}) is None
-    assert Issuer.from_environment({"OIDC_ISSUER": ""}) is None
+    assert Issuer.from_environment({}) == []
+    assert Issuer.from_environment({"OIDC_ISSUER": "", "STAFF_ISSUER": ""}) == []
     found = Issuer.from_environment({"OIDC_ISSUER": ISSUER, "OIDC_AUDIENCE": "web, machines", "OIDC_JWKS_URL": ""})
-    assert found == Issuer(ISSUER, ("web", "machines"))
+    assert found == [Issuer(ISSUER, ("web", "machines"))]
+
+
+@pytest.fixture
+def two() -> Verifier:
+    """Knows the issuers of the staff and of all others, each with a key of its own under the same id."""
+    names = {"OIDC_ISSUER": ISSUER, "OIDC_AUDIENCE": "web", "STAFF_ISSUER": STAFF_ISSUER, "STAFF_AUDIENCE": "desk"}
+    keys = [RSA, OTHER_RSA]
+    return Verifier(
+        lambda: GuestKeys(lambda: [GUEST_KEY]),
+        [
+            KeySet(issuer, Issuers([_jwk(key, "k1")], discovered={"issuer": issuer.issuer, "jwks_uri": "https://k"}))
+            for issuer, key in zip(Issuer.from_environment(names), keys, strict=True)
+        ],
+    )
+
+
+STAFF_ISSUER = "https://login.test/staff"
+OF_STAFF = {"key": OTHER_RSA, "iss": STAFF_ISSUER, "aud": "desk", "custom:tenant": None}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_issuer_vouches_for_its_own_roles_only(two: Verifier, role: Role):
+    tokens = {True: _token(**OF_STAFF | {"cognito:groups": [role]}), False: _token(**{"cognito:groups": [role]})}
+    if role not in STAFF:
+        tokens[True] = _token(**OF_STAFF | {"cognito:groups": [role], "custom:tenant": "a"})
+    assert two.caller(tokens[role in STAFF]).role is role
+    with pytest.raises(TokenRefused):
+        two.caller(tokens[role not in STAFF])
+
+
+@pytest.mark.parametrize("changed", [{"key": RSA}, {"aud": "web"}, {"iss": ISSUER}, {"iss": f"{STAFF_ISSUER}/"}])
+def test_a_staff_token_needs_the_staffs_key_audience_and_issuer(two: Verifier, changed: dict[str, Any]):
+    of_staff = OF_STAFF | {"cognito:groups": ["operator"]}
+    assert two.caller(_token(**of_staff)) == Caller("u-1", Role.OPERATOR, "platform")
+    with pytest.raises(TokenRefused):
+        two.caller(_token(**of_staff | changed))

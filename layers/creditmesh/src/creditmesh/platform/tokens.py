@@ -1,4 +1,4 @@
-"""Who sends a request: tokens of an OIDC issuer (RS256), and guests' tokens of our own (HS256).
+"""Who sends a request: tokens of OIDC issuers (RS256), and guests' tokens of our own (HS256).
 
 Each algorithm belongs to one kind of key and one issuer, so no token can be checked with the other's: an RS256 token
 meets only RSA keys from the issuer's key set, an HS256 token only the platform's guest key. Any other algorithm, `none`
@@ -43,10 +43,11 @@ class TokenRefused(DomainError):
 
 @dataclass(frozen=True)
 class Issuer:
-    """The OIDC issuer the platform trusts.
+    """An OIDC issuer the platform trusts.
 
     Attributes:
         audiences: any of them must be in `aud`.
+        roles: those that its tokens may carry.
         keys_url: where the key set is; None: as the issuer's discovery document says.
         role_claim: claim that holds the role, a text or a list of which exactly one is a role of ours.
         tenant_claim: claim that holds the tenant; staff may lack it.
@@ -54,27 +55,32 @@ class Issuer:
 
     issuer: str
     audiences: tuple[str, ...]
+    roles: frozenset[Role] = frozenset(Role)
     keys_url: str | None = None
     role_claim: str = "cognito:groups"
     tenant_claim: str = "custom:tenant"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Issuer | None:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> list[Issuer]:
         """From OIDC_ISSUER, OIDC_AUDIENCE (several with commas), OIDC_JWKS_URL, ROLE_CLAIM and TENANT_CLAIM.
 
-        Returns:
-            None without an issuer.
+        STAFF_ISSUER, STAFF_AUDIENCE and STAFF_JWKS_URL name the staff's own issuer; then neither vouches for the
+        other's roles. Without them the one issuer vouches for all.
         """
-        issuer = environment.get("OIDC_ISSUER", "")
-        if not issuer:
-            return None
-        return cls(
-            issuer=issuer,
-            audiences=tuple(part.strip() for part in environment["OIDC_AUDIENCE"].split(",") if part.strip()),
-            keys_url=environment.get("OIDC_JWKS_URL") or None,
-            role_claim=environment.get("ROLE_CLAIM") or "cognito:groups",
-            tenant_claim=environment.get("TENANT_CLAIM") or "custom:tenant",
-        )
+        given = {name: environment.get(f"{name}_ISSUER", "") for name in ("OIDC", "STAFF")}
+        own = {"OIDC": frozenset(Role) - STAFF, "STAFF": STAFF} if given["STAFF"] else {"OIDC": frozenset(Role)}
+        return [
+            cls(
+                issuer=given[name],
+                audiences=tuple(part.strip() for part in environment[f"{name}_AUDIENCE"].split(",") if part.strip()),
+                roles=roles,
+                keys_url=environment.get(f"{name}_JWKS_URL") or None,
+                role_claim=environment.get("ROLE_CLAIM") or "cognito:groups",
+                tenant_claim=environment.get("TENANT_CLAIM") or "custom:tenant",
+            )
+            for name, roles in own.items()
+            if given[name]
+        ]
 
 
 @dataclass
@@ -168,25 +174,25 @@ class Verifier:
 
     Attributes:
         guest_keys: gives the keys of guests' tokens.
-        keys: the issuer's keys; None where only guests are known.
+        keys: the issuers' keys; none where only guests are known.
     """
 
     guest_keys: Callable[[], GuestKeys] = field(repr=False)
-    keys: KeySet | None
+    keys: Sequence[KeySet]
 
     def caller(self, token: str) -> Caller:
         """The caller of a valid token.
 
         Raises:
             TokenRefused: whatever is wrong with it.
-            InstitutionUnavailable: the issuer's keys cannot be had now.
+            InstitutionUnavailable: its issuer's keys cannot be had now.
         """
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") == "HS256":
                 return self._guest(token)
-            if header.get("alg") == "RS256" and self.keys and isinstance(header.get("kid"), str):
-                return self._member(token, self.keys, header["kid"])
+            if header.get("alg") == "RS256" and isinstance(header.get("kid"), str):
+                return self._member(token, self._keys_of(token), header["kid"])
         except jwt.PyJWTError:
             raise TokenRefused("not authentic") from None
         raise TokenRefused("not an algorithm of ours")
@@ -206,6 +212,14 @@ class Verifier:
         )
         return Caller(subject=claims["sub"], role=Role.BORROWER, tenant=claims["sub"])
 
+    def _keys_of(self, token: str) -> KeySet:
+        """The keys of the issuer that a token claims to come from."""
+        claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        for keys in self.keys:
+            if keys.issuer.issuer == claimed:
+                return keys
+        raise TokenRefused("not an issuer of ours")
+
     def _member(self, token: str, keys: KeySet, key_id: str) -> Caller:
         claims = jwt.decode(
             token,
@@ -217,6 +231,8 @@ class Verifier:
             options={"require": ["exp", "iss", "aud", "sub"]},
         )
         role = _role(claims.get(keys.issuer.role_claim))
+        if role not in keys.issuer.roles:
+            raise TokenRefused("not a role that its issuer vouches for")
         tenant = claims.get(keys.issuer.tenant_claim, "platform" if role in STAFF else None)
         if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant):
             raise TokenRefused("no tenant")
