@@ -1,4 +1,4 @@
-"""What follows a change of an authorisation, at once and once more from the records' stream."""
+"""Follow-up of a change of an authorisation: at once, and again from the records' stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OnEnded = Callable[[str, str, str], None]
 
 @dataclass(frozen=True)
 class FollowUp:
-    """Erases what was read under an ended authorisation, and keeps blind spots as they should be."""
+    """Erases what was read under an ended authorisation and updates blind spots."""
 
     store: AuthorizationStore
     watches: Watches
@@ -46,7 +46,7 @@ class FollowUp:
 
 
 def consent_event(record: ConsentRecord) -> dict[str, Any]:
-    """A record as the event bus carries it: no index of a taxpayer, no subject of a token."""
+    """A record as an event, without the taxpayer's index and the token's subject."""
     return {
         "event_id": f"{record.authorization_id}.{record.record.partition('#')[2]}",
         "kind": record.kind.value,

@@ -1,4 +1,4 @@
-"""Redirects to sources: begun with a link, each returned from at most once."""
+"""Redirects to sources: started by a link, each return accepted at most once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from creditmesh.platform.tokens import GuestKeys
 
 
 class OtherBrowser(Forbidden):
-    """The browser that returns is not the one that asked for the link: somebody passed the link on."""
+    """The returning browser is not the one that asked for the link: the link was passed on."""
 
     code = "other_browser"
 
 
 class Redirects:
-    """Makes links and takes returns.
+    """Creates links and accepts returns.
 
     Args:
         keys: sign the `state`.
@@ -47,7 +47,7 @@ class Redirects:
         self._keys, self._return_url = keys, return_url
 
     def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link:
-        """Where the borrower logs in and grants access.
+        """Create the link where the borrower logs in and grants access.
 
         Args:
             in_browser: the borrower himself asks, so only his browser may return.
@@ -80,7 +80,7 @@ class Redirects:
         return Link(f"{address}/oauth/authorize?{urlencode(query)}", flow.flow_id, nonce)
 
     def named_by(self, state: str, *, issuer: str | None = None) -> Flow:
-        """The flow a `state` belongs to, not used yet.
+        """The unused flow that a `state` belongs to.
 
         Args:
             issuer: the institution that claims to send the borrower back (RFC 9207), where it says so.
@@ -104,7 +104,7 @@ class Redirects:
         return flow
 
     def require_browser(self, flow: Flow, nonce: str | None) -> None:
-        """Only the browser that set out returns.
+        """Require that the returning browser is the one that started.
 
         Raises:
             OtherBrowser: the nonce is missing or another's.
@@ -113,7 +113,7 @@ class Redirects:
             raise OtherBrowser("another browser asked for this link")
 
     def use(self, flow: Flow) -> None:
-        """Take the return; there is no second one.
+        """Mark the flow as used.
 
         Raises:
             RedirectUsed: another return was quicker.
@@ -125,7 +125,7 @@ class Redirects:
             raise RedirectUsed("this authorisation link has already been used") from None
 
     def claim(self, code: str, taxpayer_index: str, tenant: str, expires_at: str) -> None:
-        """Tie a code to the first tenant and taxpayer it was brought for, so that nobody else can bring it again.
+        """Bind a code to the first tenant and taxpayer that bring it, so that nobody else can use it.
 
         Raises:
             InvalidInput: it is another's.

@@ -1,4 +1,4 @@
-"""Use cases of authorisations: grant, reuse, watch, renew, withdraw, and never leak."""
+"""Use cases of authorisations: grant, reuse, watch, renew, withdraw."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from creditmesh.platform.tables import ConditionFailed, Item
 
 @dataclass(frozen=True)
 class ScopeStanding:
-    """How one right stands.
+    """State of one right.
 
     Attributes:
         authorization: what is stored, without its code; None where nothing ever was.
@@ -49,7 +49,7 @@ class ScopeStanding:
 
 
 class Rights:
-    """What a tenant held of one firm's authorisations at one look; a code is unsealed only where it is asked for."""
+    """A tenant's authorisations of one firm at one point in time; a code is decrypted only on use."""
 
     def __init__(self, held: Mapping[str, Item], opened: Callable[[Item], Authorization], clock: Clock) -> None:
         self._held, self._opened, self._clock = held, opened, clock
@@ -68,7 +68,7 @@ class Rights:
 
 
 class Authorizations:
-    """Keeps the firms' authorisations: one per taxpayer, scope and tenant.
+    """The firms' authorisations: one per taxpayer, scope and tenant.
 
     Args:
         correlation_id: names the request or run that a use belongs to.
@@ -104,15 +104,15 @@ class Authorizations:
         return _required(self._store.get(index, scope, tenant), scope, self._clock)
 
     def rights(self, taxpayer_id: str, *, tenant: str) -> Rights:
-        """All that a tenant holds of a firm's, at one look; `use` says whether it still stands then."""
+        """Read all of a tenant's authorisations of a firm at once; `use` checks each again."""
         return Rights(self._store.sealed(self._of(taxpayer_id), tenant), self._store.open, self._clock)
 
     def stands(self, authorization: Authorization) -> bool:
-        """Whether this very authorisation can still be used."""
+        """Whether this authorisation, not a later one, can still be used."""
         return self._ended_as(authorization) is None
 
     def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
-        """Whether a stored authorisation can be used now; its code stays sealed."""
+        """Whether a stored authorisation can be used now, without decrypting its code."""
         now = self._clock.now()
         return any(not one.problem(now) for one in self._held(self._of(taxpayer_id), scope, tenant))
 
@@ -122,7 +122,7 @@ class Authorizations:
         return found.problem(self._clock.now()) if found else NONE_STORED
 
     def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None:
-        """Note a use before it is made; from the moment an authorisation ends, this refuses.
+        """Record a use before it is made; fails once the authorisation has ended.
 
         Args:
             purpose: one of `Purpose`.
@@ -150,13 +150,13 @@ class Authorizations:
         raise AuthorizationRequired(problem, authorization.scope)
 
     def refuse(self, authorization: Authorization, reason: str) -> None:
-        """Remember that the source refused this one, so that it is not tried again; a newer one is left alone."""
+        """Mark this authorisation as refused by its source; a newer one is not affected."""
         self._changes.reject(authorization, reason)
 
     def take(
         self, taxpayer_id: str, code: str, expires_at: str, granted_by: str, *, tenant: str, flow: Flow | None = None
     ) -> Authorization:
-        """Store a code the borrower brought back, in place of what was there.
+        """Store a code that the borrower brought back, replacing an earlier one.
 
         An expiry that has passed is stored too: collection will ask again and the record tells why.
 
@@ -191,7 +191,7 @@ class Authorizations:
         valid_days: int | None = None,
         until: str | None = None,
     ) -> Authorization:
-        """Store a consent given on the platform to the text that was shown, for as long as the borrower chose.
+        """Store a consent given on the platform, for the text that was shown and the chosen time.
 
         Raises:
             InvalidInput: naming field and rule.
@@ -214,7 +214,7 @@ class Authorizations:
         self._changes.withdraw(self._of(taxpayer_id), scope_of(scope), tenant, taxpayer_id, by)
 
     def erase(self, taxpayer_id: str, by: str, *, tenant: str) -> list[str]:
-        """Withdraw every right and erase what was read under any of them; the scopes concerned.
+        """Withdraw every right and erase what was read under them; returns the scopes.
 
         Records of consents and uses stay: the law asks for the proof of what was done under which consent.
         """
@@ -225,7 +225,7 @@ class Authorizations:
         return sorted(one.scope for one in held)
 
     def standing_of(self, taxpayer_id: str, *, tenant: str | None = None) -> list[ScopeStanding]:
-        """How every right stands, in the table's order; without a tenant, the best of all tenants'."""
+        """State of every right, in the table's order; without a tenant, the best of all tenants."""
         now = self._clock.now()
         held = self._store.all_of(self._of(taxpayer_id))
         found = []
@@ -235,7 +235,7 @@ class Authorizations:
         return found
 
     def history(self, taxpayer_id: str, *, tenant: str) -> Iterator[ConsentRecord]:
-        """What was consented, when, for what, until when, and what became of it; newest first."""
+        """Consent records, newest first."""
         return (one for one in self._store.consents(self._of(taxpayer_id)) if one.tenant == tenant)
 
     def uses(self, taxpayer_id: str, *, tenant: str) -> Iterator[Use]:
@@ -245,16 +245,16 @@ class Authorizations:
     def watch(
         self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None
     ) -> None:
-        """Monitoring of a loan or application rests on this right from now on."""
+        """Start monitoring a loan or application under this right."""
         index, right = self._of(taxpayer_id), scope_of(scope)
         self._watches.begin(index, right.name, subject_id, tenant=tenant, lender_id=lender_id)
 
     def unwatch(self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str) -> None:
-        """It rests on it no longer."""
+        """Stop monitoring under this right."""
         self._watches.end(self._of(taxpayer_id), scope, subject_id, tenant=tenant)
 
     def is_watched(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> bool:
-        """Whether monitoring rests on it, so that it may be renewed outside an application's process."""
+        """Whether monitoring needs it, so that it can be renewed outside an application's process."""
         return bool(self._watches.of(self._of(taxpayer_id), scope, tenant))
 
     def blind_of(self, taxpayer_id: str, *, tenant: str) -> list[Watch]:
@@ -273,7 +273,7 @@ class Authorizations:
         return max(held, key=lambda one: (not one.problem(now), one.granted_at), default=None)
 
     def _ended_as(self, authorization: Authorization) -> str | None:
-        """Why this very authorisation cannot be used any more; None while it can."""
+        """Why this authorisation can no longer be used; None while it can."""
         stands = self._store.peek(authorization.taxpayer_index, authorization.record)
         if stands is None or stands.authorization_id != authorization.authorization_id:
             return SUPERSEDED

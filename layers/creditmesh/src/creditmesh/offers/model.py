@@ -23,7 +23,7 @@ class NothingMatches(DomainError):
 
 
 class ProductTerms(BaseModel):
-    """What a lender pushes about one of its products."""
+    """The terms of one product, as its lender pushes them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +71,7 @@ class Product(ProductTerms):
 
 
 class Need(BaseModel):
-    """What an assessed application asks of a product."""
+    """What an assessed application needs from a product."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -102,7 +102,7 @@ class Offer(BaseModel):
 
 
 class Nearest(BaseModel):
-    """The product that fails least, and where."""
+    """The product that misses the fewest terms, and which."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -113,7 +113,7 @@ class Nearest(BaseModel):
 
 
 def missing_terms(product: Product, need: Need) -> list[str]:
-    """What keeps a product from fitting, each as a sentence; empty if it fits."""
+    """The terms that a product does not meet, one sentence each; empty if it fits."""
     checks = [
         (product.currency == need.currency, f"lends in {product.currency} only"),
         (

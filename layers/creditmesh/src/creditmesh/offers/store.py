@@ -18,12 +18,12 @@ class ProductStore:
         self._tables, self._table = tables, table
 
     def put(self, product: Product) -> None:
-        """Store a product; the lender's newest word counts."""
+        """Store a product, replacing its earlier terms."""
         item = {**product.model_dump(mode="json"), "catalogue": CATALOGUE}
         self._tables.write(Put(self._table, item, "lender_id", replace=True))
 
     def delete(self, lender_id: str, product_id: str) -> None:
-        """Take a product out of the catalogue."""
+        """Remove a product from the catalogue."""
         self._tables.delete(self._table, {"lender_id": lender_id, "product_id": product_id})
 
     def all(self) -> Iterator[Product]:
@@ -44,7 +44,7 @@ class OfferStore:
         self._tables, self._table = tables, table
 
     def put(self, application_id: str, offers: Sequence[Offer]) -> None:
-        """Store an application's offers, best first, in the place of earlier ones."""
+        """Store an application's offers, best first, replacing earlier ones."""
         text = json.dumps([offer.model_dump(mode="json") for offer in offers], ensure_ascii=False)
         self._tables.write(
             Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)

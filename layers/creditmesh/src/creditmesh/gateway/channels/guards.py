@@ -1,4 +1,4 @@
-"""What keeps a channel from being called too often: its rate limit and its circuit breaker."""
+"""Rate limit and circuit breaker of a channel."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LOOK_SECONDS = 5
 
 
 class BreakerState(StrEnum):
-    """Whether calls go through."""
+    """State of a circuit breaker."""
 
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-    """The pause is over: one call tries whether the source is back."""
+    """The pause is over: one call tests whether the source is back."""
 
 
 @dataclass(frozen=True)
 class Breaker:
-    """A channel's breaker as it stands.
+    """State of a channel's breaker.
 
     Attributes:
         failures: in a row.
@@ -52,12 +52,12 @@ class Guards:
         self._faultless: dict[str, float] = {}  # by channel, when it was last seen without failures
 
     def breaker(self, channel: Channel) -> Breaker:
-        """How a channel's breaker stands."""
+        """Read the state of a channel's breaker."""
         item = self._tables.get(self._table, _breaker_key(channel)) or {}
         return self._read(channel, item)
 
     def look(self, channels: Sequence[Channel]) -> None:
-        """Look at several breakers by one call, so that `may_call` need not look at those without failures."""
+        """Read several breakers in one call, so that `may_call` need not read those without failures."""
         asked = [one for one in channels if not self._seen_faultless(one)]
         items = self._tables.batch_get(self._table, [_breaker_key(one) for one in asked])
         failing = {item["channel_id"]: item.get("failures", 0) for item in items}
@@ -65,7 +65,7 @@ class Guards:
             self._saw(one, failing.get(one.channel_id, 0))
 
     def may_call(self, channel: Channel) -> bool:
-        """Whether the breaker lets a call through; of many that ask once the pause is over, one."""
+        """Whether the breaker admits a call; after the pause only one of many callers is admitted."""
         if self._seen_faultless(channel):
             return True
         key = _breaker_key(channel)
@@ -87,7 +87,7 @@ class Guards:
         return True
 
     def succeeded(self, channel: Channel) -> None:
-        """The source answered; a row of failures ends.
+        """Record that the source answered, which resets its failures.
 
         Where the last look found none there is nothing to end: a call that began before another's failure says
         nothing of what came after it.
@@ -100,7 +100,7 @@ class Guards:
             self._tables.write(Update(self._table, key, set={"failures": 0}, remove=("opened_at", "probe_until")))
 
     def failed(self, channel: Channel) -> None:
-        """The source gave no usable answer."""
+        """Record that the source gave no usable answer."""
         key = _breaker_key(channel)
         failures = self._tables.add(self._table, key, {"failures": 1})["failures"]
         self._saw(channel, failures)
@@ -108,7 +108,7 @@ class Guards:
             self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
 
     def admit(self, channel: Channel, longest_wait: float) -> bool:
-        """Take a place in the channel's rate; waits for the next second if need be. False if none came free in time."""
+        """Wait for a slot of the channel's rate limit; False if none was free in time."""
         limit, waited = channel.limits.calls_per_second, 0.0
         while limit is not None:
             at = self._clock.now().timestamp()

@@ -1,4 +1,4 @@
-"""How channels do: calls, success, latency, cost, cache hits; counted per five minutes, read by operators."""
+"""Health of channels: calls, success, latency, cost, cache hits, counted per five minutes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GOOD = (Outcome.COMPLETE, Outcome.FILLED, Outcome.NO_DATA)
 
 
 class ChannelHealth(BaseModel):
-    """How one channel did over a while."""
+    """Health of one channel over a period."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,7 +55,7 @@ class HealthBook:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write whatever is noted inside, by any thread, with one addition at the end."""
+        """Collect the counts of all threads inside and write them once at the end."""
         with self._lock:
             self._gathering += 1
         try:
@@ -70,7 +70,7 @@ class HealthBook:
         self, channel: Channel, outcome: Outcome, *, cached: bool = False, late: bool = False, calls: int = 0,
         charged: int = 0, millis: int = 0,
     ) -> None:  # fmt: skip
-        """Count one collection, or what a pending one came to.
+        """Count one collection, or the result of a pending one.
 
         Args:
             late: the answer came after the collection was counted.
@@ -132,7 +132,7 @@ class HealthBook:
 
 
 def _of(channel_id: str, total: Mapping[str, int]) -> Item:
-    """A channel's own counters."""
+    """The counters of one channel."""
     prefix = f"{channel_id}."
     return {name.removeprefix(prefix): value for name, value in total.items() if name.startswith(prefix)}
 
