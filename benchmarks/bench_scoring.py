@@ -1,6 +1,6 @@
 """Scoring a portfolio against reading it: rows a second and processor time, side by side in one run.
 
-``python -m benchmarks.bench_scoring [--rows 1000000 5000000] [--repeats 3] [--slow-rows N] [--no-peers]``. 20
+``python -m benchmarks.bench_scoring [--rows 1000000 5000000] [--repeats 3] [--no-peers]``. 20
 characteristics, 10 rules, grades, price and limit, from Parquet. Every round runs each engine once, one after the
 other, in one Spark session; ratios are taken within a round, and the median of the rounds is given. All engines that
 score must come to the same sums, else the benchmark fails. First come single applications and batches of up to 500
@@ -41,14 +41,11 @@ SCANS: tuple[Engine, ...] = (
     engines.spark_scan,
     engines.spark_scan_to_noop,
     engines.polars_scan,
-    engines.duckdb_scan,
     engines.arrow_scan,
 )
 SCORERS: tuple[Engine, ...] = (engines.kernel_on_splits, engines.kernel_on_splits_written, engines.kernel_alone)
 #: What the target is about.
 CORE: tuple[Engine, ...] = (engines.spark_scan, engines.spark_scan_to_noop, engines.kernel_on_splits)
-#: Too slow for the largest portfolios.
-SLOW: tuple[Engine, ...] = (engines.spark_sql, engines.duckdb_sql)
 _PEER_ROWS = 1_000_000
 
 
@@ -63,9 +60,7 @@ def main() -> None:
     try:
         for rows, folder in data.items():
             bench = engines.Bench(spark, folder, model, WORK / "out")
-            chosen = (*SCANS, *SCORERS, *(SLOW if rows <= arguments.slow_rows else ()))
-            if arguments.core:
-                chosen = CORE
+            chosen = CORE if arguments.core else (*SCANS, *SCORERS)
             report["portfolios"][str(rows)] = portfolio(bench, rows, chosen, arguments.repeats)
             shutil.rmtree(bench.output, ignore_errors=True)
         if arguments.peers:
@@ -84,7 +79,6 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000], help="sizes of the portfolio")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--slow-rows", type=int, default=1_000_000, help="up to which size SQL engines score, too")
     parser.add_argument("--core", action="store_true", help="Spark's scans and the kernel on splits only")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without optbinning and scorecardpy")
     return parser.parse_args()

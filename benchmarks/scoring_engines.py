@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,12 +16,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.scoring_work import IDS, ON, Sums, add_up, warm, write
-from creditmesh.risk.artefact import load
-from creditmesh.risk.dialect import DuckDialect
 from creditmesh.risk.kernel.portfolio import Split, kernel_of, splits
 from creditmesh.risk.kernel.storage import place
-from creditmesh.risk.lowering import query
-from creditmesh.risk.spark import score as score_columns
 
 
 @dataclass(frozen=True)
@@ -67,15 +62,6 @@ def polars_scan(bench: Bench) -> Sums:
     return {"rows": int(found.collect(engine="streaming")["rows"][0])}
 
 
-def duckdb_scan(bench: Bench) -> Sums:
-    """DuckDB, two threads."""
-    connection = duckdb.connect(config={"threads": 2})
-    source = f"read_parquet('{bench.data}/*.parquet')"
-    kinds = {str(name): str(kind) for name, kind, *_ in connection.sql(f"DESCRIBE FROM {source}").fetchall()}
-    looks = [f"{'max' if kind == 'BIGINT' else 'count'}({name})" for name, kind in kinds.items() if name not in IDS]
-    return {"rows": int(connection.sql(f"SELECT count(*), {', '.join(looks)} FROM {source}").fetchall()[0][0])}
-
-
 def arrow_scan(bench: Bench) -> Sums:
     """Pyarrow into memory, one row group at a time, its own threads."""
     rows = 0
@@ -87,36 +73,6 @@ def arrow_scan(bench: Bench) -> Sums:
 
 
 # Scoring
-
-
-def spark_sql(bench: Bench) -> Sums:
-    """The artefact as Spark SQL columns."""
-    results = score_columns(bench.frame, load(bench.model).in_force(ON))
-    stages = {row["stage"]: row for row in results.groupBy("stage").agg(*_spark_sums()).collect()}
-    total: Counter[str] = Counter()
-    for stage, row in stages.items():
-        total.update({f"stage {stage}": row["rows"], "score": row["score"] or 0, "limit": row["limit"] or 0})
-    return dict(total)
-
-
-def duckdb_sql(bench: Bench) -> Sums:
-    """The artefact's published SQL in DuckDB, two threads."""
-    connection = duckdb.connect(config={"threads": 2})
-    source = f"read_parquet('{bench.data}/*.parquet')"
-    statement = query(load(bench.model).in_force(ON), DuckDialect(), source)
-    sums = "stage, count(*), coalesce(sum(score), 0), coalesce(sum(limit_minor), 0)"
-    total: Counter[str] = Counter()
-    for stage, rows, score, limit in connection.sql(f"SELECT {sums} FROM ({statement}) GROUP BY stage").fetchall():
-        total.update({f"stage {stage}": rows, "score": int(score), "limit": int(limit)})
-    return dict(total)
-
-
-def _spark_sums() -> list[Any]:
-    return [
-        F.count(F.lit(1)).alias("rows"),
-        F.sum("score").alias("score"),
-        F.sum("limit_minor").alias("limit"),
-    ]
 
 
 def kernel_on_splits(bench: Bench) -> Sums:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark import SparkConf, SparkContext
 
 from benchmarks.measures import quantiles
 from cloud.java import java_home
@@ -31,7 +32,7 @@ _BATCHES = {1: 300, 20: 60, 100: 30, 500: 20}
 def main() -> None:
     """Measure and print."""
     (model,) = (ROOT / "models").glob("origination-[0-9]*.json")
-    scorer = ResidentScorer(session(), load(model.read_text(encoding="utf-8")))
+    scorer = ResidentScorer(context(), load(model.read_text(encoding="utf-8")))
     firm = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))
     scorer.warm_up(_DAY, _WARM_UP_CALLS)
     print(json.dumps({str(size): measured(scorer, [firm] * size, times) for size, times in _BATCHES.items()}))
@@ -48,14 +49,17 @@ def measured(scorer: ResidentScorer, batch: Sequence[Mapping[str, Any]], times: 
     return {"milliseconds": found, "requests_per_second": round(len(batch) * 1000 / (found["median"] or 1.0))}
 
 
-def session() -> SparkSession:
-    """A session as `make run` starts the job's."""
+def context() -> SparkContext:
+    """A context as `make run` starts the job's."""
     os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build" / "java"))
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # workers import the package
     local = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
-    builder = SparkSession.builder.master("local[1]").appName("scoring-resident")
-    spark = builder.config(map={**RESIDENT, **SMALL_RESIDENT, **local}).getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
+    settings = {**RESIDENT, **SMALL_RESIDENT, **local}
+    made = SparkContext(
+        conf=SparkConf().setMaster("local[1]").setAppName("scoring-resident").setAll(list(settings.items()))
+    )
+    made.setLogLevel("ERROR")
+    return made
 
 
 if __name__ == "__main__":

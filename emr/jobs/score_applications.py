@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,9 +26,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 
+import creditmesh
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.champion import Champion
 from creditmesh.risk.heartbeat import Heartbeat
@@ -49,9 +51,8 @@ _AWS = Config(
 )
 _SERVICE = (BotoCoreError, ClientError)
 _SPARK = (Py4JError, PySparkException)
-# What the running model runs is compiled already; a new plan needs a few calls, one every so often between requests.
-_RELOAD_CALLS = 20
-_RELOAD_PAUSE_SECONDS = 0.05
+# So that a worker has read a new model before it decides.
+_RELOAD_CALLS = 2
 
 Connect = Callable[[str], Any]
 
@@ -62,14 +63,13 @@ def main() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     started = time.monotonic()
-    spark = SparkSession.builder.appName("score-applications").getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
+    context = spark_context()
     connect = partial(boto3.client, config=_AWS, region_name=arguments.region)
     champion = make_champion(arguments, connect)
     artefact = champion()
-    scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
+    scorer = ResidentScorer(context, artefact, partitions=context.defaultParallelism)
     scorer.warm_up(datetime.now(UTC).date(), arguments.warm_up_calls)
-    reloader = make_reloader(spark, champion, artefact)
+    reloader = make_reloader(context, champion, artefact)
     heartbeat = Heartbeat(connect("dynamodb"), table=arguments.table, job=arguments.job)
     worker = Worker(
         make_queue(arguments, connect),
@@ -100,7 +100,20 @@ def main() -> None:
         with contextlib.suppress(*_SERVICE):  # then the last beat is believed a little longer
             heartbeat.end()
     log({"event": "stopped", "worker_id": arguments.worker_id})
-    spark.stop()
+    context.stop()
+
+
+def spark_context() -> SparkContext:
+    """Start Spark, whose daemon of Python workers finds this code before any task names it.
+
+    An executor has what --py-files names in its working directory; on one machine it lies where this process has it.
+    """
+    context = SparkContext.getOrCreate(SparkConf().setAppName("score-applications"))
+    context.setLogLevel("ERROR")
+    code = Path(creditmesh.__file__).parents[1]
+    given = context.environment.get("PYTHONPATH")
+    context.environment["PYTHONPATH"] = os.pathsep.join([*([given] if given else []), f"./{code.name}", str(code)])
+    return context
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -120,7 +133,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--poll-ms", type=int, default=50)
     parser.add_argument("--lease-ms", type=int, default=15_000, help="after which another worker may take a request")
     parser.add_argument("--max-batch", type=int, default=500)
-    parser.add_argument("--warm-up-calls", type=int, default=100)
+    parser.add_argument("--warm-up-calls", type=int, default=50)
     parser.add_argument("--worker-id", default=str(uuid.uuid4()))
     parser.add_argument("--run-for-seconds", type=float, help="end after this time (tests)")
     return parser.parse_args()
@@ -141,12 +154,12 @@ def make_champion(arguments: argparse.Namespace, connect: Connect) -> Champion:
     return Champion(stored, seconds=0.0, log=log, transient=_SERVICE)
 
 
-def make_reloader(spark: SparkSession, champion: Champion, running: Artefact) -> Reloader[Scorer]:
-    """Return what prepares a new champion beside the running one; its warm-up leaves room for requests."""
+def make_reloader(context: SparkContext, champion: Champion, running: Artefact) -> Reloader[Scorer]:
+    """Return what prepares a new champion beside the running one."""
 
     def prepare(artefact: Artefact) -> Scorer:
-        scorer = ResidentScorer(spark, artefact, partitions=spark.sparkContext.defaultParallelism)
-        scorer.warm_up(datetime.now(UTC).date(), _RELOAD_CALLS, _RELOAD_PAUSE_SECONDS)
+        scorer = ResidentScorer(context, artefact, partitions=context.defaultParallelism)
+        scorer.warm_up(datetime.now(UTC).date(), _RELOAD_CALLS)
         return scorer
 
     return Reloader(champion, prepare, running, log=log, errors=_SPARK)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from pyspark.sql import types as T
+from pyspark.sql import functions as F
 
-from creditmesh.risk.dialect import SparkDialect, whole
-from creditmesh.risk.spark import number_kind
+from creditmesh.risk.kernel.columns import column
 from training.config import TrainingConfig
 from training.errors import TrainingSetInvalid
 from training.frame import TrainingSet
 from training.gates import LABEL_CHANGED, LABEL_SOURCE
 
 BAD, OBSERVED, WEIGHT = "bad", "observed", "weight"
-_DIALECT = SparkDialect()
+_TYPES = {OBSERVED: "DATE", WEIGHT: "DOUBLE", BAD: "BIGINT"}
 
 
 def training_set(rows: DataFrame, config: TrainingConfig) -> TrainingSet:
@@ -34,14 +33,14 @@ def training_set(rows: DataFrame, config: TrainingConfig) -> TrainingSet:
     Raises:
         TrainingSetInvalid: ``missing_column`` or ``bad_dtype``.
     """
-    there = {field.name: field.dataType for field in rows.schema.fields}
+    there = set(rows.columns)
     needed = [*(feature.name for feature in config.features), *config.fairness, BAD, OBSERVED]
     if missing := sorted({name for name in needed if name not in there}):
         raise TrainingSetInvalid("missing_column", f"not in the training set: {', '.join(missing)}", missing)
     extra = [name for name in (WEIGHT, LABEL_SOURCE, LABEL_CHANGED) if name in there]
-    whole_numbers = {feature.name for feature in config.features if feature.kind == "integer"}
     names = list(dict.fromkeys([*needed, *extra]))
-    frame = _frame(rows.selectExpr(*(_expression(name, there[name], name in whole_numbers) for name in names)), names)
+    typed = [F.col(f"`{name}`").cast(_TYPES[name]) if name in _TYPES else F.col(f"`{name}`") for name in names]
+    frame = _frame(rows.select(*typed).toArrow(), {item.name for item in config.features if item.kind == "integer"})
     return TrainingSet(
         name=config.data_name,
         features=frame.drop(columns=[BAD, OBSERVED, *([WEIGHT] if WEIGHT in extra else [])]),
@@ -52,25 +51,18 @@ def training_set(rows: DataFrame, config: TrainingConfig) -> TrainingSet:
     )
 
 
-def _expression(name: str, found: T.DataType, whole_number: bool) -> str:
-    column = _DIALECT.name(name)
-    if name == OBSERVED:
-        return f"CAST({column} AS DATE) AS {column}"
-    if name == WEIGHT:
-        return f"CAST({column} AS DOUBLE) AS {column}"
-    if name == BAD:
-        return f"CAST({column} AS BIGINT) AS {column}"
-    if whole_number and isinstance(found, T.NumericType):
-        return f"{whole(column, number_kind(found), _DIALECT)} AS {column}"
-    return column
-
-
-def _frame(rows: DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    table: pa.Table = rows.toArrow()
+def _frame(table: pa.Table, whole_numbers: Collection[str]) -> pd.DataFrame:
+    """The table in pandas' types, with ``whole_numbers`` made what the evaluators make of any number."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get, date_as_object=False)
-    for name in names:
-        if pd.api.types.is_object_dtype(frame[name].dtype):
+    for name, kind in zip(table.schema.names, table.schema.types, strict=True):
+        if name in whole_numbers and (
+            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        ):
+            found = column(name, "integer", table.column(name).combine_chunks())
+            unknown = np.zeros(len(table), np.bool_) if found.known is None else ~found.known
+            frame[name] = pd.arrays.IntegerArray(found.values.copy(), unknown)
+        elif pd.api.types.is_object_dtype(frame[name].dtype):
             frame[name] = frame[name].where(frame[name].notna(), None)
     return frame
 

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from creditmesh.risk.model import Artefact
-from creditmesh.risk.spark import feature_schema
 from training.frame import REJECTED
 
+_TYPES = {"integer": T.LongType(), "string": T.StringType(), "boolean": T.BooleanType()}
 LABEL_SCHEMA = "application_id string, bad tinyint, observed date, label_source string, label_changed boolean"
 
 
@@ -35,12 +35,13 @@ def training_rows(spark: SparkSession, labels: str, reports: str, artefact: Arte
 
 
 def _report_schema(artefact: Artefact) -> T.StructType:
+    features = T.StructType([T.StructField(item.name, _TYPES[item.type]) for item in artefact.features.values()])
     result = T.StructType([T.StructField("decision", T.StringType())])
     return T.StructType(
         [
             T.StructField("application_id", T.StringType()),
             T.StructField("decided_at", T.StringType()),
-            T.StructField("features", feature_schema(artefact)),
+            T.StructField("features", features),
             T.StructField("result", result),
         ]
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from creditmesh.risk.expression import Condition, FeatureValue, evaluate_condition
+from creditmesh.risk.expression import Condition, FeatureValue
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.points import Axis, Characteristic
 from training import axes
@@ -61,4 +61,4 @@ def _segments(artefact: Artefact, columns: Mapping[str, pd.Series], rows: int) -
 
 
 def _holds(condition: Condition | None, record: Mapping[Any, FeatureValue]) -> bool:
-    return condition is None or evaluate_condition(condition, record) is True
+    return condition is None or condition.holds(record) is True

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import pyarrow.parquet as pq
 
 from creditmesh.gateway.key_data import FEATURE_TYPES, extract
 from run.platform import LocalPlatform
@@ -34,9 +34,7 @@ def features(local: LocalPlatform, url: str, folder: Path) -> dict[str | None, d
     for entry in storage.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
         if entry["Key"].endswith(".parquet"):
             storage.download_file(bucket, entry["Key"], str(folder / entry["Key"].rpartition("/")[2]))
-    found = duckdb.sql(f"SELECT * FROM read_parquet('{folder}/*.parquet')")
-    names = [column[0] for column in found.description]
-    return {row[0]: dict(zip(names, row, strict=True)) for row in found.fetchall()}
+    return {row["firm"]: row for row in pq.read_table(folder).to_pylist()}
 
 
 def test_many_firms_get_the_key_data_that_one_gets(local: LocalPlatform, tmp_path: Path) -> None:

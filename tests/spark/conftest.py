@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from creditmesh.risk.spark_settings import RESIDENT, SMALL_RESIDENT
 ROOT = Path(__file__).parents[2]
 
 # The same Java as `make run` takes: the machine's, else the one from PyPI (DESIGN 12).
+os.environ["PYSPARK_PYTHON"] = sys.executable  # workers import the package
 os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build" / "java"))
 
 
@@ -25,7 +27,8 @@ os.environ["JAVA_HOME"] = str(java_home(ROOT / ".venvs" / "spark", ROOT / "build
 def spark() -> Iterator[SparkSession]:
     """A local session with one core."""
     builder = SparkSession.builder.master("local[1]").config("spark.driver.bindAddress", "127.0.0.1")
-    builder = builder.config("spark.driver.host", "127.0.0.1").config(map={**RESIDENT, **SMALL_RESIDENT})
+    builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.sql.shuffle.partitions", "1")
+    builder = builder.config(map={**RESIDENT, **SMALL_RESIDENT})
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     yield session

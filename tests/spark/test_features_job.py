@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from creditmesh.gateway.key_data import extract
@@ -55,9 +55,7 @@ def submit(directory: Path, *arguments: str) -> dict[str, Any]:
 
 def read(directory: Path) -> dict[str, dict[str, Any]]:
     """The Parquet that was written, by firm, through another reader than Spark."""
-    found = duckdb.sql(f"SELECT * FROM read_parquet('{directory}/*.parquet')")
-    names = [column[0] for column in found.description]
-    return {row[0]: dict(zip(names, row, strict=True)) for row in found.fetchall()}
+    return {row["firm"]: row for row in pq.read_table(directory).to_pylist()}
 
 
 @pytest.fixture(scope="module")

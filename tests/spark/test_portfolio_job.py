@@ -24,9 +24,9 @@ from creditmesh.risk.kernel import RESULT_FIELDS
 from creditmesh.risk.kernel.portfolio import splits
 from creditmesh.risk.kernel.storage import place
 from creditmesh.risk.spark_settings import KERNEL, SMALL_MACHINE, spark_submit_parameters
-from tests.spark.artefact_strategies import feature_rows
 from tests.spark.conftest import ROOT
 from tests.spark.job_cloud import BUCKET, MODEL_KEY, client, emulator, environment, signing_key
+from tests.support.artefact_strategies import feature_rows
 
 BINARIES = ROOT / ".venvs/spark/bin"
 SOURCE = ROOT / "layers/creditmesh/src"

@@ -15,9 +15,8 @@ GROUPS = {
     "tests/integration/": "one platform on its ports",
     "tests/conformance/": "one stack in an embedded cloud",
     "tests/e2e/": "one platform after the other on their ports",
-    "tests/spark/test_evaluators_agree.py": "one Spark session",
     "tests/spark/test_features_agree.py": "one Spark session",
-    "tests/spark/test_sba_model_agrees.py": "one Spark session",
+    "tests/spark/test_resident.py": "one Spark session",
 }
 # What takes longest, so that no process is left alone with it at the end; the rest follows as it is collected.
 LONGEST_FIRST = (
@@ -30,6 +29,7 @@ LONGEST_FIRST = (
     "tests/contract/cloud/test_deploy.py",
     "tests/contract/cloud/",
     "tests/stepfunctions/",
+    "tests/property/test_evaluators_agree.py",
     "tests/property/authorization/test_consent_machine.py",
     "tests/contract/",
     "tests/property/",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from creditmesh.risk.artefact import Artefact, ArtefactInvalid, load, seal
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.result import RiskResult
-from tests.spark.artefact_strategies import (
+from tests.support.artefact_strategies import (
     artefact_documents,
     artefacts,
     feature_rows,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.rule_effects import deciding_rules, tried_rules
-from tests.spark.artefact_strategies import artefacts, feature_rows, rows_near_bounds
+from tests.support.artefact_strategies import artefacts, feature_rows, rows_near_bounds
 from tests.unit.risk.small_model import FIRM, loaded, refer_below, rule
 
 cases = settings(max_examples=60, deadline=None)

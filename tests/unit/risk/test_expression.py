@@ -1,4 +1,4 @@
-"""Conditions follow SQL's three-valued logic (M06)."""
+"""Conditions follow three-valued logic (M06)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from creditmesh.risk.document import Node
 from creditmesh.risk.errors import ArtefactInvalid
-from creditmesh.risk.expression import FeatureType, evaluate_condition, parse_condition, variables
+from creditmesh.risk.expression import FeatureType, parse_condition, variables
 
 TYPES: dict[str, FeatureType] = {"t": "boolean", "f": "boolean", "u": "boolean", "n": "integer", "none": "integer"}
 FEATURES = {"t": True, "f": False, "u": None, "n": 5, "none": None}
 
 
 def outcome(condition: dict[str, Any]) -> bool | None:
-    return evaluate_condition(parse_condition(Node(condition), TYPES), FEATURES)
+    return parse_condition(Node(condition), TYPES).holds(FEATURES)
 
 
 def is_true(name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from creditmesh.risk.document import Node
-from creditmesh.risk.expression import evaluate_condition
 from creditmesh.risk.scorecard import parse_calibration, parse_scorecard
 from tests.support.populations import FEATURES, applicants, config, outcomes, training_set
 from training import train as training
@@ -56,7 +55,7 @@ def parsed(model):
 
 
 def by_the_artefact(scorecard, features) -> int:
-    card = next(one for one in scorecard.segments if one.when is None or evaluate_condition(one.when, features) is True)
+    card = next(one for one in scorecard.segments if one.when is None or one.when.holds(features) is True)
     return card.base_points + sum(item.points[item.cell(features)] for item in card.characteristics)
 
 

@@ -1,7 +1,7 @@
 """The artefact evaluated in plain Python, for one firm at a time.
 
 Lists first, and a stop there ends everything; then the admission rules; then score, price, risk index and limit. Every
-number is an integer. ``creditmesh.risk.spark`` says the same in Spark SQL, and tests/spark proves the two equal.
+number is an integer. ``creditmesh.risk.kernel`` says the same of columns of firms; a test proves the two equal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from creditmesh.risk.expression import FeatureValue, evaluate_condition
+from creditmesh.risk.expression import Features
 from creditmesh.risk.model import (
     AMOUNT_CEILING_MINOR,
     BPS,
@@ -24,8 +24,6 @@ from creditmesh.risk.model import (
 )
 from creditmesh.risk.points import Characteristic, Segment
 from creditmesh.risk.result import IndexResult, LimitSteps, PointsLine, RiskResult, Stage
-
-Features = Mapping[str, FeatureValue]
 
 
 def evaluate(artefact: Artefact, features: Mapping[str, object], on: date) -> RiskResult:
@@ -89,9 +87,7 @@ class _Evaluation:
 
     def _score(self) -> None:
         segments = self.artefact.scorecard.segments
-        self.segment = next(
-            item for item in segments if item.when is None or evaluate_condition(item.when, self.features)
-        )
+        self.segment = next(item for item in segments if item.when is None or item.when.holds(self.features))
         self.points = tuple(_line(item, self.features) for item in self.segment.characteristics)
         self.adjustment = sum(rule.points for rule in self.fired)
         score = self.segment.base_points + self.adjustment + sum(line.points for line in self.points)
@@ -161,7 +157,7 @@ class _Evaluation:
 
 
 def _fires(rule: Rule, features: Features) -> bool:
-    outcome = evaluate_condition(rule.when, features)
+    outcome = rule.when.holds(features)
     return rule.fires_if_unknown if outcome is None else outcome
 
 

@@ -1,4 +1,4 @@
-"""Rule conditions as data: a small typed JSON expression with SQL's three-valued logic.
+"""Rule conditions as data: a small typed JSON expression with three-valued logic.
 
 Grammar (a subset of JsonLogic)::
 
@@ -10,7 +10,7 @@ Grammar (a subset of JsonLogic)::
 
 A condition is true, false or unknown (None). A comparison or ``in`` with an unknown operand is unknown; ``and``, ``or``
 and ``not`` follow Kleene; ``missing`` is never unknown. Both sides of a comparison have the same type, and only
-integers are ordered. All of this is what Spark SQL does, so both evaluators agree.
+integers are ordered.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 MAX_DEPTH = 16
 MAX_ITEMS = 64
 
+Features = Mapping[str, FeatureValue]
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -43,12 +45,20 @@ class Constant:
 
     value: int | str | bool
 
+    def of(self, features: Features) -> FeatureValue:
+        """The value for a firm."""
+        return self.value
+
 
 @dataclass(frozen=True)
 class Variable:
     """The value of a feature, which may be unknown."""
 
     feature: str
+
+    def of(self, features: Features) -> FeatureValue:
+        """The value for a firm."""
+        return features.get(self.feature)
 
 
 Operand = Constant | Variable
@@ -62,6 +72,11 @@ class Comparison:
     left: Operand
     right: Operand
 
+    def holds(self, features: Features) -> bool | None:
+        """Whether it is true for a firm; None means unknown."""
+        first, second = self.left.of(features), self.right.of(features)
+        return None if first is None or second is None else COMPARISONS[self.operator](first, second)
+
 
 @dataclass(frozen=True)
 class Membership:
@@ -70,12 +85,21 @@ class Membership:
     item: Operand
     options: tuple[int | str | bool, ...]
 
+    def holds(self, features: Features) -> bool | None:
+        """Whether it is true for a firm; None means unknown."""
+        value = self.item.of(features)
+        return None if value is None else value in self.options
+
 
 @dataclass(frozen=True)
 class Missing:
     """Whether a feature is unknown."""
 
     feature: str
+
+    def holds(self, features: Features) -> bool | None:
+        """Whether it is true for a firm; None means unknown."""
+        return features.get(self.feature) is None
 
 
 @dataclass(frozen=True)
@@ -84,12 +108,20 @@ class AllOf:
 
     items: tuple[Condition, ...]
 
+    def holds(self, features: Features) -> bool | None:
+        """Whether it is true for a firm; None means unknown."""
+        return _kleene(self.items, features, decisive=False)
+
 
 @dataclass(frozen=True)
 class AnyOf:
     """Kleene's «or»."""
 
     items: tuple[Condition, ...]
+
+    def holds(self, features: Features) -> bool | None:
+        """Whether it is true for a firm; None means unknown."""
+        return _kleene(self.items, features, decisive=True)
 
 
 @dataclass(frozen=True)
@@ -98,40 +130,24 @@ class Negation:
 
     item: Condition
 
+    def holds(self, features: Features) -> bool | None:
+        """Whether it is true for a firm; None means unknown."""
+        inner = self.item.holds(features)
+        return None if inner is None else not inner
+
 
 Condition = Comparison | Membership | Missing | AllOf | AnyOf | Negation
 
 
-def evaluate_condition(condition: Condition, features: Mapping[str, FeatureValue]) -> bool | None:
-    """Return whether ``condition`` holds for ``features``; None means unknown."""
-    match condition:
-        case Comparison(name, left, right):
-            first, second = _value(left, features), _value(right, features)
-            return None if first is None or second is None else COMPARISONS[name](first, second)
-        case Membership(item, options):
-            value = _value(item, features)
-            return None if value is None else value in options
-        case Missing(feature):
-            return features.get(feature) is None
-        case Negation(item):
-            inner = evaluate_condition(item, features)
-            return None if inner is None else not inner
-        case AllOf(items):
-            return _kleene(items, features, decisive=False)
-        case AnyOf(items):
-            return _kleene(items, features, decisive=True)
-
-
-def _value(operand: Operand, features: Mapping[str, FeatureValue]) -> FeatureValue:
-    return operand.value if isinstance(operand, Constant) else features.get(operand.feature)
-
-
-def _kleene(items: tuple[Condition, ...], features: Mapping[str, FeatureValue], *, decisive: bool) -> bool | None:
+def _kleene(items: tuple[Condition, ...], features: Features, *, decisive: bool) -> bool | None:
     """One decisive item settles it; otherwise any unknown item leaves it unknown."""
-    values = [evaluate_condition(item, features) for item in items]
-    if decisive in values:
-        return decisive
-    return None if None in values else not decisive
+    unknown = False
+    for item in items:
+        value = item.holds(features)
+        if value is decisive:
+            return decisive
+        unknown = unknown or value is None
+    return None if unknown else not decisive
 
 
 def variables(condition: Condition) -> set[str]:

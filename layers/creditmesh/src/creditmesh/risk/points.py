@@ -35,7 +35,7 @@ class Axis:
         """How many intervals there are; none where values are categories."""
         return len(self.bounds) + 1 if self.type == "integer" else 0
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many bins there are."""
         return self.intervals + len(self.sets) + (self.type != "integer") + 1
@@ -95,8 +95,9 @@ class Characteristic:
 
     def cell(self, features: Mapping[str, FeatureValue]) -> int:
         """Return the index of the firm's cell among ``points``."""
-        cell = 0
-        for axis in self.axes:
+        first, *others = self.axes
+        cell = first.index(features[first.feature])
+        for axis in others:
             cell = cell * axis.size + axis.index(features[axis.feature])
         return cell
 

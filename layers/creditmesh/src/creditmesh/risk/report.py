@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from creditmesh.risk.condition_words import condition_words
-from creditmesh.risk.expression import FeatureValue, evaluate_condition, variables
+from creditmesh.risk.expression import FeatureValue, variables
 from creditmesh.risk.model import LANGUAGES, Artefact, Feature
 from creditmesh.risk.points import Axis, Characteristic, Segment
 from creditmesh.risk.report_words import WORDS, bin_words, format_value, money
@@ -176,7 +176,7 @@ def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureV
         "reason_code": rule.reason_code,
         "text": dict(rule.label),
         "condition": condition_words(rule.when, artefact.features),
-        "unknown": evaluate_condition(rule.when, features) is None,
+        "unknown": rule.when.holds(features) is None,
         "values": [_value(artefact.features[name], features[name]) for name in sorted(variables(rule.when))],
     }
 

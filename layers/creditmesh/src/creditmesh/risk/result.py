@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Decision = Literal["approve", "refer", "decline"]
 Stage = Literal["blacklist", "admission", "score", "price", "index", "limit", "referred", "approved"]
 
 
-@dataclass(frozen=True)
-class PointsLine:
+class PointsLine(NamedTuple):
     """One characteristic's share of the score; ``lost`` is counted from its best bin."""
 
     characteristic: str
@@ -89,7 +88,7 @@ class RiskResult:
         return {
             **vars(self),
             "fired_rules": list(self.fired_rules),
-            "points": [dict(vars(line)) for line in self.points],
+            "points": [line._asdict() for line in self.points],
             "limit_steps": None if self.limit_steps is None else self.limit_steps.to_dict(),
             "risk_index": None if self.risk_index is None else self.risk_index.to_dict(),
             "reasons": list(self.reasons),

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import shlex
 
-#: One small batch at a time: generating and compiling code costs more than it saves, and so do the helpers around it.
-#: To look for what several expressions have in common takes longer than to reckon it twice, where layers are few rows.
-#: Keeping call sites for error messages would double the calls that build the plan.
+#: One small batch at a time, in Python workers that are quick at small tasks. Their daemon comes out of the archive in
+#: --py-files, which lies in an executor's working directory; the job puts it on the workers' path.
 RESIDENT: dict[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.subexpressionElimination.enabled": "false",
-    "spark.sql.shuffle.partitions": "1",
     "spark.default.parallelism": "1",
-    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.python.daemon.module": "creditmesh.risk.worker_daemon",
     "spark.cleaner.periodicGC.interval": "5min",
 }
 
@@ -46,7 +39,7 @@ INTERPRETER: dict[str, str] = {
 
 #: Two workers of 1 vCPU and 2 GB, the smallest that EMR Serverless has (heap and overhead together make the worker).
 #: They stay: with dynamic allocation an idle job loses its executor, and the next request waits for another one.
-#: The job runs no Python workers; the overhead of the driver holds the job's own Python process.
+#: The overhead holds Python: the job's own process beside the driver, the workers that score beside the executor.
 RESIDENT_WORKERS: dict[str, str] = {
     "spark.dynamicAllocation.enabled": "false",
     "spark.executor.instances": "1",

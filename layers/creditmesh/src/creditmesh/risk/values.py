@@ -21,6 +21,8 @@ def typed_value(name: str, kind: FeatureType, value: object) -> FeatureValue:
     """
     if value is None:
         return None
+    if type(value) is int and kind == "integer" and INT64_MIN <= value <= INT64_MAX:
+        return value
     if kind == "integer" and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _whole(value)
     if kind == "boolean" and isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""All four engines give every public loan the same result by the model learnt from such loans (DESIGN 1, issue 4)."""
+"""Evaluator and kernel give every public loan the same result by the model learnt from such loans."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.evaluator import evaluate
-from tests.property.test_kernel_agrees import narrow, scored, table
-from tests.spark.artefact_strategies import feature_rows
-from tests.spark.conftest import ROOT
-from tests.spark.test_evaluators_agree import DAY, differences, on_duckdb, on_spark
+from tests.property.test_evaluators_agree import DAY, ROOT, differences
+from tests.support.artefact_strategies import feature_rows
 from training.data import sba
 
 Row = Mapping[str, Any]
@@ -35,16 +32,8 @@ def rows(model: Artefact) -> list[Row]:
     return [*real, *made_up, dict.fromkeys(model.features)]
 
 
-def test_spark_agrees(spark: SparkSession, model: Artefact, rows: list[Row]) -> None:
-    assert not differences(model, rows, on_spark(spark, model, rows))
-
-
-def test_duckdb_agrees(model: Artefact, rows: list[Row]) -> None:
-    assert not differences(model, rows, on_duckdb(model, rows))
-
-
-def test_the_kernel_agrees(model: Artefact, rows: list[Row]) -> None:
-    assert scored(model, table(model, rows)) == [narrow(model, row) for row in rows]
+def test_they_agree(model: Artefact, rows: list[Row]) -> None:
+    assert not differences(model, rows)
 
 
 def test_the_rows_reach_stages_and_segments(model: Artefact, rows: list[Row]) -> None:
