@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from benchmarks.measures import cpu_seconds
 from cloud.java import java_home
 from creditmesh.gateway.keydata.features.table import FEATURES
-from creditmesh.gateway.keydata.spark import clean_rows, with_features
+from creditmesh.gateway.keydata.spark import clean_rows, features_of_rows, features_of_texts
 from creditmesh.risk.spark_settings import SCAN
 from institutions.court_figures import judicial_data
 from institutions.credit_figures import credit_bureau_data
@@ -119,10 +119,10 @@ def measured(
         "multiply_texts": lambda: texts,
         "clean": lambda: clean_rows(spark, texts),
         "multiply_rows": lambda: rows,
-        "features": lambda: with_features(rows),
-        "clean_and_features": lambda: with_features(clean_rows(spark, texts)),
+        "features": lambda: features_of_rows(spark, rows),
+        "clean_and_features": lambda: features_of_texts(spark, texts),
     }
-    consume(with_features(clean_rows(spark, numbered.select("value"))))
+    consume(features_of_texts(spark, numbered.select("value")))
     report: dict[str, Any] = {
         "firms": firms,
         "months": MONTHS,

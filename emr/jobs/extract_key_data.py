@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from creditmesh.gateway.keydata.spark import clean_rows, with_features
+from creditmesh.gateway.keydata.spark import clean_rows, features_of_rows, features_of_texts
 
 THIRD_INFORMATION, CLEAN_ROWS = "third-information", "clean-rows"
 
@@ -26,12 +26,7 @@ def main() -> None:
     started = time.monotonic()
     spark = SparkSession.builder.appName("extract-key-data").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    rows = read(spark, arguments.input, arguments.input_kind)
-    if arguments.rows_output:
-        rows.write.mode("overwrite").parquet(arguments.rows_output)
-        # Cleaning is the dear part: the features are drawn from what was just written.
-        rows = read(spark, arguments.rows_output, CLEAN_ROWS)
-    counts = write(with_features(rows), arguments.output)
+    counts = write(draw(spark, arguments.input, arguments.input_kind, arguments.rows_output), arguments.output)
     if arguments.summary:
         # Last: who finds the summary finds all of the features.
         write_text(spark, arguments.summary, json.dumps(counts))
@@ -40,9 +35,15 @@ def main() -> None:
     spark.stop()
 
 
-def read(spark: SparkSession, path: str, kind: str) -> DataFrame:
-    """Return the clean rows of an input: JSON lines to be cleaned, or Parquet that was."""
-    return spark.read.parquet(path) if kind == CLEAN_ROWS else clean_rows(spark, spark.read.text(path))
+def draw(spark: SparkSession, path: str, kind: str, rows_output: str | None) -> DataFrame:
+    """Return the features of an input: JSON lines to be cleaned, or Parquet that was."""
+    if kind == CLEAN_ROWS:
+        return features_of_rows(spark, spark.read.parquet(path))
+    if rows_output is None:
+        return features_of_texts(spark, spark.read.text(path))
+    clean_rows(spark, spark.read.text(path)).write.mode("overwrite").parquet(rows_output)
+    # Cleaning is the dear part: the features are drawn from what was just written.
+    return features_of_rows(spark, spark.read.parquet(rows_output))
 
 
 def write(features: DataFrame, path: str) -> dict[str, Any]:

@@ -114,7 +114,9 @@ def test_workers_that_spark_ended_for_idleness_are_replaced(spark: SparkSession,
     nothing = context._gateway.new_array(context._jvm.java.lang.Object, 0)
     while factories.hasNext():
         factory = factories.next()
-        (clean_up,) = [one for one in factory.getClass().getDeclaredMethods() if "cleanupIdle" in one.getName()]
+        (clean_up,) = [
+            one for one in factory.getClass().getDeclaredMethods() if one.getName().endswith("cleanupIdleWorkers")
+        ]
         clean_up.setAccessible(True)
         clean_up.invoke(factory, nothing)
     _, alive = psutil.wait_procs(idle, timeout=20)

@@ -205,6 +205,7 @@ def _makers() -> str:
     basic = [institutions / f"{name}.py" for name in ("draw", "history", "identity", "population", "sectors")]
     files = [
         *basic, *institutions.glob("*_figures.py"), package / "key_data.py", *(package / "keydata").rglob("*.py"),
+        *(package / "keydata").rglob("*.json"),
         Path(__file__), Path(outcomes.__file__),
     ]  # fmt: skip
     digest = hashlib.sha256()

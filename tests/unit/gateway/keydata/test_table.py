@@ -11,27 +11,9 @@ import pytest
 
 from creditmesh.gateway.key_data import FEATURE_TYPES, extract
 from creditmesh.gateway.keydata.features.table import FEATURES, lineage
-from creditmesh.gateway.keydata.formula import (
-    Arithmetic,
-    Const,
-    Expression,
-    Field,
-    Fold,
-    Given,
-    InMonths,
-    Item,
-    Last,
-    MonthOf,
-    MonthsSince,
-    OrElse,
-    Quotient,
-    Ratio,
-    Volatility,
-    walk,
-)
+from creditmesh.gateway.keydata.formula import Fold, InMonths, walk
 from creditmesh.gateway.keydata.page import written
-from creditmesh.gateway.keydata.row import BY_NAME, SECTIONS, TOP, TOP_BY_NAME
-from creditmesh.gateway.keydata.schema import KINDS, Column
+from creditmesh.gateway.keydata.row import SECTIONS, TOP, TOP_BY_NAME
 from tests.unit.gateway.keydata.test_contradictions import sources
 from tests.unit.gateway.keydata.test_sources import AS_OF, degree, education
 
@@ -62,12 +44,6 @@ def test_the_risk_models_features_are_here_with_their_types() -> None:
     assert {name: types[name] for name in model} == {name: one["type"] for name, one in model.items()}
 
 
-def test_a_unit_stands_in_the_name() -> None:
-    for feature in FEATURES:
-        assert (feature.unit == "fen") == feature.name.endswith("_minor"), feature.name
-        assert (feature.unit == "bps") == feature.name.endswith("_bps"), feature.name
-
-
 def test_the_window_told_is_that_of_the_formula() -> None:
     for feature in FEATURES:
         months = {node.first for node in walk(feature.formula) if isinstance(node, InMonths)}
@@ -76,84 +52,6 @@ def test_the_window_told_is_that_of_the_formula() -> None:
                 isinstance(node, Fold) and node.rows.section == "statements" for node in walk(feature.formula)
             )
             assert int(told[1]) == max(months, default=12 if statements else 0), feature.name
-
-
-# Overflow: from the schema's bounds it follows that no number leaves 64 bits.
-
-INT64 = 2**63 - 1
-Bounds = tuple[int, int]
-
-
-def bounds(node: Expression, section: str | None = None) -> Bounds:
-    """The least and the greatest value of a numeric expression; it and all that it is made of are checked."""
-    found = _bounds(node, section)
-    assert -INT64 <= found[0] <= found[1] <= INT64, (str(node), found)
-    return found
-
-
-def _of(column: Column) -> Bounds:
-    return KINDS[column.kind].low, KINDS[column.kind].high
-
-
-def _bounds(node: Expression, section: str | None) -> Bounds:
-    match node:
-        case Field(path):
-            head, _, name = path.partition(".")
-            return _of(BY_NAME[head].column(name) if name else TOP_BY_NAME[path])
-        case Item(name):
-            return _of(BY_NAME[section or ""].column(name))
-        case Last(head, name):
-            return _of(BY_NAME[head].column(name))
-        case Const(value):
-            return int(value), int(value)
-        case Arithmetic(operator, left, right):
-            (a, b), (c, d) = bounds(left, section), bounds(right, section)
-            ends = {"+": (a + c, b + d), "-": (a - d, b - c)}.get(operator)
-            products = (a * c, a * d, b * c, b * d)
-            return ends or (min(products), max(products))
-        case Fold("sum", rows, value):
-            low, high = bounds(value, rows.section)
-            most = BY_NAME[rows.section].most
-            return min(0, low * most), max(0, high * most)
-        case Fold("max" | "min", rows, value, empty):
-            low, high = bounds(value, rows.section)
-            return (low, high) if empty is None else (min(low, empty), max(high, empty))
-        case Fold(_, rows, _):
-            return 0, BY_NAME[rows.section].most
-        case OrElse(value, _) | Given(_, value):
-            return bounds(value, section)
-        case MonthOf(day) | MonthsSince(day):
-            bounds(day, section)
-            return -(30_000), 30_000
-        case Volatility(rows, value, _):
-            return _volatility_bounds(rows.section, bounds(value, rows.section))
-        case Ratio(left, right):
-            bounds(left, section), bounds(right, section)
-            return -(10**9), 10**9
-        case Quotient(left, right):
-            # Spark doubles both.
-            doubled = (Arithmetic("+", one, one) for one in (left, right))
-            return [bounds(one, section) for one in doubled][0]
-    return 0, 1
-
-
-def _volatility_bounds(section: str, value: Bounds) -> Bounds:
-    """Spark's decimals have 38 digits: 20,000 times a square of the sum is the largest number; F stays below 2⁵²."""
-    most = BY_NAME[section].most
-    assert value[0] >= 0
-    assert (most * value[1]) ** 2 * 20_000 < 10**38
-    assert value[1] < 10**15
-    assert 4 * 10**8 * (most - 1) < 2**52
-    return 0, 10**9
-
-
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_no_number_can_leave_64_bits(feature: Any) -> None:
-    if feature.type == "integer":
-        for node in walk(feature.formula):
-            if isinstance(node, Ratio | Quotient | Volatility | Fold | Last | Given):
-                bounds(node)
-        bounds(feature.formula)
 
 
 # Lineage

@@ -96,7 +96,8 @@ class Row:
         return self._read(key, cleaning.read_month)
 
     def flag(self, key: str) -> bool | None:
-        return self._read(key, cleaning.read_flag)
+        written = self.fields.get(key)
+        return written if type(written) is bool else self._read(key, cleaning.read_flag)
 
     def text(self, key: str) -> str | None:
         """A text with full-width forms made ordinary."""
@@ -109,7 +110,10 @@ class Row:
         """One of the allowed words, whatever its case and width."""
         if optional and not self.given(key):
             return None
-        found = cleaning.read_word(self.fields.get(key), allowed)
+        written = self.fields.get(key)
+        if written in allowed and type(written) is str:
+            return written
+        found = cleaning.read_word(written, allowed)
         if found is None:
             self.note(key, "unknown_value" if self.given(key) else "missing")
         return found
@@ -197,11 +201,13 @@ class Answer:
             raise SourceDataInvalid(self.source, name, "must_be_array")
         if len(data) > MAX_ROWS:
             raise SourceDataInvalid(self.source, name, "too_many_rows")
+        found = []
         for number, row in enumerate(data):
             # Asking for the very type first is much quicker, and nearly always enough.
             if type(row) is not dict and not isinstance(row, Mapping):
                 raise SourceDataInvalid(self.source, f"{name}[{number}]", "must_be_object")
-        return [Row(self, name, row, number) for number, row in enumerate(data)]
+            found.append(Row(self, name, row, number))
+        return found
 
     def _missing(self, name: str) -> None:
         if self.available and name not in self._missed:

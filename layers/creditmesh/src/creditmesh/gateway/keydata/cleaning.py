@@ -24,11 +24,11 @@ _NUMBER = re.compile(r"([+-]?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))(\.[0-9]*)?
 _DAY = re.compile(r"([0-9]{4})(?:([0-9]{2})([0-9]{2})|[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?)(?:[T ].*)?", re.DOTALL)
 _MONTH = re.compile(r"([0-9]{4})(?:([0-9]{2})|[-/.年]([0-9]{1,2})月?)")
 _PLAIN_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Twelve digits, the point and two decimals stay below MAX_MINOR.
+_PLAIN_MINOR = re.compile(r"-?[0-9]{1,12}\.[0-9]{2}").fullmatch
 _PLAIN_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _YEARS = range(1900, 2201)
 _EPOCH = date(1970, 1, 1).toordinal()
-# Twelve digits, the point and two decimals stay below MAX_MINOR.
-_LONGEST_PLAIN = 15
 _REMEMBERED = 8192
 # Wide enough that scaling never rounds: the only rounding is the one to whole fen.
 _EXACT = Context(prec=80)
@@ -78,13 +78,7 @@ def read_minor(value: object) -> tuple[int | None, str | None]:
 
 def plain_minor(text: str) -> int | None:
     """The minor units of an amount written ``123.45`` or ``-123.45``; None for every other form."""
-    body = text[1:] if text[:1] == "-" else text
-    if not 4 <= len(body) <= _LONGEST_PLAIN or body[-3] != ".":
-        return None
-    digits = body[:-3] + body[-2:]
-    if not (digits.isascii() and digits.isdigit()):
-        return None
-    return int(digits) if body is text else -int(digits)
+    return int(text[:-3] + text[-2:]) if _PLAIN_MINOR(text) else None
 
 
 def read_any_minor(value: object) -> tuple[int | None, str | None]:

@@ -1,11 +1,11 @@
 """The language of features: a small closed set of operations over a clean row.
 
-A formula is data. ``evaluate`` computes it for one row in Python, ``sql`` turns it into Spark SQL, ``str()`` writes it
-for the documentation, ``lineage`` finds the values it stands on.
+A formula is data. ``features.document`` reads it, ``generated`` makes formulas a function of a row, ``str()`` writes
+them for the documentation, ``lineage`` finds the values that they stand on.
 
 What is not known stays not known: an operation over an unknown value is unknown, and so is a sum, a count or a run
-over rows of which one is unknown. Conditions follow three-valued logic, as SQL does: ``false and unknown`` is false.
-All numbers are 64-bit integers; a test computes from the schema's bounds that none can overflow.
+over rows of which one is unknown. Conditions follow three-valued logic: ``false and unknown`` is false.
+All numbers are 64-bit integers; ``features.document`` computes from the schema's bounds that none can overflow.
 """
 
 from __future__ import annotations
@@ -230,38 +230,6 @@ Expression = (
 
 def count(rows: Rows) -> Fold:
     return Fold("sum", rows, Const(1))
-
-
-def total(section: str, name: str, where: Expression | None = None) -> Fold:
-    """The sum of a value over the rows for which a condition is true."""
-    return Fold("sum", Rows(section, where), Item(name))
-
-
-def number(section: str, where: Expression | None = None) -> Fold:
-    """The number of rows for which a condition is true."""
-    return count(Rows(section, where))
-
-
-def change(now: Expression, before: Expression) -> Ratio:
-    """``now / before − 1`` in basis points."""
-    return Ratio(Arithmetic("-", now, before), before)
-
-
-def equal(left: Expression, value: Literal) -> Compare:
-    return Compare("=", left, Const(value))
-
-
-def item_is(name: str, value: Literal = True) -> Compare:
-    return equal(Item(name), value)
-
-
-def both(*parts: Expression) -> All:
-    return All(parts)
-
-
-def since(months: int, day: str) -> All:
-    """Dated from the first of that many months before the as-of month on, up to the as-of day."""
-    return All((InMonths(MonthOf(Item(day)), months, 0), Compare("<=", Item(day), Field("as_of"))))
 
 
 def children(node: Expression | Rows) -> Iterator[Expression | Rows]:

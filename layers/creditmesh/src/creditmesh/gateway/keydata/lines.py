@@ -8,23 +8,31 @@ were looked up ``OPTIONAL``. What cannot be read ends no job: it becomes a note.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import NamedTuple
 
 from creditmesh.gateway.keydata.clean import clean_leniently
 from creditmesh.gateway.keydata.cleaning import MAX_MINOR, read_date
 from creditmesh.gateway.keydata.findings import Note
-from creditmesh.gateway.keydata.row import SECTIONS, TOP, as_tuple
+from creditmesh.gateway.keydata.schema import Values
 
 NOTE_DDL = "field: STRING, severity: STRING, finding: STRING, values: MAP<STRING, STRING>"
 INPUTS = ("blacklist_hits", "requested_amount_minor", "requested_term_months")
 OPTIONAL = ("greylist_hits", "whitelist_hits", "blacklist_name_score_bps", "greylist_name_score_bps")
 
 
-def clean_line(text: str | None) -> tuple[Any, ...]:
-    """Firm, clean row and notes of one line, as Spark takes them.
+class Line(NamedTuple):
+    """What a line tells: whose it is, the clean row, and the notes as Spark takes them.
 
-    Of a line that is none the row is null throughout, with an ``error`` that names what is wrong with it.
+    Of a line that is none there is no row, and an ``error`` names what is wrong with it.
     """
+
+    firm: str | None
+    values: Values | None
+    notes: list[tuple[str, str, str, dict[str, str]]]
+
+
+def clean_line(text: str | None) -> Line:
+    """Read and clean one line."""
     firm: str | None = None
     try:
         line = json.loads(text or "")
@@ -46,12 +54,12 @@ def clean_line(text: str | None) -> tuple[Any, ...]:
         if type(value) is not int or not 0 <= value <= MAX_MINOR:
             return _refused(firm, name, "not_a_whole_number")
     row = clean_leniently(sources, as_of=as_of, **inputs)  # type: ignore[arg-type]  # checked above
-    return (firm, *as_tuple(row.values), [_note(note) for note in row.notes])
+    return Line(firm, row.values, [_note(note) for note in row.notes])
 
 
 def _note(note: Note) -> tuple[str, str, str, dict[str, str]]:
     return note.field, note.severity, note.finding, dict(note.values)
 
 
-def _refused(firm: str | None, field: str, rule: str) -> tuple[Any, ...]:
-    return (firm, *[None] * (len(TOP) + len(SECTIONS)), [(field, "error", rule, {})])
+def _refused(firm: str | None, field: str, rule: str) -> Line:
+    return Line(firm, None, [(field, "error", rule, {})])

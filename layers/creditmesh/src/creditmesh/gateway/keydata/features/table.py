@@ -1,52 +1,38 @@
-"""The feature table: every feature, in the order of docs/reference/key-data.md.
+"""The feature table: every feature of ``features.json``, in the order of docs/reference/key-data.md.
 
 The first forty are those that the risk model ``key-data-1`` is made of; new ones go to the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib.resources import files
 
-from creditmesh.gateway.keydata.evaluate import Value, compiled
-from creditmesh.gateway.keydata.features import courts, credit, invoices, people, registry, shop, tax
+from creditmesh.gateway.keydata.features.document import parse
 from creditmesh.gateway.keydata.features.feature import Feature
 from creditmesh.gateway.keydata.formula import Expression, Field, Fold, Item, Last, Rows, Volatility, children
+from creditmesh.gateway.keydata.generated import Value, function_of
 from creditmesh.gateway.keydata.row import BY_NAME, TOP_BY_NAME
 from creditmesh.gateway.keydata.schema import Column, Values
 
-_INPUTS = (
-    Feature("blacklist_hits", "count", "as of", "Entries on blacklists that match the firm.", Field("blacklist_hits")),
-    Feature("requested_amount_minor", "fen", "application", "The amount applied for.",
-            Field("requested_amount_minor")),
-    Feature("requested_term_months", "months", "application", "The term applied for.", Field("requested_term_months")),
-)  # fmt: skip
+_SET = parse(files(__package__).joinpath("features.json").read_text(encoding="utf-8"))
+FEATURES: tuple[Feature, ...] = _SET.features
+VERSION = _SET.version
 
-_LISTS = (
-    Feature("greylist_hits", "count", "as of", "Entries on grey lists that match the firm.", Field("greylist_hits")),
-    Feature("whitelist_hits", "count", "as of", "Entries on white lists that match the firm.",
-            Field("whitelist_hits")),
-    Feature("blacklist_name_score_bps", "bps", "as of",
-            "Jaro-Winkler similarity of the firm's name and the most similar blacklisted one; 0 below 8,000.",
-            Field("blacklist_name_score_bps")),
-    Feature("greylist_name_score_bps", "bps", "as of",
-            "Jaro-Winkler similarity of the firm's name and the most similar greylisted one; 0 below 8,000.",
-            Field("greylist_name_score_bps")),
-)  # fmt: skip
-
-FEATURES: tuple[Feature, ...] = (
-    *tax.STANDING, *tax.STATEMENTS, *tax.PAYMENTS, *invoices.INVOICES, *registry.REGISTRY, *_INPUTS,
-    *tax.MORE, *invoices.MORE, *registry.MORE, *courts.COURTS, *credit.CREDIT, *shop.SHOP, *people.PEOPLE,
-    *_LISTS, *registry.STAFF,
-)  # fmt: skip
-
+_NAMES = tuple(feature.name for feature in FEATURES)
 _MONEY = ("amount", "signed")
-_compiled = {feature.name: compiled(feature.formula) for feature in FEATURES}
+
+
+@lru_cache(maxsize=1)
+def values_of() -> Callable[[Values], tuple[Value, ...]]:
+    """The function that gives every feature's value for a clean row, in the table's order; made at first use."""
+    return function_of([feature.formula for feature in FEATURES])
 
 
 def features_of(row: Values) -> dict[str, Value]:
     """Every feature of one clean row, by name; None is not known."""
-    return {name: value(row) for name, value in _compiled.items()}
+    return dict(zip(_NAMES, values_of()(row), strict=True))
 
 
 @lru_cache(maxsize=1)
