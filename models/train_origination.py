@@ -182,7 +182,7 @@ def _scores(base: int, characteristics: list[dict[str, Any]], features: pd.DataF
     }
     card = {"id": "all", "when": None, "base_points": base, "characteristics": characteristics}
     schema = {"features": {name: {"type": kind} for name, kind in kinds.items()}}
-    return scoring.scores({"feature_schema": schema, "scorecard": {"segments": [card]}}, features)
+    return scoring.scores_of({"feature_schema": schema, "scorecard": {"segments": [card]}}, features)
 
 
 if __name__ == "__main__":

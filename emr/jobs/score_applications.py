@@ -104,9 +104,9 @@ def main() -> None:
 
 
 def spark_context() -> SparkContext:
-    """Start Spark, whose daemon of Python workers finds this code before any task names it.
+    """Start Spark and put this code on the workers' PYTHONPATH, from which their daemon is loaded before any task.
 
-    An executor has what --py-files names in its working directory; on one machine it lies where this process has it.
+    Executors have the archive of --py-files in their working directory; a local master has it where this process does.
     """
     context = SparkContext.getOrCreate(SparkConf().setAppName("score-applications"))
     context.setLogLevel("ERROR")

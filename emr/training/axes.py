@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.config import Kind, Value
+from training.scoring import Columns
 
 Codes = NDArray[np.int32]
 
@@ -95,6 +96,7 @@ class Coded:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
+        self.columns = Columns(frame)
         self._codes: dict[Axis, Codes] = {}
 
     def __len__(self) -> int:

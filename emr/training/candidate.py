@@ -12,7 +12,7 @@ import pandas as pd
 
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.assembly import assemble
-from training.scores import cells, scores
+from training.scoring import cells, scores
 
 #: As wide as the bands of ``creditmesh.modelling.drift``.
 SCORE_BAND = 20
@@ -30,10 +30,9 @@ def candidate(champion: str, sections: Mapping[str, Any]) -> tuple[dict[str, Any
 
 def baseline(artefact: Artefact, frame: pd.DataFrame) -> dict[str, Any]:
     """Count rows by score band and by cell of each characteristic: a ``creditmesh.modelling.drift.Distribution``."""
-    columns = {name: frame[name] if name in frame else pd.Series([None] * len(frame)) for name in artefact.features}
     bands = Counter((scores(artefact, frame) // SCORE_BAND * SCORE_BAND).tolist())
     bins = {}
     for name, item in artefact.scorecard.named:
-        found, counts = np.unique(cells(item, columns), return_counts=True)
+        found, counts = np.unique(cells(item, frame), return_counts=True)
         bins[name] = {item.label(int(cell)): int(count) for cell, count in zip(found, counts, strict=True)}
     return {"decisions": len(frame), "scores": {str(band): count for band, count in bands.items()}, "bins": bins}

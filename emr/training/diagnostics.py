@@ -58,7 +58,7 @@ def diagnose(run: Finished) -> dict[str, Any]:
 
 def _part(run: Finished, places: NDArray[np.intp]) -> Part:
     rows = run.rows.take(places)
-    score = scoring.scores(run.sections, rows.features)
+    score = scoring.scores_of(run.sections, rows.features)
     return Part(rows, score, scoring.pd_ppm(run.sections, score) / _PPM)
 
 

@@ -20,7 +20,7 @@ from creditmesh.risk.model import Artefact
 from training.config import GatesConfig
 from training.frame import REJECTED, TrainingSet
 from training.measures import auc, ks, psi
-from training.scores import bins, scores
+from training.scoring import bins, scores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -197,10 +197,7 @@ def _stable(candidate: Artefact, fitted: TrainingSet, kept_back: TrainingSet, co
     value = psi(np.searchsorted(edges, before), np.searchsorted(edges, after), len(edges) + 1)
     found = [_at_most("score_psi", value, config.max_psi, "score of the fitted rows against the rows kept back")]
     axes = {axis: None for item in candidate.characteristics for axis in item.axes if axis.feature in fitted.features}
-    shifts = [
-        (psi(bins(axis, fitted.features[axis.feature]), bins(axis, kept_back.features[axis.feature]), axis.size), axis)
-        for axis in axes
-    ]
+    shifts = [(psi(bins(axis, fitted.features), bins(axis, kept_back.features), axis.size), axis) for axis in axes]
     if shifts:
         worst, axis = max(shifts, key=lambda pair: pair[0])
         note = f"worst characteristic: {axis.feature}"

@@ -1,56 +1,131 @@
-"""Scores of many rows by the sections alone: what ships is what is measured."""
+"""Rows scored by the kernel, from an artefact or from its sections alone: what ships is what is measured."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from training.axes import Axis, Coded
-from training.conditions import holds
+from creditmesh.risk.document import Node
+from creditmesh.risk.errors import ArtefactInvalid
+from creditmesh.risk.expression import FeatureType, parse_condition
+from creditmesh.risk.kernel.columns import Column, column, unknown
+from creditmesh.risk.kernel.masks import where
+from creditmesh.risk.kernel.points import Cards, places
+from creditmesh.risk.model import Artefact
+from creditmesh.risk.points import Axis, Characteristic, Segment
+from creditmesh.risk.scorecard import parse_segments
+from training.errors import ConfigInvalid
 
 Ints = NDArray[np.int64]
 
 
-def segments_of(sections: dict[str, Any], frame: pd.DataFrame) -> NDArray[np.intp]:
+class Columns(Mapping[str, Column]):
+    """A frame's features as the kernel has them, each converted when it is first asked for.
+
+    Args:
+        frame: the rows.
+        types: of the features; those that the frame lacks are unknown. Without it, what the frame's own types say.
+    """
+
+    def __init__(self, frame: pd.DataFrame, types: Mapping[str, FeatureType] | None = None) -> None:
+        self._frame = frame
+        self.types = types or {str(name): _type(frame[name].dtype) for name in frame.columns}
+        self._found: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._found:
+            self._found[name] = self._column(name)
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.types)
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    def _column(self, name: str) -> Column:
+        kind = self.types[name]
+        if name not in self._frame:
+            return unknown(kind, len(self._frame))
+        found = pa.array(self._frame[name], from_pandas=True)
+        return column(name, kind, found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found)
+
+
+def holds(condition: Mapping[str, Any], columns: Columns, rows: int) -> NDArray[np.bool_]:
+    """The rows for which the condition is true; not those for which it is unknown.
+
+    Raises:
+        ConfigInvalid: it is no condition over the columns.
+    """
+    try:
+        parsed = parse_condition(Node(condition, "segments"), columns.types)
+    except ArtefactInvalid as problem:
+        raise ConfigInvalid(problem.path, problem.rule) from None
+    return where(parsed, columns, rows, holds=True)
+
+
+def scores(artefact: Artefact, frame: pd.DataFrame) -> Ints:
+    """The score of each row, without the rules; features that ``frame`` lacks are unknown."""
+    return Cards(artefact.scorecard.segments).score(_columns(artefact, frame), len(frame))[1]
+
+
+def cells(item: Characteristic, frame: pd.DataFrame) -> Ints:
+    """The index of each row's cell in a characteristic."""
+    first, *others = [bins(axis, frame) for axis in item.axes]
+    for axis, found in zip(item.axes[1:], others, strict=True):
+        first = first * axis.size + found
+    return first
+
+
+def bins(axis: Axis, frame: pd.DataFrame) -> Ints:
+    """The index of each row's bin on an axis."""
+    return (places(axis, Columns(frame, {axis.feature: axis.type})[axis.feature]).astype(np.int64) - 1) % axis.size
+
+
+def segments_of(sections: Mapping[str, Any], frame: pd.DataFrame) -> NDArray[np.int8]:
     """The segment of each row: the first whose condition is true."""
-    cards = sections["scorecard"]["segments"]
-    place = np.full(len(frame), len(cards) - 1, dtype=np.intp)
-    for number in reversed(range(len(cards) - 1)):
-        place[holds(cards[number]["when"], frame)] = number
-    return place
+    return _scored(sections, frame)[0]
 
 
-def scores(sections: dict[str, Any], frame: pd.DataFrame) -> Ints:
-    """The score of each row."""
-    kinds = {name: told["type"] for name, told in sections["feature_schema"]["features"].items()}
-    total = np.zeros(len(frame), dtype=np.int64)
-    place = segments_of(sections, frame)
-    for number, card in enumerate(sections["scorecard"]["segments"]):
-        inside = place == number
-        rows = Coded(frame if inside.all() else frame[inside])
-        part = np.full(len(rows), card["base_points"], dtype=np.int64)
-        for characteristic in card["characteristics"]:
-            axes = [Axis.of_section(axis, kinds[axis["feature"]]) for axis in characteristic["axes"]]
-            part += np.asarray(characteristic["points"], dtype=np.int64)[rows.cells(axes)]
-        total[inside] = part
-    return total
+def scores_of(sections: Mapping[str, Any], frame: pd.DataFrame) -> Ints:
+    """The score of each row, by what was learnt and is no artefact yet."""
+    return _scored(sections, frame)[1]
 
 
-def pd_ppm(sections: dict[str, Any], score: Ints) -> Ints:
+def pd_ppm(sections: Mapping[str, Any], score: Ints) -> Ints:
     """The calibrated default rate of each score, in parts per million."""
-    return _looked_up(sections["calibration"], "pd_ppm", score)
+    steps = sections["calibration"][::-1]
+    least, rates = (np.asarray([step[name] for step in steps], dtype=np.int64) for name in ("min_score", "pd_ppm"))
+    return np.asarray(rates[np.maximum(np.searchsorted(least, score, side="right") - 1, 0)])
 
 
-def grades(sections: dict[str, Any], score: Ints) -> Ints:
+def grades(sections: Mapping[str, Any], score: Ints) -> Ints:
     """The number of each score's grade, from 0 for the best; scores below all grades are in the last."""
     least = np.asarray([grade["min_score"] for grade in sections["grades"]])
     return np.asarray(np.minimum((score[:, None] < least[None, :]).sum(axis=1), len(least) - 1), dtype=np.int64)
 
 
-def _looked_up(table: list[dict[str, int]], name: str, score: Ints) -> Ints:
-    least = np.asarray([entry["min_score"] for entry in reversed(table)])
-    values = np.asarray([entry[name] for entry in reversed(table)], dtype=np.int64)
-    return np.asarray(values[np.maximum(np.searchsorted(least, score, side="right") - 1, 0)])
+def _columns(artefact: Artefact, frame: pd.DataFrame) -> Columns:
+    return Columns(frame, {name: feature.type for name, feature in artefact.features.items()})
+
+
+def _scored(sections: Mapping[str, Any], frame: pd.DataFrame) -> tuple[NDArray[np.int8], Ints]:
+    types = {name: told["type"] for name, told in sections["feature_schema"]["features"].items()}
+    return Cards(_segments(sections, types)).score(Columns(frame, types), len(frame))
+
+
+def _segments(sections: Mapping[str, Any], types: Mapping[str, FeatureType]) -> tuple[Segment, ...]:
+    cards = sections["scorecard"]["segments"]
+    reasons = {item["reason_code"] for card in cards for item in card["characteristics"]}
+    return parse_segments(Node(cards, "segments"), types, reasons)
+
+
+def _type(dtype: Any) -> FeatureType:
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    return "integer" if pd.api.types.is_numeric_dtype(dtype) else "string"

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from training.additive import Additive, Fit, logistic
 from training.axes import Axis, Coded, sums
-from training.conditions import holds
 from training.config import SegmentConfig, TrainingConfig
 from training.sample import Sample
+from training.scoring import holds
 
 Floats = NDArray[np.float64]
 Condition = dict[str, Any]
@@ -43,7 +43,7 @@ def places(segments: list[SegmentConfig], rows: Coded) -> NDArray[np.intp]:
     place = np.full(len(rows), len(segments) - 1, dtype=np.intp)
     for number in reversed(range(len(segments) - 1)):
         when = segments[number].when
-        place[np.ones(len(rows), dtype=bool) if when is None else holds(when, rows.frame)] = number
+        place[np.ones(len(rows), dtype=bool) if when is None else holds(when, rows.columns, len(rows))] = number
     return place
 
 
@@ -95,7 +95,7 @@ class _Search:
         tables = sorted(model.tables, key=lambda table: -self._spread(table.values, self._rows.cells(table.axes)))
         self._cells = [(self._rows.cells(table.axes), len(table.values)) for table in tables[:_SEARCH_TABLES]]
         self._splits = [split for name in sorted(axes) for split in _splits(axes[name])]
-        self._sides = [holds(split, self._rows.frame) for split in self._splits]
+        self._sides = [holds(split, self._rows.columns, len(self._rows)) for split in self._splits]
 
     def best(self, conditions: list[Condition | None], number: int) -> tuple[float, int, Condition | None]:
         """The best split of one segment: what it gains, the segment's number, the condition."""

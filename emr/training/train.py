@@ -39,7 +39,7 @@ class TrainedModel:
 
     def score(self, features: pd.DataFrame) -> NDArray[np.int64]:
         """Integer scores of rows (base and characteristics' points), by the sections alone."""
-        return scoring.scores(self._sections, features)
+        return scoring.scores_of(self._sections, features)
 
     def pd_ppm(self, features: pd.DataFrame) -> NDArray[np.int64]:
         """Calibrated default rates of rows, in parts per million."""

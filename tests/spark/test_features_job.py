@@ -30,7 +30,7 @@ def shipped(directory: Path) -> Path:
     target = directory / "creditmesh.zip"
     package = SOURCE / "creditmesh"
     files = [package / "__init__.py", package / "gateway/__init__.py"]
-    files += [*(package / "kernel").glob("*.py"), *(package / "gateway/keydata").rglob("*.py")]
+    files += [*(package / "kernel").glob("*.py"), *(package / "gateway/keydata").rglob("*.*")]
     with zipfile.ZipFile(target, "w") as archive:
         for path in files:
             archive.write(path, str(path.relative_to(SOURCE)))

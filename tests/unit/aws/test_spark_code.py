@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -65,6 +69,19 @@ def test_what_the_template_refers_to_is_uploaded(tmp_path: Path) -> None:
         assert {"creditmesh/__init__.py", "creditmesh/risk/__init__.py", "training/__init__.py"} <= set(
             archive.namelist()
         )
+
+
+def test_the_archive_beside_an_executor_is_enough_for_its_workers_daemon(tmp_path: Path) -> None:
+    """Before any task names the archive; and the features' document is in it."""
+    spark_code.collect(ROOT, tmp_path)
+    words = shlex.split(resident_job("s3://bucket/emr/1", {}, "", "").parameters)
+    module = next(word for word in words if word.startswith("spark.python.daemon.module=")).partition("=")[2]
+    told = f"import {module} as found, creditmesh.gateway.keydata.features.table as t; print(found.__file__, t.VERSION)"
+    environment = {**os.environ, "PYTHONPATH": "./creditmesh-spark.zip"}
+    ran = subprocess.run(
+        [sys.executable, "-c", told], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split()[0].endswith("creditmesh-spark.zip/creditmesh/risk/worker_daemon.py")
 
 
 def test_old_versions_go_and_those_in_use_stay() -> None:

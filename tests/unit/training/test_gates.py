@@ -18,7 +18,7 @@ from training import gates
 from training.config import GatesConfig
 from training.frame import TrainingSet
 from training.measures import auc
-from training.scores import scores
+from training.scoring import scores
 
 BASE: dict[str, Any] = json.loads((Path(__file__).parents[3] / "models/origination-2.1.0.json").read_text("utf-8"))
 CONFIG = GatesConfig()

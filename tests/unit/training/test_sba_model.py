@@ -14,7 +14,7 @@ import pytest
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.evaluator import evaluate
 from models.sba_texts import REASON_OF
-from training import scores as artefact_scores
+from training import scoring as artefact_scores
 from training.data import columns, sba
 from training.measures import auc, ks
 

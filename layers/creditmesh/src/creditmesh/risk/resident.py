@@ -1,9 +1,9 @@
-"""Scoring small batches by ``evaluate`` in Spark's Python workers, on a context that stays up.
+"""Scores small batches by ``evaluate`` in Spark's Python workers, on a context that stays up.
 
-What a job costs beside the scoring is made once: an RDD over «cells», one-element partitions that hold a batch as
+Everything but the scoring is prepared once: an RDD over «cells», one-element partitions that hold a batch as
 bytes in an array of the JVM. Spark sends a partition's content to the task anew in each run, so writing other bytes
-into the cells and running the same RDD again scores another batch. The day travels with the batch, the model as a
-broadcast. ``creditmesh.risk.worker_daemon`` keeps the workers quick.
+into the cells and running the same RDD again scores another batch. The day is part of the batch, the model is a
+broadcast variable. ``creditmesh.risk.worker_daemon`` makes small tasks fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from creditmesh.risk.model import Artefact
 from creditmesh.risk.result import RiskResult
 
 Batch = Sequence[Mapping[str, FeatureValue]]
-#: So many firms are worth a task of their own.
+#: A second task pays off from so many firms on.
 _WORTH_A_TASK = 20
 
 
@@ -35,7 +35,7 @@ def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(values)
 
 
-# The artefact's read-only mappings, which pickle does not know.
+# The artefact has read-only mappings, which pickle does not support.
 copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 
@@ -56,7 +56,7 @@ class ResidentScorer:
         reader: Any = AutoBatchedSerializer
         cells: RDD[Any] = RDD(pickled, context, reader(CPickleSerializer()))
         scored: Any = cells.mapPartitions(partial(_score, context.broadcast(artefact)))
-        # What RDD.collect makes and sends to the JVM each time.
+        # RDD.collect would create all of this again for each batch.
         self._rdd, self._results = scored._jrdd, scored._jrdd_deserializer
         self._context, self._run, self._list = java.sc(), jvm.PythonRDD.runJob, jvm.java.util.ArrayList
 
@@ -64,14 +64,14 @@ class ResidentScorer:
         """Return the result of each set of features by the rules in force on the day ``on``, in order.
 
         Raises:
-            Py4JJavaError: above all where some value breaks the feature schema; ``Artefact.checked`` finds out whose.
+            Py4JJavaError: for example because a value breaks the feature schema; ``Artefact.checked`` tells which.
         """
         tasks = min(len(self._cells), -(-len(batch) // _WORTH_A_TASK))
         for number in range(tasks):
             self._cells[number][0] = pickle.dumps((on, batch[number::tasks]))
         try:
             parts = self._collected(tasks)
-        except Py4JJavaError:  # a worker that died takes its task along; not every master tries a task again
+        except Py4JJavaError:  # a worker died with its task; a local master does not retry tasks
             parts = self._collected(tasks)
         results: list[RiskResult] = [None] * len(batch)  # type: ignore[list-item]
         for number, part in enumerate(parts):

@@ -28,10 +28,7 @@ def parse_scorecard(node: Node, types: Types, reasons: Iterable[str]) -> Scoreca
     """
     parts = node.fields(["cutoff", "refer_below", "scale", "segments"])
     scale = parts["scale"].fields(["base_score", "base_odds", "pdo"])
-    segments = tuple(_segment(item, types, reasons) for item in parts["segments"].items(1, 20))
-    unique((segment.id for segment in segments), parts["segments"])
-    if [segment.when is None for segment in segments] != [False] * (len(segments) - 1) + [True]:
-        raise parts["segments"].fail("has a condition in every segment but the last")
+    segments = parse_segments(parts["segments"], types, reasons)
     cutoff = _points(parts["cutoff"])
     refer = parts["refer_below"]
     return Scorecard(
@@ -40,6 +37,15 @@ def parse_scorecard(node: Node, types: Types, reasons: Iterable[str]) -> Scoreca
         scale=MappingProxyType({name: item.integer(1, 100_000) for name, item in scale.items()}),
         segments=segments,
     )
+
+
+def parse_segments(node: Node, types: Types, reasons: Iterable[str]) -> tuple[Segment, ...]:
+    """Return the segments listed at ``node``; all but the last have a condition."""
+    segments = tuple(_segment(item, types, reasons) for item in node.items(1, 20))
+    unique((segment.id for segment in segments), node)
+    if [segment.when is None for segment in segments] != [False] * (len(segments) - 1) + [True]:
+        raise node.fail("has a condition in every segment but the last")
+    return segments
 
 
 def parse_characteristics(node: Node, types: Types, reasons: Iterable[str]) -> tuple[Characteristic, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-#: One small batch at a time, in Python workers that are quick at small tasks. Their daemon comes out of the archive in
-#: --py-files, which lies in an executor's working directory; the job puts it on the workers' path.
+#: Small batches in Python workers. Their daemon's module is in the archive of --py-files, which Spark puts into an
+#: executor's working directory; the job adds it to the workers' PYTHONPATH.
 RESIDENT: dict[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

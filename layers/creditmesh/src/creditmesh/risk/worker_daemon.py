@@ -1,8 +1,8 @@
-"""Spark's daemon of Python workers, quick at small tasks (setting ``spark.python.daemon.module``).
+"""Spark's daemon of Python workers, made fast for small tasks (setting ``spark.python.daemon.module``).
 
-Workers are forked from it, so what it imports no worker imports again. Before each task a worker forgets what it knows
-about import paths, which makes Python 3.11 read pyspark's zip anew (nine tenths of a small task), and waits for
-acknowledgements that the kernel delays. None of that is needed here: the archives do not change.
+Workers are forked from it and share what it has imported. Two things make up most of a small task otherwise: before
+each task a worker invalidates its import caches, after which Python 3.11 reads the directory of pyspark's zip again
+(the archives never change), and it waits for TCP acknowledgements that the kernel delays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _serve = _daemon.worker
 
 def _worker(connection: socket.socket, authenticated: bool) -> int:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_QUICKACK"):  # Linux; it holds for a while only, hence for each task
+    if hasattr(socket, "TCP_QUICKACK"):  # Linux only; not permanent, hence set for each task
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     code: int = _serve(connection, authenticated)
     return code
@@ -32,6 +32,6 @@ if __name__ == "__main__":
     zipimport.zipimporter.invalidate_caches = lambda self: None  # type: ignore[method-assign]
     _daemon.worker = _worker
     gc.collect()
-    gc.freeze()  # what all workers share is no garbage
-    gc.disable()  # a worker looks for garbage after each task
+    gc.freeze()
+    gc.disable()  # pyspark's daemon collects after each task
     _daemon.manager()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from creditmesh.gateway.keydata import cleaning
+from creditmesh.gateway.keydata.cleaning import plain_day, plain_minor, plain_month
 from creditmesh.gateway.keydata.findings import NO_VALUES, Quality, SourceDataInvalid
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Row:
         if not self._answer.currency_known:
             return None
         written = self.fields.get(key)
-        value = cleaning.plain_minor(written) if type(written) is str else None
+        value = plain_minor(written) if type(written) is str else None
         if value is None:
             value = self._read(key, cleaning.read_minor)
         if value is not None and value < 0 and not signed:
@@ -84,14 +85,14 @@ class Row:
     def day(self, key: str) -> int | None:
         """A date, as days since 1970-01-01."""
         written = self.fields.get(key)
-        if type(written) is str and (value := cleaning.plain_day(written)) is not None:
+        if type(written) is str and (value := plain_day(written)) is not None:
             return value
         return self._read(key, cleaning.read_day)
 
     def month(self, key: str) -> int | None:
         """A calendar month's index."""
         written = self.fields.get(key)
-        if type(written) is str and (value := cleaning.plain_month(written)) is not None:
+        if type(written) is str and (value := plain_month(written)) is not None:
             return value
         return self._read(key, cleaning.read_month)
 

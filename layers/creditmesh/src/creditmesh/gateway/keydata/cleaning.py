@@ -71,9 +71,13 @@ def read_minor(value: object) -> tuple[int | None, str | None]:
     """An amount of the currency's main unit, as integer minor units, rounded half up."""
     if type(value) is str:
         minor = plain_minor(value)
-        if minor is not None:
-            return minor, None
+        return (minor, None) if minor is not None else _minor_of_text(value)
     return read_any_minor(value)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _minor_of_text(text: str) -> tuple[int | None, str | None]:
+    return read_any_minor(text)
 
 
 def plain_minor(text: str) -> int | None:

@@ -1,7 +1,7 @@
-"""Formulas made one Python function of a clean row: each list is walked once, what formulas share is computed once.
+"""Compiles formulas to one Python function of a clean row: one loop a list, shared parts computed once.
 
-The text of the function is made of this module's own words, of names made here and of the clean row's columns. Literals
-reach it as values bound to names, so nothing of what a formula's author wrote is ever run.
+The function's source consists of fixed templates, generated names and the clean row's column names. Literals are passed
+as values bound to names, so no text of a formula's author is ever executed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Value = int | str | bool | None
 _SYMBOLS = {"+": "+", "-": "-", "*": "*", "=": "==", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MONTHS_KEPT = 100_000
 
-# Of a fold: what it begins with, how it takes a value in, what comes of it.
+# A fold's initial value, the step for a row's value, and the result.
 _STARTS = {"sum": "0", "max": "None", "min": "None", "distinct": "set()", "longest_run": "0", "volatility": "[]"}
 _STEPS = {
     "sum": "{a} += {v}",
@@ -61,7 +61,7 @@ _ENDS = {
 
 
 def function_of(formulas: Sequence[Expression]) -> Callable[[Values], tuple[Value, ...]]:
-    """Return the function that gives the formulas' values for a clean row, in order; None is not known."""
+    """Return a function that computes the formulas' values for a clean row, in order; None if unknown."""
     writer = _Writer()
     text = writer.function(formulas)
     scope: dict[str, Any] = {
@@ -74,7 +74,7 @@ def function_of(formulas: Sequence[Expression]) -> Callable[[Values], tuple[Valu
 
 
 class _Months(dict[int, int]):
-    """The month index of a day, looked up: there are few days in the rows of a portfolio."""
+    """Cache of days' month indexes: a portfolio's rows have few different days."""
 
     def __missing__(self, day: int) -> int:
         if len(self) > _MONTHS_KEPT:
@@ -92,7 +92,7 @@ class _Name(NamedTuple):
 
 @dataclass
 class _Block:
-    """Lines at one depth, with what has a name in them; of a list's loop or, without a section, of the row."""
+    """Lines of a list's loop or, without a section, of the whole row, with the variables they set."""
 
     indent: str
     section: Section | None = None
@@ -101,10 +101,10 @@ class _Block:
 
 
 class _Writer:
-    """Writes the function.
+    """Writes the function's source.
 
     Attributes:
-        literals: the values that stand in the formulas, by the names they have in the text.
+        literals: the formulas' literals by their names in the source.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,6 @@ class _Writer:
         self._folds: dict[Expression, _Name] = {}
 
     def function(self, formulas: Sequence[Expression]) -> str:
-        """The text of the function."""
         nodes = dict.fromkeys(node for formula in formulas for node in walk(formula))
         sections: dict[str, list[Fold | Volatility]] = {}
         for node in nodes:
@@ -130,7 +129,7 @@ class _Writer:
         return "\n".join([*body, *block.lines, f"    return ({', '.join(names)},)"])
 
     def _loop(self, section: Section, folds: Sequence[Fold | Volatility]) -> list[str]:
-        """All folds of a list; each is None where the list is, or as soon as a condition or a value is not known."""
+        """All folds of a list; each is None if the list, a condition or a value of a row is unknown."""
         block, before, after = _Block(" " * 12, section), list[str](), list[str]()
         results = []
         for fold in folds:
@@ -160,7 +159,7 @@ class _Writer:
         return [*head, *before, f"        for item in row[{section.name!r}]:", *block.lines, *after]
 
     def _name(self, node: Expression, block: _Block) -> _Name:
-        """The variable that holds a formula's value, set in ``block`` where it is new."""
+        """The variable of a formula's value; sets it in ``block`` at the first use."""
         if isinstance(node, Const):
             return _Name(self._literal(node.value), nullable=False)
         if isinstance(node, Fold | Volatility):
@@ -173,7 +172,7 @@ class _Writer:
         return block.names[node]
 
     def _text(self, node: Expression, block: _Block) -> tuple[str, bool]:
-        """What is assigned, and whether it may be None."""
+        """The right side of the assignment, and whether it may be None."""
 
         def names(*parts: Expression) -> list[_Name]:
             return [self._name(part, block) for part in parts]
@@ -182,7 +181,7 @@ class _Writer:
             case Field(path):
                 return _field(path)
             case Item(name):
-                assert block.section is not None, "the document lets none stand elsewhere"
+                assert block.section is not None, "the document allows it inside lists only"
                 column = block.section.column(name)
                 return f"item[{column.name!r}]", not column.always
             case Arithmetic(operator, left, right) | Compare(operator, left, right):
@@ -243,14 +242,14 @@ def _field(path: str) -> tuple[str, bool]:
 
 
 def _strict(form: str, names: Sequence[_Name]) -> tuple[str, bool]:
-    """Not known where a part is not."""
+    """Unknown if a part is."""
     text = form.format(*(name.text for name in names))
     nulls = " or ".join(f"{name.text} is None" for name in names if name.nullable)
     return (f"None if {nulls} else {text}", True) if nulls else (text, False)
 
 
 def _all(names: Sequence[_Name]) -> tuple[str, bool]:
-    """Three-valued: false where a part is false, whatever is not known."""
+    """Three-valued: false if a part is false, even if others are unknown."""
     nulls = [name.text for name in names if name.nullable]
     if not nulls:
         return " and ".join(name.text for name in names), False

@@ -21,9 +21,9 @@ OPTIONAL = ("greylist_hits", "whitelist_hits", "blacklist_name_score_bps", "grey
 
 
 class Line(NamedTuple):
-    """What a line tells: whose it is, the clean row, and the notes as Spark takes them.
+    """One firm's data: its name, the clean row, and the notes as Spark takes them.
 
-    Of a line that is none there is no row, and an ``error`` names what is wrong with it.
+    An unreadable line has no row and a note of severity ``error`` with the reason.
     """
 
     firm: str | None

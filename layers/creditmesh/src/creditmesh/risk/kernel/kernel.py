@@ -20,7 +20,7 @@ from creditmesh.risk.kernel.bands import Bands
 from creditmesh.risk.kernel.columns import Column, Mask, Numbers, column, unknown
 from creditmesh.risk.kernel.limits import rounded
 from creditmesh.risk.kernel.masks import where
-from creditmesh.risk.kernel.points import Card
+from creditmesh.risk.kernel.points import Card, Cards
 from creditmesh.risk.kernel.results import RESULT_FIELDS, STAGES, Results, Scored
 from creditmesh.risk.model import BPS, MAX_DIMENSION_GRADE, Artefact, RiskIndex
 from creditmesh.risk.result import Stage
@@ -49,13 +49,13 @@ class Kernel:
     def __init__(self, artefact: Artefact) -> None:
         self._artefact = artefact
         self._results = Results(artefact)
-        segments, index = artefact.scorecard.segments, artefact.risk_index
-        self._cards = [Card(segment.base_points, segment.characteristics) for segment in segments]
+        index = artefact.risk_index
+        self._cards = Cards(artefact.scorecard.segments)
         self._dimensions = [Card(d.base, d.characteristics) for d in (index.dimensions if index else ())]
         self._levels = _levels(index) if index else None
         self._bands = self._score_bands()
         self._by_band = self._score_tables(self._bands)
-        names = {name for card in (*self._cards, *self._dimensions) for name in card.features}
+        names = {name for card in (*self._cards.all, *self._dimensions) for name in card.features}
         names |= {name for condition in self._conditions() for name in variables(condition)}
         names |= {name for method in artefact.limit.methods for term in method.terms for name in term.features}
         self.features = tuple(name for name in artefact.features if name in names)
@@ -96,7 +96,9 @@ class Kernel:
         """
         batches = data.to_batches() if isinstance(data, pa.Table) else [data]
         found = [
-            self._score(part, rows)[1] for batch in batches for part, rows in self._parts(self._columns(batch), batch)
+            self._cards.score(part, rows)[1]
+            for batch in batches
+            for part, rows in self._parts(self._columns(batch), batch)
         ]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
@@ -135,7 +137,7 @@ class Kernel:
     def _chunk(self, columns: Columns, rows: int) -> Scored:
         fired, by_list, by_rule = self._rules(columns, rows)
         adjustment = self._adjustment(fired, rows)
-        segment, score = self._score(columns, rows)
+        segment, score = self._cards.score(columns, rows)
         score += adjustment
         band = self._bands.of(score)
         looked_up = {name: np.take(table, band, mode="clip") for name, table in self._by_band.items()}
@@ -194,23 +196,6 @@ class Kernel:
                 total += mask * np.int64(rule.points)
         return total
 
-    def _score(self, columns: Columns, rows: int) -> tuple[Numbers, npt.NDArray[np.int64]]:
-        """Each firm's segment, and its score without adjustment."""
-        segments = self._artefact.scorecard.segments
-        index = np.full(rows, len(segments) - 1, np.int8)
-        if len(segments) == 1:
-            return index, self._cards[0].total(columns, rows)
-        for position in reversed(range(len(segments) - 1)):
-            condition = segments[position].when
-            if condition is not None:
-                np.copyto(index, position, where=where(condition, columns, rows, holds=True))
-        score = np.zeros(rows, np.int64)
-        for position, card in enumerate(self._cards):
-            chosen = np.flatnonzero(index == position)
-            if len(chosen):
-                score[chosen] = card.total({name: columns[name].pick(chosen) for name in card.features}, len(chosen))
-        return index, score
-
     def _index(self, columns: Columns, rows: int) -> tuple[dict[str, Numbers], Mask, Mask]:
         """The risk index with its grade, and where a grade asks for a person or stops the firm."""
         formula = self._artefact.risk_index
@@ -242,8 +227,8 @@ class Kernel:
     def _score_bands(self) -> Bands:
         artefact = self._artefact
         points = [rule.points for rule in artefact.rules]
-        lowest = min(card.range[0] for card in self._cards) + sum(p for p in points if p < 0)
-        highest = max(card.range[1] for card in self._cards) + sum(p for p in points if p > 0)
+        lowest = min(card.range[0] for card in self._cards.all) + sum(p for p in points if p < 0)
+        highest = max(card.range[1] for card in self._cards.all) + sum(p for p in points if p > 0)
         refer_below = artefact.scorecard.refer_below
         starts = [artefact.scorecard.cutoff, *([] if refer_below is None else [refer_below])]
         starts += [grade.min_score for grade in artefact.grades] + [least for least, _ in artefact.calibration]

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from creditmesh.risk.kernel.columns import Column, Numbers
-from creditmesh.risk.points import Axis, Characteristic
+from creditmesh.risk.kernel.masks import where
+from creditmesh.risk.points import Axis, Characteristic, Segment
 
 #: From so many bounds on a binary search is quicker.
 _MANY_BOUNDS = 48
@@ -106,6 +107,28 @@ class Card:
             np.add(total, item.of(found), out=total, casting="unsafe")
         score: npt.NDArray[np.int64] = np.add(total, self._base, dtype=np.int64)
         return score
+
+
+class Cards:
+    """The cards of several segments: each firm has the points of the first whose condition holds, or of the last."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.all = [Card(segment.base_points, segment.characteristics) for segment in segments]
+        self._conditions = [segment.when for segment in segments if segment.when is not None]
+
+    def score(self, columns: Mapping[str, Column], rows: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+        """Each firm's segment, and its score before rules adjust it."""
+        index = np.full(rows, len(self.all) - 1, np.int8)
+        if len(self.all) == 1:
+            return index, self.all[0].total(columns, rows)
+        for position, condition in reversed(list(enumerate(self._conditions))):
+            np.copyto(index, position, where=where(condition, columns, rows, holds=True))
+        score = np.zeros(rows, np.int64)
+        for position, card in enumerate(self.all):
+            chosen = np.flatnonzero(index == position)
+            if len(chosen):
+                score[chosen] = card.total({name: columns[name].pick(chosen) for name in card.features}, len(chosen))
+        return index, score
 
 
 def _merged(item: Characteristic) -> Characteristic:

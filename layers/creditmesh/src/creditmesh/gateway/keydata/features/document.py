@@ -1,4 +1,4 @@
-"""The document of features, ``features.json``: read, and checked so far that no row can break a formula.
+"""Reads and validates ``features.json``, the document of features; no row can break a formula that passes.
 
 A feature has a name, a unit, a window, a meaning and a formula: a literal, or an object with one operation::
 
@@ -12,8 +12,8 @@ A feature has a name, a unit, a window, a meaning and a formula: a literal, or a
     {"count": {"rows": list, "where": condition}}
     {"volatility_bps": {"of": number, "rows": list, "where": condition, "fewest": number}}
 
-``formula`` says what each means. Columns are those of ``row``; ``item`` stands inside ``of`` and ``where`` only, the
-operations over lists outside them only.
+The classes of ``formula`` say what each means. Columns are those of ``row``. ``item`` is valid inside ``of`` and
+``where`` only, operations over lists outside of them only.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FeaturesInvalid(ValueError):
 
     Attributes:
         path: Where, for example ``features.tax_burden_bps.formula.ratio_bps[0]``.
-        rule: What should be so there.
+        rule: What must hold there.
     """
 
     def __init__(self, path: str, rule: str) -> None:
@@ -61,7 +61,7 @@ class FeatureSet:
 
 
 class _Typed(NamedTuple):
-    """A formula, what it gives (``number``, ``month``, ``day``, ``condition``, ``text``) and between what bounds."""
+    """A formula with its type (``number``, ``month``, ``day``, ``condition``, ``text``) and the bounds of its value."""
 
     node: f.Expression
     type: str
@@ -111,7 +111,7 @@ def _feature(given: Any, path: str, known: Mapping[str, tuple[Feature, _Typed]])
 
 
 class _Formula:
-    """Reads one formula, or a part of it inside a list."""
+    """Parser of one formula, or of a part of it inside a list."""
 
     def __init__(self, path: str, known: Mapping[str, _Typed], section: Section | None = None, depth: int = 0) -> None:
         self._path, self._known, self._section, self._depth = path, known, section, depth

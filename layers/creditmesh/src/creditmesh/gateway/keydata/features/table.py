@@ -26,12 +26,12 @@ _MONEY = ("amount", "signed")
 
 @lru_cache(maxsize=1)
 def values_of() -> Callable[[Values], tuple[Value, ...]]:
-    """The function that gives every feature's value for a clean row, in the table's order; made at first use."""
+    """Function of a clean row that returns all features' values in the table's order; compiled at first use."""
     return function_of([feature.formula for feature in FEATURES])
 
 
 def features_of(row: Values) -> dict[str, Value]:
-    """Every feature of one clean row, by name; None is not known."""
+    """Every feature of one clean row, by name; None if unknown."""
     return dict(zip(_NAMES, values_of()(row), strict=True))
 
 
