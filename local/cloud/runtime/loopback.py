@@ -2,8 +2,9 @@
 
 Half of what a call costs a function goes into urllib3 and the standard library's HTTP client, which are made for TLS,
 proxies, redirects and odd servers. Calls of AWS JSON services, and whole objects of S3, need none of that here.
-botocore still signs, retries and reads them; whatever is not as expected before an answer begins goes urllib3's way, as
-do all other calls. Standard library only; botocore is the function's own.
+botocore still retries and reads them; whatever is not as expected before an answer begins goes urllib3's way, as do all
+other calls. A sixth goes into signatures, which the emulator does not check: a call says who makes it, to which service
+and in which region, and is not signed; a presigned URL is. Standard library only; botocore is the function's own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import collections
 import io
 import socket
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -92,6 +94,30 @@ def shorten(module: Callable[[str], Any]) -> None:
     session = module("botocore.httpsession").URLLib3Session
     loopback = Loopback(session.send, lambda name: module(f"botocore.{name}"))
     session.send = lambda self, request: loopback.send(self, request)
+    name_caller(module("botocore.signers").RequestSigner, module("botocore").UNSIGNED)
+
+
+def name_caller(signer: Any, unsigned: Any) -> None:
+    """Let calls over plain HTTP tell who makes them, as a signature does, without one."""
+    upstream = signer.handler  # of calls only: URLs are presigned by another method
+
+    def handler(self: Any, operation_name: str, request: Any, **more: Any) -> None:
+        credentials = self._credentials and self._credentials.get_frozen_credentials()
+        if (
+            not credentials
+            or not request.url.startswith("http://")
+            or self._choose_signer(operation_name, "standard", request.context) == unsigned
+        ):
+            upstream(self, operation_name, request, **more)
+            return
+        context = request.context.get("signing", {})
+        service, region = context.get("signing_name", self._signing_name), context.get("region", self._region_name)
+        scope = f"{credentials.access_key}/{time.strftime('%Y%m%d', time.gmtime())}/{region}/{service}/aws4_request"
+        request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
+        if credentials.token:
+            request.headers["X-Amz-Security-Token"] = credentials.token
+
+    signer.handler = handler
 
 
 def _content(request: Any) -> bytes | None:

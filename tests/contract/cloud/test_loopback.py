@@ -12,9 +12,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+from botocore.signers import RequestSigner
 
 from .clouds import ROOT, Cloud
 
@@ -194,3 +196,30 @@ def test_what_is_neither_goes_botocores_way(loopback: Any, mended: Cloud, name: 
         objects.head_object(Bucket=name, Key="none")
     objects.delete_object(Bucket=name, Key="none")
     assert {one.method for one in taken} == {"HEAD", "DELETE"}
+
+
+def test_calls_tell_who_makes_them_and_urls_are_signed(
+    loopback: Any, mended: Cloud, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RequestSigner, "handler", RequestSigner.handler)  # put back afterwards
+    loopback.name_caller(RequestSigner, UNSIGNED)
+    objects, sent = boto3.client(
+        "s3", endpoint_url=mended.endpoint, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b",
+        aws_session_token="token",
+    ), list[dict[str, str]]()  # fmt: skip
+    objects.meta.events.register(
+        "before-send",
+        lambda request, **_: sent.append(
+            {name: text.decode() if isinstance(text, bytes) else text for name, text in request.headers.items()}
+        ),
+    )
+    objects.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    objects.put_object(Bucket=name, Key="key", Body=b"content")
+    assert objects.get_object(Bucket=name, Key="key")["Body"].read() == b"content"
+    told = {(one["Authorization"], one["X-Amz-Security-Token"]) for one in sent}
+    ((authorization, token),) = told  # of all three
+    assert "/eu-west-1/s3/aws4_request" in authorization
+    assert (authorization.endswith("Signature=none"), token) == (True, "token")
+    url = objects.generate_presigned_url("get_object", {"Bucket": name, "Key": "key"})
+    assert "Signature=" in url
+    assert "Signature=none" not in url
