@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from awscli.customizations.cloudformation.yamlhelper import yaml_parse  # type: ignore[import-not-found]
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws import institutions, libraries, parameters
@@ -27,6 +26,7 @@ from cloud import build
 from cloud.deploy import ADDRESS_BOOK, ROOT, Deployment
 from cloud.emr_applications import NotStopped
 from cloud.stack import DeployFailed
+from cloud.template import parse
 
 
 def deploy(target: Target, values: Mapping[str, str], address_book: Path | None, session: Any) -> dict[str, str]:
@@ -55,10 +55,10 @@ def _prepare(options: argparse.Namespace, session: Any) -> tuple[Target, dict[st
     if options.institutions:
         institutions.check(options.institutions)
     target = find(session, stage)
-    template = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
+    document = parse((ROOT / "template.yaml").read_text("utf-8"))
     partition = session.get_partition_for_region(target.region)
-    values = parameters.complete(given, stage, template["Parameters"], partition)
-    Preflight(session, target, template, values).check()
+    values = parameters.complete(given, stage, document["Parameters"], partition)
+    Preflight(session, target, document, values).check()
     return target, values
 
 

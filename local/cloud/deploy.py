@@ -8,63 +8,27 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
-from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_parse  # type: ignore[import-not-found]
 from botocore.exceptions import ClientError
 
-from cloud import build, models, spark_code
+from cloud import build, models, spark_code, template
 from cloud.emr_applications import NotStopped
-from cloud.includes import inlined
 from cloud.stack import DeployFailed, Stack
 
 ADDRESS_BOOK = "institutions.json"
 """Key of the institutions' addresses in the bucket of artefacts (creditmesh.platform.institutions)."""
-_LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri", "TemplateURL")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def prepare(template: Path, build_dir: Path) -> Path:
-    """The template as `aws cloudformation package` can take it; returns where it was written.
-
-    That command does not know SAM's Globals: for a function without a CodeUri of its own it archives the whole folder
-    of the template, virtual environments included. So each function gets the CodeUri from Globals, code folders are
-    archived reproducibly first, and paths become absolute. Included files are put in their places.
-    """
-    document = inlined(yaml_parse(template.read_text()), template.parent, yaml_parse)
-    shared = ((document.get("Globals") or {}).get("Function") or {}).pop("CodeUri", None)
-    archives: dict[str, str] = {}
-    for resource in document["Resources"].values():
-        properties = resource.get("Properties") or {}
-        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in properties:
-            properties.setdefault("CodeUri", shared)
-        for name in _LOCAL_PATHS:
-            path = properties.get(name)
-            if isinstance(path, str) and not path.startswith(("s3://", "http")):
-                properties[name] = _packable(template.parent / path, build_dir, archives)
-    target = build_dir / "prepared.yaml"
-    target.write_text(yaml_dump(document))
-    return target
-
-
-def _packable(path: Path, build_dir: Path, archives: dict[str, str]) -> str:
-    if not path.is_dir():
-        return str(path)
-    if str(path) not in archives:
-        target = build_dir / f"{path.name}.zip"
-        build.archive(path, target)
-        archives[str(path)] = str(target)
-    return archives[str(path)]
 
 
 @dataclass
@@ -136,7 +100,7 @@ class Deployment:
         return Stack(self.client, self.stack, **({"pause": 0.1} if self.endpoint else {}))
 
     def _values(self, code: spark_code.SparkCode) -> dict[str, str]:
-        declared = yaml_parse(self.template.read_text("utf-8")).get("Parameters") or {}
+        declared = template.parse(self.template.read_text("utf-8")).get("Parameters") or {}
         own = {spark_code.PARAMETER: code.digest} if spark_code.PARAMETER in declared else {}
         return {**self.parameters, **own}
 
@@ -180,15 +144,21 @@ class Deployment:
             self.client("s3").put_object(Bucket=self.package_bucket, Key=self._record_key, Body=body)
 
     def _package_and_deploy(self, fingerprint: str, values: Mapping[str, str]) -> None:
-        packaged = self.build_dir / "packaged.yaml"
-        prepared = prepare(self.template, self.build_dir)
         self._make_package_bucket()
-        self._aws("package", "--template-file", str(prepared), "--s3-bucket", self.package_bucket,
-                  "--output-template-file", str(packaged))  # fmt: skip
-        key = f"{build.digest([packaged])[:32]}.template"
-        self.client("s3").put_object(Bucket=self.package_bucket, Key=key, Body=packaged.read_bytes())
+        document = json.dumps(template.packaged(self.template, cache(self._store))).encode()
+        key = f"{hashlib.sha256(document).hexdigest()[:32]}.template"
+        self.client("s3").put_object(Bucket=self.package_bucket, Key=key, Body=document)
         self._stack.delete_failed_creation()
         self._stack.change(f"deploy-{fingerprint[:12]}-{int(time.time())}", f"{self._bucket_url()}/{key}", values)
+
+    def _store(self, path: Path) -> str:
+        """Bring a file, or a folder as an archive, to the package bucket, under its content's digest."""
+        if path.is_dir():
+            folder, path = path, self.build_dir / f"{path.name}.zip"
+            build.archive(folder, path)
+        key = f"{build.digest([path])[:32]}{path.suffix}"
+        self._send(self.client("s3"), self.package_bucket, key, path)
+        return f"s3://{self.package_bucket}/{key}"
 
     def _bucket_url(self) -> str:
         if self.endpoint:
@@ -203,20 +173,6 @@ class Deployment:
                 Bucket=self.package_bucket, CreateBucketConfiguration={"LocationConstraint": self.region}
             )
 
-    def _aws(self, *arguments: str) -> None:
-        environment = {**os.environ, "AWS_DEFAULT_REGION": self.region, "AWS_PAGER": ""}
-        if self.endpoint:
-            environment |= {
-                "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            }  # fmt: skip
-        command = [sys.executable, "-m", "awscli", "cloudformation", *arguments]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, cwd=self.template.parent
-        )
-        if done.returncode:
-            raise DeployFailed(f"aws cloudformation {arguments[0]} failed:\n{done.stderr or done.stdout}")
-
     def _upload(self, outputs: Mapping[str, str], code: spark_code.SparkCode) -> None:
         """Jobs, what they import and models; an object that is there already is not sent again."""
         bucket = outputs.get(self.artefact_output)
@@ -226,13 +182,16 @@ class Deployment:
         files |= {**code.files, **self.uploads}
         storage = self.client("s3")
         for key, path in files.items():
-            mark = build.digest([path])
-            if self._mark(storage, bucket, key) != mark:
-                with path.open("rb") as body:
-                    storage.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": mark})
+            self._send(storage, bucket, key, path)
         signing_key = outputs.get(self.signing_key_output)
         if signing_key is not None:
             self._upload_models(bucket, signing_key)
+
+    def _send(self, storage: Any, bucket: str, key: str, path: Path) -> None:
+        mark = build.digest([path])
+        if self._mark(storage, bucket, key) != mark:
+            with path.open("rb") as body:
+                storage.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": mark})
 
     def _prune(self, outputs: Mapping[str, str], in_use: set[str]) -> None:
         bucket = outputs.get(self.artefact_output)

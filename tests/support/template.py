@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cloud.includes import inlined
+from cloud.template import inlined, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
@@ -27,24 +27,6 @@ NO_VALUE = object()
 """What a property resolves to that is to be left out."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms."""
-
-
-def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-_Loader.add_multi_constructor("!", _tag)
-
-
 def source() -> dict[str, Any]:
     """The template as written; a fresh copy each time."""
     return deepcopy(_source())
@@ -52,7 +34,7 @@ def source() -> dict[str, Any]:
 
 @cache
 def _source() -> dict[str, Any]:
-    document = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Loader)
+    document = parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     assert isinstance(document, dict)
     return document
 
@@ -73,7 +55,7 @@ def _transformed(region: str, parameters: tuple[tuple[str, str], ...]) -> dict[s
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    document = inlined(source(), ROOT, yaml.safe_load)
+    document = inlined(source(), ROOT)
     for resource in document["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
             if name in resource.get("Properties", {}):

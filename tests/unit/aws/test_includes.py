@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from cloud.includes import inlined
+from cloud.template import inlined
 
 
 def include(name: str) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def test_files_take_the_place_of_transforms(tmp_path: Path) -> None:
     (tmp_path / "deep" / "a.yaml").write_text('x: {"Ref": "Y"}\n')
     (tmp_path / "b.json").write_text("[1, 2]")
     template = {"A": {"Body": include("deep/a.yaml")}, "B": [include("b.json"), 3], "C": "text"}
-    assert inlined(template, tmp_path, yaml.safe_load) == {
+    assert inlined(template, tmp_path) == {
         "A": {"Body": {"x": {"Ref": "Y"}}},
         "B": [[1, 2], 3],
         "C": "text",
@@ -29,9 +28,9 @@ def test_files_take_the_place_of_transforms(tmp_path: Path) -> None:
 
 def test_other_transforms_stay(tmp_path: Path) -> None:
     other = {"Fn::Transform": {"Name": "Mine", "Parameters": {"Location": "x"}}}
-    assert inlined({"A": other}, tmp_path, yaml.safe_load) == {"A": other}
+    assert inlined({"A": other}, tmp_path) == {"A": other}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none.yaml"):
-        inlined(include("none.yaml"), tmp_path, yaml.safe_load)
+        inlined(include("none.yaml"), tmp_path)

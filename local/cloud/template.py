@@ -1,0 +1,78 @@
+"""A CloudFormation template as data, and what of it lies in files brought to a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_IN_FILES = ("CodeUri", "ContentUri", "DefinitionUri")
+"""Properties that name a local file or folder, or an object in S3."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML with CloudFormation's short forms; what looks like a day stays text."""
+
+    yaml_implicit_resolvers = {
+        first: [one for one in resolvers if one[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def parse(text: str) -> Any:
+    """A template's text, or a part's, as plain data with the long forms of intrinsic functions."""
+    return yaml.load(text, Loader=_Loader)
+
+
+def inlined(node: Any, folder: Path) -> Any:
+    """The template with each local file that an ``AWS::Include`` transform names in the transform's place.
+
+    CloudFormation does the same with files in S3, but the embedded cloud and SAM's library do not.
+
+    Args:
+        node: the template, or a part of it.
+        folder: what the files' names are relative to.
+    """
+    if isinstance(node, list):
+        return [inlined(one, folder) for one in node]
+    if not isinstance(node, dict):
+        return node
+    transform = node.get("Fn::Transform")
+    if isinstance(transform, dict) and transform.get("Name") == "AWS::Include":
+        return parse((folder / transform["Parameters"]["Location"]).read_text(encoding="utf-8"))
+    return {name: inlined(one, folder) for name, one in node.items()}
+
+
+def packaged(template: Path, store: Callable[[Path], str]) -> dict[str, Any]:
+    """The template as CloudFormation can take it.
+
+    Args:
+        template: the file.
+        store: brings a file or a folder to a bucket; where it is there (``s3://…``).
+    """
+    document: dict[str, Any] = inlined(parse(template.read_text(encoding="utf-8")), template.parent)
+    shared = ((document.get("Globals") or {}).get("Function") or {}).pop("CodeUri", None)
+    for resource in document["Resources"].values():
+        properties = resource.get("Properties") or {}
+        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in properties:
+            properties.setdefault("CodeUri", shared)
+        for name in _IN_FILES:
+            path = properties.get(name)
+            if isinstance(path, str) and not path.startswith("s3://"):
+                properties[name] = store(template.parent / path)
+    return document
