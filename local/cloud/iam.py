@@ -29,17 +29,18 @@ def allowed(
     Raises:
         ValueError: a condition's operator is not known here.
     """
+    return decided([one for one in statements if names(one, action, resource)], context)
+
+
+def decided(statements: Iterable[Mapping[str, Any]], context: Context | None = None) -> bool:
+    """Whether statements that name the call allow it under their conditions; see `allowed`."""
     keys = {name.lower(): _listed(value) for name, value in (context or {}).items()}
-    granted = False
-    for statement in statements:
-        if _names(statement, action, resource) and _met(statement.get("Condition") or {}, keys):
-            if statement["Effect"] == "Deny":
-                return False
-            granted = True
-    return granted
+    effects = {one["Effect"] for one in statements if _met(one.get("Condition") or {}, keys)}
+    return "Deny" not in effects and "Allow" in effects
 
 
-def _names(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+def names(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+    """Whether a statement is about the call, whatever its conditions say."""
     return _one_of(statement, "Action", lambda pattern: _matches(action, pattern, ignore_case=True)) and _one_of(
         statement, "Resource", lambda pattern: pattern == "*" or _like_arn(resource, pattern)
     )

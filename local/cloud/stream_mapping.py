@@ -37,6 +37,11 @@ class StreamMapping:
         """Begin to deliver."""
         self._thread.start()
 
+    def wants(self, record: dict[str, Any]) -> bool:
+        """Whether the thread must be woken for a record; it comes upon others, and its filter drops them, in time."""
+        mapping = lambda_svc._esms.get(self.key[2])
+        return not self.wake.is_set() and bool(mapping and lambda_svc._apply_filter_criteria([record], mapping))
+
     def _run(self) -> None:
         account, region, number = self.key
         responses._request_account_id.set(account)
@@ -88,10 +93,10 @@ class StreamMapping:
             if not records or len(records) >= size or not window:
                 return records
             deadline = deadline or time.monotonic() + window
-            if time.monotonic() >= deadline:
+            if (left := deadline - time.monotonic()) <= 0:
                 return records
-            self.wake.clear()
-            self.wake.wait(deadline - time.monotonic())
+            self.wake.set()  # nobody needs to wake us meanwhile
+            time.sleep(min(left, _LOOK_SECONDS / 10))
 
     def _advance(self, position: int) -> None:
         with lambda_svc._dynamodb_stream_positions_lock:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 from cloud import gateway, needs, role_session
 from cloud.config import Config
-from cloud.iam import Context, allowed
+from cloud.iam import Context, decided, names
 from cloud.upstream import iam, iam_actions, iam_evaluator, lambda_runtime, responses, router, s3
 
 _LOOK_AGAIN_SECONDS = 1.0  # a change of a policy takes effect within this time
@@ -31,16 +31,15 @@ class Role:
         self.documents = documents
         self.looked_at = time.monotonic()
         self._statements = list(chain.from_iterable(map(_statements, documents)))
-        self._known: dict[tuple[str, str], bool] = {}
+        self._naming: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
 
     def may(self, action: str, resource: str, context: Context) -> bool:
         """Whether the policies allow it; asked again and again for the same tables and keys."""
-        if context:
-            return allowed(self._statements, action, resource, context)
-        known = self._known.get((action, resource))
-        if known is None:
-            known = self._known[action, resource] = allowed(self._statements, action, resource)
-        return known
+        naming = self._naming.get((action, resource))
+        if naming is None:
+            naming = [one for one in self._statements if names(one, action, resource)]
+            self._naming[action, resource] = naming
+        return decided(naming, context)
 
 
 _roles: dict[tuple[str, str], Role] = {}

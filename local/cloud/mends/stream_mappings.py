@@ -30,12 +30,14 @@ class _Mappings:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[Key, StreamMapping] = {}
+        self._seen = 0
         self._writes = 0
 
     def look(self) -> None:
         """Give every mapping its thread; forget those that were deleted."""
         with self._lock:
             present = lambda_svc._esms._data
+            self._seen = len(present)
             for key in [key for key in self._known if key not in present]:
                 self._known.pop(key).wake.set()
             for key, mapping in list(present.items()):
@@ -45,12 +47,15 @@ class _Mappings:
                     self._known[key].start()
 
     def written(self, table: str) -> None:
-        """Wake the mappings of a table of the caller's account and region."""
-        if len(self._known) != len(lambda_svc._esms._data):
+        """Wake the mappings, of the caller's account and region, that want the table's newest record."""
+        if self._seen != len(lambda_svc._esms._data):
             self.look()
+        records = dynamodb._stream_records.get(table)
+        if not records:
+            return
         scope = (responses.get_account_id(), responses.get_region())
         for key, mapping in list(self._known.items()):
-            if mapping.table == table and key[:2] == scope:
+            if mapping.table == table and key[:2] == scope and mapping.wants(records[-1]):
                 mapping.wake.set()
         self._writes += 1
         if self._writes % _TRIM_EVERY == 0:
@@ -73,6 +78,7 @@ def apply(_config: Config) -> None:
         mappings.look()
 
     dynamodb._emit_stream_event = emit
+    dynamodb.esm_wake = threading.Event()  # upstream's poller has nothing to look for in a stream
     lambda_svc._ensure_poller = ensure
     lambda_svc._poll_dynamodb_streams = lambda: False
 
