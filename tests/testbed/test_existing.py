@@ -57,15 +57,6 @@ def test_localstack_is_recognised() -> None:
         assert identity(endpoint) == "LocalStack 2026.1 (edition pro)"
 
 
-def test_host_mode_says_what_was_substituted() -> None:
-    told = {
-        "/_localstack/health": '{"version": "4.4.0"}',
-        "/_creditmesh/substituted": '{"substituted": ["Lambda: ours"]}',
-    }
-    with serving(told) as endpoint:
-        assert identity(endpoint) == "LocalStack 4.4.0 (edition unknown); substituted:\n  - Lambda: ours"
-
-
 def test_ministack_is_not_taken_for_it() -> None:
     health = '{"services": {}, "edition": "light", "version": "1.5.33"}'
     with serving({"/_localstack/health": health, "/_ministack/health": health}) as endpoint:

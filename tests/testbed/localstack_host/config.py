@@ -9,7 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PYTHONPATH = f"{ROOT / 'local'}{os.pathsep}{ROOT / 'tests' / 'testbed'}"
 LOCALSTACK_VERSION = "4.4.0"
-ANNOUNCED_AT = "/_creditmesh/substituted"
 
 # Told at the top of every run (docs/how-to/localstack.md says more); in the order in which they are applied.
 SUBSTITUTED = (
@@ -19,11 +18,11 @@ SUBSTITUTED = (
     "JSONata: PyPI's jsonata-python, with Step Functions' own functions",
     "emr-serverless:startJobRun[.sync] in state machines: over the forwarded EMR Serverless",
     "Lambda authorisers and gateway responses of REST APIs: ours",
-    "EventBridge Scheduler: our clock calls the functions of rate() schedules",
     "CloudFormation: four faults repaired (substitutions/cloudformation_repairs.py)",
 )
 # What nothing stands in for.
 LACKING = (
+    "EventBridge Scheduler fires no schedules",
     "AWS::Logs::ResourcePolicy is ignored",
     "IAM, KMS key policies and throttling are not enforced",
 )

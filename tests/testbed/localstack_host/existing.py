@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.supervisor import require_free_port
-from localstack_host.config import ANNOUNCED_AT, PYTHONPATH
+from localstack_host.config import PYTHONPATH
 from run import spark, stack
 from run.errors import RunError
 from run.many import POPULATION
@@ -45,9 +45,7 @@ def identity(endpoint: str, timeout: float = 2.0) -> str | None:
     document = _document(f"{endpoint}/_localstack/health", timeout)
     if "version" not in document or _document(f"{endpoint}/_ministack/health", timeout):
         return None  # MiniStack answers under LocalStack's path too
-    said = f"LocalStack {document['version']} (edition {document.get('edition', 'unknown')})"
-    changed = _document(f"{endpoint}{ANNOUNCED_AT}", timeout).get("substituted")
-    return "\n".join([f"{said}; substituted:", *(f"  - {line}" for line in changed)]) if changed else said
+    return f"LocalStack {document['version']} (edition {document.get('edition', 'unknown')})"
 
 
 def _document(url: str, timeout: float) -> dict[str, Any]:

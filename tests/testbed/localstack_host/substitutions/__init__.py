@@ -12,7 +12,6 @@ from localstack_host.config import Config
 ALL = (
     "lambda_processes", "forwarded_services", "forwarded_resources", "cloudformation_repairs",
     "jsonata_evaluation", "emr_serverless_task", "rest_api_authorizers", "rest_api_gateway_responses",
-    "schedules", "announcement",
 )  # fmt: skip
 
 
