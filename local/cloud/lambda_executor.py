@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from typing import Any
@@ -25,6 +26,7 @@ class Executor:
         self._unpacked = Unpacked(config.state_dir / "unpacked")
         self.pool = WorkerPool(config.max_workers, config.max_workers_per_function)
         self._zygotes: dict[tuple[str, ...], Zygote] = {}
+        self._prepared: set[str] = set()
         self._lock = threading.Lock()
 
     def execute(self, func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
@@ -45,6 +47,13 @@ class Executor:
         except WorkerDied:
             return {"body": _exit_error(request_id), "error": True, "log": ""}
         return self._call(key, worker, config, event, request_id, timeout)
+
+    def prepare(self, layers: list[Any]) -> None:
+        """Unpack a function's layers and start the parent of its workers, beside what goes on."""
+        if layers and str(layers) not in self._prepared:
+            self._prepared.add(str(layers))
+            prepare = contextvars.copy_context().run
+            threading.Thread(target=prepare, args=(self._zygote_of, {"Layers": layers}), daemon=True).start()
 
     def _call(
         self, key: Key, worker: Worker, config: dict[str, Any], event: Any, request_id: str, timeout: float
@@ -70,7 +79,7 @@ class Executor:
 
     def _start(self, func: dict[str, Any], config: dict[str, Any]) -> Worker:
         code = self._unpacked.directory(func["code_zip"], config.get("CodeSha256"))
-        layers = [path for layer in self._layers(config) for path in python_paths(layer)]
+        layers = self._layers(config)
         settings = {
             "code_dir": code, "paths": layers, "handler": config.get("Handler", ""),
             "function_name": config.get("FunctionName", ""), "version": config.get("Version", "$LATEST"),
@@ -86,12 +95,16 @@ class Executor:
         raise WorkerDied
 
     def _layers(self, config: dict[str, Any]) -> list[str]:
-        directories = []
+        """What a function's layers put on its path."""
+        paths: list[str] = []
         for layer in config.get("Layers", []):
             archive = lambda_svc._resolve_layer_zip(layer)
             if archive:
-                directories.append(self._unpacked.directory(archive, _layer_sha256(layer)))
-        return directories
+                paths += python_paths(self._unpacked.directory(archive, _layer_sha256(layer)))
+        return paths
+
+    def _zygote_of(self, config: dict[str, Any]) -> Zygote:
+        return self._zygote(self._layers(config))
 
     def _zygote(self, layers: list[str]) -> Zygote:
         with self._lock:

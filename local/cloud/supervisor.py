@@ -1,10 +1,6 @@
 """Keeps the processes of a local platform running: starts them in order, brings back what dies, ends all at the end.
 
-Standard library and psutil only, since `make run` and the tests use it from the developer's environment::
-
-    with Supervisor(log_dir) as supervisor:
-        supervisor.start("cloud", [python, "-m", "cloud.server"], env, "http://127.0.0.1:4566/_ministack/health")
-        supervisor.run_until_signal()
+Standard library and psutil only, since `make run` and the tests use it from the developer's environment.
 """
 
 from __future__ import annotations
@@ -20,7 +16,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from urllib.parse import urlsplit
 
 import psutil
@@ -194,32 +189,6 @@ class Supervisor:
         for name in reversed(self.names()):
             self.stop(name)
 
-    def __enter__(self) -> Supervisor:
-        """Let SIGTERM, like Ctrl-C, leave the block, from here on."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _interrupt)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End all children, whatever happened."""
-        self.stop_all()
-
-    def run_until_signal(self) -> None:
-        """Block until SIGINT or SIGTERM, then stop all."""
-        asked = threading.Event()
-
-        def ask(_number: int, _frame: FrameType | None) -> None:
-            asked.set()
-
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            while not asked.wait(0.5):
-                pass
-        finally:
-            self.stop_all()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def _watch(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
             with self._lock:
@@ -243,10 +212,6 @@ class Supervisor:
         child.started = time.monotonic()
         child.restarts += 1
         child.not_before = 0.0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _spawn(argv: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -5,9 +5,10 @@ emulator's own environment, keeps any number of workers, ends a worker after eac
 call for output, and answers every exception as ``Runtime.HandlerError`` without a stack, so that Retry and Catch by
 name never match.
 
-We fork workers from a zygote that has the layer's libraries loaded (``cloud.zygote``), unpack each content once, give
-the worker the environment Lambda gives, bound the pool, and answer ``errorType``, ``errorMessage`` and ``stackTrace``
-as Lambda does; a worker that dies in the middle of a call answers ``Runtime.ExitError`` at once.
+We fork workers from a zygote that has the layer's libraries loaded (``cloud.zygote``) and starts while the stack of its
+functions is made, unpack each content once, give the worker the environment Lambda gives, bound the pool, and answer
+``errorType``, ``errorMessage`` and ``stackTrace`` as Lambda does; a worker that dies in the middle of a call answers
+``Runtime.ExitError`` at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from cloud.config import Config
 from cloud.lambda_executor import Executor
-from cloud.upstream import lambda_svc
+from cloud.upstream import lambda_svc, provisioners
 
 _executors: list[Executor] = []
 
@@ -40,6 +41,15 @@ def apply(config: Config) -> None:
         upstream_invalidate(name, qualifier=qualifier, account=account, region=region)
         executor.forget(name, account, region)
 
+    resource = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    upstream_create = resource["create"]
+
+    def create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        made = upstream_create(logical_id, properties, stack)
+        executor.prepare(properties.get("Layers") or [])
+        return made
+
+    resource["create"] = create
     lambda_svc._execute_function_warm = execute
     lambda_svc.invalidate_worker = invalidate
 

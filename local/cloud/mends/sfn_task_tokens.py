@@ -24,7 +24,6 @@ from cloud.upstream import responses
 from cloud.upstream import stepfunctions as sf
 
 _NO_LIMIT = 365 * 86_400.0  # seconds: a standard execution's longest life
-_TOKEN_LENGTH = 684  # of tokens that AWS gave to Lambda tasks
 _answers = threading.Lock()
 
 
@@ -43,11 +42,6 @@ def apply(_config: Config) -> None:
     sf._send_task_success = _send_task_success
     sf._send_task_failure = _send_task_failure
     sf._send_task_heartbeat = _send_task_heartbeat
-
-
-def _new_token() -> str:
-    """A token as long as AWS's are, since functions store it and pay for its size."""
-    return str(responses.new_uuid()).ljust(_TOKEN_LENGTH, "=")
 
 
 def _invoke_with_callback(resource: str, arguments: Any, token: str, state: dict[str, Any]) -> Any:

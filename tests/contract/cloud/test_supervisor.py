@@ -105,29 +105,6 @@ def test_a_child_that_does_not_start_shows_its_log(supervisor: Supervisor) -> No
     assert supervisor.names() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C or a kill of a program that waits in run_until_signal."""
-    port = free_port()
-    program = (
-        "import sys, pathlib\nfrom cloud.supervisor import Supervisor\n"
-        f"with Supervisor(pathlib.Path({str(tmp_path)!r})) as s:\n"
-        f"    s.start('web', [sys.executable, '-c', {SERVER!r}, '{port}'], {{}}, 'http://127.0.0.1:{port}/')\n"
-        "    print('started', flush=True)\n"
-        "    s.run_until_signal()\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "local")}
-    running = subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE)
-    assert running.stdout is not None
-    assert running.stdout.readline() == b"started\n"
-    time.sleep(0.3)
-    family = below(running.pid)
-    assert family
-    running.send_signal(number)
-    assert running.wait(15) == 0
-    assert not living(family)
-
-
 def test_emulator_refuses_a_taken_port() -> None:
     """One sentence, no traceback."""
     with socket.socket() as holder:
