@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib.metadata
 import logging
 import os
-import random
 import signal
 import socket
 import sys
 import threading
 import time
-import uuid
 
 from cloud.config import MINISTACK_VERSION, Config
 
@@ -58,18 +55,6 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, name="cloud-parent", daemon=True).start()
 
 
-def collect_garbage_seldom() -> None:
-    """Tables and histories are large and live long; looking through them for cycles again and again takes time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-def make_identifiers_without_system_calls() -> None:
-    """Every call has some; nobody has to be unable to guess them here."""
-    uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128), version=4)
-
-
 async def run(config: Config, mended: bool) -> None:
     """Serve until SIGTERM or SIGINT, then stop in order."""
     stop = asyncio.Event()
@@ -98,8 +83,6 @@ def main() -> None:
         from cloud import mends
 
         mends.apply_all(config)
-        collect_garbage_seldom()
-        make_identifiers_without_system_calls()
     asyncio.new_event_loop().run_until_complete(run(config, mended))
     if mended:
         mends.shut_down()

@@ -1,11 +1,11 @@
-"""JSONata states: time-outs as expressions, Parallel with Arguments, Output and Assign, and expressions parsed once.
+"""JSONata states: time-outs as expressions, Parallel with Arguments, Output and Assign, and time for expressions.
 
 Upstream hands ``TimeoutSeconds`` and ``HeartbeatSeconds`` on as text (TypeError), ignores ``Arguments``, ``Output`` and
 ``Assign`` of a Parallel, lets its branches share one context, so that variables assigned in one branch are seen in the
-others and afterwards, and parses every expression again at every evaluation.
+others and afterwards, and gives an expression a second of wall time.
 
 We evaluate both limits first, run each branch on a copy of the context (AWS: inner scopes read outer variables, what
-they assign ends with them), apply Arguments, Output and Assign, and keep parsed expressions.
+they assign ends with them), apply Arguments, Output and Assign, and give an expression twenty seconds.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from __future__ import annotations
 import contextvars
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 from cloud.config import Config
 from cloud.upstream import stepfunctions as sf
 
-_KEPT_EXPRESSIONS = 2000
 # Upstream's limit is AWS's, one second of wall time. Hundreds of executions share one interpreter here, so a harmless
 # expression may have to wait that long for its turn.
 _EVALUATION_MS = 20_000
@@ -33,7 +33,7 @@ def apply(_config: Config) -> None:
     """Wrap the task and Parallel states and the parser."""
     _limits()
     _parallel()
-    _keep_parsed()
+    _patience()
 
 
 def _limits() -> None:
@@ -73,55 +73,8 @@ def _parallel() -> None:
     sf._run_parallel_branches = run
 
 
-class _Parsed:
-    """Stands for ``jsonata.Jsonata``: the same, but a parsed expression is lent out again when it is given back."""
-
-    def __init__(self, upstream: Any) -> None:
-        self._upstream = upstream
-        self._free: dict[str, list[Any]] = {}
-
-    def jsonata(self, expression: str, timeout: int | None = None) -> _Lent:
-        """A parsed expression; never the same object to two threads at once."""
-        free = self._free.get(expression)
-        try:
-            parsed = free.pop() if free else None
-        except IndexError:
-            parsed = None
-        if parsed is None:
-            parsed = self._upstream.Jsonata.jsonata(expression, timeout=_EVALUATION_MS)
-        else:
-            parsed.environment.set_runtime_bounds(_EVALUATION_MS, None)  # the limit counts from here, not from parsing
-        return _Lent(self, expression, parsed)
-
-    def give_back(self, expression: str, parsed: Any) -> None:
-        """Keep it for the next evaluation."""
-        if expression in self._free or len(self._free) < _KEPT_EXPRESSIONS:
-            self._free.setdefault(expression, []).append(parsed)
-
-
-class _Lent:
-    def __init__(self, owner: _Parsed, expression: str, parsed: Any) -> None:
-        self._owner, self._expression, self._parsed = owner, expression, parsed
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parsed, name)
-
-    def evaluate(self, document: Any, bindings: Any) -> Any:
-        value = self._parsed.evaluate(document, bindings)
-        self._owner.give_back(self._expression, self._parsed)
-        return value
-
-
-class _Module:
-    """The ``jsonata`` module with the keeping parser."""
-
-    def __init__(self, upstream: Any) -> None:
-        self._upstream = upstream
-        self.Jsonata = _Parsed(upstream)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._upstream, name)
-
-
-def _keep_parsed() -> None:
-    sf.jsonata = _Module(sf.jsonata)
+def _patience() -> None:
+    upstream = sf.jsonata
+    parse = upstream.Jsonata.jsonata
+    parser = SimpleNamespace(jsonata=lambda expression, timeout=0: parse(expression, timeout=_EVALUATION_MS))
+    sf.jsonata = SimpleNamespace(**{**vars(upstream), "Jsonata": parser})
