@@ -15,6 +15,7 @@ from cloud.mends import usage
 from cloud.upstream import lambda_runtime, lambda_svc
 
 Key = tuple[str, str, str, str]
+_TURN_SECONDS = 300.0  # a call waits for a worker; a busy machine has few
 _STARTS = 2  # attempts to start a worker: the zygote may have been killed under us
 
 
@@ -35,7 +36,7 @@ class Executor:
         timeout = float(config.get("Timeout", 3))
         key = _key(config)
         try:
-            worker = self.pool.lease(key, lambda: self._start(func, config), max(timeout, 60.0))
+            worker = self.pool.lease(key, lambda: self._start(func, config), max(timeout, _TURN_SECONDS))
         except Busy:
             return dict(
                 lambda_svc._throttle_response(

@@ -27,7 +27,7 @@ def ensure(lambda_client: Any, function: str) -> str:
 
 
 def wait(emr: Any, application_id: str, run_id: str, logs: Path, seconds: float = 300.0) -> float:
-    """Wait until the job's log says that it is ready; the seconds it took to start, as it says.
+    """Wait until the log of the job's last attempt says that it is ready; the seconds it took to start, as it says.
 
     Args:
         emr: a boto3 client.
@@ -52,13 +52,18 @@ def wait(emr: Any, application_id: str, run_id: str, logs: Path, seconds: float 
 
 
 def _ready(logs: Path) -> Mapping[str, Any] | None:
-    for log in logs.glob("attempt-*.log"):
-        for line in log.read_bytes().splitlines():
-            if line.startswith(b"{") and line.endswith(b"}") and b'"ready"' in line:
-                return dict(json.loads(line))
+    log = _newest(logs)
+    for line in log.read_bytes().splitlines() if log else ():
+        if line.startswith(b"{") and line.endswith(b"}") and b'"ready"' in line:
+            return dict(json.loads(line))
     return None
 
 
+def _newest(logs: Path) -> Path | None:
+    """The log of the last attempt."""
+    return max(logs.glob("attempt-*.log"), key=lambda log: int(log.stem.rpartition("-")[2]), default=None)
+
+
 def _end(logs: Path) -> str:
-    attempts = sorted(logs.glob("attempt-*.log"), key=lambda log: log.stat().st_mtime)
-    return tail(attempts[-1]) if attempts else "    (no log)"
+    log = _newest(logs)
+    return tail(log) if log else "    (no log)"

@@ -89,7 +89,7 @@ def test_a_killed_execution_is_told_of(place: Place, stage: str, outputs: dict[s
     count = 2_000
     with ThreadPoolExecutor(4) as pool:
         others = list(pool.map(lambda number: place.start(machine, given, f"{name}-{number}"), range(count)))
-        waiting = place.eventually(lambda: count == place.items(stage, f"{name}-") and count, 60)
+        waiting = place.eventually(lambda: count == place.items(stage, f"{name}-") and count, 300)
         states.stop_execution(executionArn=place.start(machine, given, name))
         told = place.eventually(lambda: place.item(stage, f"ended-{name}"), 15)
         list(pool.map(lambda other: states.stop_execution(executionArn=other), others))

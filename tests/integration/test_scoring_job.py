@@ -25,6 +25,13 @@ def alive(local: LocalPlatform) -> dict[str, str]:
     return {run["id"]: run["name"] for run in runs}
 
 
+def warm(local: LocalPlatform, run: str) -> None:
+    """Wait for a job that is starting; another test may have killed its process."""
+    spark.wait(
+        local.aws("emr-serverless"), local.outputs["ScoringApplicationId"], run, local.places.cloud / "emr" / run
+    )
+
+
 def engine(target: Target) -> str:
     """Another firm applies; which engine scored it."""
     case = next(CASES)
@@ -55,6 +62,7 @@ def change(local: LocalPlatform, function: str, **variables: str) -> dict[str, s
 def test_the_job_is_replaced_while_applications_are_scored(target: Target, local: LocalPlatform) -> None:
     """Every application is scored on Spark, by the old job until the new one is ready."""
     (old,) = alive(local)
+    warm(local, old)
     # Stands for new code: the name is the digest of that and of the arguments.
     change(local, local.outputs["EnsureScoringJobFunction"], SCORING_WARM_UP_CALLS="11")
     engines, both, deadline = list[str](), 0, time.monotonic() + SECONDS
@@ -88,6 +96,5 @@ def test_without_a_job_applications_are_scored_at_once(target: Target, local: Lo
     while (run := spark.ensure(client, ensure)) not in alive(local):
         assert time.monotonic() < deadline
         time.sleep(1)
-    logs = local.places.cloud / "emr" / run
-    spark.wait(local.aws("emr-serverless"), local.outputs["ScoringApplicationId"], run, logs)
+    warm(local, run)
     assert engine(target) == "spark"
