@@ -227,7 +227,7 @@ class Meter:
 
 
 def _awaited(item: Mapping[str, Any]) -> bool:
-    return bool(item.get("waiting")) and item["status"]["S"] in ("authorization_required", "offered", "contract_ready")
+    return item["status"]["S"] in ("authorization_required", "offered", "contract_ready")
 
 
 def _transitions(steps: Any, arn: str) -> list[tuple[str, datetime]]:

@@ -79,7 +79,8 @@ def read_application(call: Call, application_id: str) -> ApplicationView:
 @route(blueprint, "GET", "/v1/applications/{application_id}/timeline")
 def read_timeline(call: Call, application_id: str) -> Timeline:
     """Read what happened to an application, oldest first."""
-    return Timeline(timeline=_read(call, application_id).timeline)
+    entries = _read(call, application_id).timeline
+    return Timeline(timeline=[one.shown_to(call.caller) for one in entries])
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})

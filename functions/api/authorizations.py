@@ -9,7 +9,7 @@ from chalice.app import Blueprint
 
 from api import pages
 from api.negotiation import language
-from api.routing import APPLICANTS, Call, route
+from api.routing import APPLICANTS, Call, Key, route
 from api.schemas import ApplicationView, BroughtAuthorization, Link, ReturnQuery
 from creditmesh.authorization.redirect import FLOW_SECONDS, flow_id_of
 from creditmesh.kernel.errors import Forbidden, InvalidInput
@@ -49,7 +49,9 @@ def read_link(call: Call, application_id: str) -> Reply:
     return Reply(200, Link(url=link.url).model_dump_json(), headers=headers)
 
 
-@route(blueprint, "POST", "/v1/applications/{application_id}/authorization", roles=APPLICANTS, status=202)
+@route(
+    blueprint, "POST", "/v1/applications/{application_id}/authorization", roles=APPLICANTS, status=202, key=Key.NEEDLESS
+)
 def bring_authorization(call: Call, application_id: str, body: BroughtAuthorization) -> ApplicationView:
     """Bring the authorisation code of the tax bureau."""
     application = wiring.intake().authorize(

@@ -15,8 +15,7 @@ blueprint = Blueprint(__name__)
 @route(blueprint, "GET", "/v1/applications/{application_id}/contract")
 def read_contract(call: Call, application_id: str) -> Contract:
     """Read the contract."""
-    application = wiring.intake().read(call.caller, application_id)
-    return Contract.of(*wiring.signatures().contract(application))
+    return Contract.of(*wiring.signatures().contract(call.caller, application_id))
 
 
 @route(
@@ -29,6 +28,5 @@ def read_contract(call: Call, application_id: str) -> Contract:
 )
 def sign(call: Call, application_id: str, body: SignatureGiven) -> ApplicationView:
     """Sign the contract that was read, named by its hash."""
-    application = wiring.intake().read(call.caller, application_id)
-    signed = wiring.signatures().sign(call.caller, application, body.document_sha256, body.signer_name)
+    signed = wiring.signatures().sign(call.caller, application_id, body.document_sha256, body.signer_name)
     return ApplicationView.of(signed)

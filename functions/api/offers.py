@@ -18,9 +18,9 @@ LENDERS = frozenset({Role.LENDER})
 @route(blueprint, "GET", "/v1/applications/{application_id}/matches")
 def read_matches(call: Call, application_id: str) -> Matches:
     """Read the offers of an application, best first; or the nearest product where nothing fits."""
-    application = wiring.intake().read(call.caller, application_id)
+    application, offers = wiring.offers().of(call.caller, application_id)
     return Matches(
-        matches=wiring.offers().of(application),
+        matches=offers,
         nearest=Nearest.model_validate(application.nearest) if application.nearest else None,
     )
 
@@ -28,8 +28,7 @@ def read_matches(call: Call, application_id: str) -> Matches:
 @route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202, key=Key.NEEDLESS)
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
     """Choose one of the offers."""
-    application = wiring.intake().read(call.caller, application_id)
-    return ApplicationView.of(wiring.offers().choose(call.caller, application, body.lender_id, body.product_id))
+    return ApplicationView.of(wiring.offers().choose(call.caller, application_id, body.lender_id, body.product_id))
 
 
 @route(blueprint, "GET", "/v1/products")

@@ -87,7 +87,7 @@ class ApplicationView(Out):
     def of(cls, one: ApplicationSummary) -> ApplicationView:
         """The view of a stored application; tokens, tenants and ids of taxpayers stay behind."""
         risk = one.risk
-        asked = one.status is Status.AUTHORIZATION_REQUIRED and one.waiting
+        asked = one.status is Status.AUTHORIZATION_REQUIRED
         return cls(
             application_id=one.application_id,
             status=one.status,
@@ -102,7 +102,7 @@ class ApplicationView(Out):
             purpose=one.purpose,
             channel=one.channel,
             awaits=AWAITS.get(one.status),
-            authorization_problem=one.waiting.note if asked and one.waiting else None,
+            authorization_problem=one.authorization_problem if asked else None,
             score=risk.score if risk else None,
             grade=risk.grade if risk else None,
             limit=format_minor(risk.limit_minor) if risk and risk.limit_minor is not None else None,

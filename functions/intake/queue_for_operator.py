@@ -13,5 +13,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Hand the application over to a person; `task_token` is answered with his `action`."""
     wiring.operators().hand_over(event["application_id"], event["task_token"], event["stage"], event["reason"])
     # A lender's answer may have come between its time-out and now.
-    wiring.lender_answers().tell(event["application_id"])
+    wiring.lender_answers().tell_operators(event["application_id"], event["stage"])
     return {}

@@ -11,6 +11,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Close `application_id` with `outcome`; a second close changes nothing."""
-    wiring.applications().close(event["application_id"], Outcome(event["outcome"]), note=event.get("note"))
+    """End `application_id` with `outcome`, unless it has ended or been answered; then its process is started again."""
+    wiring.applications().expire(event["application_id"], Outcome(event["outcome"]))
     return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,15 @@ from client import channels as shipped
 from cloud import models
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.gateway.channels.documents import VersionedDocuments
-from creditmesh.intake.model import Application, LoanRequest
+from creditmesh.intake.model import Application, LoanRequest, Outcome, Status
+from creditmesh.intake.moves import Move
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
 from creditmesh.offers.model import ProductTerms
 from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
-from creditmesh.platform.tables import Tables, decode
+from creditmesh.platform.tables import Item, Ref, Tables, decode
 from creditmesh.risk.heartbeat import NAME, Heartbeat
 from creditmesh.screening.entries import NewEntry
 from institutions.population import Population
@@ -146,7 +147,7 @@ class World:
     def to_chosen(self) -> None:
         """… and chosen."""
         self.to_offered()
-        wiring.offers().choose(BORROWER, self.application(), "lender-a", "p-1")
+        wiring.offers().choose(BORROWER, self.application_id, "lender-a", "p-1")
 
     @stage
     def to_submitted(self, token: str = "t-decision") -> None:
@@ -172,7 +173,7 @@ class World:
         """… and signed."""
         self.to_contract()
         wiring.signatures().await_signature(self.application_id, token)
-        wiring.signatures().sign(BORROWER, self.application(), CONTRACT["document_sha256"], "Test Signer")
+        wiring.signatures().sign(BORROWER, self.application_id, CONTRACT["document_sha256"], "Test Signer")
 
     @stage
     def to_ordered(self, token: str = "t-disbursement") -> None:
@@ -184,6 +185,25 @@ class World:
         """Let the lender say something; whether it was new."""
         document = {"type": kind, "data": {"application_id": self.application_id, **data}}
         return wiring.lender_answers().receive(lender, webhook_id, LENDER_MESSAGE.validate_python(document))
+
+    def end(self, outcome: Outcome, application_id: str | None = None) -> None:
+        """Give an application an outcome wherever it stands, as no move of the table does."""
+        anywhere = Move("end", tuple(set(Status) - {Status.CLOSED}), Status.CLOSED, outcomes=(outcome,))
+        store = wiring.applications()
+        store.apply(store.move(application_id or self.application_id, anywhere, outcome=outcome))
+
+    def after_next_read(self, patch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
+        """Let something happen right after the next read of several items, before its reader writes."""
+        tables = wiring.tables()
+        read = tables.get_each
+
+        def read_slowly(*wanted: Ref) -> list[Item | None]:
+            found = read(*wanted)
+            patch.setattr(tables, "get_each", read)
+            act()
+            return found
+
+        patch.setattr(tables, "get_each", read_slowly)
 
     def spark_ready(self, job: str = f"{NAME}-000000000000") -> None:
         """Let a resident job say that it is ready."""

@@ -14,7 +14,7 @@ from stdnum.cn import uscc
 
 from api.app import app
 from creditmesh.gateway.model import KeyDataDocument
-from creditmesh.intake.model import Status
+from creditmesh.intake.moves import COLLECT
 from creditmesh.kernel.clock import iso
 from creditmesh.platform import wiring
 
@@ -137,7 +137,7 @@ def assess(application_id: str, decision: str = "approve", **changed: Any) -> No
     key = f"key-data/{application_id}.json"
     wiring.data().put_json(key, document.model_dump(mode="json"))
     applications = wiring.applications()
-    applications.apply(applications.change(application_id, to=Status.COLLECTED, values={"key_data_key": key}))
+    applications.apply(applications.move(application_id, COLLECT, key_data_key=key, industry=None))
     wiring.assessment().request(application_id, f"scoring-{application_id}", lambda: True)
     wiring.assessment().score_in_process(application_id)
     assert wiring.assessment().decide(application_id).decision == decision

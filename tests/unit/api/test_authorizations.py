@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from creditmesh.intake.model import Outcome
+from creditmesh.intake.model import Outcome, Status
+from creditmesh.intake.moves import Move
 from creditmesh.platform import wiring
 from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
@@ -254,7 +255,8 @@ def test_a_monitored_loan_is_renewed_after_its_application_has_ended(asked, code
     assert borrower.post(f"{path}/authorization", code).status == 202
     tenant = wiring.applications().get(application_id).tenant
     wiring.authorizations().watch(firm_id(), "tax", application_id, tenant=tenant)
-    wiring.applications().close(application_id, Outcome.DISBURSED)
+    store, anywhere = wiring.applications(), Move("end", tuple(Status), Status.CLOSED, outcomes=(Outcome.DISBURSED,))
+    store.apply(store.move(application_id, anywhere, outcome=Outcome.DISBURSED))
     assert borrower.call("DELETE", f"{path}/consents/tax").status == 204
     assert borrower.get(f"{path}/consents").json()["consents"][0]["blind"] == [application_id]
     later = code | {"authorization_code": f"code-{uuid.uuid4().hex}"}

@@ -211,7 +211,7 @@ def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome:
     if outcome is None:
         world.push()
         wiring.offers().offer(world.application_id, "t-3")
-        assert [offer.product_id for offer in wiring.offers().of(world.application())] == ["p-1"]
+        assert [offer.product_id for offer in wiring.offers().of(BORROWER, world.application_id)[1]] == ["p-1"]
 
 
 def decide_referral(world: World, action: str, note: str = "spoke with <the owner>") -> None:
@@ -264,7 +264,8 @@ def test_the_report_of_a_referral_that_nobody_decided_says_so(world: World) -> N
         assert set(report["referral"].values()) == {None}
         page = wiring.assessment().report_html(BORROWER, world.application(), "en")
         assert WORDS["en"]["referral_open"] in page
-        wiring.applications().close(world.application_id, Outcome.CLOSED_BY_OPERATOR)
+        if world.application().status != "closed":
+            world.end(Outcome.CLOSED_BY_OPERATOR)
     (task,) = wiring.operators().list(OPERATOR, 10)
     assert wiring.operators().resolve(OPERATOR, task.task_id, "approve", "too late").action == "approve"
     assert wiring.assessment().report_for(OPERATOR, world.application()) == report, "the word came after the end"
@@ -372,7 +373,7 @@ def test_no_decision_without_a_score_and_no_score_without_data(world: World) -> 
 def test_withdrawn_before_the_decision(world: World) -> None:
     world.to_collected()
     wiring.assessment().score_in_process(world.application_id)
-    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    world.end(Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
         wiring.assessment().decide(world.application_id)
     assert world.application().outcome == Outcome.WITHDRAWN

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from creditmesh.assessment.decisions import Decision
-from creditmesh.intake.model import ApplicationClosed, Status
+from creditmesh.intake.model import ApplicationClosed
 from creditmesh.platform import wiring
 from creditmesh.risk.evaluator import evaluate
 from tests.support.world import World
@@ -42,7 +42,7 @@ def test_an_application_that_ended_meanwhile_leaves_no_decision(world: World) ->
     wiring.assessment().score_in_process(world.application_id)
 
     def ends_meanwhile(key: str, document: object) -> str:
-        wiring.applications().apply(wiring.applications().change(world.application_id, to=Status.CLOSED))
+        world.end(Outcome.CLOSED_BY_OPERATOR)
         return put(key, document)
 
     put = wiring.data().put_json

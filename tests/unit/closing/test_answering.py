@@ -12,7 +12,17 @@ from creditmesh.intake.model import Outcome
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform import wiring
 from tests.support.functions import invoke
-from tests.support.world import APPROVAL, CONTRACT, DISBURSEMENT, DOCUMENT, FAILURE, OPERATOR, REJECTION, World
+from tests.support.world import (
+    APPROVAL,
+    BORROWER,
+    CONTRACT,
+    DISBURSEMENT,
+    DOCUMENT,
+    FAILURE,
+    OPERATOR,
+    REJECTION,
+    World,
+)
 
 
 def decide(world: World, webhook_id: str = "w-1", **said: Any) -> bool:
@@ -24,7 +34,7 @@ def test_an_approval_goes_on(world: World) -> None:
     assert decide(world, **APPROVAL)
     assert world.steps.succeeded["t-1"] == {}
     entry = world.application().timeline[-1]
-    assert (entry.status, entry.by, entry.note) == ("approved", "lender-a", "100000.00 CNY")
+    assert (entry.status, entry.by, entry.subject, entry.note) == ("approved", "lender", "lender-a", "100000.00 CNY")
 
 
 def test_a_rejection_is_told_with_its_reason(world: World) -> None:
@@ -134,16 +144,8 @@ def test_a_decision_that_comes_while_a_person_looks_needs_him_no_more(world: Wor
 def test_a_person_who_is_asked_to_look_while_the_answer_is_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_submitted("t-1")
     world.steps.gone.add("t-1")
-    store = wiring.closing_store()
-    get = store.get
-
-    def get_slowly(application_id: str) -> Any:
-        found = get(application_id)
-        monkeypatch.setattr(store, "get", get)
-        wiring.operators().hand_over(application_id, "t-operator", "SubmitToLender", "States.Timeout")
-        return found
-
-    monkeypatch.setattr(store, "get", get_slowly)
+    handed_over = (world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
+    world.after_next_read(monkeypatch, lambda: wiring.operators().hand_over(*handed_over))
     assert decide(world, **APPROVAL)
     assert world.steps.succeeded["t-operator"] == {"action": "retry"}
     assert world.application().status == "approved"
@@ -152,8 +154,9 @@ def test_a_person_who_is_asked_to_look_while_the_answer_is_taken(world: World, m
 def test_nothing_is_read_twice_for_an_answer_that_meets_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_ordered("t-1")
     tables, read = wiring.tables(), []
-    get = tables.get
-    monkeypatch.setattr(tables, "get", lambda table, key: read.append(table) or get(table, key))
+    get_each = tables.get_each
+    monkeypatch.setattr(tables, "get", lambda *_: pytest.fail("a second reading"))
+    monkeypatch.setattr(tables, "get_each", lambda *wanted: read.append(wanted) or get_each(*wanted))
     assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
     assert world.steps.succeeded["t-1"] == {}
     assert len(read) == 1
@@ -210,7 +213,7 @@ def queue_for_operator(world: World, stage: str) -> None:
 
 def test_a_decision_on_a_closed_application(world: World) -> None:
     world.to_submitted()
-    wiring.applications().close(world.application_id, Outcome.CLOSED_BY_OPERATOR)
+    world.end(Outcome.CLOSED_BY_OPERATOR)
     with pytest.raises(ContradictoryAnswer):
         decide(world, **APPROVAL)
     assert world.items("Closings")[0].get("decision") is None
@@ -224,7 +227,7 @@ def test_an_application_nobody_submitted(world: World) -> None:
 
 def test_a_contract_is_kept_as_it_came(world: World) -> None:
     world.to_contract("t-1")
-    closing, document = wiring.signatures().contract(world.application())
+    closing, document = wiring.signatures().contract(BORROWER, world.application_id)
     assert document == DOCUMENT
     assert closing.contract is not None
     assert closing.contract["document_sha256"] == CONTRACT["document_sha256"]
@@ -255,7 +258,7 @@ def test_a_second_contract_does_not_replace_the_first(world: World) -> None:
     other = {"contract_id": "c-2", "document": text, "document_sha256": hashlib.sha256(text.encode()).hexdigest()}
     with pytest.raises(ContradictoryAnswer):
         world.say("loan.contract.ready", "w-3", **other)
-    assert wiring.signatures().contract(world.application())[1] == DOCUMENT
+    assert wiring.signatures().contract(BORROWER, world.application_id)[1] == DOCUMENT
     assert not world.say("loan.contract.ready", "w-4", **CONTRACT)
 
 

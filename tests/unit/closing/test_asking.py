@@ -62,16 +62,7 @@ def test_asking_again_what_has_been_answered_goes_on(world: World, said: dict[st
 
 def test_an_answer_that_came_while_the_question_was_put_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_submitted("t-1")
-    store = wiring.closing_store()
-    find = store.find_with
-
-    def find_slowly(*given: Any) -> Any:
-        found = find(*given)
-        monkeypatch.setattr(store, "find_with", find)
-        world.say("loan.decision", "w-1", **APPROVAL)
-        return found
-
-    monkeypatch.setattr(store, "find_with", find_slowly)
+    world.after_next_read(monkeypatch, lambda: world.say("loan.decision", "w-1", **APPROVAL))
     wiring.closings().submit(world.application_id, "t-2")
     assert {"t-1", "t-2"} <= set(world.steps.succeeded)
     assert messages(world) == ["decision.1"]
@@ -79,14 +70,7 @@ def test_an_answer_that_came_while_the_question_was_put_again(world: World, monk
 
 def test_a_question_put_again_while_the_answer_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_submitted("t-1")
-    answers = wiring.lender_answers()
-    take = answers._take
-
-    def take_slowly(*given: Any) -> None:
-        wiring.closings().submit(world.application_id, "t-2")
-        take(*given)
-
-    monkeypatch.setattr(answers, "_take", take_slowly)
+    world.after_next_read(monkeypatch, lambda: wiring.closings().submit(world.application_id, "t-2"))
     world.say("loan.decision", "w-1", **APPROVAL)
     assert "t-2" in world.steps.succeeded
 
@@ -114,7 +98,7 @@ def test_the_order_to_pay_carries_the_signature(world: World) -> None:
 
 
 def test_no_step_can_be_skipped(world: World) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotAwaited):
         wiring.closings().request_contract(world.application_id, "t")
     world.to_submitted()
     with pytest.raises(NotAwaited):
@@ -125,7 +109,7 @@ def test_no_step_can_be_skipped(world: World) -> None:
 
 def test_a_closed_application_is_not_submitted(world: World) -> None:
     world.to_chosen()
-    wiring.applications().close(world.application_id, Outcome.CLOSED_BY_OPERATOR)
+    world.end(Outcome.CLOSED_BY_OPERATOR)
     with pytest.raises(ApplicationClosed):
         wiring.closings().submit(world.application_id, "t")
     assert messages(world) == []

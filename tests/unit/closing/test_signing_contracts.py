@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
@@ -20,7 +18,7 @@ def wait(world: World, token: str = "t-1") -> None:
 
 
 def sign(world: World, document_sha256: str = HASH, caller: Caller = BORROWER) -> None:
-    wiring.signatures().sign(caller, world.application(), document_sha256, "Test Signer")
+    wiring.signatures().sign(caller, world.application_id, document_sha256, "Test Signer")
 
 
 def test_signed_and_gone_on(world: World) -> None:
@@ -50,17 +48,8 @@ def test_signed_before_the_process_waits(world: World) -> None:
 
 def test_signed_while_the_process_began_to_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_contract()
-    store = wiring.closing_store()
-    get = store.get
-
-    def get_slowly(application_id: str) -> Any:
-        found = get(application_id)
-        monkeypatch.setattr(store, "get", get)
-        sign(world)
-        return found
-
-    monkeypatch.setattr(store, "get", get_slowly)
-    wait(world)
+    world.after_next_read(monkeypatch, lambda: wait(world))
+    sign(world)
     assert "t-1" in world.steps.succeeded
     assert world.application().status == "signed"
 
@@ -74,12 +63,11 @@ def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
     assert "t-1" not in world.steps.succeeded
 
 
-def test_the_step_run_again_while_he_signed(world: World) -> None:
+def test_the_step_run_again_while_they_signed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_contract()
     wait(world, "t-1")
-    seen = world.application()
-    wait(world, "t-2")
-    signed = wiring.signatures().sign(BORROWER, seen, HASH, "Test Signer")
+    world.after_next_read(monkeypatch, lambda: wait(world, "t-2"))
+    signed = wiring.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer")
     assert "t-2" in world.steps.succeeded
     assert (signed, signed.status) == (world.application(), "signed")
 
@@ -87,7 +75,7 @@ def test_the_step_run_again_while_he_signed(world: World) -> None:
 def test_the_signed_application_is_what_is_stored(world: World) -> None:
     world.to_contract()
     wait(world)
-    assert wiring.signatures().sign(BORROWER, world.application(), HASH, "Test Signer") == world.application()
+    assert wiring.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer") == world.application()
 
 
 def test_another_document_than_the_contract(world: World) -> None:
@@ -104,7 +92,7 @@ def test_nothing_to_read_or_sign_yet(world: World) -> None:
     with pytest.raises(NotAwaited):
         sign(world)
     with pytest.raises(NotFound):
-        wiring.signatures().contract(world.application())
+        wiring.signatures().contract(BORROWER, world.application_id)
 
 
 @pytest.mark.parametrize("role", [Role.BANK, Role.LENDER, Role.OPERATOR])
@@ -121,16 +109,23 @@ def test_withdrawn_instead(world: World) -> None:
     assert world.steps.failed == {"t-1": "ApplicationClosed"}
     with pytest.raises(ApplicationClosed):
         sign(world)
-    with pytest.raises(ApplicationClosed):
-        wait(world, "t-2")
+    wait(world, "t-2")
+    assert world.steps.failed["t-2"] == "ApplicationClosed"
     assert world.application().outcome == Outcome.WITHDRAWN
 
 
-def test_withdrawn_while_he_signed(world: World) -> None:
+def test_a_signature_repeated_while_a_person_looks_tells_their_process_nothing(world: World) -> None:
+    world.to_signed()
+    wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
+    sign(world)
+    assert "t-operator" not in world.steps.succeeded
+    assert world.application().status == "with_operator"
+
+
+def test_withdrawn_while_they_signed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_contract()
-    seen = world.application()
-    wiring.intake().withdraw(BORROWER, world.application_id)
-    with pytest.raises(NotAwaited):
-        wiring.signatures().sign(BORROWER, seen, HASH, "Test Signer")
+    world.after_next_read(monkeypatch, lambda: wiring.intake().withdraw(BORROWER, world.application_id))
+    with pytest.raises(ApplicationClosed):
+        wiring.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer")
     (closing,) = world.items("Closings")
     assert "signature" not in closing

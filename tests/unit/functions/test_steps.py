@@ -57,7 +57,7 @@ def to_disbursed(world: World) -> None:
     assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
     world.push()
     assert step(world, "OfferProductsFunction", "t-3") == {}
-    wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     step(world, "SubmitToLenderFunction", "t-4")
     world.http.answer("POST", LENDER_A, 202)
     assert delivered(world) == ["sent"]
@@ -65,7 +65,7 @@ def to_disbursed(world: World) -> None:
     step(world, "RequestContractFunction", "t-5")
     world.say("loan.contract.ready", "w-2", **CONTRACT)
     step(world, "AwaitSignatureFunction", "t-6")
-    wiring.signatures().sign(BORROWER, world.application(), CONTRACT["document_sha256"], "Test Signer")
+    wiring.signatures().sign(BORROWER, world.application_id, CONTRACT["document_sha256"], "Test Signer")
     step(world, "OrderDisbursementFunction", "t-7")
     world.say("loan.disbursed", "w-3", **DISBURSEMENT)
 
@@ -97,7 +97,7 @@ def test_nothing_personal_or_secret_reaches_a_log(
 ) -> None:
     to_disbursed(world)
     invoke("PublishEventsFunction", stream_event(world, "Applications"))
-    step(world, "RecordOutcomeFunction", outcome="withdrawn")
+    step(world, "RecordOutcomeFunction", outcome="choice_expired")
     # An item that does not fit its model: pydantic's message would quote the taxpayer id.
     wiring.tables().write(
         Update(table_name("Applications"), {"application_id": world.application_id}, remove=("purpose",))
@@ -146,7 +146,7 @@ def test_a_fault_of_aws_has_the_name_the_process_retries(world: World, monkeypat
     assert world.application_id
     monkeypatch.setenv("STAGE", "other")
     with pytest.raises(AwsCallFailed):
-        step(world, "RecordOutcomeFunction", outcome="withdrawn")
+        step(world, "RecordOutcomeFunction", outcome="choice_expired")
 
 
 def test_handed_over_to_a_person(world: World) -> None:
@@ -156,7 +156,8 @@ def test_handed_over_to_a_person(world: World) -> None:
 
 
 def test_an_outcome_is_recorded_once(world: World) -> None:
-    for outcome in ("choice_expired", "withdrawn"):
+    world.to_offered()
+    for outcome in ("choice_expired", "signature_expired"):
         assert step(world, "RecordOutcomeFunction", outcome=outcome) == {}
     assert world.application().outcome == "choice_expired"
     with pytest.raises(Exception, match="unexpected"):

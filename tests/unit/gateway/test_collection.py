@@ -91,7 +91,7 @@ def test_collecting_twice_asks_once(ready: World) -> None:
 def test_a_scan_looks_at_the_firm_of_a_closed_application_anew(ready: World) -> None:
     """Into key data of its own, under the consent for monitoring, and without a change of the application."""
     ready.collect()
-    wiring.applications().close(ready.application_id, Outcome.WITHDRAWN)
+    ready.end(Outcome.WITHDRAWN)
     before, first = ready.application(), key_data(ready)
     ready.clock.advance(100 * 86400)
     document = wiring.key_data().get(ready.collect("scan-1"))
@@ -256,7 +256,7 @@ def test_a_firm_the_registry_does_not_know(ready: World) -> None:
 
 
 def test_for_a_closed_application_nothing_is_collected(ready: World) -> None:
-    wiring.applications().close(ready.application_id, Outcome.WITHDRAWN)
+    ready.end(Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
         ready.collect()
     assert ready.http.calls == []
@@ -266,7 +266,7 @@ def test_withdrawn_while_it_was_collected(ready: World) -> None:
     answer = ready.http.routes["GET", COMPANY]
 
     def withdraw(call: Call) -> Answer:
-        wiring.applications().close(ready.application_id, Outcome.WITHDRAWN)
+        ready.end(Outcome.WITHDRAWN)
         return answer(call)
 
     ready.http.routes["GET", COMPANY] = withdraw

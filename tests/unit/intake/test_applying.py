@@ -165,7 +165,15 @@ def test_no_withdrawal_while_a_lender_decides(world: World) -> None:
 
 
 def test_the_first_outcome_stays(world: World) -> None:
-    for outcome in (Outcome.CHOICE_EXPIRED, Outcome.WITHDRAWN):
-        wiring.applications().close(world.application_id, outcome)
+    world.to_offered()
+    store = wiring.applications()
+    assert store.expire(world.application_id, Outcome.CHOICE_EXPIRED)
+    assert not store.expire(world.application_id, Outcome.CLOSED_BY_OPERATOR)
     assert world.application().outcome == Outcome.CHOICE_EXPIRED
-    assert [entry.status for entry in world.application().timeline] == ["received", "closed"]
+    assert world.application().timeline[-1].status == "closed"
+
+
+def test_an_answer_just_before_the_time_out_stands(world: World) -> None:
+    world.to_signed()
+    assert not wiring.applications().expire(world.application_id, Outcome.SIGNATURE_EXPIRED)
+    assert world.application().status == "signed"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from creditmesh.authorization.redirect import Flow
-from creditmesh.intake.model import Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
+from creditmesh.intake.model import Actor, Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
 from creditmesh.intake.service import Intake
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
@@ -30,10 +30,8 @@ def bring(world: World, code: str = CODE) -> None:
 
 def test_asked_answered_and_gone_on(world: World) -> None:
     ask(world)
-    waiting = world.application().waiting
     assert world.application().status == "authorization_required"
-    assert waiting is not None
-    assert (waiting.kind, waiting.note) == ("authorization", "none_stored")
+    assert world.application().authorization_problem == "none_stored"
     bring(world)
     assert world.steps.succeeded == {"t-1": {}}
     assert world.application().status == "authorized"
@@ -85,7 +83,9 @@ class AnsweredOnceRead:
 def test_an_answer_while_the_step_runs_again_is_not_written_over(world: World) -> None:
     ask(world)
     store: Any = AnsweredOnceRead(lambda: bring(world))
-    parts = (wiring.authorizations(), wiring.tasks(), wiring.blind_index(), wiring.clock(), lambda *_: True)
+    parts = (
+        wiring.authorizations(), wiring.tasks(), wiring.waits(), wiring.blind_index(), wiring.clock(), lambda *_: True
+    )  # fmt: skip
     Intake(store, *parts).await_authorization(world.application_id, "t-2", "none_stored", 3)
     assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
     assert world.application().status == "authorized"
@@ -99,6 +99,28 @@ def test_an_answer_nobody_asked_for(world: World) -> None:
     with pytest.raises(NotAwaited):
         bring(world, "another-code-0001")
     assert wiring.authorizations().usable(FIRM.taxpayer_id).code == CODE
+
+
+def test_the_same_code_once_more_changes_nothing(world: World) -> None:
+    ask(world)
+    bring(world)
+    before = world.items("Applications"), world.items("Authorizations")
+    world.clock.advance(5)
+    bring(world)
+    assert (world.items("Applications"), world.items("Authorizations")) == before
+
+
+def test_a_code_whose_first_taking_died_half_way_is_taken_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(world)
+    back = flow(world)
+    state = back.state(wiring.guest_keys().current)
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.waits(), "answering", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            wiring.intake().authorize(BORROWER, world.application_id, CODE, UNTIL, state)
+    assert world.application().status == "authorization_required"
+    assert wiring.intake().authorize(BORROWER, world.application_id, CODE, UNTIL, state).status == "authorized"
+    assert world.steps.succeeded == {"t-1": {}}
 
 
 def test_a_malformed_code_leaves_him_asked(world: World) -> None:
@@ -137,7 +159,7 @@ def test_the_bureau_sends_another_firm_back(world: World) -> None:
 
 
 def test_a_closed_application_asks_nothing(world: World) -> None:
-    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    world.end(Outcome.WITHDRAWN)
     for act in (lambda: ask(world), lambda: bring(world), lambda: flow(world)):
         with pytest.raises(ApplicationClosed):
             act()
@@ -148,5 +170,5 @@ def test_withdrawn_while_the_code_came(world: World) -> None:
     before = world.application()
     wiring.intake().withdraw(BORROWER, world.application_id)
     with pytest.raises(ApplicationClosed):
-        wiring.intake()._authorized(before, CODE, UNTIL, "user-1")
+        wiring.intake()._authorized(before, CODE, UNTIL, Actor.of(BORROWER), "user-1")
     assert world.application().outcome == Outcome.WITHDRAWN

@@ -128,7 +128,7 @@ def test_who_may_do_what(world: World) -> None:
 
 
 def test_a_closed_application_needs_nobody(world: World) -> None:
-    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    world.end(Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
         hand_over(world)
     assert wiring.operators().list(OPERATOR, 10) == []

@@ -20,7 +20,8 @@ from tests.support.world import BORROWER, World
 
 
 def recovery(world: World, sleeps: list[float] | None = None) -> Recovery:
-    return Recovery(wiring.applications(), wiring.tasks(), world.clock, (sleeps if sleeps is not None else []).append)
+    pauses = sleeps if sleeps is not None else []
+    return Recovery(wiring.applications(), wiring.tasks(), wiring.waits(), world.clock, pauses.append)
 
 
 def sweep(world: World, after: float = STALE_SECONDS + 1) -> int:
@@ -52,7 +53,7 @@ def test_a_repeated_or_late_event_changes_nothing(world: World) -> None:
 
 
 def test_events_of_what_has_ended_or_never_was_change_nothing(world: World) -> None:
-    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    world.end(Outcome.WITHDRAWN)
     before = dict(world.steps.executions)
     for name in (world.application_id, "app_0000", "by-hand", "by-hand-rerun"):
         assert not recovery(world).execution_failed(name)
@@ -94,7 +95,7 @@ def test_one_that_was_never_started_is_started(world: World) -> None:
 
 
 def test_a_closed_application_stays_closed(world: World) -> None:
-    wiring.applications().close(world.application_id, Outcome.WITHDRAWN)
+    world.end(Outcome.WITHDRAWN)
     world.steps.executions.clear()
     assert sweep(world) == 0
     assert recovery(world).lost() == 0
@@ -104,7 +105,7 @@ def chosen_but_not_told(world: World) -> None:
     world.to_offered("t-1")
     world.steps.refuse = "ThrottlingException"
     with pytest.raises(Exception, match="Throttling"):
-        wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+        wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     world.steps.refuse = None
     assert world.application().status == "chosen"
 

@@ -114,10 +114,10 @@ def test_a_lender_keeps_its_own_catalogue(world: World) -> None:
 
 def test_offered_chosen_and_gone_on(world: World) -> None:
     world.to_offered("t-1")
-    application = world.application()
+    application, offers = wiring.offers().of(BORROWER, world.application_id)
     assert application.status == "offered"
-    assert [one.product_id for one in wiring.offers().of(application)] == ["p-1"]
-    chosen = wiring.offers().choose(BORROWER, application, "lender-a", "p-1")
+    assert [one.product_id for one in offers] == ["p-1"]
+    chosen = wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     assert (chosen.status, chosen.chosen_lender_id, chosen.chosen_product_id) == ("chosen", "lender-a", "p-1")
     assert world.steps.succeeded == {"t-1": {}}
 
@@ -125,17 +125,12 @@ def test_offered_chosen_and_gone_on(world: World) -> None:
 def test_what_was_chosen_stays_as_it_was_offered(world: World) -> None:
     """Whatever becomes of the catalogue, or of the offers when the step runs once more."""
     world.to_offered("t-1")
-    (offer,) = wiring.offers().of(world.application())
-    wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    _, (offer,) = wiring.offers().of(BORROWER, world.application_id)
+    wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     world.push("p-1", annual_rate_bps=1200)
     terms = world.application().chosen_terms
     assert terms is not None
     assert terms.model_dump() == {name: getattr(offer, name) for name in ChosenTerms.model_fields}
-    assert "waiting" in world.items("Applications")[0]
-    wiring.closings().submit(world.application_id, "t-2")
-    (item,) = world.items("Applications")
-    assert "waiting" not in item
-    assert "offers" not in item
 
 
 def test_nothing_fits(world: World) -> None:
@@ -162,8 +157,8 @@ def test_an_empty_catalogue(world: World) -> None:
 def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
     world.to_offered("t-1")
     wiring.offers().offer(world.application_id, "t-2")
-    assert len(wiring.offers().of(world.application())) == 1
-    wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+    assert len(wiring.offers().of(BORROWER, world.application_id)[1]) == 1
+    wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     assert world.steps.succeeded == {"t-2": {}}
 
 
@@ -180,7 +175,7 @@ def test_a_choice_made_while_the_step_ran_again(world: World, monkeypatch: pytes
     catalogue = offers.catalogue
 
     def slow_catalogue() -> list[Product]:
-        offers.choose(BORROWER, world.application(), "lender-a", "p-1")
+        offers.choose(BORROWER, world.application_id, "lender-a", "p-1")
         return catalogue()
 
     monkeypatch.setattr(offers, "catalogue", slow_catalogue)
@@ -189,17 +184,17 @@ def test_a_choice_made_while_the_step_ran_again(world: World, monkeypatch: pytes
     assert "t-2" in world.steps.succeeded
 
 
-def test_two_different_choices(world: World) -> None:
+def test_two_different_choices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_assessed()
     world.push("p-1")
     world.push("p-2")
     wiring.offers().offer(world.application_id, "t-1")
-    seen = world.application()
-    wiring.offers().choose(BORROWER, seen, "lender-a", "p-1")
-    for stale in (seen, world.application()):
+    first = (BORROWER, world.application_id, "lender-a", "p-1")
+    world.after_next_read(monkeypatch, lambda: wiring.offers().choose(*first))
+    for _ in ("at the same time", "later"):
         with pytest.raises(NotAwaited):
-            wiring.offers().choose(BORROWER, stale, "lender-a", "p-2")
-    assert wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1").chosen_product_id == "p-1"
+            wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-2")
+    assert wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1").chosen_product_id == "p-1"
     assert world.application().chosen_product_id == "p-1"
 
 
@@ -207,16 +202,16 @@ def test_two_different_choices(world: World) -> None:
 def test_a_choice_that_was_not_offered(world: World, lender: str, wanted: str) -> None:
     world.to_offered()
     with pytest.raises(InvalidInput) as refused:
-        wiring.offers().choose(BORROWER, world.application(), lender, wanted)
+        wiring.offers().choose(BORROWER, world.application_id, lender, wanted)
     assert refused.value.field == "product_id"
 
 
 def test_a_choice_before_the_offers_or_by_another(world: World) -> None:
     world.to_assessed()
     with pytest.raises(NotAwaited):
-        wiring.offers().choose(BORROWER, world.application(), "lender-a", "p-1")
+        wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     with pytest.raises(Forbidden):
-        wiring.offers().choose(Caller("x", Role.OPERATOR, "platform"), world.application(), "lender-a", "p-1")
+        wiring.offers().choose(Caller("x", Role.OPERATOR, "platform"), world.application_id, "lender-a", "p-1")
 
 
 def test_an_application_without_a_risk_result_gets_no_offers(world: World) -> None:

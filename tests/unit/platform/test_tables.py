@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform import wiring
 from creditmesh.platform.settings import settings
-from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, decode, encode
+from creditmesh.platform.tables import ConditionFailed, Put, Ref, Tables, Update, decode, encode
 from tests.support.aws import table_name
 from tests.support.world import World
 
@@ -159,7 +159,7 @@ def test_items_of_several_tables_come_by_one_call(tables: Tables) -> None:
     """In the order asked for; None where a table has none."""
     key = {"application_id": "app-1"}
     tables.write(Put(settings().closings_table, {**key, "note": "c"}, "application_id"))
-    found = tables.get_each(key, settings().applications_table, settings().closings_table)
+    found = tables.get_each(Ref(settings().applications_table, key), Ref(settings().closings_table, key))
     assert found == [None, {**key, "note": "c"}]
 
 

@@ -66,7 +66,8 @@ class ResidentJobs:
         """Count one request; the item as it is then."""
         now = int(self._clock.now().timestamp())
         attribute, forgotten = f"{_WINDOW}{now // WINDOW_SECONDS}", now + _FORGOTTEN_SECONDS
-        return self._tables.add(self._table, {"request_id": KEY}, {attribute: 1}, expires_at=forgotten)
+        counted = Update(self._table, {"request_id": KEY}, {"expires_at": forgotten}, add={attribute: 1}, creates=True)
+        return self._tables.update(counted)
 
     def counts(self, item: Item) -> list[int]:
         """Requests in the present window and in those before it, newest first."""

@@ -11,7 +11,8 @@ from creditmesh.assessment.decisions import Decision, DecisionLog
 from creditmesh.assessment.referral import referral_for
 from creditmesh.assessment.replay import Replay, replay
 from creditmesh.assessment.store import ScoringRequestStore
-from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary, Status
+from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary
+from creditmesh.intake.moves import ASSESS, DECLINE
 from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
@@ -193,18 +194,14 @@ class Assessment:
         # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
         key = f"reports/on={decided_at[:10]}/{application_id}.json"
         self._reports.put_json(key, self._report(application, request, result, model, decided_at))
-        values = {"risk": summary.model_dump(exclude_none=True), "report_key": key}
+        risk = summary.model_dump(exclude_none=True)
         if summary.decision != "decline":  # a referral goes to a person next, with the limit as a proposal
-            write = self._applications.change(application_id, to=Status.ASSESSED, values=values)
+            write = self._applications.move(application_id, ASSESS, risk=risk, report_key=key)
         else:
-            write = self._applications.change(
-                application_id,
-                to=Status.CLOSED,
-                outcome=_DECLINES[summary.stage],
-                note=", ".join(summary.reasons),
-                values=values,
-                remove=("waiting",),
-            )
+            write = self._applications.move(
+                application_id, DECLINE, outcome=_DECLINES[summary.stage], note=", ".join(summary.reasons), risk=risk,
+                report_key=key,
+            )  # fmt: skip
         try:
             self._applications.apply(replace(write, absent=("risk",)))
         except ConditionFailed:  # another try of this step has recorded it

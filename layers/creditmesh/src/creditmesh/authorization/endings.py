@@ -24,13 +24,13 @@ class FollowUp:
     on_ended: OnEnded
 
     def after(self, record: ConsentRecord) -> None:
-        """Do what a change asks for, right after it, so that it takes effect at once."""
+        """Do what an ending asks for, right after it, so that it takes effect at once; for the rest see `again`."""
         if record.kind in ENDINGS:
             self.on_ended(record.taxpayer_index, record.scope, record.authorization_id)
-        self._reconcile(record)
+            self._reconcile(record)
 
     def again(self, record: ConsentRecord) -> None:
-        """The same from the records' stream, so that a process which died in between leaves nothing undone.
+        """From the records' stream: what a grant asks for, and that of an ending whose process died in between.
 
         Where a newer authorisation has come meanwhile, what was read under that one is left alone.
         """

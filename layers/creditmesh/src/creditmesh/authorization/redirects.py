@@ -133,16 +133,19 @@ class Redirects:
         ends = int(parse_instant(expires_at).timestamp())
         if ends <= self._now():
             return  # worth nothing to anybody
-        key = f"code-{self._index.of('authorization_code', code)}"
-        owner = f"{taxpayer_index}#{tenant}"
-        try:
-            self._tables.write(Put(self._table, {"flow_id": key, "owner": owner, "expires_at": ends}, "flow_id"))
-        except ConditionFailed:
-            held = self._tables.get(self._table, {"flow_id": key})
-            if held and held["owner"] != owner:
-                raise InvalidInput(
-                    "was brought for another account or firm before", field="authorization_code"
-                ) from None
+        key, owner = self._claim(code, taxpayer_index, tenant)
+        held = self._tables.put_or_find(Put(self._table, {**key, "owner": owner, "expires_at": ends}, "flow_id"))
+        if held and held["owner"] != owner:
+            raise InvalidInput("was brought for another account or firm before", field="authorization_code")
+
+    def is_claimed(self, code: str, taxpayer_index: str, tenant: str) -> bool:
+        """Whether a code is tied to this tenant and taxpayer."""
+        key, owner = self._claim(code, taxpayer_index, tenant)
+        held = self._tables.get(self._table, key)
+        return held is not None and held["owner"] == owner
+
+    def _claim(self, code: str, taxpayer_index: str, tenant: str) -> tuple[dict[str, str], str]:
+        return {"flow_id": f"code-{self._index.of('authorization_code', code)}"}, f"{taxpayer_index}#{tenant}"
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

@@ -179,6 +179,10 @@ class Authorizations:
         granted = Granted(expires_at, granted_by, how, "zh-CN", code, verifier)
         return self._changes.grant(index, scope, tenant, granted)
 
+    def was_brought(self, taxpayer_id: str, code: str, *, tenant: str) -> bool:
+        """Whether this firm's account has brought that code before."""
+        return self.redirects.is_claimed(code, self._of(taxpayer_id), tenant)
+
     def consent(
         self,
         taxpayer_id: str,

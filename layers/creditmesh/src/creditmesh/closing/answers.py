@@ -18,10 +18,12 @@ from creditmesh.closing.model import (
     Question,
 )
 from creditmesh.closing.store import ClosingStore
-from creditmesh.intake.model import Outcome, Status
+from creditmesh.intake.model import Actor, ApplicationSummary, Outcome, Status
+from creditmesh.intake.moves import APPROVE, DISBURSE, DRAW_UP, REJECT, Move
+from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform.tables import ConditionFailed, Update
-from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.tables import Write, again
+from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
     from creditmesh.intake.operators import OperatorQueue
@@ -29,31 +31,51 @@ if TYPE_CHECKING:
 
 
 Message = Decision | ContractReady | Disbursed | DisbursementFailed
-_NOBODY_LOOKS = tuple(one for one in Status if one not in (Status.WITH_OPERATOR, Status.CLOSED))
+_ANSWERS: dict[type[Any], Question] = {
+    Decision: Question.DECISION,
+    ContractReady: Question.CONTRACT,
+    Disbursed: Question.DISBURSEMENT,
+    DisbursementFailed: Question.DISBURSEMENT,
+}
 
 
 @dataclass(frozen=True)
-class _Awaited:
-    """A closing that a message came for.
+class _Received:
+    """A message, and what it meets."""
+
+    webhook_id: str
+    message: Message
+    application: ApplicationSummary
+    closing: Closing
+    wait: Wait
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a message changes.
 
     Attributes:
-        alone: the message is taken only if the question has not been put again since the closing was read, and no
-            person looks at the application. Then whoever comes next meets the answer, so the process can be told
-            without looking at either once more; that is how nearly every message goes.
+        values: of the closing.
+        absent: what the closing must not have yet.
+        answer: what the process goes on with.
+        move: of the application, if any.
     """
 
-    closing: Closing
-    webhook_id: str
-    alone: bool = False
+    values: dict[str, Any]
+    absent: tuple[str, ...]
+    answer: Answer = Answer()
+    move: Move | None = None
+    note: str | None = None
+    outcome: Outcome | None = None
 
 
 class LenderAnswers:
     """Takes lenders' messages and lets the processes go on."""
 
     def __init__(
-        self, store: ClosingStore, applications: ApplicationStore, operators: OperatorQueue, tasks: Tasks
+        self, store: ClosingStore, applications: ApplicationStore, operators: OperatorQueue, waits: Waits
     ) -> None:
-        self._store, self._applications, self._operators, self._tasks = store, applications, operators, tasks
+        self._store, self._applications, self._operators, self._waits = store, applications, operators, waits
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         """Take one authentic message; False if it was a repeat.
@@ -62,75 +84,77 @@ class LenderAnswers:
             NotFound: the lender has no such application.
             ContradictoryAnswer, InvalidInput: it does not go with what was said before; nothing is changed.
         """
-        closing = self._store.get(message.data.application_id)
-        if closing.lender_id != institution_id:
-            raise NotFound("nothing has been submitted for this application", field="data.application_id")
-        if webhook_id not in closing.webhooks:
-            try:
-                taken = self._take(_Awaited(closing, webhook_id, alone=True), message)
-            except ConditionFailed:
-                closing = self._store.get(closing.application_id)
-            else:
-                self._tell_process(taken)
-                return True
-        return self._receive_beside_others(closing, webhook_id, message)
+        return again(lambda: self._receive(institution_id, webhook_id, message))
 
-    def _receive_beside_others(self, closing: Closing, webhook_id: str, message: Message) -> bool:
-        """Take a message that came before, or while the question was put again or a person began to look."""
-        repeat = webhook_id in closing.webhooks
+    def _receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
+        application_id, question = message.data.application_id, _ANSWERS[type(message)]
+        application, (stored, asked) = self._applications.summary_with(
+            application_id, self._store.ref(application_id), self._waits.ref(application_id, question)
+        )
+        closing = self._store.read_as(stored)
+        if closing is None or closing.lender_id != institution_id:
+            raise NotFound("nothing has been submitted for this application", field="data.application_id")
+        received = _Received(webhook_id, message, application, closing, Wait(application_id, question, asked or {}))
+        repeat = webhook_id in closing.webhooks or _already_said(closing, message)
         if not repeat:
-            try:
-                self._take(_Awaited(closing, webhook_id), message)
-            except ConditionFailed:
-                closing = self._store.get(closing.application_id)
-                if webhook_id not in closing.webhooks and not _already_said(closing, message):
-                    raise ContradictoryAnswer("another answer was taken before, or none is awaited") from None
-                repeat = True
-        self.tell(closing.application_id)
+            self._take(received)
+        elif received.wait.answered:
+            # The first time may have died between write and call.
+            self._waits.give(received.wait.token, received.wait.answer)
+        if repeat or application.status is Status.WITH_OPERATOR:
+            self.tell_operators(application_id, question.stage)
         return not repeat
 
-    def tell(self, application_id: str) -> None:
-        """Let the process go on with what is stored, whichever message said so.
+    def tell_operators(self, application_id: str, stage: str) -> None:
+        """Let the process go on without the operators if the lender has answered what they were to look into."""
+        question = next((one for one in Question if one.stage == stage), None)
+        closing = self._store.find(application_id) if question else None
+        if question and closing and closing.answered(question):
+            self._operators.answered(application_id, stage, closing.lender_id)
 
-        Also after a repeat, for the first time may have died between write and call; and read again, for the question
-        may have been put once more since, with another token. An answer that comes once a person has been asked to
-        look, or just before, sends the process on its way without him.
-        """
-        closing = self._store.find(application_id)
-        if closing is None:
-            return
-        self._tell_process(closing)
-        if closing.answered(closing.question):
-            self._operators.answered(application_id, closing.question.stage, closing.lender_id)
-
-    def _tell_process(self, closing: Closing) -> None:
-        if closing.rejected():
-            self._tasks.fail(closing.token, LenderRejected.__name__)
-        elif closing.answered(closing.question):
-            self._tasks.succeed(closing.token, {})
-        elif closing.disbursement_failed():
-            self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender could not disburse")
-
-    def _take(self, awaited: _Awaited, message: Message) -> Closing:
-        """Store a message; the closing as it is then, if it was taken alone."""
+    def _take(self, received: _Received) -> None:
+        message, closing, application = received.message, received.closing, received.application
         if isinstance(message, Decision):
-            return self._take_decision(awaited, message)
-        if isinstance(message, ContractReady):
-            return self._take_contract(awaited, message)
-        if isinstance(message, Disbursed):
-            return self._take_disbursement(awaited, message)
-        return self._take_failure(awaited, message)
+            taken = self._decision(closing, message)
+        elif isinstance(message, ContractReady):
+            taken = self._contract(closing, message)
+        elif isinstance(message, Disbursed):
+            taken = self._disbursement(closing, message)
+        else:
+            taken = self._failure(closing, message)
+        if application.status is Status.CLOSED or (taken.move and application.status not in taken.move.of):
+            raise ContradictoryAnswer("another answer was taken before, or none is awaited")
+        writes: list[Write] = [
+            self._store.change(
+                closing.application_id, taken.values, absent=taken.absent, webhook=received.webhook_id
+            )
+        ]  # fmt: skip
+        if taken.move:
+            by = Actor(Role.LENDER, closing.lender_id)
+            writes.append(
+                self._applications.move(
+                    closing.application_id, taken.move, by, note=taken.note, outcome=taken.outcome,
+                    standing=application.status,
+                )
+            )  # fmt: skip
+        told = not received.wait.answered  # else the wait failed, and a person looks
+        if told:
+            writes.append(self._waits.answering(received.wait, taken.answer))
+        self._store.transact(writes, received.webhook_id)
+        if told:
+            self._waits.give(received.wait.token, taken.answer)
 
-    def _take_decision(self, awaited: _Awaited, message: Decision) -> Closing:
-        data, closing = message.data, awaited.closing
+    def _decision(self, closing: Closing, message: Decision) -> _Taken:
+        data = message.data
+        if closing.decision is not None:
+            raise ContradictoryAnswer("another answer was taken before, or none is awaited")
+        values = {"decision": data.model_dump(exclude_none=True, exclude={"application_id"})}
         if data.decision == "approved":
             self._check_approval(closing, message)
-            moved = self._move(awaited, Status.APPROVED, f"{data.approved_amount} {data.currency}")
-        else:
-            note = data.reason or data.reason_code or "no reason given"
-            moved = self._move(awaited, Status.CLOSED, note, Outcome.LENDER_REJECTED)
-        answer = data.model_dump(exclude_none=True, exclude={"application_id"})
-        return self._stored(awaited, {"decision": answer}, "decision", moved)
+            return _Taken(values, ("decision",), move=APPROVE, note=f"{data.approved_amount} {data.currency}")
+        note = data.reason or data.reason_code or "no reason given"
+        rejected = Answer(error=LenderRejected.__name__)
+        return _Taken(values, ("decision",), rejected, REJECT, note, Outcome.LENDER_REJECTED)
 
     def _check_approval(self, closing: Closing, message: Decision) -> None:
         data, terms = message.data, closing.terms
@@ -147,22 +171,20 @@ class LenderAnswers:
         if data.term_months != (term := terms.term_months):
             raise InvalidInput(f"must be {term} as offered", field="data.term_months")
 
-    def _take_contract(self, awaited: _Awaited, message: ContractReady) -> Closing:
-        data, closing = message.data, awaited.closing
+    def _contract(self, closing: Closing, message: ContractReady) -> _Taken:
+        data = message.data
         if closing.decision is None or closing.rejected():
             raise ContradictoryAnswer("the loan has not been approved")
         if hashlib.sha256(data.document.encode()).hexdigest() != data.document_sha256:
             raise InvalidInput("is not the SHA-256 of the document", field="data.document_sha256")
         if closing.contract is not None:
-            raise ConditionFailed("there is a contract already")
+            raise ContradictoryAnswer("another answer was taken before, or none is awaited")
         key = self._store.keep_document(closing.application_id, data.document)
         contract = {"contract_id": data.contract_id, "document_key": key, "document_sha256": data.document_sha256}
-        return self._stored(
-            awaited, {"contract": contract}, "contract", self._move(awaited, Status.CONTRACT_READY, None)
-        )
+        return _Taken({"contract": contract}, ("contract",), move=DRAW_UP)
 
-    def _take_disbursement(self, awaited: _Awaited, message: Disbursed) -> Closing:
-        data, closing = message.data, awaited.closing
+    def _disbursement(self, closing: Closing, message: Disbursed) -> _Taken:
+        data = message.data
         if closing.signature is None or closing.contract is None or closing.decision is None:
             raise ContradictoryAnswer("the contract has not been signed")
         if data.contract_id != closing.contract["contract_id"]:
@@ -170,40 +192,19 @@ class LenderAnswers:
         agreed = (closing.decision["approved_amount"], closing.decision["currency"])
         if (data.amount, data.currency) != agreed:
             raise InvalidInput(f"must be {' '.join(agreed)} as approved", field="data.amount")
-        answer = data.model_dump(exclude={"application_id"})
-        moved = self._move(awaited, Status.CLOSED, f"{data.amount} {data.currency}", Outcome.DISBURSED)
-        return self._stored(awaited, {"disbursement": answer}, "disbursement", moved)
+        values = {"disbursement": data.model_dump(exclude={"application_id"})}
+        note = f"{data.amount} {data.currency}"
+        return _Taken(values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED)
 
-    def _take_failure(self, awaited: _Awaited, message: DisbursementFailed) -> Closing:
-        closing = awaited.closing
+    def _failure(self, closing: Closing, message: DisbursementFailed) -> _Taken:
         order = closing.asked.get(Question.DISBURSEMENT)
         if order is None or closing.contract is None:
             raise ContradictoryAnswer("no disbursement has been ordered")
         if message.data.contract_id != closing.contract["contract_id"]:
             raise InvalidInput("is not the contract that was signed", field="data.contract_id")
-        if closing.disbursement_failed() and _already_said(closing, message):
-            raise ConditionFailed("the order has failed already")
-        failed = {**message.data.model_dump(exclude={"application_id"}), "asked": order}
-        return self._stored(awaited, {"failed": failed}, "disbursement")
-
-    def _stored(self, awaited: _Awaited, values: dict[str, Any], absent: str, *moved: Update) -> Closing:
-        closing, webhook_id = awaited.closing, awaited.webhook_id
-        where = {"token": closing.token} if awaited.alone else {}
-        taken = self._store.change(closing.application_id, values, absent=(absent,), webhook=webhook_id, where=where)
-        self._store.transact([taken, *moved], webhook_id)
-        return closing.model_copy(update={**values, "webhooks": [*closing.webhooks, webhook_id]})
-
-    def _move(self, awaited: _Awaited, status: Status, note: str | None, outcome: Outcome | None = None) -> Update:
-        return self._applications.change(
-            awaited.closing.application_id,
-            to=status,
-            by=awaited.closing.lender_id,
-            note=note,
-            outcome=outcome,
-            come_from=_NOBODY_LOOKS if awaited.alone else None,
-            # A person who looks has a wait of his own, which is answered after this write.
-            remove=("waiting",) if awaited.alone and status is Status.CLOSED else (),
-        )
+        values = {"failed": {**message.data.model_dump(exclude={"application_id"}), "order": order}}
+        failed = Answer(error=LenderUnavailable.__name__, cause="the lender could not disburse")
+        return _Taken(values, ("disbursement",), failed)
 
 
 def _already_said(closing: Closing, message: Message) -> bool:
@@ -215,7 +216,7 @@ def _already_said(closing: Closing, message: Message) -> bool:
         DisbursementFailed: closing.failed,
     }
     stored = kinds[type(message)]
-    if stored is None:
+    if stored is None or (isinstance(message, DisbursementFailed) and not closing.disbursement_failed()):
         return False
     said = message.data.model_dump(exclude_none=True, exclude={"application_id", "document"})
     return all(stored.get(name) == value for name, value in said.items())

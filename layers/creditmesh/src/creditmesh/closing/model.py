@@ -31,7 +31,7 @@ class ContradictoryAnswer(Conflict):
 
 
 class Question(StrEnum):
-    """What the platform waits for from a lender."""
+    """What the platform waits for from a lender, in this order; also the kind of wait."""
 
     DECISION = "decision"
     CONTRACT = "contract"
@@ -155,10 +155,8 @@ class Closing(BaseModel):
     product_id: str
     terms: ChosenTerms
     created_at: str
-    token: str | None = Field(default=None, repr=False)
-    """Answers the state machine when the lender has answered."""
-    question: Question = Question.DECISION
     asked: dict[str, int] = {}
+    """How often each question was put; the number of its last message, and of the wait for its answer."""
     webhooks: list[str] = []
     """Ids of the lender's messages taken so far; a repeat changes nothing."""
     decision: dict[str, Any] | None = None
@@ -166,7 +164,7 @@ class Closing(BaseModel):
     signature: dict[str, Any] | None = None
     disbursement: dict[str, Any] | None = None
     failed: dict[str, Any] | None = None
-    """The last failure to disburse, and `asked`: which order it is the answer to."""
+    """The last failure to disburse, and `order`: the number of the order that it is the answer to."""
 
     def answered(self, question: Question) -> bool:
         """Whether the lender has answered that question."""
@@ -174,7 +172,12 @@ class Closing(BaseModel):
 
     def disbursement_failed(self) -> bool:
         """Whether the newest order to disburse came back as failed."""
-        return bool(self.failed) and (self.failed or {}).get("asked") == self.asked.get(Question.DISBURSEMENT)
+        return bool(self.failed) and (self.failed or {}).get("order") == self.asked.get(Question.DISBURSEMENT)
+
+    @property
+    def question(self) -> Question:
+        """What is to be answered next."""
+        return next((one for one in Question if not self.answered(one)), Question.DISBURSEMENT)
 
     def rejected(self) -> bool:
         """Whether the lender decided against the loan."""

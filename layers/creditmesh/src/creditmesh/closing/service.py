@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing.model import EXCHANGES, Closing, LenderRejected, LenderUnavailable, Question
 from creditmesh.closing.store import ClosingStore
-from creditmesh.intake.model import Application, NotAwaited, Status
+from creditmesh.intake.model import Application, NotAwaited
+from creditmesh.intake.moves import SUBMIT
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.money import format_minor
 from creditmesh.platform.outbox import Message, Outbox
-from creditmesh.platform.tables import ConditionFailed, Item, Write
-from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.tables import Item, again
+from creditmesh.platform.waits import Answer, Waits
 
 if TYPE_CHECKING:
     from creditmesh.intake.store import ApplicationStore
@@ -24,34 +25,43 @@ class Closings:
     """Puts the questions to the chosen lender; each through the outbox, each harmless to repeat."""
 
     def __init__(
-        self, store: ClosingStore, applications: ApplicationStore, outbox: Outbox, tasks: Tasks, clock: Clock
+        self, store: ClosingStore, applications: ApplicationStore, outbox: Outbox, waits: Waits, clock: Clock
     ) -> None:
         self._store, self._applications, self._outbox = store, applications, outbox
-        self._tasks, self._clock = tasks, clock
+        self._waits, self._clock = waits, clock
 
     def submit(self, application_id: str, token: str) -> None:
         """Send report and chosen product to the lender; its decision answers the task."""
-        application, closing = self._store.find_with(application_id, self._applications)
+        again(lambda: self._submit(application_id, token))
+
+    def _submit(self, application_id: str, token: str) -> None:
+        application, closing = self._read(application_id)
         if closing is None:
             application.require_open()
             self._submit_first(application, token)
         elif closing.rejected():
-            self._tasks.fail(token, LenderRejected.__name__, "")
+            self._waits.give(token, Answer(error=LenderRejected.__name__))
         else:
             self._ask(application, closing, Question.DECISION, token, _submission(application))
 
     def request_contract(self, application_id: str, token: str) -> None:
         """Ask for the contract of an approved loan; `loan.contract.ready` answers the task."""
-        application, closing = self._store.get_with(application_id, self._applications)
-        if closing.decision is None:
+        again(lambda: self._request_contract(application_id, token))
+
+    def _request_contract(self, application_id: str, token: str) -> None:
+        application, closing = self._read(application_id)
+        if closing is None or closing.decision is None:
             raise NotAwaited("the lender has not decided")
         data = {"application_id": application_id, "lender_reference": closing.decision["lender_reference"]}
         self._ask(application, closing, Question.CONTRACT, token, data)
 
     def order_disbursement(self, application_id: str, token: str) -> None:
         """Send the signed contract, which is the order to pay; `loan.disbursed` answers the task."""
-        application, closing = self._store.get_with(application_id, self._applications)
-        if closing.contract is None or closing.signature is None:
+        again(lambda: self._order_disbursement(application_id, token))
+
+    def _order_disbursement(self, application_id: str, token: str) -> None:
+        application, closing = self._read(application_id)
+        if closing is None or closing.contract is None or closing.signature is None:
             raise NotAwaited("the contract has not been signed")
         data = {
             "application_id": application_id,
@@ -63,61 +73,50 @@ class Closings:
         self._ask(application, closing, Question.DISBURSEMENT, token, data)
 
     def message_parked(self, item: Item) -> None:
-        """A message to the lender could not be delivered: the process goes on to a person."""
+        """Send the process on to a person: a message to the lender could not be delivered."""
         closing = self._store.find(item["application_id"])
         if closing is None or closing.answered(closing.question):
             return
         # Only the newest message carries the question that is waited for; an older one may be parked long after.
         if item["message_id"] == _message_id(closing, closing.question, closing.asked.get(closing.question, 0)):
-            self._tasks.fail(closing.token, LenderUnavailable.__name__, "the lender takes no message")
+            wait = self._waits.read(closing.application_id, closing.question)
+            self._waits.fail(wait, LenderUnavailable.__name__, "the lender takes no message")
+
+    def _read(self, application_id: str) -> tuple[Application, Closing | None]:
+        application, (item,) = self._applications.get_with(application_id, self._store.ref(application_id))
+        return application, self._store.read_as(item)
 
     def _submit_first(self, application: Application, token: str) -> None:
-        terms = application.chosen_terms
+        terms, application_id = application.chosen_terms, application.application_id
         if application.chosen_lender_id is None or application.chosen_product_id is None or terms is None:
             raise NotAwaited("no product has been chosen")
         closing = Closing(
-            application_id=application.application_id,
+            application_id=application_id,
             lender_id=application.chosen_lender_id,
             product_id=application.chosen_product_id,
             terms=terms,
             created_at=iso(self._clock.now()),
-            token=token,
             asked={Question.DECISION: 1},
         )
         message = _message(closing, Question.DECISION, 1, _submission(application))
-        # The wait for the choice is over, and a stored token costs with every write of the item.
-        moved = self._applications.change(application.application_id, to=Status.SUBMITTED, remove=("waiting",))
-        self._store.transact([self._store.create(closing), self._outbox.put(message), moved], message.message_id)
+        wait = self._waits.asking(application_id, Question.DECISION, token)
+        moved = self._applications.move(application_id, SUBMIT)
+        self._store.transact([self._store.create(closing), self._outbox.put(message), wait, moved], message.message_id)
 
     def _ask(
         self, application: Application, closing: Closing, question: Question, token: str, data: dict[str, Any]
     ) -> None:
         """Put a question, once more if it was put before without an answer."""
         if closing.answered(question):
-            self._tasks.succeed(token, {})
+            self._waits.give(token, Answer())
             return
         application.require_open()
         number = closing.asked.get(question, 0) + 1
         message = _message(closing, question, number, data)
-        change = {"token": token, "question": question.value, "asked": {**closing.asked, question.value: number}}
+        change = {"asked": {**closing.asked, question.value: number}}
         asked = self._store.change(closing.application_id, change, absent=(question.answer,))
-        writes: list[Write] = [asked, self._outbox.put(message)]
-        if application.status is Status.WITH_OPERATOR:
-            writes.append(self._applications.change(closing.application_id, to=_standing(closing), by="operator"))
-        try:
-            self._store.transact(writes, message.message_id)
-        except ConditionFailed:
-            # The answer came while the question was put again; whoever took it told the old token only.
-            if not self._store.get(closing.application_id).answered(question):
-                raise
-            self._tasks.succeed(token, {})
-
-
-def _standing(closing: Closing) -> Status:
-    """Where an application stands once an operator has sent it on its way again."""
-    if closing.signature:
-        return Status.SIGNED
-    return Status.APPROVED if closing.decision else Status.SUBMITTED
+        wait = self._waits.asking(closing.application_id, question, token, str(number))
+        self._store.transact([asked, wait, self._outbox.put(message)], message.message_id)
 
 
 def _message(closing: Closing, question: Question, number: int, data: dict[str, Any]) -> Message:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from creditmesh.closing.model import Closing
-from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.objects import Objects
-from creditmesh.platform.tables import Put, Tables, Update, Write
-
-if TYPE_CHECKING:
-    from creditmesh.intake.model import Application
-    from creditmesh.intake.store import ApplicationStore
+from creditmesh.platform.tables import Item, Put, Ref, Tables, Update, Write
 
 
 class ClosingStore:
@@ -25,29 +20,16 @@ class ClosingStore:
     def find(self, application_id: str) -> Closing | None:
         """The closing, or None."""
         item = self._tables.get(self._table, {"application_id": application_id})
+        return self.read_as(item)
+
+    def ref(self, application_id: str) -> Ref:
+        """Where a closing lies, to be read by one call with other items."""
+        return Ref(self._table, {"application_id": application_id})
+
+    @staticmethod
+    def read_as(item: Item | None) -> Closing | None:
+        """The closing that was read there, or None."""
         return Closing.model_validate(item) if item else None
-
-    def find_with(self, application_id: str, applications: ApplicationStore) -> tuple[Application, Closing | None]:
-        """The application and its closing, or None for the latter, by one call."""
-        application, item = applications.get_beside(application_id, self._table)
-        return application, Closing.model_validate(item) if item else None
-
-    def get(self, application_id: str) -> Closing:
-        """The closing.
-
-        Raises:
-            NotFound: nothing has been submitted for that application.
-        """
-        return _submitted(self.find(application_id))
-
-    def get_with(self, application_id: str, applications: ApplicationStore) -> tuple[Application, Closing]:
-        """The application and its closing, by one call.
-
-        Raises:
-            NotFound: nothing has been submitted for that application.
-        """
-        application, closing = self.find_with(application_id, applications)
-        return application, _submitted(closing)
 
     def create(self, closing: Closing) -> Put:
         """The write of a new closing."""
@@ -60,12 +42,11 @@ class ClosingStore:
         *,
         absent: Sequence[str] = (),
         webhook: str | None = None,
-        where: Mapping[str, Any] | None = None,
     ) -> Update:
         """The write of a change; `absent` names what must not have happened yet."""
         key = {"application_id": application_id}
         append = {"webhooks": [webhook]} if webhook else {}
-        return Update(self._table, key, values, append=append, where=where or {}, absent=absent)
+        return Update(self._table, key, values, append=append, absent=absent)
 
     def transact(self, writes: Sequence[Write], token: str) -> None:
         """Carry out writes of this and other aggregates together."""
@@ -81,9 +62,3 @@ class ClosingStore:
     def document(self, key: str) -> str:
         """A contract's text."""
         return self._documents.get(key).decode()
-
-
-def _submitted(closing: Closing | None) -> Closing:
-    if closing is None:
-        raise NotFound("nothing has been submitted for this application", field="application_id")
-    return closing

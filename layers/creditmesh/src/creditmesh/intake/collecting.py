@@ -10,7 +10,8 @@ from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import Purpose
 from creditmesh.gateway.channels.results import Subject
 from creditmesh.gateway.model import Collected
-from creditmesh.intake.model import Application, Status
+from creditmesh.intake.model import Application
+from creditmesh.intake.moves import COLLECT
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MAX_VALUE, Kind
@@ -59,10 +60,10 @@ class Collecting:
         if problem and not application.authorization_requests:
             raise AuthorizationRequired(problem)
         key, features = self._collected(application, None, last_word)
-        values = {"key_data_key": key, "industry": features.get("industry")}
-        # Nobody is waited for any more, and a stored token costs with every write of the item.
-        change = self._applications.change(application_id, to=Status.COLLECTED, values=values, remove=("waiting",))
-        self._applications.apply(change)
+        collected = self._applications.move(
+            application_id, COLLECT, key_data_key=key, industry=features.get("industry")
+        )
+        self._applications.apply(collected)
         return key
 
     def _collected(self, application: Application, scan_id: str | None, last_word: bool) -> Collected:

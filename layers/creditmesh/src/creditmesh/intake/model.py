@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.caller import STAFF, Caller, Role
-from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import Money
@@ -77,7 +77,13 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-OPEN = tuple(status.value for status in Status if status is not Status.CLOSED)
+WAITS = {
+    Status.AUTHORIZATION_REQUIRED: "authorization",
+    Status.OFFERED: "choice",
+    Status.CONTRACT_READY: "signature",
+    Status.WITH_OPERATOR: "operator",
+}
+"""What an application waits for by its status, as a kind of `platform.waits`. Lenders' answers are in `closing`."""
 
 
 class LoanRequest(BaseModel):
@@ -115,31 +121,35 @@ class LoanRequest(BaseModel):
         return taxpayer_id(self.taxpayer_id)
 
 
+@dataclass(frozen=True)
+class Actor:
+    """Who caused something: a role, and whose it is; the platform has no subject."""
+
+    role: str
+    subject: str | None = None
+
+    @classmethod
+    def of(cls, caller: Caller) -> Actor:
+        """The caller of a request."""
+        return cls(caller.role, caller.subject)
+
+
 class TimelineEntry(BaseModel):
-    """One thing that happened, as the borrower may read it."""
+    """One thing that happened."""
 
     model_config = ConfigDict(frozen=True)
 
     at: str
     status: Status
-    by: str = Field(description="role or part of the platform that caused it")
+    by: str = Field(description="role that caused it, or platform")
+    subject: str | None = Field(default=None, description="id of who caused it; shown of lenders, of others to staff")
     note: str | None = None
 
-
-class Waiting(BaseModel):
-    """What an application waits for. The token answers the state machine and never leaves the platform."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: str
-    token: str = Field(repr=False)
-    since: str
-    note: str | None = None
-
-
-def waiting_for(kind: str, token: str, clock: Clock, note: str | None = None) -> Waiting:
-    """A wait that begins now."""
-    return Waiting(kind=kind, token=token, since=iso(clock.now()), note=note)
+    def shown_to(self, caller: Caller) -> TimelineEntry:
+        """The entry as far as a caller may read it."""
+        if self.by == Role.LENDER or caller.role in STAFF:
+            return self
+        return self.model_copy(update={"subject": None})
 
 
 class RiskSummary(BaseModel):
@@ -202,7 +212,8 @@ class ApplicationSummary(BaseModel):
     status: Status
     outcome: Outcome | None = None
     outcome_note: str | None = None
-    waiting: Waiting | None = None
+    authorization_problem: str | None = None
+    """Why the borrower was last asked for an authorisation."""
     risk: RiskSummary | None = None
     chosen_product_id: str | None = None
     chosen_lender_id: str | None = None
@@ -233,6 +244,8 @@ class Application(ApplicationSummary):
     taxpayer_id: str = Field(repr=False)
     taxpayer_index: str
     timeline: list[TimelineEntry]
+    stood: Status | None = None
+    """The status it had before a person began to look at it."""
     collection_plan: str = "standard"
     """Which channels are asked for the firm's data."""
     authorization_requests: int = 0

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.intake.model import (
+    WAITS,
+    Actor,
     Application,
-    ApplicationClosed,
     NotAwaited,
     Outcome,
     ReferralDecision,
     Status,
-    waiting_for,
 )
+from creditmesh.intake.moves import HAND_OVER, HAND_OVER_AGAIN, RESUME, SETTLE
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
-from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, Write, again
+from creditmesh.platform.waits import Answer, Wait, Waits
 
 OPEN_QUEUE = "open"
 #: The stage at which a person decides on a firm that the model referred.
 REFERRAL = "Referral"
 ACTIONS = ("retry", "close")
 REFERRAL_ACTIONS = ("approve", "decline", "close")
+_KIND = WAITS[Status.WITH_OPERATOR]
 _ENDS = {"close": Outcome.CLOSED_BY_OPERATOR, "decline": Outcome.DECLINED_REFERRAL}
 
 
@@ -48,19 +50,21 @@ class OperatorTask(BaseModel):
 
 
 class OperatorQueue:
-    """Hands work to people and takes their word back."""
+    """Hands work to people and takes their resolutions back."""
 
-    def __init__(self, tables: Tables, table: str, applications: ApplicationStore, tasks: Tasks, clock: Clock) -> None:
+    def __init__(self, tables: Tables, table: str, applications: ApplicationStore, waits: Waits, clock: Clock) -> None:
         self._tables, self._table = tables, table
-        self._applications, self._tasks, self._clock = applications, tasks, clock
+        self._applications, self._waits, self._clock = applications, waits, clock
 
     def hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
-        """Put an application before the operators and wait for their word."""
-        application = self._applications.get(application_id)
+        """Put an application before the operators and wait for their resolution."""
+        again(lambda: self._hand_over(application_id, token, stage, reason))
+
+    def _hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
+        application, wait = self._application(application_id)
         application.require_open()
-        if again := self._unresolved(application, stage):
-            waiting = waiting_for("operator", token, self._clock, again)
-            self._applications.apply(self._applications.change(application_id, waiting=waiting))
+        if task := self._unresolved(application, wait, stage):
+            self._waits.wait(application_id, wait.kind, token, (task.task_id,))
             return
         now = self._clock.now()
         task = OperatorTask(
@@ -70,14 +74,15 @@ class OperatorQueue:
             reason=reason[:200],
             created_at=iso(now),
         )
-        moved = self._applications.change(
-            application_id,
-            to=Status.WITH_OPERATOR,
-            note=f"{stage}: {task.reason}",
-            waiting=waiting_for("operator", token, self._clock, task.task_id),
-        )
-        item = task.model_dump(mode="json", exclude_none=True)
-        self._tables.transact([Put(self._table, item, "task_id"), moved], task.task_id)
+        note = f"{stage}: {task.reason}"
+        if application.status is Status.WITH_OPERATOR:
+            moved = self._applications.move(application_id, HAND_OVER_AGAIN, note=note)
+        else:
+            moved = self._applications.move(
+                application_id, HAND_OVER, note=note, standing=application.status, stood=application.status.value
+            )
+        item = Put(self._table, task.model_dump(mode="json", exclude_none=True), "task_id")
+        self._applications.apply(moved, item, self._waits.asking(application_id, wait.kind, token, task.task_id))
 
     def list(self, caller: Caller, limit: int) -> list[OperatorTask]:
         """Open tasks, oldest first."""
@@ -104,63 +109,75 @@ class OperatorQueue:
         allowed = REFERRAL_ACTIONS if task.stage == REFERRAL else ACTIONS
         if action not in allowed:
             raise InvalidInput(f"must be one of {', '.join(allowed)} at stage {task.stage}", field="action")
-        task = self._record(task, caller.subject, action, note)
+        task = self._resolved(task, Actor.of(caller), action, note)
         if task.action != action:
             raise NotAwaited(f"the task has been resolved with {task.action}")
-        self._tell(task.application_id, task_id, action, note)
-        return self._get(task_id)
-
-    def answered(self, application_id: str, stage: str, by: str) -> None:
-        """What a person was to look into has come after all: the process goes on, nobody need do a thing."""
-        waiting = self._applications.get(application_id).waiting
-        if waiting is None or waiting.kind != "operator" or waiting.note is None:
-            return
-        task = self._get(waiting.note)
-        if task.stage == stage and self._record(task, by, "retry", "the answer came").action == "retry":
-            self._tasks.succeed(waiting.token, {"action": "retry"})
-
-    def _record(self, task: OperatorTask, by: str, action: str, note: str) -> OperatorTask:
-        """Take a word on a task, unless there is one already; the task with the word that counts."""
-        word = {"resolved_at": iso(self._clock.now()), "resolved_by": by, "action": action, "note": note}
-        if task.action is None:
-            with suppress(ConditionFailed):
-                self._write(task, word)
-            task = self._get(task.task_id)
+        self._waits.tell(task.application_id, _KIND)
         return task
 
-    def _write(self, task: OperatorTask, word: dict[str, str]) -> None:
-        """A word on a referral goes to the application too, all or nothing, for the report tells of it."""
-        write = Update(self._table, {"task_id": task.task_id}, set=word, remove=("queue",), absent=("action",))
-        if task.stage != REFERRAL:
-            self._tables.write(write)
-            return
-        decided = ReferralDecision(
-            action=word["action"],
-            at=word["resolved_at"],
-            role=Role.OPERATOR,
-            subject=word["resolved_by"],
-            note=word["note"],
-        )
+    def answered(self, application_id: str, stage: str, by: str) -> None:
+        """Let the process go on without the operators: what they were to look into has come after all."""
+        application, wait = self._application(application_id)
+        if task := self._unresolved(application, wait, stage, also_left=True):
+            self._resolved(task, Actor(Role.LENDER, by), "retry", "the answer came")
+            self._waits.tell(application_id, _KIND)
+
+    def _resolved(self, task: OperatorTask, by: Actor, action: str, note: str) -> OperatorTask:
+        """Record the resolution unless the task is resolved; the task with the effective one."""
+        if task.action is not None:
+            return task
         try:
-            change = self._applications.change(task.application_id, values={"referral": decided.model_dump()})
-            self._applications.apply(change, write)
-        except ApplicationClosed:  # it ended before anybody decided: the word stands with the task only
-            self._tables.write(write)
+            again(lambda: self._resolve(task, by, action, note))
+        except ConditionFailed:
+            if (found := self._get(task.task_id)).action is None:
+                raise
+            return found
+        return self._get(task.task_id)
 
-    def _unresolved(self, application: Application, stage: str) -> str | None:
-        """The open task that an earlier run of the same step has put before the operators already."""
-        waiting = application.waiting
-        if application.status is not Status.WITH_OPERATOR or waiting is None or waiting.note is None:
+    def _resolve(self, task: OperatorTask, by: Actor, action: str, note: str) -> None:
+        """Task, application and wait change together."""
+        resolution = {"resolved_at": iso(self._clock.now()), "resolved_by": by.subject, "action": action, "note": note}
+        write = Update(self._table, {"task_id": task.task_id}, resolution, remove=("queue",), absent=("action",))
+        application, wait = self._application(task.application_id)
+        writes: list[Write] = [write]
+        if wait.number == task.task_id and not wait.answered:
+            writes.append(self._waits.answering(wait, Answer({"action": action})))
+        if application.status is Status.WITH_OPERATOR:
+            self._applications.apply(self._moved(application, task, by, resolution), *writes)
+        else:  # it has ended or moved on, by what was awaited
+            self._tables.transact(writes, task.task_id)
+
+    def _moved(
+        self, application: Application, task: OperatorTask, by: Actor, resolution: dict[str, Any]
+    ) -> Update:  # fmt: skip
+        values: dict[str, Any] = {}
+        if task.stage == REFERRAL:  # the report tells of it
+            decided = ReferralDecision(
+                action=resolution["action"], at=resolution["resolved_at"], role=by.role, subject=by.subject or "",
+                note=resolution["note"],
+            )  # fmt: skip
+            values["referral"] = decided.model_dump()
+        application_id, note = application.application_id, resolution["note"]
+        if outcome := _ENDS.get(resolution["action"]):
+            return self._applications.move(application_id, SETTLE, by, note=note, outcome=outcome, **values)
+        return self._applications.move(application_id, RESUME, by, note=note, to=application.stood, **values)
+
+    def _unresolved(
+        self, application: Application, wait: Wait, stage: str, *, also_left: bool = False
+    ) -> OperatorTask | None:  # fmt: skip
+        """The open task of that stage which an application waits for.
+
+        Args:
+            also_left: also where the application has moved on meanwhile, by what was awaited.
+        """
+        if wait.number is None or not (also_left or application.status is Status.WITH_OPERATOR):
             return None
-        task = self._get(waiting.note) if waiting.kind == "operator" else None
-        return task.task_id if task and task.action is None and task.stage == stage else None
+        task = self._get(wait.number)
+        return task if task.action is None and task.stage == stage else None
 
-    def _tell(self, application_id: str, task_id: str, action: str, note: str) -> None:
-        waiting = self._applications.get(application_id).waiting
-        if action in _ENDS:
-            self._applications.close(application_id, _ENDS[action], by=Role.OPERATOR, note=note)
-        if waiting and waiting.note == task_id:
-            self._tasks.succeed(waiting.token, {"action": action})
+    def _application(self, application_id: str) -> tuple[Application, Wait]:
+        application, (item,) = self._applications.get_with(application_id, self._waits.ref(application_id, _KIND))
+        return application, Wait(application_id, _KIND, item or {})
 
     def _get(self, task_id: str) -> OperatorTask:
         item = self._tables.get(self._table, {"task_id": task_id})

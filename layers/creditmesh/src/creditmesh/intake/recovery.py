@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 
-from creditmesh.intake.model import ApplicationSummary, Status
+from creditmesh.intake.model import WAITS, ApplicationSummary, Status
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import Conflict, NotFound
 from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.waits import Waits
 
 STALE_SECONDS = 30
 """An application that changed this recently may still be about to answer its process."""
@@ -32,8 +33,12 @@ LIST_PAUSE_SECONDS = 0.5
 """Between pages of running executions: ListExecutions refills by two a second in small regions."""
 IMMEDIATE_RESTARTS = 10
 """An execution that keeps failing is started again at once so often; from then on by the sweeps only."""
-ANSWERED = (Status.AUTHORIZED, Status.CHOSEN, Status.SIGNED)
-"""The borrower's answer is stored; if its process was never told, it is told again."""
+ANSWERED = {
+    Status.AUTHORIZED: WAITS[Status.AUTHORIZATION_REQUIRED],
+    Status.CHOSEN: WAITS[Status.OFFERED],
+    Status.SIGNED: WAITS[Status.CONTRACT_READY],
+}
+"""The borrower's answer to that kind of wait is stored; if its process was never told, it is told again."""
 TRANSIT = (Status.RECEIVED, Status.COLLECTED, Status.ASSESSED, Status.APPROVED, *ANSWERED)
 """An application that has just got one of these is about to leave it, unless its process was lost or never told."""
 
@@ -42,9 +47,14 @@ class Recovery:
     """Starts processes again and repeats answers that may not have reached them; every call may be repeated."""
 
     def __init__(
-        self, store: ApplicationStore, tasks: Tasks, clock: Clock, sleep: Callable[[float], None] = time.sleep
+        self,
+        store: ApplicationStore,
+        tasks: Tasks,
+        waits: Waits,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store, self._tasks, self._clock, self._sleep = store, tasks, clock, sleep
+        self._store, self._tasks, self._waits, self._clock, self._sleep = store, tasks, waits, clock, sleep
 
     def execution_failed(self, name: str) -> bool:
         """Start the application of a failed execution again; False if it goes on without that execution."""
@@ -84,18 +94,14 @@ class Recovery:
     def _take_up(self, application: ApplicationSummary) -> bool:
         if not self._tasks.is_running(application.execution):
             return self._restart(application)
-        if application.status in ANSWERED and application.waiting:
-            return self._tasks.succeed(application.waiting.token, {})
-        return False
+        kind = ANSWERED.get(application.status)
+        return kind is not None and self._waits.tell(application.application_id, kind)
 
     def _restart(self, application: ApplicationSummary) -> bool:
         application_id, number = _parts(application.execution)
         name = f"{application_id}-r{number + 1}"
-        change = self._store.change(
-            application_id, values={"execution": name}, where={"execution": application.execution}
-        )
         try:
-            self._store.apply(change)
+            self._store.apply(self._store.restarted(application, name))
         except Conflict:
             return False  # it has ended, or another run was quicker
         return self._tasks.start(name, application_id)

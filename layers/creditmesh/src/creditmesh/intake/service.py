@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from creditmesh.authorization.model import RedirectUsed
 from creditmesh.authorization.redirect import Flow, Link
 from creditmesh.authorization.scopes import TAX, scope_of
 from creditmesh.intake.model import (
+    WAITS,
+    Actor,
     Application,
+    ApplicationClosed,
     ApplicationSummary,
     AuthorizationExhausted,
     LoanRequest,
@@ -17,16 +21,17 @@ from creditmesh.intake.model import (
     Outcome,
     Status,
     TimelineEntry,
-    waiting_for,
 )
+from creditmesh.intake.moves import ASK, AUTHORIZE, GIVE_UP, WITHDRAW, Move
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused, NotFound
+from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused
 from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.crypto import BlindIndex
-from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.waits import Answer, Waits
 
 if TYPE_CHECKING:
     from creditmesh.authorization.service import Authorizations
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
 
 OVERTAKEN = ("superseded", "withdrawn")
 """The authorisation that was being used has ended; another one may stand already."""
-WITHDRAWABLE = (Status.AUTHORIZATION_REQUIRED, Status.OFFERED, Status.CONTRACT_READY, Status.WITH_OPERATOR)
 
 
 class Intake:
@@ -49,11 +53,12 @@ class Intake:
         store: ApplicationStore,
         authorizations: Authorizations,
         tasks: Tasks,
+        waits: Waits,
         index: BlindIndex,
         clock: Clock,
         requires: Callable[[str, str], bool],
     ) -> None:
-        self._store, self._authorizations, self._tasks = store, authorizations, tasks
+        self._store, self._authorizations, self._tasks, self._waits = store, authorizations, tasks, waits
         self._index, self._clock, self._requires = index, clock, requires
 
     def apply(self, caller: Caller, request: LoanRequest, key: str) -> Application:
@@ -87,7 +92,7 @@ class Intake:
             term_months=request.term_months,
             purpose=request.purpose,
             status=Status.RECEIVED,
-            timeline=[TimelineEntry(at=now, status=Status.RECEIVED, by=caller.role)],
+            timeline=[TimelineEntry(at=now, status=Status.RECEIVED, by=caller.role, subject=caller.subject)],
             execution=application_id,
         )
         try:
@@ -104,10 +109,7 @@ class Intake:
         Raises:
             NotFound: there is none, or it is another's; the answer does not tell which.
         """
-        application = self._store.get(application_id)
-        if not application.visible_to(caller):
-            raise NotFound("no such application", field="application_id")
-        return application
+        return self._store.get_for(caller, application_id)[0]
 
     def list(self, caller: Caller, status: Status | None, limit: int) -> list[ApplicationSummary]:
         """The caller's applications, newest first; staff name a status, and see those first that entered it last.
@@ -126,38 +128,41 @@ class Intake:
         """Ask the borrower for an authorisation and wait.
 
         Raises:
-            AuthorizationExhausted: he has been asked `allowed` times; recorded as outcome.
+            AuthorizationExhausted: they have been asked `allowed` times; recorded as outcome.
         """
         # The usual way, without a look: an application that was received and never asked.
         if allowed > 0 and reason not in OVERTAKEN and self._asked(application_id, Status.RECEIVED, 1, token, reason):
             return
+        again(lambda: self._await_authorization(application_id, token, reason, allowed))
+
+    def _await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> None:
         application = self._store.get(application_id)
         application.require_open()
         if (application.status is Status.AUTHORIZED or reason in OVERTAKEN) and self._holds(application):
-            self._tasks.succeed(token, {})  # he has answered: this step runs once more, or another answer came between
+            self._tasks.succeed(token, {})  # answered: this step runs once more, or another answer came
             return
-        # A step that runs once more, while he has not answered yet, has not asked him again.
-        again = application.status is Status.AUTHORIZATION_REQUIRED
-        if application.authorization_requests >= allowed and not again:
-            self._store.close(application_id, Outcome.AUTHORIZATION_FAILED, note=reason)
+        # A step that runs once more, while they have not answered yet, has not asked them again.
+        repeated = application.status is Status.AUTHORIZATION_REQUIRED
+        if application.authorization_requests >= allowed and not repeated:
+            given_up = self._store.move(
+                application_id, GIVE_UP, outcome=Outcome.AUTHORIZATION_FAILED, note=reason, standing=application.status
+            )
+            self._store.apply(given_up)
             raise AuthorizationExhausted(reason)
-        number = application.authorization_requests + (0 if again else 1)
+        number = application.authorization_requests + (0 if repeated else 1)
         if not self._asked(application_id, application.status, number, token, reason):
-            # He answered while this step began; his answer must not be written over.
-            self.await_authorization(application_id, token, reason, allowed)
+            # They answered while this step began; their answer must not be written over.
+            raise ConditionFailed("the application changed in the meantime")
 
     def _asked(self, application_id: str, standing: Status, number: int, token: str, reason: str) -> bool:
         """Record that the borrower is asked, for the `number`th time; False if the application stands otherwise."""
-        asking = self._store.change(
-            application_id,
-            to=Status.AUTHORIZATION_REQUIRED,
-            note=reason,
-            waiting=waiting_for("authorization", token, self._clock, reason),
-            values={"authorization_requests": number},
-            come_from=(standing,),
-        )
+        asking = self._store.move(
+            application_id, ASK, note=reason, standing=standing, authorization_requests=number,
+            authorization_problem=reason,
+        )  # fmt: skip
+        wait = self._waits.asking(application_id, WAITS[Status.AUTHORIZATION_REQUIRED], token, str(number))
         try:
-            self._store.apply(asking)
+            self._store.apply(asking, wait)
         except ConditionFailed:
             return False
         return True
@@ -178,7 +183,7 @@ class Intake:
     def authorize(
         self, caller: Caller, application_id: str, code: str, expires_at: str, state: str | None = None
     ) -> Application:
-        """Take the code the borrower brought back and go on.
+        """Take the code the borrower brought back and go on; the same code once more changes nothing.
 
         Args:
             state: as the source sent it back with the code; the code then serves this application only.
@@ -186,41 +191,53 @@ class Intake:
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower brings an authorisation")
         application = self.read(caller, application_id)
-        flow = self._authorizations.redirects.named_by(state) if state is not None else None
-        if flow and flow.application_id != application_id:
-            raise InvalidInput("was made for another application", field="state")
-        return self._authorized(application, code, expires_at, f"{caller.role}:{caller.subject}", flow)
+        actor = Actor.of(caller)
+        try:
+            flow = self._authorizations.redirects.named_by(state) if state is not None else None
+            if flow and flow.application_id != application_id:
+                raise InvalidInput("was made for another application", field="state")
+            return self._authorized(application, code, expires_at, actor, f"{caller.role}:{caller.subject}", flow)
+        except (RedirectUsed, NotAwaited, ConditionFailed):
+            if not self._authorizations.was_brought(application.taxpayer_id, code, tenant=application.tenant):
+                raise
+        return again(lambda: self._authorized_before(application_id, actor))
 
     def authorize_on_return(self, flow: Flow, taxpayer_id: str, code: str, expires_at: str) -> Application:
         """The same for a borrower whom the source sent back to us by a redirect of ours."""
         application = self._store.get(flow.application_id)
         if taxpayer_id != application.taxpayer_id:
             raise InvalidInput("is not the taxpayer of this application", field="taxpayer_id")
-        return self._authorized(application, code, expires_at, "redirect", flow)
+        return self._authorized(application, code, expires_at, Actor(Role.BORROWER), "redirect", flow)
 
     def withdraw(self, caller: Caller, application_id: str) -> Application:
-        """End an application at the borrower's wish, as long as he has signed nothing and no lender decides on it."""
+        """End an application at the borrower's wish, as long as nothing is signed and no lender decides on it."""
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower withdraws")
+        return again(lambda: self._withdrawn(caller, application_id))
+
+    def _withdrawn(self, caller: Caller, application_id: str) -> Application:
         application = self.read(caller, application_id)
         application.require_open()
-        try:
-            application = self._store.moved(
-                self._store.change(
-                    application_id,
-                    to=Status.CLOSED,
-                    outcome=Outcome.WITHDRAWN,
-                    by=caller.role,
-                    come_from=WITHDRAWABLE,
-                    note="withdrawn by the borrower",
-                )
-            )
-        except ConditionFailed:
-            raise NotAwaited("the application can be withdrawn only while it waits for the borrower") from None
-        # With the token of the very wait that the write ended.
-        if application.waiting:
-            self._tasks.fail(application.waiting.token, "ApplicationClosed", "withdrawn")
-        return application
+        if application.status not in WAITS:
+            raise NotAwaited("the application can be withdrawn only while it waits for the borrower")
+        return self._answered(
+            application, WITHDRAW, Actor.of(caller), Answer(error=ApplicationClosed.__name__, cause="withdrawn"),
+            outcome=Outcome.WITHDRAWN, note="withdrawn by the borrower",
+        )  # fmt: skip
+
+    def _answered(
+        self, application: Application, move: Move, by: Actor, answer: Answer, **details: Any
+    ) -> Application:  # fmt: skip
+        """Make a move that answers what the application waits for, and tell its process; the application then.
+
+        Raises:
+            ConditionFailed: it does not stand there any more, or the step that waits has begun once more.
+        """
+        wait = self._waits.read(application.application_id, WAITS[application.status])
+        moved = self._store.move(application.application_id, move, by, standing=application.status, **details)
+        self._store.apply(moved, self._waits.answering(wait, answer))
+        self._waits.give(wait.token, answer)
+        return self._store.after(application, moved)
 
     def _problem(self, application: Application) -> str | None:
         """Why the firm has to be asked for its tax data anyway; its process need not find that out by a collection."""
@@ -238,26 +255,22 @@ class Intake:
         return self._authorizations.is_watched(application.taxpayer_id, tenant=application.tenant)
 
     def _authorized(
-        self, application: Application, code: str, expires_at: str, by: str, flow: Flow | None = None
+        self, application: Application, code: str, expires_at: str, actor: Actor, by: str, flow: Flow | None = None
     ) -> Application:
         taxpayer_id, tenant = application.taxpayer_id, application.tenant
-        if self._renews(application):
-            self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
-            return application
-        application.require_open()
-        if application.status is not Status.AUTHORIZATION_REQUIRED:
-            raise NotAwaited("the application does not wait for an authorisation")
+        renews = self._renews(application)
+        if not renews:
+            application.require_open()
+            if application.status is not Status.AUTHORIZATION_REQUIRED:
+                raise NotAwaited("the application does not wait for an authorisation")
         self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
-        application = self._store.moved(
-            self._store.change(
-                application.application_id,
-                to=Status.AUTHORIZED,
-                by="borrower",
-                come_from=(Status.AUTHORIZATION_REQUIRED,),
-            )
-        )
-        if application.waiting:
-            self._tasks.succeed(application.waiting.token, {})
+        return application if renews else self._answered(application, AUTHORIZE, actor, Answer())
+
+    def _authorized_before(self, application_id: str, actor: Actor) -> Application:
+        """After a code that was stored before: the first time may have died before the application was moved."""
+        application = self._store.get(application_id)
+        if application.status is Status.AUTHORIZATION_REQUIRED and self._holds(application):
+            return self._answered(application, AUTHORIZE, actor, Answer())
         return application
 
     def _own(self, caller: Caller, limit: int) -> Iterator[ApplicationSummary]:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from creditmesh.intake.model import (
-    OPEN,
+    Actor,
     Application,
     ApplicationClosed,
     ApplicationSummary,
     Outcome,
     Status,
     TimelineEntry,
-    Waiting,
 )
+from creditmesh.intake.moves import EXPIRE, PLATFORM, Move
+from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.crypto import FieldCipher
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Ref, Tables, Update, Write
 
+NO_SUCH = "no such application"
 _LISTED = tuple(ApplicationSummary.model_fields)
 
 
@@ -52,14 +53,25 @@ class ApplicationStore:
         """
         return self._opened(self._item(application_id))
 
-    def get_beside(self, application_id: str, table: str) -> tuple[Application, Item | None]:
-        """The application, and what another table has under its id, by one call.
+    def get_with(self, application_id: str, *others: Ref) -> tuple[Application, list[Item | None]]:
+        """The application, and items of other tables, by one call.
 
         Raises:
             NotFound: there is no such application.
         """
-        item, other = self._tables.get_each({"application_id": application_id}, self._table, table)
-        return self._opened(_found(item)), other
+        item, *found = self._tables.get_each(self._ref(application_id), *others)
+        return self._opened(_found(item)), found
+
+    def get_for(self, caller: Caller, application_id: str, *others: Ref) -> tuple[Application, list[Item | None]]:
+        """The same for a caller who may see the application.
+
+        Raises:
+            NotFound: there is none, or it is another's; the answer does not tell which.
+        """
+        application, found = self.get_with(application_id, *others)
+        if not application.visible_to(caller):
+            raise NotFound(NO_SUCH, field="application_id")
+        return application, found
 
     def summary(self, application_id: str) -> ApplicationSummary:
         """The same without what is sealed, which spares the call to KMS.
@@ -69,86 +81,88 @@ class ApplicationStore:
         """
         return ApplicationSummary.model_validate(self._item(application_id))
 
-    def change(
+    def move(
         self,
         application_id: str,
+        move: Move,
+        by: Actor = PLATFORM,
         *,
-        to: Status | None = None,
-        by: str = "platform",
         note: str | None = None,
         outcome: Outcome | None = None,
-        values: Mapping[str, Any] | None = None,
-        remove: Sequence[str] = (),
-        come_from: Sequence[Status] | None = None,
-        waiting: Waiting | None = None,
-        where: Mapping[str, Any] | None = None,
+        standing: Status | None = None,
+        to: Status | None = None,
+        **values: Any,
     ) -> Update:
-        """The write that moves an application on; for `apply` or for a transaction.
+        """The write that makes a move of the table; for `apply` or for a transaction.
 
         Args:
-            to: new status, written to the timeline; None leaves the status alone.
-            come_from: the statuses it may have now; any open one by default.
-            waiting: what it waits for from now on.
-            where: further attributes it must have.
+            standing: the one status it may have now, where not all of the move's will do.
+            to: where the move leads, if the table leaves it open.
+            values: what the move sets.
         """
-        now = iso(self._clock.now())
-        change: dict[str, Any] = {"updated_at": now, **(values or {})}
-        append: dict[str, list[Any]] = {}
-        if to is not None:
-            change |= {"status": to.value, "status_at": now}
-            entry = TimelineEntry(at=now, status=to, by=by, note=outcome or note)
-            append["timeline"] = [entry.model_dump(mode="json", exclude_none=True)]
+        move.check(by, set(values), outcome)
+        now, status = iso(self._clock.now()), move.to or to
+        if status is None:
+            raise ValueError(f"{move.name} leads nowhere")
+        change = {**values, "status": status.value, "status_at": now, "updated_at": now}
         if outcome is not None:
-            change["outcome"], change["outcome_note"] = outcome.value, note
-        if waiting is not None:
-            change["waiting"] = waiting.model_dump(mode="json", exclude_none=True)
-        allowed = tuple(status.value for status in come_from) if come_from else OPEN
-        key = {"application_id": application_id}
-        return Update(self._table, key, change, tuple(remove), append, {"status": allowed, **(where or {})})
+            change |= {"outcome": outcome.value, "outcome_note": note}
+        entry = TimelineEntry(at=now, status=status, by=by.role, subject=by.subject, note=outcome or note)
+        return Update(
+            self._table,
+            {"application_id": application_id},
+            change,
+            append={"timeline": [entry.model_dump(mode="json", exclude_none=True)]},
+            where={"status": (standing.value,) if standing else tuple(one.value for one in move.of)},
+        )
+
+    def restarted(self, application: ApplicationSummary, execution: str) -> Update:
+        """The write that names another execution as the application's, unless there is another already."""
+        key, change = {"application_id": application.application_id}, {"execution": execution}
+        open_ = tuple(one.value for one in Status if one is not Status.CLOSED)
+        return Update(self._table, key, change, where={"status": open_, "execution": application.execution})
 
     def apply(self, write: Update, *also: Write) -> None:
         """Carry out one change; with `also`, all of them or none.
 
         Raises:
             ApplicationClosed: it has ended in the meantime.
-            ConditionFailed: it is in another open status than the change expects.
+            ConditionFailed: it is in another open status than the change expects, or one of `also` was refused.
         """
-        with self._told_if_closed(write):
+        try:
             if also:
                 self._tables.transact([write, *also], write.key["application_id"])
             else:
                 self._tables.write(write)
-
-    def moved(self, write: Update) -> Application:
-        """The same; the application as it is then."""
-        with self._told_if_closed(write):
-            item = self._tables.update(write)
-        return self._opened(item)
-
-    @staticmethod
-    def after(application: Application, write: Update) -> Application:
-        """An application as a write leaves it that was carried out on this very state of it."""
-        state = {name: value for name, value in application.model_dump().items() if name not in write.remove}
-        grown = {name: [*state.get(name, []), *entries] for name, entries in write.append.items()}
-        return Application.model_validate({**state, **write.set, **grown})
-
-    @contextmanager
-    def _told_if_closed(self, write: Update) -> Iterator[None]:
-        try:
-            yield
         except ConditionFailed:
             self.get(write.key["application_id"]).require_open()
             raise
 
-    def close(self, application_id: str, outcome: Outcome, *, by: str = "platform", note: str | None = None) -> None:
-        """Record the outcome; a second one changes nothing."""
+    def expire(self, application_id: str, outcome: Outcome, note: str | None = None) -> bool:
+        """End an application whose wait ran out; False if it has ended already, or its answer has just come."""
         try:
-            write = self.change(
-                application_id, to=Status.CLOSED, outcome=outcome, by=by, note=note, remove=("waiting",)
-            )
-            self.apply(write)
-        except ApplicationClosed:
-            return
+            self.apply(self.move(application_id, EXPIRE, outcome=outcome, note=note))
+        except (ApplicationClosed, ConditionFailed):
+            return False
+        return True
+
+    @staticmethod
+    def after(application: Application, write: Update) -> Application:
+        """An application as a write leaves it that was carried out on this very state of it."""
+        state = application.model_dump()
+        grown = {name: [*state.get(name, []), *entries] for name, entries in write.append.items()}
+        return Application.model_validate({**state, **write.set, **grown})
+
+    def summary_with(
+        self, application_id: str, *others: Ref
+    ) -> tuple[ApplicationSummary, list[Item | None]]:  # fmt: skip
+        """The same, and items of other tables, by one call.
+
+        Raises:
+            NotFound: there is no such application.
+        """
+        item, *found = self._tables.get_each(self._ref(application_id), *others)
+        return ApplicationSummary.model_validate(_found(item)), found
 
     def of_tenant(self, tenant: str, limit: int) -> Iterator[ApplicationSummary]:
         """A tenant's applications, newest first."""
@@ -187,6 +201,9 @@ class ApplicationStore:
     def _item(self, application_id: str) -> Item:
         return _found(self._tables.get(self._table, {"application_id": application_id}))
 
+    def _ref(self, application_id: str) -> Ref:
+        return Ref(self._table, {"application_id": application_id})
+
     def _opened(self, item: Item) -> Application:
         sealed = item["taxpayer_id"]
         plain = self._cipher.open(sealed, self._table, item["application_id"], "taxpayer_id")
@@ -195,5 +212,5 @@ class ApplicationStore:
 
 def _found(item: Item | None) -> Item:
     if item is None:
-        raise NotFound("no such application", field="application_id")
+        raise NotFound(NO_SUCH, field="application_id")
     return item

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditmesh.intake.model import Application, ChosenTerms, NotAwaited, Outcome, Status, waiting_for
+from creditmesh.intake.model import WAITS, Actor, Application, ChosenTerms, NotAwaited, Outcome, Status
+from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.offers.model import Need, NothingMatches, Offer, Product, ProductTerms, match, nearest
 from creditmesh.offers.store import OfferStore, ProductStore
-from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
+from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
     from creditmesh.intake.store import ApplicationStore
 
 
-OFFERABLE = (Status.ASSESSED, Status.OFFERED, Status.WITH_OPERATOR)
+_CHOICE = WAITS[Status.OFFERED]
 
 
 class Offers:
     """The catalogue and its matching."""
 
     def __init__(
-        self, products: ProductStore, store: OfferStore, applications: ApplicationStore, tasks: Tasks, clock: Clock
+        self,
+        products: ProductStore,
+        store: OfferStore,
+        applications: ApplicationStore,
+        tasks: Tasks,
+        waits: Waits,
+        clock: Clock,
     ) -> None:
         self._products, self._store, self._applications = products, store, applications
-        self._tasks, self._clock = tasks, clock
+        self._tasks, self._waits, self._clock = tasks, waits, clock
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
         """Enter or replace one of the lender's own products."""
@@ -49,12 +57,13 @@ class Offers:
         """Every product on the platform."""
         return list(self._products.all())
 
-    def of(self, application: Application) -> list[Offer]:
-        """What an application was offered, best first."""
-        return self._store.of(application.application_id)
+    def of(self, caller: Caller, application_id: str) -> tuple[Application, list[Offer]]:
+        """An application, and what it was offered, best first."""
+        application, (item,) = self._applications.get_for(caller, application_id, self._store.ref(application_id))
+        return application, self._store.read_as(item)
 
     def offer(self, application_id: str, token: str) -> None:
-        """Match the application, show the borrower the offers and wait for his choice.
+        """Match the application, show the borrower the offers and wait for their choice.
 
         Raises:
             NothingMatches: recorded as outcome, with the nearest product.
@@ -70,55 +79,42 @@ class Offers:
             self._nothing(application_id, products, need)
             raise NothingMatches("no product fits")
         self._store.put(application_id, offers)
+        offered = self._applications.move(application_id, OFFER, note=f"{len(offers)} offers")
         try:
-            self._applications.apply(
-                self._applications.change(
-                    application_id,
-                    to=Status.OFFERED,
-                    note=f"{len(offers)} offers",
-                    waiting=waiting_for("choice", token, self._clock),
-                    come_from=OFFERABLE,
-                )
-            )
+            self._applications.apply(offered, self._waits.asking(application_id, _CHOICE, token))
         except ConditionFailed:
-            # He chose while this step ran once more; whoever took his choice told the old token only.
-            if not self._applications.get(application_id).chosen_product_id:
+            # They chose while this step ran once more, and the task that was told is an earlier one.
+            if not self._waits.tell(application_id, _CHOICE, token):
                 raise
-            self._tasks.succeed(token, {})
 
-    def choose(self, caller: Caller, application: Application, lender_id: str, product_id: str) -> Application:
+    def choose(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:
         """Take the borrower's choice among the offers."""
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower chooses")
+        return again(lambda: self._chosen(caller, application_id, lender_id, product_id))
+
+    def _chosen(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:
+        application, (offered, asked) = self._applications.get_for(
+            caller, application_id, self._store.ref(application_id), self._waits.ref(application_id, _CHOICE)
+        )
         if (application.chosen_lender_id, application.chosen_product_id) == (lender_id, product_id):
             return application
         application.require_open()
         if application.status is not Status.OFFERED:
             raise NotAwaited("the application does not wait for a choice")
         wanted = (lender_id, product_id)
-        offer = next((one for one in self.of(application) if (one.lender_id, one.product_id) == wanted), None)
+        offers = self._store.read_as(offered)
+        offer = next((one for one in offers if (one.lender_id, one.product_id) == wanted), None)
         if offer is None:
             raise InvalidInput("must be one of the offers of this application", field="product_id")
-        try:
-            application = self._applications.moved(
-                self._applications.change(
-                    application.application_id,
-                    to=Status.CHOSEN,
-                    by=caller.role,
-                    note=offer.name,
-                    values={
-                        "chosen_product_id": product_id,
-                        "chosen_lender_id": lender_id,
-                        "chosen_terms": offer.model_dump(include=set(ChosenTerms.model_fields)),
-                    },
-                    come_from=(Status.OFFERED,),
-                )
-            )
-        except ConditionFailed:
-            raise NotAwaited("the application does not wait for a choice any more") from None
-        # With the token as it was at the write; a step that runs once more later finds the choice by itself.
-        self._tasks.succeed(application.waiting.token if application.waiting else None, {})
-        return application
+        moved = self._applications.move(
+            application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=product_id,
+            chosen_lender_id=lender_id, chosen_terms=offer.model_dump(include=set(ChosenTerms.model_fields)),
+        )  # fmt: skip
+        wait, answer = Wait(application_id, _CHOICE, asked or {}), Answer()
+        self._applications.apply(moved, self._waits.answering(wait, answer))
+        self._waits.give(wait.token, answer)
+        return self._applications.after(application, moved)
 
     def _need(self, application: Application) -> Need:
         risk = application.risk
@@ -137,14 +133,9 @@ class Offers:
     def _nothing(self, application_id: str, products: list[Product], need: Need) -> None:
         best = nearest(products, need)
         note = f"nearest: {best.name}: {'; '.join(best.missing)}" if best else "the catalogue is empty"
-        values = {"nearest": best.model_dump(mode="json")} if best else {}
         self._applications.apply(
-            self._applications.change(
-                application_id,
-                to=Status.CLOSED,
-                outcome=Outcome.NO_MATCH,
-                note=note,
-                values=values,
-                remove=("waiting",),
+            self._applications.move(
+                application_id, MATCH_NOTHING, outcome=Outcome.NO_MATCH, note=note,
+                nearest=best.model_dump(mode="json") if best else None,
             )
-        )
+        )  # fmt: skip

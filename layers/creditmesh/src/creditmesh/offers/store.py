@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from creditmesh.offers.model import Offer, Product
-from creditmesh.platform.tables import Put, Tables
+from creditmesh.platform.tables import Item, Put, Ref, Tables
 
 CATALOGUE = "catalogue"
 
@@ -50,7 +50,11 @@ class OfferStore:
             Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)
         )
 
-    def of(self, application_id: str) -> list[Offer]:
-        """An application's offers, best first; none before they are made."""
-        item = self._tables.get(self._table, {"application_id": application_id})
+    def ref(self, application_id: str) -> Ref:
+        """Where an application's offers lie."""
+        return Ref(self._table, {"application_id": application_id})
+
+    @staticmethod
+    def read_as(item: Item | None) -> list[Offer]:
+        """The offers that were read there, best first; none before they are made."""
         return [Offer.model_validate(one) for one in json.loads(item["offers"])] if item else []

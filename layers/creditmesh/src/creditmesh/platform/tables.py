@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+T = TypeVar("T")
 _BATCH = 100
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try to read what DynamoDB left of a batch."""
@@ -40,6 +42,14 @@ def decode(item: Mapping[str, Any]) -> Item:
 
 
 @dataclass(frozen=True)
+class Ref:
+    """Where an item lies."""
+
+    table: str
+    key: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Update:
     """One conditional change of one item.
 
@@ -47,8 +57,11 @@ class Update:
         set: attributes to set.
         remove: attributes to take away.
         append: list attribute -> entries to add at its end.
-        where: attribute, or path with dots into maps -> value or tuple of allowed values; the item must exist.
+        add: counter or set -> number, or members, to add; without the attribute, to nothing.
+        where: attribute, or path with dots into maps -> value or tuple of allowed values.
         absent: attributes that must not be there yet.
+        lacks: set -> a member that it must not have yet.
+        creates: whether the item is made where it does not exist; otherwise it must exist.
     """
 
     table: str
@@ -56,8 +69,11 @@ class Update:
     set: Mapping[str, Any] = field(default_factory=dict)
     remove: Sequence[str] = ()
     append: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    add: Mapping[str, int | frozenset[str]] = field(default_factory=dict)
     where: Mapping[str, Any] = field(default_factory=dict)
     absent: Sequence[str] = ()
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    creates: bool = False
 
     def request(self) -> dict[str, Any]:
         """The arguments of UpdateItem, or of an Update inside a transaction."""
@@ -81,19 +97,23 @@ class Update:
         expression = f"SET {', '.join(sets)}" if sets else ""
         if self.remove:
             expression += " REMOVE " + ", ".join(name(a) for a in self.remove)
-        conditions = [f"attribute_exists({name(next(iter(self.key)))})"]
+        if self.add:
+            expression += " ADD " + ", ".join(f"{name(a)} {value(amount)}" for a, amount in self.add.items())
+        conditions = [] if self.creates else [f"attribute_exists({name(next(iter(self.key)))})"]
         for attribute, allowed in self.where.items():
             options = allowed if isinstance(allowed, tuple) else (allowed,)
             path = ".".join(map(name, attribute.split(".")))
             conditions.append(f"{path} IN ({', '.join(value(option) for option in options)})")
         conditions += [f"attribute_not_exists({name(a)})" for a in self.absent]
+        conditions += [f"NOT contains({name(a)}, {value(member)})" for a, member in self.lacks.items()]
         arguments: dict[str, Any] = {
             "TableName": self.table,
             "Key": encode(self.key),
             "UpdateExpression": expression.strip(),
-            "ConditionExpression": " AND ".join(conditions),
             "ExpressionAttributeNames": names,
         }
+        if conditions:
+            arguments["ConditionExpression"] = " AND ".join(conditions)
         if values:
             arguments["ExpressionAttributeValues"] = values
         return {"Update": arguments}
@@ -118,6 +138,21 @@ class Put:
 
 
 Write = Update | Put
+
+
+_TRIES = 5
+
+
+def again(act: Callable[[], T]) -> T:
+    """What `act` comes to: it reads, checks and writes, and begins again where another's write came between.
+
+    Raises:
+        ConditionFailed: it was overtaken every time.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(ConditionFailed):
+            return act()
+    return act()
 
 
 class Tables:
@@ -153,14 +188,14 @@ class Tables:
         by_key = {tuple(item[part] for part in parts): item for item in found}
         return [by_key[value] for key in keys if (value := tuple(key[part] for part in parts)) in by_key]
 
-    def get_each(self, key: Mapping[str, str], *tables: str) -> list[Item | None]:
-        """The items that several tables have under one key, read consistently by one call; None in the place of none.
+    def get_each(self, *wanted: Ref) -> list[Item | None]:
+        """Items of several tables, one of each, read consistently by one call; None in the place of none.
 
         Raises:
             Unavailable: DynamoDB did not give them all.
         """
-        found = dict(self._batch({table: {"Keys": [encode(key)], "ConsistentRead": True} for table in tables}))
-        return [found.get(table) for table in tables]
+        found = dict(self._batch({one.table: {"Keys": [encode(one.key)], "ConsistentRead": True} for one in wanted}))
+        return [found.get(one.table) for one in wanted]
 
     def _batch(self, asked: Any) -> Iterator[tuple[str, Item]]:
         for pause in _PAUSES:
@@ -182,6 +217,15 @@ class Tables:
         (kind, arguments), *_ = write.request().items()
         self._conditional(self._client.put_item if kind == "Put" else self._client.update_item, arguments)
 
+    def put_or_find(self, put: Put) -> Item | None:
+        """Store a new item; None, or the item that is there already."""
+        arguments = {**put.request()["Put"], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        try:
+            self._client.put_item(**arguments)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            return decode(error.response["Item"])  # type: ignore[typeddict-item]
+        return None
+
     def update(self, update: Update) -> Item:
         """Carry out one change; the item as it is then.
 
@@ -196,24 +240,6 @@ class Tables:
             return call(**arguments)
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
-
-    def add(self, table: str, key: Mapping[str, str], amounts: Mapping[str, int | set[str]], **values: Any) -> Item:
-        """Add to counters and sets of an item, which is created where it does not exist; the item after that.
-
-        Args:
-            amounts: attribute -> number to add, or members to add to a set.
-            values: further attributes to set, such as when the item may be forgotten.
-        """
-        names = {f"#{number}": name for number, name in enumerate([*amounts, *values])}
-        texts = {f":{number}": encoded(value) for number, value in enumerate([*amounts.values(), *values.values()])}
-        adds = ", ".join(f"#{number} :{number}" for number in range(len(amounts)))
-        sets = ", ".join(f"#{number} = :{number}" for number in range(len(amounts), len(names)))
-        clauses = [f"ADD {adds}"] * bool(adds) + [f"SET {sets}"] * bool(sets)
-        answer = self._client.update_item(
-            TableName=table, Key=encode(key), UpdateExpression=" ".join(clauses),
-            ExpressionAttributeNames=names, ExpressionAttributeValues=texts, ReturnValues="ALL_NEW",
-        )  # fmt: skip
-        return decode(answer["Attributes"])
 
     def transact(self, writes: Sequence[Write], token: str) -> None:
         """Carry out all writes or none; exactly the same writes under the same token within ten minutes change nothing.

@@ -263,19 +263,19 @@ def authorizations() -> Authorizations:
 @cache
 def intake() -> Intake:
     """Applications' use cases."""
-    return Intake(applications(), authorizations(), tasks(), blind_index(), clock(), channels().requires)
+    return Intake(applications(), authorizations(), tasks(), waits(), blind_index(), clock(), channels().requires)
 
 
 @cache
 def recovery() -> Recovery:
     """What starts lost processes again."""
-    return Recovery(applications(), tasks(), clock())
+    return Recovery(applications(), tasks(), waits(), clock())
 
 
 @cache
 def operators() -> OperatorQueue:
     """The operators' queue."""
-    return OperatorQueue(tables(), settings().operator_tasks_table, applications(), tasks(), clock())
+    return OperatorQueue(tables(), settings().operator_tasks_table, applications(), waits(), clock())
 
 
 @cache
@@ -564,7 +564,7 @@ def assessment() -> Assessment:
 def offers() -> Offers:
     """Catalogue and matching."""
     stores = ProductStore(tables(), settings().products_table), OfferStore(tables(), settings().offers_table)
-    return Offers(*stores, applications(), tasks(), clock())
+    return Offers(*stores, applications(), tasks(), waits(), clock())
 
 
 @cache
@@ -604,19 +604,19 @@ def overdue_messages() -> Iterator[Ticket]:
 @cache
 def closings() -> Closings:
     """Questions to lenders."""
-    return Closings(closing_store(), applications(), outbox(), tasks(), clock())
+    return Closings(closing_store(), applications(), outbox(), waits(), clock())
 
 
 @cache
 def lender_answers() -> LenderAnswers:
     """Answers of lenders."""
-    return LenderAnswers(closing_store(), applications(), operators(), tasks())
+    return LenderAnswers(closing_store(), applications(), operators(), waits())
 
 
 @cache
 def signatures() -> Signatures:
     """Contracts and signatures."""
-    return Signatures(closing_store(), applications(), tasks(), clock())
+    return Signatures(closing_store(), applications(), waits(), clock())
 
 
 @cache

@@ -102,7 +102,7 @@ class Guards:
     def failed(self, channel: Channel) -> None:
         """Record that the source gave no usable answer."""
         key = _breaker_key(channel)
-        failures = self._tables.add(self._table, key, {"failures": 1})["failures"]
+        failures = self._tables.update(Update(self._table, key, add={"failures": 1}, creates=True))["failures"]
         self._saw(channel, failures)
         if failures >= channel.breaker.failures:
             self._tables.write(Update(self._table, key, set={"opened_at": self._now()}, remove=("probe_until",)))
@@ -114,7 +114,8 @@ class Guards:
             at = self._clock.now().timestamp()
             second = int(at)
             key = {"channel_id": channel.channel_id, "slot": f"rate#{second}"}
-            counted = self._tables.add(self._table, key, {"calls": 1}, expires_at=second + _RATE_KEPT_SECONDS)
+            kept = {"expires_at": second + _RATE_KEPT_SECONDS}
+            counted = self._tables.update(Update(self._table, key, kept, add={"calls": 1}, creates=True))
             if counted["calls"] <= limit:
                 return True
             pause = second + 1 - at

@@ -14,7 +14,7 @@ from creditmesh.gateway.channels.document import Channel, Outcome
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.money import Money, format_minor
 from creditmesh.platform.observability import measure
-from creditmesh.platform.tables import Item, Tables
+from creditmesh.platform.tables import Item, Tables, Update
 
 SLOT_SECONDS = 300
 KEPT_DAYS = 35
@@ -121,9 +121,10 @@ class HealthBook:
     def _write(self, amounts: Mapping[str, int]) -> None:
         now, counters = self._clock.now(), list(amounts.items())
         key = {"channel_id": _ALL, "slot": self._slot(now)}
-        forget = int((now + timedelta(days=KEPT_DAYS)).timestamp())
+        kept = {"expires_at": int((now + timedelta(days=KEPT_DAYS)).timestamp())}
         for start in range(0, len(counters), _AT_ONCE):
-            self._tables.add(self._table, key, dict(counters[start : start + _AT_ONCE]), expires_at=forget)
+            some = dict(counters[start : start + _AT_ONCE])
+            self._tables.write(Update(self._table, key, kept, add=some, creates=True))
 
     @staticmethod
     def _slot(at: datetime) -> str:

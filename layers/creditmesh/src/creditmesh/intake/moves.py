@@ -1,0 +1,115 @@
+"""Every move of an application: from which statuses, to which, by whom, with what. The only way that a status changes.
+
+docs/reference has the diagram drawn from this table; `tests/unit/intake/test_moves.py` compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from creditmesh.intake.model import WAITS, Actor, Outcome, Status
+from creditmesh.kernel.caller import Role
+
+PLATFORM = Actor("platform")
+_APPLICANT = (Role.BORROWER, Role.BANK)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One row of the table.
+
+    Attributes:
+        of: the statuses it may start from.
+        to: the status it leads to; None: back to where the application stood before a person looked at it.
+        by: roles that may cause it.
+        sets: attributes that come with it, all of them.
+        may_set: further ones that may.
+        outcomes: those that it may end the application with.
+    """
+
+    name: str
+    of: tuple[Status, ...]
+    to: Status | None
+    by: tuple[str, ...] = (PLATFORM.role,)
+    sets: tuple[str, ...] = ()
+    may_set: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+    def check(self, by: Actor, sets: set[str], outcome: Outcome | None) -> None:
+        """Whether a use of the move is one that the table has.
+
+        Raises:
+            ValueError: it is not; a mistake of the program, not of a caller.
+        """
+        complete = set(self.sets) <= sets <= {*self.sets, *self.may_set}
+        ends = outcome in self.outcomes if self.outcomes else outcome is None
+        if by.role not in self.by or not complete or not ends:
+            raise ValueError(f"{self.name} by {by.role} with {sorted(sets)} and outcome {outcome}")
+
+
+def _process(*of: Status) -> tuple[Status, ...]:
+    """Where a step of the process may find an application.
+
+    A lost execution is started again, and goes through its steps also while a person looks at the application.
+    """
+    return (*of, Status.WITH_OPERATOR)
+
+
+_S = Status
+_UNCOLLECTED = (_S.RECEIVED, _S.AUTHORIZED, _S.AUTHORIZATION_REQUIRED)
+ASK = Move(
+    "ask", _process(*_UNCOLLECTED), _S.AUTHORIZATION_REQUIRED,
+    sets=("authorization_requests", "authorization_problem"),
+)  # fmt: skip
+AUTHORIZE = Move("authorize", (_S.AUTHORIZATION_REQUIRED,), _S.AUTHORIZED, by=_APPLICANT)
+COLLECT = Move(
+    "collect", _process(*_UNCOLLECTED), _S.COLLECTED, sets=("key_data_key", "industry")
+)  # fmt: skip
+ASSESS = Move("assess", _process(_S.COLLECTED), _S.ASSESSED, sets=("risk", "report_key"))
+DECLINE = Move(
+    "decline", _process(_S.COLLECTED), _S.CLOSED, sets=("risk", "report_key"),
+    outcomes=(
+        Outcome.DECLINED_BLACKLIST, Outcome.DECLINED_ADMISSION, Outcome.DECLINED_SCORE, Outcome.DECLINED_PRICE,
+        Outcome.DECLINED_RISK_INDEX, Outcome.DECLINED_LIMIT,
+    ),
+)  # fmt: skip
+OFFER = Move("offer", _process(_S.ASSESSED, _S.OFFERED), _S.OFFERED)
+MATCH_NOTHING = Move(
+    "match nothing", _process(_S.ASSESSED, _S.OFFERED), _S.CLOSED, sets=("nearest",), outcomes=(Outcome.NO_MATCH,)
+)
+CHOOSE = Move(
+    "choose", (_S.OFFERED,), _S.CHOSEN, by=_APPLICANT,
+    sets=("chosen_product_id", "chosen_lender_id", "chosen_terms"),
+)  # fmt: skip
+SUBMIT = Move("submit", _process(_S.CHOSEN), _S.SUBMITTED)
+APPROVE = Move("approve", _process(_S.SUBMITTED), _S.APPROVED, by=(Role.LENDER,))
+REJECT = Move("reject", _process(_S.SUBMITTED), _S.CLOSED, by=(Role.LENDER,), outcomes=(Outcome.LENDER_REJECTED,))
+DRAW_UP = Move("draw up the contract", _process(_S.APPROVED), _S.CONTRACT_READY, by=(Role.LENDER,))
+SIGN = Move("sign", (_S.CONTRACT_READY,), _S.SIGNED, by=(Role.BORROWER,))
+DISBURSE = Move("disburse", _process(_S.SIGNED), _S.CLOSED, by=(Role.LENDER,), outcomes=(Outcome.DISBURSED,))
+HAND_OVER = Move(
+    "hand over", tuple(one for one in Status if one not in (_S.WITH_OPERATOR, _S.CLOSED)), _S.WITH_OPERATOR,
+    sets=("stood",),
+)  # fmt: skip
+HAND_OVER_AGAIN = Move("hand over again", (_S.WITH_OPERATOR,), _S.WITH_OPERATOR)
+RESUME = Move("resume", (_S.WITH_OPERATOR,), None, by=(Role.OPERATOR, Role.LENDER), may_set=("referral",))
+SETTLE = Move(
+    "settle", (_S.WITH_OPERATOR,), _S.CLOSED, by=(Role.OPERATOR,), may_set=("referral",),
+    outcomes=(Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL),
+)  # fmt: skip
+WITHDRAW = Move("withdraw", tuple(WAITS), _S.CLOSED, by=_APPLICANT, outcomes=(Outcome.WITHDRAWN,))
+GIVE_UP = Move(
+    "give up", _process(*_UNCOLLECTED), _S.CLOSED, outcomes=(Outcome.AUTHORIZATION_FAILED,)
+)  # fmt: skip
+# An answer that came just before the time-out stands; its process is started again.
+EXPIRE = Move(
+    "expire", tuple(WAITS), _S.CLOSED,
+    outcomes=(
+        Outcome.AUTHORIZATION_EXPIRED, Outcome.CHOICE_EXPIRED, Outcome.SIGNATURE_EXPIRED, Outcome.CLOSED_BY_OPERATOR
+    ),
+)  # fmt: skip
+
+TABLE = (
+    ASK, AUTHORIZE, GIVE_UP, COLLECT, ASSESS, DECLINE, OFFER, MATCH_NOTHING, CHOOSE, SUBMIT, APPROVE, REJECT, DRAW_UP,
+    SIGN, DISBURSE, HAND_OVER, HAND_OVER_AGAIN, RESUME, SETTLE, WITHDRAW, EXPIRE,
+)  # fmt: skip
