@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from creditmesh.assessment.decisions import Decision
-from creditmesh.intake.model import ApplicationClosed
+from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.platform import wiring
 from creditmesh.risk.evaluator import evaluate
 from tests.support.world import World

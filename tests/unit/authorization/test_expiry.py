@@ -148,7 +148,7 @@ def test_a_mark_is_set_and_cleared_once_however_often_it_is_looked_at(world: Wor
     stale = wiring.watches().of(index, "tax", TENANT)
     assert wiring.watches().reconcile(index, "tax", TENANT) == 0
     take(30)
-    assert wiring.watches().reconcile(index, "tax", TENANT) == 0
+    assert [wiring.watches().reconcile(index, "tax", TENANT) for _ in range(2)] == [1, 0]
     assert not wiring.watches()._set(stale[0], None, None)
     assert [kind for kind, _ in history()].count("sight_restored") == 1
 
