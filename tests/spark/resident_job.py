@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from creditmesh.risk.heartbeat import NAME
-from creditmesh.risk.scoring_queue import open_item
+from creditmesh.risk.scoring_queue import open_item, packed
 from creditmesh.risk.spark_settings import (
     INTERPRETER,
     RESIDENT,
@@ -76,7 +76,7 @@ def put(port: int, request_id: str, **changes: Any) -> dict[str, Any]:
     """Ask for the good firm to be scored, with some features (or their whole text) and attributes changed."""
     features = {**GOOD_FIRM, **changes.pop("features", {})}
     if "text" in changes:
-        changes["features"] = changes.pop("text")
+        changes["features"] = packed(changes.pop("text"))
     item = open_item(
         request_id=request_id,
         application_id=f"application-{request_id}",

@@ -22,6 +22,7 @@ from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import Tables
 from creditmesh.risk.artefact import load
 from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.scoring_queue import unpacked
 from creditmesh.risk.signature import kms_sign, kms_verify
 from creditmesh.risk.stored import Places, StoredModels
 from tests.spark.job_cloud import BUCKET, MODEL_ID, MODEL_KEY, MODELS, SHADOWS, client, emulator, signing_key
@@ -77,7 +78,7 @@ def answer(port: int, request_id: str) -> dict[str, Any]:
     """The result of a request made now."""
     put(port, request_id)
     until(lambda: closed(port, request_id))
-    return dict(json.loads(get(port, request_id)["result"]))
+    return dict(json.loads(unpacked(get(port, request_id)["result"])))
 
 
 def memory_mb(job: Job) -> int:
@@ -145,7 +146,7 @@ def test_a_promotion_reaches_the_job_between_two_batches(port: int, job: Job, re
     until(lambda: len(traffic.asked) >= enough)
     items = traffic.stop()
     assert {item["state"] for item in items} == {"done"}
-    results = [json.loads(item["result"]) for item in items]
+    results = [json.loads(unpacked(item["result"])) for item in items]
     versions = [result["model_version"] for result in results]
     assert (versions[0], versions[-1]) == ("2.1.0", "2.3.0")
     assert {result["decision"] for result in results if result["model_version"] == "2.3.0"} == {"decline"}

@@ -12,6 +12,7 @@ import pytest
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.heartbeat import KEY, ready_jobs
+from creditmesh.risk.scoring_queue import unpacked
 from tests.spark.job_cloud import emulator
 from tests.spark.resident_job import DAY, LEASE_SECONDS, Job, closed, get, put, until
 
@@ -45,7 +46,7 @@ def test_answers_each_request_once_like_the_python_evaluator(port: int, jobs: li
         item = get(port, request_id)
         assert (item["state"], item["engine"], item["attempts"]) == ("done", "spark", "1")
         assert "queue" not in item
-        assert json.loads(item["result"]) == evaluate(origination, features, DAY).to_dict()
+        assert json.loads(unpacked(item["result"])) == evaluate(origination, features, DAY).to_dict()
     assert sum(record["answered"] for job in jobs for record in job.events("batch_scored")) == len(asked)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from creditmesh.assessment.decisions import Decision
 from creditmesh.platform import wiring
 from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.scoring_queue import packed
 from tests.support.template import ROOT
 
 FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))
@@ -17,7 +18,7 @@ FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_te
 def decide(application_id: str, day: date, **features: Any) -> Decision:
     """Put a decision of that day into the log; `features` are what is different about the firm."""
     artefact, given = wiring.artefact(), {**FIRM, **features}
-    request = {"created_at": f"{day}T07:00:00.000Z", "features": json.dumps(given), "engine": "python"}
+    request = {"created_at": f"{day}T07:00:00.000Z", "features": packed(json.dumps(given)), "engine": "python"}
     result = evaluate(artefact, given, day).to_dict()
     decision = Decision.of(application_id, request, result, artefact, f"{day}T07:00:01.000Z")
     wiring.decision_log().add(decision)

@@ -20,7 +20,7 @@ from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.heartbeat import BELIEVED_SECONDS
 from creditmesh.risk.report_words import WORDS
 from creditmesh.risk.result import Stage
-from creditmesh.risk.scoring_queue import rules_day
+from creditmesh.risk.scoring_queue import packed, rules_day, unpacked
 from tests.support.aws import table_name
 from tests.support.functions import invoke
 from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
@@ -30,9 +30,10 @@ from tests.unit.api.client import Context
 def scored_by_spark(world: World, state: str = "done", **changes: object) -> dict[str, object]:
     """What the resident job leaves in the table, had it been asked with some features changed."""
     (item,) = world.items("ScoringRequests")
-    features = {**json.loads(item["features"]), **changes}
+    features = {**json.loads(unpacked(item["features"])), **changes}
     result = evaluate(wiring.artefact(), features, rules_day(item["created_at"], item["rules_of"])).to_dict()
-    item |= {"state": state, "engine": "spark", "features": json.dumps(features), "result": json.dumps(result)}
+    texts = {"features": packed(json.dumps(features)), "result": packed(json.dumps(result))}
+    item |= {"state": state, "engine": "spark", **texts}
     item.pop("queue")
     wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
     return item
@@ -44,7 +45,7 @@ def test_a_request_is_put_before_spark(world: World) -> None:
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["task_token"], item["attempts"]) == ("open", "t-1", 0)
     assert item["queue"] in {f"open#{shard}" for shard in range(4)}
-    assert json.loads(item["features"])["requested_amount_minor"] == 10_000_000
+    assert json.loads(unpacked(item["features"]))["requested_amount_minor"] == 10_000_000
     assert FIRM.taxpayer_id not in str(item)
 
 
@@ -301,8 +302,8 @@ def test_every_stage_that_declines_has_its_outcome(world: World, stage: str) -> 
     world.to_collected()
     wiring.assessment().request(world.application_id, "t-1", lambda: True)
     item = scored_by_spark(world)
-    result = {**json.loads(str(item["result"])), "decision": "decline", "stage": stage, "limit_minor": None}
-    item["result"] = json.dumps(result)
+    result = {**json.loads(unpacked(str(item["result"]))), "decision": "decline", "stage": stage, "limit_minor": None}
+    item["result"] = packed(json.dumps(result))
     wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
     assert wiring.assessment().decide(world.application_id).decision == "decline"
     assert (world.application().status, world.application().outcome) == ("closed", OUTCOMES[stage])

@@ -11,7 +11,7 @@ import pytest
 
 from creditmesh.authorization.redirect import Flow
 from creditmesh.intake.model import Actor, Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
-from creditmesh.intake.service import Intake
+from creditmesh.intake.service import Brought, Intake
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform import wiring
@@ -167,8 +167,8 @@ def test_a_closed_application_asks_nothing(world: World) -> None:
 
 def test_withdrawn_while_the_code_came(world: World) -> None:
     ask(world)
-    before = world.application()
+    before, waited = world.application(), wiring.waits().read(world.application_id, "authorization")
     wiring.intake().withdraw(BORROWER, world.application_id)
     with pytest.raises(ApplicationClosed):
-        wiring.intake()._authorized(before, CODE, UNTIL, Actor.of(BORROWER), "user-1")
+        wiring.intake()._authorized(before, waited, Actor.of(BORROWER), Brought(CODE, UNTIL, "user-1"))
     assert world.application().outcome == Outcome.WITHDRAWN

@@ -13,6 +13,7 @@ from creditmesh.modelling.rules import RuleChange
 from creditmesh.modelling.simulation import Simulation, Simulations, SimulationStore
 from creditmesh.modelling.statistics import RuleHits
 from creditmesh.platform import wiring
+from creditmesh.risk.scoring_queue import packed
 from tests.support.aws import table_name
 from tests.support.decisions import decide
 from tests.support.world import NOW, World
@@ -138,7 +139,7 @@ def test_a_rule_of_tomorrow_shows_its_effect_if_tomorrow_is_assumed(world: World
 
 def test_key_data_that_a_version_does_not_take_is_told(world: World) -> None:
     decision = decide("sound-1", days_ago(1))
-    spoilt = {**vars(decision), "application_id": "odd-1", "features": '{"fraud_score": "high"}'}
+    spoilt = {**vars(decision), "application_id": "odd-1", "features": packed('{"fraud_score": "high"}')}
     wiring.decision_log().add(Decision(**spoilt))
     found = simulated(candidate())
     assert (found.scored, found.refused) == (1, ["odd-1"])

@@ -14,7 +14,7 @@ import pytest
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.result import RiskResult
-from creditmesh.risk.scoring_queue import ScoringQueue, open_item
+from creditmesh.risk.scoring_queue import ScoringQueue, open_item, packed, unpacked
 from creditmesh.risk.worker import AWAKE_SECONDS, MAX_ATTEMPTS, Worker, WorkerErrors
 from tests.spark.job_cloud import INDEX, TABLE
 
@@ -162,7 +162,7 @@ def test_a_batch_is_scored_at_once_and_answered_in_full(scene: Scene) -> None:
         assert "lease_until" not in item
         assert item["task_token"] == "token"
         expected = evaluate(scene.artefact, {**scene.firm, "debt_ratio_bps": 1_000 * i}, DAY)
-        assert json.loads(item["result"]) == expected.to_dict()
+        assert json.loads(unpacked(item["result"])) == expected.to_dict()
     assert scene.worker().run_once() == 0
 
 
@@ -262,7 +262,7 @@ def test_a_released_claim_is_open_at_once(scene: Scene) -> None:
     ],
 )
 def test_poison_is_closed_and_the_rest_is_scored(scene: Scene, features: str, error: str) -> None:
-    scene.put("poison", features=features)
+    scene.put("poison", features=packed(features))
     scene.put("sound")
     assert scene.worker().run_once() == 2
     poison = scene.get("poison")
@@ -290,10 +290,10 @@ def test_the_day_that_a_request_names_goes_before_that_of_its_instant(scene: Sce
 
 def test_numbers_of_every_kind_are_scored_as_whole_ones(scene: Scene) -> None:
     features = {**scene.firm, "debt_ratio_bps": 4_500.9, "revenue_12m_minor": 10**30, "fraud_score": float("nan")}
-    scene.put("r", features=json.dumps(features))
+    scene.put("r", features=packed(json.dumps(features)))
     scene.worker().run_once()
     whole = {**scene.firm, "debt_ratio_bps": 4_500, "revenue_12m_minor": 2**63 - 1, "fraud_score": None}
-    assert json.loads(scene.get("r")["result"]) == evaluate(scene.artefact, whole, DAY).to_dict()
+    assert json.loads(unpacked(scene.get("r")["result"])) == evaluate(scene.artefact, whole, DAY).to_dict()
 
 
 def test_each_day_has_its_own_rules_and_its_own_batch(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.expression import FeatureValue
 from creditmesh.risk.result import RiskResult
-from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest, open_item
+from creditmesh.risk.scoring_queue import ScoringQueue, ScoringRequest, open_item, unpacked
 from creditmesh.risk.worker import Worker, WorkerErrors
 from tests.spark.job_cloud import INDEX, TABLE
 from tests.support.candidates import FIRM, SHIPPED, candidate
@@ -97,7 +97,7 @@ def test_a_new_model_scores_from_the_next_batch_on(dynamodb: Any) -> None:
     )  # fmt: skip
     worker.run(rounds, 50, lambda: True)
     items = [dynamodb.get_item(TableName=TABLE, Key={"request_id": {"S": f"r{n}"}})["Item"] for n in range(4)]
-    versions = [json.loads(item["result"]["S"])["model_version"] for item in items]
+    versions = [json.loads(unpacked(item["result"]["S"]))["model_version"] for item in items]
     assert versions == ["2.1.0", "2.1.0", "2.2.0", "2.2.0"]
     assert shadow.offered == ["r0", "r1", "r2", "r3"]
     assert shadow.given == [0.05] * 4

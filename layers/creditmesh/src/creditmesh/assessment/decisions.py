@@ -17,7 +17,7 @@ from zlib import crc32
 from creditmesh.platform.tables import ConditionFailed, Put, Tables
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.rule_effects import deciding_rules, tried_rules
-from creditmesh.risk.scoring_queue import rules_day
+from creditmesh.risk.scoring_queue import rules_day, unpacked
 
 #: A day's entries are spread over so many partitions, each of which takes a thousand writes a second.
 SHARDS = 4
@@ -82,7 +82,7 @@ class Decision:
 
     def inputs(self) -> dict[str, Any]:
         """The key data it was made from."""
-        return dict(json.loads(self.features))
+        return dict(json.loads(unpacked(self.features)))
 
 
 class DecisionLog:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from creditmesh.assessment.decisions import Decision, DecisionLog
 from creditmesh.assessment.referral import referral_for
 from creditmesh.assessment.replay import Replay, replay
-from creditmesh.assessment.store import ScoringRequestStore
+from creditmesh.assessment.store import Inputs, ScoringRequestStore
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary
 from creditmesh.intake.moves import ASSESS, DECLINE
 from creditmesh.kernel.caller import Caller
@@ -23,7 +23,7 @@ from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.champion import Champion
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
-from creditmesh.risk.scoring_queue import rules_day
+from creditmesh.risk.scoring_queue import rules_day, unpacked
 
 if TYPE_CHECKING:
     from creditmesh.gateway.store import KeyDataStore
@@ -78,7 +78,7 @@ class Assessment:
         application.require_open()
         if application.risk is None:
             if on_spark():
-                if self._requests.put(application_id, self._features(application), token):
+                if self._requests.put(application_id, self._inputs(application), token):
                     return
             else:
                 self._score(application)
@@ -98,22 +98,21 @@ class Assessment:
         self._score(application)
 
     def _score(self, application: Application) -> None:
-        application_id, features = application.application_id, self._features(application)
+        application_id, inputs = application.application_id, self._inputs(application)
         earlier = self._requests.get(application_id)
         on = rules_day(earlier["created_at"], earlier.get("rules_of")) if earlier else self._requests.today()
-        self._requests.answer(application_id, features, evaluate(self._models(), features, on).to_dict(), on)
+        self._requests.answer(application_id, inputs, evaluate(self._models(), inputs.features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report, record the decision and log it; a repeat returns the recorded one."""
-        application = self._applications.get(application_id)
+        application, (request,) = self._applications.get_with(application_id, self._requests.ref(application_id))
         if application.risk is None:
             application.require_open()
-        request = self._requests.get(application_id)
         if request is None or "result" not in request:
             if application.risk:
                 return application.risk
             raise ScoringFailed("the application has not been scored")
-        result = json.loads(request["result"])
+        result = json.loads(unpacked(request["result"]))
         # The model that made the result: another one may have become champion since.
         model = self._models.of(result["model_hash"])
         summary = application.risk or self._recorded(application, request, result, model)
@@ -153,10 +152,12 @@ class Assessment:
         """The same as a page to read; `language` is zh-CN or en."""
         return render_html(self.report_for(caller, application), language)
 
-    def _features(self, application: Application) -> dict[str, int | str | bool | None]:
+    def _inputs(self, application: Application) -> Inputs:
         if application.key_data_key is None:
             raise NotAwaited("the application's data has not been collected")
-        return self._key_data.get(application.key_data_key).features
+        document = self._key_data.get(application.key_data_key)
+        sources = [source.model_dump(mode="json", exclude={"raw_keys"}) for source in document.sources]
+        return Inputs(document.features, sources)
 
     def _report(
         self,
@@ -166,7 +167,6 @@ class Assessment:
         model: Artefact,
         decided_at: str,
     ) -> dict[str, Any]:
-        document = self._key_data.get(application.key_data_key or "")
         requested = {
             "amount": str(application.requested()),
             "currency": application.currency,
@@ -178,8 +178,8 @@ class Assessment:
             requested=requested,
             risk_result=result,
             artefact=model,
-            features=json.loads(request["features"]),
-            sources=[source.model_dump(exclude={"raw_keys"}) for source in document.sources],
+            features=json.loads(unpacked(request["features"])),
+            sources=json.loads(unpacked(request["sources"])),
             engine=request["engine"],
             decided_at=decided_at,
             rules_of=rules_day(request["created_at"], request.get("rules_of")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,29 @@ from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.crypto import BlindIndex
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
-from creditmesh.platform.waits import Answer, Waits
+from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
     from creditmesh.authorization.service import Authorizations
 
 
+_AUTHORIZATION = WAITS[Status.AUTHORIZATION_REQUIRED]
 OVERTAKEN = ("superseded", "withdrawn")
 """The authorisation that was being used has ended; another one may stand already."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A code that was brought back from its source.
+
+    Attributes:
+        by: who brought it, as the record of consents has it.
+    """
+
+    code: str = field(repr=False)
+    expires_at: str
+    by: str
+    flow: Flow | None = field(default=None, repr=False)
 
 
 class Intake:
@@ -160,7 +176,7 @@ class Intake:
             application_id, ASK, note=reason, standing=standing, authorization_requests=number,
             authorization_problem=reason,
         )  # fmt: skip
-        wait = self._waits.asking(application_id, WAITS[Status.AUTHORIZATION_REQUIRED], token, str(number))
+        wait = self._waits.asking(application_id, _AUTHORIZATION, token, str(number))
         try:
             self._store.apply(asking, wait)
         except ConditionFailed:
@@ -190,24 +206,30 @@ class Intake:
         """
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower brings an authorisation")
-        application = self.read(caller, application_id)
-        actor = Actor.of(caller)
+        application, (asked,) = self._store.get_for(
+            caller, application_id, self._waits.ref(application_id, _AUTHORIZATION)
+        )
+        wait = Wait(application_id, _AUTHORIZATION, asked or {})
         try:
             flow = self._authorizations.redirects.named_by(state) if state is not None else None
             if flow and flow.application_id != application_id:
                 raise InvalidInput("was made for another application", field="state")
-            return self._authorized(application, code, expires_at, actor, f"{caller.role}:{caller.subject}", flow)
+            brought = Brought(code, expires_at, f"{caller.role}:{caller.subject}", flow)
+            return self._authorized(application, wait, Actor.of(caller), brought)
         except (RedirectUsed, NotAwaited, ConditionFailed):
             if not self._authorizations.was_brought(application.taxpayer_id, code, tenant=application.tenant):
                 raise
-        return again(lambda: self._authorized_before(application_id, actor))
+        return again(lambda: self._authorized_before(application_id, Actor.of(caller)))
 
     def authorize_on_return(self, flow: Flow, taxpayer_id: str, code: str, expires_at: str) -> Application:
         """The same for a borrower whom the source sent back to us by a redirect of ours."""
-        application = self._store.get(flow.application_id)
+        ref = self._waits.ref(flow.application_id, _AUTHORIZATION)
+        application, (asked,) = self._store.get_with(flow.application_id, ref)
         if taxpayer_id != application.taxpayer_id:
             raise InvalidInput("is not the taxpayer of this application", field="taxpayer_id")
-        return self._authorized(application, code, expires_at, Actor(Role.BORROWER), "redirect", flow)
+        wait = Wait(flow.application_id, _AUTHORIZATION, asked or {})
+        brought = Brought(code, expires_at, "redirect", flow)
+        return self._authorized(application, wait, Actor(Role.BORROWER), brought)
 
     def withdraw(self, caller: Caller, application_id: str) -> Application:
         """End an application at the borrower's wish, as long as nothing is signed and no lender decides on it."""
@@ -220,20 +242,21 @@ class Intake:
         application.require_open()
         if application.status not in WAITS:
             raise NotAwaited("the application can be withdrawn only while it waits for the borrower")
+        wait = self._waits.read(application_id, WAITS[application.status])
+        closed = Answer(error=ApplicationClosed.__name__, cause="withdrawn")
+        note = "withdrawn by the borrower"
         return self._answered(
-            application, WITHDRAW, Actor.of(caller), Answer(error=ApplicationClosed.__name__, cause="withdrawn"),
-            outcome=Outcome.WITHDRAWN, note="withdrawn by the borrower",
+            application, wait, closed, WITHDRAW, Actor.of(caller), outcome=Outcome.WITHDRAWN, note=note
         )  # fmt: skip
 
     def _answered(
-        self, application: Application, move: Move, by: Actor, answer: Answer, **details: Any
+        self, application: Application, wait: Wait, answer: Answer, move: Move, by: Actor, **details: Any
     ) -> Application:  # fmt: skip
         """Make a move that answers what the application waits for, and tell its process; the application then.
 
         Raises:
             ConditionFailed: it does not stand there any more, or the step that waits has begun once more.
         """
-        wait = self._waits.read(application.application_id, WAITS[application.status])
         moved = self._store.move(application.application_id, move, by, standing=application.status, **details)
         self._store.apply(moved, self._waits.answering(wait, answer))
         self._waits.give(wait.token, answer)
@@ -254,23 +277,24 @@ class Intake:
             return False
         return self._authorizations.is_watched(application.taxpayer_id, tenant=application.tenant)
 
-    def _authorized(
-        self, application: Application, code: str, expires_at: str, actor: Actor, by: str, flow: Flow | None = None
-    ) -> Application:
-        taxpayer_id, tenant = application.taxpayer_id, application.tenant
+    def _authorized(self, application: Application, wait: Wait, actor: Actor, brought: Brought) -> Application:
         renews = self._renews(application)
         if not renews:
             application.require_open()
             if application.status is not Status.AUTHORIZATION_REQUIRED:
                 raise NotAwaited("the application does not wait for an authorisation")
-        self._authorizations.take(taxpayer_id, code, expires_at, by, tenant=tenant, flow=flow)
-        return application if renews else self._answered(application, AUTHORIZE, actor, Answer())
+        self._authorizations.take(
+            application.taxpayer_id, brought.code, brought.expires_at, brought.by, tenant=application.tenant,
+            flow=brought.flow,
+        )  # fmt: skip
+        return application if renews else self._answered(application, wait, Answer(), AUTHORIZE, actor)
 
     def _authorized_before(self, application_id: str, actor: Actor) -> Application:
         """After a code that was stored before: the first time may have died before the application was moved."""
-        application = self._store.get(application_id)
+        application, (asked,) = self._store.get_with(application_id, self._waits.ref(application_id, _AUTHORIZATION))
         if application.status is Status.AUTHORIZATION_REQUIRED and self._holds(application):
-            return self._answered(application, AUTHORIZE, actor, Answer())
+            wait = Wait(application_id, _AUTHORIZATION, asked or {})
+            return self._answered(application, wait, Answer(), AUTHORIZE, actor)
         return application
 
     def _own(self, caller: Caller, limit: int) -> Iterator[ApplicationSummary]:

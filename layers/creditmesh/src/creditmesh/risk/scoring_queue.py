@@ -8,6 +8,8 @@ comes in as an argument: this package imports nothing of AWS.
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -47,6 +49,23 @@ class ScoringRequest:
         return rules_day(self.created_at, self.rules_of)
 
 
+def packed(text: str) -> str:
+    """A text as items hold it: DynamoDB bills every write by what it holds."""
+    return b64encode(zlib.compress(text.encode())).decode()
+
+
+def unpacked(stored: str) -> str:
+    """The text of which `packed` made this.
+
+    Raises:
+        ValueError: it made none of it.
+    """
+    try:
+        return zlib.decompress(b64decode(stored)).decode()
+    except (ValueError, zlib.error):
+        raise ValueError("is not packed") from None
+
+
 def open_item(
     *,
     request_id: str,
@@ -68,7 +87,7 @@ def open_item(
         "queue": f"open#{crc32(request_id.encode()) % shards}",
         "application_id": application_id,
         "task_token": task_token,
-        "features": json.dumps(dict(features), ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+        "features": packed(json.dumps(dict(features), ensure_ascii=False, sort_keys=True, separators=(",", ":"))),
         "state": "open",
         "created_at": created_at,
         "attempts": 0,
@@ -86,6 +105,14 @@ def rules_day(created_at: str, rules_of: str | None) -> date:
         return date.fromisoformat(rules_of or created_at[:10])
     except ValueError as error:
         raise ValueError("rules_of: is a day" if rules_of else "created_at: is an instant") from error
+
+
+def _text(stored: str) -> str:
+    """The features as text; what is unreadable becomes so for the worker, which closes the request with an error."""
+    try:
+        return unpacked(stored)
+    except ValueError:
+        return ""
 
 
 class ScoringQueue:
@@ -154,7 +181,7 @@ class ScoringQueue:
         return ScoringRequest(
             request_id=request_id,
             application_id=item["application_id"]["S"],
-            features=item["features"]["S"] if "features" in item else "",
+            features=_text(item.get("features", {}).get("S", "")),
             created_at=item["created_at"]["S"],
             attempts=int(item["attempts"]["N"]),
             claimed_at_ms=now,
@@ -163,7 +190,7 @@ class ScoringQueue:
 
     def answer(self, request: ScoringRequest, result: RiskResult) -> bool:
         """Write the result; False if the lease ran out and another worker took the request."""
-        text = json.dumps(result.to_dict(), ensure_ascii=False)
+        text = packed(json.dumps(result.to_dict(), ensure_ascii=False))
         return self._close(request, "done", "#result = :text, engine = :engine", text, {"#result": "result"})
 
     def fail(self, request: ScoringRequest, error: str) -> bool:

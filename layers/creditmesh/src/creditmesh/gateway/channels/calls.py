@@ -127,12 +127,10 @@ class CallStore:
         Returns:
             The record as it stands; it is the caller's own claim if and only if its `holder` is that of `wanted`.
         """
-        with suppress(ConditionFailed):
-            self._tables.write(Put(self._table, self._item(wanted), "call_key"))
+        item = self._tables.put_or_find(Put(self._table, self._item(wanted), "call_key"))
+        if item is None:
             return wanted
-        found = self.find(wanted.call_key)
-        if found is None:  # erased just now
-            return self.claim(wanted, doubt_until)
+        found = CallRecord.model_validate(item)
         if found.state is not CallState.FAILED and found.until > self._now():
             return found
         next_ = self._next(found, wanted, doubt_until)
