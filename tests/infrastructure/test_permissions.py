@@ -383,7 +383,7 @@ def everything(watch: Watch) -> None:
     webhook(watch, "loan.disbursed", 3, DISBURSEMENT)
     step("OrderDisbursementFunction")
     watch.invoke("PublishEventsFunction", stream_event(world, "Applications"))
-    step("RecordOutcomeFunction", outcome="withdrawn")
+    step("RecordOutcomeFunction", outcome="choice_expired")
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
     guest(watch)
     assert watch.invoke("EnsureScoringJobFunction", {})["started"] is True
