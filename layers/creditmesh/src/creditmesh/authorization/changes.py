@@ -52,10 +52,17 @@ class Changes:
     def __init__(self, store: AuthorizationStore, revocations: Revocations, follow_up: FollowUp, clock: Clock) -> None:
         self._store, self._revocations, self._follow_up, self._clock = store, revocations, follow_up, clock
 
-    def grant(self, index: str, scope: Scope, tenant: str, granted: Granted) -> Authorization:
-        """Store a new authorisation, replacing the one there."""
-        for _ in range(ATTEMPTS):
-            previous = self._store.peek(index, record_key(scope.name, tenant))
+    def grant(
+        self, index: str, scope: Scope, tenant: str, granted: Granted, *, first: bool = False
+    ) -> Authorization:  # fmt: skip
+        """Store a new authorisation, replacing the one there.
+
+        Args:
+            first: there was none when it was asked for, so the first try does not look.
+        """
+        for attempt in range(ATTEMPTS):
+            blind = first and attempt == 0
+            previous = None if blind else self._store.peek(index, record_key(scope.name, tenant))
             new = self._new(index, scope, tenant, granted, previous)
             records = [ConsentRecord.of(new, Kind.GRANTED, new.granted_at, granted.by)]
             if previous:

@@ -154,7 +154,15 @@ class Authorizations:
         self._changes.reject(authorization, reason)
 
     def take(
-        self, taxpayer_id: str, code: str, expires_at: str, granted_by: str, *, tenant: str, flow: Flow | None = None
+        self,
+        taxpayer_id: str,
+        code: str,
+        expires_at: str,
+        granted_by: str,
+        *,
+        tenant: str,
+        flow: Flow | None = None,
+        first: bool = False,
     ) -> Authorization:
         """Store a code that the borrower brought back, replacing an earlier one.
 
@@ -177,7 +185,7 @@ class Authorizations:
             self.redirects.use(flow)
         how, verifier = (How.REDIRECT, flow.verifier) if flow else (How.API, "")
         granted = Granted(expires_at, granted_by, how, "zh-CN", code, verifier)
-        return self._changes.grant(index, scope, tenant, granted)
+        return self._changes.grant(index, scope, tenant, granted, first=first)
 
     def was_brought(self, taxpayer_id: str, code: str, *, tenant: str) -> bool:
         """Whether this firm's account has brought that code before."""

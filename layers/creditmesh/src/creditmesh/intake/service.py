@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.authorization.model import RedirectUsed
+from creditmesh.authorization.model import NONE_STORED, RedirectUsed
 from creditmesh.authorization.redirect import Flow, Link
 from creditmesh.authorization.scopes import TAX, scope_of
 from creditmesh.intake.model import (
@@ -285,7 +285,7 @@ class Intake:
                 raise NotAwaited("the application does not wait for an authorisation")
         self._authorizations.take(
             application.taxpayer_id, brought.code, brought.expires_at, brought.by, tenant=application.tenant,
-            flow=brought.flow,
+            flow=brought.flow, first=not renews and application.authorization_problem == NONE_STORED,
         )  # fmt: skip
         return application if renews else self._answered(application, wait, Answer(), AUTHORIZE, actor)
 

@@ -78,10 +78,10 @@ class Offers:
         if not offers:
             self._nothing(application_id, products, need)
             raise NothingMatches("no product fits")
-        self._store.put(application_id, offers)
         offered = self._applications.move(application_id, OFFER, note=f"{len(offers)} offers")
+        stored, asked = self._store.put(application_id, offers), self._waits.asking(application_id, _CHOICE, token)
         try:
-            self._applications.apply(offered, self._waits.asking(application_id, _CHOICE, token))
+            self._applications.apply(offered, stored, asked)
         except ConditionFailed:
             # They chose while this step ran once more, and the task that was told is an earlier one.
             if not self._waits.tell(application_id, _CHOICE, token):

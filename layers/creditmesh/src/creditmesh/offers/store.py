@@ -40,15 +40,13 @@ class OfferStore:
     is billed by the whole item.
     """
 
-    def __init__(self, tables: Tables, table: str) -> None:
-        self._tables, self._table = tables, table
+    def __init__(self, table: str) -> None:
+        self._table = table
 
-    def put(self, application_id: str, offers: Sequence[Offer]) -> None:
-        """Store an application's offers, best first, replacing earlier ones."""
+    def put(self, application_id: str, offers: Sequence[Offer]) -> Put:
+        """The write of an application's offers, best first, in the place of earlier ones."""
         text = json.dumps([offer.model_dump(mode="json") for offer in offers], ensure_ascii=False)
-        self._tables.write(
-            Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)
-        )
+        return Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)
 
     def ref(self, application_id: str) -> Ref:
         """Where an application's offers lie."""

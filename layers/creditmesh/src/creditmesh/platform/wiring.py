@@ -563,7 +563,7 @@ def assessment() -> Assessment:
 @cache
 def offers() -> Offers:
     """Catalogue and matching."""
-    stores = ProductStore(tables(), settings().products_table), OfferStore(tables(), settings().offers_table)
+    stores = ProductStore(tables(), settings().products_table), OfferStore(settings().offers_table)
     return Offers(*stores, applications(), tasks(), waits(), clock())
 
 
