@@ -1,0 +1,105 @@
+"""The table of moves: complete, free of contradictions, and what the documentation shows (C01)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from creditmesh.intake.model import WAITS, Actor, Outcome, Status
+from creditmesh.intake.moves import (
+    AUTHORIZE,
+    CHOOSE,
+    DECLINE,
+    DISBURSE,
+    HAND_OVER,
+    PLATFORM,
+    RESUME,
+    SIGN,
+    TABLE,
+    WITHDRAW,
+    Move,
+)
+from creditmesh.kernel.caller import Role
+from creditmesh.platform import wiring
+from tests.support.template import ROOT
+from tests.support.world import BORROWER, OPERATOR, World
+
+PAGE = ROOT / "docs" / "reference" / "origination.md"
+BORROWED = Actor(Role.BORROWER, "user-1")
+
+
+def row(move: Move) -> str:
+    """One line of the documentation's table."""
+    of = ", ".join(one for one in move.of if one is not Status.WITH_OPERATOR or len(move.of) == 1)
+    to = move.to or "where it stood"
+    ends = f": {', '.join(move.outcomes)}" if move.outcomes else ""
+    return f"| {move.name} | {of} | {to}{ends} | {', '.join(move.by)} |"
+
+
+def drawn() -> str:
+    """The documentation's diagram."""
+    lines = ["stateDiagram-v2", "    [*] --> received"]
+    for move in TABLE:
+        for of in move.of:
+            if move.to and (of is not Status.WITH_OPERATOR or move.by != (PLATFORM.role,)) and move.name != "hand over":
+                lines.append(f"    {of} --> {move.to}: {move.name}")
+    return "\n".join(lines)
+
+
+def test_the_documentation_shows_the_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for part in (drawn(), "\n".join(map(row, TABLE))):
+        assert part in page, f"put this into {PAGE.name}:\n{part}"
+
+
+def test_every_status_is_reached_and_left() -> None:
+    assert {move.to for move in TABLE if move.to} == set(Status) - {Status.RECEIVED}
+    assert {of for move in TABLE for of in move.of} == set(Status) - {Status.CLOSED}
+
+
+def test_every_outcome_has_its_move() -> None:
+    assert {outcome for move in TABLE for outcome in move.outcomes} == set(Outcome)
+    assert all(bool(move.outcomes) == (move.to is Status.CLOSED) for move in TABLE)
+
+
+def test_only_answers_end_a_wait_for_the_borrower() -> None:
+    """Nothing the platform does by itself leads from a wait back into the process, but for a lost execution."""
+    of_borrower = set(WAITS) - {Status.WITH_OPERATOR}
+    answers = [move for move in TABLE if set(move.of) <= of_borrower and move.to is not Status.CLOSED]
+    assert [move.name for move in answers] == ["authorize", "choose", "sign"]
+
+
+@pytest.mark.parametrize(
+    ("move", "by", "values", "outcome"),
+    [
+        (SIGN, Actor(Role.BANK, "b"), {}, None),
+        (AUTHORIZE, PLATFORM, {}, None),
+        (CHOOSE, BORROWED, {"chosen_product_id": "p"}, None),
+        (HAND_OVER, PLATFORM, {}, None),
+        (DISBURSE, Actor(Role.LENDER, "a"), {}, None),
+        (WITHDRAW, BORROWED, {}, Outcome.DISBURSED),
+        (DECLINE, PLATFORM, {"risk": {}, "report_key": "k"}, None),
+        (RESUME, Actor(Role.OPERATOR, "o"), {"industry": "x"}, None),
+        (SIGN, BORROWED, {}, Outcome.DISBURSED),
+    ],
+)
+def test_a_move_the_table_does_not_have_is_refused(
+    move: Move, by: Actor, values: dict[str, Any], outcome: Outcome | None
+) -> None:
+    with pytest.raises(ValueError, match=move.name):
+        move.check(by, set(values), outcome)
+
+
+def test_the_timeline_names_role_and_subject_and_shows_a_persons_to_staff_only(world: World) -> None:
+    world.to_signed()
+    wiring.operators().hand_over(world.application_id, "t", "OrderDisbursement", "X")
+    (task,) = wiring.operators().list(OPERATOR, 10)
+    wiring.operators().resolve(OPERATOR, task.task_id, "retry", "called them")
+    entries = [(one.status, one.by, one.subject) for one in world.application().timeline]
+    assert entries[0] == ("received", "borrower", "user-1")
+    assert ("approved", "lender", "lender-a") in entries
+    assert entries[-2:] == [("with_operator", "platform", None), ("signed", "operator", "operator-1")]
+    shown = {one.subject for one in (entry.shown_to(BORROWER) for entry in world.application().timeline)}
+    assert shown == {None, "lender-a"}
+    assert all(entry.shown_to(OPERATOR) == entry for entry in world.application().timeline)
