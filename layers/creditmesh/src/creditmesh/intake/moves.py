@@ -1,6 +1,6 @@
 """Every move of an application: from which statuses, to which, by whom, with what. The only way that a status changes.
 
-docs/reference has the diagram drawn from this table; `tests/unit/intake/test_moves.py` compares the two.
+docs/reference/origination.md has the diagram; `tests/unit/intake/test_moves.py` compares the two.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Offers:
         return product
 
     def take_back(self, caller: Caller, product_id: str) -> None:
-        """Take one of the lender's own products out of the catalogue."""
+        """Remove one of the lender's own products from the catalogue."""
         if caller.role is not Role.LENDER:
             raise Forbidden("only lenders take products back")
         self._products.delete(caller.tenant, product_id)
@@ -88,7 +88,7 @@ class Offers:
                 raise
 
     def choose(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:
-        """Take the borrower's choice among the offers."""
+        """Accept the borrower's choice among the offers."""
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower chooses")
         return again(lambda: self._chosen(caller, application_id, lender_id, product_id))
