@@ -70,14 +70,15 @@ class Users:
     def _log_in(self, name: str, role: str, tenant: str) -> tuple[str, float]:
         refusals = self._cognito.exceptions
         pool = self._staff if role in STAFF else self._members
-        try:
-            return self._authenticate(pool, name)
-        except (refusals.UserNotFoundException, refusals.NotAuthorizedException):
-            # Cognito may not tell an unknown user from a wrong password.
-            self._create(pool, name, role, tenant)
-        except AppElsewhere:
-            self._cognito.admin_delete_user(UserPoolId=pool.pool_id, Username=name)
-            self._create(pool, name, role, tenant)
+        for _ in range(2):  # another process may have both: another password, and an app
+            try:
+                return self._authenticate(pool, name)
+            except (refusals.UserNotFoundException, refusals.NotAuthorizedException):
+                # Cognito may not tell an unknown user from a wrong password.
+                self._create(pool, name, role, tenant)
+            except AppElsewhere:
+                self._cognito.admin_delete_user(UserPoolId=pool.pool_id, Username=name)
+                self._create(pool, name, role, tenant)
         return self._authenticate(pool, name)
 
     def _authenticate(self, pool: Pool, name: str) -> tuple[str, float]:
