@@ -199,7 +199,8 @@ class Tables:
 
     def _batch(self, asked: Any) -> Iterator[tuple[str, Item]]:
         for pause in _PAUSES:
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             page = self._client.batch_get_item(RequestItems=asked)
             for table, items in page["Responses"].items():
                 yield from ((table, decode(item)) for item in items)
