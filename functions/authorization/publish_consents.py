@@ -23,6 +23,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _handled(image: dict[str, Any]) -> bool:
+    if "moved" in image:  # told of when it happened; it has another index now
+        return True
     try:
         record = ConsentRecord.model_validate(decode(image))
         wiring.consent_follow_up().again(record)

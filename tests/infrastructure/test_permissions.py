@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,9 @@ import pytest
 
 from cloud.iam import allowed
 from creditmesh.authorization.scopes import SCOPES
+from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.gateway.model import AnswersPending
+from creditmesh.kernel.clock import iso
 from creditmesh.platform import signing, wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
@@ -56,6 +58,7 @@ SELDOM = {
     "PublishConsentsFunction": {"s3", "states"},
     "SweepAuthorizationsFunction": {"s3", "states"},
 }
+NEWER_KEY = {"id": "2", "key": "n" * 64}
 # Statement with `*` -> why it cannot be narrower.
 WILD = {
     '{"Action": ["logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", '
@@ -264,7 +267,8 @@ def watch(aws_stack: Stack) -> Iterator[Watch]:
         for client in aws_stack.clients.values():
             client.meta.events.register("before-parameter-build", watching)
         world.steps.listener = watching.steps
-        everything(watching)
+        with world.index_keys(NEWER_KEY, {"id": "1"}):  # it asks for more while a key is rotated
+            everything(watching)
         yield watching
         for client in aws_stack.clients.values():
             client.meta.events.unregister("before-parameter-build", watching)
@@ -388,6 +392,7 @@ def everything(watch: Watch) -> None:
     guest(watch)
     assert watch.invoke("EnsureScoringJobFunction", {})["started"] is True
     rights(watch)
+    across_keys(watch)
     rules(watch)
     models(watch)
     learning(watch)
@@ -533,6 +538,18 @@ def rights(watch: Watch) -> None:
         wiring.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_spot")))
     world.clock.advance(1)
     watch.invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))
+
+
+def across_keys(watch: Watch) -> None:
+    """A consent that was given under the earlier index key is replaced by one under the newer."""
+    world, here = watch.world, "/v1/applications/{application_id}/consents"
+    consent = {"scope": "anti_fraud", "valid_days": 10, "text_version": SCOPES["anti_fraud"].text_version}
+    later = iso(world.clock.now() + timedelta(days=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AuthorizationStore, "holds", lambda *_: False)
+        with world.index_keys({**NEWER_KEY, "from": later}, {"id": "1"}):
+            api(watch, "POST", here, {**consent, "agreed": True})
+        api(watch, "POST", here, {**consent, "agreed": True})
 
 
 def models(watch: Watch) -> None:

@@ -152,7 +152,7 @@ def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mappi
         attributes = {"FifoQueue": "true"} if properties.get("FifoQueue") else {}
         stack.refs[name] = made["sqs"].create_queue(QueueName=named, Attributes=attributes)["QueueUrl"]
     for name in template.of_type(document, "AWS::SecretsManager::Secret"):
-        text = secrets.get(name, f"made-up-{name}-of-64-characters")
+        text = secrets.get(name, f"madeUp{name}".ljust(64, "0"))
         stack.refs[name] = made["secretsmanager"].create_secret(Name=name, SecretString=text)["ARN"]
     for name in template.of_type(document, "AWS::Events::EventBus"):
         stack.refs[name] = f"creditmesh-{STAGE}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
 from creditmesh.offers.model import ProductTerms
 from creditmesh.platform import idempotency, wiring
+from creditmesh.platform.blind_index import read_keys
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Ref, Tables, decode
@@ -101,6 +103,23 @@ class World:
         """Store a usable authorisation of the firm."""
         until = iso(self.clock.now() + timedelta(days=365))
         wiring.authorizations().take(FIRM.taxpayer_id, code, until, "borrower:user-1", tenant=BORROWER.tenant)
+
+    @contextmanager
+    def index_keys(self, *keys: dict[str, Any]) -> Iterator[None]:
+        """Further keys of the blind indexes before the first, the newest first, as if five minutes had passed since."""
+        secrets, name = self.stack.clients["secretsmanager"], self.stack.refs["IndexSecret"]
+        before = secrets.get_secret_value(SecretId=name)["SecretString"]
+        first = {"id": "1", "key": read_keys(before)[-1].secret.decode()}
+
+        def store(text: str) -> None:
+            secrets.put_secret_value(SecretId=name, SecretString=text)
+            wiring.blind_index()._keys = ()
+
+        store(json.dumps({"keys": [first | key for key in keys]}))
+        try:
+            yield
+        finally:
+            store(before)
 
     def sources_answer(self) -> None:
         """Let bureau and registry answer what they know of the firm."""

@@ -1,11 +1,12 @@
-"""``Ref`` of a secret in CloudFormation.
+"""``Ref`` of a secret in CloudFormation, and what is in a generated one.
 
-On AWS it is the secret's ARN, which policies name as their resource; upstream gives the name. We make the ARN the
-resource's physical id, and give upstream's own functions the name.
+On AWS ``Ref`` is the secret's ARN, which policies name as their resource; upstream gives the name. We make the ARN the
+resource's physical id, and give upstream's own functions the name. Upstream ignores ``ExcludePunctuation``; we do not.
 """
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 from cloud.config import Config
@@ -27,6 +28,16 @@ def apply(_config: Config) -> None:
         return delete(_name(physical_id), *arguments, **named)
 
     handlers |= {"create": created, "update": updated, "delete": deleted}
+    text = provisioners._sm_secret_string
+
+    def generated(given: dict[str, Any]) -> Any:
+        wanted = given.get("GenerateSecretString") or {}
+        if wanted.get("ExcludePunctuation"):
+            excluded = wanted.get("ExcludeCharacters", "") + string.punctuation
+            given = {**given, "GenerateSecretString": {**wanted, "ExcludeCharacters": excluded}}
+        return text(given)
+
+    provisioners._sm_secret_string = generated
 
 
 def _by_arn(made: tuple[str, dict[str, str]]) -> tuple[str, dict[str, str]]:

@@ -48,6 +48,16 @@ def test_a_secret_is_referred_to_by_its_arn(cloud: Cloud, name: str) -> None:
     cloud.verdict("cfn_secret_ref", made.startswith("arn:"))
 
 
+def test_a_generated_secret_has_no_punctuation(cloud: Cloud, name: str) -> None:
+    """Where the template says so; among so many characters there would be some."""
+    wanted = {"PasswordLength": 400, "ExcludePunctuation": True}
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": name, "GenerateSecretString": wanted}}
+    stack(cloud, name, {"Secret": secret})
+    text = cloud.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    assert len(text) == 400
+    cloud.verdict("cfn_secret_ref", text.isalnum())
+
+
 def test_alarm_over_an_expression(cloud: Cloud, name: str) -> None:
     """An alarm over several metrics is made, and tells whom it would tell."""
     metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}

@@ -128,7 +128,7 @@ def test_the_index_finds_what_comparing_with_everything_finds(listed: list[str],
     """Of names that share a key; an index of a few names compares with all of them."""
     builder = SegmentBuilder()
     builder.add(
-        Row(number, ListName.BLACK, Kind.NAME, number * 2**50, name, f"R{number % 3}")
+        (Row(number, ListName.BLACK, Kind.NAME, name, f"R{number % 3}"), number * 2**50)
         for number, name in enumerate(listed)
     )
     content, entries = builder.build()
@@ -149,7 +149,7 @@ def test_the_index_holds_of_each_list_and_subject_the_last_line(rows: list[tuple
     builder, expected = SegmentBuilder(), {}
     for line, (name, kind, mark, begins) in enumerate(rows, 1):
         fingerprint = mark * 0x1234567812345678 % 2**64
-        builder.add([Row(line, name, kind, fingerprint, None, f"R{line}", begins, begins + 10)])
+        builder.add([(Row(line, name, kind, "a", f"R{line}", begins, begins + 10), fingerprint)])
         expected[name, kind, fingerprint] = (line, f"R{line}", begins, begins + 10)
     content, entries = builder.build()
     assert entries == len(expected)

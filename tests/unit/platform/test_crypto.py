@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from creditmesh.platform import wiring
-from creditmesh.platform.crypto import DATA_KEY_SECONDS, BlindIndex, FieldCipher, SealBroken
+from creditmesh.platform.crypto import DATA_KEY_SECONDS, FieldCipher, SealBroken
 from tests.support.world import World
 
 CONTEXT = ("Applications", "app_1", "taxpayer_id")
@@ -66,11 +66,3 @@ def test_a_data_key_is_changed_when_it_gets_old(world: World, cipher: FieldCiphe
     assert wrapped() == first
     now = DATA_KEY_SECONDS + 1
     assert wrapped() != first
-
-
-def test_a_blind_index_follows_kind_and_value_under_its_key() -> None:
-    index = BlindIndex(b"key")
-    assert index.of("taxpayer_id", "a") == index.of("taxpayer_id", "a")
-    others = {index.of("blacklist", "a"), index.of("taxpayer_id", "b"), BlindIndex(b"other").of("taxpayer_id", "a")}
-    assert len(others | {index.of("taxpayer_id", "a")}) == 4
-    assert "key" not in repr(index)

@@ -299,10 +299,10 @@ def test_what_is_imported_lies_sealed(world: World) -> None:
     stored = {key: body for key, body in world.stack.documents().items() if key.startswith(generation)}
     assert len(stored) == 2
     assert all("天邦".encode() not in body for body in stored.values())
-    moved = wiring.data().get(f"{generation}index")
-    wiring.data().put("lists/generations/other/index", moved, "application/octet-stream")
+    moved = wiring.data().get(f"{generation}index-1")
+    wiring.data().put("lists/generations/other/index-1", moved, "application/octet-stream")
     with pytest.raises(SealBroken):
-        wiring.list_generations().index("other")
+        wiring.list_generations().index("other", "1")
 
 
 def test_an_imported_entry_whose_removal_was_refused_goes_with_its_import(world: World) -> None:
@@ -321,7 +321,7 @@ def test_an_imported_entry_whose_removal_was_refused_goes_with_its_import(world:
 def test_without_an_index_nothing_is_looked_up_and_with_it_again(world: World) -> None:
     """A list that cannot be read lets nobody through."""
     one = imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,,\n")
-    key = f"lists/generations/{one.import_id}/index"
+    key = f"lists/generations/{one.import_id}/index-1"
     index = wiring.data().get(key)
     wiring.data().delete(key)
     wiring.list_keeper.cache_clear()

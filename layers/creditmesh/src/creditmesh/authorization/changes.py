@@ -24,7 +24,7 @@ from creditmesh.authorization.texts import consent_to
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound, Unavailable
 from creditmesh.kernel.ids import new_id
-from creditmesh.platform.tables import ConditionFailed, Write
+from creditmesh.platform.tables import ConditionFailed, Step, Write
 
 _OVER = (*SEALED, "due_queue", "due_at")
 """What goes when an authorisation ends: its code, and its place in the index of what falls due."""
@@ -53,22 +53,39 @@ class Changes:
         self._store, self._revocations, self._follow_up, self._clock = store, revocations, follow_up, clock
 
     def grant(
-        self, index: str, scope: Scope, tenant: str, granted: Granted, *, first: bool = False
-    ) -> Authorization:  # fmt: skip
+        self,
+        index: str,
+        scope: Scope,
+        tenant: str,
+        granted: Granted,
+        elsewhere: Sequence[str] = (),
+        *,
+        first: bool = False,
+    ) -> Authorization:
         """Store a new authorisation, replacing the one there.
 
         Args:
+            elsewhere: further indexes under which an earlier one may lie; only one authorisation stands under all.
             first: there was none when it was asked for, so the first try does not look.
         """
+        record = record_key(scope.name, tenant)
         for attempt in range(ATTEMPTS):
-            blind = first and attempt == 0
-            previous = None if blind else self._store.peek(index, record_key(scope.name, tenant))
+            blind = first and attempt == 0 and not elsewhere
+            previous = None if blind else self._store.peek(index, record)
+            steps: list[Step] = []
+            for other in elsewhere:
+                if stray := self._store.peek(other, record):
+                    steps.append(self._store.instead_of(stray))
+                else:
+                    steps.append(self._store.none_under(other, record))
+                previous = previous or stray
             new = self._new(index, scope, tenant, granted, previous)
             records = [ConsentRecord.of(new, Kind.GRANTED, new.granted_at, granted.by)]
             if previous:
                 records.append(ConsentRecord.of(previous, Kind.OVERWRITTEN, new.granted_at, granted.by))
             try:
-                self._apply([self._store.write(new, previous)], records)
+                under_this = previous if previous and previous.taxpayer_index == index else None
+                self._apply([self._store.write(new, under_this), *steps], records)
             except ConditionFailed:
                 continue
             return new
@@ -136,7 +153,7 @@ class Changes:
             due_at=due,
         )
 
-    def _apply(self, writes: Sequence[Write], records: Sequence[ConsentRecord]) -> None:
+    def _apply(self, writes: Sequence[Step], records: Sequence[ConsentRecord]) -> None:
         self._store.apply([*writes, *map(self._store.record, records)], records[0].record)
         for record in records:
             self._follow_up.after(record)

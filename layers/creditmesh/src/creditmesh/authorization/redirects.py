@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from creditmesh.authorization.model import RedirectUsed
@@ -11,9 +12,10 @@ from creditmesh.authorization.redirect import FLOW_SECONDS, Flow, Link, challeng
 from creditmesh.authorization.scopes import Scope
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.blind_index import BlindIndex
+from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.institutions import Directory
-from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
+from creditmesh.platform.tables import Absent, ConditionFailed, Item, Put, Tables, Update
 from creditmesh.platform.tokens import GuestKeys
 
 
@@ -124,28 +126,45 @@ class Redirects:
         except ConditionFailed:
             raise RedirectUsed("this authorisation link has already been used") from None
 
-    def claim(self, code: str, taxpayer_index: str, tenant: str, expires_at: str) -> None:
+    def claim(self, code: str, taxpayer_indexes: Sequence[str], tenant: str, expires_at: str) -> None:
         """Bind a code to the first tenant and taxpayer that bring it, so that nobody else can use it.
+
+        Args:
+            taxpayer_indexes: all that the taxpayer may be known by.
 
         Raises:
             InvalidInput: it is another's.
         """
         ends = int(parse_instant(expires_at).timestamp())
         if ends <= self._now():
-            return  # worth nothing to anybody
-        key, owner = self._claim(code, taxpayer_index, tenant)
-        held = self._tables.put_or_find(Put(self._table, {**key, "owner": owner, "expires_at": ends}, "flow_id"))
-        if held and held["owner"] != owner:
+            return None  # worth nothing to anybody
+        own = {"flow_id": f"code-{self._index.of('authorization_code', code)}"}
+        put = Put(self._table, {**own, "owner": f"{taxpayer_indexes[0]}#{tenant}", "expires_at": ends}, "flow_id")
+        others = [Absent(self._table, key) for key in self._claims(code) if key != own]
+        if others:
+            try:
+                return self._tables.transact([put, *others], own["flow_id"])
+            except ConditionFailed:
+                ours = self.is_claimed(code, taxpayer_indexes, tenant)
+        else:
+            held = self._tables.put_or_find(put)
+            ours = held is None or _is_owner(held, taxpayer_indexes, tenant)
+        if not ours:
             raise InvalidInput("was brought for another account or firm before", field="authorization_code")
+        return None
 
-    def is_claimed(self, code: str, taxpayer_index: str, tenant: str) -> bool:
+    def is_claimed(self, code: str, taxpayer_indexes: Sequence[str], tenant: str) -> bool:
         """Whether a code is tied to this tenant and taxpayer."""
-        key, owner = self._claim(code, taxpayer_index, tenant)
-        held = self._tables.get(self._table, key)
-        return held is not None and held["owner"] == owner
+        held = (self._tables.get(self._table, key) for key in self._claims(code))
+        return any(item is not None and _is_owner(item, taxpayer_indexes, tenant) for item in held)
 
-    def _claim(self, code: str, taxpayer_index: str, tenant: str) -> tuple[dict[str, str], str]:
-        return {"flow_id": f"code-{self._index.of('authorization_code', code)}"}, f"{taxpayer_index}#{tenant}"
+    def _claims(self, code: str) -> list[dict[str, str]]:
+        """Where a code may be noted: under each index key, retired ones too."""
+        return [{"flow_id": f"code-{index}"} for index in self._index.every("authorization_code", code)]
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _is_owner(claim: Item, taxpayer_indexes: Sequence[str], tenant: str) -> bool:
+    return claim["owner"] in {f"{index}#{tenant}" for index in taxpayer_indexes}

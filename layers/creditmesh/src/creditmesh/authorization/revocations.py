@@ -113,7 +113,7 @@ class Revocations:
             tenant=item["tenant"],
             by="platform",
         )
-        write = self._update(item, {"state": result, "settled_at": now}, remove=("body", "queue"))
+        write = self._update(item, {"state": result, "settled_at": now}, remove=("body", "queue", "taxpayer_index"))
         try:
             self._store.apply([write, self._store.record(entry)], entry.record)
         except ConditionFailed:

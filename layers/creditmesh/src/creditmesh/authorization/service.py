@@ -30,8 +30,11 @@ from creditmesh.authorization.watches import Watch, Watches
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.kernel.ids import new_id
-from creditmesh.platform.crypto import BlindIndex
+from creditmesh.platform.blind_index import BlindIndex
 from creditmesh.platform.tables import ConditionFailed, Item
+
+FIRM = "taxpayer_id"
+"""The kind of index that a firm is found by."""
 
 
 @dataclass(frozen=True)
@@ -177,19 +180,19 @@ class Authorizations:
         """
         scope = scope_of(flow.scope if flow else TAX)
         code, expires_at = check_code(code), check_expiry(expires_at, scope, self._clock.now())
-        index = self._of(taxpayer_id)
-        if flow and (flow.taxpayer_index, flow.tenant) != (index, tenant):
+        indexes = self._index.every(FIRM, taxpayer_id)
+        if flow and (flow.taxpayer_index not in indexes or flow.tenant != tenant):
             raise InvalidInput("was made for another firm or account", field="state")
-        self.redirects.claim(code, index, tenant, expires_at)
+        self.redirects.claim(code, indexes, tenant, expires_at)
         if flow:
             self.redirects.use(flow)
         how, verifier = (How.REDIRECT, flow.verifier) if flow else (How.API, "")
         granted = Granted(expires_at, granted_by, how, "zh-CN", code, verifier)
-        return self._changes.grant(index, scope, tenant, granted, first=first)
+        return self._grant(taxpayer_id, scope, tenant, granted, first=first)
 
     def was_brought(self, taxpayer_id: str, code: str, *, tenant: str) -> bool:
         """Whether this firm's account has brought that code before."""
-        return self.redirects.is_claimed(code, self._of(taxpayer_id), tenant)
+        return self.redirects.is_claimed(code, self._index.every(FIRM, taxpayer_id), tenant)
 
     def consent(
         self,
@@ -214,7 +217,7 @@ class Authorizations:
         require_current(right, text_version)
         expires_at = chosen_expiry(right, self._clock.now(), valid_days=valid_days, until=until)
         granted = Granted(expires_at, granted_by, How.PLATFORM, language)
-        return self._changes.grant(self._of(taxpayer_id), right, tenant, granted)
+        return self._grant(taxpayer_id, right, tenant, granted)
 
     def withdraw(self, taxpayer_id: str, scope: str, by: str, *, tenant: str) -> None:
         """Withdraw a consent at once: erase its code and revoke it at the source. Idempotent.
@@ -248,11 +251,11 @@ class Authorizations:
 
     def history(self, taxpayer_id: str, *, tenant: str) -> Iterator[ConsentRecord]:
         """Consent records, newest first."""
-        return (one for one in self._store.consents(self._of(taxpayer_id)) if one.tenant == tenant)
+        return (one for one in self._store.consents(self._index.each(FIRM, taxpayer_id)) if one.tenant == tenant)
 
     def uses(self, taxpayer_id: str, *, tenant: str) -> Iterator[Use]:
         """Every use and every refused attempt, newest first."""
-        return (one for one in self._store.uses(self._of(taxpayer_id)) if one.tenant == tenant)
+        return (one for one in self._store.uses(self._index.each(FIRM, taxpayer_id)) if one.tenant == tenant)
 
     def watch(
         self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None
@@ -307,8 +310,20 @@ class Authorizations:
             correlation_id=self._correlation_id(),
         )
 
+    def _grant(
+        self, taxpayer_id: str, right: Scope, tenant: str, granted: Granted, *, first: bool = False
+    ) -> Authorization:
+        index = self._of(taxpayer_id)
+        elsewhere = [one for one in self._index.each(FIRM, taxpayer_id) if one != index]
+        return self._changes.grant(index, right, tenant, granted, elsewhere, first=first)
+
     def _of(self, taxpayer_id: str) -> str:
-        return self._index.of("taxpayer_id", taxpayer_id)
+        """The index under which what stands for a firm lies: a firm is moved to another key as a whole."""
+        indexes = self._index.each(FIRM, taxpayer_id)
+        if len(indexes) == 1:
+            return indexes[0]
+        held = (index for index in indexes if self._store.holds(index))
+        return next(held, self._index.of(FIRM, taxpayer_id))
 
 
 def _required(found: Authorization | None, scope: str, clock: Clock) -> Authorization:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +14,10 @@ from botocore.exceptions import ClientError
 from creditmesh.authorization.model import Authorization, record_key
 from creditmesh.authorization.records import ConsentRecord, Use
 from creditmesh.platform.crypto import FieldCipher
-from creditmesh.platform.tables import Item, Put, Tables, Update, Write
+from creditmesh.platform.tables import Absent, Delete, Item, Put, Step, Tables, Update, Write
 
 SEALED = ("code", "code_verifier")
-_OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)
+OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)
 _PLAIN = tuple(name for name in Authorization.model_fields if name not in SEALED)
 ATTEMPTS = 6
 
@@ -60,6 +61,13 @@ class AuthorizationStore:
         found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, fields=_PLAIN)
         return [_without_code(item) for item in found]
 
+    def holds(self, taxpayer_index: str) -> bool:
+        """Whether anything stands for a taxpayer under this index."""
+        found = self._tables.query(
+            self._table, "taxpayer_index", taxpayer_index, limit=1, consistent=True, fields=("record",)
+        )
+        return next(found, None) is not None
+
     def due(self, queue: str, until: str, limit: int) -> Iterator[Authorization]:
         """Authorisations due for the sweep, earliest first, in their current state."""
         found = self._tables.query(
@@ -78,8 +86,17 @@ class AuthorizationStore:
         if previous is None:
             return Put(self._table, item, "taxpayer_index")
         key = {name: item.pop(name) for name in ("taxpayer_index", "record")}
-        absent = tuple(name for name in _OPTIONAL if item.get(name) is None)
+        absent = tuple(name for name in OPTIONAL if item.get(name) is None)
         return Update(self._table, key, item, absent, where={"authorization_id": previous.authorization_id})
+
+    def instead_of(self, authorization: Authorization) -> Delete:
+        """The step that takes an authorisation away, in whose place one is written under another index."""
+        key = self._key(authorization.taxpayer_index, authorization.record)
+        return Delete(self._table, key, {"authorization_id": authorization.authorization_id})
+
+    def none_under(self, taxpayer_index: str, record: str) -> Absent:
+        """Demands that no such authorisation stands under another index."""
+        return Absent(self._table, self._key(taxpayer_index, record))
 
     def change(
         self,
@@ -98,7 +115,7 @@ class AuthorizationStore:
         """The write that appends to the history and never overwrites."""
         return Put(self._records, entry.model_dump(mode="json", exclude_none=True), "record")
 
-    def apply(self, writes: Sequence[Write], token: str) -> None:
+    def apply(self, writes: Sequence[Step], token: str) -> None:
         """Apply all writes or none; conflicting transactions are retried.
 
         Raises:
@@ -108,23 +125,27 @@ class AuthorizationStore:
             try:
                 return self._tables.transact(writes, token)
             except ClientError as error:
-                if not _met(error) or attempt == ATTEMPTS - 1:
+                if not transaction_met(error) or attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0, 0.05 * 2**attempt))
         return None
 
-    def consents(self, taxpayer_index: str) -> Iterator[ConsentRecord]:
+    def consents(self, taxpayer_indexes: Sequence[str]) -> Iterator[ConsentRecord]:
         """What happened to a taxpayer's authorisations, newest first."""
-        found = self._tables.query(
-            self._records, "taxpayer_index", taxpayer_index, until=("record", "consent#~"), newest_first=True
-        )
-        return map(ConsentRecord.model_validate, found)
+        return map(ConsentRecord.model_validate, self._history(taxpayer_indexes, ("record", "consent#~")))
 
-    def uses(self, taxpayer_index: str) -> Iterator[Use]:
+    def uses(self, taxpayer_indexes: Sequence[str]) -> Iterator[Use]:
         """What a taxpayer's authorisations were used for, newest first."""
         # Uses sort behind consents, so they come first from the end.
-        found = self._tables.query(self._records, "taxpayer_index", taxpayer_index, newest_first=True)
+        found = self._history(taxpayer_indexes)
         return map(Use.model_validate, takewhile(lambda item: item["entry"] == "use", found))
+
+    def _history(self, taxpayer_indexes: Sequence[str], until: tuple[str, str] | None = None) -> Iterator[Item]:
+        found = [
+            self._tables.query(self._records, "taxpayer_index", index, until=until, newest_first=True)
+            for index in taxpayer_indexes
+        ]
+        return heapq.merge(*found, key=lambda item: str(item["record"]), reverse=True)
 
     @staticmethod
     def _key(taxpayer_index: str, record: str) -> dict[str, str]:
@@ -135,6 +156,7 @@ def _without_code(item: Item) -> Authorization:
     return Authorization.model_validate({name: value for name, value in item.items() if name not in SEALED})
 
 
-def _met(error: ClientError) -> bool:
+def transaction_met(error: ClientError) -> bool:
+    """Whether a transaction failed because another one was changing the same item."""
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
     return "TransactionConflict" in reasons

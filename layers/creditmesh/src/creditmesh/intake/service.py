@@ -29,7 +29,7 @@ from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused
 from creditmesh.kernel.ids import derived_id
-from creditmesh.platform.crypto import BlindIndex
+from creditmesh.platform.blind_index import BlindIndex
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Answer, Wait, Waits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -190,6 +190,22 @@ class ApplicationStore:
             fields=("application_id",),
         )  # fmt: skip
         return (item["application_id"] for item in found)
+
+    def indexed_otherwise(self, taxpayer_index_of: Callable[[str], str], *, every: bool) -> Iterator[Application]:
+        """Applications whose firm has another index by now.
+
+        Args:
+            every: those that are right already, too.
+        """
+        for item in self._tables.scan(self._table):
+            application = self._opened(item)
+            if every or application.taxpayer_index != taxpayer_index_of(application.taxpayer_id):
+                yield application
+
+    def reindex(self, application: Application, taxpayer_index: str) -> None:
+        """Have an application name its firm by another index."""
+        key = {"application_id": application.application_id}
+        self._tables.write(Update(self._table, key, {"taxpayer_index": taxpayer_index}))
 
     def _list(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[ApplicationSummary]:
         found = self._tables.listed(

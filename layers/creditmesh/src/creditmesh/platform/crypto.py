@@ -1,4 +1,4 @@
-"""Per-field encryption and blind indexes.
+"""Per-field encryption.
 
 A field is sealed with AES-256-GCM under a KMS data key; table, key and field name are the associated data, so that a
 ciphertext moved elsewhere does not open. Data keys are reused for a few minutes per process: KMS is asked seldom, and
@@ -8,8 +8,6 @@ each message has its own random nonce.
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import os
 import time
 from collections.abc import Callable
@@ -142,14 +140,3 @@ class BulkCipher:
         blob = base64.b64decode(wrapped)
         answer = self.client.decrypt(CiphertextBlob=blob, KeyId=self.key_id, EncryptionContext=_CONTEXT)
         return DataKey(wrapped, answer["Plaintext"])
-
-
-@dataclass(frozen=True)
-class BlindIndex:
-    """Finds an item by a value that is stored only sealed: HMAC-SHA256 under a key of its own."""
-
-    key: bytes = field(repr=False)
-
-    def of(self, kind: str, value: str) -> str:
-        """The index of one value; `kind` keeps equal texts of different meaning apart."""
-        return hmac.new(self.key, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()

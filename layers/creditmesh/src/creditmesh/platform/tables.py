@@ -137,7 +137,57 @@ class Put:
         return {"Put": arguments}
 
 
+@dataclass(frozen=True)
+class Delete:
+    """One item taken away; it must be as it was read.
+
+    Attributes:
+        where: attribute -> the value it must have.
+        absent: attributes that must not be there.
+    """
+
+    table: str
+    key: Mapping[str, str]
+    where: Mapping[str, Any] = field(default_factory=dict)
+    absent: Sequence[str] = ()
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of a Delete inside a transaction."""
+        names = {f"#{n}": name for n, name in enumerate([next(iter(self.key)), *self.where, *self.absent])}
+        values = {f":{n}": encoded(value) for n, value in enumerate(self.where.values(), 1)}
+        conditions = ["attribute_exists(#0)", *(f"#{n} = :{n}" for n in range(1, len(values) + 1))]
+        conditions += [f"attribute_not_exists(#{n})" for n in range(len(values) + 1, len(names))]
+        arguments: dict[str, Any] = {
+            "TableName": self.table, "Key": encode(self.key), "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": names,
+        }  # fmt: skip
+        if values:
+            arguments["ExpressionAttributeValues"] = values
+        return {"Delete": arguments}
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Demands inside a transaction that there is no such item."""
+
+    table: str
+    key: Mapping[str, str]
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of a ConditionCheck."""
+        names = {"#0": next(iter(self.key))}
+        return {
+            "ConditionCheck": {
+                "TableName": self.table, "Key": encode(self.key), "ConditionExpression": "attribute_not_exists(#0)",
+                "ExpressionAttributeNames": names,
+            }
+        }  # fmt: skip
+
+
 Write = Update | Put
+"""What can be written alone."""
+Step = Write | Delete | Absent
+"""What a transaction consists of."""
 
 
 _TRIES = 5
@@ -242,7 +292,7 @@ class Tables:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
 
-    def transact(self, writes: Sequence[Write], token: str) -> None:
+    def transact(self, writes: Sequence[Step], token: str) -> None:
         """Carry out all writes or none; exactly the same writes under the same token within ten minutes change nothing.
 
         A later try, whose time stamps differ, is another request to DynamoDB; there the writes' own conditions decide.
@@ -354,6 +404,20 @@ class Tables:
             for item in self.batch_get(table, page, fields):
                 if item.get(attribute) == equals:
                     yield item
+
+    def scan(self, table: str, filtered: str = "", **values: Any) -> Iterator[Item]:
+        """All items, page after page, read consistently.
+
+        Args:
+            filtered: a condition over attributes, in which `:name` stands for the value of that name.
+        """
+        arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+        if filtered:
+            arguments["FilterExpression"] = filtered
+        if values:
+            arguments["ExpressionAttributeValues"] = {f":{name}": encoded(value) for name, value in values.items()}
+        for page in self._client.get_paginator("scan").paginate(**arguments):
+            yield from map(decode, page["Items"])
 
     def delete(self, table: str, key: Mapping[str, str]) -> Item | None:
         """Remove an item; the item as it was, or None if there was none."""

@@ -23,6 +23,7 @@ from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.authorization.changes import Changes
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.expiry import ExpirySweep
+from creditmesh.authorization.moves import FirmMoves
 from creditmesh.authorization.redirects import Redirects
 from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.service import Authorizations
@@ -68,7 +69,8 @@ from creditmesh.modelling.store import ModelStore
 from creditmesh.modelling.watch import DriftWatch
 from creditmesh.offers.service import Offers
 from creditmesh.offers.store import OfferStore, ProductStore
-from creditmesh.platform.crypto import BlindIndex, BulkCipher, FieldCipher
+from creditmesh.platform.blind_index import BlindIndex
+from creditmesh.platform.crypto import BulkCipher, FieldCipher
 from creditmesh.platform.deliveries import Deliveries, Ticket, overdue
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.http import HttpClient
@@ -157,7 +159,7 @@ def cipher() -> FieldCipher:
 @cache
 def blind_index() -> BlindIndex:
     """Finds sealed values."""
-    return BlindIndex(secret(settings().index_secret).encode())
+    return BlindIndex(lambda: secret(settings().index_secret), clock())
 
 
 @cache
@@ -258,6 +260,17 @@ def authorizations() -> Authorizations:
     store = authorization_store()
     changes = Changes(store, revocations(), consent_follow_up(), clock())
     return Authorizations(store, changes, redirects(), watches(), blind_index(), clock(), logger.get_correlation_id)
+
+
+@cache
+def firm_moves() -> FirmMoves:
+    """What moves firms to another index key."""
+    own = settings()
+    return FirmMoves(
+        tables(), cipher(), blind_index(), watches().reconcile,
+        authorizations=own.authorizations_table, watches=own.watches_table, records=own.consent_records_table,
+        revocations=own.revocations_table, flows=own.authorization_flows_table,
+    )  # fmt: skip
 
 
 @cache

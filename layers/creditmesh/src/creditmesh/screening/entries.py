@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform.crypto import BlindIndex, FieldCipher
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
+from creditmesh.platform.blind_index import BlindIndex
+from creditmesh.platform.crypto import FieldCipher
+from creditmesh.platform.tables import Absent, ConditionFailed, Delete, Item, Put, Step, Tables, Update
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import (
     Change,
@@ -25,7 +26,7 @@ from creditmesh.screening.model import (
     State,
 )
 from creditmesh.screening.normalise import normalise
-from creditmesh.screening.service import blind_name_keys, fingerprint
+from creditmesh.screening.service import blind_name_keys, fingerprint, fingerprints
 
 BY_REMOVAL = "by-removal"
 _QUEUE = "proposed"
@@ -82,23 +83,28 @@ class ListEntries:
             raise InvalidInput("must be later than valid_from", field="valid_until")
         mark = fingerprint(self._index, new.kind, normalised)
         key = EntryKey.of(new.list_name, new.kind, mark, new.source)
+        ids = [
+            EntryKey.of(new.list_name, new.kind, one, new.source).entry_id
+            for one in fingerprints(self._index, new.kind, normalised)
+        ]
         now = iso(self._clock.now())
         entry = Entry(
             entry_id=key.entry_id, fingerprint=mark, origin=Origin.ENTERED, added_by=by, added_at=now,
             history=[Change(at=now, by=by, act="entered")], **new.model_dump(),
         )  # fmt: skip
-        while (old := self._get(entry.entry_id)) is not None:
+        while (old := next(filter(None, map(self._get, ids)), None)) is not None:
             if old.state is State.REMOVAL_PROPOSED:
                 raise EntryStateConflict("its removal is proposed; decide on that first", field="value")
             same = all(getattr(old, name) == getattr(entry, name) for name in _CONTENT)
             if same and old.state is State.ACTIVE and old.origin is Origin.ENTERED:
                 return old
-            changed = entry.model_copy(update={"version": old.version + 1, "history": [*old.history, *entry.history]})
+            kept = {"entry_id": old.entry_id, "fingerprint": old.fingerprint, "version": old.version + 1}
+            changed = entry.model_copy(update={**kept, "history": [*old.history, *entry.history]})
             if self._append("entered", by, changed, self._replacing(changed, old), self._live(changed, normalised)):
                 return changed
-        if self._append(
-            "entered", by, entry, Put(self._table, self._stored(entry), "entry_id"), self._live(entry, normalised)
-        ):
+        put = Put(self._table, self._stored(entry), "entry_id")
+        nowhere = [Absent(self._table, {"entry_id": one}) for one in ids if one != entry.entry_id]
+        if self._append("entered", by, entry, put, self._live(entry, normalised), *nowhere):
             return entry
         return self.enter(new, by)
 
@@ -169,9 +175,28 @@ class ListEntries:
             raise EntryStateConflict("somebody else has just changed the entry", field="entry_id")
         return new
 
-    def _append(self, act: str, by: str, entry: Entry, write: Put | Update, record: dict[str, Any]) -> bool:
+    def rekey(self) -> int:
+        """Give entries whose id was made with an earlier index key another one; how many."""
+        return sum(self._rekeyed(self._opened(item)) for item in self._tables.scan(self._table))
+
+    def _rekeyed(self, old: Entry) -> bool:
+        normalised = normalise(old.kind, old.value)
+        mark = fingerprint(self._index, old.kind, normalised)
+        if mark == old.fingerprint:
+            return False
+        key = EntryKey.of(old.list_name, old.kind, mark, old.source)
+        change = Change(at=iso(self._clock.now()), by="platform", act="rekeyed", note=old.entry_id)
+        new = old.model_copy(update={"entry_id": key.entry_id, "fingerprint": mark, "history": [*old.history, change]})
+        live = self._live(new, normalised) if old.origin is Origin.ENTERED and old.state is not State.REMOVED else {}
+        record = {"entry_id": new.entry_id, "was": old.entry_id, **live}
+        away = Delete(self._table, {"entry_id": old.entry_id}, {"version": old.version, "state": str(old.state)})
+        return self._append("rekeyed", "platform", new, Put(self._table, self._stored(new), "entry_id"), record, away)
+
+    def _append(
+        self, act: str, by: str, entry: Entry, write: Put | Update, record: dict[str, Any], *also: Step
+    ) -> bool:
         try:
-            self._journal.append(act, by, record, [write])
+            self._journal.append(act, by, record, [write, *also])
         except ConditionFailed:
             return False
         return True

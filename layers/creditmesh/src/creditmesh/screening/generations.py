@@ -50,11 +50,17 @@ class Generations:
             return None
         return next((one for one in self._block(blocks[place]) if one.row.line == number), None)
 
-    def put_index(self, import_id: str, key: DataKey, content: bytes) -> None:
-        self._put(_index_key(import_id), key, content)
+    def put_index(self, import_id: str, key: DataKey, content: bytes, index_key: str) -> None:
+        """Store what look-ups use.
 
-    def index(self, import_id: str) -> Segment:
-        return Segment(self._get(_index_key(import_id)))
+        Args:
+            index_key: id of the index key that its fingerprints were made with.
+        """
+        self._put(_index_place(import_id, index_key), key, content)
+
+    def index(self, import_id: str, index_key: str) -> Segment:
+        """What look-ups use."""
+        return Segment(self._get(_index_place(import_id, index_key)))
 
     def put_rejected(self, import_id: str, rejected: Sequence[Rejected]) -> None:
         """Store rejected lines; the first of them names the object."""
@@ -99,8 +105,8 @@ def _block_key(import_id: str, first_line: int) -> str:
     return f"lists/generations/{import_id}/lines/{first_line:010d}"
 
 
-def _index_key(import_id: str) -> str:
-    return f"lists/generations/{import_id}/index"
+def _index_place(import_id: str, index_key: str) -> str:
+    return f"lists/generations/{import_id}/index-{index_key}"
 
 
 def _plain(taken: Taken) -> list[object]:
@@ -109,9 +115,9 @@ def _plain(taken: Taken) -> list[object]:
 
 def _read(parts: list[object]) -> Taken:
     *row, value, text = parts
-    line, list_name, kind, fingerprint, name, reason_code, begins, ends = row
+    line, list_name, kind, subject, reason_code, begins, ends = row
     return Taken(
-        Row(line, ListName(list_name), Kind(kind), fingerprint, name, reason_code, begins, ends),  # type: ignore[arg-type]
+        Row(line, ListName(list_name), Kind(kind), subject, reason_code, begins, ends),  # type: ignore[arg-type]
         value,  # type: ignore[arg-type]
         text,  # type: ignore[arg-type]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import NamedTuple
@@ -84,18 +84,10 @@ class LineReader:
     Args:
         columns: of CSV; None for JSON lines.
         list_name: the list of lines that name none.
-        fingerprint: finds a normalised value.
     """
 
-    def __init__(
-        self,
-        columns: Sequence[str] | None,
-        encoding: str,
-        list_name: ListName | None,
-        fingerprint: Callable[[Kind, str], int],
-    ) -> None:
+    def __init__(self, columns: Sequence[str] | None, encoding: str, list_name: ListName | None) -> None:
         self._columns, self._encoding, self._list_name = columns, encoding, list_name
-        self._fingerprint = fingerprint
 
     def read(self, lines: Sequence[bytes], first: int) -> Iterator[Taken | Rejected]:
         """What becomes of each line that is not empty.
@@ -138,8 +130,7 @@ class LineReader:
         begins, ends = _second(given, "valid_from", 0), _second(given, "valid_until", NEVER)
         if ends <= begins:
             raise _Broken("valid_until", "not_later_than_valid_from")
-        row = Row(number, list_name, kind, self._fingerprint(kind, value), value if kind is Kind.NAME else None,
-                  given["reason_code"], begins, ends)  # fmt: skip
+        row = Row(number, list_name, kind, value, given["reason_code"], begins, ends)
         return Taken(row, given["value"], given.get("text") or None)
 
 

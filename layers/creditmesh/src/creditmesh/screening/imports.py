@@ -12,7 +12,7 @@ from contextlib import suppress
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.kernel.ids import new_id
-from creditmesh.platform.crypto import BlindIndex
+from creditmesh.platform.blind_index import BlindIndex, IndexKey
 from creditmesh.platform.objects import ObjectChanged, Objects
 from creditmesh.platform.tables import ConditionFailed, Update
 from creditmesh.platform.tasks import Process
@@ -30,7 +30,6 @@ from creditmesh.screening.import_model import (
 )
 from creditmesh.screening.import_store import ImportStore
 from creditmesh.screening.journal import Journal
-from creditmesh.screening.model import Kind
 from creditmesh.screening.segment_builder import SegmentBuilder
 from creditmesh.screening.service import fingerprint
 from creditmesh.screening.state import Keeper
@@ -46,7 +45,7 @@ class Imports:
     """Imports and what they put in force.
 
     Args:
-        index: gives the blind index; only reading lines needs it, and so its secret.
+        index: gives the blind index; only publishing needs it, and so its secret.
     """
 
     def __init__(
@@ -151,20 +150,44 @@ class Imports:
             return one
         if problem := self._not_to_be_relied_on(one):
             return self._refused(one, problem.field, problem.rule)
-        builder = SegmentBuilder()
-        for block in self._generations.lines(import_id):
-            builder.add(taken.row for taken in block)
-        content, entries = builder.build()
+        index_key = self._index().current
+        content, entries = self._built(import_id, index_key)
         earlier = self._in_force(one.source)
         if problem := _not_to_follow(one, entries, earlier):
             return self._refused(one, problem.field, problem.rule)
-        self._generations.put_index(import_id, self._generations.key_of(wrapped), content)
+        self._generations.put_index(import_id, self._generations.key_of(wrapped), content, index_key.key_id)
         replaces = earlier.import_id if earlier else None
-        record = {"source": one.source, "import_id": import_id, "entries": entries, "replaces": replaces}
+        record = {
+            "source": one.source, "import_id": import_id, "entries": entries, "replaces": replaces,
+            "index_key": index_key.key_id,
+        }  # fmt: skip
         change = self._store.change(one, ImportState.PUBLISHED, entries=entries, replaces=replaces)
         with suppress(ConditionFailed):  # a repeat was quicker
             self._journal.append("import_published", one.created_by, record, [change])
         return self._store.get(import_id)
+
+    def rekey(self) -> int:
+        """Index what is in force anew where it was indexed under an earlier key; of how many sources."""
+        state, _ = self._keeper.current()
+        current, rekeyed = self._index().current, 0
+        for source, import_id in list(state.imports.items()):
+            if state.index_keys[source] == current.key_id:
+                continue
+            _, wrapped = self._store.with_key(import_id)
+            content, _ = self._built(import_id, current)
+            self._generations.put_index(import_id, self._generations.key_of(wrapped), content, current.key_id)
+            record = {"source": source, "import_id": import_id, "index_key": current.key_id}
+            self._journal.append("import_rekeyed", "platform", record, [])
+            rekeyed += 1
+        return rekeyed
+
+    def _built(self, import_id: str, key: IndexKey) -> tuple[bytes, int]:
+        """The index of all lines, and how many entries it has."""
+        builder = SegmentBuilder()
+        for block in self._generations.lines(import_id):
+            rows = (taken.row for taken in block)
+            builder.add((row, int(fingerprint(key, row.kind, row.subject), 16)) for row in rows)
+        return builder.build()
 
     def fail(self, import_id: str, error: str) -> Import:
         """Record that the process failed, unless the import has ended."""
@@ -210,12 +233,7 @@ class Imports:
     def _sorted(
         self, one: Import, columns: list[str] | None, lines: Sequence[bytes], first: int
     ) -> tuple[list[Taken], list[Rejected]]:
-        index = self._index()
-
-        def mark(kind: Kind, value: str) -> int:
-            return int(fingerprint(index, kind, value), 16)
-
-        reader = LineReader(columns, one.encoding, one.list_name, mark)
+        reader = LineReader(columns, one.encoding, one.list_name)
         taken: list[Taken] = []
         rejected: list[Rejected] = []
         for found in reader.read(lines, first):

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Unavailable
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Step, Tables, Update
 
 _LOG, _HEAD = "lists", {"journal": "head", "number": "0"}
 _DIGITS = 12
@@ -43,7 +43,7 @@ class Journal:
         found = self._tables.query(self._table, "journal", _LOG, newest_first=True, limit=limit, consistent=True)
         return [_read(one) for one in found]
 
-    def append(self, act: str, by: str, record: Mapping[str, Any], writes: Sequence[Write]) -> int:
+    def append(self, act: str, by: str, record: Mapping[str, Any], writes: Sequence[Step]) -> int:
         """Write in one transaction with the next change; returns the change's number.
 
         Raises:
@@ -67,8 +67,8 @@ class Journal:
                 return last + 1
         raise Unavailable("the lists are being changed by many at once; try again")
 
-    def _own(self, last: int, act: str, by: str, record: Mapping[str, Any]) -> list[Write]:
-        head: Write = Update(self._table, _HEAD, set={"last": last + 1}, where={"last": last})
+    def _own(self, last: int, act: str, by: str, record: Mapping[str, Any]) -> list[Step]:
+        head: Step = Update(self._table, _HEAD, set={"last": last + 1}, where={"last": last})
         if not last:
             head = Put(self._table, {**_HEAD, "last": 1}, "journal")
         change = {

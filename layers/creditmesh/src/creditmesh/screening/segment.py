@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -35,6 +35,7 @@ class Found:
     Attributes:
         begins, ends: seconds since 1970 from and until which it holds; `ends` excluded.
         line: its line in the file that it came with.
+        name: the normalised name, where it was found by likeness.
     """
 
     list_name: ListName
@@ -44,6 +45,7 @@ class Found:
     ends: int
     reason_code: str
     line: int
+    name: str | None = None
 
 
 def key_code(key: str) -> int:
@@ -90,8 +92,9 @@ class Segment:
         candidates, complete = self._candidates(name)
         found = []
         for candidate in candidates:
-            if (score := score_bps(name, self._name(candidate))) >= MIN_SCORE_BPS:
-                found.append((score, self._entry(self._name_entry[candidate])))
+            known = self._name(candidate)
+            if (score := score_bps(name, known)) >= MIN_SCORE_BPS:
+                found.append((score, replace(self._entry(self._name_entry[candidate]), name=known)))
         return found, complete
 
     def _candidates(self, name: str) -> tuple[set[int], bool]:

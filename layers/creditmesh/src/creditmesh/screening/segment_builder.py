@@ -21,15 +21,14 @@ class Row(NamedTuple):
     """One accepted line.
 
     Attributes:
-        name: the normalised name, of names.
+        subject: the normalised value.
         begins, ends: seconds since 1970; 0 and `NEVER` where the line sets none.
     """
 
     line: int
     list_name: ListName
     kind: Kind
-    fingerprint: int
-    name: str | None
+    subject: str
     reason_code: str
     begins: int = 0
     ends: int = NEVER
@@ -45,12 +44,12 @@ class SegmentBuilder:
         self._reasons: dict[str, int] = {}
         self._names: dict[int, str] = {}
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Take rows, in the order of their lines."""
-        for row in rows:
-            if row.name is not None:
-                self._names[len(self._line)] = row.name
-            self._fingerprint.append(row.fingerprint)
+    def add(self, rows: Iterable[tuple[Row, int]]) -> None:
+        """Take rows with their subjects' fingerprints, in the order of their lines."""
+        for row, fingerprint in rows:
+            if row.kind is Kind.NAME:
+                self._names[len(self._line)] = row.subject
+            self._fingerprint.append(fingerprint)
             self._flags.append(_LIST_NUMBER[row.list_name] | _KIND_NUMBER[row.kind] << 2)
             self._begins.append(row.begins)
             self._ends.append(row.ends)

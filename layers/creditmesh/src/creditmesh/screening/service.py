@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform.crypto import BlindIndex, FieldCipher
+from creditmesh.platform.blind_index import BlindIndex, IndexKey
+from creditmesh.platform.crypto import FieldCipher
 from creditmesh.screening.model import (
     MIN_SCORE_BPS,
     EntryKey,
@@ -25,9 +26,14 @@ from creditmesh.screening.similarity import FULL, keys, score_bps
 from creditmesh.screening.state import Keeper, ListState, LiveEntry
 
 
-def fingerprint(index: BlindIndex, kind: Kind, normalised: str) -> str:
+def fingerprint(index: BlindIndex | IndexKey, kind: Kind, normalised: str) -> str:
     """Sixteen hex digits by which a subject is found; two subjects share them about once in 10^19."""
     return index.of(f"list:{kind}", normalised)[:16]
+
+
+def fingerprints(index: BlindIndex, kind: Kind, normalised: str) -> list[str]:
+    """The same under each index key in use, the newest first."""
+    return [one[:16] for one in index.each(f"list:{kind}", normalised)]
 
 
 def blind_name_keys(index: BlindIndex, normalised: str) -> list[str]:
@@ -87,11 +93,13 @@ class Lists:
         """The decrypted normalised name of an entry; for the few that share a key with the name looked up."""
         return self._cipher.open(entry.sealed_name or "", self._journal_table, entry.entry_id, "name")
 
-    def fingerprint(self, kind: Kind, value: str) -> str:
-        return fingerprint(self._index, kind, value)
+    def fingerprints(self, kind: Kind, value: str) -> list[str]:
+        """What a normalised value may be found by."""
+        return fingerprints(self._index, kind, value)
 
     def name_keys(self, value: str) -> list[str]:
-        return blind_name_keys(self._index, value)
+        """The blind keys that a normalised name may be found by."""
+        return [one[:12] for key in keys(value) for one in self._index.each("list:name-key", key)]
 
 
 class _Search:
@@ -106,19 +114,16 @@ class _Search:
 
     def hits(self, kind: Kind, value: str) -> Iterator[Hit]:
         """Valid entries that name the subject, or one like it."""
-        by = (
-            self._similar(value)
-            if kind is Kind.NAME
-            else self._exact(kind, int(self._lists.fingerprint(kind, value), 16))
-        )
-        yield from by
+        yield from self._similar(value) if kind is Kind.NAME else self._exact(kind, value)
 
-    def _exact(self, kind: Kind, mark: int) -> Iterator[Hit]:
-        for entry in self._state.exact(kind, mark):
-            yield from self._entered(entry, FULL)
-        for source, segment in self._segments.items():
-            for found in segment.exact(kind, mark):
-                yield from self._imported(source, found, FULL)
+    def _exact(self, kind: Kind, value: str) -> Iterator[Hit]:
+        marks = self._lists.fingerprints(kind, value)
+        for mark in marks:
+            for entry in self._state.exact(kind, int(mark, 16)):
+                yield from self._entered(entry, FULL)
+            for source, segment in self._segments.items():
+                for found in segment.exact(kind, int(mark, 16)):
+                    yield from self._imported(source, found, FULL, marks)
 
     def _similar(self, name: str) -> Iterator[Hit]:
         entered = self._state.by_name_keys(self._lists.name_keys(name)) if self._state.has_names else []
@@ -130,7 +135,7 @@ class _Search:
             several, complete = segment.similar(name)
             self.complete = self.complete and complete
             for score, found in several:
-                yield from self._imported(source, found, score)
+                yield from self._imported(source, found, score, self._lists.fingerprints(Kind.NAME, found.name or ""))
 
     def _entered(self, entry: LiveEntry, score: int) -> Iterator[Hit]:
         if (entry.valid_from or "") <= self._now and (entry.valid_until is None or self._now < entry.valid_until):
@@ -140,12 +145,13 @@ class _Search:
                 valid_until=entry.valid_until, origin=Origin.ENTERED,
             )  # fmt: skip
 
-    def _imported(self, source: str, found: Found, score: int) -> Iterator[Hit]:
+    def _imported(self, source: str, found: Found, score: int, marks: Sequence[str]) -> Iterator[Hit]:
         """What a person entered or removed of the same source and subject goes before what was imported."""
         entry_id = EntryKey.of(found.list_name, found.kind, f"{found.fingerprint:016x}", source).entry_id
         if not found.begins <= self._seconds < found.ends:
             return
-        if entry_id in self._state.removed or entry_id in self._state.entries:
+        known = (EntryKey.of(found.list_name, found.kind, mark, source).entry_id for mark in marks)
+        if any(one in self._state.removed or one in self._state.entries for one in known):
             return
         until = None if found.ends == NEVER else iso(datetime.fromtimestamp(found.ends, tz=UTC))
         yield Hit(

@@ -60,12 +60,14 @@ class ListState:
     Attributes:
         removed: ids of entries that were removed; of an import, too, and of the source's next ones.
         imports: source -> the import in force.
+        index_keys: source -> id of the index key that its fingerprints were made with.
     """
 
     number: int = 0
     entries: dict[str, LiveEntry] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     imports: dict[str, str] = field(default_factory=dict)
+    index_keys: dict[str, str] = field(default_factory=dict)
     _by_fingerprint: dict[int, dict[str, LiveEntry]] = field(default_factory=dict)
     _by_name_key: dict[str, dict[str, LiveEntry]] = field(default_factory=dict)
 
@@ -82,8 +84,13 @@ class ListState:
             case "removed":
                 self._forget(change["entry_id"])
                 self.removed.add(change["entry_id"])
+            case "rekeyed":
+                self._rekeyed(change)
             case "import_published":
                 self.imports[change["source"]] = change["import_id"]
+                self.index_keys[change["source"]] = change["index_key"]
+            case "import_rekeyed" if self.imports[change["source"]] == change["import_id"]:
+                self.index_keys[change["source"]] = change["index_key"]
         self.number = change["number"]
 
     def exact(self, kind: Kind, fingerprint: int) -> Iterator[LiveEntry]:
@@ -95,6 +102,15 @@ class ListState:
         for key in name_keys:
             found |= self._by_name_key.get(key, {})
         return list(found.values())
+
+    def _rekeyed(self, change: Item) -> None:
+        """The entry has another id, and is what it was."""
+        self._forget(change["was"])
+        if change["was"] in self.removed:
+            self.removed.remove(change["was"])
+            self.removed.add(change["entry_id"])
+        elif "fingerprint" in change:
+            self._take(LiveEntry.of(change))
 
     def _take(self, entry: LiveEntry) -> None:
         self.entries[entry.entry_id] = entry
@@ -121,15 +137,15 @@ class Keeper:
     """Keeps the state of a process up to date.
 
     Args:
-        segment: reads the segment of an import.
+        segment: reads the segment of an import whose fingerprints were made with the index key of that id.
         monotonic: seconds, for the age of what is known.
     """
 
     def __init__(
-        self, journal: Journal, segment: Callable[[str], Segment], monotonic: Callable[[], float] = time.monotonic
+        self, journal: Journal, segment: Callable[[str, str], Segment], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._journal, self._segment, self._monotonic = journal, segment, monotonic
-        self._state, self._segments = ListState(), dict[str, Segment]()
+        self._state, self._segments = ListState(), dict[tuple[str, str], Segment]()
         self._seen_at: float | None = None
         self._lock = Lock()
 
@@ -147,11 +163,15 @@ class Keeper:
                     self._state.apply(change)
                 self._load()
                 self._seen_at = now
-            return self._state, {source: self._segments[name] for source, name in self._state.imports.items()}
+            return self._state, {source: self._segments[name] for source, name in self._wanted().items()}
+
+    def _wanted(self) -> dict[str, tuple[str, str]]:
+        state = self._state
+        return {source: (import_id, state.index_keys[source]) for source, import_id in state.imports.items()}
 
     def _load(self) -> None:
-        wanted = set(self._state.imports.values())
+        wanted = set(self._wanted().values())
         for gone in set(self._segments) - wanted:
             del self._segments[gone]
-        for import_id in sorted(wanted - set(self._segments)):
-            self._segments[import_id] = self._segment(import_id)
+        for name in sorted(wanted - set(self._segments)):
+            self._segments[name] = self._segment(*name)

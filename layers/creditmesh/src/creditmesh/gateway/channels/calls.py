@@ -85,8 +85,8 @@ class CallRecord(BaseModel):
 
 
 def call_key(channel_id: str, subject: str, consent_id: str | None, fields: Mapping[str, Any]) -> str:
-    """Identity of a call: channel, firm, consent and fields."""
-    parts = [channel_id, subject, consent_id or "public", *(f"{name}={fields[name]}" for name in sorted(fields))]
+    """Identity of a call: channel, consent, or the firm where none is needed, and fields."""
+    parts = [channel_id, consent_id or f"public {subject}", *(f"{name}={fields[name]}" for name in sorted(fields))]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 

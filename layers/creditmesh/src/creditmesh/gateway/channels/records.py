@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.platform.crypto import BlindIndex, FieldCipher
-from creditmesh.platform.tables import Put, Tables
+from creditmesh.platform.blind_index import BlindIndex
+from creditmesh.platform.crypto import FieldCipher
+from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Tables
 
 
 class ReferenceRecords:
@@ -17,17 +18,48 @@ class ReferenceRecords:
         self._tables, self._table, self._cipher, self._index, self._clock = tables, table, cipher, index, clock
 
     def get(self, record: str, key: str) -> Any:
-        place = self._place(record, key)
-        item = self._tables.get(self._table, place)
-        if item is None:
-            return None
-        return json.loads(self._cipher.open(item["document"], self._table, *place.values(), "document"))
+        for place in self._places(record, key):
+            if item := self._tables.get(self._table, place):
+                return self._opened(item)["document"]
+        return None
 
     def put(self, record: str, key: str, document: dict[str, Any], by: str) -> None:
         place = self._place(record, key)
-        sealed = self._cipher.seal(json.dumps(document, ensure_ascii=False), self._table, *place.values(), "document")
-        item = {**place, "document": sealed, "written_at": iso(self._clock.now()), "written_by": by}
+        item = {**self._sealed(place, key, document), "written_at": iso(self._clock.now()), "written_by": by}
         self._tables.write(Put(self._table, item, "record", replace=True))
+        for other in self._places(record, key):
+            if other != place:
+                self._tables.delete(self._table, other)
+
+    def rekey(self) -> int:
+        """Put what lies under an earlier index key under the current one; how many."""
+        return sum(map(self._rekeyed, self._tables.scan(self._table)))
+
+    def _rekeyed(self, item: Item) -> bool:
+        opened = self._opened(item)
+        place = self._place(item["record"], opened["key"])
+        if place["key_index"] == item["key_index"]:
+            return False
+        old = {name: item[name] for name in place}
+        put = Put(self._table, {**item, **self._sealed(place, opened["key"], opened["document"])}, "record")
+        try:
+            self._tables.transact([put, Delete(self._table, old, {"document": item["document"]})], item["document"])
+        except ConditionFailed:  # it was written anew meanwhile: under the current key, or once more under this one
+            if self._tables.get(self._table, place):
+                self._tables.delete(self._table, old)
+        return True
+
+    def _sealed(self, place: dict[str, str], key: str, document: dict[str, Any]) -> Item:
+        """An item; the key is sealed with the document, for its index could not be made again without it."""
+        text = json.dumps({"key": key, "document": document}, ensure_ascii=False)
+        return {**place, "document": self._cipher.seal(text, self._table, *place.values(), "document")}
+
+    def _opened(self, item: Item) -> Any:
+        place = item["record"], item["key_index"]
+        return json.loads(self._cipher.open(item["document"], self._table, *place, "document"))
 
     def _place(self, record: str, key: str) -> dict[str, str]:
         return {"record": record, "key_index": self._index.of(f"record:{record}", key)}
+
+    def _places(self, record: str, key: str) -> list[dict[str, str]]:
+        return [{"record": record, "key_index": index} for index in self._index.each(f"record:{record}", key)]

@@ -1,0 +1,143 @@
+"""Moves what is known of firms from an earlier index key to the current one; an operator's work, not a function's."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from botocore.exceptions import ClientError
+
+from creditmesh.authorization.revocations import PENDING
+from creditmesh.authorization.service import FIRM
+from creditmesh.authorization.store import OPTIONAL, transaction_met
+from creditmesh.kernel.errors import Unavailable
+from creditmesh.platform.blind_index import BlindIndex
+from creditmesh.platform.crypto import FieldCipher
+from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Step, Tables, Update
+
+_AT_ONCE = 45
+"""Items a transaction; each takes two of its hundred steps."""
+_TRIES = 8
+
+
+class FirmMoves:
+    """Every step may be repeated, and stopped anywhere.
+
+    Args:
+        reconcile: told of index, scope and tenant of what is watched; marks or clears its blind spot.
+        authorizations, watches, records, revocations, flows: names of the tables.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        cipher: FieldCipher,
+        index: BlindIndex,
+        reconcile: Callable[[str, str, str], object],
+        *,
+        authorizations: str,
+        watches: str,
+        records: str,
+        revocations: str,
+        flows: str,
+    ) -> None:
+        self._tables, self._cipher, self._index, self._reconcile = tables, cipher, index, reconcile
+        self._authorizations, self._watches, self._records = authorizations, watches, records
+        self._revocations, self._flows = revocations, flows
+
+    def move(self, taxpayer_id: str) -> int:
+        """Move what lies under earlier keys; how many items.
+
+        Functions look for a firm under one key, so its authorisations and what rests on them move in one transaction.
+
+        Raises:
+            Unavailable: they changed again and again meanwhile.
+        """
+        current = self._index.of(FIRM, taxpayer_id)
+        earlier = [one for one in self._index.each(FIRM, taxpayer_id) if one != current]
+        return sum(self._standing(old, current) + self._history(old, current) for old in earlier)
+
+    def move_revocations(self) -> int:
+        """Have codes that are still to be revoked name their firm by the current index; how many."""
+        moved = 0
+        for item in self._tables.scan(self._revocations, "attribute_exists(body)"):
+            body = self._cipher.open(item["body"], self._revocations, item["authorization_id"], "body")
+            current = self._index.of(FIRM, json.loads(body)["taxpayer_id"])
+            if item["taxpayer_index"] == current:
+                continue
+            key = {"authorization_id": item["authorization_id"]}
+            with suppress(ConditionFailed):  # it was told meanwhile
+                where = {"state": PENDING, "attempts": item["attempts"]}
+                self._tables.write(Update(self._revocations, key, {"taxpayer_index": current}, where=where))
+                moved += 1
+        return moved
+
+    def left(self) -> int:
+        """How many items lie under earlier keys."""
+        condition, values = self._earlier("taxpayer_index")
+        found = [
+            *(self._tables.scan(table, condition, **values)
+              for table in (self._authorizations, self._watches, self._records)),
+            self._tables.scan(self._revocations, f"attribute_exists(body) AND {condition}", **values),
+        ]  # fmt: skip
+        return sum(1 for items in found for _ in items)
+
+    def codes_until(self, now: int) -> int | None:
+        """When the last code ends that is known by an earlier key alone, in seconds since 1970; None without one."""
+        condition, values = self._earlier("flow_id")
+        wanted = f"begins_with(flow_id, :code) AND expires_at > :now AND {condition}"
+        found = self._tables.scan(self._flows, wanted, code="code-", now=now, **values)
+        return max((int(item["expires_at"]) for item in found), default=None)
+
+    def _earlier(self, attribute: str) -> tuple[str, dict[str, str]]:
+        """What tells indexes of earlier keys: that they do not name the current one, which is the highest."""
+        return f"NOT contains({attribute}, :current)", {"current": f".{self._index.current.key_id}"}
+
+    def _standing(self, old: str, current: str) -> int:
+        for _ in range(_TRIES):
+            standing = self._under(self._authorizations, old)
+            watches = self._under(self._watches, old)
+            pairs = [self._pair(self._authorizations, item, current, OPTIONAL) for item in standing]
+            pairs += [self._pair(self._watches, item, current, ("blind_since",), replace=True) for item in watches]
+            with suppress(ConditionFailed):
+                self._carry_out(pairs, current)
+                for item in watches:  # a change whose record comes from the stream only now looked under the old index
+                    self._reconcile(current, item["scope"], item["tenant"])
+                return len(pairs)
+            time.sleep(random.uniform(0.05, 0.2))
+        raise Unavailable("a firm's authorisations change again and again; go on later")
+
+    def _history(self, old: str, current: str) -> int:
+        pairs = [
+            self._pair(self._records, {**item, "moved": True}, current, ()) for item in self._under(self._records, old)
+        ]
+        self._carry_out(pairs, current)
+        return len(pairs)
+
+    def _under(self, table: str, index: str) -> list[Item]:
+        return list(self._tables.query(table, "taxpayer_index", index, consistent=True))
+
+    @staticmethod
+    def _pair(
+        table: str, item: Item, current: str, optional: Sequence[str], *, replace: bool = False
+    ) -> tuple[Step, Step]:
+        """The item at its new place, and taken away from the old one, if nothing of it has changed."""
+        sort = "watch" if "watch" in item else "record"
+        as_read = {name: value for name, value in item.items() if isinstance(value, str | int) and name != "moved"}
+        absent = [name for name in optional if name not in item]
+        key = {name: item[name] for name in ("taxpayer_index", sort)}
+        put = Put(table, {**item, "taxpayer_index": current}, "taxpayer_index", replace)
+        return put, Delete(table, key, as_read, absent)
+
+    def _carry_out(self, pairs: Sequence[tuple[Step, Step]], token: str) -> None:
+        for start in range(0, len(pairs), _AT_ONCE):
+            steps = [step for pair in pairs[start : start + _AT_ONCE] for step in pair]
+            try:
+                self._tables.transact(steps, token)
+            except ClientError as error:
+                if not transaction_met(error):
+                    raise
+                raise ConditionFailed("another write met this one") from None

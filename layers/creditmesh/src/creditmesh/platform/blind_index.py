@@ -1,0 +1,143 @@
+"""Blind indexes: how an item is found by a value that is stored only sealed, under keys that can be rotated.
+
+The secret is one key, or names several. While a key and its predecessor are both in use, an item may lie under either:
+look-ups try both, what is new goes under the current one, and a transaction holds that nothing lies under both. How a
+key is rotated: docs/how-to/deploy-aws.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from creditmesh.kernel.clock import Clock, parse_instant
+
+KEYS_SECONDS = 300
+"""How long a process goes by the keys that it has read."""
+_GENERATED = re.compile(r"[A-Za-z0-9]{32,128}")
+_FIRST = "1"
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+class IndexKeysInvalid(Exception):
+    """The secret of the index keys cannot be used; the message names the fault, never a key."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"the secret of the index keys: {fault}")
+
+
+@dataclass(frozen=True)
+class IndexKey:
+    """One key.
+
+    Attributes:
+        since: from when on what is new goes under it.
+        retired: everything has been moved to a later key but the codes that were brought, which are known by their
+            index alone.
+    """
+
+    key_id: str
+    secret: bytes = field(repr=False)
+    since: datetime = _ALWAYS
+    retired: bool = False
+
+    def of(self, kind: str, value: str) -> str:
+        """The index of one value; it tells its key, but of the first, whose indexes are bare."""
+        digest = hmac.new(self.secret, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()
+        return digest if self.key_id == _FIRST else f"{digest}.{self.key_id}"
+
+
+def read_keys(text: str) -> tuple[IndexKey, ...]:
+    """The keys of a secret, the newest first: a generated key alone, or `{"keys": [{id, key, from?, retired?}]}`.
+
+    Raises:
+        IndexKeysInvalid: naming the fault.
+    """
+    if _GENERATED.fullmatch(text):
+        return (IndexKey(_FIRST, text.encode()),)
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise IndexKeysInvalid("it is neither a generated key nor JSON") from None
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list) or not listed:
+        raise IndexKeysInvalid("it lists no keys")
+    keys = tuple(_key(number, one) for number, one in enumerate(listed, 1))
+    ids = [int(one.key_id) for one in keys]
+    if ids != sorted(set(ids), reverse=True):
+        raise IndexKeysInvalid("ids must fall from the newest key to the oldest")
+    if len({one.secret for one in keys}) < len(keys):
+        raise IndexKeysInvalid("two ids have the same key")
+    if keys[-1].since != _ALWAYS:
+        raise IndexKeysInvalid("the oldest key must have no `from`")
+    if keys[0].retired:
+        raise IndexKeysInvalid("the newest key is retired")
+    return keys
+
+
+def _key(number: int, given: Any) -> IndexKey:
+    if not isinstance(given, Mapping) or set(given) - {"id", "key", "from", "retired"}:
+        raise IndexKeysInvalid(f"key number {number} must have id and key, and may have from and retired")
+    key_id, key, since, retired = (given.get(name) for name in ("id", "key", "from", "retired"))
+    if not isinstance(key_id, str) or not re.fullmatch(r"[1-9][0-9]{0,3}", key_id):
+        raise IndexKeysInvalid(f"key number {number}: id must be a whole number, as text")
+    if not isinstance(key, str) or not _GENERATED.fullmatch(key):
+        raise IndexKeysInvalid(f"key {key_id}: must be 32 to 128 letters and digits")
+    if retired not in (None, True):
+        raise IndexKeysInvalid(f"key {key_id}: retired must be true, or left out")
+    try:
+        begins = _ALWAYS if since is None else parse_instant(since)
+    except (ValueError, TypeError, AttributeError):
+        raise IndexKeysInvalid(f"key {key_id}: from must be an instant with its offset") from None
+    return IndexKey(key_id, key.encode(), begins, bool(retired))
+
+
+@dataclass
+class BlindIndex:
+    """Gives indexes: HMAC-SHA256 under the keys of the secret, which is read again after five minutes.
+
+    Attributes:
+        read: gives the secret's text.
+        clock: says which key is the current one.
+    """
+
+    read: Callable[[], str]
+    clock: Clock
+    monotonic: Callable[[], float] = time.monotonic
+    _keys: tuple[IndexKey, ...] = field(default=(), repr=False)
+    _read_at: float = 0.0
+
+    def of(self, kind: str, value: str) -> str:
+        """The index of one value under the current key; `kind` keeps equal texts of different meaning apart."""
+        return self.current.of(kind, value)
+
+    def each(self, kind: str, value: str) -> list[str]:
+        """The indexes under which an item may lie, the newest key's first; only one outside of a rotation."""
+        return [key.of(kind, value) for key in self.keys() if not key.retired]
+
+    def every(self, kind: str, value: str) -> list[str]:
+        """The same, under retired keys too."""
+        return [key.of(kind, value) for key in self.keys()]
+
+    @property
+    def current(self) -> IndexKey:
+        """The key under which what is new goes."""
+        now = self.clock.now()
+        return next(key for key in self.keys() if key.since <= now)
+
+    def keys(self) -> tuple[IndexKey, ...]:
+        """All keys, the newest first.
+
+        Raises:
+            IndexKeysInvalid: naming what is wrong with the secret.
+        """
+        if not self._keys or self.monotonic() - self._read_at > KEYS_SECONDS:
+            self._keys, self._read_at = read_keys(self.read()), self.monotonic()
+        return self._keys
