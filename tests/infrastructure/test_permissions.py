@@ -530,8 +530,8 @@ def rights(watch: Watch) -> None:
     api(watch, "DELETE", f"{here}/{{scope}}")
     api(watch, "POST", f"{here}/erasure", {})
     world.http.answer("POST", f"{TAX}/oauth/revoke", 204)
-    watch.invoke("RevokeCodesFunction", {})
-    watch.invoke("RevokeCodesFunction", stream_event(world, "Revocations"))
+    (revoked,) = (item for item in world.items("Outbox") if item["type"] == "authorization.revoked")
+    watch.invoke("DeliverMessagesFunction", {"Records": [{"body": json.dumps(vars(Ticket.of(revoked)))}]})
     index = wiring.blind_index().of("taxpayer_id", FIRM.taxpayer_id)
     for stored in world.items("Watches"):
         key = {"taxpayer_index": index, "watch": stored["watch"]}

@@ -27,7 +27,7 @@ from tests.support.world import FIRM, World, running
 
 TAXPAYER = FIRM.taxpayer_id
 TENANTS, RIGHTS = ("firm-1", "firm-2"), ("tax", "shop")
-TABLES = ("Authorizations", "ConsentRecords", "AuthorizationFlows", "Revocations", "Watches")
+TABLES = ("Authorizations", "ConsentRecords", "AuthorizationFlows", "Outbox", "Watches")
 PURPOSE = "loan_assessment"
 tenants, rights = st.sampled_from(TENANTS), st.sampled_from(RIGHTS)
 Key = tuple[str, str]
@@ -86,6 +86,7 @@ class ConsentMachine(RuleBasedStateMachine):
                 TAXPAYER, right, "borrower:u", tenant=tenant, text_version=SCOPES[right].text_version, language="en",
                 valid_days=days,
             )  # fmt: skip
+        wiring.watches().reconcile(new.taxpayer_index, right, tenant)  # as the records' stream does
         self.until[right, tenant] = end.timestamp()
         self.newest[right, tenant] = new
         self.seen.setdefault((right, tenant), []).append(new)

@@ -186,7 +186,7 @@ def test_erasure(firm):
     assert (erased.status, erased.json()["withdrawn"]) == (200, ["shop", "tax"])
     assert "consent_records" in erased.json()["kept"]
     assert not any(one["usable"] for one in standing(borrower.get(path)).values())
-    tables = [wiring.client("dynamodb").scan(TableName=table_name(name)) for name in ("Authorizations", "Revocations")]
+    tables = [wiring.client("dynamodb").scan(TableName=table_name(name)) for name in ("Authorizations", "Outbox")]
     assert code["authorization_code"] not in str(tables)
 
 

@@ -6,14 +6,12 @@ import pytest
 
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.model import AuthorizationRequired
-from creditmesh.authorization.revocations import MAX_ATTEMPTS
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform import wiring
+from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
-from creditmesh.platform.tables import Put
-from tests.support.aws import table_name
-from tests.support.functions import invoke, stream_event
+from creditmesh.platform.outbox import API_KEY, MANNERS
 from tests.support.world import BORROWER, CODE, FIRM, KEYS, TAX, World
 
 TAXPAYER, TENANT = FIRM.taxpayer_id, BORROWER.tenant
@@ -66,7 +64,7 @@ def test_withdrawing_again_changes_nothing(world: World, ended: Ended) -> None:
     withdraw()
     withdraw()
     assert kinds() == ["withdrawn", "granted"]
-    assert len(world.items("Revocations")) == 1
+    assert len(world.items("Outbox")) == 1
     assert len(ended) == 1
 
 
@@ -98,18 +96,23 @@ def test_one_that_was_overtaken_by_a_newer_one_asks_nobody(world: World) -> None
     assert world.application().authorization_requests == 0
 
 
+def tell(world: World) -> list[str]:
+    """Deliver what waits in the outbox; how each delivery ended."""
+    waits = [item for item in world.items("Outbox") if item["state"] == "pending"]
+    return [wiring.deliveries().deliver(item["message_id"], item["attempts"]) for item in waits]
+
+
 def test_the_source_is_told_and_the_code_erased_for_good(world: World) -> None:
     world.authorize()
     withdraw()
     world.http.answer("POST", REVOKE, 204)
     world.clock.advance(1)
-    for _ in range(2):
-        assert invoke("RevokeCodesFunction", stream_event(world, "Revocations")) == {"batchItemFailures": []}
+    assert [tell(world), tell(world)] == [["sent"], []]
     (call,) = world.http.to(REVOKE)
     assert call.json() == {"taxpayer_id": TAXPAYER, "authorization_code": CODE}
     assert call.headers["x-api-key"] == KEYS["tax-bureau"]["api_key"]
-    (item,) = world.items("Revocations")
-    assert (item["state"], "body" in item, "queue" in item) == ("revoked", False, False)
+    (item,) = world.items("Outbox")
+    assert (item["state"], "body" in item, "queue" in item) == ("sent", False, False)
     assert kinds() == ["revoked", "withdrawn", "granted"]
 
 
@@ -117,43 +120,39 @@ def test_a_source_that_is_down_is_told_later_and_at_last_given_up(world: World) 
     world.authorize()
     withdraw()
     world.http.fail("POST", REVOKE, InstitutionUnavailable("answered 503"))
-    invoke("RevokeCodesFunction", stream_event(world, "Revocations"))
-    assert invoke("RevokeCodesFunction", {}) == {"revoked": 0, "left": 0}
-    for attempt in range(1, MAX_ATTEMPTS):
-        (item,) = world.items("Revocations")
+    attempts = MANNERS[API_KEY].attempts
+    for attempt in range(1, attempts):
+        assert tell(world) == ["later"]
+        (item,) = world.items("Outbox")
         assert (item["state"], item["attempts"]) == ("pending", attempt)
-        world.clock.advance(6 * 3600)
-        assert invoke("RevokeCodesFunction", {}) == {"revoked": 1, "left": 0}
-    (item,) = world.items("Revocations")
-    assert (item["state"], "body" in item) == ("failed", False)
+        world.clock.advance(6 * 3600 + GRACE_SECONDS)
+        assert [one.message_id for one in wiring.overdue_messages()] == [item["message_id"]]
+    assert tell(world) == ["parked"]
+    (item,) = world.items("Outbox")
+    assert (item["state"], "body" in item) == ("parked", False)
     assert kinds()[0] == "revocation_failed"
-    world.clock.advance(6 * 3600)
-    assert invoke("RevokeCodesFunction", {}) == {"revoked": 0, "left": 0}
+    world.clock.advance(6 * 3600 + GRACE_SECONDS)
+    assert list(wiring.overdue_messages()) == []
 
 
-@pytest.mark.parametrize(("status", "state"), [(404, "revoked"), (410, "revoked"), (401, "pending"), (400, "pending")])
+@pytest.mark.parametrize(("status", "state"), [(404, "sent"), (410, "sent"), (401, "pending"), (400, "pending")])
 def test_what_the_source_answers(world: World, status: int, state: str) -> None:
     world.authorize()
     withdraw()
     world.http.answer("POST", REVOKE, status)
-    invoke("RevokeCodesFunction", stream_event(world, "Revocations"))
-    assert world.items("Revocations")[0]["state"] == state
+    tell(world)
+    assert world.items("Outbox")[0]["state"] == state
 
 
-def test_one_that_cannot_be_handled_stops_no_other(world: World) -> None:
+def test_a_source_that_is_not_configured_is_like_one_that_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.authorize()
-    withdraw()
-    world.http.answer("POST", REVOKE, 204)
-    (good,) = world.items("Revocations")
-    wiring.tables().write(Put(table_name("Revocations"), {**good, "authorization_id": "auth_0"}, "authorization_id"))
-    event = stream_event(world, "Revocations")
-    event["Records"].sort(key=lambda record: record["dynamodb"]["Keys"]["authorization_id"]["S"])
-    bad = event["Records"][0]["dynamodb"]["SequenceNumber"]
-    assert invoke("RevokeCodesFunction", event) == {"batchItemFailures": [{"itemIdentifier": bad}]}
-    states = {item["authorization_id"]: item["state"] for item in world.items("Revocations")}
-    assert states == {"auth_0": "pending", good["authorization_id"]: "revoked"}
-    world.clock.advance(1)
-    assert invoke("RevokeCodesFunction", {}) == {"revoked": 0, "left": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.directory(), "of_kind", lambda kind: [])
+        withdraw()
+    assert tell(world) == ["later"]
+    assert world.items("Outbox")[0]["last_error"] == "is not in the directory"
 
 
 @pytest.mark.parametrize("end", ["refuse", "expire"])
@@ -165,14 +164,14 @@ def test_of_a_code_that_opens_nothing_no_source_is_told(world: World, end: str) 
         world.clock.advance(366 * 86400)
         wiring.expiry_sweep().run()
     withdraw()
-    assert world.items("Revocations") == []
+    assert world.items("Outbox") == []
     assert kinds()[0] == "withdrawn"
 
 
 def test_rights_without_a_code_need_no_revocation(world: World, ended: Ended) -> None:
     consent("shop")
     withdraw("shop")
-    assert world.items("Revocations") == []
+    assert world.items("Outbox") == []
     assert [scope for scope, _ in ended] == ["shop"]
 
 
@@ -235,4 +234,4 @@ def test_a_withdrawal_that_meets_a_renewal_ends_the_renewal(world: World, monkey
     withdraw()
     assert not wiring.authorizations().has_usable(TAXPAYER)
     assert kinds()[0] == "withdrawn"
-    assert len(world.items("Revocations")) == 1
+    assert len(world.items("Outbox")) == 1

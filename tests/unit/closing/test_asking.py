@@ -158,7 +158,7 @@ def test_a_message_parked_after_the_answer_fails_nothing(world: World) -> None:
 
 
 def test_a_message_of_an_unknown_application_is_let_be(world: World) -> None:
-    wiring.closings().message_parked({"application_id": "nobody", "message_id": "nobody.decision.1", "type": "x"})
+    wiring.closings().message_parked({"about": "nobody", "message_id": "nobody.decision.1", "type": "x"})
     assert world.steps.failed == {}
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from creditmesh.platform import wiring
-from creditmesh.platform.deliveries import GRACE_SECONDS, LANES, MAX_ATTEMPTS, SENT_DAYS, Deliveries, Result, Ticket
+from creditmesh.platform.deliveries import GRACE_SECONDS, LANES, SENT_DAYS, Deliveries, Result, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
-from creditmesh.platform.outbox import Message
+from creditmesh.platform.outbox import MANNERS, WEBHOOK, Message
 from creditmesh.platform.queue import ticket
 from creditmesh.platform.signing import verify
 from creditmesh.platform.tables import Item, Update
@@ -19,6 +19,7 @@ from tests.support.functions import invoke
 from tests.support.world import LENDER_A, LENDER_B, SECRET_A, World
 
 DATA = {"application_id": "app_1", "firm": {"name": "名", "taxpayer_id": "91350100M000100Y43"}}
+MAX_ATTEMPTS = MANNERS[WEBHOOK].attempts
 URL = f"{LENDER_A}/v1/applications"
 
 
@@ -29,7 +30,7 @@ class Office:
         self.world, self.queue, self.told = world, FakeQueue(), list[Item]()
         self.deliveries = Deliveries(
             wiring.tables(), wiring.settings().outbox_table, wiring.cipher(), wiring.directory(),
-            world.http, world.clock, self.queue, self.told.append,  # type: ignore[arg-type]  # a fake
+            world.http, world.clock, self.queue, lambda item, state: [], self.told.append,  # type: ignore[arg-type]  # a fake
         )  # fmt: skip
 
     def put(self, number: int = 1, institution: str = "lender-a", application: str = "app_1") -> Item:

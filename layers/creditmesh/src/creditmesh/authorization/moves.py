@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from botocore.exceptions import ClientError
 
-from creditmesh.authorization.revocations import PENDING
+from creditmesh.authorization.revocations import TYPE as REVOKED
 from creditmesh.authorization.service import FIRM
 from creditmesh.authorization.store import OPTIONAL, transaction_met
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform.blind_index import BlindIndex
 from creditmesh.platform.crypto import FieldCipher
+from creditmesh.platform.outbox import PENDING_QUEUE
 from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Step, Tables, Update
 
 _AT_ONCE = 45
@@ -28,7 +29,7 @@ class FirmMoves:
 
     Args:
         reconcile: told of index, scope and tenant of what is watched; marks or clears its blind spot.
-        authorizations, watches, records, revocations, flows: names of the tables.
+        authorizations, watches, records, outbox, flows: names of the tables.
     """
 
     def __init__(
@@ -41,12 +42,12 @@ class FirmMoves:
         authorizations: str,
         watches: str,
         records: str,
-        revocations: str,
+        outbox: str,
         flows: str,
     ) -> None:
         self._tables, self._cipher, self._index, self._reconcile = tables, cipher, index, reconcile
         self._authorizations, self._watches, self._records = authorizations, watches, records
-        self._revocations, self._flows = revocations, flows
+        self._outbox, self._flows = outbox, flows
 
     def move(self, taxpayer_id: str) -> int:
         """Move what lies under earlier keys; how many items.
@@ -63,17 +64,22 @@ class FirmMoves:
     def move_revocations(self) -> int:
         """Have codes that are still to be revoked name their firm by the current index; how many."""
         moved = 0
-        for item in self._tables.scan(self._revocations, "attribute_exists(body)"):
-            body = self._cipher.open(item["body"], self._revocations, item["authorization_id"], "body")
-            current = self._index.of(FIRM, json.loads(body)["taxpayer_id"])
-            if item["taxpayer_index"] == current:
+        for item in list(self._revocations()):
+            body = self._cipher.open(item["body"], self._outbox, item["message_id"], "body")
+            notes = {**item["notes"], "taxpayer_index": self._index.of(FIRM, json.loads(body)["taxpayer_id"])}
+            if item["notes"] == notes:
                 continue
-            key = {"authorization_id": item["authorization_id"]}
             with suppress(ConditionFailed):  # it was told meanwhile
-                where = {"state": PENDING, "attempts": item["attempts"]}
-                self._tables.write(Update(self._revocations, key, {"taxpayer_index": current}, where=where))
+                where = {"queue": PENDING_QUEUE, "attempts": item["attempts"]}
+                key = {"message_id": item["message_id"]}
+                self._tables.write(Update(self._outbox, key, {"notes": notes}, where=where))
                 moved += 1
         return moved
+
+    def _revocations(self) -> Iterator[Item]:
+        """Those that their sources have not taken yet."""
+        pending = self._tables.listed(self._outbox, ("message_id",), "queue", PENDING_QUEUE, index="by-due")
+        return (item for item in pending if item["type"] == REVOKED)
 
     def left(self) -> int:
         """How many items lie under earlier keys."""
@@ -81,7 +87,7 @@ class FirmMoves:
         found = [
             *(self._tables.scan(table, condition, **values)
               for table in (self._authorizations, self._watches, self._records)),
-            self._tables.scan(self._revocations, f"attribute_exists(body) AND {condition}", **values),
+            (one for one in self._revocations() if values["current"] not in one["notes"]["taxpayer_index"]),
         ]  # fmt: skip
         return sum(1 for items in found for _ in items)
 

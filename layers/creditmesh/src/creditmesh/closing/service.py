@@ -74,7 +74,7 @@ class Closings:
 
     def message_parked(self, item: Item) -> None:
         """Send the process on to a person: a message to the lender could not be delivered."""
-        closing = self._store.find(item["application_id"])
+        closing = self._store.find(item["about"])
         if closing is None or closing.answered(closing.question):
             return
         # Only the newest message carries the question that is waited for; an older one may be parked long after.
@@ -126,7 +126,7 @@ def _message(closing: Closing, question: Question, number: int, data: dict[str, 
         institution_id=closing.lender_id,
         type=exchange.type,
         path=exchange.path,
-        application_id=closing.application_id,
+        about=closing.application_id,
         data=data,
     )
 

@@ -13,13 +13,14 @@ from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.crypto import FieldCipher, SealBroken
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Directory, Institution
-from creditmesh.platform.outbox import PENDING_QUEUE
+from creditmesh.platform.outbox import API_KEY, MANNERS, PENDING_QUEUE
 from creditmesh.platform.signing import signed_headers
-from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
+from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update, Write
 
-MAX_ATTEMPTS = 8
 LANES = 4
-"""Deliveries to one institution at the same time; an application's messages share a lane and so keep their order."""
+"""Deliveries to one institution at the same time; messages about the same share a lane and so keep their order."""
+LONGEST_DELAY_SECONDS = 900
+"""What SQS can hold back; a message that waits longer is found by the sweep."""
 GRACE_SECONDS = 600
 """A message not tried this long after it was due has lost its place in the queue; longer than SQS knows repeats."""
 MOST_OVERDUE = 500
@@ -45,7 +46,7 @@ class Ticket:
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Ticket:
         """The ticket for the next try of a stored message."""
-        lane = zlib.crc32(item["application_id"].encode()) % LANES
+        lane = zlib.crc32(item["about"].encode()) % LANES
         return cls(item["message_id"], f"{item['institution_id']}#{lane}", item["attempts"])
 
 
@@ -64,7 +65,7 @@ def overdue(tables: Tables, table: str, clock: Clock) -> Iterator[Ticket]:
     until = iso(clock.now() - timedelta(seconds=GRACE_SECONDS))
     found = tables.listed(
         table, ("message_id",), "queue", PENDING_QUEUE, index="by-due", until=("due_at", until), limit=MOST_OVERDUE,
-        fields=("message_id", "queue", "institution_id", "application_id", "attempts"),
+        fields=("message_id", "queue", "institution_id", "about", "attempts"),
     )  # fmt: skip
     return map(Ticket.of, found)
 
@@ -73,6 +74,7 @@ class Deliveries:
     """Brings messages to their receivers.
 
     Args:
+        beside: further writes with the one that settles a message, from its item and its state then.
         on_parked: told of each parked message (its item), so that its process can go on to a person.
     """
 
@@ -85,68 +87,84 @@ class Deliveries:
         http: HttpClient,
         clock: Clock,
         queue: RetryQueue,
+        beside: Callable[[Item, str], Sequence[Write]],
         on_parked: Callable[[Item], None],
     ) -> None:
         self._tables, self._table, self._cipher, self._directory = tables, table, cipher, directory
-        self._http, self._clock, self._queue, self._on_parked = http, clock, queue, on_parked
+        self._http, self._clock, self._queue = http, clock, queue
+        self._beside, self._on_parked = beside, on_parked
 
     def deliver(self, message_id: str, attempt: int) -> Result:
         """Try once to deliver a message; a repeat of an attempt that was counted changes nothing."""
         item = self._tables.get(self._table, {"message_id": message_id})
         if item is None or item["state"] != "pending" or item["attempts"] != attempt:
             return "settled"
+        manner = MANNERS[item["manner"]]
         try:
             answer = self._send(item)
         except (InstitutionUnavailable, SealBroken) as error:
             return self._again(item, error.message)
-        if answer.status in (200, 201, 202, 204):
+        if answer.status in manner.taken:
             now = self._clock.now()
             gone = int((now + timedelta(days=SENT_DAYS)).timestamp())
             return self._settle(item, "sent", {"sent_at": iso(now), "status": answer.status, "expires_at": gone})
-        return self._park(item, f"refused with status {answer.status}")
+        reason = f"refused with status {answer.status}"
+        return self._park(item, reason) if manner.refuses else self._again(item, reason)
 
     def _send(self, item: Item) -> Answer:
-        institution, secret = self._receiver(item["institution_id"])
-        message_id = item["message_id"]
-        body = self._cipher.open(item["body"], self._table, message_id, "body").encode()
-        now = int(self._clock.now().timestamp())
-        headers = signed_headers(secret, message_id, now, body)
+        institution = self._receiver(item["institution_id"])
+        body = self._cipher.open(item["body"], self._table, item["message_id"], "body").encode()
+        headers = self._headers(item, institution, body)
         return self._http.call("POST", institution.address.base_url + item["path"], headers=headers, body=body)
 
-    def _receiver(self, institution_id: str) -> tuple[Institution, str]:
-        """Who gets the message, and the secret to sign it with; what is not configured yet counts as an outage."""
+    def _receiver(self, institution_id: str) -> Institution:
+        """Who gets the message; what is not configured yet counts as an outage."""
         try:
-            institution = self._directory.get(institution_id)
+            return self._directory.get(institution_id)
         except NotFound:
             raise InstitutionUnavailable("is not in the directory") from None
-        if not institution.keys.webhook_secrets:
+
+    def _headers(self, item: Item, institution: Institution, body: bytes) -> dict[str, str]:
+        """What the receiver knows us by."""
+        keys = institution.keys
+        if item["manner"] == API_KEY:
+            return {"content-type": "application/json", "x-api-key": keys.api_key}
+        if not keys.webhook_secrets:
             raise InstitutionUnavailable("has no webhook secret")
-        return institution, institution.keys.webhook_secrets[0]
+        return signed_headers(keys.webhook_secrets[0], item["message_id"], int(self._clock.now().timestamp()), body)
 
     def _again(self, item: Item, reason: str) -> Result:
-        attempts = item["attempts"] + 1
-        if attempts >= MAX_ATTEMPTS:
+        attempts, manner = item["attempts"] + 1, MANNERS[item["manner"]]
+        if attempts >= manner.attempts:
             return self._park(item, reason)
-        delay = min(2**attempts, 300)
+        delay = min(manner.first_pause * 2**attempts, manner.longest_pause)
         due = iso(self._clock.now() + timedelta(seconds=delay))
         change = {"attempts": attempts, "due_at": due, "last_error": reason}
         try:
             self._tables.write(self._update(item, change, where={"attempts": item["attempts"]}))
         except ConditionFailed:
             return "settled"  # another delivery of the same message was quicker
-        self._queue.later(Ticket.of({**item, "attempts": attempts}), delay)
+        if delay <= LONGEST_DELAY_SECONDS:
+            self._queue.later(Ticket.of({**item, "attempts": attempts}), delay)
         return "later"
 
     def _park(self, item: Item, reason: str) -> Result:
         result = self._settle(item, "parked", {"last_error": reason})
         if result == "parked":
-            self._queue.park(item["message_id"])
+            if not MANNERS[item["manner"]].erased:
+                self._queue.park(item["message_id"])
             self._on_parked(item)
         return result
 
     def _settle(self, item: Item, state: Literal["sent", "parked"], change: dict[str, Any]) -> Result:
+        gone = ("queue", "body", "notes") if MANNERS[item["manner"]].erased else ("queue",)
+        settled = self._update(item, {"state": state, **change}, remove=gone)
+        beside = self._beside(item, state)
         try:
-            self._tables.write(self._update(item, {"state": state, **change}, remove=("queue",)))
+            if beside:
+                self._tables.transact([settled, *beside], f"{item['message_id']}.{state}")
+            else:
+                self._tables.write(settled)
         except ConditionFailed:
             return "settled"
         return state

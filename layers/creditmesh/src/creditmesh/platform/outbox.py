@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from creditmesh.kernel.clock import Clock, iso
@@ -14,20 +15,62 @@ PENDING_QUEUE = "pending"
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How messages of one kind are delivered.
+
+    Attributes:
+        taken: HTTP statuses by which the receiver takes a message.
+        refuses: whether any other status is the receiver's last answer; if not, it counts as a failed attempt.
+        attempts: how many there are at most.
+        first_pause: seconds that are doubled with each failed attempt.
+        longest_pause: seconds.
+        erased: whether what a message says goes as soon as it is settled, instead of being kept with it.
+    """
+
+    taken: frozenset[int]
+    refuses: bool
+    attempts: int
+    first_pause: int
+    longest_pause: int
+    erased: bool
+
+
+WEBHOOK = "webhook"
+"""Standard Webhooks: `{type, timestamp, data}`, signed with the receiver's secret."""
+API_KEY = "api_key"
+"""`data` alone, with the receiver's key in `x-api-key`."""
+MANNERS = {
+    WEBHOOK: Manner(
+        frozenset({200, 201, 202, 204}), refuses=True, attempts=8, first_pause=1, longest_pause=300, erased=False
+    ),
+    # Also taken by a source that does not know the code any more: it is void. A code is kept no longer than it serves.
+    API_KEY: Manner(
+        frozenset({200, 202, 204, 404, 410}), refuses=False, attempts=12, first_pause=30, longest_pause=6 * 3600,
+        erased=True,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Message:
     """Something an institution must be told.
 
     Attributes:
         message_id: also the `webhook-id`; the receiver knows a repeat by it.
-        data: becomes the body's `data`; sealed at rest, for it may hold ids and names.
+        about: id of what it is about, such as an application; messages about the same keep their order.
+        data: sealed at rest, for it may hold ids and names.
+        manner: one of `MANNERS`.
+        notes: open attributes for who is told how the delivery ended.
     """
 
     message_id: str
     institution_id: str
     type: str
     path: str
-    application_id: str
-    data: dict[str, Any]
+    about: str
+    data: dict[str, Any] = field(repr=False)
+    manner: str = WEBHOOK
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outbox:
@@ -39,14 +82,17 @@ class Outbox:
     def put(self, message: Message) -> Put:
         """The write that belongs into the transaction of the state change."""
         now = self._clock.now()
-        body = {"type": message.type, "timestamp": iso(now), "data": message.data}
+        signed = message.manner == WEBHOOK
+        body = {"type": message.type, "timestamp": iso(now), "data": message.data} if signed else message.data
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         item = {
             "message_id": message.message_id,
             "institution_id": message.institution_id,
             "type": message.type,
             "path": message.path,
-            "application_id": message.application_id,
+            "about": message.about,
+            "manner": message.manner,
+            "notes": dict(message.notes),
             "body": self._cipher.seal(text, self._table, message.message_id, "body"),
             "state": "pending",
             "attempts": 0,

@@ -12,7 +12,6 @@ from creditmesh.platform.deliveries import Ticket
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_DELAY_SECONDS = 900
 _BATCH = 10
 
 
@@ -68,9 +67,8 @@ class SqsRetryQueue:
     parked_url: str
 
     def later(self, ticket: Ticket, seconds: int) -> None:
-        """Hand the ticket in again after `seconds`."""
-        delay = min(seconds, MAX_DELAY_SECONDS)
-        self.client.send_message(QueueUrl=self.retry_url, MessageBody=_body(ticket), DelaySeconds=delay)
+        """Hand the ticket in again after `seconds`, at most 900."""
+        self.client.send_message(QueueUrl=self.retry_url, MessageBody=_body(ticket), DelaySeconds=seconds)
 
     def park(self, message_id: str) -> None:
         """Keep for an operator to replay."""

@@ -88,7 +88,6 @@ class Settings:
     authorizations_table = Table()
     consent_records_table = Table()
     authorization_flows_table = Table()
-    revocations_table = Table()
     watches_table = Table()
     scoring_requests_table = Table()
     decisions_table = Table()

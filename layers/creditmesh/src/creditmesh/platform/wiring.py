@@ -25,6 +25,7 @@ from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.expiry import ExpirySweep
 from creditmesh.authorization.moves import FirmMoves
 from creditmesh.authorization.redirects import Redirects
+from creditmesh.authorization.revocations import TYPE as REVOKED
 from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.service import Authorizations
 from creditmesh.authorization.store import AuthorizationStore
@@ -80,7 +81,7 @@ from creditmesh.platform.observability import logger
 from creditmesh.platform.outbox import Outbox
 from creditmesh.platform.queue import DeliveryQueue, SqsRetryQueue
 from creditmesh.platform.settings import settings
-from creditmesh.platform.tables import Item, Tables
+from creditmesh.platform.tables import Item, Tables, Write
 from creditmesh.platform.tasks import Process, Tasks
 from creditmesh.platform.tokens import GuestKeys
 from creditmesh.platform.waits import Waits
@@ -234,8 +235,7 @@ def watches() -> Watches:
 @cache
 def revocations() -> Revocations:
     """Codes given back to their sources."""
-    table, store = settings().revocations_table, authorization_store()
-    return Revocations(tables(), table, cipher(), store, directory(), http(), clock())
+    return Revocations(outbox(), authorization_store(), directory(), clock())
 
 
 @cache
@@ -269,7 +269,7 @@ def firm_moves() -> FirmMoves:
     return FirmMoves(
         tables(), cipher(), blind_index(), watches().reconcile,
         authorizations=own.authorizations_table, watches=own.watches_table, records=own.consent_records_table,
-        revocations=own.revocations_table, flows=own.authorization_flows_table,
+        outbox=own.outbox_table, flows=own.authorization_flows_table,
     )  # fmt: skip
 
 
@@ -603,10 +603,14 @@ def deliveries() -> Deliveries:
     """What brings messages to their receivers."""
     queue = SqsRetryQueue(client("sqs"), settings().retry_queue_url, settings().parked_queue_url)
 
-    def parked(item: Item) -> None:
-        closings().message_parked(item)
+    def beside(item: Item, state: str) -> list[Write]:
+        return [revocations().settled(item, state)] if item["type"] == REVOKED else []
 
-    return Deliveries(tables(), settings().outbox_table, cipher(), directory(), http(), clock(), queue, parked)
+    def parked(item: Item) -> None:
+        if item["type"] != REVOKED:
+            closings().message_parked(item)
+
+    return Deliveries(tables(), settings().outbox_table, cipher(), directory(), http(), clock(), queue, beside, parked)
 
 
 def overdue_messages() -> Iterator[Ticket]:
