@@ -206,12 +206,13 @@ def test_a_redirect_from_before_is_returned_from(world: World) -> None:
 
 
 def test_a_code_still_to_be_revoked_names_the_firm_anew(grown: World) -> None:
-    (pending, *_) = grown.items("Revocations")
+    (pending, *_) = grown.items("Outbox")
     with grown.index_keys(NEW, FIRST):
         assert wiring.firm_moves().move_revocations() == 1
         assert wiring.firm_moves().move_revocations() == 0
-        (moved, *_) = grown.items("Revocations")
-    assert (pending["taxpayer_index"], moved["taxpayer_index"][-2:]) == (pending["taxpayer_index"][:64], ".2")
+        (moved, *_) = grown.items("Outbox")
+    before, after = pending["notes"]["taxpayer_index"], moved["notes"]["taxpayer_index"]
+    assert (before, after[-2:]) == (before[:64], ".2")
 
 
 def test_moved_records_are_told_nobody_again(grown: World) -> None:
