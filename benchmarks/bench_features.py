@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from benchmarks.measures import cpu_seconds
 from cloud.java import java_home
 from creditmesh.gateway.keydata.features.table import FEATURES
-from creditmesh.gateway.keydata.spark import clean_rows, features_of_rows, features_of_texts
+from creditmesh.gateway.keydata.spark import features_of_rows, features_of_texts, rows_and_features
 from creditmesh.risk.spark_settings import SCAN
 from institutions.court_figures import judicial_data
 from institutions.credit_figures import credit_bureau_data
@@ -39,7 +39,7 @@ from institutions.tax_figures import tax_data
 ROOT = Path(__file__).parents[1]
 AS_OF = date(2026, 11, 21)
 MONTHS = 24
-STEPS = ("multiply_texts", "clean", "multiply_rows", "features", "clean_and_features")
+STEPS = ("multiply_texts", "multiply_rows", "features", "clean_and_features")
 CORES = 2
 _READERS: dict[str, Callable[[Firm, date], dict[str, Any] | None]] = {
     "tax": tax_data,
@@ -108,16 +108,15 @@ def _line(firm: str, sources: dict[str, Any]) -> dict[str, Any]:
 def measured(
     spark: SparkSession, lines: list[str], firms: int, directory: Path, wanted: Sequence[str]
 ) -> dict[str, Any]:
-    """The figures: multiplying alone, cleaning, features of clean rows, and both in one go."""
+    """The figures: multiplying alone, features of clean rows, and cleaning with features."""
     numbered = spark.createDataFrame(list(enumerate(lines)), "number BIGINT, value STRING")
     texts = multiplied(spark, numbered, len(lines), firms)
-    cleaned = clean_rows(spark, numbered.select("value"))
+    cleaned, _ = rows_and_features(spark, numbered.select("value"))
     ranked = cleaned.withColumn("number", F.row_number().over(Window.orderBy("firm")) - F.lit(1))
     ranked.write.parquet(str(directory / "rows"))
     rows = multiplied(spark, spark.read.parquet(str(directory / "rows")), len(lines), firms)
     steps: dict[str, Callable[[], DataFrame]] = {
         "multiply_texts": lambda: texts,
-        "clean": lambda: clean_rows(spark, texts),
         "multiply_rows": lambda: rows,
         "features": lambda: features_of_rows(spark, rows),
         "clean_and_features": lambda: features_of_texts(spark, texts),

@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from creditmesh.gateway.keydata.spark import clean_rows, features_of_rows, features_of_texts
+from creditmesh.gateway.keydata.spark import features_of_rows, features_of_texts, rows_and_features
 
 THIRD_INFORMATION, CLEAN_ROWS = "third-information", "clean-rows"
 
@@ -26,7 +26,7 @@ def main() -> None:
     started = time.monotonic()
     spark = SparkSession.builder.appName("extract-key-data").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    counts = write(draw(spark, arguments.input, arguments.input_kind, arguments.rows_output), arguments.output)
+    counts = write(features_of(spark, arguments.input, arguments.input_kind, arguments.rows_output), arguments.output)
     if arguments.summary:
         # Last: who finds the summary finds all of the features.
         write_text(spark, arguments.summary, json.dumps(counts))
@@ -35,15 +35,15 @@ def main() -> None:
     spark.stop()
 
 
-def draw(spark: SparkSession, path: str, kind: str, rows_output: str | None) -> DataFrame:
-    """Return the features of an input: JSON lines to be cleaned, or Parquet that was."""
+def features_of(spark: SparkSession, path: str, kind: str, rows_output: str | None) -> DataFrame:
+    """Compute the features of an input: JSON lines, or Parquet of clean rows. Writes the clean rows if asked to."""
     if kind == CLEAN_ROWS:
         return features_of_rows(spark, spark.read.parquet(path))
     if rows_output is None:
         return features_of_texts(spark, spark.read.text(path))
-    clean_rows(spark, spark.read.text(path)).write.mode("overwrite").parquet(rows_output)
-    # Cleaning is the dear part: the features are drawn from what was just written.
-    return features_of_rows(spark, spark.read.parquet(rows_output))
+    rows, features = rows_and_features(spark, spark.read.text(path))
+    rows.write.mode("overwrite").parquet(rows_output)
+    return features
 
 
 def write(features: DataFrame, path: str) -> dict[str, Any]:

@@ -12,18 +12,12 @@ from creditmesh.gateway.key_data import extract
 from creditmesh.gateway.keydata.cleaning import date_of, day_number
 from creditmesh.gateway.keydata.exact import month_index
 from creditmesh.gateway.keydata.features.table import FEATURES, features_of
-from creditmesh.gateway.keydata.row import TOP, as_tuple, of_tuple
-from creditmesh.gateway.keydata.spark import CLEAN_DDL, clean_rows, features_of_rows, features_of_texts
+from creditmesh.gateway.keydata.row import TOP, as_tuple
+from creditmesh.gateway.keydata.spark import CLEAN_DDL, features_of_rows, features_of_texts, rows_and_features
 from tests.spark.clean_rows import rows
 from tests.support.third_information import AS_OF, INPUTS, documents, line
 
 NAMES = [feature.name for feature in FEATURES]
-
-
-def test_clean_rows_come_back_as_they_went() -> None:
-    """To Spark as tuples, from it as tuples: 300 rows with unknowns, empty lists and numbers to the schema's bounds."""
-    for row in rows(7, 300):
-        assert of_tuple(as_tuple(row)) == row
 
 
 def test_rows_reach_every_feature_known_and_unknown() -> None:
@@ -47,10 +41,10 @@ def test_documents_give_the_same_key_data_spark_way(spark: SparkSession) -> None
     firms["firm-5"]["tax"]["statements"][-1]["revenue"] = "（１２．５万元）"
     firms["firm-6"]["tax"]["invoices"].append(dict(firms["firm-6"]["tax"]["invoices"][0], amount="1.00"))
     given = texts(spark, [line(firm, sources) for firm, sources in firms.items()])
-    cleaned = clean_rows(spark, given)
+    cleaned, features = rows_and_features(spark, given)
     assert cleaned.schema == spark.createDataFrame([], CLEAN_DDL).schema
     found = {row["firm"]: row.asDict(recursive=True) for row in features_of_rows(spark, cleaned).collect()}
-    assert features_of_texts(spark, given).collect() == features_of_rows(spark, cleaned).collect()
+    assert features.collect() == features_of_texts(spark, given).collect()
     assert set(found) == set(firms)
     for firm, sources in firms.items():
         expected = extract(sources, **INPUTS, as_of=AS_OF)
@@ -60,7 +54,7 @@ def test_documents_give_the_same_key_data_spark_way(spark: SparkSession) -> None
 
 
 def test_clean_rows_are_the_rows_of_the_key_data(spark: SparkSession) -> None:
-    (row,) = clean_rows(spark, texts(spark, [line("one", documents(1))])).collect()
+    (row,) = rows_and_features(spark, texts(spark, [line("one", documents(1))]))[0].collect()
     found = row.asDict(recursive=True)
     expected = extract(documents(1), **INPUTS, as_of=AS_OF)
     assert {name: found[name] for name in expected.rows} == expected.rows
@@ -77,7 +71,9 @@ def test_no_line_is_lost_and_none_ends_the_job(spark: SparkSession) -> None:
         json.dumps({"firm": "e", "as_of": "2026-11-21", "sources": 7, **INPUTS}),
     ]  # fmt: skip
     found = features_of_texts(spark, texts(spark, lines)).collect()
-    assert features_of_rows(spark, clean_rows(spark, texts(spark, lines))).collect() == found
+    rows, features = rows_and_features(spark, texts(spark, lines))
+    assert features.collect() == found
+    assert features_of_rows(spark, rows).collect() == found
     told = [[(note["field"], note["severity"], note["finding"]) for note in row["quality"]] for row in found]
     assert [row["firm"] for row in found] == [None, None, None, "a", "b", "c", "d", "e"]
     assert told[:5] == [
@@ -92,6 +88,14 @@ def test_no_line_is_lost_and_none_ends_the_job(spark: SparkSession) -> None:
     assert found[5]["revenue_12m_minor"] is None
     assert found[5]["company_age_months"] is not None
     assert told[6:] == [[("blacklist_hits", "error", "not_a_whole_number")], [("sources", "error", "must_be_object")]]
+
+
+def test_features_of_rows_are_those_of_the_table(spark: SparkSession) -> None:
+    """300 rows with unknowns, empty lists and numbers to the schema's bounds, through Spark and back."""
+    made = rows(7, 300)
+    df = spark.createDataFrame([(str(n), *as_tuple(row), []) for n, row in enumerate(made)], CLEAN_DDL)
+    found = {int(row["firm"]): row for row in features_of_rows(spark, df).collect()}
+    assert [{name: found[n][name] for name in NAMES} for n in range(300)] == [features_of(row) for row in made]
 
 
 def test_features_want_the_clean_rows_schema(spark: SparkSession) -> None:

@@ -42,6 +42,7 @@ def test_a_feature_is_added_by_the_document_alone() -> None:
     late = {"and": [*paid["and"], {"item": "late"}, {"=": [{"item": "tax_type"}, "VAT"]}]}
     sums = [{"sum": {"of": AMOUNT, "rows": "payments", "where": where}} for where in (late, paid)]
     found = parse(with_feature(feature({"ratio_bps": sums}, "vat_late_share_6m_bps", "bps")))
+    assert found.version == table.VERSION == extract(documents(1), **INPUTS, as_of=AS_OF).features_version
     assert [one.name for one in found.features] == [*(one.name for one in table.FEATURES), "vat_late_share_6m_bps"]
 
     sources = documents(1)

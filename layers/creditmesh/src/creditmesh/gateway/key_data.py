@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from creditmesh.gateway.keydata.clean import clean
-from creditmesh.gateway.keydata.features.table import FEATURES, features_of, lineage
+from creditmesh.gateway.keydata.features.table import FEATURES, VERSION, features_of, lineage
 from creditmesh.gateway.keydata.findings import Severity, SourceDataInvalid
 
 __all__ = ["FEATURE_TYPES", "Finding", "KeyData", "SourceDataInvalid", "extract"]
@@ -41,6 +41,7 @@ class KeyData(BaseModel):
         features: Every name of ``FEATURE_TYPES``; None means not known. Amounts are fen, ratios basis points.
         quality: Findings, in the order the sources were read.
         rows: The clean row that the features were drawn from (``keydata.row``), ready for JSON.
+        features_version: Version of the document of features that they were computed by.
         lineage: Of each feature ``{"source", "paths"}``: where in which source's third information it comes from.
     """
 
@@ -51,6 +52,7 @@ class KeyData(BaseModel):
     quality: list[Finding]
     rows: dict[str, Any]
     lineage: dict[str, list[dict[str, Any]]]
+    features_version: int = VERSION
 
 
 def extract(

@@ -64,6 +64,7 @@ class KeyDataDocument(BaseModel):
     Attributes:
         lineage: feature -> where in which source's third information it comes from; `sources` leads on to the raw
             answers and to the version of the channel that read them.
+        features_version: version of the document of features; unknown for older key data.
         row: the clean row that the features were computed from, in the form that Spark takes.
         screening: what the look-up in the lists found, of which state of theirs (docs/reference/lists.md).
     """
@@ -73,6 +74,7 @@ class KeyDataDocument(BaseModel):
     schema_version: str = "2"
     application_id: str
     as_of: str
+    features_version: int | None = None
     sources: list[SourceRecord]
     features: dict[str, int | str | bool | None]
     quality: list[dict[str, Any]]

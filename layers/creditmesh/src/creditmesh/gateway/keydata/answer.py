@@ -121,7 +121,8 @@ class Row:
 
     def optional_day(self, key: str) -> tuple[int | None, bool]:
         """A date that may be absent, and whether it is known (absent is known, unreadable is not)."""
-        if not self.given(key):
+        written = self.fields.get(key)
+        if written is None or written == "":
             return None, True
         value = self.day(key)
         return value, value is not None

@@ -272,11 +272,10 @@ def _getter(columns: Sequence[Column]) -> Callable[[Values], tuple[Any, ...]]:
 
 _TUPLES = tuple((section.name, section.is_list, _getter(section.columns)) for section in SECTIONS)
 _TOP = _getter(TOP)
-_NAMES = [(section.name, section.is_list, [column.name for column in section.columns]) for section in SECTIONS]
 
 
 def as_tuple(row: Values | None) -> tuple[Any, ...]:
-    """A clean row as nested tuples in the order of ``DDL``, as Spark takes it; null throughout where there is none."""
+    """A clean row as nested tuples in the order of ``DDL``, as Spark takes it; nulls only if there is no row."""
     if row is None:
         return (None,) * (len(TOP) + len(SECTIONS))
     parts: list[Any] = list(_TOP(row))
@@ -284,18 +283,3 @@ def as_tuple(row: Values | None) -> tuple[Any, ...]:
         value = row[name]
         parts.append(None if value is None else [getter(one) for one in value] if is_list else getter(value))
     return tuple(parts)
-
-
-def of_tuple(parts: Sequence[Any]) -> Values | None:
-    """The clean row that ``as_tuple`` was given."""
-    if parts[0] is None:
-        return None
-    row: Values = {column.name: part for column, part in zip(TOP, parts, strict=False)}
-    for (name, is_list, names), part in zip(_NAMES, parts[len(TOP) :], strict=True):
-        if part is None:
-            row[name] = None
-        elif is_list:
-            row[name] = [dict(zip(names, one, strict=True)) for one in part]
-        else:
-            row[name] = dict(zip(names, part, strict=True))
-    return row

@@ -6,40 +6,50 @@ pyspark.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from creditmesh.gateway.keydata import lines
 from creditmesh.gateway.keydata.features.table import FEATURES, values_of
-from creditmesh.gateway.keydata.row import DDL, as_tuple, of_tuple
+from creditmesh.gateway.keydata.row import DDL, as_tuple
 from creditmesh.gateway.keydata.schema import Values
 
 _QUALITY_DDL = f"quality ARRAY<STRUCT<{lines.NOTE_DDL}>>"
-#: Of each row of clean data: whose it is, the clean row, and what cleaning had to say.
+#: The firm, its clean row, and the findings of cleaning.
 CLEAN_DDL = f"firm STRING, {DDL}, {_QUALITY_DDL}"
 _TYPES = {"integer": "BIGINT", "string": "STRING", "boolean": "BOOLEAN"}
-_DRAWN_DDL = ", ".join(
-    ["firm STRING", _QUALITY_DDL, "as_of BIGINT", *(f"{feature.name} {_TYPES[feature.type]}" for feature in FEATURES)]
-)
-_UNKNOWN = (None,) * (1 + len(FEATURES))
+_FEATURES = [f"{feature.name} {_TYPES[feature.type]}" for feature in FEATURES]
+_FEATURES_DDL = ", ".join(["firm STRING", _QUALITY_DDL, "as_of BIGINT", *_FEATURES])
+_BOTH_DDL = f"{CLEAN_DDL}, features STRUCT<{', '.join(_FEATURES)}>"
+_DAY = "date_from_unix_date(CAST(as_of AS INT)) AS as_of"
+_UNKNOWN = (None,) * len(FEATURES)
+
+Tuples = Iterator[tuple[Any, ...]]
 
 
-def clean_rows(spark: SparkSession, texts: DataFrame) -> DataFrame:
-    """Return the clean row of each line of third information, in the columns of ``CLEAN_DDL``.
+def features_of_texts(spark: SparkSession, texts: DataFrame) -> DataFrame:
+    """Return firm, quality, as-of date and all features of each line of third information.
 
     Args:
         spark: the session.
         texts: One string column; each value a JSON object as ``lines.clean_line`` reads it.
     """
-    return spark.createDataFrame(texts.rdd.mapPartitions(_clean), CLEAN_DDL, verifySchema=False)
+    return _with_day(spark.createDataFrame(texts.rdd.mapPartitions(_of_texts), _FEATURES_DDL, verifySchema=False))
 
 
-def features_of_texts(spark: SparkSession, texts: DataFrame) -> DataFrame:
-    """Return firm, quality, as-of date and all features of each line of third information."""
-    return _drawn(spark, texts.rdd.mapPartitions(_draw_of_texts))
+def rows_and_features(spark: SparkSession, texts: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Return the clean rows, in the columns of ``CLEAN_DDL``, and what ``features_of_texts`` returns.
+
+    Both are views of one persisted DataFrame, so that each line is cleaned once.
+    """
+    both = spark.createDataFrame(texts.rdd.mapPartitions(_both), _BOTH_DDL, verifySchema=False)
+    both = both.persist(StorageLevel.DISK_ONLY)
+    return both.drop("features"), both.selectExpr("firm", "quality", _DAY, "features.*")
 
 
 def features_of_rows(spark: SparkSession, rows: DataFrame) -> DataFrame:
@@ -52,31 +62,35 @@ def features_of_rows(spark: SparkSession, rows: DataFrame) -> DataFrame:
     want = spark.createDataFrame([], CLEAN_DDL).schema.fields
     if wrong := [field.name for field in want if have.get(field.name) != field.dataType]:
         raise ValueError(f"columns {wrong} are not those of a clean row")
-    return _drawn(spark, rows.select(*(field.name for field in want)).rdd.mapPartitions(_draw_of_rows))
+    names = [field.name for field in want if field.name not in ("firm", "quality")]
+    # As text: nested rows would become Python objects one by one, which takes three times as long.
+    packed = rows.select("firm", "quality", F.to_json(F.struct(*names), {"ignoreNullFields": "false"}))
+    return _with_day(spark.createDataFrame(packed.rdd.mapPartitions(_of_rows), _FEATURES_DDL, verifySchema=False))
 
 
-def _drawn(spark: SparkSession, drawn: Any) -> DataFrame:
-    found = spark.createDataFrame(drawn, _DRAWN_DDL, verifySchema=False)
-    return found.withColumn("as_of", F.expr("date_from_unix_date(CAST(as_of AS INT))"))
+def _with_day(computed: DataFrame) -> DataFrame:
+    return computed.selectExpr("firm", "quality", _DAY, *(feature.name for feature in FEATURES))
 
 
-def _clean(texts: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
+def _of_texts(texts: Iterable[Row]) -> Tuples:
     for (text,) in texts:
         line = lines.clean_line(text)
-        yield line.firm, *as_tuple(line.values), line.notes
+        as_of = None if line.values is None else line.values["as_of"]
+        yield line.firm, line.notes, as_of, *_values(line.values)
 
 
-def _draw_of_texts(texts: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
+def _both(texts: Iterable[Row]) -> Tuples:
     for (text,) in texts:
         line = lines.clean_line(text)
-        yield line.firm, line.notes, *_draw(line.values)
+        yield line.firm, *as_tuple(line.values), line.notes, _values(line.values)
 
 
-def _draw_of_rows(rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
-    for firm, *values, quality in rows:
-        yield firm, quality, *_draw(of_tuple(values))
+def _of_rows(rows: Iterable[Row]) -> Tuples:
+    for firm, quality, text in rows:
+        row = json.loads(text)
+        yield firm, quality, row["as_of"], *_values(None if row["as_of"] is None else row)
 
 
-def _draw(row: Values | None) -> tuple[Any, ...]:
-    """As-of day and features; all null for a line that is none."""
-    return _UNKNOWN if row is None else (row["as_of"], *values_of()(row))
+def _values(row: Values | None) -> tuple[Any, ...]:
+    """The features; all null for an unreadable line."""
+    return _UNKNOWN if row is None else values_of()(row)
