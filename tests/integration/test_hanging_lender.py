@@ -86,4 +86,4 @@ def test_a_hanging_lender_holds_up_no_other(local: LocalPlatform, lender: httpx.
     sent = own()
     assert {one["state"] for one in sent} == {"sent"}
     assert max(one["attempts"] for one in sent) > 0, "the first attempt met no answer"
-    assert len(sent) == len({(one["application_id"], one["path"]) for one in sent}), "each is one message"
+    assert len(sent) == len({(one["about"], one["path"]) for one in sent}), "each is one message"
