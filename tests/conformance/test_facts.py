@@ -86,7 +86,7 @@ def test_an_execution_started_twice(place: Place, outputs: dict[str, str], name:
 def test_a_killed_execution_is_told_of(place: Place, stage: str, outputs: dict[str, str], name: str) -> None:
     """EventBridge's default bus tells of an execution that was stopped, however many others are open."""
     states, machine, given = place.client("stepfunctions"), outputs["Waiting"], {"seconds": 600, "answers": False}
-    count = 2_000
+    count = 500 if place.endpoint else 2_000  # here each waits for its start at a worker of two cores
     with ThreadPoolExecutor(4) as pool:
         others = list(pool.map(lambda number: place.start(machine, given, f"{name}-{number}"), range(count)))
         waiting = place.eventually(lambda: count == place.items(stage, f"{name}-") and count, 300)
