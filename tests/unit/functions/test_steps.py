@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 import traceback
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from creditmesh.platform import wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
+from creditmesh.platform.outbox import MANNERS, WEBHOOK
 from creditmesh.platform.tables import Update
 from creditmesh.risk.heartbeat import NAME
 from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, libraries
@@ -179,7 +181,7 @@ def test_a_record_that_cannot_be_queued_fails_alone(world: World) -> None:
     good = stream_event(world, "Outbox")["Records"][0]
     bad = json.loads(json.dumps(good))
     bad["dynamodb"]["SequenceNumber"] = "bad"
-    del bad["dynamodb"]["NewImage"]["application_id"]
+    del bad["dynamodb"]["NewImage"]["about"]
     broken = {"eventSource": "aws:sqs", "messageId": "q-2", "body": "{}"}
     assert invoke("EnqueueMessagesFunction", {"Records": [bad, good, broken]}) == {
         "batchItemFailures": [{"itemIdentifier": "bad"}, {"itemIdentifier": "q-2"}]
@@ -190,7 +192,8 @@ def test_a_record_that_cannot_be_queued_fails_alone(world: World) -> None:
 def test_a_delivery_that_failed_comes_back_through_the_retry_queue(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("creditmesh.platform.queue.MAX_DELAY_SECONDS", 0)  # moto's delays are real
+    at_once = replace(MANNERS[WEBHOOK], first_pause=0)  # moto's delays are real
+    monkeypatch.setitem(MANNERS, WEBHOOK, at_once)
     world.to_submitted()
     world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
     assert delivered(world) == ["later"]
