@@ -11,7 +11,7 @@ from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, Stat
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from creditmesh.platform import wiring
-from tests.support.world import BORROWER, FIRM, LENDER, OPERATOR, STRANGER, World, request
+from tests.support.world import BORROWER, DISBURSEMENT, FIRM, LENDER, OPERATOR, STRANGER, World, request
 
 BANK = Caller(subject="bank-user", role=Role.BANK, tenant="bank-1")
 
@@ -162,6 +162,16 @@ def test_no_withdrawal_while_a_lender_decides(world: World) -> None:
     with pytest.raises(NotFound):
         wiring.intake().withdraw(STRANGER, world.application_id)
     assert world.application().status == "submitted"
+
+
+def test_no_withdrawal_of_a_signed_contract_while_a_person_looks(world: World) -> None:
+    """The lender may have been told to pay."""
+    world.to_ordered()
+    wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
+    with pytest.raises(NotAwaited, match="signed"):
+        wiring.intake().withdraw(BORROWER, world.application_id)
+    assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
+    assert world.application().outcome == Outcome.DISBURSED
 
 
 def test_the_first_outcome_stays(world: World) -> None:

@@ -242,6 +242,8 @@ class Intake:
         application.require_open()
         if application.status not in WAITS:
             raise NotAwaited("the application can be withdrawn only while it waits for the borrower")
+        if application.status is Status.WITH_OPERATOR and application.stood is Status.SIGNED:
+            raise NotAwaited("the contract is signed, and its payment may have been ordered")
         wait = self._waits.read(application_id, WAITS[application.status])
         closed = Answer(error=ApplicationClosed.__name__, cause="withdrawn")
         note = "withdrawn by the borrower"
