@@ -123,7 +123,7 @@ def test_a_challenger_scores_what_the_champion_decides(port: int, job: Job, regi
     request = client("dynamodb", port).get_item(
         TableName="scoring-requests", Key={"request_id": {"S": scores[0].request_id}}
     )["Item"]
-    expected = evaluate(load(json.dumps(document)), json.loads(request["features"]["S"]), DAY).to_dict()
+    expected = evaluate(load(json.dumps(document)), json.loads(unpacked(request["features"]["S"])), DAY).to_dict()
     assert scores[0].challenger_result == {name: expected[name] for name in scores[0].challenger_result}
     assert scores[0].application_id == f"application-{scores[0].request_id}"
     found = registry.comparison(MODEL_ID)

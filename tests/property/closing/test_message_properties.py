@@ -66,7 +66,7 @@ def test_a_closing_comes_back_from_the_table_as_it_went(
     )  # fmt: skip
     closing = Closing(
         application_id="a", lender_id="l", product_id="p", terms=terms, created_at="x", decision=decision,
-        contract=contract, disbursement=disbursement, failed={"asked": failed},
+        contract=contract, disbursement=disbursement, failed={"order": failed},
         asked={key.value: value for key, value in asked.items()},
     )  # fmt: skip
     assert Closing.model_validate(closing.model_dump(mode="json", exclude_none=True)) == closing
