@@ -117,8 +117,12 @@ docs: setup ## build the documentation's site in build/docs/; a broken link or a
 	.venvs/docs/bin/sphinx-build -q -W --keep-going docs build/docs
 
 .PHONY: api
-api: setup ## write infrastructure/api.yaml, API Gateway's definition, from the routes in functions/api
+api: setup ## write infrastructure/generated/api.yaml, API Gateway's definition, from the routes in functions/api
 	@$(DEV)/python -m aws.api_definition
+
+.PHONY: template
+template: setup ## write template.yaml from the parts in infrastructure/
+	@$(DEV)/python -m aws.template
 
 .PHONY: lock
 lock: ## resolve the lock files anew from pyproject.toml

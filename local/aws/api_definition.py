@@ -1,4 +1,4 @@
-"""API Gateway's definition of the API, made from the declared routes; ``make api`` writes infrastructure/api.yaml.
+"""API Gateway's definition of the API, made from the declared routes; ``make api`` writes it to `PATH`.
 
 The file holds what API Gateway itself acts on: routes, who needs a token, which function answers, and what the gateway
 says where no function is reached. Schemas stay in the description that the API serves (`api.openapi`): the functions
@@ -23,7 +23,7 @@ from creditmesh.platform import web
 
 Json = dict[str, Any]
 
-PATH = Path(__file__).resolve().parents[2] / "infrastructure" / "api.yaml"
+PATH = Path(__file__).resolve().parents[2] / "infrastructure" / "generated" / "api.yaml"
 HEAD = "# Made by `make api` from the routes in functions/api; do not edit.\n"
 
 AUTHORIZER_SECONDS = 300

@@ -106,7 +106,7 @@ class Deployment:
 
     def _fingerprint(self, layer: str, values: Mapping[str, str]) -> str:
         folder = self.template.parent
-        names = ("functions", "infrastructure", "stepfunctions", "nested")
+        names = ("functions", "infrastructure/generated", "stepfunctions", "nested")
         sources = [path for path in (self.template, *(folder / name for name in names)) if path.exists()]
         return build.digest(sources, layer + json.dumps(dict(values), sort_keys=True))
 

@@ -13,12 +13,21 @@ _IN_FILES = ("CodeUri", "ContentUri", "DefinitionUri")
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML with CloudFormation's short forms; what looks like a day stays text."""
+    """YAML with CloudFormation's short forms; what looks like a day stays text, a key that stands twice is refused."""
 
     yaml_implicit_resolvers = {
         first: [one for one in resolvers if one[0] != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                )
+        super().flatten_mapping(node)
 
 
 def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:

@@ -29,11 +29,13 @@ def test_the_scheduler_may_start_what_is_scheduled_and_nothing_else(source: Temp
     role = source["Resources"]["SchedulerRole"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    allowed = {one["Action"][0]: one["Resource"] for one in statements(role)}
-    functions = {owner for owner, kind, _ in events(source, "ScheduleV2") if kind == "AWS::Serverless::Function"}
-    assert {one["Fn::GetAtt"][0] for one in allowed["lambda:InvokeFunction"]} == functions
-    machines = [owner for owner, kind, _ in events(source, "ScheduleV2") if kind != "AWS::Serverless::Function"]
-    assert [allowed["states:StartExecution"]] == [{"Ref": machine} for machine in machines]
+    granted = {(one["Action"][0], json.dumps(one["Resource"])) for one in statements(role)}
+    assert granted == {("sqs:SendMessage", json.dumps(FAILED_EVENTS))} | {
+        ("lambda:InvokeFunction", json.dumps({"Fn::GetAtt": [owner, "Arn"]}))
+        if kind == "AWS::Serverless::Function"
+        else ("states:StartExecution", json.dumps({"Ref": owner}))
+        for owner, kind, _ in events(source, "ScheduleV2")
+    }
     assert all(one["RoleArn"] == {"Fn::GetAtt": ["SchedulerRole", "Arn"]} for _, _, one in events(source, "ScheduleV2"))
 
 

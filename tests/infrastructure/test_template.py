@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from aws import template as generator
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.platform.settings import Settings, Table
 from tests.support import template
@@ -25,10 +26,17 @@ OTHER_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "P
 READ_BY_ISSUER = {f"{whose}_{what}" for whose in ("OIDC", "STAFF") for what in ("ISSUER", "AUDIENCE", "JWKS_URL")}
 
 
+def test_the_committed_template_is_what_the_parts_make() -> None:
+    made = generator.template(generator.read(ROOT / "infrastructure"))
+    assert generator.PATH.read_text(encoding="utf-8") == generator.written(made), "run `make template`"
+
+
 def test_the_definition_of_the_api_is_the_made_one(transformed: Template) -> None:
     """tests/unit/aws/test_api_definition.py says what is in it; SAM must add and lose nothing."""
     (api,) = of_type(transformed, "AWS::ApiGateway::RestApi").values()
-    assert api["Body"] == yaml.safe_load((ROOT / "infrastructure" / "api.yaml").read_text(encoding="utf-8"))
+    assert api["Body"] == yaml.safe_load(
+        (ROOT / "infrastructure" / "generated" / "api.yaml").read_text(encoding="utf-8")
+    )
 
 
 def test_the_included_definition_is_taken_by_sam_as_it_stands(source: Template) -> None:
@@ -298,7 +306,8 @@ def test_the_process_may_invoke_its_steps_and_nothing_else(source: Template) -> 
     substitutions = machine["DefinitionSubstitutions"]
     functions = {name: value for name, value in substitutions.items() if name.endswith("Function")}
     assert all(value == {"Fn::GetAtt": [name, "Arn"]} for name, value in functions.items())
-    (invoke,) = [one for one in machine["Policies"][0]["Statement"] if one["Action"] == "lambda:InvokeFunction"]
+    statements = [one for policy in machine["Policies"] for one in policy["Statement"]]
+    (invoke,) = [one for one in statements if one["Action"] == ["lambda:InvokeFunction"]]
     assert sorted(map(json.dumps, invoke["Resource"])) == sorted(map(json.dumps, functions.values()))
 
 
