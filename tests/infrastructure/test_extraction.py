@@ -71,7 +71,7 @@ def test_the_process_may_start_this_job_and_read_its_summary(machine: dict[str, 
     assert allowed(given, "s3:GetObject", "arn:aws:s3:::data/key-data-batches/x/summary.json")
     assert not allowed(given, "s3:GetObject", "arn:aws:s3:::data/key-data-batches/x/features/1")
     services = {action.partition(":")[0] for one in given for action in one["Action"]}
-    assert services == {"emr-serverless", "iam", "events", "s3", "logs"}
+    assert services == {"emr-serverless", "iam", "s3", "logs"}
 
 
 def test_the_places_of_the_definition_are_those_the_job_may_use(job: list[dict[str, Any]]) -> None:

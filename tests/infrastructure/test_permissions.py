@@ -108,13 +108,9 @@ def test_aws_policies_that_come_along_are_known(transformed: dict[str, Any]) -> 
 
 
 def test_every_policy_is_used(source: dict[str, Any]) -> None:
-    functions, roles = of_type(source, "AWS::Serverless::Function"), of_type(source, "AWS::IAM::Role")
-    attached = json.dumps(
-        [
-            [one.get("Policies", []) for one in functions.values()],
-            [one.get("ManagedPolicyArns", []) for one in roles.values()],
-        ]
-    )
+    kinds = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role")
+    owners = [one for kind in kinds for one in of_type(source, kind).values()]
+    attached = json.dumps([[one.get("Policies", []), one.get("ManagedPolicyArns", [])] for one in owners])
     for name in of_type(source, "AWS::IAM::ManagedPolicy"):
         assert f'{{"Ref": "{name}"}}' in attached, name
 
