@@ -113,6 +113,13 @@ class Stack:
         return [*map(_ref, one.given.get("Policies", [])), *([_document(own)] if own else [])]
 
 
+def _declared_alarm(one: Declared, _: Stack) -> Json:
+    for number, metric in enumerate(one.given["Metrics"]):
+        if not isinstance(metric, list) or len(metric) != 3:
+            raise one.refuse(f"Metrics[{number}]", "must list namespace, name and dimensions")
+    return {one.name: _alarm(one.given)}
+
+
 def _alarm(given: Json) -> Json:
     metrics = [
         {"Namespace": space, "MetricName": name, "Dimensions": [{"Name": key, "Value": of[key]} for key in of]}
@@ -136,24 +143,18 @@ def _function(one: Declared, stack: Stack) -> Json:
     for name in reads:
         if name not in stack.variables:
             raise one.refuse("Reads", unknown(name, stack.variables))
-    properties = {
-        name: one.given.get(name) for name in ("Handler", "Timeout", "MemorySize", "Events", "EventInvokeConfig")
-    }
+    properties = {name: one.given.get(name) for name in ("Handler", "Timeout", "MemorySize", "Events")}
     properties["Environment"] = {"Variables": {name: stack.variables[name] for name in reads}} if reads else None
     properties["Policies"] = stack.policies(one)
     if events & {"ScheduleV2", "EventBridgeRule"}:  # nobody waits for the answer, so what fails is kept
-        properties["EventInvokeConfig"] = stack.defaults["EventInvokeConfig"] | one.given.get("EventInvokeConfig", {})
+        kept = stack.defaults.get("EventInvokeConfig", {})
+        properties["EventInvokeConfig"] = {**kept, **one.given.get("EventInvokeConfig", {})}
     made = {one.name: _resource("AWS::Serverless::Function", properties)}
     if "DynamoDB" in events:
         age = [["AWS/Lambda", "IteratorAge", {"FunctionName": _ref(one.name)}]]
-        late = {"Statistic": "Maximum", "Period": 60, "Threshold": 60000, "EvaluationPeriods": 3}
-        given = {
-            "Description": f"{one.name} reads its stream late.",
-            "Metrics": age,
-            **late,
-            **one.given.get("Late", {}),
-        }
-        made[f"{one.name.removesuffix('Function')}LateAlarm"] = _alarm(given)
+        late: Json = {"Statistic": "Maximum", "Period": 60, "Threshold": 60000, "EvaluationPeriods": 3}
+        late |= {"Description": f"{one.name} reads its stream late.", "Metrics": age, **one.given.get("Late", {})}
+        made[f"{one.name.removesuffix('Function')}LateAlarm"] = _alarm(late)
     return made
 
 
@@ -195,7 +196,11 @@ def _role(one: Declared, stack: Stack) -> Json:
 def _table(one: Declared, _: Stack) -> Json:
     indexes, projections = one.given.get("Indexes", {}), one.given.get("Projections", {})
     one.check(projections, "", " ".join(indexes), inside="Projections.")
-    attributes = dict.fromkeys(name for key in [one.given["Key"], *indexes.values()] for name in key)
+    keys = {"Key": one.given["Key"], **{f"Indexes.{name}": key for name, key in indexes.items()}}
+    for field, key in keys.items():
+        if not isinstance(key, list) or len(key) not in (1, 2):
+            raise one.refuse(field, "must list one or two attributes")
+    attributes = dict.fromkeys(name for key in keys.values() for name in key)
     expires = one.given.get("Expires")
     properties = {
         "TableName": _staged(one.name),
@@ -264,7 +269,7 @@ TYPES: dict[str, tuple[str, str, Callable[[Declared, Stack], Json]]] = {
     "creditmesh::Alarm": (
         "Description Metrics",
         "Expression Statistic Period EvaluationPeriods Threshold ComparisonOperator Condition",
-        lambda one, _: {one.name: _alarm(one.given)},
+        _declared_alarm,
     ),
     "creditmesh::Function": (
         "Handler",

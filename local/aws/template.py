@@ -55,7 +55,8 @@ def template(parts: Mapping[str, Any]) -> Json:
                 sections[section][name] = entry
     given, variables, defaults = (sections.pop(name) for name in ("Resources", "Variables", "Defaults"))
     declared = {name: _declared(places["Resources", name], name, one) for name, one in given.items()}
-    stack, resources = Stack(variables, defaults, declared), Json()
+    stack = Stack(variables, defaults, declared)
+    resources: Json = {}
     for name, one in declared.items():
         made = TYPES[one.kind][2](one, stack) if one.kind in TYPES else {name: one.given}
         for each in made.keys() & (resources.keys() | declared.keys() - {name}):

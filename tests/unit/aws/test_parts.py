@@ -177,6 +177,11 @@ FUNCTION = "Type: 'creditmesh::Function', Handler: a.b"
             "A.Type: creditmesh::Tabel is not known; is creditmesh::Table",
         ),
         (["Resources: {A: {Type: 'creditmesh::Table'}}"], "A.Key: is missing"),
+        (["Resources: {A: {Type: 'creditmesh::Table', Key: id}}"], "A.Key: must list one or two attributes"),
+        (
+            ["Resources: {A: {Type: 'creditmesh::Alarm', Description: x, Metrics: [[AWS/SQS, Age]]}}"],
+            "A.Metrics[0]: must list namespace, name and dimensions",
+        ),
         ([f"Resources: {{A: {{{TABLE}, Strem: NEW_IMAGE}}}}"], "A.Strem: Strem is not known; is Stream meant?"),
         ([f"Resources: {{A: {{{TABLE}, Projections: {{by-x: ALL}}}}}}"], "A.Projections.by-x: by-x is not known"),
         (
