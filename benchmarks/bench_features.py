@@ -24,9 +24,9 @@ from pyspark.sql import functions as F
 
 from benchmarks.measures import cpu_seconds
 from cloud.java import java_home
-from creditmesh.gateway.keydata.features.table import FEATURES
-from creditmesh.gateway.keydata.spark import features_of_rows, features_of_texts, rows_and_features
-from creditmesh.risk.spark_settings import SCAN
+from creditmesh.decisions.serving.spark_settings import SCAN
+from creditmesh.features.spark import features_of_rows, features_of_texts, rows_and_features
+from creditmesh.features.table import FEATURES
 from institutions.court_figures import judicial_data
 from institutions.credit_figures import credit_bureau_data
 from institutions.education_figures import education_data

@@ -30,7 +30,7 @@ from benchmarks.scoring_data import generate
 from benchmarks.scoring_model import bins, document
 from benchmarks.scoring_work import Sums
 from cloud.java import java_home
-from creditmesh.risk.spark_settings import KERNEL
+from creditmesh.decisions.serving.spark_settings import KERNEL
 
 ROOT = Path(__file__).parents[1]
 CORES = 2

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.bench_cost import COUNTS
-from creditmesh.assessment import decisions
 from creditmesh.authorization.model import due_queue
+from creditmesh.decisions import log
+from creditmesh.decisions.serving.queue import open_item
 from creditmesh.intake.model import Status
 from creditmesh.intake.operators import OPEN_QUEUE
 from creditmesh.kernel.ids import derived_id
 from creditmesh.offers.store import CATALOGUE
 from creditmesh.platform.outbox import PENDING_QUEUE
-from creditmesh.risk.scoring_queue import open_item
 
 LOANS_A_YEAR = (1_000_000, 10_000_000, 100_000_000)
 APPLICATIONS_A_LOAN = 1.6
@@ -96,7 +96,7 @@ KEYS: dict[str, Key] = {
     "applications/by-channel": lambda _: ["direct"],
     "applications/by-lender": lambda one: [one.lender],
     "authorizations/by-due": lambda one: [due_queue(one.taxpayer_index)],
-    "decisions": lambda one: [decisions.partition("origination", "2026-11-30", one.id)],
+    "decisions": lambda one: [log.partition("origination", "2026-11-30", one.id)],
     "outbox/by-due": lambda _: [PENDING_QUEUE],
     "operator-tasks/by-queue": lambda _: [OPEN_QUEUE],
     "scoring-requests/by-queue": scoring_queue,

@@ -16,8 +16,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.scoring_work import IDS, ON, Sums, add_up, warm, write
-from creditmesh.risk.kernel.portfolio import Split, kernel_of, splits
-from creditmesh.risk.kernel.storage import place
+from creditmesh.risk.bulk.portfolio import Split, kernel_of, splits
+from creditmesh.risk.bulk.storage import place
 
 
 @dataclass(frozen=True)

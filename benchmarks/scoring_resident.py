@@ -18,9 +18,9 @@ from pyspark import SparkConf, SparkContext
 
 from benchmarks.measures import quantiles
 from cloud.java import java_home
+from creditmesh.decisions.serving.batches import ResidentScorer
+from creditmesh.decisions.serving.spark_settings import RESIDENT, SMALL_RESIDENT
 from creditmesh.risk.artefact import load
-from creditmesh.risk.resident import ResidentScorer
-from creditmesh.risk.spark_settings import RESIDENT, SMALL_RESIDENT
 from run.places import ROOT
 
 _DAY = date(2026, 1, 15)

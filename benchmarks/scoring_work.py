@@ -8,8 +8,8 @@ from datetime import date
 
 import pyarrow.compute as pc
 
-from creditmesh.risk.kernel.portfolio import Split, kernel_of, scored, write_scored
-from creditmesh.risk.kernel.storage import place
+from creditmesh.risk.bulk.portfolio import Split, kernel_of, scored, write_scored
+from creditmesh.risk.bulk.storage import place
 
 ON = date(2026, 11, 22)
 IDS = ("firm_id",)

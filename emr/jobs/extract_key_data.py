@@ -1,8 +1,8 @@
 """Batch Spark job: third information of many firms made key data, as Parquet.
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py``, ``creditmesh/kernel``,
-``creditmesh/gateway/__init__.py`` and ``creditmesh/gateway/keydata``) and the settings
-``creditmesh.risk.spark_settings.SCAN``. docs/reference/key-data.md tells the form of input and output.
+``creditmesh/gateway/__init__.py`` and ``creditmesh/features``) and the settings
+``creditmesh.decisions.serving.spark_settings.SCAN``. docs/reference/key-data.md tells the form of input and output.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from creditmesh.gateway.keydata.spark import features_of_rows, features_of_texts, rows_and_features
+from creditmesh.features.spark import features_of_rows, features_of_texts, rows_and_features
 
 THIRD_INFORMATION, CLEAN_ROWS = "third-information", "clean-rows"
 

@@ -1,7 +1,7 @@
 """Resident Spark job: answers scoring requests in near real time.
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
-``creditmesh.risk.spark_settings.RESIDENT``. boto3 finds endpoints and credentials in the environment.
+``creditmesh.decisions.serving.spark_settings.RESIDENT``. boto3 finds endpoints and credentials in the environment.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 
 import creditmesh
+from creditmesh.decisions.serving.batches import ResidentScorer
+from creditmesh.decisions.serving.champion import Champion
+from creditmesh.decisions.serving.heartbeat import Heartbeat
+from creditmesh.decisions.serving.model_signature import kms_verify
+from creditmesh.decisions.serving.queue import ScoringQueue
+from creditmesh.decisions.serving.reload import Reloader
+from creditmesh.decisions.serving.shadow import Shadow, ShadowTable
+from creditmesh.decisions.serving.stored_models import Places, StoredModels
+from creditmesh.decisions.serving.worker import Scorer, Worker, WorkerErrors
 from creditmesh.risk.artefact import Artefact
-from creditmesh.risk.champion import Champion
-from creditmesh.risk.heartbeat import Heartbeat
-from creditmesh.risk.reload import Reloader
-from creditmesh.risk.resident import ResidentScorer
-from creditmesh.risk.scoring_queue import ScoringQueue
-from creditmesh.risk.shadow import Shadow, ShadowTable
-from creditmesh.risk.signature import kms_verify
-from creditmesh.risk.stored import Places, StoredModels
-from creditmesh.risk.worker import Scorer, Worker, WorkerErrors
 
 _AWS = Config(
     connect_timeout=2,

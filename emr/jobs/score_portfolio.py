@@ -1,8 +1,8 @@
 """Batch Spark job: every firm of a portfolio scored by one model, as Parquet.
 
 Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
-``creditmesh.risk.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from storage,
-scores it by ``creditmesh.risk.kernel`` and writes its part. How to run it: docs/how-to/score-a-portfolio.md.
+``creditmesh.decisions.serving.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from
+storage, scores it by ``creditmesh.risk.bulk`` and writes its part. How to run it: docs/how-to/score-a-portfolio.md.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 import boto3
 from pyspark.sql import SparkSession
 
+from creditmesh.decisions.serving.model_signature import kms_verify
 from creditmesh.risk.artefact import Verify, load
-from creditmesh.risk.kernel.portfolio import Counts, Split, kernel_of, splits, write_scored
-from creditmesh.risk.kernel.storage import Place, place
-from creditmesh.risk.signature import kms_verify
+from creditmesh.risk.bulk.portfolio import Counts, Split, kernel_of, splits, write_scored
+from creditmesh.risk.bulk.storage import Place, place
 
 
 def main() -> None:

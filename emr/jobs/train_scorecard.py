@@ -23,7 +23,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from creditmesh.risk.artefact import load
-from creditmesh.risk.kernel.storage import Place, place
+from creditmesh.risk.bulk.storage import Place, place
 from training import collected, config, decided, gates
 from training.candidate import baseline, candidate
 from training.card import render_card

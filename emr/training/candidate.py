@@ -14,7 +14,7 @@ from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.assembly import assemble
 from training.scoring import cells, scores
 
-#: As wide as the bands of ``creditmesh.modelling.drift``.
+#: As wide as the bands of ``creditmesh.governance.drift``.
 SCORE_BAND = 20
 
 
@@ -29,7 +29,7 @@ def candidate(champion: str, sections: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def baseline(artefact: Artefact, frame: pd.DataFrame) -> dict[str, Any]:
-    """Count rows by score band and by cell of each characteristic: a ``creditmesh.modelling.drift.Distribution``."""
+    """Count rows by score band and by cell of each characteristic: a ``creditmesh.governance.drift.Distribution``."""
     bands = Counter((scores(artefact, frame) // SCORE_BAND * SCORE_BAND).tolist())
     bins = {}
     for name, item in artefact.scorecard.named:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from creditmesh.risk.kernel.columns import column
+from creditmesh.risk.bulk.columns import column
 from training.config import TrainingConfig
 from training.errors import TrainingSetInvalid
 from training.frame import TrainingSet

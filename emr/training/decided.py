@@ -18,7 +18,7 @@ def training_rows(spark: SparkSession, labels: str, reports: str, artefact: Arte
 
     Args:
         spark: the session.
-        labels: folder of JSON lines, as ``creditmesh.modelling.labels`` exports them.
+        labels: folder of JSON lines, as ``creditmesh.governance.labels`` exports them.
         reports: folder of the assessment reports, one JSON document each.
         artefact: names the features, and their types.
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from creditmesh.risk.bulk.columns import Column, column, unknown
+from creditmesh.risk.bulk.masks import where
+from creditmesh.risk.bulk.points import Cards, places
 from creditmesh.risk.document import Node
 from creditmesh.risk.errors import ArtefactInvalid
 from creditmesh.risk.expression import FeatureType, parse_condition
-from creditmesh.risk.kernel.columns import Column, column, unknown
-from creditmesh.risk.kernel.masks import where
-from creditmesh.risk.kernel.points import Cards, places
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.points import Axis, Characteristic, Segment
 from creditmesh.risk.scorecard import parse_segments

@@ -10,9 +10,9 @@ from pydantic import Field
 from api.operators import OPERATORS
 from api.routing import Call, Key, route
 from api.schemas import In, Out
+from creditmesh.governance.outcomes import Label, LabelValue, Observation
+from creditmesh.governance.watch import DriftReport
 from creditmesh.kernel.caller import STAFF
-from creditmesh.modelling.outcomes import Label, LabelValue, Observation
-from creditmesh.modelling.watch import DriftReport
 from creditmesh.platform import wiring
 
 blueprint = Blueprint(__name__)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from api.schemas import In, Out
-from creditmesh.modelling.model import (
+from creditmesh.governance.model import (
     CaseResult,
     Change,
     Current,

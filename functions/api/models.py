@@ -8,10 +8,10 @@ from api.model_schemas import CurrentView, NewVersion, Note, Reason, VersionList
 from api.operators import OPERATORS
 from api.routing import Call, route
 from api.schemas import Nothing
-from creditmesh.assessment.replay import Replay
+from creditmesh.decisions.replay import Replay
+from creditmesh.governance.model import Comparison, Current, ModelKind
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.modelling.model import Comparison, Current, ModelKind
 from creditmesh.platform import wiring
 from creditmesh.platform.web import JSON, Reply
 

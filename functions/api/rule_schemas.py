@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pydantic import Field
 
 from api.schemas import In, Out
-from creditmesh.modelling.simulation import MAX_DECISIONS, SimulationSummary
+from creditmesh.governance.simulation import MAX_DECISIONS, SimulationSummary
 
 USUAL_DAYS = 30
 

@@ -11,12 +11,12 @@ from api.operators import OPERATORS
 from api.routing import Call, route
 from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
 from api.schemas import Nothing
+from creditmesh.governance.catalogue import FeatureCatalogue, RuleBook, feature_catalogue, rule_book
+from creditmesh.governance.model import full_hash
+from creditmesh.governance.rules import ChangeProposal, RuleChange
+from creditmesh.governance.simulation import Simulation
+from creditmesh.governance.statistics import RuleStatistics
 from creditmesh.kernel.caller import STAFF
-from creditmesh.modelling.catalogue import FeatureCatalogue, RuleBook, feature_catalogue, rule_book
-from creditmesh.modelling.model import full_hash
-from creditmesh.modelling.rules import ChangeProposal, RuleChange
-from creditmesh.modelling.simulation import Simulation
-from creditmesh.modelling.statistics import RuleStatistics
 from creditmesh.platform import wiring
 from creditmesh.risk.artefact import load
 

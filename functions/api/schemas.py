@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from creditmesh.assessment.referral import Referral
 from creditmesh.closing.model import Closing
+from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.clock import iso, parse_instant

@@ -21,7 +21,7 @@ KEPT = 5
 """So many versions stay in the bucket besides those in use."""
 
 # Standard library only: what EMR Serverless runs beside Spark itself (conventions 17).
-_PARTS = ("kernel", "risk", "gateway/keydata")
+_PARTS = ("kernel", "risk", "features", "decisions/serving")
 _VERSION = re.compile(r"emr/([0-9a-f]{16})/")
 _AT_ONCE = 1000  # DeleteObjects takes no more keys
 

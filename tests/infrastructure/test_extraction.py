@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloud.iam import allowed
-from creditmesh.risk.spark_settings import INTERPRETER, SCAN, SCAN_WORKERS, spark_submit_parameters
+from creditmesh.decisions.serving.spark_settings import INTERPRETER, SCAN, SCAN_WORKERS, spark_submit_parameters
 from tests.support import template
 from tests.support.template import ROOT, of_type, walk
 

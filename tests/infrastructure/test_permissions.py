@@ -19,6 +19,7 @@ import pytest
 from cloud.iam import allowed
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.decisions.serving.heartbeat import BELIEVED_SECONDS
 from creditmesh.gateway.model import AnswersPending
 from creditmesh.kernel.clock import iso
 from creditmesh.platform import signing, wiring
@@ -26,7 +27,6 @@ from creditmesh.platform.deliveries import GRACE_SECONDS, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.tables import Put, Update
 from creditmesh.platform.tokens import guest_token
-from creditmesh.risk.heartbeat import BELIEVED_SECONDS
 from tests.infrastructure.test_access import told
 from tests.infrastructure.test_limits import definition
 from tests.support import template

@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from creditmesh.assessment.engine import Engine
-from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, SCAN, SCAN_WORKERS, TRAINING_WORKERS
+from creditmesh.decisions.engine import Engine
+from creditmesh.decisions.serving.spark_settings import (
+    INTERPRETER,
+    RESIDENT,
+    RESIDENT_WORKERS,
+    SCAN,
+    SCAN_WORKERS,
+    TRAINING_WORKERS,
+)
 
 Template = dict[str, Any]
 #: vCPU -> smallest, largest, step in GB: «Supported worker configurations» of EMR Serverless.

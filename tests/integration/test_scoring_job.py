@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.assessment.engine import BELIEVED_SECONDS
+from creditmesh.decisions.engine import BELIEVED_SECONDS
 from run import many, spark
 from run.platform import LocalPlatform
 from tests.integration.conftest import Target

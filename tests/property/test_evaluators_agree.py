@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from creditmesh.risk.artefact import Artefact, load, seal
+from creditmesh.risk.bulk import RESULT_FIELDS, compile_kernel
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.kernel import RESULT_FIELDS, compile_kernel
 from tests.support.artefact_strategies import artefacts, feature_rows, rows_near_bounds
 from tests.support.candidates import FIRM
 from tests.unit.risk import small_model

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creditmesh.risk.bulk.columns import Column, column
 from creditmesh.risk.errors import FeatureInvalid
-from creditmesh.risk.kernel.columns import Column, column
 
 _WIDE = Context(prec=100)
 LEAST, MOST = -(2**63), 2**63 - 1

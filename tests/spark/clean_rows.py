@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from creditmesh.gateway.keydata.cleaning import date_of
-from creditmesh.gateway.keydata.exact import month_index
-from creditmesh.gateway.keydata.row import SECTIONS, TOP
-from creditmesh.gateway.keydata.schema import KINDS, Column, Section
+from creditmesh.features.cleaning import date_of
+from creditmesh.features.exact import month_index
+from creditmesh.features.row import SECTIONS, TOP
+from creditmesh.features.schema import KINDS, Column, Section
 
 TEXTS = ("C34", "", "银行", "a ", "A", "😀", "'", "\\", None)
 

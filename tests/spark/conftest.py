@@ -13,8 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cloud.java import java_home
+from creditmesh.decisions.serving.spark_settings import RESIDENT, SMALL_RESIDENT
 from creditmesh.risk.artefact import Artefact, load
-from creditmesh.risk.spark_settings import RESIDENT, SMALL_RESIDENT
 
 ROOT = Path(__file__).parents[2]
 

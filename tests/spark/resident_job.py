@@ -11,9 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from creditmesh.risk.heartbeat import NAME
-from creditmesh.risk.scoring_queue import open_item, packed
-from creditmesh.risk.spark_settings import (
+from creditmesh.decisions.serving.heartbeat import NAME
+from creditmesh.decisions.serving.queue import open_item, packed
+from creditmesh.decisions.serving.spark_settings import (
     INTERPRETER,
     RESIDENT,
     RESIDENT_WORKERS,

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from creditmesh.features.cleaning import date_of, day_number
+from creditmesh.features.exact import month_index
+from creditmesh.features.row import TOP, as_tuple
+from creditmesh.features.spark import CLEAN_DDL, features_of_rows, features_of_texts, rows_and_features
+from creditmesh.features.table import FEATURES, features_of
 from creditmesh.gateway.key_data import extract
-from creditmesh.gateway.keydata.cleaning import date_of, day_number
-from creditmesh.gateway.keydata.exact import month_index
-from creditmesh.gateway.keydata.features.table import FEATURES, features_of
-from creditmesh.gateway.keydata.row import TOP, as_tuple
-from creditmesh.gateway.keydata.spark import CLEAN_DDL, features_of_rows, features_of_texts, rows_and_features
 from tests.spark.clean_rows import rows
 from tests.support.third_information import AS_OF, INPUTS, documents, line
 

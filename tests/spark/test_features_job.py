@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from creditmesh.decisions.serving.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
 from creditmesh.gateway.key_data import extract
-from creditmesh.risk.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.conftest import ROOT
 from tests.spark.test_features_agree import NAMES
 from tests.support.third_information import AS_OF, INPUTS, documents, line
@@ -30,7 +30,7 @@ def shipped(directory: Path) -> Path:
     target = directory / "creditmesh.zip"
     package = SOURCE / "creditmesh"
     files = [package / "__init__.py", package / "gateway/__init__.py"]
-    files += [*(package / "kernel").glob("*.py"), *(package / "gateway/keydata").rglob("*.*")]
+    files += [*(package / "kernel").glob("*.py"), *(package / "features").rglob("*.*")]
     with zipfile.ZipFile(target, "w") as archive:
         for path in files:
             archive.write(path, str(path.relative_to(SOURCE)))

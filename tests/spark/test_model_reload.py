@@ -13,18 +13,18 @@ from typing import Any
 import psutil
 import pytest
 
+from creditmesh.decisions.serving.model_signature import kms_sign, kms_verify
+from creditmesh.decisions.serving.queue import unpacked
+from creditmesh.decisions.serving.stored_models import Places, StoredModels
+from creditmesh.governance.model import ModelKind
+from creditmesh.governance.registry import ModelRegistry
+from creditmesh.governance.shadows import ShadowScores
+from creditmesh.governance.store import ModelStore
 from creditmesh.kernel.clock import FixedClock
-from creditmesh.modelling.model import ModelKind
-from creditmesh.modelling.registry import ModelRegistry
-from creditmesh.modelling.shadows import ShadowScores
-from creditmesh.modelling.store import ModelStore
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import Tables
 from creditmesh.risk.artefact import load
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.scoring_queue import unpacked
-from creditmesh.risk.signature import kms_sign, kms_verify
-from creditmesh.risk.stored import Places, StoredModels
 from tests.spark.job_cloud import BUCKET, MODEL_ID, MODEL_KEY, MODELS, SHADOWS, client, emulator, signing_key
 from tests.spark.resident_job import DAY, Job, closed, get, put, until
 from tests.support.candidates import SHIPPED, candidate, stricter

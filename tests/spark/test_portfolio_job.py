@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from creditmesh.decisions.serving.spark_settings import KERNEL, SMALL_MACHINE, spark_submit_parameters
 from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.bulk import RESULT_FIELDS
+from creditmesh.risk.bulk.portfolio import splits
+from creditmesh.risk.bulk.storage import place
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.kernel import RESULT_FIELDS
-from creditmesh.risk.kernel.portfolio import splits
-from creditmesh.risk.kernel.storage import place
-from creditmesh.risk.spark_settings import KERNEL, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.conftest import ROOT
 from tests.spark.job_cloud import BUCKET, MODEL_KEY, client, emulator, environment, signing_key
 from tests.support.artefact_strategies import feature_rows

@@ -13,9 +13,9 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from creditmesh.decisions.serving.batches import ResidentScorer
 from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.resident import ResidentScorer
 from tests.support.artefact_strategies import feature_rows
 from tests.support.candidates import FIRM, candidate
 
@@ -35,7 +35,7 @@ def agrees(scorer: ResidentScorer, rows: Sequence[Mapping[str, Any]], on: date =
 def workers() -> list[psutil.Process]:
     """The Python workers below the session's JVM; their daemon is not among them."""
     alive = [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
-    ours = [process for process in alive if "creditmesh.risk.worker_daemon" in process.cmdline()]
+    ours = [process for process in alive if "creditmesh.decisions.serving.worker_daemon" in process.cmdline()]
     return [process for process in ours if process.parent() in ours]
 
 

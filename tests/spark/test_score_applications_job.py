@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from creditmesh.decisions.serving.heartbeat import KEY, ready_jobs
+from creditmesh.decisions.serving.queue import unpacked
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.heartbeat import KEY, ready_jobs
-from creditmesh.risk.scoring_queue import unpacked
 from tests.spark.job_cloud import emulator
 from tests.spark.resident_job import DAY, LEASE_SECONDS, Job, closed, get, put, until
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from creditmesh.risk.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
+from creditmesh.decisions.serving.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.conftest import ROOT
 from tests.support.populations import training_set
 

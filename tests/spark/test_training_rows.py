@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from creditmesh.modelling.drift import Distribution, distribution
+from creditmesh.governance.drift import Distribution, distribution
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from training.candidate import baseline

@@ -102,7 +102,9 @@ def error_names() -> set[str]:
     """The classes of errors that the package and the functions may raise."""
     found = set()
     for module in pkgutil.walk_packages(creditmesh.__path__, "creditmesh."):
-        if not module.name.startswith(("creditmesh.risk.spark", "creditmesh.risk.resident", "creditmesh.risk.worker")):
+        if not module.name.startswith(
+            ("creditmesh.features.spark", "creditmesh.decisions.serving.batches", "creditmesh.decisions.serving.worker")
+        ):
             members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
             found |= {name for name, member in members if issubclass(member, Exception)}
     return found

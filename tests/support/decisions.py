@@ -6,10 +6,10 @@ import json
 from datetime import date
 from typing import Any
 
-from creditmesh.assessment.decisions import Decision
+from creditmesh.decisions.log import Decision
+from creditmesh.decisions.serving.queue import packed
 from creditmesh.platform import wiring
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.scoring_queue import packed
 from tests.support.template import ROOT
 
 FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))

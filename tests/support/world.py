@@ -17,6 +17,7 @@ from moto import mock_aws
 from client import channels as shipped
 from cloud import models
 from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.decisions.serving.heartbeat import NAME, Heartbeat
 from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.intake.model import Application, LoanRequest, Outcome, Status
 from creditmesh.intake.moves import Move
@@ -28,7 +29,6 @@ from creditmesh.platform.blind_index import read_keys
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Ref, Tables, decode
-from creditmesh.risk.heartbeat import NAME, Heartbeat
 from creditmesh.screening.entries import NewEntry
 from institutions.population import Population
 from institutions.registry_figures import registry_data

@@ -201,11 +201,11 @@ def _schema() -> dict[str, Any]:
 
 def _makers() -> str:
     """Sixteen digits that change with the code that draws firms, their figures, key data or outcomes."""
-    package, institutions = Path(drawn.__file__).parent, Path(population.__file__).parent
+    package, institutions = Path(drawn.__file__).parents[1], Path(population.__file__).parent
     basic = [institutions / f"{name}.py" for name in ("draw", "history", "identity", "population", "sectors")]
     files = [
-        *basic, *institutions.glob("*_figures.py"), package / "key_data.py", *(package / "keydata").rglob("*.py"),
-        *(package / "keydata").rglob("*.json"),
+        *basic, *institutions.glob("*_figures.py"), package / "gateway" / "key_data.py",
+        *(package / "features").rglob("*.py"), *(package / "features").rglob("*.json"),
         Path(__file__), Path(outcomes.__file__),
     ]  # fmt: skip
     digest = hashlib.sha256()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from creditmesh.gateway.keydata.answer import Answer
-from creditmesh.gateway.keydata.cleaning import (
+from creditmesh.features.answer import Answer
+from creditmesh.features.cleaning import (
     plain_day,
     plain_minor,
     plain_month,
@@ -16,7 +16,7 @@ from creditmesh.gateway.keydata.cleaning import (
     read_minor,
     read_month,
 )
-from creditmesh.gateway.keydata.findings import Quality
+from creditmesh.features.findings import Quality
 
 DIGITS = st.text("0123456789.-,１٣ ", max_size=18)
 PLAIN = st.from_regex(r"-?[0-9]{1,13}\.[0-9]{2}", fullmatch=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.modelling.model import WrongState
+from creditmesh.governance.model import WrongState
 from creditmesh.platform import wiring
 from creditmesh.platform.settings import settings
 from creditmesh.risk.evaluator import evaluate

@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 
 from cloud import spark_code
-from creditmesh.assessment.scoring_job import resident_job
+from creditmesh.decisions.scoring_job import resident_job
 from tests.support import template
 
 ROOT = template.ROOT
@@ -26,7 +26,7 @@ PARTS = ("jobs/score_applications.py", "creditmesh-spark.zip")
 def checkout(tmp_path: Path) -> Path:
     """A small repository with a job, a trainer and the packages that jobs import."""
     package = tmp_path / "layers" / "creditmesh" / "src" / "creditmesh"
-    for part in ("kernel", "risk", "gateway/keydata", "gateway", ""):
+    for part in ("kernel", "risk", "features", "gateway", ""):
         (package / part).mkdir(parents=True, exist_ok=True)
         (package / part / "__init__.py").write_text("")
     for part in ("jobs", "training"):
@@ -76,12 +76,12 @@ def test_the_archive_beside_an_executor_is_enough_for_its_workers_daemon(tmp_pat
     spark_code.collect(ROOT, tmp_path)
     words = shlex.split(resident_job("s3://bucket/emr/1", {}, "", "").parameters)
     module = next(word for word in words if word.startswith("spark.python.daemon.module=")).partition("=")[2]
-    told = f"import {module} as found, creditmesh.gateway.keydata.features.table as t; print(found.__file__, t.VERSION)"
+    told = f"import {module} as found, creditmesh.features.table as t; print(found.__file__, t.VERSION)"
     environment = {**os.environ, "PYTHONPATH": "./creditmesh-spark.zip"}
     ran = subprocess.run(
         [sys.executable, "-c", told], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    assert ran.stdout.split()[0].endswith("creditmesh-spark.zip/creditmesh/risk/worker_daemon.py")
+    assert ran.stdout.split()[0].endswith("creditmesh-spark.zip/creditmesh/decisions/serving/worker_daemon.py")
 
 
 def test_old_versions_go_and_those_in_use_stay() -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from creditmesh.closing.model import LenderUnavailable
+from creditmesh.decisions.serving.heartbeat import NAME
+from creditmesh.decisions.serving.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, libraries
+from creditmesh.governance.model import ModelKind
 from creditmesh.intake.model import AuthorizationExhausted, Outcome
-from creditmesh.modelling.model import ModelKind
 from creditmesh.offers.model import NothingMatches
 from creditmesh.platform import wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS
@@ -22,8 +24,6 @@ from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.outbox import MANNERS, WEBHOOK
 from creditmesh.platform.tables import Update
-from creditmesh.risk.heartbeat import NAME
-from creditmesh.risk.spark_settings import INTERPRETER, RESIDENT, RESIDENT_WORKERS, libraries
 from tests.support.aws import table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event

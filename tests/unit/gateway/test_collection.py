@@ -12,8 +12,8 @@ import pytest
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import SCOPES
+from creditmesh.features.table import features_of
 from creditmesh.gateway.channels.plans import CollectionPlan
-from creditmesh.gateway.keydata.features.table import features_of
 from creditmesh.gateway.model import AnswersPending, KeyDataDocument, SourceUnavailable
 from creditmesh.intake import collecting as intake_collecting
 from creditmesh.intake.model import ApplicationClosed, Outcome

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from creditmesh.gateway.keydata.cleaning import read_count, read_date, read_flag, read_minor, read_month
-from creditmesh.gateway.keydata.exact import divide_half_up, full_months, ratio_bps, volatility_bps
+from creditmesh.features.cleaning import read_count, read_date, read_flag, read_minor, read_month
+from creditmesh.features.exact import divide_half_up, full_months, ratio_bps, volatility_bps
 
 
 @pytest.mark.parametrize(

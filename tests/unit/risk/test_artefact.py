@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from creditmesh.gateway.keydata.features.table import FEATURES
+from creditmesh.features.table import FEATURES
 from creditmesh.risk.artefact import Artefact, ArtefactInvalid, load, seal
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.model import ASPECTS, SOURCES

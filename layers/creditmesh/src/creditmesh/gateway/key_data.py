@@ -1,6 +1,6 @@
 """Key data: the flat document of exact features that risk control is given about a firm.
 
-Pure: no clock, no I/O. ``keydata`` holds the clean row and the feature table, which Spark shares; this module is what
+Pure: no clock, no I/O. ``features`` holds the clean row and the feature table, which Spark shares; this module is what
 the platform calls. docs/reference/key-data.md tells what each feature means.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from creditmesh.gateway.keydata.clean import clean
-from creditmesh.gateway.keydata.features.table import FEATURES, VERSION, features_of, lineage
-from creditmesh.gateway.keydata.findings import Severity, SourceDataInvalid
+from creditmesh.features.clean import clean
+from creditmesh.features.findings import Severity, SourceDataInvalid
+from creditmesh.features.table import FEATURES, VERSION, features_of, lineage
 
 __all__ = ["FEATURE_TYPES", "Finding", "KeyData", "SourceDataInvalid", "extract"]
 
@@ -23,7 +23,7 @@ FEATURE_TYPES = {feature.name: _TYPES[feature.type] for feature in FEATURES}
 
 
 class Finding(BaseModel):
-    """One remark on the quality of a source's data; ``keydata.findings.Note`` tells of the fields."""
+    """One remark on the quality of a source's data; ``features.findings.Note`` tells of the fields."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class KeyData(BaseModel):
         as_of: The day the windows are counted from.
         features: Every name of ``FEATURE_TYPES``; None means not known. Amounts are fen, ratios basis points.
         quality: Findings, in the order the sources were read.
-        rows: The clean row that the features were drawn from (``keydata.row``), ready for JSON.
+        rows: The clean row that the features were drawn from (``features.row``), ready for JSON.
         features_version: Version of the document of features that they were computed by.
         lineage: Of each feature ``{"source", "paths"}``: where in which source's third information it comes from.
     """

@@ -15,11 +15,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creditmesh.assessment.decisions import DecisionLog
-from creditmesh.assessment.engine import Choice, Engine, ResidentJobs
-from creditmesh.assessment.scoring_job import ScoringJob, resident_job
-from creditmesh.assessment.service import Assessment
-from creditmesh.assessment.store import ScoringRequestStore
 from creditmesh.authorization.changes import Changes
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.expiry import ExpirySweep
@@ -34,6 +29,14 @@ from creditmesh.closing.answers import LenderAnswers
 from creditmesh.closing.service import Closings
 from creditmesh.closing.signature import Signatures
 from creditmesh.closing.store import ClosingStore
+from creditmesh.decisions.engine import Choice, Engine, ResidentJobs
+from creditmesh.decisions.log import DecisionLog
+from creditmesh.decisions.requests import ScoringRequestStore
+from creditmesh.decisions.scoring_job import ScoringJob, resident_job
+from creditmesh.decisions.service import Assessment
+from creditmesh.decisions.serving.champion import Champion
+from creditmesh.decisions.serving.model_signature import kms_sign, kms_verify
+from creditmesh.decisions.serving.stored_models import Places, StoredModels
 from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.authentication import Authenticator
 from creditmesh.gateway.channels.batch import BatchFiles
@@ -50,6 +53,16 @@ from creditmesh.gateway.channels.records import ReferenceRecords
 from creditmesh.gateway.channels.source import Source
 from creditmesh.gateway.service import Collections
 from creditmesh.gateway.store import KeyDataStore
+from creditmesh.governance.labels import Labels
+from creditmesh.governance.learning import Learning
+from creditmesh.governance.outcomes import Decided
+from creditmesh.governance.registry import ModelRegistry
+from creditmesh.governance.rules import RuleWorkbench
+from creditmesh.governance.shadows import ShadowScores
+from creditmesh.governance.simulation import Simulations, SimulationStore
+from creditmesh.governance.statistics import Statistics
+from creditmesh.governance.store import ModelStore
+from creditmesh.governance.watch import DriftWatch
 from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.model import Outcome
 from creditmesh.intake.operators import OperatorQueue
@@ -58,16 +71,6 @@ from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.clock import Clock, SystemClock
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.modelling.labels import Labels
-from creditmesh.modelling.learning import Learning
-from creditmesh.modelling.outcomes import Decided
-from creditmesh.modelling.registry import ModelRegistry
-from creditmesh.modelling.rules import RuleWorkbench
-from creditmesh.modelling.shadows import ShadowScores
-from creditmesh.modelling.simulation import Simulations, SimulationStore
-from creditmesh.modelling.statistics import Statistics
-from creditmesh.modelling.store import ModelStore
-from creditmesh.modelling.watch import DriftWatch
 from creditmesh.offers.service import Offers
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.blind_index import BlindIndex
@@ -86,9 +89,6 @@ from creditmesh.platform.tasks import Process, Tasks
 from creditmesh.platform.tokens import GuestKeys
 from creditmesh.platform.waits import Waits
 from creditmesh.risk.artefact import Artefact
-from creditmesh.risk.champion import Champion
-from creditmesh.risk.signature import kms_sign, kms_verify
-from creditmesh.risk.stored import Places, StoredModels
 from creditmesh.screening.entries import ListEntries
 from creditmesh.screening.generations import Generations
 from creditmesh.screening.import_store import ImportStore

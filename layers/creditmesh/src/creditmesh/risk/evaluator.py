@@ -1,7 +1,7 @@
 """The artefact evaluated in plain Python, for one firm at a time.
 
 Lists first, and a stop there ends everything; then the admission rules; then score, price, risk index and limit. Every
-number is an integer. ``creditmesh.risk.kernel`` says the same of columns of firms; a test proves the two equal.
+number is an integer. ``creditmesh.risk.bulk`` says the same of columns of firms; a test proves the two equal.
 """
 
 from __future__ import annotations

@@ -1,0 +1,228 @@
+"""Use cases of an assessment: ask Spark, fall back to Python, write the report and the decision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from creditmesh.decisions.log import Decision, DecisionLog
+from creditmesh.decisions.referral import referral_for
+from creditmesh.decisions.replay import Replay, replay
+from creditmesh.decisions.requests import Inputs, ScoringRequestStore
+from creditmesh.decisions.serving.champion import Champion
+from creditmesh.decisions.serving.queue import rules_day, unpacked
+from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary
+from creditmesh.intake.moves import ASSESS, DECLINE
+from creditmesh.kernel.caller import Caller
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import DomainError, NotFound
+from creditmesh.platform.objects import Objects
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tasks import Tasks
+from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.report import build_report, render_html
+
+if TYPE_CHECKING:
+    from creditmesh.gateway.store import KeyDataStore
+    from creditmesh.intake.store import ApplicationStore
+
+
+_DECLINES = {
+    "blacklist": Outcome.DECLINED_BLACKLIST,
+    "admission": Outcome.DECLINED_ADMISSION,
+    "score": Outcome.DECLINED_SCORE,
+    "price": Outcome.DECLINED_PRICE,
+    "index": Outcome.DECLINED_RISK_INDEX,
+    "limit": Outcome.DECLINED_LIMIT,
+}
+
+
+class ScoringFailed(DomainError):
+    """Spark could not score the request; the fallback evaluator will."""
+
+    code = "scoring_failed"
+
+
+class Assessment:
+    """Scores applications and reports on them.
+
+    Args:
+        models: gives the model in force, and that of a hash.
+    """
+
+    def __init__(
+        self,
+        applications: ApplicationStore,
+        requests: ScoringRequestStore,
+        key_data: KeyDataStore,
+        reports: Objects,
+        models: Champion,
+        tasks: Tasks,
+        clock: Clock,
+        log: DecisionLog,
+    ) -> None:
+        self._applications, self._requests, self._key_data = applications, requests, key_data
+        self._reports, self._models, self._tasks, self._clock = reports, models, tasks, clock
+        self._log = log
+
+    def request(self, application_id: str, token: str, on_spark: Callable[[], bool]) -> None:
+        """Put the application's key data before the resident Spark job; the task goes on with its answer.
+
+        Args:
+            on_spark: whether Spark is to score it; if not, it is scored here and the task goes on at once.
+        """
+        application = self._applications.get(application_id)
+        application.require_open()
+        if application.risk is None:
+            if on_spark():
+                if self._requests.put(application_id, self._inputs(application), token):
+                    return
+            else:
+                self._score(application)
+        self._tasks.succeed(token, {})
+
+    def complete(self, request: Mapping[str, Any]) -> None:
+        """Tell the process of a request that Spark has answered."""
+        if request["state"] == "done":
+            self._tasks.succeed(request["task_token"], {"engine": request.get("engine", "spark")})
+        elif request["state"] == "failed":
+            self._tasks.fail(request["task_token"], ScoringFailed.__name__, "the request could not be scored")
+
+    def score_in_process(self, application_id: str) -> None:
+        """Score with the plain evaluator: same artefact, same result, and the result says so."""
+        application = self._applications.get(application_id)
+        application.require_open()
+        self._score(application)
+
+    def _score(self, application: Application) -> None:
+        application_id, inputs = application.application_id, self._inputs(application)
+        earlier = self._requests.get(application_id)
+        on = rules_day(earlier["created_at"], earlier.get("rules_of")) if earlier else self._requests.today()
+        self._requests.answer(application_id, inputs, evaluate(self._models(), inputs.features, on).to_dict(), on)
+
+    def decide(self, application_id: str) -> RiskSummary:
+        """Write the report, record the decision and log it; a repeat returns the recorded one."""
+        application, (request,) = self._applications.get_with(application_id, self._requests.ref(application_id))
+        if application.risk is None:
+            application.require_open()
+        if request is None or "result" not in request:
+            if application.risk:
+                return application.risk
+            raise ScoringFailed("the application has not been scored")
+        result = json.loads(unpacked(request["result"]))
+        # The model that made the result: another one may have become champion since.
+        model = self._models.of(result["model_hash"])
+        summary = application.risk or self._recorded(application, request, result, model)
+        # After the application and by the instant it holds: a repeat of this step logs the same entry, or none.
+        self._log.add(Decision.of(application_id, request, result, model, summary.decided_at))
+        return summary
+
+    def report(self, application: Application) -> dict[str, Any]:
+        """The assessment report as it was stored.
+
+        Raises:
+            NotFound: the application has not been assessed yet.
+        """
+        if application.report_key is None:
+            raise NotFound("the application has no report yet", field="application_id")
+        return dict(self._reports.get_json(application.report_key))
+
+    def replay(self, application: Application) -> Replay:
+        """The decision made once more, from what it was made from.
+
+        Raises:
+            NotFound: the application has not been assessed yet.
+            ModelGone: the model that decided cannot be had.
+        """
+        return replay(application.application_id, self.report(application), self._models.of)
+
+    def report_for(self, caller: Caller, application: Application) -> dict[str, Any]:
+        """The report with `referral`: what a person has decided since, as far as ``caller`` may read it.
+
+        Raises:
+            NotFound: the application has not been assessed yet.
+        """
+        referral = referral_for(caller, application)
+        return {**self.report(application), "referral": referral.model_dump() if referral else None}
+
+    def report_html(self, caller: Caller, application: Application, language: str) -> str:
+        """The same as a page to read; `language` is zh-CN or en."""
+        return render_html(self.report_for(caller, application), language)
+
+    def _inputs(self, application: Application) -> Inputs:
+        if application.key_data_key is None:
+            raise NotAwaited("the application's data has not been collected")
+        document = self._key_data.get(application.key_data_key)
+        sources = [source.model_dump(mode="json", exclude={"raw_keys"}) for source in document.sources]
+        return Inputs(document.features, sources)
+
+    def _report(
+        self,
+        application: Application,
+        request: Mapping[str, Any],
+        result: dict[str, Any],
+        model: Artefact,
+        decided_at: str,
+    ) -> dict[str, Any]:
+        requested = {
+            "amount": str(application.requested()),
+            "currency": application.currency,
+            "term_months": application.term_months,
+        }
+        return build_report(
+            application_id=application.application_id,
+            firm_name=application.firm_name,
+            requested=requested,
+            risk_result=result,
+            artefact=model,
+            features=json.loads(unpacked(request["features"])),
+            sources=json.loads(unpacked(request["sources"])),
+            engine=request["engine"],
+            decided_at=decided_at,
+            rules_of=rules_day(request["created_at"], request.get("rules_of")),
+        )
+
+    def _recorded(
+        self, application: Application, request: Mapping[str, Any], result: dict[str, Any], model: Artefact
+    ) -> RiskSummary:
+        """Write the report and move the application on; the decision as it is recorded then."""
+        application_id, decided_at = application.application_id, iso(self._clock.now())
+        summary = _summary(result, request["engine"], decided_at)
+        # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
+        key = f"reports/on={decided_at[:10]}/{application_id}.json"
+        self._reports.put_json(key, self._report(application, request, result, model, decided_at))
+        risk = summary.model_dump(exclude_none=True)
+        if summary.decision != "decline":  # a referral goes to a person next, with the limit as a proposal
+            write = self._applications.move(application_id, ASSESS, risk=risk, report_key=key)
+        else:
+            write = self._applications.move(
+                application_id, DECLINE, outcome=_DECLINES[summary.stage], note=", ".join(summary.reasons), risk=risk,
+                report_key=key,
+            )  # fmt: skip
+        try:
+            self._applications.apply(replace(write, absent=("risk",)))
+        except ConditionFailed:  # another try of this step has recorded it
+            recorded = self._applications.get(application_id).risk
+            if recorded is None:
+                raise
+            return recorded
+        return summary
+
+
+def _summary(result: Mapping[str, Any], engine: str, decided_at: str) -> RiskSummary:
+    return RiskSummary(
+        decision=result["decision"],
+        stage=result["stage"],
+        score=result["score"],
+        grade=result["grade"],
+        limit_minor=result["limit_minor"],
+        reasons=list(result["reasons"]),
+        engine=engine,
+        model_id=result["model_id"],
+        model_version=result["model_version"],
+        model_hash=result["model_hash"],
+        decided_at=decided_at,
+    )

@@ -1,0 +1,133 @@
+"""Shadow scoring: a challenger scores what the champion has decided, and nobody waits for it.
+
+It works in the pauses between batches and with the plain evaluator, whose results are those of every engine. What it
+cannot keep up with is dropped and counted: a comparison needs many applications, not each. Records hold results only,
+no features. The DynamoDB client comes in as an argument: this package imports nothing of AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from creditmesh.decisions.serving.queue import ScoringRequest
+from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.evaluator import evaluate
+from creditmesh.risk.result import RiskResult
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: A challenger's records are spread over so many partitions, each of which takes a thousand writes a second.
+SHARDS = 4
+KEPT_SECONDS = 90 * 86400
+_MOST_WAITING = 1_000
+_WRITTEN_AT_ONCE = 25
+_FIELDS = ("decision", "stage", "score", "pd_ppm", "limit_minor", "grade")
+
+
+@dataclass(frozen=True)
+class ShadowTable:
+    """Where records go; ``now_ms`` is the wall clock in epoch milliseconds."""
+
+    client: DynamoDBClient
+    name: str
+    now_ms: Callable[[], int]
+
+    def write(self, items: Sequence[Mapping[str, Any]]) -> int:
+        """Write at most 25 records, once; return how many the table did not take."""
+        answer = self.client.batch_write_item(
+            RequestItems={self.name: [{"PutRequest": {"Item": dict(item)}} for item in items]}
+        )
+        return len(answer.get("UnprocessedItems", {}).get(self.name, []))
+
+
+def shadow_item(request: ScoringRequest, champion: RiskResult, challenger: RiskResult, now_ms: int) -> dict[str, Any]:
+    """Return the record of one application that both scored, in DynamoDB's wire form."""
+    shard = crc32(request.request_id.encode()) % SHARDS
+    texts = {
+        "challenger": f"{challenger.model_hash}#{shard}",
+        "request_id": request.request_id,
+        "application_id": request.application_id,
+        "champion": champion.model_hash,
+        "champion_result": _compact(champion),
+        "challenger_result": _compact(challenger),
+    }
+    numbers = {"scored_at_ms": now_ms, "expires_at": now_ms // 1000 + KEPT_SECONDS}
+    return {name: {"S": text} for name, text in texts.items()} | {
+        name: {"N": str(number)} for name, number in numbers.items()
+    }
+
+
+class Shadow:
+    """The backlog of what has been answered and the challenger has not seen yet; used by one thread.
+
+    Args:
+        challenger: gives the challenger, or None; must not block.
+        pool: carries writes out.
+        errors: what the table's client raises.
+    """
+
+    def __init__(
+        self,
+        table: ShadowTable,
+        challenger: Callable[[], Artefact | None],
+        pool: Executor,
+        log: Callable[[Mapping[str, Any]], None],
+        errors: tuple[type[Exception], ...] = (),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table, self._challenger, self._pool, self._log = table, challenger, pool, log
+        self._errors, self._monotonic = errors, monotonic
+        self._waiting: deque[tuple[ScoringRequest, RiskResult]] = deque(maxlen=_MOST_WAITING)
+        self._writing: Future[None] | None = None
+        self._dropped = 0
+
+    def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
+        """Take up what the champion has answered, if there is a challenger at all."""
+        if self._challenger() is None:
+            self._waiting.clear()
+            return
+        self._dropped += max(0, len(self._waiting) + len(answered) - _MOST_WAITING)
+        self._waiting.extend(answered)
+
+    def work(self, seconds: float) -> float:
+        """Score in the shadow for at most so long; return the seconds spent."""
+        began = self._monotonic()
+        challenger = self._challenger()
+        if challenger is None or not self._waiting or (self._writing and not self._writing.done()):
+            return self._monotonic() - began
+        items, failed = list[dict[str, Any]](), 0
+        while self._waiting and len(items) < _WRITTEN_AT_ONCE and self._monotonic() - began < seconds:
+            request, decided = self._waiting.popleft()
+            if challenger.content_hash == decided.model_hash:
+                continue
+            try:
+                result = evaluate(challenger, json.loads(request.features), request.on)
+            except ValueError:  # these features are not what the challenger's schema says
+                failed += 1
+                continue
+            items.append(shadow_item(request, decided, result, self._table.now_ms()))
+        if items or failed:
+            self._writing = self._pool.submit(self._write, items, failed, self._dropped)
+            self._dropped = 0
+        return self._monotonic() - began
+
+    def _write(self, items: Sequence[Mapping[str, Any]], failed: int, dropped: int) -> None:
+        try:
+            lost = self._table.write(items) if items else 0
+        except self._errors as error:
+            self._log({"event": "shadow_not_written", "count": len(items), "error": type(error).__name__})
+            return
+        record = {"scored": len(items) - lost, "failed": failed, "dropped": dropped + lost}
+        self._log({"event": "shadow_scored", **record})
+
+
+def _compact(result: RiskResult) -> str:
+    return json.dumps({name: getattr(result, name) for name in _FIELDS}, separators=(",", ":"))

@@ -1,0 +1,236 @@
+"""The resident job's loop: look for requests, claim them, score them as one batch, write the answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from creditmesh.decisions.serving.queue import ScoringQueue, ScoringRequest
+from creditmesh.risk.errors import FeatureInvalid
+from creditmesh.risk.expression import FeatureValue
+from creditmesh.risk.model import Artefact
+from creditmesh.risk.result import RiskResult
+
+MAX_ATTEMPTS = 5
+_IDLE_FACTOR = 4
+#: For so long after a request the queue is looked at several times a second; afterwards every few seconds, which makes
+#: 17,280 queries of a day without requests.
+AWAKE_SECONDS = 300.0
+_MAX_PAUSE_SECONDS = 5.0
+_WRITERS = 8
+
+Errors = tuple[type[Exception], ...]
+Log = Callable[[Mapping[str, Any]], None]
+
+
+class Scorer(Protocol):
+    """What scores a batch: the resident Spark session."""
+
+    def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]], on: date) -> list[RiskResult]:
+        """Return the results in the batch's order, by the rules of that day."""
+        ...
+
+
+class Models(Protocol):
+    """What prepares a new champion beside the running one (``risk.reload``)."""
+
+    def take(self) -> tuple[Scorer, Artefact] | None:
+        """Return what is to score from now on, if there is something new."""
+        ...
+
+
+class ShadowScoring(Protocol):
+    """What scores again by a challenger, for nobody to wait for (``risk.shadow``)."""
+
+    def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
+        """Take up what has been answered."""
+        ...
+
+    def work(self, seconds: float) -> float:
+        """Work for at most so long; return the seconds spent."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorkerErrors:
+    """Which exceptions mean what, so that this module needs neither botocore nor py4j."""
+
+    transient: Errors = ()
+    scoring: Errors = ()
+
+
+class Worker:
+    """One worker over one queue."""
+
+    def __init__(
+        self,
+        queue: ScoringQueue,
+        scorer: Scorer,
+        artefact: Artefact,
+        *,
+        max_batch: int,
+        log: Log,
+        errors: WorkerErrors,
+        monotonic: Callable[[], float] = time.monotonic,
+        models: Models | None = None,
+        shadow: ShadowScoring | None = None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event.
+
+        ``models`` is asked for a new champion between batches; ``shadow`` works in the pauses; ``beat`` is called
+        before each look at the queue and says that the worker is alive.
+        """
+        self._queue = queue
+        self._scorer = scorer
+        self._artefact = artefact
+        self._max_batch = max_batch
+        self._log = log
+        self._errors = errors
+        self._monotonic = monotonic
+        self._models = models
+        self._shadow = shadow
+        self._beat = beat
+        self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
+
+    def run(self, stop: threading.Event, poll_ms: int, keep_on: Callable[[], bool]) -> None:
+        """Work until ``stop`` is set or ``keep_on`` says no; a batch begun is always finished.
+
+        Polls every ``poll_ms`` after work, ever more slowly down to a quarter of that rate when there is none, and
+        every five seconds after ``AWAKE_SECONDS`` without any. On a busy machine a batch takes longer, and the pause
+        after it is as long, at most four polls: meanwhile requests gather, which cost hardly more together than one
+        alone. A full batch is followed by the next without that pause.
+        """
+        busy_pause, pause = poll_ms / 1000, poll_ms / 1000
+        longest, worked = busy_pause * _IDLE_FACTOR, self._monotonic()
+        while keep_on() and not stop.is_set():
+            self._switch()
+            try:
+                self._beat()
+                began = self._monotonic()
+                found = self.run_once()
+                if found:
+                    worked = self._monotonic()
+                    pause = max(busy_pause, 0.0 if found >= self._max_batch else min(worked - began, longest))
+                else:
+                    awake = began - worked < AWAKE_SECONDS
+                    pause = min(pause * 1.5, longest if awake else _MAX_PAUSE_SECONDS)
+            except self._errors.transient as error:
+                self._log({"event": "poll_failed", "error": type(error).__name__})
+                pause = min(max(pause, busy_pause) * 2, _MAX_PAUSE_SECONDS)
+            spent = self._shadow.work(pause) if self._shadow else 0.0
+            stop.wait(max(0.0, pause - spent))
+        self._pool.shutdown()
+
+    def run_once(self) -> int:
+        """Claim, score and answer one batch; return how many requests were claimed."""
+        started = self._monotonic()
+        claimed = [item for item in self._pool.map(self._claim, self._queue.claimable(self._max_batch)) if item]
+        if not claimed:
+            return 0
+        readable = [(item, features) for item in claimed if (features := self._features(item)) is not None]
+        scoring = self._monotonic()
+        try:
+            scored = self._score(readable)
+        except self._errors.scoring:
+            self._release([request for request, _ in readable])
+            raise
+        answering = self._monotonic()
+        written = list(self._pool.map(lambda pair: self._queue.answer(*pair), scored))
+        self._log(
+            {
+                "event": "batch_scored",
+                "claimed": len(claimed),
+                "answered": sum(written),
+                "failed": len(claimed) - len(scored),
+                "lease_lost": len(written) - sum(written),
+                "claim_ms": _ms(started, scoring),
+                "score_ms": _ms(scoring, answering),
+                "write_ms": _ms(answering, self._monotonic()),
+            }
+        )
+        if self._shadow:
+            self._shadow.offer([pair for pair, done in zip(scored, written, strict=True) if done])
+        return len(claimed)
+
+    def _switch(self) -> None:
+        """Score by a new champion from now on, if one is ready."""
+        taken = self._models.take() if self._models else None
+        if taken:
+            self._scorer, self._artefact = taken
+
+    def _claim(self, request_id: str) -> ScoringRequest | None:
+        """A claim that fails for a moment must not drop the others: the request is found again by the next poll."""
+        try:
+            return self._queue.claim(request_id)
+        except self._errors.transient as error:
+            self._log({"event": "claim_failed", "request_id": request_id, "error": type(error).__name__})
+            return None
+
+    def _features(self, request: ScoringRequest) -> Mapping[str, FeatureValue] | None:
+        """Return the request's features, or answer it «failed» and return None."""
+        try:
+            if request.attempts > MAX_ATTEMPTS:
+                raise ValueError(f"given up after {MAX_ATTEMPTS} attempts")
+            _ = request.on  # refused here, alone, and not in the midst of the batch
+            return self._artefact.checked(parse_features(request.features))
+        except ValueError as error:
+            self._refuse(request, str(error))
+            return None
+
+    def _release(self, requests: Sequence[ScoringRequest]) -> None:
+        """Give back what a dead engine cannot score, so that nobody need wait for the leases to end."""
+        released = list(self._pool.map(self._queue.release, requests))
+        self._log({"event": "batch_released", "count": sum(released)})
+
+    def _refuse(self, request: ScoringRequest, error: str) -> None:
+        self._queue.fail(request, error)
+        self._log({"event": "request_failed", "request_id": request.request_id, "error": error})
+
+    def _score(
+        self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]]
+    ) -> list[tuple[ScoringRequest, RiskResult]]:
+        """Score the requests of each day as one batch."""
+        days = sorted({request.on for request, _ in readable})
+        return [pair for on in days for pair in self._score_day([item for item in readable if item[0].on == on], on)]
+
+    def _score_day(
+        self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]], on: date
+    ) -> list[tuple[ScoringRequest, RiskResult]]:
+        """Score all as one batch; if that fails, one by one, so that one request cannot hold up the others."""
+        requests = [request for request, _ in readable]
+        try:
+            results = self._scorer.score_batch([features for _, features in readable], on)
+            return list(zip(requests, results, strict=True))
+        except self._errors.scoring as error:
+            self._log({"event": "batch_failed", "count": len(readable), "error": type(error).__name__})
+        self._scorer.score_batch([{}], on)  # A dead session fails here too, which ends the process.
+        if len(readable) > 1:
+            return [pair for item in readable for pair in self._score_day([item], on)]
+        self._refuse(requests[0], "the engine cannot score these features")
+        return []
+
+
+def parse_features(text: str) -> Mapping[str, Any]:
+    """Return the JSON object in ``text``.
+
+    Raises:
+        FeatureInvalid: it is something else; the message does not quote it.
+    """
+    try:
+        features = json.loads(text)
+    except (ValueError, RecursionError):
+        features = None
+    if not isinstance(features, dict):
+        raise FeatureInvalid("features", "is a JSON object")
+    return features
+
+
+def _ms(since: float, until: float) -> int:
+    return round((until - since) * 1000)

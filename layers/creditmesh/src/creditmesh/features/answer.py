@@ -1,0 +1,271 @@
+"""Reads a source's answer section by section; every irregularity becomes a note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from creditmesh.features import cleaning
+from creditmesh.features.cleaning import plain_day, plain_minor, plain_month
+from creditmesh.features.findings import NO_VALUES, Quality, SourceDataInvalid
+
+T = TypeVar("T")
+CURRENCY = "CNY"
+# More rows than this no small firm has; it also keeps every sum of the features inside 64 bits.
+MAX_ROWS = 5_000
+
+
+class Row:
+    """One object of an answer: reads its fields, notes what it cannot read.
+
+    What is written plainly is read at once; everything else takes the long way through ``_read``.
+    """
+
+    __slots__ = ("_answer", "_name", "_number", "fields", "present")
+
+    def __init__(
+        self, answer: Answer, name: str, fields: Mapping[str, object] | None, number: int | None = None
+    ) -> None:
+        self._answer = answer
+        self._name = name
+        self._number = number
+        self.present = fields is not None
+        self.fields: Mapping[str, object] = fields or {}
+
+    @property
+    def path(self) -> str:
+        """Where the object lies in its source's answer."""
+        return self._name if self._number is None else f"{self._name}[{self._number}]"
+
+    def path_of(self, key: str) -> str:
+        """Where one of its fields lies."""
+        return f"{self.path}.{key}" if self._name else key
+
+    def note(self, key: str, finding: str) -> None:
+        """Record that a field's value was left unknown; of an absent section its absence says enough."""
+        if self.present:
+            self._answer.note(self.path_of(key), finding)
+
+    def given(self, key: str) -> bool:
+        """Whether the field has a value; null and empty text count as missing."""
+        return self.fields.get(key) not in (None, "")
+
+    def amount(self, key: str, *, signed: bool = False) -> int | None:
+        """An amount in minor units; a negative one is not known unless ``signed``."""
+        if not self._answer.currency_known:
+            return None
+        written = self.fields.get(key)
+        value = plain_minor(written) if type(written) is str else None
+        if value is None:
+            value = self._read(key, cleaning.read_minor)
+        if value is not None and value < 0 and not signed:
+            self.note(key, "negative")
+            return None
+        return value
+
+    def count(self, key: str, most: int = cleaning.MAX_COUNT) -> int | None:
+        """A whole number from zero to ``most``."""
+        written = self.fields.get(key)
+        if type(written) is int and 0 <= written <= most:
+            return written
+        value = self._read(key, cleaning.read_count)
+        if value is not None and value > most:
+            self.note(key, "out_of_range")
+            return None
+        return value
+
+    def hundredths(self, key: str, most: int) -> int | None:
+        """A number with two decimals, times 100, from zero to ``most``."""
+        value = self._read(key, cleaning.read_minor)
+        if value is not None and not 0 <= value <= most:
+            self.note(key, "out_of_range")
+            return None
+        return value
+
+    def day(self, key: str) -> int | None:
+        """A date, as days since 1970-01-01."""
+        written = self.fields.get(key)
+        if type(written) is str and (value := plain_day(written)) is not None:
+            return value
+        return self._read(key, cleaning.read_day)
+
+    def month(self, key: str) -> int | None:
+        """A calendar month's index."""
+        written = self.fields.get(key)
+        if type(written) is str and (value := plain_month(written)) is not None:
+            return value
+        return self._read(key, cleaning.read_month)
+
+    def flag(self, key: str) -> bool | None:
+        written = self.fields.get(key)
+        return written if type(written) is bool else self._read(key, cleaning.read_flag)
+
+    def text(self, key: str) -> str | None:
+        """A text with full-width forms made ordinary."""
+        value = cleaning.folded(self.fields.get(key))
+        if not value:
+            self.note(key, "not_a_text" if self.given(key) else "missing")
+        return value or None
+
+    def choice(self, key: str, allowed: Sequence[str], *, optional: bool = False) -> str | None:
+        """One of the allowed words, whatever its case and width."""
+        if optional and not self.given(key):
+            return None
+        written = self.fields.get(key)
+        if written in allowed and type(written) is str:
+            return written
+        found = cleaning.read_word(written, allowed)
+        if found is None:
+            self.note(key, "unknown_value" if self.given(key) else "missing")
+        return found
+
+    def optional_day(self, key: str) -> tuple[int | None, bool]:
+        """A date that may be absent, and whether it is known (absent is known, unreadable is not)."""
+        written = self.fields.get(key)
+        if written is None or written == "":
+            return None, True
+        value = self.day(key)
+        return value, value is not None
+
+    def _read(self, key: str, reader: Callable[[object], tuple[T | None, str | None]]) -> T | None:
+        value = self.fields.get(key)
+        if value is None or value == "":
+            self.note(key, "missing")
+            return None
+        read, finding = reader(value)
+        if finding == "rounded":
+            self._answer.tell(self.path_of(key), "rounded")
+        elif finding is not None:
+            self.note(key, finding)
+        return read
+
+
+class Answer:
+    """A source's answer.
+
+    Raises:
+        SourceDataInvalid: the answer, or a section given in it, is not of its shape.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        data: Mapping[str, object] | None,
+        quality: Quality,
+        *,
+        money: bool = True,
+        asked: bool = True,
+    ) -> None:
+        if data is not None and not isinstance(data, Mapping):
+            raise SourceDataInvalid(source, "", "must_be_object")
+        self.source = source
+        self.quality = quality
+        self._data: Mapping[str, object] = data or {}
+        self.available = data is not None
+        self._missed: set[str] = set()
+        if asked and not self.available:
+            quality.add(source, "error", "source_unavailable")
+        self.currency_known = money and self._currency_known()
+
+    def tell(self, path: str, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
+        """Record an irregularity that lost no information."""
+        self.quality.add(f"{self.source}.{path}", "info", finding, values)
+
+    def note(self, path: str, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
+        """Record that a value is unknown or doubtful."""
+        self.quality.add(f"{self.source}.{path}", "warning", finding, values)
+
+    def spoil(self, path: str, finding: str) -> None:
+        """Record that a whole section is unknown."""
+        self.quality.add(f"{self.source}.{path}", "error", finding)
+
+    def root(self) -> Row:
+        """The answer's own fields."""
+        return Row(self, "", self._data if self.available else None)
+
+    def section(self, name: str) -> Row:
+        """A section that is one object; an absent one reads as empty."""
+        data = self._data.get(name)
+        if data is None:
+            self._missing(name)
+            return Row(self, name, None)
+        if not isinstance(data, Mapping):
+            raise SourceDataInvalid(self.source, name, "must_be_object")
+        return Row(self, name, data)
+
+    def rows(self, name: str) -> list[Row] | None:
+        """A section that is a list of objects; None where it is absent."""
+        data = self._data.get(name)
+        if data is None:
+            self._missing(name)
+            return None
+        if isinstance(data, str | bytes) or not isinstance(data, Sequence):
+            raise SourceDataInvalid(self.source, name, "must_be_array")
+        if len(data) > MAX_ROWS:
+            raise SourceDataInvalid(self.source, name, "too_many_rows")
+        found = []
+        for number, row in enumerate(data):
+            # Asking for the very type first is much quicker, and nearly always enough.
+            if type(row) is not dict and not isinstance(row, Mapping):
+                raise SourceDataInvalid(self.source, f"{name}[{number}]", "must_be_object")
+            found.append(Row(self, name, row, number))
+        return found
+
+    def _missing(self, name: str) -> None:
+        if self.available and name not in self._missed:
+            self._missed.add(name)
+            self.spoil(name, "missing")
+
+    def _currency_known(self) -> bool:
+        if not self.available:
+            return False
+        value = self._data.get("currency")
+        known = isinstance(value, str) and value.strip().upper() == CURRENCY
+        if not known:
+            self.spoil("currency", "wrong_currency" if value is not None else "missing")
+        return known
+
+
+def keyed(answer: Answer, name: str, key_of: Callable[[Row], T | None]) -> dict[T, Row] | None:
+    """A section's rows by their key, the last of equal keys; None where the section is not known.
+
+    A row whose key cannot be read might belong anywhere, so it makes the whole section unknown. Of two rows of one
+    key the later one in the document holds: ``duplicate_period`` where they say the same, ``restated`` with the
+    names of the fields where they do not.
+    """
+    rows = answer.rows(name)
+    if rows is None:
+        return None
+    found: dict[T, Row] = {}
+    spoiled = False
+    for row in rows:
+        key = key_of(row)
+        if key is None:
+            answer.spoil(row.path, "key_unreadable")
+            spoiled = True
+            continue
+        if key in found:
+            tell_again(answer, found[key], row)
+        found[key] = row
+    return None if spoiled else found
+
+
+def tell_again(answer: Answer, before: Row, now: Row) -> None:
+    """Record a repeated row and the fields that differ the second time."""
+    names = sorted({*before.fields, *now.fields})
+    changed = [name for name in names if not _same(before.fields.get(name), now.fields.get(name))]
+    if changed:
+        answer.note(now.path, "restated", {"fields": ", ".join(changed)})
+    else:
+        answer.note(now.path, "duplicate_period")
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values mean the same, however they are written."""
+    if one == other:
+        return True
+    for reader in (cleaning.read_minor, cleaning.read_date, cleaning.read_month):
+        left, right = reader(one), reader(other)
+        if left[0] is not None and left[0] == right[0]:
+            return True
+    return False

@@ -1,0 +1,139 @@
+"""From a firm's third information to its one clean row.
+
+The row tells what the sources told, made comparable: amounts in fen, months and days as numbers, monthly series
+without holes, repeated rows resolved. What is lost or doubtful on the way becomes a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+from creditmesh.features.answer import Answer
+from creditmesh.features.cleaning import day_number
+from creditmesh.features.contradictions import tell_contradictions
+from creditmesh.features.exact import month_index
+from creditmesh.features.findings import Note, Quality, SourceDataInvalid
+from creditmesh.features.row import SECTIONS
+from creditmesh.features.schema import Values
+from creditmesh.features.sources import (
+    anti_fraud,
+    credit_bureau,
+    education,
+    judicial,
+    registry,
+    shop,
+    tax,
+)
+
+Document = Mapping[str, object]
+# In the order in which their notes are told.
+CLEANERS = {
+    "tax": tax.clean,
+    "registry": registry.clean,
+    "judicial": judicial.clean,
+    "credit_bureau": credit_bureau.clean,
+    "shop": shop.clean,
+    "education": education.clean,
+    "anti_fraud": anti_fraud.clean,
+}
+# Sources that tell no amounts, and so no currency.
+MONEYLESS = frozenset({"education", "anti_fraud"})
+
+
+class CleanRow(NamedTuple):
+    """A clean row (``row.SECTIONS``) and the notes of its cleaning."""
+
+    values: Values
+    notes: list[Note]
+
+
+def clean(
+    sources: Mapping[str, Document | None],
+    *,
+    blacklist_hits: int,
+    requested_amount_minor: int,
+    requested_term_months: int,
+    as_of: date,
+    greylist_hits: int | None = None,
+    whitelist_hits: int | None = None,
+    blacklist_name_score_bps: int | None = None,
+    greylist_name_score_bps: int | None = None,
+) -> CleanRow:
+    """Clean the sources' data about a firm.
+
+    Args:
+        sources: By kind, each document in the shape of third information. None: the source was asked and is
+            unavailable, which is a note. A kind that is not there was not asked: its sections are null. A kind
+            that the row has no place for is a note as well: channels are added by configuration alone.
+        blacklist_hits: Entries on blacklists that match the firm.
+        requested_amount_minor: The amount applied for, in fen.
+        requested_term_months: The term applied for.
+        as_of: The day of the collection.
+        greylist_hits, whitelist_hits, blacklist_name_score_bps, greylist_name_score_bps: What the other lists and
+            similar names gave; None where nobody looked.
+
+    Raises:
+        SourceDataInvalid: a document has not the shape of its kind.
+    """
+    quality = Quality()
+    for kind in sources:
+        if kind not in CLEANERS:
+            quality.add(kind, "warning", "unknown_kind")
+    values: Values = {
+        "as_of": day_number(as_of),
+        "as_of_month": month_index(as_of),
+        "blacklist_hits": blacklist_hits,
+        "requested_amount_minor": requested_amount_minor,
+        "requested_term_months": requested_term_months,
+        "greylist_hits": greylist_hits,
+        "whitelist_hits": whitelist_hits,
+        "blacklist_name_score_bps": blacklist_name_score_bps,
+        "greylist_name_score_bps": greylist_name_score_bps,
+        **dict.fromkeys(section.name for section in SECTIONS),
+    }
+    answers = {
+        kind: Answer(kind, sources[kind], quality, money=kind not in MONEYLESS) for kind in CLEANERS if kind in sources
+    }
+    for kind, answer in answers.items():
+        values.update(CLEANERS[kind](answer, as_of))
+    tell_contradictions(answers, values, quality)
+    return CleanRow(values, quality.notes)
+
+
+def clean_leniently(
+    sources: Mapping[str, Document | None],
+    *,
+    blacklist_hits: int,
+    requested_amount_minor: int,
+    requested_term_months: int,
+    as_of: date,
+    greylist_hits: int | None = None,
+    whitelist_hits: int | None = None,
+    blacklist_name_score_bps: int | None = None,
+    greylist_name_score_bps: int | None = None,
+) -> CleanRow:
+    """Like ``clean``, but a document of the wrong shape counts as unavailable, with the broken rule as a note.
+
+    For many firms at once, where one broken document must not end the job.
+    """
+    left, refused = dict(sources), list[Note]()
+    while True:
+        try:
+            row = clean(
+                left,
+                blacklist_hits=blacklist_hits,
+                requested_amount_minor=requested_amount_minor,
+                requested_term_months=requested_term_months,
+                as_of=as_of,
+                greylist_hits=greylist_hits,
+                whitelist_hits=whitelist_hits,
+                blacklist_name_score_bps=blacklist_name_score_bps,
+                greylist_name_score_bps=greylist_name_score_bps,
+            )
+        except SourceDataInvalid as error:
+            left[error.source] = None
+            refused.append(Note(error.field or error.source, "error", error.rule))
+            continue
+        return CleanRow(row.values, [*refused, *row.notes])

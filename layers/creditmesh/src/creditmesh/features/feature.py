@@ -1,0 +1,35 @@
+"""One entry of the feature table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from creditmesh.features.formula import Expression
+
+Type = Literal["integer", "string", "boolean"]
+Unit = Literal["fen", "bps", "count", "months", "days", "points", "× 100", "code", "flag"]
+
+_TYPES: dict[str, Type] = {"code": "string", "flag": "boolean"}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature: its name, unit, window, meaning and formula.
+
+    Attributes:
+        meaning: One sentence.
+        unit: ``fen`` and ``bps`` (basis points) among them; ``code`` is a word, ``flag`` a boolean.
+        window: ``12m`` and the like are full calendar months before the as-of day.
+        formula: How it is drawn from the clean row; the only place where that is said.
+    """
+
+    name: str
+    unit: Unit
+    window: str
+    meaning: str
+    formula: Expression
+
+    @property
+    def type(self) -> Type:
+        return _TYPES.get(self.unit, "integer")

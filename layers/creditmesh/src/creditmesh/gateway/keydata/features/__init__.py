@@ -1,1 +1,0 @@
-"""The feature table, one module per subject; ``table`` puts them together."""

@@ -1,0 +1,289 @@
+"""Changed rule sets: made of the champion, tried on their test cases, proposed; never the ones in force."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from creditmesh.governance.catalogue import key_data_feature
+from creditmesh.governance.checks import run_tests
+from creditmesh.governance.model import CaseResult, ModelKind, ModelState, ModelVersion, Value, precedence
+from creditmesh.kernel.errors import Conflict, InvalidInput
+from creditmesh.platform.web import FieldError, InvalidFields
+from creditmesh.risk.artefact import Artefact, ArtefactInvalid, load, seal
+
+Document = dict[str, Any]
+
+
+class BaseOutdated(Conflict):
+    """The champion is no longer the one that the change was made for."""
+
+    code = "model_outdated"
+
+
+class RuleChange(Value):
+    """What shall be different from the champion's rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    add: list[dict[str, JsonValue]] = Field(default=[], max_length=100, description="new rules, as in the artefact")
+    replace: list[dict[str, JsonValue]] = Field(default=[], max_length=100, description="rules in place of their id's")
+    remove: list[str] = Field(default=[], max_length=100, description="ids of rules")
+    tests: list[dict[str, JsonValue]] = Field(
+        default=[], max_length=200, description="test cases to keep with the rules, in place of those of their name"
+    )
+    remove_tests: list[str] = Field(default=[], max_length=200, description="names of test cases")
+    reasons: dict[str, JsonValue] = Field(
+        default={}, max_length=100, description="reasons that the rules name and the champion lacks"
+    )
+    features: dict[str, JsonValue] = Field(
+        default={}, max_length=100, description="features of key data that the rules name and the champion lacks"
+    )
+    based_on: str | None = Field(default=None, description="hash of the champion that the change was made for")
+    note: str = Field(min_length=1, max_length=2_000, description="why")
+    dry_run: bool = Field(default=False, description="check and test only; nothing is proposed")
+
+
+class ChangeProposal(Value):
+    """What became of a change.
+
+    Attributes:
+        state: where the new version stands; null after a dry run.
+    """
+
+    model_id: str
+    based_on: str
+    content_hash: str
+    version: str
+    state: ModelState | None
+    added: list[str]
+    replaced: list[str]
+    removed: list[str]
+    tests: list[CaseResult]
+
+
+class Registry(Protocol):
+    """What the workbench needs of the registry of models."""
+
+    def champion_text(self, model_id: str) -> str:
+        """The champion's document."""
+
+    def list(self, model_id: str) -> list[ModelVersion]:
+        """All versions, the highest first."""
+
+    def propose(
+        self, document: Mapping[str, Any], *, maker: str, kind: ModelKind, note: str, evidence: Mapping[str, Any]
+    ) -> ModelVersion:
+        """Keep a new version."""
+
+
+class RuleWorkbench:
+    """Makes proposals of changes of rules."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def propose(self, model_id: str, change: RuleChange, *, maker: str) -> ChangeProposal:
+        """Propose the champion with changed rules, if its test cases pass; the same change again is the same proposal.
+
+        Raises:
+            BaseOutdated: the change names another champion than the present one.
+            InvalidFields: a rule is broken, with its path; or a test case fails, with what it expected and got.
+        """
+        base = json.loads(self._registry.champion_text(model_id))
+        based_on = base["content_hash"]
+        if change.based_on not in (None, based_on):
+            raise BaseOutdated(f"the champion is {based_on}")
+        versions = self._registry.list(model_id)
+        digest = _digest(change, based_on)
+        if (earlier := _proposed_already(versions, digest)) and not change.dry_run:
+            return _proposal(change, based_on, earlier)
+        edit = _edited(base, change)
+        edit.document["version"] = _next_minor([base["version"], *(one.version for one in versions)])
+        sealed = seal(edit.document)
+        artefact = _loaded(sealed, edit)
+        tests = run_tests(artefact)
+        _require_passed(tests, edit)
+        if change.dry_run:
+            return _proposal(change, based_on, artefact, tests)
+        evidence = {"based_on": based_on, "change_digest": digest, "change": _names(change)}
+        kept = self._registry.propose(sealed, maker=maker, kind=ModelKind.RULES, note=change.note, evidence=evidence)
+        return _proposal(change, based_on, kept)
+
+
+@dataclass
+class _Edit:
+    """A document under change, and where in the change each of its rules and test cases comes from."""
+
+    document: Document
+    rules: dict[int, str] = field(default_factory=dict)
+    tests: dict[int, str] = field(default_factory=dict)
+
+    def place(self, path: str) -> str:
+        """The path in the change that a path in the document stands for; `champion.…` of what was there before."""
+        path = path.removeprefix("$").removeprefix(".")
+        for kind, origins in (("rules", self.rules), ("tests", self.tests)):
+            if match := re.match(rf"{kind}\[(\d+)\]", path):
+                return origins.get(int(match[1]), f"champion.{match[0]}") + path[match.end() :]
+        return path.removeprefix("feature_schema.")
+
+    def subject(self, path: str) -> str:
+        """The rule or test case that a path in the document lies in, for the reader of a message; or nothing."""
+        match = re.match(r"\$\.(rules|tests)\[(\d+)\]", path)
+        if match is None:
+            return ""
+        one = self.document[match[1]][int(match[2])]
+        name = one.get("id" if match[1] == "rules" else "name") if isinstance(one, dict) else None
+        return f"{match[1][:-1]} {name}: " if isinstance(name, str) else ""
+
+
+def _edited(base: Mapping[str, Any], change: RuleChange) -> _Edit:
+    """The champion's document with the change made."""
+    document = json.loads(json.dumps(base))
+    edit = _Edit(document)
+    errors = [*_misnamed(base, change), *_unknown_features(change)]
+    if errors:
+        raise InvalidFields(errors)
+    document["rules"] = _merged(base["rules"], "id", change.remove, {"replace": change.replace, "add": change.add},
+                                edit.rules)  # fmt: skip
+    document["tests"] = _merged(base["tests"], "name", change.remove_tests, {"tests": change.tests}, edit.tests)
+    document["reasons"].update(change.reasons)
+    document["feature_schema"]["features"].update(change.features)
+    if all(document[part] == base[part] for part in ("rules", "tests", "reasons", "feature_schema")):
+        raise InvalidInput("changes something", field="body")
+    return edit
+
+
+def _merged(
+    present: Sequence[Document], key: str, gone: Sequence[str], given: Mapping[str, Sequence[Document]],
+    origins: dict[int, str],
+) -> list[Document]:  # fmt: skip
+    """Those present without those gone; the given ones stand where their namesake stood, or at the end."""
+    kept = [one for one in present if one[key] not in gone]
+    places = {one[key]: index for index, one in enumerate(kept)}
+    for name, items in given.items():
+        for number, one in enumerate(items):
+            index = places.get(one.get(key), len(kept))
+            kept[index : index + 1] = [one]
+            origins[index] = f"{name}[{number}]"
+    return kept
+
+
+def _misnamed(base: Mapping[str, Any], change: RuleChange) -> Iterator[FieldError]:
+    """Ids that are there already, or not there, or named twice."""
+    rules, tests = {rule["id"] for rule in base["rules"]}, {test["name"] for test in base["tests"]}
+    seen: set[str] = set()
+    for field_name, ids, known, wanted in (
+        ("add", [rule.get("id") for rule in change.add], rules, False),
+        ("replace", [rule.get("id") for rule in change.replace], rules, True),
+        ("remove", change.remove, rules, True),
+        ("remove_tests", change.remove_tests, tests, True),
+    ):
+        for index, one in enumerate(ids):
+            place = f"{field_name}[{index}]" + (".id" if field_name in ("add", "replace") else "")
+            if not isinstance(one, str):
+                yield FieldError(field=place, rule="is the id of a rule")
+            elif (one in known) != wanted:
+                yield FieldError(field=place, rule="is one of the champion's" if wanted else "is not in use yet")
+            elif field_name != "remove_tests" and one in seen:
+                yield FieldError(field=place, rule="is named once in a change")
+            elif field_name != "remove_tests":
+                seen.add(one)
+    for index, test in enumerate(change.tests):
+        if not isinstance(test.get("name"), str):
+            yield FieldError(field=f"tests[{index}].name", rule="is the name of a test case")
+    for code in sorted(set(base["reasons"]) & set(change.reasons)):
+        yield FieldError(field=f"reasons.{code}", rule="is not in use yet")
+    for name in sorted(set(base["feature_schema"]["features"]) & set(change.features)):
+        yield FieldError(field=f"features.{name}", rule="is not in use yet")
+
+
+def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
+    """A rule over what key data never has would count as unknown for ever."""
+    for name, given in change.features.items():
+        feature = key_data_feature(name)
+        if feature is None:
+            yield FieldError(field=f"features.{name}", rule="is a feature of key data")
+        elif isinstance(given, dict) and given.get("type") != feature.type:
+            yield FieldError(field=f"features.{name}.type", rule=f"is {feature.type}")
+
+
+def _loaded(document: Document, edit: _Edit) -> Artefact:
+    try:
+        return load(json.dumps(document, ensure_ascii=False))
+    except ArtefactInvalid as error:
+        raise InvalidInput(f"{edit.subject(error.path)}{error.rule}", field=edit.place(error.path)) from None
+
+
+def _require_passed(tests: Sequence[CaseResult], edit: _Edit) -> None:
+    """Every test case gives what it expects.
+
+    Raises:
+        InvalidFields: by test and field, what was expected and what came.
+    """
+    errors = []
+    for index, test in enumerate(tests):
+        place = edit.place(f"$.tests[{index}]")
+        for name, one in test.differences.items():
+            if "rule" in one:  # a value that no engine would take
+                errors.append(FieldError(field=f"{place}.features.{name}", rule=f"test {test.name}: {one['rule']}"))
+                continue
+            expected, got = (json.dumps(one[side], ensure_ascii=False) for side in ("expected", "got"))
+            rule = f"test {test.name}: expected {expected}, got {got}"
+            errors.append(FieldError(field=f"{place}.expect.{name}", rule=rule))
+    if errors:
+        raise InvalidFields(errors)
+
+
+def _next_minor(versions: Sequence[str]) -> str:
+    """The minor version after the highest of these."""
+    major, minor = precedence(max(versions, key=precedence))[0][:2]
+    return f"{major}.{minor + 1}.0"
+
+
+def _names(change: RuleChange) -> dict[str, list[str]]:
+    """What a change is about, without the contents: those are the document's."""
+    return {
+        "added": [str(rule["id"]) for rule in change.add],
+        "replaced": [str(rule["id"]) for rule in change.replace],
+        "removed": list(change.remove),
+        "tests": [str(test["name"]) for test in change.tests],
+        "tests_removed": list(change.remove_tests),
+        "reasons": sorted(change.reasons),
+        "features": sorted(change.features),
+    }
+
+
+def _digest(change: RuleChange, based_on: str) -> str:
+    content = change.model_dump(exclude={"dry_run", "note", "based_on"})
+    text = json.dumps([based_on, content], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _proposed_already(versions: Sequence[ModelVersion], digest: str) -> ModelVersion | None:
+    open_states = (ModelState.PROPOSED, ModelState.APPROVED)
+    return next((v for v in versions if v.evidence.get("change_digest") == digest and v.state in open_states), None)
+
+
+def _proposal(
+    change: RuleChange, based_on: str, made: ModelVersion | Artefact, tests: Sequence[CaseResult] = ()
+) -> ChangeProposal:
+    """Args: made: the version kept, with its test results; or what would have been proposed, with `tests`."""
+    named = _names(change)
+    return ChangeProposal(
+        model_id=made.model_id,
+        based_on=based_on,
+        content_hash=made.content_hash,
+        version=made.version,
+        state=made.state if isinstance(made, ModelVersion) else None,
+        added=named["added"],
+        replaced=named["replaced"],
+        removed=named["removed"],
+        tests=made.tests if isinstance(made, ModelVersion) else list(tests),
+    )

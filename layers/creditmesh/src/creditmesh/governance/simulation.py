@@ -1,0 +1,279 @@
+"""A version tried on past decisions beside the champion, before it is released.
+
+A simulation goes through the log of decisions from the newest day back, a few hundred at a time. After each step its
+whole state, with the place it has come to, is stored as one document: it goes on from there after any interruption,
+and counts nothing twice, since count and place are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from creditmesh.decisions.log import SHARDS, Decision, DecisionLog
+from creditmesh.governance.model import Current, Value
+from creditmesh.governance.side_by_side import Pair
+from creditmesh.governance.statistics import Period, RuleHits, days_between
+from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.kernel.ids import new_id
+from creditmesh.platform.objects import Objects
+from creditmesh.platform.tables import Put, Tables
+from creditmesh.risk.artefact import load
+from creditmesh.risk.model import Artefact
+
+MAX_DECISIONS = 10_000
+STEP = 250
+_EMPTY_SHARD = 5
+_RECORD = "simulation#"
+
+
+class Place(Value):
+    """Up to where the log has been read: the last application of a day's shard."""
+
+    day: str
+    shard: int
+    after: str | None = None
+
+
+class Side(Value):
+    """What one version says of the decisions; amounts in minor units.
+
+    Attributes:
+        decisions: approve, refer, decline → how many; `stages`: where it ended → how many.
+        approved_minor: sum of the limits of those approved; `referred_minor`: of those referred, as proposed.
+    """
+
+    version: str
+    content_hash: str
+    decisions: dict[str, int] = {}
+    stages: dict[str, int] = {}
+    approved_minor: int = 0
+    referred_minor: int = 0
+
+
+class RuleEffect(Value):
+    """A rule's hits by the champion and by the candidate; null where one of them has no such rule in force."""
+
+    champion: RuleHits | None = None
+    candidate: RuleHits | None = None
+
+
+class Simulation(Period):
+    """Champion and candidate over the same past decisions.
+
+    Attributes:
+        on: the decision date to assume for all; null: of each its own.
+        changes: `champion's decision/candidate's` → ids of the applications (the swap set).
+        limits_changed: approved by both, with another limit; `rates_changed`: with another rate.
+        refused: ids of applications whose key data one of the versions does not take.
+        not_reproduced: ids of applications that the champion itself decided, and would now decide otherwise.
+        place: where the log is to be read next; null once it is done.
+    """
+
+    simulation_id: str
+    model_id: str
+    state: Literal["running", "done"] = "running"
+    limit: int
+    on: str | None
+    started_by: str
+    started_at: str
+    finished_at: str | None = None
+    scored: int = 0
+    champion: Side
+    candidate: Side
+    changes: dict[str, list[str]] = {}
+    limits_changed: int = 0
+    rates_changed: int = 0
+    rules: dict[str, RuleEffect] = {}
+    refused: list[str] = []
+    not_reproduced: list[str] = []
+    place: Place | None = Field(default=None)
+
+
+class SimulationSummary(Period):
+    """A simulation as the version's list of evidence names it; the whole of it is the document under `key`."""
+
+    simulation_id: str
+    state: str
+    on: str | None
+    scored: int
+    champion: str
+    changes: dict[str, int]
+    started_by: str
+    started_at: str
+    finished_at: str | None
+    key: str
+
+
+class Registry(Protocol):
+    """What simulations need of the registry of models."""
+
+    def current(self, model_id: str) -> Current:
+        """Which version decides."""
+
+    def text_of(self, model_id: str, content_hash: str) -> str:
+        """A version's document."""
+
+
+class SimulationStore:
+    """Documents in the data bucket, and beside the version's record in the table `Models` what names them."""
+
+    def __init__(self, tables: Tables, table: str, documents: Objects) -> None:
+        self._tables, self._table, self._documents = tables, table, documents
+
+    def put(self, simulation: Simulation) -> None:
+        """Keep a simulation as it stands."""
+        one, key = simulation, _key(simulation.model_id, simulation.candidate.content_hash, simulation.simulation_id)
+        self._documents.put_json(key, one.model_dump(mode="json"))
+        summary = SimulationSummary(
+            changes={kind: len(ids) for kind, ids in one.changes.items()},
+            champion=one.champion.content_hash,
+            key=key,
+            **one.model_dump(include=set(SimulationSummary.model_fields) - {"changes", "champion", "key"}),
+        )
+        record = f"{_RECORD}{one.candidate.content_hash}#{one.simulation_id}"
+        item = {"model_id": one.model_id, "record": record, "summary": summary.model_dump_json()}
+        self._tables.write(Put(self._table, item, "model_id", replace=True))
+
+    def get(self, model_id: str, content_hash: str, simulation_id: str) -> Simulation:
+        """A simulation of a version.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        found = self._tables.get(
+            self._table, {"model_id": model_id, "record": f"{_RECORD}{content_hash}#{simulation_id}"}
+        )
+        if found is None:
+            raise NotFound("no such simulation", field="simulation_id")
+        return Simulation.model_validate(self._documents.get_json(_key(model_id, content_hash, simulation_id)))
+
+    def of_version(self, model_id: str, content_hash: str) -> list[SimulationSummary]:
+        """The simulations of a version, oldest first."""
+        start = f"{_RECORD}{content_hash}#"
+        found = []
+        for item in self._tables.query(self._table, "model_id", model_id, after=("record", start), consistent=True):
+            if not item["record"].startswith(start):
+                break
+            found.append(SimulationSummary.model_validate_json(item["summary"]))
+        return found
+
+
+class Simulations:
+    """Starts simulations and carries them on.
+
+    Args:
+        step: how many decisions are compared between two savings.
+    """
+
+    def __init__(
+        self, registry: Registry, log: DecisionLog, store: SimulationStore, clock: Clock, step: int = STEP
+    ) -> None:
+        self._registry, self._log, self._store, self._clock, self._size = registry, log, store, clock, step
+
+    def start(
+        self, model_id: str, content_hash: str, *, since: date, until: date, limit: int, on: date | None, by: str
+    ) -> Simulation:
+        """Begin to compare a version with the present champion; `run` does the work.
+
+        Args:
+            limit: at most so many decisions, the newest first.
+            on: the decision date to assume, such as the day of the release; None: of each decision its own.
+
+        Raises:
+            InvalidInput: the days are in the wrong order or too many, or the limit is out of range.
+        """
+        if not 0 < limit <= MAX_DECISIONS:
+            raise InvalidInput(f"is 1 to {MAX_DECISIONS}", field="limit")
+        last = days_between(since, until)[-1]
+        candidate = self._side(model_id, content_hash)
+        champion = self._side(model_id, self._registry.current(model_id).champion)
+        now = self._clock.now()
+        simulation = Simulation(
+            simulation_id=new_id("sim", now),
+            model_id=model_id,
+            since=since.isoformat(),
+            until=until.isoformat(),
+            limit=limit,
+            on=on.isoformat() if on else None,
+            started_by=by,
+            started_at=iso(now),
+            champion=champion,
+            candidate=candidate,
+            place=Place(day=last.isoformat(), shard=0),
+        )
+        self._store.put(simulation)
+        return simulation
+
+    def run(self, simulation: Simulation, time_left: Callable[[], bool]) -> Simulation:
+        """Go on until all is compared or the time is up, at least one step; the simulation as it stands then."""
+        if simulation.state == "done":
+            return simulation
+        pair = Pair(self._artefact(simulation, "champion"), self._artefact(simulation, "candidate"))
+        tally = simulation.model_dump(mode="json")
+        while tally["state"] == "running":
+            self._step(tally, pair)
+            self._store.put(Simulation.model_validate(tally))
+            if not time_left():
+                break
+        return Simulation.model_validate(tally)
+
+    def get(self, model_id: str, content_hash: str, simulation_id: str) -> Simulation:
+        """A simulation of a version."""
+        return self._store.get(model_id, content_hash, simulation_id)
+
+    def of_version(self, model_id: str, content_hash: str) -> list[SimulationSummary]:
+        """The simulations of a version, oldest first."""
+        return self._store.of_version(model_id, content_hash)
+
+    def _step(self, tally: dict[str, Any], pair: Pair) -> None:
+        """Compare the next few hundred decisions."""
+        wanted = min(self._size, tally["limit"] - tally["scored"] - len(tally["refused"]))
+        for decision, place in self._decisions(tally, wanted):
+            if decision is not None:
+                pair.add(tally, decision)
+            tally["place"] = place and place.model_dump()
+        done = tally["scored"] + len(tally["refused"]) >= tally["limit"]
+        if done or tally["place"] is None:
+            tally.update(state="done", place=None, finished_at=iso(self._clock.now()))
+
+    def _decisions(self, tally: Mapping[str, Any], wanted: int) -> Iterator[tuple[Decision | None, Place | None]]:
+        """The next decisions, each with the place behind it; without one where a shard of a day is at its end.
+
+        A shard that is at its end counts like a few decisions, so that a long time without any ends a step too.
+        """
+        place: Place | None = Place.model_validate(tally["place"])
+        while wanted > 0 and place is not None:
+            day, shard = date.fromisoformat(place.day), place.shard
+            found = 0
+            for one in self._log.of_shard(tally["model_id"], day, shard, place.after, wanted):
+                found += 1
+                yield one, Place(day=place.day, shard=shard, after=one.application_id)
+            if found < wanted:
+                place = _next_shard(place, tally["from"])
+                yield None, place
+            wanted -= max(found, _EMPTY_SHARD)
+
+    def _side(self, model_id: str, content_hash: str) -> Side:
+        artefact = load(self._registry.text_of(model_id, content_hash))
+        return Side(version=artefact.version, content_hash=artefact.content_hash)
+
+    def _artefact(self, simulation: Simulation, side: Literal["champion", "candidate"]) -> Artefact:
+        content_hash = getattr(simulation, side).content_hash
+        return load(self._registry.text_of(simulation.model_id, content_hash))
+
+
+def _next_shard(place: Place, since: str) -> Place | None:
+    """The next shard of the day, or the first one of the day before; None before the first day."""
+    if place.shard + 1 < SHARDS:
+        return Place(day=place.day, shard=place.shard + 1)
+    before = (date.fromisoformat(place.day) - timedelta(days=1)).isoformat()
+    return Place(day=before, shard=0) if before >= since else None
+
+
+def _key(model_id: str, content_hash: str, simulation_id: str) -> str:
+    return f"simulations/{model_id}/{content_hash.removeprefix('sha256:')}/{simulation_id}.json"

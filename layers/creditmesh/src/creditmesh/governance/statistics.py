@@ -1,0 +1,167 @@
+"""Hit statistics of the rules, counted from the log of decisions.
+
+The log has every decision once, so no retry counts twice. A day that is over is counted once and its count kept; today
+is counted anew each time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+
+from pydantic import AliasChoices, ConfigDict, Field
+
+from creditmesh.decisions.log import Decision, DecisionLog
+from creditmesh.governance.model import Value
+from creditmesh.kernel.clock import Clock
+from creditmesh.kernel.errors import InvalidInput
+
+MAX_DAYS = 366
+#: A decision is in the log within seconds of its time stamp; a day is over for good this long after midnight.
+SETTLED = timedelta(hours=1)
+
+
+class RuleHits(Value):
+    """How often a rule was tried, how often it fired, how often the decision rested on it."""
+
+    tried: int = 0
+    fired: int = 0
+    decided: int = 0
+
+    def plus(self, other: RuleHits) -> RuleHits:
+        """Both together."""
+        return RuleHits(
+            tried=self.tried + other.tried, fired=self.fired + other.fired, decided=self.decided + other.decided
+        )
+
+
+class VersionDay(Value):
+    """What one version decided on one day.
+
+    Attributes:
+        decisions: approve, refer, decline → how many.
+        rules: of each rule that was tried.
+    """
+
+    day: str
+    model_version: str
+    model_hash: str
+    decisions: dict[str, int]
+    rules: dict[str, RuleHits]
+
+
+class Period(Value):
+    """Days by which decisions are counted; `from` in JSON, which Python keeps for itself.
+
+    Attributes:
+        since: first day.
+        until: exclusive.
+    """
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    since: str = Field(validation_alias=AliasChoices("since", "from"), serialization_alias="from")
+    until: str = Field(description="exclusive")
+
+
+class RuleStatistics(Period):
+    """Hits by rule, in all and by day and version.
+
+    Attributes:
+        pending: days for which the time did not suffice; asking again counts them.
+    """
+
+    model_id: str
+    decisions: int
+    rules: dict[str, RuleHits]
+    days: list[VersionDay]
+    pending: list[str]
+
+
+class Statistics:
+    """Counts decisions by rule."""
+
+    def __init__(self, log: DecisionLog, clock: Clock) -> None:
+        self._log, self._clock = log, clock
+
+    def of_rules(self, model_id: str, since: date, until: date, time_left: Callable[[], bool]) -> RuleStatistics:
+        """Hits of the days from `since` until, not including, `until`; by the day on which was decided (UTC).
+
+        Args:
+            time_left: whether there is time to count one more day.
+
+        Raises:
+            InvalidInput: the days are in the wrong order, or too many.
+        """
+        found: list[VersionDay] = []
+        pending: list[str] = []
+        for day in days_between(since, until):
+            counted = self._kept(model_id, day) if time_left() else None
+            if counted is None and time_left():
+                counted = self._counted(model_id, day)
+            if counted is None:
+                pending.append(day.isoformat())
+            else:
+                found += counted
+        return RuleStatistics(
+            model_id=model_id,
+            since=since.isoformat(),
+            until=until.isoformat(),
+            decisions=sum(sum(one.decisions.values()) for one in found),
+            rules=_together(found),
+            days=found,
+            pending=pending,
+        )
+
+    def _kept(self, model_id: str, day: date) -> list[VersionDay] | None:
+        totals = self._log.totals(model_id, day)
+        return None if totals is None else [VersionDay.model_validate(one) for one in totals["versions"]]
+
+    def _counted(self, model_id: str, day: date) -> list[VersionDay]:
+        counted = count(day, self._log.of_day(model_id, day))
+        midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
+        if self._clock.now() >= midnight + SETTLED:
+            self._log.keep_totals(model_id, day, {"versions": [one.model_dump() for one in counted]})
+        return counted
+
+
+def days_between(since: date, until: date) -> list[date]:
+    """The days from `since` until, not including, `until`.
+
+    Raises:
+        InvalidInput: there is none, or more than a year of them.
+    """
+    count = (until - since).days
+    if not 0 < count <= MAX_DAYS:
+        raise InvalidInput(f"is after from, by at most {MAX_DAYS} days", field="until")
+    return [since + timedelta(days=number) for number in range(count)]
+
+
+def count(day: date, decisions: Iterable[Decision]) -> list[VersionDay]:
+    """What each version decided, by version."""
+    by_hash: dict[tuple[str, str], list[Decision]] = {}
+    for one in decisions:
+        by_hash.setdefault((one.model_version, one.model_hash), []).append(one)
+    return [_version_day(day, version, digest, found) for (version, digest), found in sorted(by_hash.items())]
+
+
+def _version_day(day: date, version: str, digest: str, decisions: list[Decision]) -> VersionDay:
+    tried = Counter(rule for one in decisions for rule in one.tried_rules)
+    fired = Counter(rule for one in decisions for rule in one.fired_rules)
+    decided = Counter(rule for one in decisions for rule in one.decided_rules)
+    return VersionDay(
+        day=day.isoformat(),
+        model_version=version,
+        model_hash=digest,
+        decisions=dict(sorted(Counter(one.decision for one in decisions).items())),
+        rules={rule: RuleHits(tried=tried[rule], fired=fired[rule], decided=decided[rule]) for rule in sorted(tried)},
+    )
+
+
+def _together(days: Iterable[VersionDay]) -> dict[str, RuleHits]:
+    found: dict[str, RuleHits] = {}
+    for one in days:
+        for rule, hits in one.rules.items():
+            found[rule] = found.get(rule, RuleHits()).plus(hits)
+    return dict(sorted(found.items()))

@@ -1,0 +1,87 @@
+"""The limit of many firms at once: whole numbers of 64 bits that cannot overflow, as for one firm."""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from creditmesh.risk.bulk.columns import Mask
+from creditmesh.risk.bulk.masks import Columns
+from creditmesh.risk.model import AMOUNT_CEILING_MINOR, BPS, LimitFormula, LimitMethod, LimitTerm
+
+Amounts = npt.NDArray[np.int64]
+_LEAST = np.int64(-(2**63))
+
+
+def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> Amounts:
+    """Return the least method times the grade's factor, down to a whole step."""
+    least: Amounts = np.full(
+        len(factors_bps), min(m.amount_minor for m in formula.methods if m.amount_minor is not None)
+    )
+    most = least.max(initial=0)
+    for method in formula.methods:
+        if method.amount_minor is None:
+            value, skipped = _method(method, columns)
+            if skipped is not None:
+                value = np.where(skipped, most, value)
+            np.minimum(least, value, out=least)
+    whole = np.floor_divide(least, BPS)  # the product may be beyond 64 bits: quotient and rest apart
+    rest = (least - whole * BPS) * factors_bps
+    factored = whole * factors_bps + np.floor_divide(rest, BPS, out=rest)
+    steps: Amounts = np.floor_divide(factored, formula.step_minor) * formula.step_minor
+    return steps
+
+
+def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None]:
+    """A method's amounts, and where it is left out."""
+    total: Amounts | None = None
+    skipped: list[Mask] = []
+    nought: list[Mask] = []
+    for term in method.terms:
+        amount, unknown = _term(term, columns)
+        if unknown is not None and term.if_missing != "ignore":
+            (skipped if term.if_missing == "skip" else nought).append(unknown)
+        total = amount if total is None else np.add(total, amount, out=total)
+    assert total is not None  # a method has a term or an amount of its own
+    np.maximum(total, 0, out=total)
+    if not nought:
+        return total, _any(skipped)
+    zero = reduce(np.logical_or, nought)
+    total[zero] = 0
+    left_out = _any(skipped)
+    return total, None if left_out is None else left_out & ~zero
+
+
+def _any(masks: list[Mask]) -> Mask | None:
+    return reduce(np.logical_or, masks) if masks else None
+
+
+def _term(term: LimitTerm, columns: Columns) -> tuple[Amounts, Mask | None]:
+    """A term's amounts, nought where all its features are unknown, and where that is."""
+    greatest: Amounts | None = None
+    unknown: Mask | None = None
+    every = [columns[name] for name in term.features]
+    if all(column.known is not None for column in every):
+        unknown = ~reduce(np.logical_or, (column.known for column in every if column.known is not None))
+    for column in every:
+        values = column.values if column.known is None else np.where(column.known, column.values, _LEAST)
+        greatest = values if greatest is None else np.maximum(greatest, values)
+    bounded = np.clip(greatest, 0, AMOUNT_CEILING_MINOR)  # type: ignore[arg-type]  # a term has a feature
+    amount = _share(bounded, abs(term.factor_bps))
+    return np.negative(amount, out=amount) if term.factor_bps < 0 else amount, unknown
+
+
+def _share(amount: Amounts, factor_bps: int) -> Amounts:
+    """floor(amount × factor / 10,000) of amounts up to the ceiling; beyond 64 bits quotient and rest apart."""
+    common = gcd(factor_bps, BPS)
+    times, parts = factor_bps // common, BPS // common
+    if AMOUNT_CEILING_MINOR * times < 2**63:
+        product: Amounts = amount * times
+        return product if parts == 1 else np.floor_divide(product, parts, out=product)
+    whole = np.floor_divide(amount, parts)
+    rest = (amount - whole * parts) * times
+    result: Amounts = whole * times + np.floor_divide(rest, parts, out=rest)
+    return result

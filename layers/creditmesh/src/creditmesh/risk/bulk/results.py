@@ -1,0 +1,114 @@
+"""The kernel's results as Arrow columns: what is decided of each firm, narrow enough to be kept for millions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from creditmesh.risk.bulk.columns import Mask, Numbers
+from creditmesh.risk.model import Artefact
+from creditmesh.risk.result import Stage
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+DECISIONS = ("approve", "refer", "decline")
+_WORD = pa.dictionary(pa.int8(), pa.string())
+
+#: What ``Kernel.score`` puts after the columns it passes through; the fields of a RiskResult by the same names.
+RESULT_FIELDS: dict[str, pa.DataType] = {
+    "decision": _WORD,
+    "stage": _WORD,
+    "fired_rules": pa.list_(pa.dictionary(pa.int16(), pa.string())),
+    "segment": _WORD,
+    "adjustment": pa.int64(),
+    "score": pa.int64(),
+    "pd_ppm": pa.int64(),
+    "grade": _WORD,
+    "pd_bps": pa.int64(),
+    "annual_rate_bps": pa.int64(),
+    "limit_minor": pa.int64(),
+    "risk_index": pa.int64(),
+    "index_grade": _WORD,
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A chunk's results: numbers, places in lists of words, and where there is none."""
+
+    stage: npt.NDArray[np.uint8]
+    fired: Sequence[Mask]
+    stopped: Mask
+    lent: Mask
+    ungraded: Mask
+    values: Mapping[str, Numbers]
+
+
+class Results:
+    """Makes Arrow columns of chunks' results."""
+
+    def __init__(self, artefact: Artefact) -> None:
+        self._rules = pa.array([rule.id for rule in artefact.rules], pa.string())
+        index = artefact.risk_index
+        words: dict[str, Sequence[str]] = {
+            "decision": DECISIONS,
+            "stage": STAGES,
+            "segment": [segment.id for segment in artefact.scorecard.segments],
+            "grade": [grade.grade for grade in artefact.grades],
+            "index_grade": [grade.grade for grade in index.grades] if index else [],
+        }
+        self._words = {name: pa.array(found, pa.string()) for name, found in words.items()}
+        names = ("model_id", "version", "content_hash")
+        #: Names the model in whatever is made of the table.
+        self.metadata = {f"creditmesh.{name}": str(getattr(artefact, name)) for name in names}
+
+    def columns(self, scored: Scored) -> list[pa.Array]:
+        """The columns of ``RESULT_FIELDS``."""
+        # The last stage approves, the one before refers, all others decline.
+        decision = np.minimum(len(STAGES) - 1 - scored.stage, len(DECISIONS) - 1)
+        given: dict[str, Numbers] = {"decision": decision, "stage": scored.stage, **scored.values}
+        scores, graded = _bitmap(~scored.stopped), _bitmap(~(scored.stopped | scored.ungraded))
+        lent = _bitmap(scored.lent)
+        known = {"decision": None, "stage": None, "grade": graded, "pd_bps": graded}
+        known |= {"annual_rate_bps": lent, "limit_minor": lent}
+        return [
+            self._fired(scored.fired, len(decision))
+            if name == "fired_rules"
+            else self._column(name, given.get(name), known.get(name, scores), len(decision))
+            for name in RESULT_FIELDS
+        ]
+
+    def _column(self, name: str, values: Numbers | None, known: pa.Buffer | None, rows: int) -> pa.Array:
+        if values is None:
+            return pa.nulls(rows, RESULT_FIELDS[name])
+        if name not in self._words:
+            return _plain(values.astype(np.int64, copy=False), known)
+        return pa.DictionaryArray.from_arrays(_plain(values.astype(np.int8, copy=False), known), self._words[name])
+
+    def _fired(self, fired: Sequence[Mask], rows: int) -> pa.Array:
+        """Lists of rules; only the firms for which any fires are looked at one by one."""
+        hit = np.flatnonzero(reduce(np.logical_or, fired, np.zeros(rows, np.bool_)))
+        table = np.empty((len(hit), len(fired)), np.bool_)
+        counts = np.zeros(rows, np.uint16)
+        for position, mask in enumerate(fired):
+            table[:, position] = mask[hit]
+            np.add(counts, mask.view(np.uint8), out=counts)
+        offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
+        which = (np.flatnonzero(table) % max(len(fired), 1)).astype(np.int16)
+        ids = pa.DictionaryArray.from_arrays(pa.array(which), self._rules)
+        return pa.ListArray.from_arrays(pa.array(offsets), ids)
+
+
+def _bitmap(known: Mask) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(known, bitorder="little"))
+
+
+def _plain(values: Numbers, known: pa.Buffer | None) -> pa.Array:
+    """An Arrow array over the very memory of ``values``."""
+    kind: Any = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [known, pa.py_buffer(np.ascontiguousarray(values))])

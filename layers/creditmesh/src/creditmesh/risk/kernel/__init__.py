@@ -1,9 +1,0 @@
-"""Batch scoring at the speed of the disk: the artefact as a numpy kernel over Arrow columns.
-
-For Spark jobs and benchmarks; it needs numpy and pyarrow, reading portfolios polars too, which a Lambda's layer lacks.
-"""
-
-from creditmesh.risk.kernel.kernel import Kernel, compile_kernel
-from creditmesh.risk.kernel.results import RESULT_FIELDS
-
-__all__ = ["RESULT_FIELDS", "Kernel", "compile_kernel"]
