@@ -1,7 +1,6 @@
 """Batch Spark job: third information of many firms made key data, as Parquet.
 
-Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py``, ``creditmesh/kernel``,
-``creditmesh/gateway/__init__.py`` and ``creditmesh/features``) and the settings
+Run by spark-submit with ``--py-files creditmesh-spark.zip`` and the settings
 ``creditmesh.decisions.serving.spark_settings.SCAN``. docs/reference/key-data.md tells the form of input and output.
 """
 

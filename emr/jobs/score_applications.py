@@ -1,6 +1,6 @@
 """Resident Spark job: answers scoring requests in near real time.
 
-Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
+Run by spark-submit with ``--py-files creditmesh-spark.zip`` and the settings
 ``creditmesh.decisions.serving.spark_settings.RESIDENT``. boto3 finds endpoints and credentials in the environment.
 """
 

@@ -1,6 +1,6 @@
 """Batch Spark job: every firm of a portfolio scored by one model, as Parquet.
 
-Run by spark-submit with ``--py-files`` (a zip of ``creditmesh/__init__.py`` and ``creditmesh/risk``) and the settings
+Run by spark-submit with ``--py-files creditmesh-spark.zip`` and the settings
 ``creditmesh.decisions.serving.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from
 storage, scores it by ``creditmesh.risk.bulk`` and writes its part. How to run it: docs/how-to/score-a-portfolio.md.
 """

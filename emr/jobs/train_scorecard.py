@@ -1,6 +1,6 @@
 """Batch Spark job: loans with an outcome made a candidate scorecard, its model card and its gates.
 
-Run by spark-submit with ``--py-files`` (a zip of ``training``, ``creditmesh/__init__.py`` and ``creditmesh/risk``).
+Run by spark-submit with ``--py-files creditmesh-spark.zip``.
 Spark reads; one scorecard is small work, so it is trained on the driver. Below ``--output-uri`` it writes
 ``diagnostics.json``, ``card.html``, ``card.zh-CN.html``, ``candidate.json`` and, last, ``summary.json``:
 

@@ -42,12 +42,12 @@ def collect(root: Path, build_dir: Path) -> SparkCode:
         build_dir: where the archive is made.
     """
     names = {f"jobs/{path.name}": path for path in sorted((root / "emr" / "jobs").glob("*.py"))}
-    names["creditmesh-spark.zip"] = _archive(root, build_dir)
+    names["creditmesh-spark.zip"] = jobs_archive(root, build_dir)
     digest = build.digest(names.values())[:16]
     return SparkCode(digest, {f"emr/{digest}/{name}": path for name, path in names.items()})
 
 
-def _archive(root: Path, build_dir: Path) -> Path:
+def jobs_archive(root: Path, build_dir: Path) -> Path:
     """What jobs import, with the packages above it, importable by Spark's Python from --py-files."""
     source = root / "layers" / "creditmesh" / "src" / "creditmesh"
     staging = build_dir / "spark"

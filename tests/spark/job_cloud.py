@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,17 +131,6 @@ def create_table(dynamodb: Any) -> None:
             }
         ],
     )
-
-
-def py_files(directory: Path) -> Path:
-    """Return a zip of what the job imports: the package's root and its risk context."""
-    source = ROOT / "layers/creditmesh/src"
-    target = directory / "creditmesh.zip"
-    with zipfile.ZipFile(target, "w") as archive:
-        archive.write(source / "creditmesh/__init__.py", "creditmesh/__init__.py")
-        for path in sorted((source / "creditmesh/risk").glob("*.py")):
-            archive.write(path, f"creditmesh/risk/{path.name}")
-    return target
 
 
 def free_port() -> int:

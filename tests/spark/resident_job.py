@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from cloud.spark_code import jobs_archive
 from creditmesh.decisions.serving.heartbeat import NAME
 from creditmesh.decisions.serving.queue import open_item, packed
 from creditmesh.decisions.serving.spark_settings import (
@@ -20,7 +21,7 @@ from creditmesh.decisions.serving.spark_settings import (
     SMALL_RESIDENT,
     spark_submit_parameters,
 )
-from tests.spark.job_cloud import ROOT, TABLE, client, environment, job_arguments, py_files
+from tests.spark.job_cloud import ROOT, TABLE, client, environment, job_arguments
 
 SHARDS = 2
 LEASE_SECONDS = 15
@@ -39,7 +40,7 @@ class Job:
         command = [
             str(ROOT / ".venvs/spark/bin/spark-submit"),
             *("--master", "local[1]", *shlex.split(spark_submit_parameters(settings))),
-            *("--py-files", str(py_files(directory)), str(ROOT / "emr/jobs/score_applications.py")),
+            *("--py-files", str(jobs_archive(ROOT, directory)), str(ROOT / "emr/jobs/score_applications.py")),
             *(
                 *arguments,
                 "--lease-ms",

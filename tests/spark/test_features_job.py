@@ -6,13 +6,13 @@ import json
 import os
 import shlex
 import subprocess
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from cloud.spark_code import jobs_archive
 from creditmesh.decisions.serving.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
 from creditmesh.gateway.key_data import extract
 from tests.spark.conftest import ROOT
@@ -25,18 +25,6 @@ DAY = AS_OF.isoformat()
 COUNTS = {"rows": 4, "unreadable": 1, "with_errors": 1, "first_as_of": DAY, "last_as_of": DAY}
 
 
-def shipped(directory: Path) -> Path:
-    """A zip of what the job imports, as docs/reference/key-data.md lists it."""
-    target = directory / "creditmesh.zip"
-    package = SOURCE / "creditmesh"
-    files = [package / "__init__.py", package / "gateway/__init__.py"]
-    files += [*(package / "kernel").glob("*.py"), *(package / "features").rglob("*.*")]
-    with zipfile.ZipFile(target, "w") as archive:
-        for path in files:
-            archive.write(path, str(path.relative_to(SOURCE)))
-    return target
-
-
 def submit(directory: Path, *arguments: str) -> dict[str, Any]:
     """Run the job; its last line of output."""
     settings = spark_submit_parameters(
@@ -44,7 +32,7 @@ def submit(directory: Path, *arguments: str) -> dict[str, Any]:
     )
     command = [
         str(BINARIES / "spark-submit"), "--master", "local[1]", *shlex.split(settings),
-        "--py-files", str(shipped(directory)), str(ROOT / "emr/jobs/extract_key_data.py"), *arguments,
+        "--py-files", str(jobs_archive(ROOT, directory)), str(ROOT / "emr/jobs/extract_key_data.py"), *arguments,
     ]  # fmt: skip
     env = {**os.environ, "PYSPARK_PYTHON": str(BINARIES / "python"), "SPARK_LOCAL_IP": "127.0.0.1"}
     ran = subprocess.run(command, env=env, cwd=directory, capture_output=True, text=True, timeout=300, check=False)

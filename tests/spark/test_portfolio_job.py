@@ -7,7 +7,6 @@ import os
 import random
 import shlex
 import subprocess
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cloud.spark_code import jobs_archive
 from creditmesh.decisions.serving.spark_settings import KERNEL, SMALL_MACHINE, spark_submit_parameters
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.bulk import RESULT_FIELDS
@@ -36,22 +36,12 @@ ROWS = 300
 ARROW = {"integer": pa.int64(), "string": pa.string(), "boolean": pa.bool_()}
 
 
-def shipped(directory: Path) -> Path:
-    """A zip of what the job imports."""
-    target = directory / "creditmesh.zip"
-    files = [SOURCE / "creditmesh/__init__.py", *(SOURCE / "creditmesh/risk").rglob("*.py")]
-    with zipfile.ZipFile(target, "w") as archive:
-        for path in files:
-            archive.write(path, str(path.relative_to(SOURCE)))
-    return target
-
-
 def submit(directory: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the job."""
     settings = {**KERNEL, **SMALL_MACHINE, "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1"}
     command = [
         str(BINARIES / "spark-submit"), "--master", "local[1]", *shlex.split(spark_submit_parameters(settings)),
-        "--py-files", str(shipped(directory)), str(ROOT / "emr/jobs/score_portfolio.py"), *arguments,
+        "--py-files", str(jobs_archive(ROOT, directory)), str(ROOT / "emr/jobs/score_portfolio.py"), *arguments,
     ]  # fmt: skip
     env = {**os.environ, **more, "PYSPARK_PYTHON": str(BINARIES / "python"), "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(command, env=env, cwd=directory, capture_output=True, text=True, timeout=300, check=False)

@@ -6,13 +6,13 @@ import json
 import os
 import shlex
 import subprocess
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from cloud.spark_code import jobs_archive
 from creditmesh.decisions.serving.spark_settings import SCAN, SMALL_MACHINE, spark_submit_parameters
 from tests.spark.conftest import ROOT
 from tests.support.populations import training_set
@@ -34,18 +34,6 @@ CONFIG = {
 }
 
 
-def shipped(directory: Path) -> Path:
-    """A zip of what the job imports, as the deployment makes it."""
-    target = directory / "creditmesh-spark.zip"
-    with zipfile.ZipFile(target, "w") as archive:
-        archive.write(SOURCE / "creditmesh/__init__.py", "creditmesh/__init__.py")
-        for root, folder in ((SOURCE, "creditmesh/risk"), (ROOT / "emr", "training")):
-            for path in sorted((root / folder).rglob("*")):
-                if path.suffix in (".py", ".html") and "data" not in path.parts:
-                    archive.write(path, str(path.relative_to(root)))
-    return target
-
-
 def submit(directory: Path, rows: pd.DataFrame, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     """Run the job: exit status, all it wrote (Spark leads both streams of a Python driver together), its last line."""
     rows.to_parquet(directory / "rows.parquet")
@@ -55,7 +43,7 @@ def submit(directory: Path, rows: pd.DataFrame, *arguments: str) -> tuple[int, s
     )
     command = [
         str(BINARIES / "spark-submit"), "--master", "local[1]", *shlex.split(settings),
-        "--py-files", str(shipped(directory)), str(ROOT / "emr/jobs/train_scorecard.py"),
+        "--py-files", str(jobs_archive(ROOT, directory)), str(ROOT / "emr/jobs/train_scorecard.py"),
         f"--data-uri={directory / 'rows.parquet'}", f"--config-uri={directory / 'config.json'}",
         f"--output-uri={directory / 'out'}", "--run-id=run-1", *arguments,
     ]  # fmt: skip

@@ -26,7 +26,7 @@ PARTS = ("jobs/score_applications.py", "creditmesh-spark.zip")
 def checkout(tmp_path: Path) -> Path:
     """A small repository with a job, a trainer and the packages that jobs import."""
     package = tmp_path / "layers" / "creditmesh" / "src" / "creditmesh"
-    for part in ("kernel", "risk", "features", "gateway", ""):
+    for part in ("kernel", "risk", "features", "gateway", "decisions/serving", "decisions", ""):
         (package / part).mkdir(parents=True, exist_ok=True)
         (package / part / "__init__.py").write_text("")
     for part in ("jobs", "training"):
