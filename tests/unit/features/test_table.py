@@ -17,7 +17,7 @@ from creditmesh.gateway.key_data import FEATURE_TYPES, extract
 from tests.unit.features.test_contradictions import sources
 from tests.unit.features.test_sources import AS_OF, degree, education
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "reference" / "key-data.md"
 MODEL = ROOT / "models" / "origination-2.1.0.json"
 
