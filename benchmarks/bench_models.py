@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from benchmarks.model_data import DATA_SETS, SPLITS, DataSet
 from benchmarks.model_table import table
 from training.config import ChecksConfig, SplitConfig, TrainingConfig
 from training.data import columns, sba
 from training.frame import TrainingSet
-from training.measures import auc, ks
+from training.measures import ks
 from training.train import train
 
 ROOT = Path(__file__).parents[1]
@@ -179,7 +179,7 @@ def judged(risk: Floats, rates: Floats, data: DataSet) -> dict[str, Any]:
     """AUC, KS and Brier score on the test rows; for dated loans also the AUC among loans of the same year."""
     bad = _bad(data.test, data)
     figures = {
-        "auc": round(auc(risk, bad), 4),
+        "auc": round(float(roc_auc_score(bad, risk)), 4),
         "ks": round(ks(risk, bad), 4),
         "brier": round(float(brier_score_loss(bad, rates)), 5),
     }
@@ -192,7 +192,9 @@ def within(risk: Floats, bad: NDArray[np.int8], year: NDArray[np.int32]) -> floa
     """The AUC of each year's rows by itself, averaged by rows: what is left when the year tells nothing."""
     parts = [year == one for one in np.unique(year)]
     known = [part for part in parts if 0 < bad[part].sum() < part.sum()]
-    return float(np.average([auc(risk[part], bad[part]) for part in known], weights=[part.sum() for part in known]))
+    return float(
+        np.average([roc_auc_score(bad[part], risk[part]) for part in known], weights=[part.sum() for part in known])
+    )
 
 
 def gap_closed(found: dict[str, Any]) -> float | None:

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+from sklearn.metrics import roc_auc_score
 
 from models.parts import laid_out
 from training import calibration, grades, scoring
 from training.config import GradesConfig, Monotonic, ScaleConfig, SelectionConfig, TrainingConfig
 from training.data import columns, firms, sba
-from training.measures import auc, ks
+from training.measures import ks
 from training.train import train
 
 SCALE = ScaleConfig(base_score=600, base_odds=20, pdo=40)
@@ -75,7 +76,7 @@ def main() -> None:
     table = calibration.calibrate(score.astype(np.float64), rows.bad, rows.weight, SCALE)
     cutoff = min(step["min_score"] for step in table if step["pd_ppm"] <= GRADES.cutoff_pd_ppm)
     risk = -score
-    print(f"AUC {auc(risk, rows.bad):.4f}, KS {ks(risk, rows.bad):.4f}", file=sys.stderr)
+    print(f"AUC {roc_auc_score(rows.bad, risk):.4f}, KS {ks(risk, rows.bad):.4f}", file=sys.stderr)
     learnt = {
         "note": "made by models/train_origination.py",
         "base_points": base,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from training.axes import Axis, Coded, cell_count, sums
 from training.binning import Trend
@@ -108,7 +109,7 @@ class Fit:
 
     def derivatives(self) -> tuple[Floats, Floats]:
         """Gradient and curvature of each row's log-likelihood."""
-        chance = logistic(self.log_odds)
+        chance = expit(self.log_odds)
         return self.weight * (self.bad - chance), self.weight * chance * (1.0 - chance)
 
     def _step(self, table: Table, cells: NDArray[np.intp]) -> None:
@@ -138,11 +139,6 @@ def constrained(table: Table, values: Floats, weight: Floats) -> Floats:
             part = lines[index][: axis.regular]
             lines[index][: axis.regular] = isotonic(part, masses[index][: axis.regular], trend == "rising")
     return grid.reshape(-1)
-
-
-def logistic(log_odds: Floats) -> Floats:
-    """Probability of log-odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 def log_loss(log_odds: Floats, bad: Floats) -> Floats:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from training.axes import Axis, sums
 from training.config import BinningConfig, FeatureConfig, Value
-from training.measures import auc
 from training.merging import merge_line
 
 Floats = NDArray[np.float64]
@@ -149,7 +149,7 @@ def _coarse_numbers(column: pd.Series, bad: NDArray[np.int8], weight: Floats, fe
         return CoarseBins(_numbers(feature, values, outcome, counted, wanted)[0], _trend_of(wanted))
     free, most = _numbers(feature, values, outcome, counted, "auto" if wanted == "auto" else None)
     if wanted == "auto":
-        trend = "ascending" if auc(values, outcome, counted) >= 0.5 else "descending"
+        trend = "ascending" if roc_auc_score(outcome, values, sample_weight=counted) >= 0.5 else "descending"
         axis, iv = _numbers(feature, values, outcome, counted, trend)
         if iv >= (1 - _TREND_LOSS) * most and len(axis.bounds) > 0:
             return CoarseBins(axis, _trend_of(trend))

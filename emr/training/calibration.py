@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
-from training.additive import logistic
 from training.axes import sums
 from training.config import ScaleConfig
 from training.logistic import regression
@@ -39,19 +39,20 @@ def calibrate(score: Floats, bad: NDArray[np.int8], weight: Floats, scale: Scale
     """
     model_odds = to_log_odds(score, scale)
     outcome = bad.astype(np.float64)
-    intercept, slope = regression(np.stack([np.ones(len(score)), model_odds]), outcome, weight)
-    slope = max(float(slope), 0.05)
+    fitted = regression().fit(model_odds[:, None], bad, weight)
+    intercept, slope = float(fitted.intercept_[0]), max(float(fitted.coef_[0, 0]), 0.05)
     curve = intercept + slope * model_odds
     bands = _bands(score, bad)
     count = int(bands.max()) + 1
     mass = sums(bands, weight, count)
     bads = sums(bands, weight * outcome, count)
-    expected = sums(bands, weight * logistic(curve), count) / mass
+    expected = sums(bands, weight * expit(curve), count) / mass
     rate = (bads + _CURVE_ROWS * expected) / (mass + _CURVE_ROWS)
     # From low scores to high: the rate falls.
-    correction = _log_odds(isotonic(rate, mass, rising=False)) - _log_odds(expected)
+    pooled = isotonic(rate, mass, rising=False)
+    correction = logit(np.clip(pooled, 1e-6, 1 - 1e-6)) - logit(np.clip(expected, 1e-6, 1 - 1e-6))
     centre = sums(bands, weight * score, count) / mass
-    return _table(score, centre, correction, float(intercept), slope, scale)
+    return _table(score, centre, correction, intercept, slope, scale)
 
 
 def _table(
@@ -62,7 +63,7 @@ def _table(
     starts = np.arange(low, high + 1, step)
     middle: Floats = starts.astype(np.float64) + (step - 1) / 2
     odds = intercept + slope * to_log_odds(middle, scale) + np.interp(middle, centre, correction)
-    rates = np.minimum.accumulate(logistic(odds))
+    rates = np.minimum.accumulate(expit(odds))
     table: list[dict[str, int]] = []
     for start, rate in zip(starts[::-1].tolist(), rates[::-1].tolist(), strict=True):
         ppm = min(max(round(rate * _PPM), 1), _PPM - 1)
@@ -82,8 +83,3 @@ def _bands(score: Floats, bad: NDArray[np.int8]) -> NDArray[np.intp]:
     bounds = np.unique(np.quantile(score, np.linspace(0, 1, count + 1)[1:-1], method="lower"))
     bands = np.searchsorted(bounds, score, side="right")
     return np.unique(bands, return_inverse=True)[1]
-
-
-def _log_odds(rate: Floats) -> Floats:
-    held = np.clip(rate, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(held / (1 - held)))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from training.config import FeatureConfig, TrainingConfig
 from training.errors import TrainingSetInvalid
-from training.measures import auc
 from training.rows import column_words
 
 #: Values of a column that the check for leaks tells apart.
@@ -124,7 +124,7 @@ def single_auc(column: pd.Series, bad: NDArray[np.int8]) -> float:
         count = np.bincount(codes[~part], minlength=codes.max() + 1) + 2.0
         bads = np.bincount(codes[~part], weights=bad[~part], minlength=codes.max() + 1) + 2.0 * bad[~part].mean()
         rates[part] = (bads / count)[codes[part]]
-    values = [auc(rates[part], bad[part]) for part in (half, ~half) if 0 < bad[part].sum() < part.sum()]
+    values = [roc_auc_score(bad[part], rates[part]) for part in (half, ~half) if 0 < bad[part].sum() < part.sum()]
     return float(np.mean(values)) if values else 0.5
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from training import measures, scoring
 from training.axes import Coded, cell_count
@@ -22,7 +23,7 @@ from training.tables import axes_of, characteristics, selection
 
 _PPM = 1_000_000
 _SCORE_BANDS = 20
-_LIBRARIES = ("numpy", "pandas", "scikit-learn", "optbinning")
+_LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "optbinning")
 
 
 def diagnose(run: Finished) -> dict[str, Any]:
@@ -97,12 +98,12 @@ def _complexity(run: Finished) -> dict[str, Any]:
 
 def _performance(part: Part) -> dict[str, Any]:
     bad = part.rows.bad
-    area = measures.auc(-part.score, bad)
+    area = float(roc_auc_score(bad, -part.score))
     low, high = measures.auc_interval(-part.score, bad)
     table = measures.reliability(part.rate, bad)
     return {
         "auc": round(area, 5), "auc_low": round(low, 5), "auc_high": round(high, 5), "gini": round(2 * area - 1, 5),
-        "ks": round(measures.ks(-part.score, bad), 5), "brier": round(measures.brier(part.rate, bad), 5),
+        "ks": round(measures.ks(-part.score, bad), 5), "brier": round(float(brier_score_loss(bad, part.rate)), 5),
         "reliability": table, "calibration_error": round(measures.calibration_error(table), 5),
         "hosmer_lemeshow": measures.hosmer_lemeshow(table),
     }  # fmt: skip
@@ -154,7 +155,8 @@ def _rounding(run: Finished, parts: dict[str, Part]) -> dict[str, float]:
     told = {}
     for name, part in parts.items():
         exact = run.step.predict(Coded(part.rows.features))
-        told[name] = round(measures.auc(exact, part.rows.bad) - measures.auc(-part.score, part.rows.bad), 6)
+        areas = [float(roc_auc_score(part.rows.bad, risk)) for risk in (exact, -part.score)]
+        told[name] = round(areas[0] - areas[1], 6)
     return told
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
-from training import measures
 from training.config import TrainingConfig
 from training.frame import TrainingSet
 
@@ -49,5 +49,5 @@ def _group(
     return {
         "group": name, "rows": len(own), "approval_rate": round(float(approved[inside].mean()), 5),
         "bad_rate": round(float((own == 1).mean()), 5), "foretold_rate": round(float(rate[inside].mean()), 5),
-        "auc": round(measures.auc(-score[inside], own), 5) if both else None,
+        "auc": round(float(roc_auc_score(own, -score[inside])), 5) if both else None,
     }  # fmt: skip

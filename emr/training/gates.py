@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 from creditmesh.risk.model import Artefact
 from training.config import GatesConfig
 from training.frame import REJECTED, TrainingSet
-from training.measures import auc, ks, psi
+from training.measures import delong, ks, psi
 from training.scoring import bins, scores
 
 Floats = NDArray[np.float64]
@@ -106,23 +107,6 @@ def check_labels(fitted: TrainingSet, kept_back: TrainingSet, config: GatesConfi
     return found
 
 
-def delong(first: NDArray[np.number], second: NDArray[np.number], bad: NDArray[np.integer]) -> tuple[float, float]:
-    """Return the difference of two AUCs on the same rows and its standard error (DeLong and others, 1988)."""
-    parts = [_placements(risk, bad) for risk in (first, second)]
-    difference = float(parts[0][0].mean() - parts[1][0].mean())
-    variance = sum(np.var(a - b, ddof=1) / len(a) for a, b in zip(parts[0], parts[1], strict=True))
-    return difference, float(np.sqrt(variance))
-
-
-def _placements(risk: NDArray[np.number], bad: NDArray[np.integer]) -> tuple[Floats, Floats]:
-    """For each bad row the share of good ones below it, and for each good row that of bad ones above; ties are half."""
-    bads, goods = risk[bad == 1].astype(float), risk[bad == 0].astype(float)
-    every = stats.rankdata(np.concatenate([bads, goods]))
-    among_goods = (every[: len(bads)] - stats.rankdata(bads)) / len(goods)
-    among_bads = (every[len(bads) :] - stats.rankdata(goods)) / len(bads)
-    return among_goods, 1 - among_bads
-
-
 def _labelled(rows: TrainingSet) -> TrainingSet:
     return rows.take(np.flatnonzero(rows.bad != REJECTED))
 
@@ -143,7 +127,8 @@ def _enough(test: TrainingSet, config: GatesConfig) -> Gate:
 def _better(candidate: Ints, champion: Ints, test: TrainingSet, config: GatesConfig) -> Gate:
     difference, error = delong(candidate, champion, test.bad)
     least = difference - NormalDist().inv_cdf(0.975) * error
-    note = f"AUC {auc(candidate, test.bad):.4f} against {auc(champion, test.bad):.4f}, lower end of the 95 % band"
+    areas = [roc_auc_score(test.bad, risk) for risk in (candidate, champion)]
+    note = f"AUC {areas[0]:.4f} against {areas[1]:.4f}, lower end of the 95 % band"
     return _gate("auc_gain", least >= config.min_auc_gain, least, config.min_auc_gain, note)
 
 
@@ -157,7 +142,7 @@ def _calibrated(candidate: Artefact, score: Ints, test: TrainingSet, config: Gat
     steps = np.asarray(candidate.calibration)[::-1]
     place = np.maximum(np.searchsorted(steps[:, 0], score, side="right") - 1, 0)
     predicted = steps[place, 1] / _PPM
-    tenth = (stats.rankdata(predicted, method="ordinal") - 1) * 10 // len(predicted)
+    tenth = (rankdata(predicted, method="ordinal") - 1) * 10 // len(predicted)
     parts = [tenth == i for i in np.unique(tenth)]
     error = sum(part.mean() * abs(predicted[part].mean() - test.bad[part].mean()) for part in parts)
     return _at_most("calibration_error", float(error), config.max_calibration_error, "predicted against seen rate")

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 
-from training.additive import Additive, Table, logistic
+from training.additive import Additive, Table
 from training.axes import Axis
 from training.binning import CoarseBins, coarse, information
 from training.config import SelectionConfig, TrainingConfig
 from training.sample import Sample
 
 Floats = NDArray[np.float64]
-_RIDGE = 1.0
-_STEPS = 50
-_STILL = 1e-9
 
 
 @dataclass
@@ -91,8 +90,9 @@ def _drop_correlated(
 ) -> None:
     if len(kept) < 2:
         return
-    matrix = np.stack([columns[choice.feature] for choice in kept])
-    correlation = _correlation(matrix, weight)
+    covariance = np.cov(np.stack([columns[choice.feature] for choice in kept]), aweights=weight)
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    correlation = covariance / np.outer(scale, scale)
     staying: list[int] = []
     for place, choice in enumerate(kept):
         near = [other for other in staying if abs(correlation[place, other]) > selection.max_correlation]
@@ -110,46 +110,23 @@ def _drop_correlated(
         del staying[worst]
 
 
-def _correlation(matrix: Floats, weight: Floats) -> Floats:
-    centred = matrix - np.average(matrix, axis=1, weights=weight)[:, None]
-    covariance = (centred * weight) @ centred.T
-    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-    return np.asarray(covariance / np.outer(scale, scale))
-
-
 def _signed(
     found: list[Choice], columns: dict[str, Floats], sample: Sample, selection: SelectionConfig
 ) -> tuple[float, dict[str, float]]:
     """Fit; while a coefficient has the wrong sign, leave the worst out and fit again."""
-    while True:
-        kept = [choice for choice in found if choice.reason is None]
-        matrix = np.stack([np.ones(len(sample.bad)), *(columns[choice.feature] for choice in kept)])
-        beta = regression(matrix, sample.bad.astype(np.float64), sample.weight)
-        worst = int(np.argmin(beta[1:])) if kept else 0
-        if not kept or not selection.sign_constraint or beta[1 + worst] > 0:
-            return float(beta[0]), {choice.feature: float(beta[1 + i]) for i, choice in enumerate(kept)}
-        kept[worst].reason = f"wrong_sign: coefficient {beta[1 + worst]:.3f} beside the others"
+    while kept := [choice for choice in found if choice.reason is None]:
+        fitted = regression().fit(
+            np.column_stack([columns[choice.feature] for choice in kept]), sample.bad, sample.weight
+        )
+        beta = fitted.coef_[0]
+        worst = int(np.argmin(beta))
+        if not selection.sign_constraint or beta[worst] > 0:
+            named = {choice.feature: float(value) for choice, value in zip(kept, beta, strict=True)}
+            return float(fitted.intercept_[0]), named
+        kept[worst].reason = f"wrong_sign: coefficient {beta[worst]:.3f} beside the others"
+    return float(logit(np.average(sample.bad, weights=sample.weight))), {}
 
 
-def regression(matrix: Floats, bad: Floats, weight: Floats) -> Floats:
-    """Coefficients of a logistic regression by Newton's method; a slight ridge on all but the first.
-
-    Args:
-        matrix: one line for each coefficient, the first of ones.
-        bad: outcomes.
-        weight: what each row counts.
-    """
-    ridge = np.full(len(matrix), _RIDGE)
-    ridge[0] = 0.0
-    rate = float(np.average(bad, weights=weight))
-    beta = np.zeros(len(matrix))
-    beta[0] = np.log(rate / (1 - rate))
-    for _ in range(_STEPS):
-        chance = logistic(beta @ matrix)
-        gradient = matrix @ (weight * (bad - chance)) - ridge * beta
-        curvature = (matrix * (weight * chance * (1 - chance))) @ matrix.T + np.diag(ridge)
-        step = np.linalg.solve(curvature, gradient)
-        beta = beta + step
-        if np.abs(step).max() < _STILL:
-            break
-    return beta
+def regression() -> LogisticRegression:
+    """With a slight ridge on all coefficients but the intercept; fitted until they stand still."""
+    return LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10)

@@ -7,60 +7,50 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2, rankdata
+from sklearn.metrics import roc_curve
 
 Floats = NDArray[np.float64]
 Outcome = NDArray[np.integer]
 
 
-def auc(risk: NDArray[np.number], bad: Outcome, weight: Floats | None = None) -> float:
-    """Area under the ROC curve: the chance that a defaulted row has more risk than one that did not; ties are half."""
-    bads, goods = _by_value(risk, bad, weight)
-    below = np.cumsum(goods) - goods
-    return float((bads * (below + goods / 2)).sum() / (bads.sum() * goods.sum()))
-
-
-def ks(risk: NDArray[np.number], bad: Outcome, weight: Floats | None = None) -> float:
+def ks(risk: NDArray[np.number], bad: Outcome) -> float:
     """Kolmogorov–Smirnov: the widest gap between both classes' cumulative shares."""
-    bads, goods = _by_value(risk, bad, weight)
-    return float(np.abs(np.cumsum(bads) / bads.sum() - np.cumsum(goods) / goods.sum()).max())
+    alarms, hits, _ = roc_curve(bad, risk)
+    return float(np.abs(hits - alarms).max())
 
 
-def _by_value(risk: NDArray[np.number], bad: Outcome, weight: Floats | None) -> tuple[Floats, Floats]:
-    """Weight of bad and of good rows at each different value of risk, rising."""
-    _, place = np.unique(risk, return_inverse=True)
-    counted = np.ones(len(bad)) if weight is None else weight
-    bads, goods = (np.bincount(place, counted * (bad == kind)).astype(np.float64) for kind in (1, 0))
-    return bads, goods
+def delong(first: NDArray[np.number], second: NDArray[np.number], bad: Outcome) -> tuple[float, float]:
+    """The difference of two AUCs on the same rows and its standard error (DeLong and others, 1988)."""
+    parts = [a - b for a, b in zip(_placements(first, bad), _placements(second, bad), strict=True)]
+    return float(parts[0].mean()), _error(parts)
 
 
 def auc_interval(risk: NDArray[np.number], bad: Outcome, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of the AUC (DeLong, DeLong and Clarke-Pearson 1988), rows counted alike."""
-    bads, goods = _by_value(risk, bad, None)
-    m, n = bads.sum(), goods.sum()
-    # For each bad row the share of goods below it; for each good row the share of bads above it.
-    of_bad = (np.cumsum(goods) - goods / 2) / n
-    of_good = 1 - (np.cumsum(bads) - bads / 2) / m
-    area = float((bads * of_bad).sum() / m)
-    spread = [
-        float((mass * (part - area) ** 2).sum() / max(count - 1, 1) / count)
-        for mass, part, count in ((bads, of_bad, m), (goods, of_good, n))
-    ]
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(sum(spread))
+    """Confidence interval of the AUC (DeLong and others, 1988), rows counted alike."""
+    parts = _placements(risk, bad)
+    area = float(parts[0].mean())
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * _error(parts)
     return max(area - half, 0.0), min(area + half, 1.0)
 
 
-def brier(rate: Floats, bad: Outcome, weight: Floats | None = None) -> float:
-    """Mean squared difference of rate and outcome."""
-    return float(np.average((rate - bad) ** 2, weights=weight))
+def _placements(risk: NDArray[np.number], bad: Outcome) -> list[Floats]:
+    """For each bad row the share of good ones below it, and for each good row that of bad ones above; ties are half."""
+    bads, goods = risk[bad == 1], risk[bad == 0]
+    every = rankdata(np.concatenate([bads, goods]))
+    among_goods = (every[: len(bads)] - rankdata(bads)) / len(goods)
+    return [among_goods, 1 - (every[len(bads) :] - rankdata(goods)) / len(bads)]
+
+
+def _error(parts: list[Floats]) -> float:
+    return math.sqrt(sum(np.var(part, ddof=1) / len(part) for part in parts))
 
 
 def roc(risk: NDArray[np.number], bad: Outcome, points: int = 100) -> list[dict[str, float]]:
-    """The ROC curve, at most so many points, from the riskiest rows on."""
-    bads, goods = (part[::-1] for part in _by_value(risk, bad, None))
-    hits, alarms = np.cumsum(bads) / bads.sum(), np.cumsum(goods) / goods.sum()
-    chosen = np.unique(np.searchsorted(alarms, np.linspace(0, 1, points)).clip(0, len(alarms) - 1))
-    told = [{"good_share": round(float(alarms[i]), 5), "bad_share": round(float(hits[i]), 5)} for i in chosen]
-    return [{"good_share": 0.0, "bad_share": 0.0}, *told]
+    """The ROC curve, at most so many points and its beginning, from the riskiest rows on."""
+    alarms, hits, _ = roc_curve(bad, risk, drop_intermediate=False)
+    chosen = np.unique([0, *np.searchsorted(alarms[1:], np.linspace(0, 1, points)) + 1])
+    return [{"good_share": round(float(alarms[i]), 5), "bad_share": round(float(hits[i]), 5)} for i in chosen]
 
 
 def gains(risk: NDArray[np.number], bad: Outcome, parts: int = 10) -> list[dict[str, float]]:
@@ -101,9 +91,6 @@ def calibration_error(table: list[dict[str, float]]) -> float:
 
 def hosmer_lemeshow(table: list[dict[str, float]]) -> dict[str, float]:
     """Hosmer and Lemeshow's test over the parts of ``reliability``; with many rows it refuses what is near enough."""
-    # Here: scipy takes a while to import, and only this needs it.
-    from scipy.special import gammaincc
-
     statistic = sum(
         part["rows"] * (part["seen"] - part["foretold"]) ** 2 / max(part["foretold"] * (1 - part["foretold"]), 1e-9)
         for part in table
@@ -112,7 +99,7 @@ def hosmer_lemeshow(table: list[dict[str, float]]) -> dict[str, float]:
     return {
         "statistic": round(statistic, 3),
         "degrees": degrees,
-        "p": round(float(gammaincc(degrees / 2, statistic / 2)), 5),
+        "p": round(float(chi2.sf(statistic, degrees)), 5),
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
 #: Curvature added to every bin, so that empty ones do not divide by nought.
@@ -126,15 +127,6 @@ def _numbers(members: list[list[int]], size: int) -> NDArray[np.intp]:
 
 
 def isotonic(values: Floats, weight: Floats, rising: bool) -> Floats:
-    """The nearest values that rise (or fall): pool adjacent violators."""
-    signed = values if rising else -values
-    blocks: list[list[float]] = []
-    for value, mass in zip(signed, np.maximum(weight, _TINY), strict=True):
-        blocks.append([float(value), float(mass), 1])
-        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
-            last = blocks.pop()
-            total = blocks[-1][1] + last[1]
-            blocks[-1][0] = (blocks[-1][0] * blocks[-1][1] + last[0] * last[1]) / total
-            blocks[-1][1], blocks[-1][2] = total, blocks[-1][2] + last[2]
-    pooled = np.repeat([block[0] for block in blocks], [int(block[2]) for block in blocks])
-    return np.asarray(pooled if rising else -pooled)
+    """The nearest values that rise (or fall)."""
+    fitted = isotonic_regression(values, weights=np.maximum(weight, _TINY), increasing=rising)
+    return np.asarray(fitted.x)

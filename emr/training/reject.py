@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from training import logistic
-from training.additive import logistic as chance_of
 from training.config import TrainingConfig
 from training.sample import Sample
 
@@ -36,8 +36,8 @@ def inferred(accepted: Sample, rejected: pd.DataFrame, config: TrainingConfig, l
     other = Sample.of(rejected, np.zeros(len(rejected), dtype=np.int8), np.ones(len(rejected)))
     log_odds = model.predict(other.rows) + np.log(config.reject_prudence)
     if config.reject_inference == "fuzzy":
-        return _fuzzy(accepted, rejected, chance_of(log_odds))
-    return _parcelled(accepted, rejected, chance_of(log_odds))
+        return _fuzzy(accepted, rejected, expit(log_odds))
+    return _parcelled(accepted, rejected, expit(log_odds))
 
 
 def _reweighted(accepted: Sample, rejected: pd.DataFrame, config: TrainingConfig, left_out: dict[str, str]) -> Sample:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from training.additive import Additive, Fit, logistic
+from training.additive import Additive, Fit
 from training.axes import Axis, Coded, sums
 from training.config import SegmentConfig, TrainingConfig
 from training.sample import Sample
@@ -90,7 +91,7 @@ class _Search:
         self._rows = Coded(sample.rows.frame.iloc[::step].reset_index(drop=True))
         self._all = len(self._rows)
         bad, weight = sample.bad[::step], sample.weight[::step]
-        chance = logistic(model.predict(self._rows))
+        chance = expit(model.predict(self._rows))
         self._g, self._h = weight * (bad - chance), weight * chance * (1 - chance)
         tables = sorted(model.tables, key=lambda table: -self._spread(table.values, self._rows.cells(table.axes)))
         self._cells = [(self._rows.cells(table.axes), len(table.values)) for table in tables[:_SEARCH_TABLES]]

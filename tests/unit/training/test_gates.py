@@ -17,7 +17,6 @@ from creditmesh.risk.evaluator import evaluate
 from training import gates
 from training.config import GatesConfig
 from training.frame import TrainingSet
-from training.measures import auc
 from training.scoring import scores
 
 BASE: dict[str, Any] = json.loads((Path(__file__).parents[3] / "models/origination-2.1.0.json").read_text("utf-8"))
@@ -155,19 +154,6 @@ def test_report_says_whether_all_passed() -> None:
     good, bad = gates.Gate("a", True, 1, 2, ""), gates.Gate("b", False, 3, 2, "")
     assert gates.report([good], "2026-01-01T00:00:00Z")["passed"]
     assert not gates.report([good, bad], "2026-01-01T00:00:00Z")["passed"]
-
-
-def test_delong_agrees_with_the_auc_and_with_chance() -> None:
-    chance = np.random.default_rng(6)
-    bad = (chance.random(3_000) < 0.2).astype(np.int8)
-    first, second = chance.normal(bad * 1.0, 1), chance.normal(bad * 0.5, 1)
-    difference, error = gates.delong(first, second, bad)
-    assert difference == pytest.approx(auc(first, bad) - auc(second, bad))
-    resampled = []
-    for _ in range(200):
-        rows = chance.integers(0, len(bad), len(bad))
-        resampled.append(auc(first[rows], bad[rows]) - auc(second[rows], bad[rows]))
-    assert error == pytest.approx(np.std(resampled), rel=0.2)
 
 
 def test_scores_are_the_evaluators() -> None:

@@ -1,10 +1,11 @@
-"""Measures agree with definitions worked out the long way, and with scikit-learn."""
+"""Measures agree with definitions worked out the long way, and with scipy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score, roc_curve
+from scipy.stats import ks_2samp
+from sklearn.metrics import roc_auc_score
 
 from training import calibration, grades, measures
 from training.config import GradesConfig, ScaleConfig
@@ -14,27 +15,37 @@ BAD = (RANDOM.random(3_000) < 0.2).astype(np.int8)
 RISK = np.round(RANDOM.normal(0, 1, 3_000) + BAD, 1)
 
 
-def test_auc_and_ks_with_ties_and_weights() -> None:
-    weight = RANDOM.random(3_000)
-    assert measures.auc(RISK, BAD) == pytest.approx(roc_auc_score(BAD, RISK))
-    assert measures.auc(RISK, BAD, weight) == pytest.approx(roc_auc_score(BAD, RISK, sample_weight=weight))
-    alarms, hits, _ = roc_curve(BAD, RISK)
-    assert measures.ks(RISK, BAD) == pytest.approx((hits - alarms).max())
+def test_ks_is_the_two_samples_statistic() -> None:
+    expected = ks_2samp(RISK[BAD == 1], RISK[BAD == 0]).statistic
+    assert [measures.ks(RISK, BAD), measures.ks(-RISK, BAD)] == pytest.approx([expected, expected])
 
 
 def test_the_interval_of_the_auc_is_what_resampling_gives() -> None:
     low, high = measures.auc_interval(RISK, BAD)
     draws = (RANDOM.integers(0, 3_000, 3_000) for _ in range(300))
-    areas = [measures.auc(RISK[rows], BAD[rows]) for rows in draws]
+    areas = [roc_auc_score(BAD[rows], RISK[rows]) for rows in draws]
     assert high - low == pytest.approx(2 * 1.96 * np.std(areas), rel=0.15)
-    assert low < measures.auc(RISK, BAD) < high
+    assert low < roc_auc_score(BAD, RISK) < high
+
+
+def test_delong_agrees_with_the_auc_and_with_chance() -> None:
+    chance = np.random.default_rng(6)
+    bad = (chance.random(3_000) < 0.2).astype(np.int8)
+    first, second = chance.normal(bad * 1.0, 1), chance.normal(bad * 0.5, 1)
+    difference, error = measures.delong(first, second, bad)
+    assert difference == pytest.approx(roc_auc_score(bad, first) - roc_auc_score(bad, second))
+    resampled = []
+    for _ in range(200):
+        rows = chance.integers(0, len(bad), len(bad))
+        resampled.append(roc_auc_score(bad[rows], first[rows]) - roc_auc_score(bad[rows], second[rows]))
+    assert error == pytest.approx(np.std(resampled), rel=0.2)
 
 
 def test_the_roc_curve_goes_from_corner_to_corner_and_has_the_area() -> None:
     points = measures.roc(RISK, BAD)
     x, y = ([point[name] for point in points] for name in ("good_share", "bad_share"))
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
-    assert np.trapezoid(y, x) == pytest.approx(measures.auc(RISK, BAD), abs=0.01)
+    assert np.trapezoid(y, x) == pytest.approx(roc_auc_score(BAD, RISK), abs=0.01)
 
 
 def test_gains_count_every_default_once() -> None:
