@@ -20,7 +20,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
 _STAGE = ["--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"]
 _STAGE_TAG = "cpython-313"
 _BYTE_CODE_ELSEWHERE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
-_UNWANTED = ("__pycache__", "*.dist-info", "tests", "bin", "*.pyi")
+_UNWANTED = ("__pycache__", "*.dist-info", "tests", "bin", "lib64", "include", "*.pyi")
 
 
 def digest(paths: Iterable[Path], extra: str = "") -> str:
@@ -153,7 +153,7 @@ def compile_packages(packages: Path, python: str) -> None:
 
 
 def _slim(packages: Path) -> None:
-    """Leave out what no function reads: tests, scripts, type stubs, most of the packages' metadata."""
+    """Leave out what no function reads: tests, scripts, headers, type stubs, most of the metadata."""
     for pattern in _UNWANTED:
         for path in packages.rglob(pattern):
             if pattern == "*.dist-info":

@@ -16,7 +16,7 @@ from creditmesh.screening.segment_builder import Row, SegmentBuilder
 from creditmesh.screening.similarity import FULL, jaro_winkler_bps, keys, score_bps, skeletons
 
 PIECES = st.sampled_from(
-    [*"天邦恒达市省区县路号镇乡村中国上海 （）()·,.&-＆Ａａ１1転東ﬁİß\u200b\u00ad", "有限公司", "有限责任公司",
+    [*"天邦恒达市省区县路号镇乡村中国上海 （）()·,.&-＆Ａａ１1転東乾隆縣ﬁİß\u200b\u00ad", "有限公司", "有限责任公司",
      "股份有限公司", "集团", "广东省", "自治区", "co", " ltd", " Co., Ltd.", "limited", "rd", " no ", "518000", "邮编"]
 )  # fmt: skip
 TEXTS = st.one_of(st.lists(PIECES, max_size=14).map("".join), st.text(max_size=24))

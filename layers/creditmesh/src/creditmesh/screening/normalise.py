@@ -9,12 +9,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from opencc import OpenCC
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError
 
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MAX_VALUE, Kind
-from creditmesh.screening.variants import SIMPLIFIED
 
 _ROUNDS = 8
 _AND = re.compile("[&＆]")
@@ -46,6 +46,20 @@ _MOBILE = re.compile(r"(?:86)?(?:1[3-9]\d{9}|[48]00\d{7})", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 
 
+def _simplified() -> dict[int, str]:
+    """Traditional characters and what OpenCC makes of each by itself.
+
+    Not of whole texts: there a character's form hangs on its neighbours, which normalising takes away.
+    """
+    han = [chr(code) for code in range(0x3400, 0xA000)]
+    simplified = OpenCC("t2s").convert("\n".join(han)).split("\n")
+    found = {ord(one): other for one, other in zip(han, simplified, strict=True) if one != other}
+    return found | {ord("钜"): "巨"}  # firms keep it as the simplified form of 鉅, which OpenCC makes 巨
+
+
+_SIMPLIFIED = _simplified()
+
+
 def normalise(kind: Kind, text: str) -> str:
     """The one form of a value of this kind.
 
@@ -63,7 +77,7 @@ def _folded(text: str) -> str:
         return text.lower()
     for _ in range(_ROUNDS):  # folding may uncover something else to fold, seldom and not for long
         before = text
-        text = unicodedata.normalize("NFKC", text).casefold().translate(SIMPLIFIED)
+        text = unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED)
         if not text.isprintable():
             text = "".join(letter if letter.isprintable() else " " * letter.isspace() for letter in text)
         if text == before:
