@@ -32,7 +32,9 @@ def statements(policies: list[Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def job(source: Template) -> list[dict[str, Any]]:
-    return statements(source["Resources"]["KeyDataJobRole"]["Properties"]["Policies"])
+    role = source["Resources"]["KeyDataJobRole"]["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Ref": "StorageKeyPolicy"}, {"Ref": "SparkJobPolicy"}]
+    return statements([*role["Policies"], source["Resources"]["SparkJobPolicy"]["Properties"]])
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_the_job_reads_sets_and_writes_batches_and_reaches_nothing_else(job: lis
     for place in ("data/third/1", "data/raw/1", "data/key-data/1", "data/reports/1", "artefacts/models/1"):
         assert not any(allowed(job, f"s3:{verb}Object", f"arn:aws:s3:::{place}") for verb in ("Get", "Put", "Delete"))
     assert not allowed(job, "s3:PutObject", "arn:aws:s3:::data/third-information/set/1.jsonl")
-    assert {action.partition(":")[0] for one in job for action in one["Action"]} == {"s3"}
+    assert {action.partition(":")[0] for one in job for action in one["Action"]} == {"s3", "logs"}
 
 
 def test_the_process_may_start_this_job_and_read_its_summary(machine: dict[str, Any]) -> None:

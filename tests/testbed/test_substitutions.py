@@ -19,13 +19,8 @@ from run.places import ROOT
 
 
 def template_types() -> set[str]:
-    """Resource types of template.yaml, whose short forms of intrinsic functions plain YAML does not know."""
-    text = (ROOT / "template.yaml").read_text()
-    node = yaml.compose(text)
-    resources = next(value for key, value in node.value if key.value == "Resources")
-    return {
-        field[1].value for _, one in resources.value for field in one.value if field[0].value == "Type"
-    }  # fmt: skip
+    template = yaml.safe_load((ROOT / "template.yaml").read_text())
+    return {one["Type"] for one in template["Resources"].values()}
 
 
 def test_every_cognito_and_emr_resource_of_the_template_is_forwarded() -> None:

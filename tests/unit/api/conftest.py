@@ -112,16 +112,9 @@ def _secrets() -> dict[str, str]:
     return {name: name for name in texts}
 
 
-class TemplateLoader(yaml.SafeLoader):
-    """Reads template.yaml; CloudFormation's own tags become None."""
-
-
-TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
 def _tables() -> None:
     dynamodb = boto3.client("dynamodb", region_name=REGION)
-    template = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)  # a SafeLoader
+    template = yaml.safe_load((ROOT / "template.yaml").read_text())
     wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::DynamoDB::Table":
