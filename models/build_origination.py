@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from creditmesh.risk.artefact import load, seal
+from creditmesh.governance.document import checked
+from creditmesh.risk.artefact import seal
 from models import parts
 from models.origination_tests import TESTS
 from models.origination_texts import FEATURES, REASONS
@@ -252,6 +253,6 @@ def document() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    written = json.dumps(document(), ensure_ascii=False, indent=1)
-    load(written)
-    sys.stdout.write(written + "\n")
+    made = document()
+    checked(made)
+    sys.stdout.write(json.dumps(made, ensure_ascii=False, indent=1) + "\n")

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from creditmesh.risk.artefact import load, seal
+from creditmesh.governance.document import checked
+from creditmesh.risk.artefact import seal
 from models import parts
 from models.parts import method, term, text, var
 from models.sba_texts import FEATURES, REASONS
@@ -144,6 +145,6 @@ def document() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    written = parts.laid_out(document())
-    load(written)
-    sys.stdout.write(written + "\n")
+    made = document()
+    checked(made)
+    sys.stdout.write(parts.laid_out(made) + "\n")

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from creditmesh.risk.artefact import read_segments
 from creditmesh.risk.bulk.columns import Column, column, unknown
 from creditmesh.risk.bulk.masks import where
 from creditmesh.risk.bulk.points import Cards, places
@@ -17,8 +18,7 @@ from creditmesh.risk.document import Node
 from creditmesh.risk.errors import ArtefactInvalid
 from creditmesh.risk.expression import FeatureType, parse_condition
 from creditmesh.risk.model import Artefact
-from creditmesh.risk.points import Axis, Characteristic, Segment
-from creditmesh.risk.scorecard import parse_segments
+from creditmesh.risk.points import Axis, Characteristic
 from training.errors import ConfigInvalid
 
 Ints = NDArray[np.int64]
@@ -116,13 +116,8 @@ def _columns(artefact: Artefact, frame: pd.DataFrame) -> Columns:
 
 def _scored(sections: Mapping[str, Any], frame: pd.DataFrame) -> tuple[NDArray[np.int8], Ints]:
     types = {name: told["type"] for name, told in sections["feature_schema"]["features"].items()}
-    return Cards(_segments(sections, types)).score(Columns(frame, types), len(frame))
-
-
-def _segments(sections: Mapping[str, Any], types: Mapping[str, FeatureType]) -> tuple[Segment, ...]:
-    cards = sections["scorecard"]["segments"]
-    reasons = {item["reason_code"] for card in cards for item in card["characteristics"]}
-    return parse_segments(Node(cards, "segments"), types, reasons)
+    cards = Cards(read_segments(sections["scorecard"]["segments"], types))
+    return cards.score(Columns(frame, types), len(frame))
 
 
 def _type(dtype: Any) -> FeatureType:

@@ -158,7 +158,7 @@ def test_a_test_case_takes_the_place_of_its_namesake(registry: Registry) -> None
     ("parts", "field", "says"),
     [
         ({"add": [rule(when={">": [{"var": "overdue_months_24m"}, "many"]})]}, "add[0].when.>", "rule many_loans: "),
-        ({"add": [rule(), rule("other", outcome="perhaps")]}, "add[1].outcome", "rule other: is one of stop"),
+        ({"add": [rule(), rule("other", outcome="perhaps")]}, "add[1].outcome", "rule other: Input should be 'stop'"),
         ({"add": [rule(reason_code="NOBODY_KNOWS")]}, "add[0].reason_code", "rule many_loans: is one of"),
         ({"add": [rule(when={">": [{"var": "active_account_count"}, 9]})]}, "add[0].when.>[0].var", "is one of"),
         ({"add": [rule(effective_from="2026-02-30")]}, "add[0].effective_from", "is a date"),
@@ -172,7 +172,7 @@ def test_a_test_case_takes_the_place_of_its_namesake(registry: Registry) -> None
         ({"remove": ["nobody"]}, "remove[0]", "is one of the champion's"),
         ({"remove": ["tax_rating_d"], "remove_tests": ["nobody"]}, "remove_tests[0]", "is one of the champion's"),
         ({"remove": ["tax_rating_d"], "tests": [{"name": 3}]}, "tests[0].name", "is the name of a test case"),
-        ({"remove": ["tax_rating_d"], "tests": [case("x", {"nothing": 1})]}, "tests[0].expect.nothing", "test x: is"),
+        ({"remove": ["tax_rating_d"], "tests": [case("x", {"nothing": 1})]}, "tests[0].expect.nothing", "test x: In"),
         ({"features": {"of_the_stars": {}}}, "features.of_the_stars", "is a feature of key data"),
         ({"features": {"shop_status": {"type": "integer"}}}, "features.shop_status.type", "is string"),
         ({"features": {"fraud_score": {}}}, "features.fraud_score", "is not in use yet"),

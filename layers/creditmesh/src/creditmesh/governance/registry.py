@@ -10,6 +10,7 @@ from creditmesh.decisions.serving.model_signature import Sign
 from creditmesh.decisions.serving.stored_models import StoredModels
 from creditmesh.governance.checks import run_tests
 from creditmesh.governance.comparison import compare
+from creditmesh.governance.document import checked
 from creditmesh.governance.model import (
     Comparison,
     Current,
@@ -347,7 +348,7 @@ def _readable(document: Mapping[str, Any]) -> tuple[Artefact, dict[str, Any]]:
     sealed = dict(document) if "content_hash" in document else seal(document)
     sealed.pop("signature", None)
     try:
-        return load(json.dumps(sealed)), sealed
+        return checked(sealed), sealed
     except ArtefactInvalid as error:
         raise InvalidInput(error.rule, field="document" + error.path.removeprefix("$")) from None
 

@@ -13,10 +13,11 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from creditmesh.governance.catalogue import key_data_feature
 from creditmesh.governance.checks import run_tests
+from creditmesh.governance.document import checked
 from creditmesh.governance.model import CaseResult, ModelKind, ModelState, ModelVersion, Value, precedence
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.platform.web import FieldError, InvalidFields
-from creditmesh.risk.artefact import Artefact, ArtefactInvalid, load, seal
+from creditmesh.risk.artefact import Artefact, ArtefactInvalid, seal
 
 Document = dict[str, Any]
 
@@ -216,7 +217,7 @@ def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
 
 def _loaded(document: Document, edit: _Edit) -> Artefact:
     try:
-        return load(json.dumps(document, ensure_ascii=False))
+        return checked(document)
     except ArtefactInvalid as error:
         raise InvalidInput(f"{edit.subject(error.path)}{error.rule}", field=edit.place(error.path)) from None
 

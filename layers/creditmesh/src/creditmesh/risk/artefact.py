@@ -1,43 +1,46 @@
-"""From the artefact's JSON text to the frozen model, with every rule of the format checked.
+"""From the artefact's JSON text to the frozen model.
 
-The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json.
+The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json. Its rules are
+checked when a document is saved (`creditmesh.governance.document`); here it is told by hash and signature that this is
+the document that was saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from creditmesh.risk.document import SEALS, Node, canonical_hash, parse_json
 from creditmesh.risk.errors import ArtefactInvalid
-from creditmesh.risk.expression import FeatureType
-from creditmesh.risk.model import FORMAT_VERSION, SOURCES, UNITS, Artefact, Feature, Reason
-from creditmesh.risk.policy import (
-    parse_grades,
-    parse_limit,
-    parse_price,
-    parse_risk_index,
-    parse_rules,
-    parse_tests,
-    parse_texts,
+from creditmesh.risk.expression import Condition, FeatureType, parse_condition
+from creditmesh.risk.model import (
+    FORMAT_VERSION,
+    LANGUAGES,
+    STAGES,
+    Artefact,
+    Dimension,
+    Feature,
+    Grade,
+    IndexGrade,
+    LimitFormula,
+    LimitMethod,
+    LimitTerm,
+    PriceTable,
+    Reason,
+    RiskIndex,
+    Rule,
+    TestCase,
 )
-from creditmesh.risk.result import RiskResult
-from creditmesh.risk.scorecard import parse_calibration, parse_scorecard
+from creditmesh.risk.points import Axis, Characteristic, Scorecard, Segment
 
 __all__ = ["Artefact", "ArtefactInvalid", "Verify", "load", "seal"]
 
-_ID = r"[a-z][a-z0-9_]{0,63}"
-_CODE = r"[A-Z][A-Z0-9_]{0,63}"
-_SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?"
-_PARTS = (
-    "format_version", "model_id", "version", "content_hash", "currency", "feature_schema", "rules", "tests",
-    "scorecard", "calibration", "grades", "price", "limit", "risk_index", "max_reasons",
-    "missing_reason_code", "reasons",
-)  # fmt: skip
-
 #: Says whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash is a trusted key's.
 Verify = Callable[[str, Mapping[str, str]], bool]
+
+Part = Mapping[str, Any]
+Types = Mapping[str, FeatureType]
 
 
 def load(text: str, verify: Verify | None = None) -> Artefact:
@@ -48,37 +51,22 @@ def load(text: str, verify: Verify | None = None) -> Artefact:
         verify: checks its signature; without it, none is asked for, as for a file of a developer.
 
     Raises:
-        ArtefactInvalid: with the path and the rule broken; a document altered since it was sealed among them.
+        ArtefactInvalid: it is of another format, was altered since it was sealed, or its signature is not trusted.
     """
-    root = Node(parse_json(text))
-    if version := root.mapping().get("format_version"):  # told first: a document of another format has other parts
-        version.integer(FORMAT_VERSION, FORMAT_VERSION)
-    parts = root.fields(_PARTS, ["signature"])
-    _check_seals(root, parts, verify)
-    schema = parts["feature_schema"].fields(["id", "version", "features"])
-    features = {name: _feature(name, node) for name, node in schema["features"].mapping().items()}
-    types = {name: feature.type for name, feature in features.items()}
-    reasons = {Node(code, node.path).text(_CODE): _reason(node) for code, node in parts["reasons"].mapping().items()}
-    scorecard = parse_scorecard(parts["scorecard"], types, reasons)
-    return Artefact(
-        model_id=parts["model_id"].text(_ID),
-        version=parts["version"].text(_SEMVER),
-        content_hash=parts["content_hash"].text(),
-        currency=parts["currency"].text("[A-Z]{3}"),
-        feature_schema=f"{schema['id'].text('[a-z][a-z0-9-]*')}-{schema['version'].integer(1, 10_000)}",
-        features=MappingProxyType(features),
-        rules=parse_rules(parts["rules"], types, reasons),
-        scorecard=scorecard,
-        calibration=parse_calibration(parts["calibration"]),
-        grades=parse_grades(parts["grades"], scorecard.cutoff),
-        price=parse_price(parts["price"], reasons),
-        limit=parse_limit(parts["limit"], types, reasons),
-        risk_index=parse_risk_index(parts["risk_index"], types, reasons),
-        max_reasons=parts["max_reasons"].integer(1, 10),
-        missing_reason_code=parts["missing_reason_code"].choice(reasons),
-        reasons=MappingProxyType(reasons),
-        tests=parse_tests(parts["tests"], types, RiskResult.__dataclass_fields__),
-    )
+    document = parse_json(text)
+    if not isinstance(document, dict):
+        raise ArtefactInvalid("$", "is an object")
+    if document.get("format_version") != FORMAT_VERSION:
+        raise ArtefactInvalid("$.format_version", f"is {FORMAT_VERSION}")
+    content_hash = canonical_hash(document)
+    if document.get("content_hash") != content_hash:
+        raise ArtefactInvalid("$.content_hash", "is the hash of the document's canonical JSON")
+    if verify is not None:
+        if "signature" not in document:
+            raise ArtefactInvalid("$.signature", "is there: an unsigned model decides nothing")
+        if not _signed(document["signature"], content_hash, verify):
+            raise ArtefactInvalid("$.signature", "is one of the content hash by a trusted key")
+    return _artefact(document)
 
 
 def seal(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,34 +75,114 @@ def seal(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "content_hash": canonical_hash(content)}
 
 
-def _check_seals(root: Node, parts: Mapping[str, Node], verify: Verify | None) -> None:
-    content_hash = canonical_hash(root.value)
-    if parts["content_hash"].text() != content_hash:
-        raise parts["content_hash"].fail("is the hash of the document's canonical JSON")
-    if "signature" not in parts:
-        if verify is not None:
-            raise Node(None, "$.signature").fail("is there: an unsigned model decides nothing")
-        return
-    fields = parts["signature"].fields(["key_id", "algorithm", "value"])
-    signature = {name: node.text() for name, node in fields.items()}
-    if verify is not None and not verify(content_hash, signature):
-        raise parts["signature"].fail("is one of the content hash by a trusted key")
-
-
-def _feature(name: str, node: Node) -> Feature:
-    Node(name, node.path).text(_ID)
-    parts = node.fields(["type", "unit", "source", "label"])
-    types: dict[str, FeatureType] = {"integer": "integer", "string": "string", "boolean": "boolean"}
-    return Feature(
-        name=name,
-        type=types[parts["type"].choice(types)],
-        unit=parts["unit"].choice(UNITS),
-        source=parts["source"].choice(SOURCES),
-        label=parse_texts(parts["label"]),
+def read_segments(cards: Sequence[Part], types: Types) -> tuple[Segment, ...]:
+    """Return a scorecard's segments."""
+    return tuple(
+        Segment(card["id"], _condition(card["when"], types), card["base_points"], _characteristics(card, types))
+        for card in cards
     )
 
 
-def _reason(node: Node) -> Reason:
-    parts = node.fields(["zh-CN", "en", "adverse_action"])
-    words = {language: item for language, item in node.value.items() if language != "adverse_action"}
-    return Reason(parse_texts(Node(words, node.path)), parts["adverse_action"].text("[A-Z0-9][A-Z0-9_.-]{0,39}"))
+def read_axis(given: Part, types: Types) -> Axis:
+    """Return one axis of a characteristic."""
+    feature = given["feature"]
+    sets = given["specials"] if types[feature] == "integer" else given["groups"]
+    return Axis(feature, types[feature], tuple(given.get("bounds", ())), tuple(map(tuple, sets)))
+
+
+def _signed(signature: Any, content_hash: str, verify: Verify) -> bool:
+    shape = {"key_id": str, "algorithm": str, "value": str}
+    fits = isinstance(signature, dict) and {name: type(value) for name, value in signature.items()} == shape
+    return fits and verify(content_hash, signature)
+
+
+def _artefact(given: Part) -> Artefact:
+    schema, card, price, limit, index = (
+        given[name] for name in ("feature_schema", "scorecard", "price", "limit", "risk_index")
+    )
+    features = {name: Feature(name=name, **feature) for name, feature in schema["features"].items()}
+    types = {name: feature.type for name, feature in features.items()}
+    rules = [_rule(rule, types) for rule in given["rules"]]
+    return Artefact(
+        model_id=given["model_id"],
+        version=given["version"],
+        content_hash=given["content_hash"],
+        currency=given["currency"],
+        feature_schema=f"{schema['id']}-{schema['version']}",
+        features=features,
+        rules=tuple(sorted(rules, key=lambda rule: (STAGES.index(rule.stage), -rule.priority))),
+        scorecard=Scorecard(**{**card, "segments": read_segments(card["segments"], types)}),
+        calibration=tuple((step["min_score"], step["pd_ppm"]) for step in given["calibration"]),
+        grades=tuple(Grade(**grade) for grade in given["grades"]),
+        price=PriceTable(
+            **{name: price[name] for name in ("funding_bps", "lgd_bps", "cost_bps", "cap_bps", "reason_code")},
+            declines_above_cap=price["above_cap"] == "decline",
+        ),
+        limit=LimitFormula(**{**limit, "methods": tuple(map(_method, limit["methods"]))}),
+        risk_index=index and RiskIndex(
+            tuple(
+                Dimension(**{**dimension, "characteristics": _characteristics(dimension, types)})
+                for dimension in index["dimensions"]
+            ),
+            tuple(IndexGrade(**grade) for grade in index["grades"]),
+            index["reason_code"],
+        ),
+        max_reasons=given["max_reasons"],
+        missing_reason_code=given["missing_reason_code"],
+        reasons={
+            code: Reason({language: reason[language] for language in LANGUAGES}, reason["adverse_action"])
+            for code, reason in given["reasons"].items()
+        },
+        tests=tuple(
+            TestCase(test["name"], date.fromisoformat(test["on"]), test["features"], test["expect"])
+            for test in given["tests"]
+        ),
+    )  # fmt: skip
+
+
+def _rule(given: Part, types: Types) -> Rule:
+    begin, end = (given[f"effective_{name}"] for name in ("from", "until"))
+    return Rule(
+        id=given["id"],
+        stage=given["stage"],
+        when=parse_condition(Node(given["when"]), types),
+        fires_if_unknown=given["if_unknown"] == "fire",
+        outcome=given["outcome"],
+        points=given.get("points", 0),
+        priority=given["priority"],
+        aspect=given["aspect"],
+        effective_from=begin and date.fromisoformat(begin),
+        effective_until=end and date.fromisoformat(end),
+        reason_code=given["reason_code"],
+        label=given["label"],
+    )
+
+
+def _condition(given: Any, types: Types) -> Condition | None:
+    return None if given is None else parse_condition(Node(given), types)
+
+
+def _characteristics(given: Part, types: Types) -> tuple[Characteristic, ...]:
+    return tuple(
+        Characteristic(
+            id=item["id"],
+            axes=tuple(read_axis(axis, types) for axis in item["axes"]),
+            points=tuple(item["points"]),
+            reason_code=item["reason_code"],
+            evidence=item["evidence"],
+        )
+        for item in given["characteristics"]
+    )
+
+
+def _method(given: Part) -> LimitMethod:
+    return LimitMethod(
+        id=given["id"],
+        terms=tuple(
+            LimitTerm(tuple(term["greatest_of"]), term["factor_bps"], term["if_missing"])
+            for term in given.get("terms", ())
+        ),
+        amount_minor=given.get("amount_minor"),
+        reason_code=given["reason_code"],
+        label=given["label"],
+    )

@@ -1,4 +1,4 @@
-"""Reading a JSON document strictly: every value has a path, a type and a range, and unknown keys are refused."""
+"""JSON that has one canonical form, its hash, and values that know their place in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from creditmesh.risk.errors import ArtefactInvalid
@@ -67,17 +66,6 @@ class Node:
         """Return the error that says ``rule`` is broken here."""
         return ArtefactInvalid(self.path, rule)
 
-    def fields(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Node]:
-        """Return the object's fields; all of ``required`` must be there and nothing unknown."""
-        if not isinstance(self.value, dict):
-            raise self.fail("is an object")
-        required = set(required)
-        if missing := required - self.value.keys():
-            raise self.fail(f"has the key {min(missing)!r}")
-        if unknown := self.value.keys() - required - set(optional):
-            raise self.fail(f"has no key {min(unknown)!r}")
-        return self.mapping()
-
     def mapping(self) -> dict[str, Node]:
         """Return the object's fields, whatever their names."""
         if not isinstance(self.value, dict):
@@ -102,23 +90,6 @@ class Node:
         if not isinstance(self.value, str) or self.value not in allowed:
             raise self.fail(f"is one of {', '.join(allowed)}")
         return self.value
-
-    def flag(self) -> bool:
-        """Return the boolean."""
-        if not isinstance(self.value, bool):
-            raise self.fail("is true or false")
-        return self.value
-
-    def day(self) -> date:
-        """Return the date, written YYYY-MM-DD."""
-        try:
-            return date.fromisoformat(self.text(r"\d{4}-\d{2}-\d{2}"))
-        except ValueError as error:
-            raise self.fail("is a date, YYYY-MM-DD") from error
-
-    def integers(self, count: int, least: int, most: int) -> tuple[int, ...]:
-        """Return ``count`` integers that lie within ``least`` and ``most``."""
-        return tuple(item.integer(least, most) for item in self.items(count, count))
 
     def integer(self, least: int = INT64_MIN, most: int = INT64_MAX) -> int:
         """Return the integer, which lies within ``least`` and ``most``."""

@@ -220,7 +220,9 @@ def _parse_missing(node: Node, types: Mapping[str, FeatureType]) -> Condition:
 
 def _parse_operand(node: Node, types: Mapping[str, FeatureType]) -> Operand:
     if isinstance(node.value, dict):
-        return Variable(node.fields(["var"])["var"].choice(types))
+        if node.value.keys() != {"var"}:
+            raise node.fail("has the key 'var' only")
+        return Variable(node.mapping()["var"].choice(types))
     if isinstance(node.value, bool):
         return Constant(node.value)
     return Constant(node.integer() if isinstance(node.value, int) else node.text(r"(?s).{0,200}"))

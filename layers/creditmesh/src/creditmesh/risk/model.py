@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from creditmesh.risk.expression import Condition, FeatureType, FeatureValue
 from creditmesh.risk.points import Characteristic, Scorecard
@@ -17,9 +17,12 @@ from creditmesh.risk.values import typed_value, unusable
 
 FORMAT_VERSION = 2
 LANGUAGES = ("zh-CN", "en")
-UNITS = ("minor", "bps", "months", "count", "none")
-SOURCES = ("borrower", "merchant", "third_party", "system")
-ASPECTS = ("authenticity", "ability", "willingness")
+STAGES = ("lists", "admission")
+Unit = Literal["minor", "bps", "months", "count", "none"]
+Source = Literal["borrower", "merchant", "third_party", "system"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+Aspect = Literal["authenticity", "ability", "willingness"]
+ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 BPS = 10_000
 #: Amounts enter the limit formula cut to 0..this, so that every product fits 64 bits in every engine.
 AMOUNT_CEILING_MINOR = 10**15
@@ -29,7 +32,7 @@ MAX_DIMENSION_GRADE = 100
 
 Texts = Mapping[str, str]
 Outcome = Literal["stop", "refer", "pass", "fast_pass", "adjust"]
-OUTCOMES: tuple[Outcome, ...] = ("stop", "refer", "pass", "fast_pass", "adjust")
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Feature:
 
     name: str
     type: FeatureType
-    unit: str
-    source: str
+    unit: Unit
+    source: Source
     label: Texts
 
 
@@ -67,7 +70,7 @@ class Rule:
     outcome: Outcome
     points: int
     priority: int
-    aspect: str
+    aspect: Aspect
     effective_from: date | None
     effective_until: date | None
     reason_code: str
