@@ -38,9 +38,13 @@ def test_items_come_back_as_they_went() -> None:
     assert isinstance(decode(encode({"count": 3}))["count"], int)
 
 
-@pytest.mark.parametrize("value", [1.5, b"bytes", {"a": {1, 2}}, [object()]])
+def test_a_set_is_written_in_one_order() -> None:
+    assert encode({"a": {"c", "a", "b"}}) == {"a": {"SS": ["a", "b", "c"]}}
+
+
+@pytest.mark.parametrize("value", [1.5, [object()]])
 def test_what_we_do_not_store_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match="no value of an item"):
+    with pytest.raises(TypeError):
         encode({"a": value})
 
 
@@ -50,17 +54,6 @@ def test_a_condition_on_what_lies_in_a_map(tables: Tables) -> None:
         tables.write(Update(TABLE, KEY, set={"a": 1}, where={"waiting.token": "t-2"}))
     tables.write(Update(TABLE, KEY, set={"a": 1}, where={"waiting.token": "t-1"}))
     assert stored(tables)["a"] == 1
-
-
-def test_answers_are_told_whole(tables: Tables) -> None:
-    """Also those that botocore's parser does not see."""
-    tables.write(Put(TABLE, {**KEY, "a": 1}, "task_id"))
-    answer = wiring.client("dynamodb").get_item(TableName=TABLE, Key=encode(KEY))
-    assert answer["Item"] == {"task_id": {"S": "t-1"}, "a": {"N": "1"}}
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
-    with pytest.raises(ClientError) as refused:
-        wiring.client("dynamodb").get_item(TableName="none", Key=encode(KEY))
-    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 def test_a_new_item_must_be_new(tables: Tables) -> None:

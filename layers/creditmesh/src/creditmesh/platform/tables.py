@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Conflict, Unavailable
-from creditmesh.platform.wire import decoded, encoded, shorten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +23,24 @@ T = TypeVar("T")
 _BATCH = 100
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try to read what DynamoDB left of a batch."""
+
+
+class _Serializer(TypeSerializer):
+    """Writes a set in one order, so that equal writes are equal requests."""
+
+    def _serialize_ss(self, value: Any) -> list[str]:
+        return sorted(value)
+
+
+class _Deserializer(TypeDeserializer):
+    """Reads numbers as integers: we store no others."""
+
+    def _deserialize_n(self, value: str) -> int:
+        return int(value)
+
+
+encoded = _Serializer().serialize
+decoded = _Deserializer().deserialize
 
 
 class ConditionFailed(Conflict):
@@ -210,7 +228,6 @@ class Tables:
 
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = client
-        shorten(client)
 
     def get(self, table: str, key: Mapping[str, str]) -> Item | None:
         """The item under `key`, read consistently, or None."""
