@@ -21,8 +21,7 @@ SCORE_BAND = 20
 def candidate(champion: str, sections: Mapping[str, Any]) -> tuple[dict[str, Any], Artefact]:
     """Return the candidate's document and model: the champion's policy around what was learnt.
 
-    Raises:
-        ArtefactInvalid: what was learnt does not fit, such as a reason code that the champion does not know.
+    Whether they fit (a reason code that the champion does not know) is told when the candidate is proposed.
     """
     document = assemble(json.loads(champion), sections)
     return document, load(json.dumps(document))
