@@ -86,14 +86,14 @@ def many_firms(platform: LocalPlatform, count: int, threads: int) -> dict[str, A
     Twice: the second time no source may be asked.
     """
     _become_a_function(platform)
-    from creditmesh.platform import wiring
+    from creditmesh.gateway import bootstrap as gateway
 
     firms = [platform.estate.firm(index) for index in range(count)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda firm: _grant(platform, firm), firms))
         for name in SOURCES:
             httpx.delete(f"{platform.estate.url(name)}/_calls", trust_env=False)
-        wiring.channels().all()
+        gateway.channels().all()
         # The firms measured one by one were charged for before, under a consent of their own.
         before = _charges(platform)
         began = time.monotonic()
@@ -138,10 +138,11 @@ def _become_a_function(platform: LocalPlatform) -> None:
 
 def _grant(platform: LocalPlatform, firm: Firm) -> None:
     """All rights of one firm, and its profile."""
+    from creditmesh.authorization import bootstrap as authorization
     from creditmesh.authorization.scopes import SCOPES
-    from creditmesh.platform import wiring
+    from creditmesh.gateway import bootstrap as gateway
 
-    rights, tenant = wiring.authorizations(), f"firm-{firm.taxpayer_id}"
+    rights, tenant = authorization.authorizations(), f"firm-{firm.taxpayer_id}"
     grant = obtain_code(platform.estate.url("tax-bureau"), firm.taxpayer_id)
     rights.take(firm.taxpayer_id, grant.code, grant.expires_at, "bench", tenant=tenant)
     for name in CONSENTS:
@@ -149,28 +150,30 @@ def _grant(platform: LocalPlatform, firm: Firm) -> None:
         rights.consent(
             firm.taxpayer_id, name, "bench", tenant=tenant, text_version=version, language="en", valid_days=90
         )
-    wiring.reference_records().put("firm-profiles", firm.taxpayer_id, platform.estate.profile(firm), "bench")
+    gateway.reference_records().put("firm-profiles", firm.taxpayer_id, platform.estate.profile(firm), "bench")
 
 
 def _collect(firm: Firm) -> Sequence[Any]:
+    from creditmesh.gateway import bootstrap as gateway
     from creditmesh.gateway.channels.results import Subject
-    from creditmesh.platform import wiring
+    from creditmesh.platform import bootstrap
 
+    index = bootstrap.platform().blind_index.of("taxpayer_id", firm.taxpayer_id)
     subject = Subject(
-        taxpayer_id=firm.taxpayer_id, taxpayer_index=wiring.blind_index().of("taxpayer_id", firm.taxpayer_id),
+        taxpayer_id=firm.taxpayer_id, taxpayer_index=index,
         tenant=f"firm-{firm.taxpayer_id}", fields={"taxpayer_id": firm.taxpayer_id}, by=f"bench-{firm.index}",
         purpose="loan_assessment",
     )  # fmt: skip
-    return [one for several in wiring.collections().call("standard", subject).values() for one in several]
+    return [one for several in gateway.collections().call("standard", subject).values() for one in several]
 
 
 def _await_late_answers(results: Sequence[Any]) -> float:
     """Seconds until every pending call has its answer, which comes by webhook to the platform's API."""
-    from creditmesh.platform import wiring
+    from creditmesh.gateway import bootstrap as gateway
 
     began, open_ = time.monotonic(), [one.call_key for one in results if one.outcome == "pending"]
     while open_ and time.monotonic() - began < 300:
-        open_ = [key for key in open_ if (found := wiring.channel_calls().find(key)) and found.state == "pending"]
+        open_ = [key for key in open_ if (found := gateway.channel_calls().find(key)) and found.state == "pending"]
         time.sleep(0.5)
     return time.monotonic() - began
 
@@ -233,14 +236,15 @@ def main() -> int:
 def _own_work(platform: LocalPlatform, count: int) -> dict[str, Any]:
     """The gateway's own work for some firms whose rights were granted before."""
     from benchmarks.own_work import own_work
-    from creditmesh.platform import wiring
+    from creditmesh.authorization import bootstrap as authorization
+    from creditmesh.gateway import bootstrap as gateway
 
     asked = []
     for index in range(count):
         firm = platform.estate.firm(index)
         tenant = f"firm-{firm.taxpayer_id}"
-        code = wiring.authorizations().usable(firm.taxpayer_id, tenant=tenant).code
-        for one in wiring.channels().all():
+        code = authorization.authorizations().usable(firm.taxpayer_id, tenant=tenant).code
+        for one in gateway.channels().all():
             values = {
                 "taxpayer_id": firm.taxpayer_id, "authorization_code": code, "authorization_id": f"own-{index}",
                 "request_id": f"own-work-{index}", "person_name": platform.estate.profile(firm)["legal_representative"],

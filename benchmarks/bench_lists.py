@@ -70,13 +70,14 @@ def imported(platform: LocalPlatform, count: int) -> dict[str, Any]:
 
 def loaded() -> dict[str, Any]:
     """A fresh process's first look-up: the journal, and the index from S3."""
-    from creditmesh.platform import wiring
+    from creditmesh.platform import bootstrap
+    from creditmesh.screening import bootstrap as screening
 
-    wiring.blind_index(), wiring.list_keeper()
+    bootstrap.platform().blind_index, screening.list_keeper()
     began = time.perf_counter()
-    found = wiring.lists().screen([])
+    found = screening.lists().screen([])
     seconds = time.perf_counter() - began
-    size = wiring.data().stat(f"lists/generations/{found.imports[SOURCE]}/index")[0]
+    size = bootstrap.platform().data.stat(f"lists/generations/{found.imports[SOURCE]}/index")[0]
     return {"first_lookup_s": round(seconds, 2), "index_mb": round(size / 1e6, 1)}
 
 
@@ -106,10 +107,11 @@ def _request(maker: Maker) -> list[Line]:
 
 
 def _measured(case: Callable[[int], Sequence[Line]], count: int) -> dict[str, Any]:
-    from creditmesh.platform import wiring
+    from creditmesh.platform import bootstrap
+    from creditmesh.screening import bootstrap as screening
     from creditmesh.screening.model import Kind, Subject
 
-    lists, asked = wiring.lists(), 0
+    lists, asked = screening.lists(), 0
 
     def subjects(number: int) -> list[Subject]:
         return [Subject(kind=Kind(one.kind), value=one.value) for one in case(number)]
@@ -127,7 +129,7 @@ def _measured(case: Callable[[int], Sequence[Line]], count: int) -> dict[str, An
         own.append((time.perf_counter() - began) * 1000)
         scores.append(max((hit.score_bps for hit in found.hits), default=0))
         incomplete += bool(found.incomplete)
-    events = wiring.client("dynamodb").meta.events
+    events = bootstrap.platform().client("dynamodb").meta.events
     events.register("before-send.dynamodb", count_call)
     for number in range(count):
         given = subjects(number)
@@ -147,11 +149,12 @@ def _measured(case: Callable[[int], Sequence[Line]], count: int) -> dict[str, An
 
 def round_trip(count: int) -> dict[str, Any]:
     """The query for what is new alone, and the least that any DynamoDB call costs here."""
-    from creditmesh.platform import wiring
+    from creditmesh.platform import bootstrap
     from creditmesh.platform.settings import settings
+    from creditmesh.screening import bootstrap as screening
 
     table = settings().list_imports_table
-    journal, last = wiring.list_journal(), wiring.list_journal().newest(1)[0]["number"]
+    journal, last = screening.list_journal(), screening.list_journal().newest(1)[0]["number"]
 
     def taken(act: Callable[[], object]) -> Iterator[float]:
         for _ in range(count):
@@ -161,7 +164,7 @@ def round_trip(count: int) -> dict[str, Any]:
 
     return {
         "journal_query_ms": quantiles(list(taken(lambda: list(journal.after(last))))),
-        "get_item_ms": quantiles(list(taken(lambda: wiring.tables().get(table, {"import_id": "x"})))),
+        "get_item_ms": quantiles(list(taken(lambda: bootstrap.platform().tables.get(table, {"import_id": "x"})))),
     }
 
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measures import quantiles
+from creditmesh.gateway import bootstrap as gateway
 from creditmesh.gateway.channels import fields as request_fields
 from creditmesh.gateway.channels.authentication import Authenticator
 from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.gateway.channels.exchange import Exchanger
 from creditmesh.gateway.channels.source import Source
-from creditmesh.platform import wiring
+from creditmesh.platform import bootstrap
 from creditmesh.platform.http import Answer, HttpClient
 
 
@@ -40,10 +41,10 @@ def own_work(asked: Sequence[tuple[Channel, Mapping[str, Any]]]) -> dict[str, An
         asked: channels with the values of a request each; every source is really asked.
     """
     http = TimedHttp()
-    exchanger = Exchanger(http, Authenticator(http, wiring.clock()))
-    files = BatchFiles(wiring.data(), wiring.clock())
-    source = Source(wiring.directory(), exchanger, files, list)
-    answers, taken = wiring.answers(), defaultdict(list)
+    exchanger = Exchanger(http, Authenticator(http, bootstrap.platform().clock))
+    files = BatchFiles(bootstrap.platform().data, bootstrap.platform().clock)
+    source = Source(bootstrap.platform().directory, exchanger, files, list)
+    answers, taken = gateway.answers(), defaultdict(list)
     for channel, values in asked:
         http.waited = 0.0
         began = time.perf_counter()

@@ -16,11 +16,13 @@ from api.schemas import (
     ReportQuery,
     Timeline,
 )
+from creditmesh.decisions.bootstrap import assessment
+from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application, LoanRequest
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.tokens import GUEST_PREFIX, GUEST_VALIDITY, guest_tenant, guest_token
 from creditmesh.platform.web import HTML, JSON, Reply
 
@@ -42,7 +44,7 @@ def apply(call: Call, body: LoanRequest) -> ApplicationView:
     key = call.required_key
     if call.caller.tenant.startswith(GUEST_PREFIX):
         raise Forbidden("a guest's token is for one application only")
-    return ApplicationView.of(wiring.intake().apply(call.caller, body, key))
+    return ApplicationView.of(intake().apply(call.caller, body, key))
 
 
 @route(blueprint, "POST", "/v1/guest/applications", roles=None, status=202, key=Key.DERIVED)
@@ -51,14 +53,14 @@ def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
     key = call.required_key
     if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
         raise InvalidInput("must be at least 22 random characters for a guest", field="Idempotency-Key")
-    tenant = guest_tenant(wiring.guest_keys().current, key)
+    tenant = guest_tenant(platform().guest_keys.current, key)
     # A body that differs in any field is refused here, before a token is made.
-    application = wiring.intake().apply(Caller(subject=tenant, role=Role.BORROWER, tenant=tenant), body, key)
+    application = intake().apply(Caller(subject=tenant, role=Role.BORROWER, tenant=tenant), body, key)
     issued_at = parse_instant(application.created_at)
-    if wiring.clock().now() >= issued_at + GUEST_VALIDITY:
+    if platform().clock.now() >= issued_at + GUEST_VALIDITY:
         raise AccessExpired("the token of this application has run out")
     token = guest_token(
-        wiring.guest_keys().current, tenant=tenant, application_id=application.application_id, issued_at=issued_at
+        platform().guest_keys.current, tenant=tenant, application_id=application.application_id, issued_at=issued_at
     )
     return GuestApplication(application=ApplicationView.of(application), access_token=token)
 
@@ -66,7 +68,7 @@ def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
 @route(blueprint, "GET", "/v1/applications")
 def list_applications(call: Call, query: Listing) -> ApplicationList:
     """List one's own applications, newest first. Staff name a status."""
-    found = wiring.intake().list(call.caller, query.status, query.limit)
+    found = intake().list(call.caller, query.status, query.limit)
     return ApplicationList(applications=[ApplicationView.of(one) for one in found])
 
 
@@ -89,17 +91,17 @@ def read_report(call: Call, application_id: str, query: ReportQuery) -> Reply:
     application = _read(call, application_id)
     if wants_html(call.header("accept")):
         chosen = query.language or language(call.header("accept-language"))
-        page = wiring.assessment().report_html(call.caller, application, chosen)
+        page = assessment().report_html(call.caller, application, chosen)
         return Reply(200, page, HTML, {"content-language": chosen, "vary": "accept, accept-language"})
-    report = Report.model_validate(wiring.assessment().report_for(call.caller, application))
+    report = Report.model_validate(assessment().report_for(call.caller, application))
     return Reply(200, report.model_dump_json(), headers={"vary": "accept, accept-language"})
 
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/withdrawal", roles=APPLICANTS)
 def withdraw(call: Call, application_id: str, body: Nothing) -> ApplicationView:
     """Withdraw an application that waits for the borrower."""
-    return ApplicationView.of(wiring.intake().withdraw(call.caller, application_id))
+    return ApplicationView.of(intake().withdraw(call.caller, application_id))
 
 
 def _read(call: Call, application_id: str) -> Application:
-    return wiring.intake().read(call.caller, application_id)
+    return intake().read(call.caller, application_id)

@@ -11,9 +11,10 @@ from api import pages
 from api.negotiation import language
 from api.routing import APPLICANTS, Call, Key, route
 from api.schemas import ApplicationView, BroughtAuthorization, Link, ReturnQuery
+from creditmesh.authorization.bootstrap import authorizations
 from creditmesh.authorization.redirect import FLOW_SECONDS, flow_id_of
+from creditmesh.intake.bootstrap import intake
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.platform import wiring
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
@@ -42,7 +43,7 @@ def _problem_page(problem: Reply, call: Call) -> Reply:
 )
 def read_link(call: Call, application_id: str) -> Reply:
     """Get the address of the tax bureau's login page; a cookie ties the way back to this browser."""
-    link = wiring.intake().login_link(call.caller, application_id)
+    link = intake().login_link(call.caller, application_id)
     headers = {}
     if link.nonce:
         headers["set-cookie"] = f"{_COOKIE.format(flow_id=link.flow_id)}={link.nonce}; {_COOKIE_RULES}"
@@ -54,9 +55,7 @@ def read_link(call: Call, application_id: str) -> Reply:
 )
 def bring_authorization(call: Call, application_id: str, body: BroughtAuthorization) -> ApplicationView:
     """Bring the authorisation code of the tax bureau."""
-    application = wiring.intake().authorize(
-        call.caller, application_id, body.authorization_code, body.expires_at, body.state
-    )
+    application = intake().authorize(call.caller, application_id, body.authorization_code, body.expires_at, body.state)
     return ApplicationView.of(application)
 
 
@@ -65,7 +64,7 @@ def bring_authorization(call: Call, application_id: str, body: BroughtAuthorizat
 )
 def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
     """Come back from the tax bureau with a code, or with the reason why there is none."""
-    redirects = wiring.authorizations().redirects
+    redirects = authorizations().redirects
     flow = redirects.named_by(query.state, issuer=query.iss)
     redirects.require_browser(flow, _nonce(call, query.state))
     if query.error:
@@ -73,7 +72,7 @@ def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
         raise AccessDenied("access was not granted")
     if not query.code or not query.expires_at or not query.taxpayer_id:
         raise InvalidInput("code, expires_at and taxpayer_id are required", field="code")
-    wiring.intake().authorize_on_return(flow, query.taxpayer_id, query.code, query.expires_at)
+    intake().authorize_on_return(flow, query.taxpayer_id, query.code, query.expires_at)
     return pages.authorization_page(200, language(call.header("accept-language")), {})
 
 

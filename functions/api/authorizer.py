@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.observability import LambdaContext, logger
 from creditmesh.platform.tokens import Issuer, KeySet, TokenRefused, Verifier
 
@@ -24,7 +24,9 @@ class Unauthorized(Exception):  # API Gateway answers 401 exactly where the mess
 @cache
 def verifier() -> Verifier:
     """The token verifier for the environment; without an issuer it accepts guests only."""
-    return Verifier(wiring.guest_keys, [KeySet(issuer, wiring.http()) for issuer in Issuer.from_environment()])
+    return Verifier(
+        lambda: platform().guest_keys, [KeySet(issuer, platform().http) for issuer in Issuer.from_environment()]
+    )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -19,12 +19,12 @@ from api.channel_schemas import (
 )
 from api.operators import OPERATORS
 from api.routing import Call, route
+from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform import wiring
 from creditmesh.platform.web import Reply
 
 blueprint = Blueprint(__name__)
@@ -38,21 +38,21 @@ class Record(RootModel[dict[str, JsonValue]]):
 @route(blueprint, "GET", "/v1/channels", roles=STAFF)
 def list_channels(call: Call) -> ChannelList:
     """List the channels in force."""
-    return ChannelList(channels=[channel_view(one) for one in wiring.channels().listed()])
+    return ChannelList(channels=[channel_view(one) for one in channels().listed()])
 
 
 @route(blueprint, "GET", "/v1/channels-health", roles=STAFF)
 def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
     """Read the channels' health: calls, success, latency, cost, cache hits, breaker."""
-    channels = [one.channel for one in wiring.channels().all()]
-    breakers = [(one, wiring.guards().breaker(one).state) for one in channels]
-    return ChannelHealthList(channels=wiring.health().read(breakers, query.minutes))
+    known = [one.channel for one in channels().all()]
+    breakers = [(one, guards().breaker(one).state) for one in known]
+    return ChannelHealthList(channels=health().read(breakers, query.minutes))
 
 
 @route(blueprint, "GET", "/v1/channels/{channel_id}", roles=STAFF)
 def read_channel(call: Call, channel_id: str) -> ChannelView:
     """Read a channel's document in force."""
-    return channel_view(wiring.channels().stored(channel_id))
+    return channel_view(channels().stored(channel_id))
 
 
 @route(blueprint, "GET", "/v1/channels/{channel_id}/versions/{version}", roles=STAFF)
@@ -60,7 +60,7 @@ def read_version(call: Call, channel_id: str, version: str) -> ChannelView:
     """Read an earlier version of a channel's document."""
     if not version.isascii() or not version.isdigit() or not 0 < int(version) < 1_000_000:
         raise NotFound("no such version", field="version")
-    return channel_view(wiring.channels().stored(channel_id, int(version)))
+    return channel_view(channels().stored(channel_id, int(version)))
 
 
 @route(blueprint, "PUT", "/v1/channels/{channel_id}", roles=OPERATORS)
@@ -68,14 +68,14 @@ def write_channel(call: Call, channel_id: str, body: Channel) -> ChannelView:
     """Write a channel's next version; `If-Match` names the version it is based on, 0 for a new channel."""
     if body.channel_id != channel_id:
         raise InvalidInput("must be the one in the path", field="channel_id")
-    return channel_view(wiring.channels().put(body, call.caller.subject, _based_on(call)))
+    return channel_view(channels().put(body, call.caller.subject, _based_on(call)))
 
 
 @route(blueprint, "POST", "/v1/channel-dry-runs", roles=STAFF)
 def try_channel(call: Call, body: DryRunRequest) -> DryRun:
     """Try a document on a sample, step by step, without calling the source."""
-    origin = wiring.source().origin(body.channel)
-    return dry_run(body.channel, body.sample, origin, wiring.answers())
+    origin = source().origin(body.channel)
+    return dry_run(body.channel, body.sample, origin, answers())
 
 
 @route(blueprint, "GET", "/v1/schemas/channel.json", roles=None, produces={SCHEMA_JSON: None})
@@ -87,7 +87,7 @@ def channel_schema(call: Call) -> Reply:
 @route(blueprint, "GET", "/v1/collection-plans/{plan_id}", roles=STAFF)
 def read_plan(call: Call, plan_id: str) -> PlanView:
     """Read a collection plan."""
-    return plan_view(wiring.channels().stored_plan(plan_id))
+    return plan_view(channels().stored_plan(plan_id))
 
 
 @route(blueprint, "PUT", "/v1/collection-plans/{plan_id}", roles=OPERATORS)
@@ -95,13 +95,13 @@ def write_plan(call: Call, plan_id: str, body: CollectionPlan) -> PlanView:
     """Write a plan's next version; `If-Match` as for channels."""
     if body.plan_id != plan_id:
         raise InvalidInput("must be the one in the path", field="plan_id")
-    return plan_view(wiring.channels().put_plan(body, call.caller.subject, _based_on(call)))
+    return plan_view(channels().put_plan(body, call.caller.subject, _based_on(call)))
 
 
 @route(blueprint, "PUT", "/v1/reference-records/{record}/{key}", roles=OPERATORS, status=204)
 def write_record(call: Call, record: str, key: str, body: Record) -> None:
     """Store a record from which missing fields of requests are filled."""
-    wiring.reference_records().put(record, key, body.root, call.caller.subject)
+    reference_records().put(record, key, body.root, call.caller.subject)
 
 
 def _based_on(call: Call) -> int | None:

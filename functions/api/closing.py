@@ -6,8 +6,8 @@ from chalice.app import Blueprint
 
 from api.routing import Call, Key, route
 from api.schemas import ApplicationView, Contract, SignatureGiven
+from creditmesh.closing.bootstrap import signatures
 from creditmesh.kernel.caller import Role
-from creditmesh.platform import wiring
 
 blueprint = Blueprint(__name__)
 
@@ -15,7 +15,7 @@ blueprint = Blueprint(__name__)
 @route(blueprint, "GET", "/v1/applications/{application_id}/contract")
 def read_contract(call: Call, application_id: str) -> Contract:
     """Read the contract."""
-    return Contract.of(*wiring.signatures().contract(call.caller, application_id))
+    return Contract.of(*signatures().contract(call.caller, application_id))
 
 
 @route(
@@ -28,5 +28,5 @@ def read_contract(call: Call, application_id: str) -> Contract:
 )
 def sign(call: Call, application_id: str, body: SignatureGiven) -> ApplicationView:
     """Sign the contract that was read, named by its hash."""
-    signed = wiring.signatures().sign(call.caller, application_id, body.document_sha256, body.signer_name)
+    signed = signatures().sign(call.caller, application_id, body.document_sha256, body.signer_name)
     return ApplicationView.of(signed)

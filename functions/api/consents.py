@@ -24,10 +24,11 @@ from api.consent_schemas import (
 from api.negotiation import language
 from api.routing import APPLICANTS, Call, route
 from api.schemas import Nothing
+from creditmesh.authorization.bootstrap import authorizations, watches
 from creditmesh.authorization.scopes import SCOPES
+from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.platform import wiring
 
 blueprint = Blueprint(__name__)
 
@@ -54,7 +55,7 @@ def read_consents(call: Call, application_id: str) -> Consents:
 def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consents:
     """Consent to a right that is granted on the platform, or renew it, for a chosen time."""
     application = _read(call, application_id)
-    wiring.authorizations().consent(
+    authorizations().consent(
         application.taxpayer_id,
         body.scope,
         _who(call),
@@ -71,14 +72,14 @@ def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consent
 def withdraw_consent(call: Call, application_id: str, scope: str) -> None:
     """Withdraw a right at once: collection stops, its code and the data read are erased, the code is revoked."""
     application = _read(call, application_id)
-    wiring.authorizations().withdraw(application.taxpayer_id, scope, _who(call), tenant=application.tenant)
+    authorizations().withdraw(application.taxpayer_id, scope, _who(call), tenant=application.tenant)
 
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/consents/erasure", roles=ENDERS)
 def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
     """Withdraw every right and erase what was read under them, as far as the law allows."""
     application = _read(call, application_id)
-    erased = wiring.authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
+    erased = authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
     return Erased(withdrawn=erased, kept=KEPT)
 
 
@@ -86,7 +87,7 @@ def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
 def read_history(call: Call, application_id: str, query: Page) -> ConsentHistory:
     """Read what was consented, when, for what and until when, and what became of it; newest first."""
     application = _read(call, application_id)
-    found = wiring.authorizations().history(application.taxpayer_id, tenant=application.tenant)
+    found = authorizations().history(application.taxpayer_id, tenant=application.tenant)
     return ConsentHistory(history=[ConsentEntry.of(one) for one in islice(found, query.limit)])
 
 
@@ -94,26 +95,26 @@ def read_history(call: Call, application_id: str, query: Page) -> ConsentHistory
 def read_uses(call: Call, application_id: str, query: Page) -> ConsentUses:
     """Read what the firm's rights were used for, newest first."""
     application = _read(call, application_id)
-    found = wiring.authorizations().uses(application.taxpayer_id, tenant=application.tenant)
+    found = authorizations().uses(application.taxpayer_id, tenant=application.tenant)
     return ConsentUses(uses=[UseEntry.of(one) for one in islice(found, query.limit)])
 
 
 @route(blueprint, "GET", "/v1/blind-spots", roles=WATCHERS)
 def list_blind_spots(call: Call, query: Page) -> BlindSpots:
     """List loans that cannot be monitored because a right is missing, longest first; lenders see their own."""
-    found = wiring.watches().blind_spots(call.caller, query.limit)
+    found = watches().blind_spots(call.caller, query.limit)
     return BlindSpots(blind_spots=[BlindSpot.of(one) for one in found])
 
 
 def _standing(application: Application) -> Consents:
-    held = wiring.authorizations()
+    held = authorizations()
     blind = held.blind_of(application.taxpayer_id, tenant=application.tenant)
     standing = held.standing_of(application.taxpayer_id, tenant=application.tenant)
     return Consents(consents=[ConsentStanding.of(one, application.application_id, blind) for one in standing])
 
 
 def _read(call: Call, application_id: str) -> Application:
-    return wiring.intake().read(call.caller, application_id)
+    return intake().read(call.caller, application_id)
 
 
 def _who(call: Call) -> str:

@@ -10,10 +10,10 @@ from pydantic import Field
 from api.operators import OPERATORS
 from api.routing import Call, Key, route
 from api.schemas import In, Out
+from creditmesh.governance.bootstrap import drift_watch, labels, learning
 from creditmesh.governance.outcomes import Label, LabelValue, Observation
 from creditmesh.governance.watch import DriftReport
 from creditmesh.kernel.caller import STAFF
-from creditmesh.platform import wiring
 
 blueprint = Blueprint(__name__)
 
@@ -54,24 +54,24 @@ class DriftDay(In):
 @route(blueprint, "POST", "/v1/outcomes", roles=OPERATORS)
 def record_outcome(call: Call, body: Observation) -> Label:
     """Record an observation of a loan's repayment. Idempotent."""
-    return wiring.labels().record(body, call.caller.subject)
+    return labels().record(body, call.caller.subject)
 
 
 @route(blueprint, "GET", "/v1/outcomes", roles=STAFF)
 def count_outcomes(call: Call, query: OutcomeMonth) -> OutcomeCounts:
     """Count a month's labels."""
-    return OutcomeCounts(month=query.month, labels=wiring.labels().counts(query.month))
+    return OutcomeCounts(month=query.month, labels=labels().counts(query.month))
 
 
 @route(blueprint, "POST", "/v1/models/{model_id}/trainings", roles=OPERATORS, status=202, key=Key.DERIVED)
 def start_training(call: Call, model_id: str, body: TrainingRequest) -> TrainingRun:
     """Start a training run; the Idempotency-Key is its name."""
     run = f"{model_id}-{call.required_key}"
-    wiring.learning().start(model_id, run, by=call.caller.subject, training_set=body.training_set)
+    learning().start(model_id, run, by=call.caller.subject, training_set=body.training_set)
     return TrainingRun(run=run)
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/drift", roles=STAFF)
 def read_drift(call: Call, model_id: str, query: DriftDay) -> DriftReport:
     """Read what the daily watch found."""
-    return wiring.drift_watch().read(model_id, query.day)
+    return drift_watch().read(model_id, query.day)

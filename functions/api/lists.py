@@ -24,7 +24,7 @@ from api.operators import OPERATORS
 from api.routing import Call, route
 from api.schemas import Nothing
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.platform import wiring
+from creditmesh.screening.bootstrap import list_entries, list_imports, list_journal, lists
 from creditmesh.screening.import_model import NewImport
 from creditmesh.screening.model import Screening
 
@@ -37,75 +37,75 @@ KEEPERS = frozenset({Role.OPERATOR, Role.MANAGER})
 @route(blueprint, "POST", "/v1/lists/entries", roles=OPERATORS, status=201)
 def enter_entry(call: Call, body: EntryGiven) -> EntryView:
     """Add a subject to a list, replacing an earlier entry of the same source and subject."""
-    return EntryView.of(wiring.list_entries().enter(body, call.caller.subject))
+    return EntryView.of(list_entries().enter(body, call.caller.subject))
 
 
 @route(blueprint, "GET", "/v1/lists/entries/{entry_id}", roles=STAFF)
 def read_entry(call: Call, entry_id: str) -> EntryView:
     """Read an entry with its history; also one of an import."""
-    return EntryView.of(wiring.list_entries().get(entry_id))
+    return EntryView.of(list_entries().get(entry_id))
 
 
 @route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal", roles=KEEPERS)
 def propose_removal(call: Call, entry_id: str, body: RemovalProposed) -> EntryView:
     """Propose to remove an entry; it stays in force until another person confirms."""
-    return EntryView.of(wiring.list_entries().propose_removal(entry_id, call.caller.subject, body.note))
+    return EntryView.of(list_entries().propose_removal(entry_id, call.caller.subject, body.note))
 
 
 @route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal/decision", roles=KEEPERS)
 def decide_removal(call: Call, entry_id: str, body: RemovalDecided) -> EntryView:
     """Confirm or refuse a proposed removal; the proposer cannot confirm it."""
     confirm = body.action == "confirm"
-    found = wiring.list_entries().decide_removal(entry_id, call.caller.subject, confirm=confirm, note=body.note)
+    found = list_entries().decide_removal(entry_id, call.caller.subject, confirm=confirm, note=body.note)
     return EntryView.of(found)
 
 
 @route(blueprint, "GET", "/v1/lists/removals", roles=STAFF)
 def list_removals(call: Call, query: CountQuery) -> EntryList:
     """List the removals that wait for a second person, oldest first."""
-    return EntryList(entries=[EntryView.of(one) for one in wiring.list_entries().proposals(query.limit)])
+    return EntryList(entries=[EntryView.of(one) for one in list_entries().proposals(query.limit)])
 
 
 @route(blueprint, "GET", "/v1/lists/changes", roles=STAFF)
 def list_changes(call: Call, query: CountQuery) -> ListChanges:
     """List who changed what on the lists, newest first."""
     names = ListChange.model_fields
-    found = [{name: change.get(name) for name in names} for change in wiring.list_journal().newest(query.limit)]
+    found = [{name: change.get(name) for name in names} for change in list_journal().newest(query.limit)]
     return ListChanges(changes=[ListChange.model_validate(one) for one in found])
 
 
 @route(blueprint, "POST", "/v1/lists/screenings", roles=STAFF)
 def screen(call: Call, body: Screened) -> Screening:
     """Look subjects up on all lists; the answer holds entries' ids, never values."""
-    return wiring.lists().screen(body.subjects, max_age_seconds=body.max_age_seconds)
+    return lists().screen(body.subjects, max_age_seconds=body.max_age_seconds)
 
 
 @route(blueprint, "POST", "/v1/lists/imports", roles=OPERATORS, status=202)
 def begin_import(call: Call, body: NewImport) -> ImportView:
     """Import a source's whole list, from a file in the data bucket or one to be uploaded."""
-    return ImportView.of(*wiring.list_imports().create(body, call.caller.subject))
+    return ImportView.of(*list_imports().create(body, call.caller.subject))
 
 
 @route(blueprint, "GET", "/v1/lists/imports", roles=STAFF)
-def list_imports(call: Call, query: SourceQuery) -> ImportList:
+def imports_of_source(call: Call, query: SourceQuery) -> ImportList:
     """List a source's imports, newest first."""
-    found = wiring.list_imports().of_source(query.source, query.limit)
+    found = list_imports().of_source(query.source, query.limit)
     return ImportList(imports=[ImportView.of(one) for one in found])
 
 
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}", roles=STAFF)
 def read_import(call: Call, import_id: str) -> ImportView:
     """Read an import."""
-    return ImportView.of(wiring.list_imports().get(import_id))
+    return ImportView.of(list_imports().get(import_id))
 
 
 @route(blueprint, "POST", "/v1/lists/imports/{import_id}/run", roles=OPERATORS, status=202)
 def run_import(call: Call, import_id: str, body: Nothing) -> ImportView:
     """Start an import whose file was uploaded, or resume one that failed."""
-    return ImportView.of(wiring.list_imports().run(import_id))
+    return ImportView.of(list_imports().run(import_id))
 
 
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}/rejected", roles=STAFF)
 def list_rejected(call: Call, import_id: str, query: RejectedQuery) -> RejectedLines:
     """List the rejected lines: line, field and rule."""
-    return RejectedLines(rejected=wiring.list_imports().rejected(import_id, query.limit))
+    return RejectedLines(rejected=list_imports().rejected(import_id, query.limit))

@@ -8,11 +8,13 @@ from api.model_schemas import CurrentView, NewVersion, Note, Reason, VersionList
 from api.operators import OPERATORS
 from api.routing import Call, route
 from api.schemas import Nothing
+from creditmesh.decisions.bootstrap import assessment
 from creditmesh.decisions.replay import Replay
+from creditmesh.governance.bootstrap import model_registry
 from creditmesh.governance.model import Comparison, Current, ModelKind
+from creditmesh.intake.bootstrap import intake
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform import wiring
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
@@ -26,13 +28,13 @@ _VERSION = f"{_MODEL}/versions/{{content_hash}}"
 @route(blueprint, "GET", _MODEL, roles=STAFF)
 def read_model(call: Call, model_id: str) -> CurrentView:
     """Read which versions decide, and what waits for a second person."""
-    return _view(wiring.model_registry().current(model_id))
+    return _view(model_registry().current(model_id))
 
 
 @route(blueprint, "GET", f"{_MODEL}/versions", roles=STAFF)
 def list_model_versions(call: Call, model_id: str) -> VersionList:
     """List a model's versions, the highest first."""
-    return VersionList(versions=[VersionSummary.of(one) for one in wiring.model_registry().list(model_id)])
+    return VersionList(versions=[VersionSummary.of(one) for one in model_registry().list(model_id)])
 
 
 @route(blueprint, "POST", f"{_MODEL}/versions", roles=OPERATORS, status=201, max_bytes=MAX_DOCUMENT_BYTES)
@@ -41,7 +43,7 @@ def propose_model(call: Call, model_id: str, body: NewVersion) -> VersionView:
     if body.document.get("model_id") != model_id:
         raise InvalidInput("must be the one in the path", field="document.model_id")
     return VersionView.of(
-        wiring.model_registry().propose(
+        model_registry().propose(
             body.document,
             maker=call.caller.subject,
             kind=ModelKind(body.kind),
@@ -54,45 +56,45 @@ def propose_model(call: Call, model_id: str, body: NewVersion) -> VersionView:
 @route(blueprint, "GET", _VERSION, roles=STAFF)
 def read_model_version(call: Call, model_id: str, content_hash: str) -> VersionView:
     """Read a version: its tests, gates, evidence and history."""
-    return VersionView.of(wiring.model_registry().get(model_id, content_hash))
+    return VersionView.of(model_registry().get(model_id, content_hash))
 
 
 @route(blueprint, "GET", f"{_VERSION}/document", roles=STAFF, produces={JSON: None})
 def read_model_document(call: Call, model_id: str, content_hash: str) -> Reply:
     """Read a version's artefact as it is stored."""
-    return Reply(200, wiring.model_registry().text_of(model_id, content_hash))
+    return Reply(200, model_registry().text_of(model_id, content_hash))
 
 
 @route(blueprint, "POST", f"{_VERSION}/approval", roles=OPERATORS)
 def approve_model(call: Call, model_id: str, content_hash: str, body: Note) -> VersionView:
     """Approve and sign a version; the proposer cannot."""
-    registry = wiring.model_registry()
+    registry = model_registry()
     return VersionView.of(registry.approve(model_id, content_hash, checker=call.caller.subject, note=body.note))
 
 
 @route(blueprint, "POST", f"{_VERSION}/rejection", roles=OPERATORS)
 def reject_model(call: Call, model_id: str, content_hash: str, body: Reason) -> VersionView:
     """Turn a proposed version down."""
-    registry = wiring.model_registry()
+    registry = model_registry()
     return VersionView.of(registry.reject(model_id, content_hash, checker=call.caller.subject, note=body.reason))
 
 
 @route(blueprint, "POST", f"{_VERSION}/challenge", roles=OPERATORS)
 def challenge_champion(call: Call, model_id: str, content_hash: str, body: Nothing) -> CurrentView:
     """Make an approved version the challenger, which scores without deciding."""
-    return _view(wiring.model_registry().challenge(model_id, content_hash, by=call.caller.subject))
+    return _view(model_registry().challenge(model_id, content_hash, by=call.caller.subject))
 
 
 @route(blueprint, "DELETE", f"{_MODEL}/challenger", roles=OPERATORS)
 def withdraw_challenger(call: Call, model_id: str) -> CurrentView:
     """Remove the challenger."""
-    return _view(wiring.model_registry().withdraw_challenger(model_id, by=call.caller.subject))
+    return _view(model_registry().withdraw_challenger(model_id, by=call.caller.subject))
 
 
 @route(blueprint, "POST", f"{_VERSION}/promotion", roles=OPERATORS)
 def propose_promotion(call: Call, model_id: str, content_hash: str, body: Note) -> VersionView:
     """Propose that an approved version takes the champion's place."""
-    registry = wiring.model_registry()
+    registry = model_registry()
     made = registry.propose_promotion(model_id, content_hash, maker=call.caller.subject, note=body.note)
     return VersionView.of(made)
 
@@ -100,30 +102,30 @@ def propose_promotion(call: Call, model_id: str, content_hash: str, body: Note) 
 @route(blueprint, "POST", f"{_VERSION}/promotion/confirmation", roles=OPERATORS)
 def confirm_promotion(call: Call, model_id: str, content_hash: str, body: Nothing) -> CurrentView:
     """Confirm a promotion; the proposer cannot. It takes effect within seconds."""
-    return _view(wiring.model_registry().confirm_promotion(model_id, content_hash, checker=call.caller.subject))
+    return _view(model_registry().confirm_promotion(model_id, content_hash, checker=call.caller.subject))
 
 
 @route(blueprint, "POST", f"{_MODEL}/rollback", roles=OPERATORS)
 def roll_back(call: Call, model_id: str, body: Reason) -> CurrentView:
     """Make the previous champion decide again."""
-    return _view(wiring.model_registry().rollback(model_id, by=call.caller.subject, reason=body.reason))
+    return _view(model_registry().rollback(model_id, by=call.caller.subject, reason=body.reason))
 
 
 @route(blueprint, "GET", f"{_MODEL}/comparison", roles=STAFF)
 def compare_models(call: Call, model_id: str) -> Comparison:
     """Compare champion and challenger over the applications that both scored."""
-    return wiring.model_registry().comparison(model_id)
+    return model_registry().comparison(model_id)
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/replay", roles=READERS)
 def replay_decision(call: Call, application_id: str) -> Replay:
     """Repeat an old decision with its model and the rules of its day, and compare the results."""
-    application = wiring.intake().read(call.caller, application_id)
-    return wiring.assessment().replay(application)
+    application = intake().read(call.caller, application_id)
+    return assessment().replay(application)
 
 
 def _view(current: Current) -> CurrentView:
-    versions = wiring.model_registry().list(current.model_id)
+    versions = model_registry().list(current.model_id)
     champion = next(one.version for one in versions if one.content_hash == current.champion)
     waiting = [one.content_hash for one in versions if one.promotion and one.promotion.champion == current.champion]
     return CurrentView(**current.model_dump(), champion_version=champion, waiting=waiting)

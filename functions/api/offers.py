@@ -7,8 +7,8 @@ from chalice.app import Blueprint
 from api.routing import APPLICANTS, Call, Key, route
 from api.schemas import ApplicationView, Choice, Matches, Products
 from creditmesh.kernel.caller import Role
+from creditmesh.offers.bootstrap import offers
 from creditmesh.offers.model import Nearest, Product, ProductTerms
-from creditmesh.platform import wiring
 
 blueprint = Blueprint(__name__)
 
@@ -18,9 +18,9 @@ LENDERS = frozenset({Role.LENDER})
 @route(blueprint, "GET", "/v1/applications/{application_id}/matches")
 def read_matches(call: Call, application_id: str) -> Matches:
     """Read the offers of an application, best first; or the nearest product where nothing fits."""
-    application, offers = wiring.offers().of(call.caller, application_id)
+    application, found = offers().of(call.caller, application_id)
     return Matches(
-        matches=offers,
+        matches=found,
         nearest=Nearest.model_validate(application.nearest) if application.nearest else None,
     )
 
@@ -28,22 +28,22 @@ def read_matches(call: Call, application_id: str) -> Matches:
 @route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202, key=Key.NEEDLESS)
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
     """Choose one of the offers."""
-    return ApplicationView.of(wiring.offers().choose(call.caller, application_id, body.lender_id, body.product_id))
+    return ApplicationView.of(offers().choose(call.caller, application_id, body.lender_id, body.product_id))
 
 
 @route(blueprint, "GET", "/v1/products")
 def list_products(call: Call) -> Products:
     """List the catalogue."""
-    return Products(products=wiring.offers().catalogue())
+    return Products(products=offers().catalogue())
 
 
 @route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS)
 def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
     """Enter or replace one of the lender's own products."""
-    return wiring.offers().push(call.caller, product_id, body)
+    return offers().push(call.caller, product_id, body)
 
 
 @route(blueprint, "DELETE", "/v1/products/{product_id}", roles=LENDERS, status=204)
 def take_product_back(call: Call, product_id: str) -> None:
     """Take one of the lender's own products out of the catalogue."""
-    wiring.offers().take_back(call.caller, product_id)
+    offers().take_back(call.caller, product_id)

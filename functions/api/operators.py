@@ -6,9 +6,10 @@ from chalice.app import Blueprint
 
 from api.routing import Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
+from creditmesh.intake.bootstrap import operators
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.platform import wiring
+from creditmesh.screening.bootstrap import list_entries
 from creditmesh.screening.entries import NewEntry
 from creditmesh.screening.model import Kind, ListName
 
@@ -20,13 +21,13 @@ OPERATORS = frozenset({Role.OPERATOR})
 @route(blueprint, "GET", "/v1/operator-tasks", roles=STAFF)
 def list_tasks(call: Call, query: TaskListing) -> OperatorTasks:
     """List the open tasks, oldest first."""
-    return OperatorTasks(tasks=wiring.operators().list(call.caller, query.limit))
+    return OperatorTasks(tasks=operators().list(call.caller, query.limit))
 
 
 @route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS)
 def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
     """Resolve a task."""
-    return wiring.operators().resolve(call.caller, task_id, body.action, body.note)
+    return operators().resolve(call.caller, task_id, body.action, body.note)
 
 
 @route(blueprint, "PUT", "/v1/blacklist", roles=OPERATORS, status=204)
@@ -36,4 +37,4 @@ def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
         list_name=ListName.BLACK, kind=Kind.TAXPAYER_ID, value=body.taxpayer_id, source=body.source,
         reason_code="entered", text=body.reason, valid_until=body.valid_until,
     )  # fmt: skip
-    wiring.list_entries().enter(new, call.caller.subject)
+    list_entries().enter(new, call.caller.subject)

@@ -11,13 +11,15 @@ from api.operators import OPERATORS
 from api.routing import Call, route
 from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
 from api.schemas import Nothing
+from creditmesh.decisions.bootstrap import scoring_requests
+from creditmesh.governance.bootstrap import model_registry, rule_statistics, rule_workbench, simulations
 from creditmesh.governance.catalogue import FeatureCatalogue, RuleBook, feature_catalogue, rule_book
 from creditmesh.governance.model import full_hash
 from creditmesh.governance.rules import ChangeProposal, RuleChange
 from creditmesh.governance.simulation import Simulation
 from creditmesh.governance.statistics import RuleStatistics
 from creditmesh.kernel.caller import STAFF
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.risk.artefact import load
 
 blueprint = Blueprint(__name__)
@@ -38,17 +40,17 @@ def list_features(call: Call, model_id: str, query: WhichVersion) -> FeatureCata
 def list_rules(call: Call, model_id: str, query: RuleView) -> RuleBook:
     """Read the rules in words, their matrix and their hits."""
     text = _text(model_id, query.version)
-    since, until = query.between(wiring.clock().now().date())
-    hits = wiring.rule_statistics().of_rules(model_id, since, until, _time_left(call))
-    return rule_book(load(text), json.loads(text), wiring.scoring_requests().today(), hits)
+    since, until = query.between(platform().clock.now().date())
+    hits = rule_statistics().of_rules(model_id, since, until, _time_left(call))
+    return rule_book(load(text), json.loads(text), scoring_requests().today(), hits)
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/rule-statistics", roles=STAFF)
 def read_statistics(call: Call, model_id: str, query: Days) -> RuleStatistics:
     """Read how often each rule was tried, fired and decided, by day and version."""
-    wiring.model_registry().current(model_id)  # an unknown model has no statistics
-    since, until = query.between(wiring.clock().now().date())
-    return wiring.rule_statistics().of_rules(model_id, since, until, _time_left(call))
+    model_registry().current(model_id)  # an unknown model has no statistics
+    since, until = query.between(platform().clock.now().date())
+    return rule_statistics().of_rules(model_id, since, until, _time_left(call))
 
 
 @route(
@@ -56,14 +58,13 @@ def read_statistics(call: Call, model_id: str, query: Days) -> RuleStatistics:
 )
 def change_rules(call: Call, model_id: str, body: RuleChange) -> ChangeProposal:
     """Propose the champion with changed rules, if its test cases pass; it is released by approval and promotion."""
-    return wiring.rule_workbench().propose(model_id, body, maker=call.caller.subject)
+    return rule_workbench().propose(model_id, body, maker=call.caller.subject)
 
 
 @route(blueprint, "POST", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=OPERATORS, status=201)
 def start_simulation(call: Call, model_id: str, content_hash: str, body: NewSimulation) -> Simulation:
     """Simulate a version on past decisions beside the champion; if time runs out, continue it by a run."""
-    simulations = wiring.simulations()
-    begun = simulations.start(
+    begun = simulations().start(
         model_id,
         full_hash(content_hash),
         since=body.since,
@@ -72,14 +73,14 @@ def start_simulation(call: Call, model_id: str, content_hash: str, body: NewSimu
         on=body.on,
         by=call.caller.subject,
     )
-    return simulations.run(begun, _time_left(call))
+    return simulations().run(begun, _time_left(call))
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=STAFF)
 def list_simulations(call: Call, model_id: str, content_hash: str) -> SimulationList:
     """List the simulations of a version, oldest first."""
-    version = wiring.model_registry().get(model_id, full_hash(content_hash))
-    return SimulationList(simulations=wiring.simulations().of_version(model_id, version.content_hash))
+    version = model_registry().get(model_id, full_hash(content_hash))
+    return SimulationList(simulations=simulations().of_version(model_id, version.content_hash))
 
 
 _ONE = "/v1/models/{model_id}/versions/{content_hash}/simulations/{simulation_id}"
@@ -88,18 +89,17 @@ _ONE = "/v1/models/{model_id}/versions/{content_hash}/simulations/{simulation_id
 @route(blueprint, "GET", _ONE, roles=STAFF)
 def read_simulation(call: Call, model_id: str, content_hash: str, simulation_id: str) -> Simulation:
     """Read a simulation."""
-    return wiring.simulations().get(model_id, full_hash(content_hash), simulation_id)
+    return simulations().get(model_id, full_hash(content_hash), simulation_id)
 
 
 @route(blueprint, "POST", f"{_ONE}/run", roles=OPERATORS)
 def run_simulation(call: Call, model_id: str, content_hash: str, simulation_id: str, body: Nothing) -> Simulation:
     """Continue a simulation; no effect on a finished one."""
-    simulations = wiring.simulations()
-    return simulations.run(simulations.get(model_id, full_hash(content_hash), simulation_id), _time_left(call))
+    return simulations().run(simulations().get(model_id, full_hash(content_hash), simulation_id), _time_left(call))
 
 
 def _text(model_id: str, version: str | None) -> str:
-    registry = wiring.model_registry()
+    registry = model_registry()
     return registry.champion_text(model_id) if version is None else registry.text_of(model_id, full_hash(version))
 
 

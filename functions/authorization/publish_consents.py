@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from creditmesh.authorization.bootstrap import consent_follow_up
 from creditmesh.authorization.endings import consent_event
 from creditmesh.authorization.records import ConsentRecord
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.tables import decode
 
@@ -27,8 +28,8 @@ def _handled(image: dict[str, Any]) -> bool:
         return True
     try:
         record = ConsentRecord.model_validate(decode(image))
-        wiring.consent_follow_up().again(record)
-        wiring.events().publish("ConsentChanged", [consent_event(record)])
+        consent_follow_up().again(record)
+        platform().events.publish("ConsentChanged", [consent_event(record)])
     except Exception as error:
         # One bad record must not take the others of its batch along; it is tried again, then set aside by the source.
         logger.error("consent record not handled", extra={"error": type(error).__name__})

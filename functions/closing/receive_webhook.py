@@ -7,9 +7,11 @@ import binascii
 import json
 from typing import Any
 
+from creditmesh.closing.bootstrap import lender_answers
 from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.gateway.bootstrap import channels, late_answers
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.institutions import Institution
 from creditmesh.platform.observability import LambdaContext, logger
 from creditmesh.platform.signing import SignatureRefused, verify
@@ -51,21 +53,21 @@ def _receive(institution_id: str, event: dict[str, Any]) -> Reply:
 def _from_lender(institution_id: str, message_id: str, document: Any) -> bool:
     message = validated(LENDER_MESSAGE, document, tagged=True)
     logger.set_correlation_id(message.data.application_id)
-    return wiring.lender_answers().receive(institution_id, message_id, message)
+    return lender_answers().receive(institution_id, message_id, message)
 
 
 def _from_source(institution_id: str, document: Any, body: bytes) -> bool:
     """A source's late answer, interpreted by the institution's channels."""
     kind = document.get("type") if isinstance(document, dict) else None
-    channels = wiring.channels().of_institution(institution_id)
-    return wiring.late_answers().receive(channels, str(kind), body)
+    known = channels().of_institution(institution_id)
+    return late_answers().receive(known, str(kind), body)
 
 
 def _authentic(institution_id: str, headers: dict[str, str], body: bytes) -> tuple[Institution, str]:
     """Sender and id of an authentic message; every failure raises the same error."""
     try:
-        found = wiring.directory().get(institution_id)
-        now = int(wiring.clock().now().timestamp())
+        found = platform().directory.get(institution_id)
+        now = int(platform().clock.now().timestamp())
         return found, verify(found.keys.webhook_secrets, headers, body, now)
     except (NotFound, SignatureRefused):
         raise Unauthenticated("not authentic") from None

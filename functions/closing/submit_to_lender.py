@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.closing.bootstrap import closings
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Submit to the chosen lender; its decision answers `task_token`."""
-    wiring.closings().submit(event["application_id"], event["task_token"])
+    closings().submit(event["application_id"], event["task_token"])
     return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.decisions.bootstrap import assessment
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.tables import decode
 
@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     failed = []
     for record in event["Records"]:
         try:
-            wiring.assessment().complete(decode(record["dynamodb"]["NewImage"]))
+            assessment().complete(decode(record["dynamodb"]["NewImage"]))
         except Exception as error:
             # One bad record must not take the others of its batch along; it is tried again.
             logger.error("score not told", extra={"error": type(error).__name__})

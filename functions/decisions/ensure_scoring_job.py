@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.decisions.bootstrap import scoring_job
 from creditmesh.platform.observability import LambdaContext, count, logger, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the state of the job."""
-    ensured = wiring.scoring_job().ensure()
+    ensured = scoring_job().ensure()
     if ensured.ready is not None:
         count("ScoringJobReady", int(ensured.ready))
     if ensured.started:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.decisions.bootstrap import assessment
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Score `application_id` with the plain Python evaluator."""
-    wiring.assessment().score_in_process(event["application_id"])
+    assessment().score_in_process(event["application_id"])
     return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.events import application_events, stream_events
 from creditmesh.platform.observability import LambdaContext, observed
 
@@ -13,5 +13,5 @@ from creditmesh.platform.observability import LambdaContext, observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish the batch's new timeline entries; the whole batch is retried if the bus rejects some."""
     details = stream_events(event["Records"], application_events)
-    wiring.events().publish("ApplicationStatusChanged", details)
+    platform().events.publish("ApplicationStatusChanged", details)
     return {"published": len(details)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from creditmesh.gateway.channels.late import ANSWERS
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Leave `task_token` with the answers that are `pending`; the last of them answers the task."""
-    wiring.waits().wait(event["application_id"], ANSWERS, event["task_token"], event["pending"]["numbers"])
+    platform().waits.wait(event["application_id"], ANSWERS, event["task_token"], event["pending"]["numbers"])
     return {}

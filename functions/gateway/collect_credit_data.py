@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.intake.bootstrap import collecting
 from creditmesh.platform.observability import LambdaContext, observed
 
 
@@ -14,7 +14,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     With `last_word`, late answers are not waited for; `problem` tells why the firm must be asked first.
     """
-    wiring.collecting().collect(
-        event["application_id"], problem=event.get("problem"), last_word=event.get("last_word", False)
-    )
+    collecting().collect(event["application_id"], problem=event.get("problem"), last_word=event.get("last_word", False))
     return {}

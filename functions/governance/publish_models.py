@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from creditmesh.governance.events import model_events
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.events import stream_events
 from creditmesh.platform.observability import LambdaContext, observed
 
@@ -14,5 +14,5 @@ from creditmesh.platform.observability import LambdaContext, observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish the batch's new lines of history; the whole batch is retried if the bus rejects some."""
     details = stream_events(event["Records"], model_events)
-    wiring.events().publish("ModelChanged", details)
+    platform().events.publish("ModelChanged", details)
     return {"published": len(details)}

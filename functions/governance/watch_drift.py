@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.governance.bootstrap import drift_watch
 from creditmesh.platform.observability import LambdaContext, count, observed
 from creditmesh.platform.settings import settings
 
@@ -12,7 +12,7 @@ from creditmesh.platform.settings import settings
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Watch the model in force; an alarm starts a training run, at most one a month."""
-    report = wiring.drift_watch().run(settings().model_id)
+    report = drift_watch().run(settings().model_id)
     for alarm in report.drift.alarms:
         count("ModelDrift", 1, alarm=alarm)
     return {"alarms": report.drift.alarms, "training_started": report.training_started}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.intake.bootstrap import intake
 from creditmesh.platform.observability import LambdaContext, observed
 from creditmesh.platform.settings import settings
 
@@ -13,5 +13,5 @@ from creditmesh.platform.settings import settings
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ask for an authorisation; `task_token` is answered when the borrower has brought one."""
     allowed = settings().max_authorization_requests
-    wiring.intake().await_authorization(event["application_id"], event["task_token"], event["reason"], allowed)
+    intake().await_authorization(event["application_id"], event["task_token"], event["reason"], allowed)
     return {}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.closing.bootstrap import lender_answers
+from creditmesh.intake.bootstrap import operators
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Hand the application over to a person; `task_token` is answered with his `action`."""
-    wiring.operators().hand_over(event["application_id"], event["task_token"], event["stage"], event["reason"])
+    operators().hand_over(event["application_id"], event["task_token"], event["stage"], event["reason"])
     # A lender's answer may have come between its time-out and now.
-    wiring.lender_answers().tell_operators(event["application_id"], event["stage"])
+    lender_answers().tell_operators(event["application_id"], event["stage"])
     return {}

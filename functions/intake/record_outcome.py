@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from creditmesh.intake.bootstrap import applications
 from creditmesh.intake.model import Outcome
-from creditmesh.platform import wiring
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """End `application_id` with `outcome`, unless it has ended or been answered; then its process is started again."""
-    wiring.applications().expire(event["application_id"], Outcome(event["outcome"]))
+    applications().expire(event["application_id"], Outcome(event["outcome"]))
     return {}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.intake.bootstrap import recovery
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Resume the application of the event's execution, or those that the named sweep finds."""
-    recovery = wiring.recovery()
     if "detail" in event:
-        return {"resumed": int(recovery.execution_failed(event["detail"]["name"]))}
-    return {"resumed": {"transit": recovery.in_transit, "lost": recovery.lost}[event["sweep"]]()}
+        return {"resumed": int(recovery().execution_failed(event["detail"]["name"]))}
+    return {"resumed": {"transit": recovery().in_transit, "lost": recovery().lost}[event["sweep"]]()}

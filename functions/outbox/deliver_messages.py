@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.outbox.bootstrap import deliveries
 from creditmesh.platform.observability import LambdaContext, count, observed
 from creditmesh.platform.queue import ticket
 
@@ -14,6 +14,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Deliver the message of the one ticket; a batch of several could mix institutions."""
     (record,) = event["Records"]
     one = ticket(record["body"])
-    result = wiring.deliveries().deliver(one.message_id, one.attempt)
+    result = deliveries().deliver(one.message_id, one.attempt)
     count("OutboxDeliveries", result=result)
     return {"result": result}

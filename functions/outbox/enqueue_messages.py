@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from creditmesh.outbox.bootstrap import delivery_queue, overdue_messages
 from creditmesh.platform.deliveries import Ticket
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.queue import ticket
@@ -15,8 +15,8 @@ from creditmesh.platform.tables import decode
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Enqueue a ticket for each record; failed records are reported for a retry."""
     if "Records" not in event:
-        lost = {one.message_id: one for one in wiring.overdue_messages()}
-        return {"found": len(lost), "left": len(wiring.delivery_queue().enqueue(lost))}
+        lost = {one.message_id: one for one in overdue_messages()}
+        return {"found": len(lost), "left": len(delivery_queue().enqueue(lost))}
     tickets: dict[str, Ticket] = {}
     failed: list[str] = []
     for record in event["Records"]:
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             # One bad record must not take the others of its batch along; the source sets it aside.
             logger.error("message not queued", extra={"error": type(error).__name__})
             failed.append(identifier)
-    failed += wiring.delivery_queue().enqueue(tickets)
+    failed += delivery_queue().enqueue(tickets)
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 

@@ -19,11 +19,15 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.target import Refused, Target, find, refuse_emulators, region_of, stage_name
+from creditmesh.authorization.bootstrap import firm_moves
 from creditmesh.authorization.service import FIRM
+from creditmesh.gateway.bootstrap import reference_records
+from creditmesh.intake.bootstrap import applications
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import DomainError
-from creditmesh.platform import wiring
 from creditmesh.platform.blind_index import IndexKey, IndexKeysInvalid
+from creditmesh.platform.bootstrap import platform
+from creditmesh.screening.bootstrap import list_entries, list_imports
 
 ANNOUNCED = timedelta(minutes=10)
 """A new key is known for so long before it counts: every process has read it by then."""
@@ -60,7 +64,7 @@ class Rotation:
         Raises:
             Refused: a rotation is under way.
         """
-        keys, now = wiring.blind_index().keys(), wiring.clock().now()
+        keys, now = platform().blind_index.keys(), platform().clock.now()
         if len(keys) > 1:
             raise Refused("A rotation is under way; say `go-on`.")
         key = IndexKey(str(int(keys[0].key_id) + 1), self.fresh().encode(), now + ANNOUNCED)
@@ -73,12 +77,12 @@ class Rotation:
         Raises:
             Refused: it is too early, or no rotation is under way.
         """
-        (newest, *earlier), now = wiring.blind_index().keys(), wiring.clock().now()
+        (newest, *earlier), now = platform().blind_index.keys(), platform().clock.now()
         if not earlier:
             raise Refused("No rotation is under way; `begin` begins one.")
         if any(not key.retired for key in earlier):
             return self._move(newest, earlier, now)
-        if until := wiring.firm_moves().codes_until(int(now.timestamp())):
+        if until := firm_moves().codes_until(int(now.timestamp())):
             ends = iso(datetime.fromtimestamp(until, tz=UTC))
             return f"Codes that firms brought are known by the earlier key alone until {ends}. Go on after that."
         self.store(document((replace(newest, since=datetime.min.replace(tzinfo=UTC)),)))
@@ -88,9 +92,9 @@ class Rotation:
         if now < (settled := newest.since + SETTLED):
             raise Refused(f"What began under the earlier key may still be at work; go on after {iso(settled)}.")
         moved = move()
-        again = move(every=wiring.firm_moves().left() > 0)
+        again = move(every=firm_moves().left() > 0)
         told = ", ".join(f"{count} {name}" for name, count in moved.items())
-        if left := wiring.firm_moves().left() + sum(again.values()):
+        if left := firm_moves().left() + sum(again.values()):
             return f"Moved: {told}. {left} were written meanwhile; say `go-on` once more."
         self.store(document((newest, *(replace(key, retired=True) for key in earlier))))
         return f"Moved: {told}. The earlier key is retired, and serves codes alone. Say `go-on` to remove it."
@@ -102,16 +106,16 @@ def move(*, every: bool = False) -> dict[str, int]:
     Args:
         every: look at firms too whose applications have been moved.
     """
-    index, applications, firms = wiring.blind_index(), wiring.applications(), wiring.firm_moves()
+    index, firms = platform().blind_index, firm_moves()
     found = {"revocations": firms.move_revocations(), "items of firms": 0, "applications": 0}
-    for one in applications.indexed_otherwise(lambda taxpayer: index.of(FIRM, taxpayer), every=every):
+    for one in applications().indexed_otherwise(lambda taxpayer: index.of(FIRM, taxpayer), every=every):
         found["items of firms"] += firms.move(one.taxpayer_id)
         if (current := index.of(FIRM, one.taxpayer_id)) != one.taxpayer_index:
-            applications.reindex(one, current)  # last: it tells that its firm was moved
+            applications().reindex(one, current)  # last: it tells that its firm was moved
             found["applications"] += 1
-    found["imported lists"] = wiring.list_imports().rekey()
-    found["list entries"] = wiring.list_entries().rekey()
-    found["stored records"] = wiring.reference_records().rekey()
+    found["imported lists"] = list_imports().rekey()
+    found["list entries"] = list_entries().rekey()
+    found["stored records"] = reference_records().rekey()
     return found
 
 

@@ -22,14 +22,14 @@ from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.decisions.serving.heartbeat import BELIEVED_SECONDS
 from creditmesh.gateway.model import AnswersPending
 from creditmesh.kernel.clock import iso
-from creditmesh.platform import signing, wiring
+from creditmesh.platform import signing
 from creditmesh.platform.deliveries import GRACE_SECONDS, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.tables import Put, Update
 from creditmesh.platform.tokens import guest_token
 from tests.infrastructure.test_access import told
 from tests.infrastructure.test_limits import definition
-from tests.support import template
+from tests.support import template, wired
 from tests.support.aws import STAGE, Stack, table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
@@ -411,7 +411,7 @@ def guest(watch: Watch) -> None:
     """The authoriser knows a guest by the token that an application without an account brought."""
     world = watch.world
     token = guest_token(
-        wiring.guest_keys().current, tenant="guest-1", application_id=world.application_id, issued_at=datetime.now(UTC)
+        wired.guest_keys().current, tenant="guest-1", application_id=world.application_id, issued_at=datetime.now(UTC)
     )
     arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:api/{STAGE}/GET/v1/applications"
     event = {"type": "REQUEST", "methodArn": arn, "headers": {"Authorization": f"Bearer {token}"}}
@@ -443,7 +443,7 @@ def lists(watch: Watch) -> None:
         watch, "POST", "/v1/lists/imports", {"source": "court-2", "format": "csv", "list_name": "grey"}, "operator"
     )["import_id"]
     text = f"kind,value,reason_code\ntaxpayer_id,{FIRM.taxpayer_id},x\nphone,none,x\n" + "phone,13800138000,x\n" * 98
-    wiring.data().put(f"lists/incoming/uploads/{watch.parts['import_id']}", text.encode(), "text/csv")
+    wired.data().put(f"lists/incoming/uploads/{watch.parts['import_id']}", text.encode(), "text/csv")
     api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "operator")
     event = {"import_id": watch.parts["import_id"]}
     watch.invoke("FailListImportFunction", {**event, "error": "Lambda.Unknown"})
@@ -480,7 +480,7 @@ def collect(watch: Watch) -> None:
     document = {"plan_id": "standard", "channels": [{"channel_id": name} for name in plan]}
     api(watch, "PUT", "/v1/collection-plans/{plan_id}", document, "operator")
     api(watch, "PUT", "/v1/reference-records/{record}/{key}", {"legal_representative": "Made Up"}, "operator")
-    wiring.data().put("incoming/file-source/daily-1.csv", b"id,x\n1,2\n", "text/csv")
+    wired.data().put("incoming/file-source/daily-1.csv", b"id,x\n1,2\n", "text/csv")
     for scope in ("credit_bureau", "education"):
         world.clock.advance(1)
         consent = {"scope": scope, "valid_days": 90, "text_version": SCOPES[scope].text_version, "agreed": True}
@@ -513,9 +513,9 @@ def rights(watch: Watch) -> None:
     for _ in range(2):
         api(watch, "POST", here, consent)
     for subject in ("loan-1", "loan-2"):
-        wiring.authorizations().watch(FIRM.taxpayer_id, "shop", subject, tenant="firm-1", lender_id="lender-a")
-    held = wiring.authorizations().usable(FIRM.taxpayer_id, tenant="firm-1")
-    wiring.authorizations().use(held, purpose="loan_assessment", by=world.application_id, channel="tax-bureau")
+        wired.authorizations().watch(FIRM.taxpayer_id, "shop", subject, tenant="firm-1", lender_id="lender-a")
+    held = wired.authorizations().usable(FIRM.taxpayer_id, tenant="firm-1")
+    wired.authorizations().use(held, purpose="loan_assessment", by=world.application_id, channel="tax-bureau")
     for days in (8, 2):
         world.clock.advance(days * 86400)
         watch.invoke("SweepAuthorizationsFunction", {})
@@ -528,10 +528,10 @@ def rights(watch: Watch) -> None:
     world.http.answer("POST", f"{TAX}/oauth/revoke", 204)
     (revoked,) = (item for item in world.items("Outbox") if item["type"] == "authorization.revoked")
     watch.invoke("DeliverMessagesFunction", {"Records": [{"body": json.dumps(vars(Ticket.of(revoked)))}]})
-    index = wiring.blind_index().of("taxpayer_id", FIRM.taxpayer_id)
+    index = wired.blind_index().of("taxpayer_id", FIRM.taxpayer_id)
     for stored in world.items("Watches"):
         key = {"taxpayer_index": index, "watch": stored["watch"]}
-        wiring.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_spot")))
+        wired.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_spot")))
     world.clock.advance(1)
     watch.invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))
 
@@ -582,25 +582,25 @@ def learning(watch: Watch) -> None:
         api(watch, "POST", "/v1/outcomes", {**seen, "days_past_due": days}, "operator")
     api(watch, "GET", "/v1/outcomes", None, "operator", query={"month": until[:7]})
     api(watch, "POST", f"{model}/trainings", {}, "operator")
-    mine = wiring.labels().get(world.application_id)
+    mine = wired.labels().get(world.application_id)
     assert mine is not None
     for number in range(200):  # loans that hold, and more that fail than were foretold
         other = {"application_id": f"loan-{number}", "value": "bad" if number < 150 else "good"}
-        item = {**mine.model_dump(mode="json"), **other, "model_hash": wiring.artefact().content_hash}
-        wiring.tables().write(Put(table_name("OutcomeLabels"), item, "application_id"))
+        item = {**mine.model_dump(mode="json"), **other, "model_hash": wired.champion()().content_hash}
+        wired.tables().write(Put(table_name("OutcomeLabels"), item, "application_id"))
     run = {"run": "run-1", "model_id": "origination", "by": "training"}
     assert watch.invoke("PrepareTrainingFunction", run)["outcome"] == "prepared"
-    wiring.data().put_json("training-runs/run-1/candidate.json", candidate("4.0.0"))
+    wired.data().put_json("training-runs/run-1/candidate.json", candidate("4.0.0"))
     gate = {"id": "auc_gain", "passed": True, "value": 1, "threshold": 0, "note": ""}
     report = {"passed": True, "gates": [gate], "made_at": "2026-11-22T00:00:00.000Z"}
-    wiring.data().put_json("training-runs/run-1/gates.json", report)
+    wired.data().put_json("training-runs/run-1/gates.json", report)
     assert watch.invoke("ProposeCandidateFunction", run)["outcome"] == "proposed"
     assert watch.invoke("WatchDriftFunction", {})["alarms"] == ["calibration"]
     api(watch, "GET", f"{model}/drift", None, "operator")
 
 
 def test_each_function_may_do_what_it_does(watch: Watch) -> None:
-    assert wiring.applications().get(watch.world.application_id).outcome == "disbursed"
+    assert wired.applications().get(watch.world.application_id).outcome == "disbursed"
     functions = of_type(template.source(), "AWS::Serverless::Function")
     assert set(functions) - set(watch.calls) == set()
     lacking = []

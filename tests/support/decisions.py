@@ -8,8 +8,8 @@ from typing import Any
 
 from creditmesh.decisions.log import Decision
 from creditmesh.decisions.serving.queue import packed
-from creditmesh.platform import wiring
 from creditmesh.risk.evaluator import evaluate
+from tests.support import wired
 from tests.support.template import ROOT
 
 FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_text(encoding="utf-8"))
@@ -17,9 +17,9 @@ FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_te
 
 def decide(application_id: str, day: date, **features: Any) -> Decision:
     """Put a decision of that day into the log; `features` are what is different about the firm."""
-    artefact, given = wiring.artefact(), {**FIRM, **features}
+    artefact, given = wired.champion()(), {**FIRM, **features}
     request = {"created_at": f"{day}T07:00:00.000Z", "features": packed(json.dumps(given)), "engine": "python"}
     result = evaluate(artefact, given, day).to_dict()
     decision = Decision.of(application_id, request, result, artefact, f"{day}T07:00:01.000Z")
-    wiring.decision_log().add(decision)
+    wired.decision_log().add(decision)
     return decision

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from creditmesh.platform.settings import variables
-from tests.support import template
+from tests.support import template, wired
 from tests.support.aws import table_name
-from tests.support.world import World, clear_wiring
+from tests.support.world import World
 
 CONTEXT = SimpleNamespace(
     aws_request_id="request-1", function_name="test", memory_limit_in_mb=512,
@@ -34,7 +34,7 @@ def invoke(name: str, event: Mapping[str, Any], environment: Mapping[str, str] |
     Args:
         environment: what the function is given, of all that settings know; None leaves the environment as it is.
     """
-    clear_wiring()
+    wired.renew()
     with pytest.MonkeyPatch.context() as patch:
         if environment is not None:
             for one in variables().values():

@@ -24,7 +24,6 @@ from creditmesh.intake.moves import Move
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
 from creditmesh.offers.model import ProductTerms
-from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.blind_index import read_keys
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
@@ -33,7 +32,7 @@ from creditmesh.screening.entries import NewEntry
 from institutions.population import Population
 from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
-from tests.support import aws, template
+from tests.support import aws, template, wired
 from tests.support.fakes import FakeHttp, FakeSteps
 from tests.support.stages import stage
 
@@ -83,7 +82,7 @@ class World:
     http: FakeHttp = field(default_factory=FakeHttp)
 
     def client(self, service: str) -> Any:
-        """The client `wiring` gets."""
+        """The client that the platform gets."""
         return self.steps if service == "stepfunctions" else self.stack.clients[service]
 
     @cached_property
@@ -93,16 +92,16 @@ class World:
 
     def application(self) -> Application:
         """It as stored."""
-        return wiring.applications().get(self.application_id)
+        return wired.applications().get(self.application_id)
 
     def apply(self, key: str = "key-00000001", caller: Caller = BORROWER, **changes: Any) -> Application:
         """Take a loan request."""
-        return wiring.intake().apply(caller, request(**changes), key)
+        return wired.intake().apply(caller, request(**changes), key)
 
     def authorize(self, code: str = CODE) -> None:
         """Store a usable authorisation of the firm."""
         until = iso(self.clock.now() + timedelta(days=365))
-        wiring.authorizations().take(FIRM.taxpayer_id, code, until, "borrower:user-1", tenant=BORROWER.tenant)
+        wired.authorizations().take(FIRM.taxpayer_id, code, until, "borrower:user-1", tenant=BORROWER.tenant)
 
     @contextmanager
     def index_keys(self, *keys: dict[str, Any]) -> Iterator[None]:
@@ -113,7 +112,7 @@ class World:
 
         def store(text: str) -> None:
             secrets.put_secret_value(SecretId=name, SecretString=text)
-            wiring.blind_index()._keys = ()
+            wired.blind_index()._keys = ()
 
         store(json.dumps({"keys": [first | key for key in keys]}))
         try:
@@ -137,42 +136,42 @@ class World:
     def blacklist(self, taxpayer_id: str = FIRM.taxpayer_id, source: str = "court", **more: str) -> None:
         """Put a firm on the black list."""
         new = {"list_name": "black", "kind": "taxpayer_id", "value": taxpayer_id, "source": source}
-        wiring.list_entries().enter(NewEntry.model_validate({**new, "reason_code": "fraud", **more}), "operator-1")
+        wired.list_entries().enter(NewEntry.model_validate({**new, "reason_code": "fraud", **more}), "operator-1")
 
     def collect(self, scan_id: str | None = None, *, last_word: bool = False) -> str:
         """Run the collection; the key of its key data."""
-        return wiring.collecting().collect(self.application_id, scan_id, last_word=last_word)
+        return wired.collecting().collect(self.application_id, scan_id, last_word=last_word)
 
     @stage
     def to_assessed(self) -> None:
         """… and assessed by the fallback evaluator."""
         self.to_collected()
-        wiring.assessment().score_in_process(self.application_id)
-        wiring.assessment().decide(self.application_id)
+        wired.assessment().score_in_process(self.application_id)
+        wired.assessment().decide(self.application_id)
 
     def push(self, product_id: str = "p-1", lender: str = "lender-a", **changes: Any) -> None:
         """Put a product into the catalogue."""
         caller = Caller(subject=lender, role=Role.LENDER, tenant=lender)
-        wiring.offers().push(caller, product_id, ProductTerms.model_validate({**TERMS, **changes}))
+        wired.offers().push(caller, product_id, ProductTerms.model_validate({**TERMS, **changes}))
 
     @stage
     def to_offered(self, token: str = "t-choice") -> None:
         """… and offered the product."""
         self.to_assessed()
         self.push()
-        wiring.offers().offer(self.application_id, token)
+        wired.offers().offer(self.application_id, token)
 
     @stage
     def to_chosen(self) -> None:
         """… and chosen."""
         self.to_offered()
-        wiring.offers().choose(BORROWER, self.application_id, "lender-a", "p-1")
+        wired.offers().choose(BORROWER, self.application_id, "lender-a", "p-1")
 
     @stage
     def to_submitted(self, token: str = "t-decision") -> None:
         """… and submitted."""
         self.to_chosen()
-        wiring.closings().submit(self.application_id, token)
+        wired.closings().submit(self.application_id, token)
 
     @stage
     def to_approved(self) -> None:
@@ -184,36 +183,36 @@ class World:
     def to_contract(self, token: str = "t-contract") -> None:
         """… and with a contract."""
         self.to_approved()
-        wiring.closings().request_contract(self.application_id, token)
+        wired.closings().request_contract(self.application_id, token)
         self.say("loan.contract.ready", "w-2", **CONTRACT)
 
     @stage
     def to_signed(self, token: str = "t-signature") -> None:
         """… and signed."""
         self.to_contract()
-        wiring.signatures().await_signature(self.application_id, token)
-        wiring.signatures().sign(BORROWER, self.application_id, CONTRACT["document_sha256"], "Test Signer")
+        wired.signatures().await_signature(self.application_id, token)
+        wired.signatures().sign(BORROWER, self.application_id, CONTRACT["document_sha256"], "Test Signer")
 
     @stage
     def to_ordered(self, token: str = "t-disbursement") -> None:
         """… and ordered to be paid."""
         self.to_signed()
-        wiring.closings().order_disbursement(self.application_id, token)
+        wired.closings().order_disbursement(self.application_id, token)
 
     def say(self, kind: str, webhook_id: str, lender: str = "lender-a", **data: Any) -> bool:
         """Let the lender say something; whether it was new."""
         document = {"type": kind, "data": {"application_id": self.application_id, **data}}
-        return wiring.lender_answers().receive(lender, webhook_id, LENDER_MESSAGE.validate_python(document))
+        return wired.lender_answers().receive(lender, webhook_id, LENDER_MESSAGE.validate_python(document))
 
     def end(self, outcome: Outcome, application_id: str | None = None) -> None:
         """Give an application an outcome wherever it stands, as no move of the table does."""
         anywhere = Move("end", tuple(set(Status) - {Status.CLOSED}), Status.CLOSED, outcomes=(outcome,))
-        store = wiring.applications()
+        store = wired.applications()
         store.apply(store.move(application_id or self.application_id, anywhere, outcome=outcome))
 
     def after_next_read(self, patch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
         """Let something happen right after the next read of several items, before its reader writes."""
-        tables = wiring.tables()
+        tables = wired.tables()
         read = tables.get_each
 
         def read_slowly(*wanted: Ref) -> list[Item | None]:
@@ -264,14 +263,6 @@ def request(**changes: Any) -> LoanRequest:
     return LoanRequest.model_validate({**given, **changes})
 
 
-def clear_wiring() -> None:
-    """Forget every service made so far."""
-    for name in vars(wiring):
-        getattr(getattr(wiring, name), "cache_clear", lambda: None)()
-    settings.cache_clear()
-    idempotency._layer.cache_clear()
-
-
 @contextmanager
 def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
     """The AWS side, for as many tests as one likes."""
@@ -311,10 +302,7 @@ def running(stack: aws.Stack, patch: pytest.MonkeyPatch) -> Iterator[World]:
     for name, value in stack.environment.items():
         patch.setenv(name, value)
     patch.setenv("AWS_DEFAULT_REGION", template.REGION)
-    clear_wiring()
-    patch.setattr(wiring, "clock", lambda: world.clock)
-    patch.setattr(wiring, "http", lambda: world.http)
-    patch.setattr(wiring, "client", world.client)
+    wired.use(clock=world.clock, http=world.http, client=world.client)
     yield world
     patch.undo()
-    clear_wiring()
+    wired.use()

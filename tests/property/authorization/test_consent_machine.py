@@ -21,7 +21,7 @@ from creditmesh.authorization.model import Authorization, AuthorizationRequired
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import Stack
 from tests.support.world import FIRM, World, running
 
@@ -72,11 +72,11 @@ class ConsentMachine(RuleBasedStateMachine):
     def monitoring(self, watch: bool) -> None:
         if watch:
             for tenant in TENANTS:
-                wiring.authorizations().watch(TAXPAYER, "tax", "loan_1", tenant=tenant)
+                wired.authorizations().watch(TAXPAYER, "tax", "loan_1", tenant=tenant)
 
     @rule(right=rights, tenant=tenants, days=st.integers(1, 40))
     def grant(self, right: str, tenant: str, days: int) -> None:
-        held = wiring.authorizations()
+        held = wired.authorizations()
         end = self.world.clock.now() + timedelta(days=days)
         if right == "tax":
             self.codes.append(f"code-number-{len(self.codes):04}")
@@ -86,7 +86,7 @@ class ConsentMachine(RuleBasedStateMachine):
                 TAXPAYER, right, "borrower:u", tenant=tenant, text_version=SCOPES[right].text_version, language="en",
                 valid_days=days,
             )  # fmt: skip
-        wiring.watches().reconcile(new.taxpayer_index, right, tenant)  # as the records' stream does
+        wired.watches().reconcile(new.taxpayer_index, right, tenant)  # as the records' stream does
         self.until[right, tenant] = end.timestamp()
         self.newest[right, tenant] = new
         self.seen.setdefault((right, tenant), []).append(new)
@@ -95,9 +95,9 @@ class ConsentMachine(RuleBasedStateMachine):
     def withdraw(self, right: str, tenant: str) -> None:
         if (right, tenant) not in self.newest:
             with pytest.raises(NotFound):
-                wiring.authorizations().withdraw(TAXPAYER, right, "borrower:u", tenant=tenant)
+                wired.authorizations().withdraw(TAXPAYER, right, "borrower:u", tenant=tenant)
             return
-        wiring.authorizations().withdraw(TAXPAYER, right, "borrower:u", tenant=tenant)
+        wired.authorizations().withdraw(TAXPAYER, right, "borrower:u", tenant=tenant)
         self.until[right, tenant] = None
 
     @precondition(lambda self: self.seen)
@@ -105,7 +105,7 @@ class ConsentMachine(RuleBasedStateMachine):
     def refuse(self, data: st.DataObject) -> None:
         """The source refuses one that was in use, be it an old one."""
         refused = data.draw(self.read())
-        wiring.authorizations().refuse(refused, "code_revoked")
+        wired.authorizations().refuse(refused, "code_revoked")
         if self.is_newest(refused):
             self.until[refused.scope, refused.tenant] = None
 
@@ -113,11 +113,11 @@ class ConsentMachine(RuleBasedStateMachine):
     def time_passes(self, days: float, sweep: bool) -> None:
         self.world.clock.advance(days * 86400)
         if sweep:
-            wiring.expiry_sweep().run()
+            wired.expiry_sweep().run()
 
     @rule(tenant=tenants)
     def erase(self, tenant: str) -> None:
-        wiring.authorizations().erase(TAXPAYER, "borrower:u", tenant=tenant)
+        wired.authorizations().erase(TAXPAYER, "borrower:u", tenant=tenant)
         for key in self.until:
             if key[1] == tenant:
                 self.until[key] = None
@@ -125,7 +125,7 @@ class ConsentMachine(RuleBasedStateMachine):
     @rule(right=rights, tenant=tenants)
     def use(self, right: str, tenant: str) -> None:
         self.world.clock.advance(0.001)
-        held = wiring.authorizations()
+        held = wired.authorizations()
         if not self.may_use((right, tenant)):
             with pytest.raises(AuthorizationRequired):
                 held.usable(TAXPAYER, right, tenant=tenant)
@@ -139,7 +139,7 @@ class ConsentMachine(RuleBasedStateMachine):
     def use_what_was_read_long_ago(self, data: st.DataObject) -> None:
         """A process that read an authorisation before it ended, and uses it only now."""
         self.world.clock.advance(0.001)
-        old, held = data.draw(self.read()), wiring.authorizations()
+        old, held = data.draw(self.read()), wired.authorizations()
         if self.is_newest(old) and self.may_use((old.scope, old.tenant)):
             held.use(old, purpose=PURPOSE, by="app_1", channel="c")
             return
@@ -156,7 +156,7 @@ class ConsentMachine(RuleBasedStateMachine):
 
     def what_stands_is_what_the_model_says(self) -> None:
         for tenant in TENANTS:
-            for one in wiring.authorizations().standing_of(TAXPAYER, tenant=tenant):
+            for one in wired.authorizations().standing_of(TAXPAYER, tenant=tenant):
                 assert (one.problem is None) == self.may_use((one.scope.name, tenant))
 
     def history_is_only_added_to(self, records: Items) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from creditmesh.governance.model import Gate, GateReport, ModelKind, ModelState
 from creditmesh.governance.registry import ModelRegistry
 from creditmesh.kernel.errors import DomainError
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import Stack
 from tests.support.candidates import SHIPPED, candidate
 from tests.support.world import running
@@ -64,7 +64,7 @@ def hold(registry: ModelRegistry) -> None:
     current, versions = registry.current(MODEL), {one.content_hash: one for one in registry.list(MODEL)}
     champions = [one for one in versions.values() if one.state is ModelState.CHAMPION]
     assert [one.content_hash for one in champions] == [current.champion]
-    assert wiring.stored_models().load(current.champion).content_hash == current.champion
+    assert wired.stored_models().load(current.champion).content_hash == current.champion
     for version in versions.values():
         if version.content_hash == SHIPPED["content_hash"] or version.state in ("proposed", "rejected"):
             continue
@@ -82,7 +82,7 @@ def hold(registry: ModelRegistry) -> None:
 @given(steps=steps)
 def test_what_decides_was_signed_and_checked_by_two(aws_stack: Stack, steps: list[tuple[str, str, int, bool]]) -> None:
     with pytest.MonkeyPatch.context() as patch, running(aws_stack, patch):
-        registry = wiring.model_registry()
+        registry = wired.model_registry()
         for step in steps:
             before = registry.current(MODEL)
             with suppress(DomainError):

@@ -16,7 +16,7 @@ from api.app import app
 from creditmesh.gateway.model import KeyDataDocument
 from creditmesh.intake.moves import COLLECT
 from creditmesh.kernel.clock import iso
-from creditmesh.platform import wiring
+from tests.support import wired
 
 ROOT = Path(__file__).parents[3]
 EVENT = json.loads((ROOT / "tests/events/rest_api_request.json").read_text())
@@ -124,23 +124,23 @@ def loan_request(**changed: Any) -> dict[str, Any]:
 def ask_authorization(application_id: str, reason: str = "none_stored") -> str:
     """The process asks for an authorisation; its task token."""
     token = f"authorization-{application_id}"
-    wiring.intake().await_authorization(application_id, token, reason, 3)
+    wired.intake().await_authorization(application_id, token, reason, 3)
     return token
 
 
 def assess(application_id: str, decision: str = "approve", **changed: Any) -> None:
     """Collection and scoring have happened: the report is there."""
     document = KeyDataDocument(
-        application_id=application_id, as_of=iso(wiring.clock().now()), sources=[], features=FEATURES | changed,
+        application_id=application_id, as_of=iso(wired.clock().now()), sources=[], features=FEATURES | changed,
         quality=[],
     )  # fmt: skip
     key = f"key-data/{application_id}.json"
-    wiring.data().put_json(key, document.model_dump(mode="json"))
-    applications = wiring.applications()
+    wired.data().put_json(key, document.model_dump(mode="json"))
+    applications = wired.applications()
     applications.apply(applications.move(application_id, COLLECT, key_data_key=key, industry=None))
-    wiring.assessment().request(application_id, f"scoring-{application_id}", lambda: True)
-    wiring.assessment().score_in_process(application_id)
-    assert wiring.assessment().decide(application_id).decision == decision
+    wired.assessment().request(application_id, f"scoring-{application_id}", lambda: True)
+    wired.assessment().score_in_process(application_id)
+    assert wired.assessment().decide(application_id).decision == decision
 
 
 def product_terms(**changed: Any) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def offer(application_id: str, lender: str = "lender-a") -> str:
     token = f"choice-{application_id}"
     assert Api("lender", lender).put("/v1/products/season", product_terms()).status == 200
     assess(application_id)
-    wiring.offers().offer(application_id, token)
+    wired.offers().offer(application_id, token)
     return token
 
 
@@ -167,5 +167,5 @@ def submit(borrower: Api, lender: str = "lender-a") -> str:
     offer(application_id, lender)
     choice = {"lender_id": lender, "product_id": "season"}
     assert borrower.post(f"/v1/applications/{application_id}/choice", choice).status == 202
-    wiring.closings().submit(application_id, f"decision-{application_id}")
+    wired.closings().submit(application_id, f"decision-{application_id}")
     return application_id

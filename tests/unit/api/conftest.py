@@ -14,9 +14,8 @@ import yaml
 from moto import mock_aws
 
 from cloud import models
-from creditmesh.platform import idempotency, wiring
 from creditmesh.platform.institutions import ADDRESS_BOOK
-from creditmesh.platform.settings import settings
+from tests.support import wired
 from tests.support.aws import STAGE, table_name
 
 ROOT = Path(__file__).parents[3]
@@ -67,15 +66,13 @@ def cloud() -> Iterator[None]:
 def answers(cloud: None) -> Answers:
     """What the process was told."""
     found = Answers()
-    wiring.client("stepfunctions").meta.events.register("provide-client-params.sfn", found)
+    wired.client("stepfunctions").meta.events.register("provide-client-params.sfn", found)
     return found
 
 
 def forget() -> None:
     """Drop everything made for another environment."""
-    for made in [*vars(wiring).values(), settings, *vars(idempotency).values()]:
-        if hasattr(made, "cache_clear"):
-            made.cache_clear()
+    wired.use()
 
 
 def _resources() -> dict[str, str]:

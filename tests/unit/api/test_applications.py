@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, assess, firm_id, loan_request, new_key
 
@@ -35,7 +35,7 @@ def test_a_borrower_applies_and_reads_the_application():
 
 def test_the_process_is_started_under_the_applications_id():
     application_id = Api("borrower").apply()
-    assert wiring.tasks().is_running(application_id)
+    assert wired.tasks().is_running(application_id)
 
 
 def test_a_bank_applies_for_a_customer():
@@ -165,4 +165,4 @@ def test_withdrawing_twice_with_one_key_gives_the_first_answer_again():
 
 
 def _records() -> int:
-    return wiring.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"]
+    return wired.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"]

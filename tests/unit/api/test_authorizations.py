@@ -9,7 +9,7 @@ import pytest
 
 from creditmesh.intake.model import Outcome, Status
 from creditmesh.intake.moves import Move
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
 
@@ -71,13 +71,13 @@ def test_bringing_the_code_lets_the_process_go_on(asked, answers, code):
     assert (answer.status, answer.json()["status"], answer.json()["awaits"]) == (202, "authorized", None)
     assert code["authorization_code"] not in answer.body
     assert answers.of(token) == ["SendTaskSuccess"]
-    assert wiring.authorizations().usable(firm_id()).code == code["authorization_code"]
+    assert wired.authorizations().usable(firm_id()).code == code["authorization_code"]
 
 
 def test_the_code_is_stored_sealed(asked, code):
     borrower, application_id, _ = asked
     borrower.post(f"/v1/applications/{application_id}/authorization", code)
-    stored = wiring.client("dynamodb").scan(TableName=table_name("Authorizations"))["Items"]
+    stored = wired.client("dynamodb").scan(TableName=table_name("Authorizations"))["Items"]
     assert stored
     assert code["authorization_code"] not in str(stored)
     assert firm_id() not in str(stored)
@@ -92,7 +92,7 @@ def test_bringing_it_twice(asked, code):
     other = borrower.post(path, code | {"authorization_code": "code-other-one"})
     assert (other.status, other.json()["code"]) == (409, "not_awaited")
     assert code["authorization_code"] not in str(
-        wiring.client("dynamodb").scan(TableName=table_name("Idempotency"))["Items"]
+        wired.client("dynamodb").scan(TableName=table_name("Idempotency"))["Items"]
     )
 
 
@@ -150,8 +150,8 @@ def test_a_return_is_taken_once(asked, code, answers):
     borrower, application_id, token = asked
     state, cookie = _set_out(asked)
     assert _back(state, cookie, code).status == 200
-    held = wiring.authorizations().usable(firm_id(), tenant=borrower.tenant)
-    wiring.authorizations().refuse(held, "code_unknown")
+    held = wired.authorizations().usable(firm_id(), tenant=borrower.tenant)
+    wired.authorizations().refuse(held, "code_unknown")
     ask_authorization(application_id, "code_unknown")
     page = _back(state, cookie, code | {"authorization_code": "code-of-somebody-else"})
     assert (page.status, "does not wait" in page.body) == (409, True)
@@ -252,9 +252,9 @@ def test_a_monitored_loan_is_renewed_after_its_application_has_ended(asked, code
     borrower, application_id, _ = asked
     path = f"/v1/applications/{application_id}"
     assert borrower.post(f"{path}/authorization", code).status == 202
-    tenant = wiring.applications().get(application_id).tenant
-    wiring.authorizations().watch(firm_id(), "tax", application_id, tenant=tenant)
-    store, anywhere = wiring.applications(), Move("end", tuple(Status), Status.CLOSED, outcomes=(Outcome.DISBURSED,))
+    tenant = wired.applications().get(application_id).tenant
+    wired.authorizations().watch(firm_id(), "tax", application_id, tenant=tenant)
+    store, anywhere = wired.applications(), Move("end", tuple(Status), Status.CLOSED, outcomes=(Outcome.DISBURSED,))
     store.apply(store.move(application_id, anywhere, outcome=Outcome.DISBURSED))
     assert borrower.call("DELETE", f"{path}/consents/tax").status == 204
     assert borrower.get(f"{path}/consents").json()["consents"][0]["blind"] == [application_id]

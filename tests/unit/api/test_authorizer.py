@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from api import authorizer
-from creditmesh.platform import wiring
 from creditmesh.platform.tokens import guest_tenant, guest_token
+from tests.support import wired
 from tests.unit.api.client import ROOT, Context, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -21,8 +21,8 @@ EVENT = json.loads((ROOT / "tests/events/rest_api_authorizer.json").read_text())
 @pytest.fixture
 def token():
     authorizer.verifier.cache_clear()
-    tenant = guest_tenant(wiring.guest_keys().current, new_key())
-    return guest_token(wiring.guest_keys().current, tenant=tenant, application_id="app_1", issued_at=datetime.now(UTC))
+    tenant = guest_tenant(wired.guest_keys().current, new_key())
+    return guest_token(wired.guest_keys().current, tenant=tenant, application_id="app_1", issued_at=datetime.now(UTC))
 
 
 def _call(**headers: str | None):

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from api.app import app
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import EVENT, Api, Context, firm_id, loan_request, new_key, product_terms
 
@@ -190,7 +190,7 @@ def test_what_no_one_foresaw_is_a_500_that_tells_nothing(caplog):
     borrower = Api("borrower")
     application_id = borrower.apply()
     key = {"application_id": {"S": application_id}}
-    wiring.client("dynamodb").update_item(
+    wired.client("dynamodb").update_item(
         TableName=table_name("Applications"), Key=key, UpdateExpression="REMOVE purpose SET firm_name = :f",
         ExpressionAttributeValues={":f": {"S": "Secret Firm"}},
     )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from creditmesh.gateway.channels.document import Channel, schema
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import ORIGIN
 from tests.support.template import ROOT
 from tests.support.world import ADDRESSES, FIRM, World
@@ -152,7 +152,7 @@ def test_plans() -> None:
 def test_a_reference_record_fills_a_field(world: World) -> None:
     path = f"/v1/reference-records/firm-profiles/{FIRM.taxpayer_id}"
     assert OPERATOR.call("PUT", path, {"legal_representative": "张三"}).status == 204
-    assert wiring.reference_records().get("firm-profiles", FIRM.taxpayer_id) == {"legal_representative": "张三"}
+    assert wired.reference_records().get("firm-profiles", FIRM.taxpayer_id) == {"legal_representative": "张三"}
     stored = json.dumps(world.stack.raw_items("ReferenceRecords"), default=str)
     assert FIRM.taxpayer_id not in stored
     assert "张三".encode("unicode-escape").decode() not in stored

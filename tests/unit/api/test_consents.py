@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from creditmesh.authorization.scopes import SCOPES
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
 
@@ -56,8 +56,8 @@ def test_giving_looking_up_and_withdrawing(firm):
     given = borrower.post(path, GIVEN, key=new_key())
     shop = standing(given)["shop"]
     assert (given.status, shop["usable"], shop["how"]) == (201, True, "platform")
-    held = wiring.authorizations().usable(firm_id(), "shop", tenant=borrower.tenant)
-    wiring.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="shop")
+    held = wired.authorizations().usable(firm_id(), "shop", tenant=borrower.tenant)
+    wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="shop")
     (use,) = borrower.get(f"{path}/uses").json()["uses"]
     assert (use["channel"], use["outcome"], use["authorization_id"]) == ("shop", "allowed", held.authorization_id)
     for _ in range(2):
@@ -186,14 +186,14 @@ def test_erasure(firm):
     assert (erased.status, erased.json()["withdrawn"]) == (200, ["shop", "tax"])
     assert "consent_records" in erased.json()["kept"]
     assert not any(one["usable"] for one in standing(borrower.get(path)).values())
-    tables = [wiring.client("dynamodb").scan(TableName=table_name(name)) for name in ("Authorizations", "Outbox")]
+    tables = [wired.client("dynamodb").scan(TableName=table_name(name)) for name in ("Authorizations", "Outbox")]
     assert code["authorization_code"] not in str(tables)
 
 
 def test_blind_spots_for_staff_and_lenders(firm):
     borrower, _ = firm
     lender, subject = f"lender-{uuid.uuid4().hex[:8]}", f"loan_{uuid.uuid4().hex[:8]}"
-    wiring.authorizations().watch(firm_id(), "tax", subject, tenant=borrower.tenant, lender_id=lender)
+    wired.authorizations().watch(firm_id(), "tax", subject, tenant=borrower.tenant, lender_id=lender)
     (spot,) = Api("lender", lender).get("/v1/blind-spots").json()["blind_spots"]
     assert (spot["subject_id"], spot["scope"], spot["cause"]) == (subject, "tax", "none_stored")
     assert Api("lender", "another").get("/v1/blind-spots").json() == {"blind_spots": []}

@@ -9,8 +9,9 @@ import pytest
 
 from api import authorizer
 from creditmesh.kernel.clock import iso
-from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Update
+from tests.support import wired
 from tests.unit.api.client import Api, ask_authorization, firm_id, loan_request, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -86,8 +87,8 @@ def test_no_new_token_once_the_first_has_run_out():
     key = new_key()
     _, answer = _guest(key)
     application_id = answer["application"]["application_id"]
-    week_ago = iso(wiring.clock().now() - timedelta(days=7))
+    week_ago = iso(wired.clock().now() - timedelta(days=7))
     key_of = {"application_id": application_id}
-    wiring.tables().write(Update(wiring.settings().applications_table, key_of, {"created_at": week_ago}))
+    wired.tables().write(Update(settings().applications_table, key_of, {"created_at": week_ago}))
     again = Api().post(ROUTE, loan_request(), key=key)
     assert (again.status, again.json()["code"]) == (409, "access_expired")

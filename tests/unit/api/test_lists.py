@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from api.list_schemas import masked
-from creditmesh.platform import wiring
 from creditmesh.screening.import_model import ImportState
+from tests.support import wired
 from tests.unit.api.client import Api, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -149,11 +149,11 @@ def test_an_upload_is_imported():
     assert (early.status, early.json()["errors"][0]["field"]) == (422, "object_key")
     key = f"lists/incoming/uploads/{one['import_id']}"
     text = f"kind,value,reason_code\ntaxpayer_id,{firm_id(705)},debt\nphone,none,debt\n" + "phone,13800138000,x\n" * 98
-    wiring.data().put(key, text.encode(), "text/csv")
+    wired.data().put(key, text.encode(), "text/csv")
     running = OPERATOR.post(f"{IMPORTS}/{one['import_id']}/run", {})
     assert (running.status, running.json()["state"], running.json()["upload_url"]) == (202, "reading", None)
-    assert wiring.list_imports().read_part(one["import_id"]).state is ImportState.READ
-    wiring.list_imports().publish(one["import_id"])
+    assert wired.list_imports().read_part(one["import_id"]).state is ImportState.READ
+    wired.list_imports().publish(one["import_id"])
     told = OPERATOR.get(f"{IMPORTS}/{one['import_id']}").json()
     assert (told["state"], told["accepted"], told["rejected"], told["entries"]) == ("published", 99, 1, 2)
     assert OPERATOR.get(f"{IMPORTS}/{one['import_id']}/rejected").json() == {

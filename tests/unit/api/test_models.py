@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put
+from tests.support import wired
 from tests.support.candidates import SHIPPED, candidate, failing_test, stricter
 from tests.unit.api.client import Answer, Api, assess, new_key
 
@@ -20,11 +21,11 @@ HERE = "/v1/models/origination"
 @pytest.fixture
 def models_cloud(cloud: None) -> None:
     """No model but the shipped one."""
-    client, table = wiring.client("dynamodb"), wiring.settings().models_table
+    client, table = wired.client("dynamodb"), settings().models_table
     for item in client.scan(TableName=table)["Items"]:
         client.delete_item(TableName=table, Key={name: item[name] for name in ("model_id", "record")})
-    wiring.champion.cache_clear()
-    wiring.assessment.cache_clear()
+    wired.forget("champion")
+    wired.forget("assessment")
 
 
 def act(path: str, by: str, body: Any = None, **more: Any) -> Answer:
@@ -184,7 +185,7 @@ def test_comparison_counts_what_was_scored_in_the_shadow() -> None:
             "champion": champion, "champion_result": ours, "challenger_result": verdict, "scored_at_ms": 1,
             "expires_at": 9,
         }  # fmt: skip
-        wiring.tables().write(Put(wiring.settings().shadow_scores_table, item, "request_id"))
+        wired.tables().write(Put(settings().shadow_scores_table, item, "request_id"))
     found = OPERATOR.get(f"{HERE}/comparison").json()
     assert (found["scored"], found["agreed"], found["agreement_bps"]) == (2, 1, 5_000)
     assert (found["champion_approval_bps"], found["challenger_approval_bps"]) == (10_000, 5_000)

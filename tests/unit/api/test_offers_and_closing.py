@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from creditmesh.closing.model import LENDER_MESSAGE
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import DOCUMENT, Api, new_key, offer, product_terms, submit
 
@@ -19,7 +19,7 @@ SIGNATURE = {"document_sha256": SHA256, "signer_name": "Li Example", "consent": 
 
 
 def _contract_ready(application_id: str) -> None:
-    receive = wiring.lender_answers().receive
+    receive = wired.lender_answers().receive
     approval = {
         "application_id": application_id, "decision": "approved", "lender_reference": "L-1",
         "approved_amount": "300000.00", "currency": "CNY", "annual_rate_bps": 540, "term_months": 12,
@@ -96,12 +96,12 @@ def test_choosing_once_more_tells_how_things_stand_and_keeps_no_record():
     offer(application_id)
     path = f"/v1/applications/{application_id}/choice"
     assert borrower.post(path, CHOICE, key=key).json()["status"] == "chosen"
-    wiring.closings().submit(application_id, "t")
+    wired.closings().submit(application_id, "t")
     again = borrower.post(path, CHOICE, key=key)
     assert (again.status, again.json()["status"], again.json()["chosen"]) == (202, "submitted", CHOICE)
     other = borrower.post(path, {**CHOICE, "product_id": "none"}, key=key)
     assert (other.status, other.json()["code"]) == (409, "not_awaited")
-    assert wiring.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"] == 0
+    assert wired.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"] == 0
 
 
 def test_a_lender_sees_an_application_once_it_was_given_to_it():
@@ -111,7 +111,7 @@ def test_a_lender_sees_an_application_once_it_was_given_to_it():
     offer(application_id)
     borrower.post(f"{path}/choice", CHOICE)
     assert lender.get(path).status == 404
-    wiring.closings().submit(application_id, "t")
+    wired.closings().submit(application_id, "t")
     assert lender.get(path).status == 200
     assert application_id in [one["application_id"] for one in lender.get("/v1/applications").json()["applications"]]
     assert Api("lender", "lender-b").get(path).status == 404
@@ -124,7 +124,7 @@ def test_reading_and_signing_the_contract(answers):
     assert borrower.get(f"{path}/contract").status == 404
     assert borrower.post(f"{path}/signature", SIGNATURE).json()["code"] == "not_awaited"
     _contract_ready(application_id)
-    wiring.signatures().await_signature(application_id, f"signature-{application_id}")
+    wired.signatures().await_signature(application_id, f"signature-{application_id}")
     assert borrower.get(path).json()["awaits"] == "signature"
     contract = {"contract_id": "C-1", "document": DOCUMENT, "document_sha256": SHA256, "signed_at": None}
     assert borrower.get(f"{path}/contract").json() == contract

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from creditmesh.platform import wiring
 from creditmesh.screening.model import Kind, Subject
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import Api, assess, firm_id, new_key
 
@@ -19,7 +19,7 @@ def task():
     """An application before the operators: (borrower, application id, task)."""
     borrower = Api("borrower")
     application_id = borrower.apply()
-    wiring.operators().hand_over(application_id, f"operator-{application_id}", "CollectData", "SourceUnavailable")
+    wired.operators().hand_over(application_id, f"operator-{application_id}", "CollectData", "SourceUnavailable")
     found = [one for one in _tasks() if one["application_id"] == application_id]
     return borrower, application_id, found[0]
 
@@ -68,7 +68,7 @@ def test_deciding_on_a_referral(answers, action, outcome):
     assess(application_id, "refer", greylist_hits=1)
     report = f"/v1/applications/{application_id}/report"
     assert set(borrower.get(report).json()["referral"].values()) == {None}
-    wiring.operators().hand_over(application_id, f"referral-{application_id}", "Referral", "GREYLISTED")
+    wired.operators().hand_over(application_id, f"referral-{application_id}", "Referral", "GREYLISTED")
     task_id = next(one["task_id"] for one in _tasks() if one["application_id"] == application_id)
     path = f"/v1/operator-tasks/{task_id}/resolution"
     refused = OPERATOR.post(path, {"action": "retry", "note": "again"})
@@ -103,7 +103,7 @@ def test_an_unknown_task():
 
 
 def hits_of(taxpayer_id: str) -> int:
-    found = wiring.lists().screen([Subject(kind=Kind.TAXPAYER_ID, value=taxpayer_id)])
+    found = wired.lists().screen([Subject(kind=Kind.TAXPAYER_ID, value=taxpayer_id)])
     return found.features["blacklist_hits"]
 
 
@@ -114,7 +114,7 @@ def test_entering_the_blacklist():
     assert hits_of(firm_id(5)) == 1
     OPERATOR.put("/v1/blacklist", entry | {"reason": "still"})
     assert hits_of(firm_id(5)) == 1
-    assert firm_id(5) not in str(wiring.client("dynamodb").scan(TableName=table_name("ListEntries"))["Items"])
+    assert firm_id(5) not in str(wired.client("dynamodb").scan(TableName=table_name("ListEntries"))["Items"])
 
 
 @pytest.mark.parametrize(("until", "hits"), [("2099-01-01T00:00:00+08:00", 1), ("2020-01-01T00:00:00Z", 0)])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from creditmesh.governance.model import WrongState
-from creditmesh.platform import wiring
 from creditmesh.platform.settings import settings
 from creditmesh.risk.evaluator import evaluate
+from tests.support import wired
 from tests.support.decisions import FIRM, decide
 from tests.support.world import NOW, World
 from tests.unit.api.client import Answer, Api
@@ -45,7 +45,7 @@ def proposed(**changes: Any) -> str:
 
 def release(version: str) -> None:
     """Approved by another than its maker, put in force by two."""
-    registry = wiring.model_registry()
+    registry = wired.model_registry()
     registry.approve("origination", version, checker="checker")
     registry.propose_promotion("origination", version, maker="maker")
     registry.confirm_promotion("origination", version, checker="checker")
@@ -88,17 +88,17 @@ def test_hits_are_told_by_day_and_version() -> None:
 
 def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     version = proposed()
-    assert wiring.champion()().version == "2.1.0"
+    assert wired.champion()().version == "2.1.0"
     (shown,) = (one for one in rules_of(version)["rules"] if one["id"] == "has_revenue")
     assert (shown["in_force"], shown["effective_from"]) == (False, str(TOMORROW))
     release(version)
     world.clock.advance(120)  # the function looks for a new champion now and then
     world.to_collected()
-    wiring.assessment().score_in_process(world.application_id)
-    today = wiring.assessment().decide(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
+    today = wired.assessment().decide(world.application_id)
     assert (today.decision, today.model_version) == ("approve", "2.2.0")
     world.clock.advance(86_400)
-    artefact = wiring.champion()()
+    artefact = wired.champion()()
     assert evaluate(artefact, FIRM, TODAY).decision == "approve"
     assert evaluate(artefact, FIRM, world.clock.now().date()).fired_rules == ("has_revenue",)
 
@@ -109,7 +109,7 @@ def test_a_rule_is_in_force_when_its_day_begins_where_the_platform_lends(
     version = proposed()
     monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", "480")
     settings.cache_clear()
-    wiring.scoring_requests.cache_clear()
+    wired.forget("scoring_requests")
     for seconds, in_force in ((8 * 3_600 - 1, False), (1, True)):  # it was 08:00 UTC; at 16:00 China's day begins
         world.clock.advance(seconds)
         (shown,) = (one for one in rules_of(version)["rules"] if one["id"] == "has_revenue")
@@ -120,8 +120,8 @@ def test_the_day_that_a_rule_begins_it_declines(world: World) -> None:
     release(proposed())
     world.clock.advance(86_400)
     world.to_collected()
-    wiring.assessment().score_in_process(world.application_id)
-    summary = wiring.assessment().decide(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
+    summary = wired.assessment().decide(world.application_id)
     assert (summary.decision, summary.stage, summary.reasons) == ("decline", "admission", ["HIGH_DEBT"])
 
 
@@ -156,13 +156,13 @@ def test_a_failing_test_is_told_with_what_it_expected_and_got() -> None:
     assert answer.json()["errors"] == [
         {"field": "tests[0].expect.decision", "rule": 'test still lent to: expected "approve", got "decline"'}
     ]
-    assert len(wiring.model_registry().list("origination")) == 1
+    assert len(wired.model_registry().list("origination")) == 1
 
 
 def test_a_dry_run_proposes_nothing() -> None:
     answer = change(add=[rule()], dry_run=True)
     assert (answer.status, answer.json()["state"]) == (201, None)
-    assert len(wiring.model_registry().list("origination")) == 1
+    assert len(wired.model_registry().list("origination")) == 1
 
 
 def test_a_proposed_version_is_tried_on_past_decisions() -> None:

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from closing import receive_webhook
-from creditmesh.platform import wiring
 from creditmesh.platform.signing import signed_headers
+from tests.support import wired
 from tests.unit.api.client import DOCUMENT, Api, Context, submit
 from tests.unit.api.conftest import SECRETS
 
@@ -239,7 +239,7 @@ def test_an_outage_asks_the_lender_to_come_again(submitted):
     def busy(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="http://dynamodb.test")
 
-    events = wiring.client("dynamodb").meta.events
+    events = wired.client("dynamodb").meta.events
     events.register("before-call.dynamodb", busy)
     try:
         event = _event(body := json.dumps(_approval(submitted[1])).encode(), _headers(body))

@@ -9,7 +9,7 @@ import pytest
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import BORROWER, CODE, FIRM, NOW, World
 
 TAXPAYER = FIRM.taxpayer_id
@@ -18,69 +18,69 @@ OTHER_FIRM = "91350100M000100Y43"
 
 
 def take(code: str = CODE, days: float = 365, tenant: str = TENANT, taxpayer: str = TAXPAYER) -> None:
-    until = iso(wiring.clock().now() + timedelta(days=days))
-    wiring.authorizations().take(taxpayer, code, until, "borrower:user-1", tenant=tenant)
+    until = iso(wired.clock().now() + timedelta(days=days))
+    wired.authorizations().take(taxpayer, code, until, "borrower:user-1", tenant=tenant)
 
 
 def test_a_valid_authorisation_is_reused(world: World) -> None:
     world.authorize()
     for _ in range(2):
-        assert wiring.authorizations().usable(TAXPAYER).code == CODE
-    assert wiring.authorizations().usable(TAXPAYER, "tax", tenant=TENANT).code == CODE
+        assert wired.authorizations().usable(TAXPAYER).code == CODE
+    assert wired.authorizations().usable(TAXPAYER, "tax", tenant=TENANT).code == CODE
 
 
 def test_none_stored(world: World) -> None:
     for scope in ("tax", "credit_bureau"):
         with pytest.raises(AuthorizationRequired, match="none_stored") as refused:
-            wiring.authorizations().usable(TAXPAYER, scope)
+            wired.authorizations().usable(TAXPAYER, scope)
         assert refused.value.scope == scope
-    assert not wiring.authorizations().has_usable(TAXPAYER)
+    assert not wired.authorizations().has_usable(TAXPAYER)
 
 
 def test_it_runs_out_on_the_second(world: World) -> None:
     take(days=10 / 86400)
     world.clock.advance(9.999)
-    assert wiring.authorizations().has_usable(TAXPAYER)
+    assert wired.authorizations().has_usable(TAXPAYER)
     world.clock.advance(0.001)
     with pytest.raises(AuthorizationRequired, match="code_expired"):
-        wiring.authorizations().usable(TAXPAYER)
+        wired.authorizations().usable(TAXPAYER)
 
 
 def test_one_that_has_run_out_already_is_stored_but_not_used(world: World) -> None:
     take(days=-1)
     with pytest.raises(AuthorizationRequired, match="code_expired"):
-        wiring.authorizations().usable(TAXPAYER)
+        wired.authorizations().usable(TAXPAYER)
 
 
 def test_a_refused_one_is_not_tried_again_and_a_new_one_replaces_it(world: World) -> None:
     world.authorize()
-    wiring.authorizations().refuse(wiring.authorizations().usable(TAXPAYER), "code_revoked")
+    wired.authorizations().refuse(wired.authorizations().usable(TAXPAYER), "code_revoked")
     with pytest.raises(AuthorizationRequired, match="code_revoked"):
-        wiring.authorizations().usable(TAXPAYER)
+        wired.authorizations().usable(TAXPAYER)
     world.clock.advance(1)
     world.authorize("code-brought-later-0002")
-    assert wiring.authorizations().usable(TAXPAYER).code == "code-brought-later-0002"
+    assert wired.authorizations().usable(TAXPAYER).code == "code-brought-later-0002"
     (stored,) = world.items("Authorizations")
     assert "rejected_reason" not in stored
 
 
 def test_a_late_refusal_does_not_hit_a_newer_one(world: World) -> None:
     world.authorize()
-    old = wiring.authorizations().usable(TAXPAYER)
+    old = wired.authorizations().usable(TAXPAYER)
     world.authorize("code-brought-later-0002")
-    wiring.authorizations().refuse(old, "code_revoked")
-    assert wiring.authorizations().usable(TAXPAYER).code == "code-brought-later-0002"
+    wired.authorizations().refuse(old, "code_revoked")
+    assert wired.authorizations().usable(TAXPAYER).code == "code-brought-later-0002"
 
 
 def test_another_tenant_neither_uses_nor_spoils_it(world: World) -> None:
     world.authorize()
     with pytest.raises(AuthorizationRequired, match="none_stored"):
-        wiring.authorizations().usable(TAXPAYER, tenant="firm-2")
+        wired.authorizations().usable(TAXPAYER, tenant="firm-2")
     take("made-up-by-a-stranger", tenant="firm-2")
-    assert wiring.authorizations().usable(TAXPAYER, tenant=TENANT).code == CODE
-    wiring.authorizations().withdraw(TAXPAYER, "tax", "borrower:stranger", tenant="firm-2")
-    assert wiring.authorizations().usable(TAXPAYER, tenant=TENANT).code == CODE
-    assert wiring.authorizations().usable(TAXPAYER).tenant == TENANT
+    assert wired.authorizations().usable(TAXPAYER, tenant=TENANT).code == CODE
+    wired.authorizations().withdraw(TAXPAYER, "tax", "borrower:stranger", tenant="firm-2")
+    assert wired.authorizations().usable(TAXPAYER, tenant=TENANT).code == CODE
+    assert wired.authorizations().usable(TAXPAYER).tenant == TENANT
 
 
 @pytest.mark.parametrize(("tenant", "taxpayer"), [("firm-2", TAXPAYER), (TENANT, OTHER_FIRM), ("firm-2", OTHER_FIRM)])
@@ -89,15 +89,15 @@ def test_a_code_serves_the_first_tenant_and_taxpayer_only(world: World, tenant: 
     with pytest.raises(InvalidInput) as refused:
         take(tenant=tenant, taxpayer=taxpayer)
     assert refused.value.field == "authorization_code"
-    assert not wiring.authorizations().has_usable(taxpayer, tenant=tenant)
+    assert not wired.authorizations().has_usable(taxpayer, tenant=tenant)
     take()  # he himself may bring it again
 
 
 def test_neither_code_nor_taxpayer_can_be_read_from_any_table(world: World) -> None:
     world.authorize()
-    found = wiring.authorizations().usable(TAXPAYER)
-    wiring.authorizations().use(found, purpose="loan_assessment", by="app_1", channel="tax-bureau")
-    wiring.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
+    found = wired.authorizations().usable(TAXPAYER)
+    wired.authorizations().use(found, purpose="loan_assessment", by="app_1", channel="tax-bureau")
+    wired.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
     text = str([world.items(table) for table in world.stack.tables])
     assert CODE not in text
     assert TAXPAYER not in text
@@ -117,22 +117,22 @@ def test_a_malformed_code(world: World, code: str) -> None:
 @pytest.mark.parametrize("expires_at", ["", "soon", "2027-01-01T00:00:00", iso(NOW + timedelta(days=3651))])
 def test_a_malformed_expiry(world: World, expires_at: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        wiring.authorizations().take(TAXPAYER, CODE, expires_at, "borrower:user-1", tenant=TENANT)
+        wired.authorizations().take(TAXPAYER, CODE, expires_at, "borrower:user-1", tenant=TENANT)
     assert refused.value.field == "expires_at"
 
 
 def test_a_renewal_names_what_it_renews(world: World) -> None:
     take()
-    first = wiring.authorizations().usable(TAXPAYER)
+    first = wired.authorizations().usable(TAXPAYER)
     take("code-brought-later-0002")
-    second = wiring.authorizations().usable(TAXPAYER)
+    second = wired.authorizations().usable(TAXPAYER)
     assert (first.renewal_of, second.renewal_of) == (None, first.authorization_id)
     assert second.authorization_id != first.authorization_id
 
 
 def test_standing_of_every_right(world: World) -> None:
     take()
-    standing = wiring.authorizations().standing_of(TAXPAYER, tenant=TENANT)
+    standing = wired.authorizations().standing_of(TAXPAYER, tenant=TENANT)
     assert [(one.scope.name, one.problem) for one in standing] == [
         ("tax", None), ("credit_bureau", "none_stored"), ("shop", "none_stored"), ("education", "none_stored"),
         ("anti_fraud", "none_stored"),

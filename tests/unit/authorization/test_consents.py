@@ -15,8 +15,8 @@ from creditmesh.authorization.scopes import SCOPES, Way
 from creditmesh.authorization.texts import LANGUAGES, text_of
 from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform import wiring
 from creditmesh.platform.observability import logger
+from tests.support import wired
 from tests.support.world import BORROWER, CODE, FIRM, NOW, World
 
 TAXPAYER, TENANT = FIRM.taxpayer_id, BORROWER.tenant
@@ -38,11 +38,11 @@ PUBLISHED: dict[str, str] = {
 
 def consent(scope: str = "credit_bureau", **changes: Any) -> None:
     given: dict[str, Any] = {"tenant": TENANT, "text_version": VERSION, "language": "en", "valid_days": 30}
-    wiring.authorizations().consent(TAXPAYER, scope, "borrower:user-1", **(given | changes))
+    wired.authorizations().consent(TAXPAYER, scope, "borrower:user-1", **(given | changes))
 
 
 def kinds() -> list[str]:
-    return [one.kind.value for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT)]
+    return [one.kind.value for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
 
 
 def test_published_texts_do_not_change() -> None:
@@ -64,7 +64,7 @@ def test_every_right_has_its_text_in_every_language(scope: Any) -> None:
 
 def test_the_record_says_what_when_for_what_and_until_when(world: World) -> None:
     consent()
-    (record,) = wiring.authorizations().history(TAXPAYER, tenant=TENANT)
+    (record,) = wired.authorizations().history(TAXPAYER, tenant=TENANT)
     assert (record.kind, record.at, record.by, record.how) == ("granted", iso(NOW), "borrower:user-1", "platform")
     assert record.expires_at == iso(NOW + timedelta(days=30))
     assert record.consent is not None
@@ -80,12 +80,12 @@ def test_the_record_says_what_when_for_what_and_until_when(world: World) -> None
 )
 def test_it_holds_as_long_as_the_borrower_chose(world: World, changes: dict[str, Any], days: int) -> None:
     consent(**changes)
-    found = wiring.authorizations().usable(TAXPAYER, "credit_bureau")
+    found = wired.authorizations().usable(TAXPAYER, "credit_bureau")
     assert parse_instant(found.expires_at) == NOW + timedelta(days=days)
     assert found.code == ""
     world.clock.advance(days * 86400)
     with pytest.raises(AuthorizationRequired, match="consent_expired"):
-        wiring.authorizations().usable(TAXPAYER, "credit_bureau")
+        wired.authorizations().usable(TAXPAYER, "credit_bureau")
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ def test_rights_stand_side_by_side_and_history_survives_what_stands(world: World
     consent("shop")
     world.clock.advance(60)
     consent(valid_days=60)
-    wiring.authorizations().withdraw(TAXPAYER, "credit_bureau", "borrower:user-1", tenant=TENANT)
+    wired.authorizations().withdraw(TAXPAYER, "credit_bureau", "borrower:user-1", tenant=TENANT)
     assert sorted(kinds()) == ["granted"] * 4 + ["overwritten", "withdrawn"]
     assert kinds()[-1] == "granted"
-    ended = {one.scope.name for one in wiring.authorizations().standing_of(TAXPAYER, tenant=TENANT) if one.problem}
+    ended = {one.scope.name for one in wired.authorizations().standing_of(TAXPAYER, tenant=TENANT) if one.problem}
     assert ended == {"credit_bureau", "education", "anti_fraud"}
     assert CODE not in str(world.items("ConsentRecords"))
 
@@ -139,52 +139,52 @@ def test_the_history_is_the_tenants_own(world: World) -> None:
 
 def test_every_use_is_noted_with_what_it_was_for(world: World) -> None:
     consent()
-    held = wiring.authorizations().usable(TAXPAYER, "credit_bureau")
+    held = wired.authorizations().usable(TAXPAYER, "credit_bureau")
     logger.set_correlation_id("run-1")
     try:
-        wiring.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="credit-bureau")
+        wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="credit-bureau")
     finally:
         logger.set_correlation_id(None)
     world.clock.advance(5)
-    wiring.authorizations().use(held, purpose="loan_monitoring", by="scan_1", channel="credit-bureau")
-    newest, oldest = wiring.authorizations().uses(TAXPAYER, tenant=TENANT)
+    wired.authorizations().use(held, purpose="loan_monitoring", by="scan_1", channel="credit-bureau")
+    newest, oldest = wired.authorizations().uses(TAXPAYER, tenant=TENANT)
     assert (oldest.by, oldest.purpose, oldest.outcome, oldest.correlation_id, oldest.at) == (
         "app_1", "loan_assessment", "allowed", "run-1", iso(NOW),
     )  # fmt: skip
     assert (newest.by, newest.correlation_id) == ("scan_1", None)
-    stands = wiring.authorizations().usable(TAXPAYER, "credit_bureau")
+    stands = wired.authorizations().usable(TAXPAYER, "credit_bureau")
     assert stands.last_used_at == newest.at
-    assert list(wiring.authorizations().uses(TAXPAYER, tenant="firm-2")) == []
+    assert list(wired.authorizations().uses(TAXPAYER, tenant="firm-2")) == []
     assert kinds() == ["granted"]
 
 
 def test_a_use_that_the_consent_does_not_name_is_refused_and_noted(world: World) -> None:
     consent("education")
-    held = wiring.authorizations().usable(TAXPAYER, "education")
+    held = wired.authorizations().usable(TAXPAYER, "education")
     with pytest.raises(AuthorizationRequired, match="purpose_not_consented"):
-        wiring.authorizations().use(held, purpose="loan_monitoring", by="scan_1", channel="education")
-    (use,) = wiring.authorizations().uses(TAXPAYER, tenant=TENANT)
+        wired.authorizations().use(held, purpose="loan_monitoring", by="scan_1", channel="education")
+    (use,) = wired.authorizations().uses(TAXPAYER, tenant=TENANT)
     assert use.outcome == "denied: purpose_not_consented"
     with pytest.raises(ValueError, match="curiosity"):
-        wiring.authorizations().use(held, purpose="curiosity", by="scan_1", channel="education")
+        wired.authorizations().use(held, purpose="curiosity", by="scan_1", channel="education")
 
 
 def test_what_ended_between_reading_and_using_is_not_used(world: World) -> None:
     endings: list[tuple[Callable[[Authorization], None], str]] = [
         (lambda _: consent(), "superseded"),
-        (lambda _: wiring.authorizations().withdraw(TAXPAYER, "credit_bureau", "x", tenant=TENANT), "withdrawn"),
-        (lambda held: wiring.authorizations().refuse(held, "not_a_customer"), "not_a_customer"),
+        (lambda _: wired.authorizations().withdraw(TAXPAYER, "credit_bureau", "x", tenant=TENANT), "withdrawn"),
+        (lambda held: wired.authorizations().refuse(held, "not_a_customer"), "not_a_customer"),
         (lambda _: world.clock.advance(31 * 86400), "consent_expired"),
     ]
     for end, reason in endings:
         world.clock.advance(1)
         consent()
-        held = wiring.authorizations().usable(TAXPAYER, "credit_bureau")
+        held = wired.authorizations().usable(TAXPAYER, "credit_bureau")
         end(held)
         with pytest.raises(AuthorizationRequired, match=reason) as refused:
-            wiring.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="credit-bureau")
+            wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="credit-bureau")
         assert refused.value.scope == "credit_bureau"
-    outcomes = [use.outcome for use in wiring.authorizations().uses(TAXPAYER, tenant=TENANT)]
+    outcomes = [use.outcome for use in wired.authorizations().uses(TAXPAYER, tenant=TENANT)]
     assert outcomes == [
         "denied: consent_expired", "denied: not_a_customer", "denied: withdrawn", "denied: superseded",
     ]  # fmt: skip

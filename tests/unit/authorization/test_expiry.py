@@ -12,8 +12,8 @@ from creditmesh.authorization.model import days_to_remind, next_due
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden
-from creditmesh.platform import wiring
 from creditmesh.platform.tables import Update
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.functions import invoke, stream_event
 from tests.support.world import BORROWER, CODE, FIRM, LENDER, NOW, OPERATOR, World
@@ -23,12 +23,12 @@ DAY = 86400
 
 
 def take(days: float, code: str = CODE, tenant: str = TENANT) -> None:
-    until = iso(wiring.clock().now() + timedelta(days=days))
-    wiring.authorizations().take(TAXPAYER, code, until, "borrower:user-1", tenant=tenant)
+    until = iso(wired.clock().now() + timedelta(days=days))
+    wired.authorizations().take(TAXPAYER, code, until, "borrower:user-1", tenant=tenant)
 
 
 def watch(subject: str = "loan_1", lender: str | None = "lender-a") -> None:
-    wiring.authorizations().watch(TAXPAYER, "tax", subject, tenant=TENANT, lender_id=lender)
+    wired.authorizations().watch(TAXPAYER, "tax", subject, tenant=TENANT, lender_id=lender)
 
 
 def sweep() -> dict[str, int]:
@@ -37,11 +37,11 @@ def sweep() -> dict[str, int]:
 
 
 def history() -> list[tuple[str, str | None]]:
-    return [(one.kind.value, one.note) for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT)]
+    return [(one.kind.value, one.note) for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
 
 
 def spots(caller: Caller = OPERATOR) -> list[tuple[str, str | None]]:
-    return [(one.subject_id, one.blind_cause) for one in wiring.watches().blind_spots(caller, 10)]
+    return [(one.subject_id, one.blind_cause) for one in wired.watches().blind_spots(caller, 10)]
 
 
 def test_each_reminder_goes_out_once(world: World) -> None:
@@ -82,16 +82,16 @@ def test_what_was_renewed_or_has_ended_is_not_reminded_of(world: World, end: str
     if end == "renew":
         take(300, "code-brought-later-0002")
     elif end == "withdraw":
-        wiring.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
+        wired.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
     else:
-        wiring.authorizations().refuse(wiring.authorizations().usable(TAXPAYER), "code_revoked")
+        wired.authorizations().refuse(wired.authorizations().usable(TAXPAYER), "code_revoked")
     world.clock.advance(25 * DAY)
     assert sweep() == {}
 
 
 def test_a_renewal_between_look_and_write_wins(world: World) -> None:
     take(10)
-    sweeper, store = wiring.expiry_sweep(), wiring.authorization_store()
+    sweeper, store = wired.expiry_sweep(), wired.authorization_store()
     world.clock.advance(8 * DAY)
     (seen,) = [one for shard in range(4) for one in store.due(f"due-{shard}", iso(world.clock.now()), 10)]
     take(300, "code-brought-later-0002")
@@ -104,7 +104,7 @@ def test_one_bad_item_keeps_no_other_from_its_reminder(world: World) -> None:
     take(10, "code-of-another-tenant", tenant="firm-2")
     (mine,) = [item for item in world.items("Authorizations") if item["tenant"] == TENANT]
     key = {"taxpayer_index": mine["taxpayer_index"], "record": mine["record"]}
-    wiring.tables().write(Update(table_name("Authorizations"), key, {"expires_at": "never"}))
+    wired.tables().write(Update(table_name("Authorizations"), key, {"expires_at": "never"}))
     world.clock.advance(8 * DAY)
     assert sweep() == {"reminded": 1, "left": 1}
 
@@ -121,7 +121,7 @@ def test_expired_under_monitoring_is_a_blind_spot_until_renewed(world: World) ->
     sweep()
     assert spots() == [("loan_1", "code_expired")]
     assert [kind for kind, _ in history()].count("renewal_requested") == 1
-    (spot,) = wiring.authorizations().blind_of(TAXPAYER, tenant=TENANT)
+    (spot,) = wired.authorizations().blind_of(TAXPAYER, tenant=TENANT)
     assert spot.blind_since == iso(world.clock.now())
     world.clock.advance(DAY)
     take(300, "code-brought-later-0002")
@@ -136,20 +136,20 @@ def test_blindness_has_other_causes_too(world: World, cause: str) -> None:
         take(30)
     watch()
     if cause == "withdrawn":
-        wiring.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
+        wired.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
     elif cause == "code_revoked":
-        wiring.authorizations().refuse(wiring.authorizations().usable(TAXPAYER), cause)
+        wired.authorizations().refuse(wired.authorizations().usable(TAXPAYER), cause)
     assert spots() == [("loan_1", cause)]
 
 
 def test_a_mark_is_set_and_cleared_once_however_often_it_is_looked_at(world: World) -> None:
     watch()
-    index = wiring.blind_index().of("taxpayer_id", TAXPAYER)
-    stale = wiring.watches().of(index, "tax", TENANT)
-    assert wiring.watches().reconcile(index, "tax", TENANT) == 0
+    index = wired.blind_index().of("taxpayer_id", TAXPAYER)
+    stale = wired.watches().of(index, "tax", TENANT)
+    assert wired.watches().reconcile(index, "tax", TENANT) == 0
     take(30)
-    assert [wiring.watches().reconcile(index, "tax", TENANT) for _ in range(2)] == [1, 0]
-    assert not wiring.watches()._set(stale[0], None, None)
+    assert [wired.watches().reconcile(index, "tax", TENANT) for _ in range(2)] == [1, 0]
+    assert not wired.watches()._set(stale[0], None, None)
     assert [kind for kind, _ in history()].count("sight_restored") == 1
 
 
@@ -169,9 +169,9 @@ def test_who_sees_which_blind_spots(world: World) -> None:
 
 def test_unwatched_is_no_blind_spot(world: World) -> None:
     watch()
-    wiring.authorizations().unwatch(TAXPAYER, "tax", "loan_1", tenant=TENANT)
+    wired.authorizations().unwatch(TAXPAYER, "tax", "loan_1", tenant=TENANT)
     assert spots() == []
-    assert not wiring.authorizations().is_watched(TAXPAYER, tenant=TENANT)
+    assert not wired.authorizations().is_watched(TAXPAYER, tenant=TENANT)
 
 
 def test_each_change_is_an_event_without_personal_data(world: World) -> None:
@@ -196,17 +196,17 @@ def test_each_change_is_an_event_without_personal_data(world: World) -> None:
     details = [json.loads(entry["Detail"]) for entry in published]
     assert {one["kind"] for one in details} == {"granted", "expired", "renewal_requested", "blind_spot"}
     assert len({one["event_id"] for one in details}) == len(details)
-    index = wiring.blind_index().of("taxpayer_id", TAXPAYER)
+    index = wired.blind_index().of("taxpayer_id", TAXPAYER)
     assert not any(secret in str(published) for secret in (CODE, TAXPAYER, index, "user-1"))
 
 
 def test_the_stream_marks_what_a_dead_process_did_not(world: World) -> None:
     take(30)
     watch()
-    wiring.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
+    wired.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
     (stored,) = world.items("Watches")
     key = {name: stored[name] for name in ("taxpayer_index", "watch")}
-    wiring.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_cause", "blind_spot")))
+    wired.tables().write(Update(table_name("Watches"), key, remove=("blind_since", "blind_cause", "blind_spot")))
     assert spots() == []
     world.clock.advance(1)
     invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))

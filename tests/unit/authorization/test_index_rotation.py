@@ -15,9 +15,9 @@ from creditmesh.authorization.scopes import scope_of
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput, Unavailable
-from creditmesh.platform import wiring
 from creditmesh.platform.events import EventPublisher
 from creditmesh.platform.tables import Absent, Tables
+from tests.support import wired
 from tests.support.functions import invoke, stream_event
 from tests.support.world import CODE, World
 from tests.unit.authorization.test_authorizations import OTHER_FIRM, TAXPAYER, TENANT, take
@@ -27,17 +27,17 @@ FIRST: dict[str, Any] = {"id": "1"}
 
 
 def watch(subject: str = "loan-1") -> None:
-    wiring.authorizations().watch(TAXPAYER, "tax", subject, tenant=TENANT)
+    wired.authorizations().watch(TAXPAYER, "tax", subject, tenant=TENANT)
 
 
 def use() -> None:
-    held = wiring.authorizations().usable(TAXPAYER, tenant=TENANT)
-    wiring.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="tax-bureau")
+    held = wired.authorizations().usable(TAXPAYER, tenant=TENANT)
+    wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="tax-bureau")
 
 
 def story() -> tuple[list[str], list[str]]:
     """Everything that is told of the firm."""
-    service = wiring.authorizations()
+    service = wired.authorizations()
     history = [f"{one.at} {one.kind} {one.authorization_id}" for one in service.history(TAXPAYER, tenant=TENANT)]
     return history, [f"{one.at} {one.outcome}" for one in service.uses(TAXPAYER, tenant=TENANT)]
 
@@ -56,7 +56,7 @@ def grown(world: World) -> World:
     use()
     watch()
     world.clock.advance(1)
-    wiring.authorizations().withdraw(TAXPAYER, "tax", "user-1", tenant=TENANT)
+    wired.authorizations().withdraw(TAXPAYER, "tax", "user-1", tenant=TENANT)
     world.clock.advance(1)
     take("code-of-the-good-firm-0002")
     return world
@@ -66,12 +66,12 @@ def test_what_lies_under_the_earlier_key_is_found_and_changed_there(grown: World
     before = story()
     with grown.index_keys(NEW, FIRST):
         assert story() == before
-        assert wiring.authorizations().is_watched(TAXPAYER, tenant=TENANT)
+        assert wired.authorizations().is_watched(TAXPAYER, tenant=TENANT)
         use()
-        wiring.authorizations().withdraw(TAXPAYER, "tax", "user-1", tenant=TENANT)
+        wired.authorizations().withdraw(TAXPAYER, "tax", "user-1", tenant=TENANT)
         with pytest.raises(AuthorizationRequired, match="withdrawn"):
-            wiring.authorizations().usable(TAXPAYER, tenant=TENANT)
-        (blind,) = wiring.authorizations().blind_of(TAXPAYER, tenant=TENANT)
+            wired.authorizations().usable(TAXPAYER, tenant=TENANT)
+        (blind,) = wired.authorizations().blind_of(TAXPAYER, tenant=TENANT)
         assert blind.blind_cause == "withdrawn"
     assert indexes(grown) == {"1"}
 
@@ -79,14 +79,14 @@ def test_what_lies_under_the_earlier_key_is_found_and_changed_there(grown: World
 def test_once_moved_the_earlier_key_is_not_needed(grown: World) -> None:
     before = story()
     with grown.index_keys(NEW, FIRST):
-        assert wiring.firm_moves().move_revocations() == 1
-        assert wiring.firm_moves().left() == len(before[0]) + len(before[1]) + 2
-        assert wiring.firm_moves().move(TAXPAYER) == len(before[0]) + len(before[1]) + 2
-        assert (wiring.firm_moves().move(TAXPAYER), wiring.firm_moves().left()) == (0, 0), "a repeat does nothing"
+        assert wired.firm_moves().move_revocations() == 1
+        assert wired.firm_moves().left() == len(before[0]) + len(before[1]) + 2
+        assert wired.firm_moves().move(TAXPAYER) == len(before[0]) + len(before[1]) + 2
+        assert (wired.firm_moves().move(TAXPAYER), wired.firm_moves().left()) == (0, 0), "a repeat does nothing"
         assert story() == before
     with grown.index_keys(NEW):
         assert story() == before
-        assert wiring.authorizations().is_watched(TAXPAYER, tenant=TENANT)
+        assert wired.authorizations().is_watched(TAXPAYER, tenant=TENANT)
         use()
     assert indexes(grown) == {"2"}
 
@@ -123,10 +123,10 @@ def test_a_move_that_was_stopped_goes_on(grown: World, monkeypatch: pytest.Monke
             calls = iter(range(2))
             with monkeypatch.context() as patch, suppress(Stopped):
                 patch.setattr(Tables, "transact", stopping)
-                wiring.firm_moves().move(TAXPAYER)
+                wired.firm_moves().move(TAXPAYER)
             assert story() == before
-            assert wiring.authorizations().has_usable(TAXPAYER, tenant=TENANT)
-        assert wiring.firm_moves().left() == wiring.firm_moves().move_revocations() == 1
+            assert wired.authorizations().has_usable(TAXPAYER, tenant=TENANT)
+        assert wired.firm_moves().left() == wired.firm_moves().move_revocations() == 1
 
 
 def test_a_change_amidst_a_move_is_not_lost(grown: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,15 +135,15 @@ def test_a_change_amidst_a_move_is_not_lost(grown: World, monkeypatch: pytest.Mo
 
     def meanwhile(tables: Tables, *arguments: Any) -> None:
         monkeypatch.setattr(Tables, "transact", whole)
-        wiring.authorizations().withdraw(TAXPAYER, "tax", "user-1", tenant=TENANT)
+        wired.authorizations().withdraw(TAXPAYER, "tax", "user-1", tenant=TENANT)
         whole(tables, *arguments)
 
     with grown.index_keys(NEW, FIRST):
         monkeypatch.setattr(Tables, "transact", meanwhile)
-        wiring.firm_moves().move(TAXPAYER)
+        wired.firm_moves().move(TAXPAYER)
         assert indexes(grown) == {"2"}
         with pytest.raises(AuthorizationRequired, match="withdrawn"):
-            wiring.authorizations().usable(TAXPAYER, tenant=TENANT)
+            wired.authorizations().usable(TAXPAYER, tenant=TENANT)
 
 
 @contextmanager
@@ -164,8 +164,8 @@ def test_one_authorisation_stands_across_keys(world: World, first: str) -> None:
             take(f"code-of-the-good-firm-100{number}")
     (stands,) = world.items("Authorizations")
     with world.index_keys(*after):
-        assert wiring.authorizations().usable(TAXPAYER, tenant=TENANT).code == "code-of-the-good-firm-1001"
-        kinds = [one.kind for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT)]
+        assert wired.authorizations().usable(TAXPAYER, tenant=TENANT).code == "code-of-the-good-firm-1001"
+        kinds = [one.kind for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
     assert sorted(kinds) == ["granted", "granted", "overwritten"]
     assert stands["renewal_of"]
 
@@ -188,28 +188,28 @@ def test_a_code_is_tied_to_its_first_bringer_across_keys(world: World, keys: lis
             take(CODE, tenant="firm-2")
         with pytest.raises(InvalidInput, match="another account or firm"):
             take(CODE, taxpayer=OTHER_FIRM)
-        assert wiring.firm_moves().codes_until(int(world.clock.now().timestamp()))
+        assert wired.firm_moves().codes_until(int(world.clock.now().timestamp()))
         world.clock.advance(366 * 86400)
-        assert wiring.firm_moves().codes_until(int(world.clock.now().timestamp())) is None
+        assert wired.firm_moves().codes_until(int(world.clock.now().timestamp())) is None
 
 
 def test_a_redirect_from_before_is_returned_from(world: World) -> None:
-    redirects = wiring.authorizations().redirects
+    redirects = wired.authorizations().redirects
     link = redirects.begin("app_1", TAXPAYER, TENANT, scope_of("tax"), in_browser=False)
     with world.index_keys(NEW, FIRST):
         (stored,) = (one for one in world.items("AuthorizationFlows") if one["flow_id"] == link.flow_id)
         flow = redirects.named_by(parse_qs(urlsplit(link.url).query)["state"][0])
         assert stored["taxpayer_index"] == flow.taxpayer_index
         until = iso(world.clock.now() + timedelta(days=30))
-        granted = wiring.authorizations().take(TAXPAYER, CODE, until, "user-1", tenant=TENANT, flow=flow)
+        granted = wired.authorizations().take(TAXPAYER, CODE, until, "user-1", tenant=TENANT, flow=flow)
     assert granted.taxpayer_index.endswith(".2")
 
 
 def test_a_code_still_to_be_revoked_names_the_firm_anew(grown: World) -> None:
     (pending, *_) = grown.items("Outbox")
     with grown.index_keys(NEW, FIRST):
-        assert wiring.firm_moves().move_revocations() == 1
-        assert wiring.firm_moves().move_revocations() == 0
+        assert wired.firm_moves().move_revocations() == 1
+        assert wired.firm_moves().move_revocations() == 0
         (moved, *_) = grown.items("Outbox")
     before, after = pending["notes"]["taxpayer_index"], moved["notes"]["taxpayer_index"]
     assert (before, after[-2:]) == (before[:64], ".2")
@@ -217,7 +217,7 @@ def test_a_code_still_to_be_revoked_names_the_firm_anew(grown: World) -> None:
 
 def test_moved_records_are_told_nobody_again(grown: World) -> None:
     with grown.index_keys(NEW, FIRST):
-        wiring.firm_moves().move(TAXPAYER)
+        wired.firm_moves().move(TAXPAYER)
         told = len(grown.items("ConsentRecords"))
         assert told
         published: list[Any] = []
@@ -234,7 +234,7 @@ def test_without_a_rotation_nothing_more_is_asked(world: World, monkeypatch: pyt
     world.authorize()
     use()
     watch()
-    assert wiring.authorizations().has_usable(TAXPAYER, tenant=TENANT)
+    assert wired.authorizations().has_usable(TAXPAYER, tenant=TENANT)
 
 
 def test_a_grant_whose_record_is_handled_after_the_move_clears_its_blind_spot(world: World) -> None:
@@ -243,6 +243,6 @@ def test_a_grant_whose_record_is_handled_after_the_move_clears_its_blind_spot(wo
     world.authorize()
     event = stream_event(world, "ConsentRecords")
     with world.index_keys(NEW, FIRST):
-        wiring.firm_moves().move(TAXPAYER)
+        wired.firm_moves().move(TAXPAYER)
         invoke("PublishConsentsFunction", event)
-        assert wiring.authorizations().blind_of(TAXPAYER, tenant=TENANT) == []
+        assert wired.authorizations().blind_of(TAXPAYER, tenant=TENANT) == []

@@ -8,10 +8,10 @@ from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform import wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.outbox import API_KEY, MANNERS
+from tests.support import wired
 from tests.support.world import BORROWER, CODE, FIRM, KEYS, TAX, World
 
 TAXPAYER, TENANT = FIRM.taxpayer_id, BORROWER.tenant
@@ -20,40 +20,38 @@ Ended = list[tuple[str, str]]
 
 
 @pytest.fixture
-def ended(world: World, monkeypatch: pytest.MonkeyPatch) -> Ended:
+def ended(world: World) -> Ended:
     """What was told to erase what it read: (scope, authorisation id)."""
     told: Ended = []
 
-    def follow_up() -> FollowUp:
-        return FollowUp(wiring.authorization_store(), wiring.watches(), lambda _, scope, one: told.append((scope, one)))
-
-    monkeypatch.setattr(wiring, "consent_follow_up", follow_up)
+    follow_up = FollowUp(wired.authorization_store(), wired.watches(), lambda _, scope, one: told.append((scope, one)))
+    wired.instead("consent_follow_up", follow_up)
     return told
 
 
 def withdraw(scope: str = "tax") -> None:
-    wiring.authorizations().withdraw(TAXPAYER, scope, "borrower:user-1", tenant=TENANT)
+    wired.authorizations().withdraw(TAXPAYER, scope, "borrower:user-1", tenant=TENANT)
 
 
 def consent(scope: str = "shop") -> None:
     version = SCOPES[scope].text_version
-    wiring.authorizations().consent(
+    wired.authorizations().consent(
         TAXPAYER, scope, "borrower:user-1", tenant=TENANT, text_version=version, language="en", valid_days=30
     )
 
 
 def kinds() -> list[str]:
-    return [one.kind.value for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT)]
+    return [one.kind.value for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
 
 
 def test_it_takes_effect_at_once_and_the_code_is_gone(world: World, ended: Ended) -> None:
     world.authorize()
-    held = wiring.authorizations().usable(TAXPAYER)
+    held = wired.authorizations().usable(TAXPAYER)
     withdraw()
     with pytest.raises(AuthorizationRequired, match="withdrawn"):
-        wiring.authorizations().usable(TAXPAYER)
+        wired.authorizations().usable(TAXPAYER)
     with pytest.raises(AuthorizationRequired, match="withdrawn"):
-        wiring.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="tax-bureau")
+        wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="tax-bureau")
     (stored,) = world.items("Authorizations")
     assert {"code", "code_verifier", "due_at", "due_queue"}.isdisjoint(stored)
     assert ended == [("tax", held.authorization_id)]
@@ -77,21 +75,21 @@ def test_what_was_never_granted_cannot_be_withdrawn(world: World) -> None:
 
 
 def test_an_application_that_was_not_collected_yet_asks_again(world: World) -> None:
-    wiring.intake().await_authorization(world.application_id, "t-1", "none_stored", 3)
-    wiring.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
+    wired.intake().await_authorization(world.application_id, "t-1", "none_stored", 3)
+    wired.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
     withdraw()
     with pytest.raises(AuthorizationRequired, match="withdrawn"):
-        wiring.authorizations().usable(TAXPAYER)
-    wiring.intake().await_authorization(world.application_id, "t-2", "withdrawn", 3)
+        wired.authorizations().usable(TAXPAYER)
+    wired.intake().await_authorization(world.application_id, "t-2", "withdrawn", 3)
     assert world.application().status == "authorization_required"
     assert "t-2" not in world.steps.succeeded
-    wiring.intake().authorize(BORROWER, world.application_id, "code-brought-later-0002", "2027-01-01T00:00:00Z")
+    wired.intake().authorize(BORROWER, world.application_id, "code-brought-later-0002", "2027-01-01T00:00:00Z")
     assert "t-2" in world.steps.succeeded
 
 
 def test_one_that_was_overtaken_by_a_newer_one_asks_nobody(world: World) -> None:
     world.authorize()
-    wiring.intake().await_authorization(world.application_id, "t-1", "superseded", 3)
+    wired.intake().await_authorization(world.application_id, "t-1", "superseded", 3)
     assert world.steps.succeeded == {"t-1": {}}
     assert world.application().authorization_requests == 0
 
@@ -99,7 +97,7 @@ def test_one_that_was_overtaken_by_a_newer_one_asks_nobody(world: World) -> None
 def tell(world: World) -> list[str]:
     """Deliver what waits in the outbox; how each delivery ended."""
     waits = [item for item in world.items("Outbox") if item["state"] == "pending"]
-    return [wiring.deliveries().deliver(item["message_id"], item["attempts"]) for item in waits]
+    return [wired.deliveries().deliver(item["message_id"], item["attempts"]) for item in waits]
 
 
 def test_the_source_is_told_and_the_code_erased_for_good(world: World) -> None:
@@ -126,13 +124,13 @@ def test_a_source_that_is_down_is_told_later_and_at_last_given_up(world: World) 
         (item,) = world.items("Outbox")
         assert (item["state"], item["attempts"]) == ("pending", attempt)
         world.clock.advance(6 * 3600 + GRACE_SECONDS)
-        assert [one.message_id for one in wiring.overdue_messages()] == [item["message_id"]]
+        assert [one.message_id for one in wired.overdue_messages()] == [item["message_id"]]
     assert tell(world) == ["parked"]
     (item,) = world.items("Outbox")
     assert (item["state"], "body" in item) == ("parked", False)
     assert kinds()[0] == "revocation_failed"
     world.clock.advance(6 * 3600 + GRACE_SECONDS)
-    assert list(wiring.overdue_messages()) == []
+    assert list(wired.overdue_messages()) == []
 
 
 @pytest.mark.parametrize(("status", "state"), [(404, "sent"), (410, "sent"), (401, "pending"), (400, "pending")])
@@ -149,7 +147,7 @@ def test_a_source_that_is_not_configured_is_like_one_that_is_away(
 ) -> None:
     world.authorize()
     with monkeypatch.context() as patch:
-        patch.setattr(wiring.directory(), "of_kind", lambda kind: [])
+        patch.setattr(wired.directory(), "of_kind", lambda kind: [])
         withdraw()
     assert tell(world) == ["later"]
     assert world.items("Outbox")[0]["last_error"] == "is not in the directory"
@@ -159,10 +157,10 @@ def test_a_source_that_is_not_configured_is_like_one_that_is_away(
 def test_of_a_code_that_opens_nothing_no_source_is_told(world: World, end: str) -> None:
     world.authorize()
     if end == "refuse":
-        wiring.authorizations().refuse(wiring.authorizations().usable(TAXPAYER), "code_revoked")
+        wired.authorizations().refuse(wired.authorizations().usable(TAXPAYER), "code_revoked")
     else:
         world.clock.advance(366 * 86400)
-        wiring.expiry_sweep().run()
+        wired.expiry_sweep().run()
     withdraw()
     assert world.items("Outbox") == []
     assert kinds()[0] == "withdrawn"
@@ -177,13 +175,13 @@ def test_rights_without_a_code_need_no_revocation(world: World, ended: Ended) ->
 
 def test_each_ending_erases_what_was_read(world: World, ended: Ended) -> None:
     world.authorize()
-    first = wiring.authorizations().usable(TAXPAYER)
+    first = wired.authorizations().usable(TAXPAYER)
     world.authorize("code-brought-later-0002")
-    second = wiring.authorizations().usable(TAXPAYER)
-    wiring.authorizations().refuse(second, "code_revoked")
+    second = wired.authorizations().usable(TAXPAYER)
+    wired.authorizations().refuse(second, "code_revoked")
     consent("shop")
     world.clock.advance(31 * 86400)
-    wiring.expiry_sweep().run()
+    wired.expiry_sweep().run()
     assert ended[:2] == [("tax", first.authorization_id), ("tax", second.authorization_id)]
     assert [scope for scope, _ in ended] == ["tax", "tax", "shop"]
 
@@ -191,34 +189,34 @@ def test_each_ending_erases_what_was_read(world: World, ended: Ended) -> None:
 def test_erasure_withdraws_everything_and_keeps_the_proof(world: World, ended: Ended) -> None:
     world.authorize()
     consent("shop")
-    held = wiring.authorizations().usable(TAXPAYER, "shop")
-    wiring.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="shop")
-    assert wiring.authorizations().erase(TAXPAYER, "borrower:user-1", tenant=TENANT) == ["shop", "tax"]
+    held = wired.authorizations().usable(TAXPAYER, "shop")
+    wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="shop")
+    assert wired.authorizations().erase(TAXPAYER, "borrower:user-1", tenant=TENANT) == ["shop", "tax"]
     assert sorted(kinds()) == ["erased", "erased", "granted", "granted", "withdrawn", "withdrawn"]
-    assert len(list(wiring.authorizations().uses(TAXPAYER, tenant=TENANT))) == 1
+    assert len(list(wired.authorizations().uses(TAXPAYER, tenant=TENANT))) == 1
     assert not any(item.get("code") for item in world.items("Authorizations"))
     assert {scope for scope, _ in ended} == {"shop", "tax"}
-    assert wiring.authorizations().erase(TAXPAYER, "borrower:user-2", tenant="firm-2") == []
+    assert wired.authorizations().erase(TAXPAYER, "borrower:user-2", tenant="firm-2") == []
 
 
 def test_the_stream_finishes_what_a_dead_process_left_but_spares_what_came_since(world: World, ended: Ended) -> None:
     world.authorize()
     withdraw()
-    (record,) = [one for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT) if one.kind == "withdrawn"]
+    (record,) = [one for one in wired.authorizations().history(TAXPAYER, tenant=TENANT) if one.kind == "withdrawn"]
     ended.clear()
-    wiring.consent_follow_up().again(record)
+    wired.consent_follow_up().again(record)
     assert ended == [("tax", record.authorization_id)]
     world.clock.advance(1)
     world.authorize("code-brought-later-0002")
     ended.clear()
-    for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT):
-        wiring.consent_follow_up().again(one)
+    for one in wired.authorizations().history(TAXPAYER, tenant=TENANT):
+        wired.consent_follow_up().again(one)
     assert ended == []
 
 
 def test_a_withdrawal_that_meets_a_renewal_ends_the_renewal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.authorize()
-    store = wiring.authorization_store()
+    store = wired.authorization_store()
     renewed: list[object] = []
     original = store.get
 
@@ -232,6 +230,6 @@ def test_a_withdrawal_that_meets_a_renewal_ends_the_renewal(world: World, monkey
 
     monkeypatch.setattr(store, "get", get)
     withdraw()
-    assert not wiring.authorizations().has_usable(TAXPAYER)
+    assert not wired.authorizations().has_usable(TAXPAYER)
     assert kinds()[0] == "withdrawn"
     assert len(world.items("Outbox")) == 1

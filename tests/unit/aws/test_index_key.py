@@ -15,9 +15,10 @@ from aws.index_key import ANNOUNCED, SETTLED, Rotation
 from aws.target import Refused, Target
 from creditmesh.authorization.moves import FirmMoves
 from creditmesh.kernel.clock import iso
-from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put
 from creditmesh.screening.model import Kind, Subject
+from tests.support import wired
 from tests.support.world import BORROWER, FIRM, World
 
 TENANT, TAXPAYER = BORROWER.tenant, FIRM.taxpayer_id
@@ -28,13 +29,13 @@ def rotation(world: World) -> Iterator[Rotation]:
     """Of a stage where a firm applied, authorised and was collected, and is listed, and has a stored record."""
     world.to_collected()
     world.blacklist()
-    wiring.reference_records().put("firm-profiles", TAXPAYER, {"legal_representative": "Made Up"}, "operator-1")
+    wired.reference_records().put("firm-profiles", TAXPAYER, {"legal_representative": "Made Up"}, "operator-1")
     secrets, name = world.stack.clients["secretsmanager"], world.stack.refs["IndexSecret"]
     before = secrets.get_secret_value(SecretId=name)["SecretString"]
 
     def store(text: str) -> None:
         secrets.put_secret_value(SecretId=name, SecretString=text)
-        wiring.blind_index()._keys = ()
+        wired.blind_index()._keys = ()
 
     yield Rotation(store, lambda: "n" * 64)
     store(before)
@@ -42,11 +43,11 @@ def rotation(world: World) -> Iterator[Rotation]:
 
 def stands() -> tuple[Any, ...]:
     """What the platform tells of the firm."""
-    held = wiring.authorizations().usable(TAXPAYER, tenant=TENANT)
-    history = [one.record for one in wiring.authorizations().history(TAXPAYER, tenant=TENANT)]
-    uses = [one.record for one in wiring.authorizations().uses(TAXPAYER, tenant=TENANT)]
-    hits = [one.source for one in wiring.lists().screen([Subject(kind=Kind.TAXPAYER_ID, value=TAXPAYER)]).hits]
-    return held.authorization_id, history, uses, hits, wiring.reference_records().get("firm-profiles", TAXPAYER)
+    held = wired.authorizations().usable(TAXPAYER, tenant=TENANT)
+    history = [one.record for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
+    uses = [one.record for one in wired.authorizations().uses(TAXPAYER, tenant=TENANT)]
+    hits = [one.source for one in wired.lists().screen([Subject(kind=Kind.TAXPAYER_ID, value=TAXPAYER)]).hits]
+    return held.authorization_id, history, uses, hits, wired.reference_records().get("firm-profiles", TAXPAYER)
 
 
 def test_from_begin_to_the_earlier_keys_removal(world: World, rotation: Rotation) -> None:
@@ -71,7 +72,7 @@ def test_from_begin_to_the_earlier_keys_removal(world: World, rotation: Rotation
     world.authorize("code-of-the-good-firm-0002")
     world.clock.advance(timedelta(days=365).total_seconds())
     assert "is removed" in rotation.go_on()
-    (key,) = wiring.blind_index().keys()
+    (key,) = wired.blind_index().keys()
     assert (key.key_id, key.retired) == ("2", False)
     assert index not in str([world.items(name) for name in ("Applications", "Authorizations", "ConsentRecords")])
     assert "Key 3 counts from" in rotation.begin(), "there is a next time"
@@ -89,7 +90,7 @@ def test_what_is_written_amidst_the_move_is_moved_by_the_next_run(
     def late(moves: FirmMoves) -> int:
         if next(looks, None) is None:
             later = {**record, "record": "consent#1"}
-            wiring.tables().write(Put(wiring.settings().consent_records_table, later, "record"))
+            wired.tables().write(Put(settings().consent_records_table, later, "record"))
             monkeypatch.setattr(FirmMoves, "left", left)
         return left(moves)
 
@@ -97,7 +98,7 @@ def test_what_is_written_amidst_the_move_is_moved_by_the_next_run(
     assert "1 were written meanwhile" in rotation.go_on()
     assert "1 were written meanwhile" in rotation.go_on(), "found by the second look, at all firms"
     assert "retired" in rotation.go_on()
-    assert len(list(wiring.authorizations().history(TAXPAYER, tenant=TENANT))) == 2
+    assert len(list(wired.authorizations().history(TAXPAYER, tenant=TENANT))) == 2
 
 
 def test_the_parts_are_found_by_the_stack() -> None:
@@ -129,8 +130,8 @@ def test_the_parts_are_found_by_the_stack() -> None:
 
 def test_the_secrets_text_is_read_as_it_was_written(world: World, rotation: Rotation) -> None:
     rotation.begin()
-    keys = wiring.blind_index().keys()
+    keys = wired.blind_index().keys()
     text = index_key.document(keys)
     assert iso(keys[0].since) in text
     rotation.store(text)
-    assert wiring.blind_index().keys() == keys
+    assert wired.blind_index().keys() == keys

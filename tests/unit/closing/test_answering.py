@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from creditmesh.closing.model import ContradictoryAnswer
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.functions import invoke
 from tests.support.world import (
     APPROVAL,
@@ -85,7 +85,7 @@ def test_a_repeat_tells_a_process_that_the_first_time_did_not_reach(world: World
 
 def test_an_old_approval_repeated_answers_no_later_question(world: World) -> None:
     world.to_approved()
-    wiring.closings().request_contract(world.application_id, "t-contract")
+    wired.closings().request_contract(world.application_id, "t-contract")
     decide(world, **APPROVAL)
     assert "t-contract" not in world.steps.succeeded
 
@@ -130,13 +130,13 @@ def test_a_malformed_amount(world: World, amount: str) -> None:
 def test_a_decision_that_comes_while_a_person_looks_needs_him_no_more(world: World, said: dict[str, Any]) -> None:
     world.to_submitted()
     world.steps.gone.add("t-decision")
-    wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
+    wired.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
     assert decide(world, **said)
     assert world.steps.succeeded["t-operator"] == {"action": "retry"}
-    assert wiring.operators().list(OPERATOR, 10) == []
+    assert wired.operators().list(OPERATOR, 10) == []
     (task,) = world.items("OperatorTasks")
     assert (task["resolved_by"], task["action"]) == ("lender-a", "retry")
-    wiring.closings().submit(world.application_id, "t-2")
+    wired.closings().submit(world.application_id, "t-2")
     ended = world.steps.failed if said is REJECTION else world.steps.succeeded
     assert "t-2" in ended
 
@@ -145,7 +145,7 @@ def test_a_person_who_is_asked_to_look_while_the_answer_is_taken(world: World, m
     world.to_submitted("t-1")
     world.steps.gone.add("t-1")
     handed_over = (world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
-    world.after_next_read(monkeypatch, lambda: wiring.operators().hand_over(*handed_over))
+    world.after_next_read(monkeypatch, lambda: wired.operators().hand_over(*handed_over))
     assert decide(world, **APPROVAL)
     assert world.steps.succeeded["t-operator"] == {"action": "retry"}
     assert world.application().status == "approved"
@@ -153,7 +153,7 @@ def test_a_person_who_is_asked_to_look_while_the_answer_is_taken(world: World, m
 
 def test_nothing_is_read_twice_for_an_answer_that_meets_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_ordered("t-1")
-    tables, read = wiring.tables(), []
+    tables, read = wired.tables(), []
     get_each = tables.get_each
     monkeypatch.setattr(tables, "get", lambda *_: pytest.fail("a second reading"))
     monkeypatch.setattr(tables, "get_each", lambda *wanted: read.append(wanted) or get_each(*wanted))
@@ -164,14 +164,14 @@ def test_nothing_is_read_twice_for_an_answer_that_meets_nobody(world: World, mon
 
 def test_a_payment_that_comes_while_a_person_looks(world: World) -> None:
     world.to_ordered()
-    wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
+    wired.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
     assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
     assert (world.application().outcome, world.steps.succeeded["t-operator"]) == ("disbursed", {"action": "retry"})
 
 
 def test_a_repeat_tells_the_operators_process_that_the_first_time_did_not_reach(world: World) -> None:
     world.to_submitted()
-    wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
+    wired.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
     world.steps.refuse = "ThrottlingException"
     with pytest.raises(Exception, match="Throttling"):
         decide(world, **REJECTION)
@@ -193,14 +193,14 @@ def test_a_person_asked_for_something_else_is_still_needed(world: World, stage: 
     queue_for_operator(world, stage)
     decide(world, **APPROVAL)
     assert "t-operator" not in world.steps.succeeded
-    assert len(wiring.operators().list(OPERATOR, 10)) == 1
+    assert len(wired.operators().list(OPERATOR, 10)) == 1
 
 
 def test_an_operator_who_closed_is_not_overruled(world: World) -> None:
     world.to_submitted()
-    wiring.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
-    (task,) = wiring.operators().list(OPERATOR, 10)
-    wiring.operators().resolve(OPERATOR, task.task_id, "close", "too late")
+    wired.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
+    (task,) = wired.operators().list(OPERATOR, 10)
+    wired.operators().resolve(OPERATOR, task.task_id, "close", "too late")
     with pytest.raises(ContradictoryAnswer):
         decide(world, **APPROVAL)
     assert world.steps.succeeded["t-operator"] == {"action": "close"}
@@ -227,7 +227,7 @@ def test_an_application_nobody_submitted(world: World) -> None:
 
 def test_a_contract_is_kept_as_it_came(world: World) -> None:
     world.to_contract("t-1")
-    closing, document = wiring.signatures().contract(BORROWER, world.application_id)
+    closing, document = wired.signatures().contract(BORROWER, world.application_id)
     assert document == DOCUMENT
     assert closing.contract is not None
     assert closing.contract["document_sha256"] == CONTRACT["document_sha256"]
@@ -258,7 +258,7 @@ def test_a_second_contract_does_not_replace_the_first(world: World) -> None:
     other = {"contract_id": "c-2", "document": text, "document_sha256": hashlib.sha256(text.encode()).hexdigest()}
     with pytest.raises(ContradictoryAnswer):
         world.say("loan.contract.ready", "w-3", **other)
-    assert wiring.signatures().contract(BORROWER, world.application_id)[1] == DOCUMENT
+    assert wired.signatures().contract(BORROWER, world.application_id)[1] == DOCUMENT
     assert not world.say("loan.contract.ready", "w-4", **CONTRACT)
 
 

@@ -7,18 +7,18 @@ import pytest
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import BORROWER, CONTRACT, World
 
 HASH = CONTRACT["document_sha256"]
 
 
 def wait(world: World, token: str = "t-1") -> None:
-    wiring.signatures().await_signature(world.application_id, token)
+    wired.signatures().await_signature(world.application_id, token)
 
 
 def sign(world: World, document_sha256: str = HASH, caller: Caller = BORROWER) -> None:
-    wiring.signatures().sign(caller, world.application_id, document_sha256, "Test Signer")
+    wired.signatures().sign(caller, world.application_id, document_sha256, "Test Signer")
 
 
 def test_signed_and_gone_on(world: World) -> None:
@@ -67,7 +67,7 @@ def test_the_step_run_again_while_they_signed(world: World, monkeypatch: pytest.
     world.to_contract()
     wait(world, "t-1")
     world.after_next_read(monkeypatch, lambda: wait(world, "t-2"))
-    signed = wiring.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer")
+    signed = wired.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer")
     assert "t-2" in world.steps.succeeded
     assert (signed, signed.status) == (world.application(), "signed")
 
@@ -75,7 +75,7 @@ def test_the_step_run_again_while_they_signed(world: World, monkeypatch: pytest.
 def test_the_signed_application_is_what_is_stored(world: World) -> None:
     world.to_contract()
     wait(world)
-    assert wiring.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer") == world.application()
+    assert wired.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer") == world.application()
 
 
 def test_another_document_than_the_contract(world: World) -> None:
@@ -92,7 +92,7 @@ def test_nothing_to_read_or_sign_yet(world: World) -> None:
     with pytest.raises(NotAwaited):
         sign(world)
     with pytest.raises(NotFound):
-        wiring.signatures().contract(BORROWER, world.application_id)
+        wired.signatures().contract(BORROWER, world.application_id)
 
 
 @pytest.mark.parametrize("role", [Role.BANK, Role.LENDER, Role.OPERATOR])
@@ -105,7 +105,7 @@ def test_only_the_borrower_signs(world: World, role: Role) -> None:
 def test_withdrawn_instead(world: World) -> None:
     world.to_contract()
     wait(world)
-    wiring.intake().withdraw(BORROWER, world.application_id)
+    wired.intake().withdraw(BORROWER, world.application_id)
     assert world.steps.failed == {"t-1": "ApplicationClosed"}
     with pytest.raises(ApplicationClosed):
         sign(world)
@@ -116,7 +116,7 @@ def test_withdrawn_instead(world: World) -> None:
 
 def test_a_signature_repeated_while_a_person_looks_tells_their_process_nothing(world: World) -> None:
     world.to_signed()
-    wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
+    wired.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
     sign(world)
     assert "t-operator" not in world.steps.succeeded
     assert world.application().status == "with_operator"
@@ -124,8 +124,8 @@ def test_a_signature_repeated_while_a_person_looks_tells_their_process_nothing(w
 
 def test_withdrawn_while_they_signed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_contract()
-    world.after_next_read(monkeypatch, lambda: wiring.intake().withdraw(BORROWER, world.application_id))
+    world.after_next_read(monkeypatch, lambda: wired.intake().withdraw(BORROWER, world.application_id))
     with pytest.raises(ApplicationClosed):
-        wiring.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer")
+        wired.signatures().sign(BORROWER, world.application_id, HASH, "Test Signer")
     (closing,) = world.items("Closings")
     assert "signature" not in closing

@@ -14,13 +14,13 @@ from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, Risk
 from creditmesh.intake.operators import REFERRAL, REFERRAL_ACTIONS
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform import wiring
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report_words import WORDS
 from creditmesh.risk.result import Stage
 from decisions import write_report
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.functions import invoke
 from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
@@ -31,17 +31,17 @@ def scored_by_spark(world: World, state: str = "done", **changes: object) -> dic
     """What the resident job leaves in the table, had it been asked with some features changed."""
     (item,) = world.items("ScoringRequests")
     features = {**json.loads(unpacked(item["features"])), **changes}
-    result = evaluate(wiring.artefact(), features, rules_day(item["created_at"], item["rules_of"])).to_dict()
+    result = evaluate(wired.champion()(), features, rules_day(item["created_at"], item["rules_of"])).to_dict()
     texts = {"features": packed(json.dumps(features)), "result": packed(json.dumps(result))}
     item |= {"state": state, "engine": "spark", **texts}
     item.pop("queue")
-    wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
+    wired.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
     return item
 
 
 def test_a_request_is_put_before_spark(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["task_token"], item["attempts"]) == ("open", "t-1", 0)
     assert item["queue"] in {f"open#{shard}" for shard in range(4)}
@@ -51,17 +51,17 @@ def test_a_request_is_put_before_spark(world: World) -> None:
 
 def test_without_a_job_it_is_scored_at_once_and_the_process_goes_on(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: False)
+    wired.assessment().request(world.application_id, "t-1", lambda: False)
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["engine"], "queue" in item) == ("done", "python", False)
     assert world.steps.succeeded == {"t-1": {}}
-    assert wiring.assessment().decide(world.application_id).engine == "python"
+    assert wired.assessment().decide(world.application_id).engine == "python"
 
 
 def test_what_spark_did_not_answer_before_it_ended_is_scored_at_once(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
-    wiring.assessment().request(world.application_id, "t-2", lambda: False)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-2", lambda: False)
     assert world.steps.succeeded == {"t-2": {}}
 
 
@@ -79,67 +79,67 @@ def test_the_step_asks_for_the_engine_that_is_configured(world: World) -> None:
 
 def test_sparks_answer_reaches_the_process(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
-    wiring.assessment().complete(scored_by_spark(world))
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().complete(scored_by_spark(world))
     assert world.steps.succeeded == {"t-1": {"engine": "spark"}}
-    summary = wiring.assessment().decide(world.application_id)
+    summary = wired.assessment().decide(world.application_id)
     assert (summary.engine, summary.decision) == ("spark", "approve")
 
 
 def test_a_request_spark_could_not_score_fails_its_task(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
-    wiring.assessment().complete(scored_by_spark(world, "failed"))
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().complete(scored_by_spark(world, "failed"))
     assert world.steps.failed == {"t-1": "ScoringFailed"}
 
 
 def test_the_step_run_again_asks_with_the_newest_token(world: World) -> None:
     world.to_collected()
     for token in ("t-1", "t-2"):
-        wiring.assessment().request(world.application_id, token, lambda: True)
-    wiring.assessment().complete(scored_by_spark(world))
+        wired.assessment().request(world.application_id, token, lambda: True)
+    wired.assessment().complete(scored_by_spark(world))
     assert world.steps.succeeded == {"t-2": {"engine": "spark"}}
 
 
 def test_the_step_run_again_after_the_score_goes_on(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world)
-    wiring.assessment().request(world.application_id, "t-2", lambda: True)
+    wired.assessment().request(world.application_id, "t-2", lambda: True)
     assert world.steps.succeeded == {"t-2": {}}
-    wiring.assessment().decide(world.application_id)
-    wiring.assessment().request(world.application_id, "t-3", lambda: True)
+    wired.assessment().decide(world.application_id)
+    wired.assessment().request(world.application_id, "t-3", lambda: True)
     assert "t-3" in world.steps.succeeded
 
 
 def test_the_fallback_scores_a_request_nobody_answered(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
-    wiring.assessment().score_in_process(world.application_id)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().score_in_process(world.application_id)
     (item,) = world.items("ScoringRequests")
     assert (item["state"], item["engine"], "queue" in item) == ("done", "python", False)
-    assert wiring.assessment().decide(world.application_id).engine == "python"
+    assert wired.assessment().decide(world.application_id).engine == "python"
 
 
 def test_the_fallback_scores_even_what_never_reached_the_table(world: World) -> None:
     world.to_collected()
-    wiring.assessment().score_in_process(world.application_id)
-    wiring.assessment().score_in_process(world.application_id)
-    assert wiring.assessment().decide(world.application_id).decision == "approve"
+    wired.assessment().score_in_process(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
+    assert wired.assessment().decide(world.application_id).decision == "approve"
 
 
 def test_sparks_late_answer_is_kept_over_the_fallbacks(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world)
-    wiring.assessment().score_in_process(world.application_id)
-    assert wiring.assessment().decide(world.application_id).engine == "spark"
+    wired.assessment().score_in_process(world.application_id)
+    assert wired.assessment().decide(world.application_id).engine == "spark"
 
 
 def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) -> None:
     world.to_assessed()
     application = world.application()
-    report = wiring.assessment().report(application)
+    report = wired.assessment().report(application)
     risk = application.risk
     assert risk is not None
     assert application.status == "assessed"
@@ -147,7 +147,7 @@ def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) ->
     assert report["result"]["model_version"] == risk.model_version == "2.1.0"
     assert all("raw_key" not in source for source in report["sources"])
     world.clock.advance(60)
-    assert wiring.assessment().decide(world.application_id) == risk
+    assert wired.assessment().decide(world.application_id) == risk
     assert world.application() == application
     assert FIRM.taxpayer_id not in json.dumps(report)
 
@@ -155,7 +155,7 @@ def test_decision_and_report_agree_and_a_repeat_changes_nothing(world: World) ->
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_the_report_as_a_page(world: World, language: str) -> None:
     world.to_assessed()
-    page = wiring.assessment().report_html(BORROWER, world.application(), language)
+    page = wired.assessment().report_html(BORROWER, world.application(), language)
     assert "<html" in page
     assert "Good Firm Test" in page
 
@@ -170,15 +170,15 @@ def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:
     assert application.risk.decision == "decline"
     assert application.risk.reasons
     with pytest.raises(ApplicationClosed):
-        wiring.assessment().request(world.application_id, "t-9", lambda: True)
+        wired.assessment().request(world.application_id, "t-9", lambda: True)
 
 
 def referred(world: World, **changes: object) -> RiskSummary:
     """The decision on a firm with features that put it before a person."""
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world, **(changes or {"greylist_hits": 1}))
-    return wiring.assessment().decide(world.application_id)
+    return wired.assessment().decide(world.application_id)
 
 
 def test_a_referred_firm_stays_open_with_a_proposal(world: World) -> None:
@@ -187,14 +187,14 @@ def test_a_referred_firm_stays_open_with_a_proposal(world: World) -> None:
     assert (summary.decision, summary.stage, summary.reasons) == ("refer", "referred", ["GREYLISTED"])
     assert (application.status, application.outcome, application.risk) == ("assessed", None, summary)
     assert summary.limit_minor is not None
-    report = wiring.assessment().report(application)
+    report = wired.assessment().report(application)
     assert [rule["id"] for rule in report["fired_rules"]] == ["greylisted"]
     assert report["price"]["annual_rate_bps"] == report["result"]["annual_rate_bps"]
 
 
 def test_the_handler_tells_the_process_what_to_ask_a_person(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     scored_by_spark(world, greylist_hits=1, enforcement_open_count=1)
     said = write_report.handler({"application_id": world.application_id}, Context())
     assert said == {"decision": "refer", "stage": "referred", "reasons": "GREYLISTED, ENFORCEMENT_OPEN"}
@@ -203,22 +203,22 @@ def test_the_handler_tells_the_process_what_to_ask_a_person(world: World) -> Non
 @pytest.mark.parametrize(("action", "outcome"), [("approve", None), ("decline", Outcome.DECLINED_REFERRAL)])
 def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome: Outcome | None) -> None:
     referred(world)
-    wiring.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
-    (task,) = wiring.operators().list(OPERATOR, 10)
+    wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
+    (task,) = wired.operators().list(OPERATOR, 10)
     assert (task.stage, task.reason) == (REFERRAL, "GREYLISTED")
-    wiring.operators().resolve(OPERATOR, task.task_id, action, "spoke with the owner")
+    wired.operators().resolve(OPERATOR, task.task_id, action, "spoke with the owner")
     assert world.steps.succeeded["t-2"] == {"action": action}
     assert world.application().outcome == outcome
     if outcome is None:
         world.push()
-        wiring.offers().offer(world.application_id, "t-3")
-        assert [offer.product_id for offer in wiring.offers().of(BORROWER, world.application_id)[1]] == ["p-1"]
+        wired.offers().offer(world.application_id, "t-3")
+        assert [offer.product_id for offer in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-1"]
 
 
 def decide_referral(world: World, action: str, note: str = "spoke with <the owner>") -> None:
-    wiring.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
-    (task,) = wiring.operators().list(OPERATOR, 10)
-    wiring.operators().resolve(OPERATOR, task.task_id, action, note)
+    wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
+    (task,) = wired.operators().list(OPERATOR, 10)
+    wired.operators().resolve(OPERATOR, task.task_id, action, note)
 
 
 AUDITOR = Caller(subject="auditor-1", role=Role.AUDITOR, tenant="platform")
@@ -240,17 +240,17 @@ def test_the_report_tells_what_a_person_decided_and_staff_who_it_was(
     world: World, reader: Caller, subject: str | None, note: str | None, action: str
 ) -> None:
     referred(world)
-    stored = wiring.assessment().report(world.application())
+    stored = wired.assessment().report(world.application())
     world.clock.advance(3_600)
     decide_referral(world, action)
-    report = wiring.assessment().report_for(reader, world.application())
+    report = wired.assessment().report_for(reader, world.application())
     assert report.pop("referral") == {
         "decision": action, "decided_at": "2026-11-21T09:00:00.000Z", "role": "operator",
         "subject": subject, "note": note,
     }  # fmt: skip
-    assert report == stored == wiring.assessment().report(world.application()), "what was stored stays as it was"
+    assert report == stored == wired.assessment().report(world.application()), "what was stored stays as it was"
     for language in ("en", "zh-CN"):
-        page = wiring.assessment().report_html(reader, world.application(), language)
+        page = wired.assessment().report_html(reader, world.application(), language)
         assert WORDS[language][f"referral_{action}"] in page
         assert "2026-11-21T09:00:00.000Z" in page
         assert ("operator-1" in page) == (subject is not None)
@@ -259,26 +259,26 @@ def test_the_report_tells_what_a_person_decided_and_staff_who_it_was(
 
 def test_the_report_of_a_referral_that_nobody_decided_says_so(world: World) -> None:
     referred(world)
-    wiring.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
+    wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
     for _ in range(2):
-        report = wiring.assessment().report_for(OPERATOR, world.application())
+        report = wired.assessment().report_for(OPERATOR, world.application())
         assert set(report["referral"].values()) == {None}
-        page = wiring.assessment().report_html(BORROWER, world.application(), "en")
+        page = wired.assessment().report_html(BORROWER, world.application(), "en")
         assert WORDS["en"]["referral_open"] in page
         if world.application().status != "closed":
             world.end(Outcome.CLOSED_BY_OPERATOR)
-    (task,) = wiring.operators().list(OPERATOR, 10)
-    assert wiring.operators().resolve(OPERATOR, task.task_id, "approve", "too late").action == "approve"
-    assert wiring.assessment().report_for(OPERATOR, world.application()) == report, "the word came after the end"
+    (task,) = wired.operators().list(OPERATOR, 10)
+    assert wired.operators().resolve(OPERATOR, task.task_id, "approve", "too late").action == "approve"
+    assert wired.assessment().report_for(OPERATOR, world.application()) == report, "the word came after the end"
 
 
 def test_the_report_of_a_firm_that_nobody_referred_tells_of_no_person(world: World) -> None:
     world.to_assessed()
-    wiring.operators().hand_over(world.application_id, "t-2", "OfferProducts", "ThrottlingException")
-    (task,) = wiring.operators().list(OPERATOR, 10)
-    wiring.operators().resolve(OPERATOR, task.task_id, "retry", "again")
-    assert wiring.assessment().report_for(OPERATOR, world.application())["referral"] is None
-    assert WORDS["en"]["referral"] not in wiring.assessment().report_html(OPERATOR, world.application(), "en")
+    wired.operators().hand_over(world.application_id, "t-2", "OfferProducts", "ThrottlingException")
+    (task,) = wired.operators().list(OPERATOR, 10)
+    wired.operators().resolve(OPERATOR, task.task_id, "retry", "again")
+    assert wired.assessment().report_for(OPERATOR, world.application())["referral"] is None
+    assert WORDS["en"]["referral"] not in wired.assessment().report_html(OPERATOR, world.application(), "en")
 
 
 def test_only_the_first_word_on_a_referral_stands_in_the_report(world: World) -> None:
@@ -286,8 +286,8 @@ def test_only_the_first_word_on_a_referral_stands_in_the_report(world: World) ->
     decide_referral(world, "approve", "fine")
     world.clock.advance(60)
     with pytest.raises(NotAwaited):
-        wiring.operators().resolve(OPERATOR, world.items("OperatorTasks")[0]["task_id"], "decline", "or not")
-    report = wiring.assessment().report_for(OPERATOR, world.application())
+        wired.operators().resolve(OPERATOR, world.items("OperatorTasks")[0]["task_id"], "decline", "or not")
+    report = wired.assessment().report_for(OPERATOR, world.application())
     assert (report["referral"]["decision"], report["referral"]["note"]) == ("approve", "fine")
 
 
@@ -300,24 +300,24 @@ OUTCOMES = {
 @pytest.mark.parametrize("stage", sorted(set(get_args(Stage)) - {"referred", "approved"}))
 def test_every_stage_that_declines_has_its_outcome(world: World, stage: str) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     item = scored_by_spark(world)
     result = {**json.loads(unpacked(str(item["result"]))), "decision": "decline", "stage": stage, "limit_minor": None}
     item["result"] = packed(json.dumps(result))
-    wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
-    assert wiring.assessment().decide(world.application_id).decision == "decline"
+    wired.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
+    assert wired.assessment().decide(world.application_id).decision == "decline"
     assert (world.application().status, world.application().outcome) == ("closed", OUTCOMES[stage])
 
 
 def test_a_request_is_decided_by_the_rules_of_its_day_whoever_scores_it(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     (item,) = world.items("ScoringRequests")
     assert item["rules_of"] == NOW.date().isoformat()
     world.clock.advance(86_400)
-    wiring.assessment().score_in_process(world.application_id)
-    wiring.assessment().decide(world.application_id)
-    report = wiring.assessment().report(world.application())
+    wired.assessment().score_in_process(world.application_id)
+    wired.assessment().decide(world.application_id)
+    report = wired.assessment().report(world.application())
     assert report["rules_of"] == item["rules_of"]
 
 
@@ -335,15 +335,15 @@ def test_the_days_of_rules_are_those_of_the_place_that_is_configured(
     world.to_collected()
     world.clock.advance(hours * 3_600)
     if asked:
-        wiring.assessment().request(world.application_id, "t-1", lambda: True)
+        wired.assessment().request(world.application_id, "t-1", lambda: True)
         world.clock.advance(86_400)
-    wiring.assessment().score_in_process(world.application_id)
-    wiring.assessment().decide(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
+    wired.assessment().decide(world.application_id)
     (item,) = world.items("ScoringRequests")
-    (decision,) = wiring.decision_log().of_day("origination", world.clock.now().date())
-    report = wiring.assessment().report(world.application())
+    (decision,) = wired.decision_log().of_day("origination", world.clock.now().date())
+    report = wired.assessment().report(world.application())
     assert (item["rules_of"], decision.on, report["rules_of"]) == (day, day, day)
-    assert wiring.assessment().replay(world.application()).equal
+    assert wired.assessment().replay(world.application()).equal
 
 
 def test_a_request_from_before_days_were_named_is_decided_by_its_day_in_utc(
@@ -353,28 +353,28 @@ def test_a_request_from_before_days_were_named_is_decided_by_its_day_in_utc(
     settings.cache_clear()
     world.to_collected()
     world.clock.advance(9 * 3_600)
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
     (item,) = world.items("ScoringRequests")
     assert item.pop("rules_of") == "2026-11-22"
-    wiring.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
-    wiring.assessment().score_in_process(world.application_id)
-    wiring.assessment().decide(world.application_id)
-    assert wiring.assessment().report(world.application())["rules_of"] == "2026-11-21"
+    wired.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
+    wired.assessment().score_in_process(world.application_id)
+    wired.assessment().decide(world.application_id)
+    assert wired.assessment().report(world.application())["rules_of"] == "2026-11-21"
 
 
 def test_no_decision_without_a_score_and_no_score_without_data(world: World) -> None:
     with pytest.raises(NotAwaited):
-        wiring.assessment().score_in_process(world.application_id)
+        wired.assessment().score_in_process(world.application_id)
     with pytest.raises(ScoringFailed):
-        wiring.assessment().decide(world.application_id)
+        wired.assessment().decide(world.application_id)
     with pytest.raises(NotFound):
-        wiring.assessment().report(world.application())
+        wired.assessment().report(world.application())
 
 
 def test_withdrawn_before_the_decision(world: World) -> None:
     world.to_collected()
-    wiring.assessment().score_in_process(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
     world.end(Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
-        wiring.assessment().decide(world.application_id)
+        wired.assessment().decide(world.application_id)
     assert world.application().outcome == Outcome.WITHDRAWN

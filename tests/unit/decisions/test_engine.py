@@ -8,7 +8,7 @@ import pytest
 
 from creditmesh.decisions.engine import LOW_WINDOWS, WINDOW_SECONDS, Choice, Engine, job_wanted
 from creditmesh.decisions.serving.heartbeat import BELIEVED_SECONDS, KEY, NAME
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import World
 
 THRESHOLD, LOW = 100, 20
@@ -60,7 +60,7 @@ def test_a_threshold_of_one_still_has_a_lower_limit() -> None:
 
 
 def choice(world: World, engine: Engine) -> Choice:
-    return Choice(engine, wiring.resident_jobs(), world.clock)
+    return Choice(engine, wired.resident_jobs(), world.clock)
 
 
 @pytest.mark.parametrize("engine", [Engine.SPARK, Engine.AUTO])
@@ -75,7 +75,7 @@ def test_requests_go_to_spark_only_while_a_job_is_ready(world: World, engine: En
 
 def test_that_a_job_is_ready_is_looked_up_only_now_and_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.spark_ready()
-    jobs, reads = wiring.resident_jobs(), list[int]()
+    jobs, reads = wired.resident_jobs(), list[int]()
     read = jobs.read
     monkeypatch.setattr(jobs, "read", lambda: reads.append(1) or read())
     chosen = choice(world, Engine.SPARK)
@@ -91,7 +91,7 @@ def test_lambda_never_asks_spark(world: World) -> None:
 
 
 def test_auto_counts_requests_by_windows_and_forgets_old_ones(world: World) -> None:
-    jobs, chosen = wiring.resident_jobs(), choice(world, Engine.AUTO)
+    jobs, chosen = wired.resident_jobs(), choice(world, Engine.AUTO)
     for _ in range(3):
         chosen.on_spark()
     world.clock.advance(WINDOW_SECONDS)
@@ -105,7 +105,7 @@ def test_auto_counts_requests_by_windows_and_forgets_old_ones(world: World) -> N
 
 
 def test_jobs_that_ended_are_forgotten_but_not_the_present_one(world: World) -> None:
-    jobs = wiring.resident_jobs()
+    jobs = wired.resident_jobs()
     world.spark_ready(JOB)
     world.spark_ready(OTHER)
     jobs.forget(jobs.read(), JOB)
@@ -116,7 +116,7 @@ def test_jobs_that_ended_are_forgotten_but_not_the_present_one(world: World) -> 
 
 
 def test_a_job_that_speaks_up_meanwhile_is_not_forgotten(world: World) -> None:
-    jobs = wiring.resident_jobs()
+    jobs = wired.resident_jobs()
     world.spark_ready(OTHER)
     world.clock.advance(BELIEVED_SECONDS + 1)
     seen = jobs.read()

@@ -9,8 +9,9 @@ import pytest
 
 from creditmesh.decisions.replay import ModelGone
 from creditmesh.governance.model import ModelKind
-from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.risk.errors import ArtefactInvalid
+from tests.support import wired
 from tests.support.candidates import SHIPPED, candidate, hash_of, stricter
 from tests.support.world import World
 
@@ -19,7 +20,7 @@ MODEL = "origination"
 
 def promote(version: str = "2.2.0") -> str:
     """Put a model in force that declines everybody."""
-    registry = wiring.model_registry()
+    registry = wired.model_registry()
     document = candidate(version, stricter)
     content_hash = registry.propose(document, maker="ann", kind=ModelKind.POLICY).content_hash
     registry.approve(MODEL, content_hash, checker="bob")
@@ -30,41 +31,41 @@ def promote(version: str = "2.2.0") -> str:
 
 def test_a_promotion_between_score_and_report_changes_nothing(world: World) -> None:
     world.to_collected()
-    wiring.assessment().score_in_process(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
     promote()
     world.clock.advance(10)
-    summary = wiring.assessment().decide(world.application_id)
+    summary = wired.assessment().decide(world.application_id)
     assert (summary.decision, summary.model_version) == ("approve", "2.1.0")
     assert summary.model_hash == SHIPPED["content_hash"]
-    assert wiring.artefact().version == "2.2.0"
-    assert wiring.assessment().replay(world.application()).equal
+    assert wired.champion()().version == "2.2.0"
+    assert wired.assessment().replay(world.application()).equal
 
 
 def test_the_next_decision_is_the_new_models_within_seconds(world: World) -> None:
-    assert wiring.artefact().version == "2.1.0"
+    assert wired.champion()().version == "2.1.0"
     content_hash = promote()
-    assert wiring.artefact().version == "2.1.0"
+    assert wired.champion()().version == "2.1.0"
     world.clock.advance(5)
     world.to_assessed()
     risk = world.application().risk
     assert risk is not None
     assert (risk.decision, risk.model_version, risk.model_hash) == ("decline", "2.2.0", content_hash)
-    wiring.model_registry().rollback(MODEL, by="dan", reason="declines everybody")
+    wired.model_registry().rollback(MODEL, by="dan", reason="declines everybody")
     world.clock.advance(5)
-    assert wiring.artefact().version == "2.1.0"
-    replayed = wiring.assessment().replay(world.application())
+    assert wired.champion()().version == "2.1.0"
+    replayed = wired.assessment().replay(world.application())
     assert (replayed.equal, replayed.model_hash, replayed.differences) == (True, content_hash, {})
 
 
 def test_a_replay_tells_what_differs(world: World) -> None:
     world.to_assessed()
     application = world.application()
-    report = wiring.assessment().report(application)
+    report = wired.assessment().report(application)
     report["features"]["debt_ratio_bps"] = 9_999
     report["result"]["limit_minor"] = 1
     assert application.report_key is not None
-    wiring.data().put_json(application.report_key, report)
-    replayed = wiring.assessment().replay(application)
+    wired.data().put_json(application.report_key, report)
+    replayed = wired.assessment().replay(application)
     assert not replayed.equal
     assert replayed.differences["limit_minor"]["recorded"] == 1
 
@@ -75,38 +76,38 @@ def test_no_replay_without_the_model_as_it_was(world: World) -> None:
     risk = world.application().risk
     assert risk is not None
     assert risk.model_hash is not None
-    wiring.artefacts().put_json(f"models/{MODEL}/{risk.model_hash.removeprefix('sha256:')}.json", candidate())
-    wiring.champion.cache_clear()
-    wiring.assessment.cache_clear()
+    wired.artefacts().put_json(f"models/{MODEL}/{risk.model_hash.removeprefix('sha256:')}.json", candidate())
+    wired.forget("champion")
+    wired.forget("assessment")
     with pytest.raises(ModelGone, match=risk.model_hash):
-        wiring.assessment().replay(world.application())
+        wired.assessment().replay(world.application())
 
 
 def test_a_bad_champion_leaves_the_last_good_one_in_force(world: World, log_output: io.StringIO) -> None:
-    assert wiring.artefact().version == "2.1.0"
+    assert wired.champion()().version == "2.1.0"
     content_hash = promote()
-    stored = json.loads(wiring.model_registry().text_of(MODEL, content_hash))
+    stored = json.loads(wired.model_registry().text_of(MODEL, content_hash))
     del stored["signature"]
-    wiring.artefacts().put_json(f"models/{MODEL}/{content_hash.removeprefix('sha256:')}.json", stored)
+    wired.artefacts().put_json(f"models/{MODEL}/{content_hash.removeprefix('sha256:')}.json", stored)
     for _ in range(3):
         world.clock.advance(5)
-        assert wiring.artefact().version == "2.1.0"
+        assert wired.champion()().version == "2.1.0"
     lines = log_output.getvalue().splitlines()
     (line,) = {line for line in lines if "model_refused" in line}  # the log is captured twice
     assert content_hash in line
     assert "unsigned" in line
-    wiring.champion.cache_clear()
-    assert wiring.artefact().version == "2.1.0"  # a new process takes the one before
-    wiring.model_registry().rollback(MODEL, by="dan", reason="damaged")
+    wired.forget("champion")
+    assert wired.champion()().version == "2.1.0"  # a new process takes the one before
+    wired.model_registry().rollback(MODEL, by="dan", reason="damaged")
 
 
 def test_without_any_good_model_nothing_is_decided(world: World) -> None:
     unsigned = {name: value for name, value in SHIPPED.items() if name != "signature"}
-    key = wiring.settings().model_key
-    kept = wiring.artefacts().get(key)
-    wiring.artefacts().put_json(key, unsigned)
+    key = settings().model_key
+    kept = wired.artefacts().get(key)
+    wired.artefacts().put_json(key, unsigned)
     try:
         with pytest.raises(ArtefactInvalid):
-            wiring.artefact()
+            wired.champion()()
     finally:
-        wiring.artefacts().put(key, kept, "application/json")
+        wired.artefacts().put(key, kept, "application/json")

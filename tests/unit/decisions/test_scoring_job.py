@@ -9,7 +9,7 @@ import pytest
 
 from creditmesh.decisions.engine import Engine
 from creditmesh.decisions.scoring_job import Ensured, ResidentJob, ScoringJob
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import World
 
 THRESHOLD = 10
@@ -59,7 +59,7 @@ def emr(world: World) -> Emr:
 
 def ensure(world: World, emr: Emr, code: str = "emr/1", engine: Engine = Engine.SPARK) -> Ensured:
     """One scheduled run of a deployment with that code."""
-    jobs = wiring.resident_jobs()
+    jobs = wired.resident_jobs()
     return ScoringJob(emr, "app", "role", job(code), jobs, engine, THRESHOLD, world.clock).ensure()  # type: ignore[arg-type]
 
 
@@ -124,7 +124,7 @@ def test_other_code_replaces_it_once_it_is_ready(world: World, emr: Emr) -> None
     world.spark_ready(job("emr/2").name)
     assert ensure(world, emr, "emr/2").ready
     assert emr.alive() == ["run-1"]
-    jobs = wiring.resident_jobs()
+    jobs = wired.resident_jobs()
     assert jobs.ready(jobs.read()) == {job("emr/2").name}
 
 
@@ -161,13 +161,13 @@ def test_lambda_ends_what_runs_and_starts_nothing(world: World, emr: Emr) -> Non
     ensure(world, emr, "emr/2")
     assert ensure(world, emr, engine=Engine.LAMBDA) == Ensured(None, started=False, ready=None)
     assert emr.alive() == []
-    jobs = wiring.resident_jobs()
+    jobs = wired.resident_jobs()
     assert jobs.ready(jobs.read()) == set(), "no request is to wait for a job that is being ended"
     assert len(emr.started) == 2
 
 
 def test_auto_starts_with_demand_and_ends_without_it(world: World, emr: Emr) -> None:
-    jobs = wiring.resident_jobs()
+    jobs = wired.resident_jobs()
     assert ensure(world, emr, engine=Engine.AUTO).job_run_id is None
     for _ in range(THRESHOLD):
         jobs.count()

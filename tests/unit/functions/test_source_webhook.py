@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,11 +12,10 @@ import pytest
 from closing import receive_webhook
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.kernel.clock import SystemClock
-from creditmesh.platform import wiring
 from creditmesh.platform.http import Answer
 from creditmesh.platform.institutions import Keys
 from creditmesh.platform.signing import signed_headers
-from tests.support import aws
+from tests.support import aws, wired
 from tests.support.functions import CONTEXT
 from tests.unit.gateway.channels.engine import FIRM, ORIGIN, Engine, channel
 
@@ -50,7 +50,7 @@ class Late:
 
 
 @pytest.fixture
-def late(aws_stack: aws.Stack, monkeypatch: pytest.MonkeyPatch) -> Late:
+def late(aws_stack: aws.Stack) -> Iterator[Late]:
     aws_stack.empty()
     engine = Engine(aws_stack, SystemClock())
     engine.book.addresses |= {"source": ORIGIN, "another": "https://another.example"}
@@ -59,11 +59,11 @@ def late(aws_stack: aws.Stack, monkeypatch: pytest.MonkeyPatch) -> Late:
     }  # fmt: skip
     made = Late(engine)
     engine.catalogue.put(made.channel, "operator-1", None)
-    for name, part in {
-        "directory": engine.book, "channels": engine.catalogue, "late_answers": engine.late, "clock": engine.clock,
-    }.items():  # fmt: skip
-        monkeypatch.setattr(wiring, name, lambda part=part: part)
-    return made
+    wired.use(directory=engine.book, clock=engine.clock)
+    wired.instead("channels", engine.catalogue)
+    wired.instead("late_answers", engine.late)
+    yield made
+    wired.use()
 
 
 def test_an_answer_is_taken_once(late: Late) -> None:

@@ -18,12 +18,12 @@ from creditmesh.decisions.serving.spark_settings import INTERPRETER, RESIDENT, R
 from creditmesh.governance.model import ModelKind
 from creditmesh.intake.model import AuthorizationExhausted, Outcome
 from creditmesh.offers.model import NothingMatches
-from creditmesh.platform import wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.outbox import MANNERS, WEBHOOK
 from creditmesh.platform.tables import Update
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
@@ -50,7 +50,7 @@ def step(world: World, name: str, token: str | None = None, **more: Any) -> Any:
 def to_disbursed(world: World) -> None:
     """The whole way, every step by its function."""
     step(world, "AwaitAuthorizationFunction", "t-1", reason="none_stored")
-    wiring.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
+    wired.intake().authorize(BORROWER, world.application_id, CODE, "2027-01-01T00:00:00Z")
     world.sources_answer()
     assert step(world, "CollectCreditDataFunction", problem="none_stored") == {}
     world.spark_ready()
@@ -59,7 +59,7 @@ def to_disbursed(world: World) -> None:
     assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
     world.push()
     assert step(world, "OfferProductsFunction", "t-3") == {}
-    wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     step(world, "SubmitToLenderFunction", "t-4")
     world.http.answer("POST", LENDER_A, 202)
     assert delivered(world) == ["sent"]
@@ -67,7 +67,7 @@ def to_disbursed(world: World) -> None:
     step(world, "RequestContractFunction", "t-5")
     world.say("loan.contract.ready", "w-2", **CONTRACT)
     step(world, "AwaitSignatureFunction", "t-6")
-    wiring.signatures().sign(BORROWER, world.application_id, CONTRACT["document_sha256"], "Test Signer")
+    wired.signatures().sign(BORROWER, world.application_id, CONTRACT["document_sha256"], "Test Signer")
     step(world, "OrderDisbursementFunction", "t-7")
     world.say("loan.disbursed", "w-3", **DISBURSEMENT)
 
@@ -101,7 +101,7 @@ def test_nothing_personal_or_secret_reaches_a_log(
     invoke("PublishEventsFunction", stream_event(world, "Applications"))
     step(world, "RecordOutcomeFunction", outcome="choice_expired")
     # An item that does not fit its model: pydantic's message would quote the taxpayer id.
-    wiring.tables().write(
+    wired.tables().write(
         Update(table_name("Applications"), {"application_id": world.application_id}, remove=("purpose",))
     )
     with pytest.raises(Exception, match="unexpected") as told:
@@ -139,7 +139,7 @@ def test_a_step_names_its_error(world: World) -> None:
 def test_asked_as_often_as_the_setting_allows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_AUTHORIZATION_REQUESTS", "1")
     step(world, "AwaitAuthorizationFunction", "t-1", reason="none_stored")
-    wiring.intake().authorize(BORROWER, world.application_id, CODE, "2026-01-01T00:00:00Z")
+    wired.intake().authorize(BORROWER, world.application_id, CODE, "2026-01-01T00:00:00Z")
     with pytest.raises(AuthorizationExhausted):
         step(world, "AwaitAuthorizationFunction", "t-2", reason="code_expired")
 
@@ -153,7 +153,7 @@ def test_a_fault_of_aws_has_the_name_the_process_retries(world: World, monkeypat
 
 def test_handed_over_to_a_person(world: World) -> None:
     step(world, "QueueForOperatorFunction", "t-1", stage="WriteReport", reason="X")
-    (task,) = wiring.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, 10)
     assert (task.stage, task.application_id) == ("WriteReport", world.application_id)
 
 
@@ -225,8 +225,8 @@ def test_a_message_that_lost_its_ticket_gets_another(world: World) -> None:
 
 def test_a_score_reaches_its_process_and_a_bad_record_fails_alone(world: World) -> None:
     world.to_collected()
-    wiring.assessment().request(world.application_id, "t-1", lambda: True)
-    wiring.assessment().score_in_process(world.application_id)
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    wired.assessment().score_in_process(world.application_id)
     event = stream_event(world, "ScoringRequests")
     event["Records"].append({"dynamodb": {"SequenceNumber": "bad", "NewImage": {}}})
     assert invoke("CompleteScoringFunction", event) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
@@ -241,8 +241,8 @@ def test_changes_become_events(world: World) -> None:
 
 
 def test_changes_of_models_become_events(world: World) -> None:
-    version = wiring.model_registry().propose(candidate(), maker="ann", kind=ModelKind.RULES)
-    wiring.model_registry().approve(version.model_id, version.content_hash, checker="bob")
+    version = wired.model_registry().propose(candidate(), maker="ann", kind=ModelKind.RULES)
+    wired.model_registry().approve(version.model_id, version.content_hash, checker="bob")
     made = stream_event(world, "Models")
     assert invoke("PublishModelsFunction", made) == {"published": 3}  # the shipped one, a proposal and its approval
     for record in made["Records"]:
@@ -266,12 +266,10 @@ class Emr:
         return {"jobRunId": "run-9"}
 
 
-def test_the_resident_job_is_told_all_that_it_needs(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_resident_job_is_told_all_that_it_needs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Code under its digest, arguments of this stack, settings of the package, what the operator adds at the end."""
     emr, code = Emr(), "0123456789abcdef"
-    monkeypatch.setattr(wiring, "client", lambda service: emr if service == "emr-serverless" else world.client(service))
+    wired.renew(client=lambda service: emr if service == "emr-serverless" else world.client(service))
     given = world.stack.environment_of("EnsureScoringJobFunction") | {
         "SCORING_APPLICATION_ID": "app", "SCORING_JOB_ROLE_ARN": "role", "SPARK_CODE": code,
         "SCORING_LIBRARIES": "emr/libraries/x.tar.gz", "SCORING_SPARK_PARAMETERS": "--conf spark.driver.memory=3g",
@@ -298,11 +296,9 @@ def test_the_resident_job_is_told_all_that_it_needs(
     assert '"ScoringJobReady":[0' in capsys.readouterr().out
 
 
-def test_where_no_job_is_wanted_none_is_missing(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_where_no_job_is_wanted_none_is_missing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     emr = Emr()
-    monkeypatch.setattr(wiring, "client", lambda service: emr if service == "emr-serverless" else world.client(service))
+    wired.renew(client=lambda service: emr if service == "emr-serverless" else world.client(service))
     given = world.stack.environment_of("EnsureScoringJobFunction") | {
         "SCORING_APPLICATION_ID": "app", "SCORING_JOB_ROLE_ARN": "role", "SPARK_CODE": "x", "SCORING_ENGINE": "lambda",
     }  # fmt: skip
@@ -313,7 +309,7 @@ def test_where_no_job_is_wanted_none_is_missing(
 
 def test_every_decision_is_counted_by_its_engine(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.to_collected()
-    wiring.assessment().score_in_process(world.application_id)
+    wired.assessment().score_in_process(world.application_id)
     invoke("WriteReportFunction", {"application_id": world.application_id})
     (line,) = [line for line in capsys.readouterr().out.splitlines() if '"Decisions"' in line]
     metric = json.loads(line)

@@ -18,10 +18,10 @@ from creditmesh.gateway.model import AnswersPending, KeyDataDocument, SourceUnav
 from creditmesh.intake import collecting as intake_collecting
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform import wiring
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from creditmesh.platform.tables import Update
 from institutions.registry_figures import registry_data
+from tests.support import wired
 from tests.support.fakes import Call
 from tests.support.world import BUREAU, CODE, FIRM, KEYS, REGISTRY, TAX, World
 
@@ -38,7 +38,7 @@ def ready(world: World) -> World:
 
 
 def key_data(world: World) -> KeyDataDocument:
-    return wiring.key_data().get(world.application().key_data_key or "")
+    return wired.key_data().get(world.application().key_data_key or "")
 
 
 def asked_for(world: World, reason: str) -> bool:
@@ -70,7 +70,7 @@ def test_raw_answers_are_kept_as_received_and_every_feature_leads_back_to_one(re
     ]  # fmt: skip
     for source in document.sources:
         (raw_key,) = source.raw_keys
-        raw = wiring.data().get(raw_key)
+        raw = wired.data().get(raw_key)
         assert hashlib.sha256(raw).hexdigest() == source.sha256
         assert json.loads(raw)["currency"] == "CNY"
     assert document.features["requested_amount_minor"] == 10_000_000
@@ -94,12 +94,12 @@ def test_a_scan_looks_at_the_firm_of_a_closed_application_anew(ready: World) -> 
     ready.end(Outcome.WITHDRAWN)
     before, first = ready.application(), key_data(ready)
     ready.clock.advance(100 * 86400)
-    document = wiring.key_data().get(ready.collect("scan-1"))
+    document = wired.key_data().get(ready.collect("scan-1"))
     assert len(ready.http.calls) == 4
     assert document.application_id == f"{ready.application_id}.scan-1"
     assert document.as_of > first.as_of
     assert (ready.application(), key_data(ready)) == (before, first)
-    assert [use.purpose for use in wiring.authorizations().uses(FIRM.taxpayer_id, tenant="firm-1")] == [
+    assert [use.purpose for use in wired.authorizations().uses(FIRM.taxpayer_id, tenant="firm-1")] == [
         "loan_monitoring", "loan_assessment",
     ]  # fmt: skip
 
@@ -119,11 +119,11 @@ def test_a_scan_has_a_plain_name(ready: World, scan_id: str) -> None:
 
 
 def test_where_it_is_known_that_the_firm_must_be_asked_it_is_asked_first_and_once(ready: World) -> None:
-    collecting = wiring.collecting()
+    collecting = wired.collecting()
     with pytest.raises(AuthorizationRequired, match="none_stored"):
         collecting.collect(ready.application_id, problem="none_stored")
     assert ready.http.calls == []
-    wiring.intake().await_authorization(ready.application_id, "t-1", "none_stored", 3)
+    wired.intake().await_authorization(ready.application_id, "t-1", "none_stored", 3)
     collecting.collect(ready.application_id, problem="none_stored")
     assert ready.application().status == "collected"
 
@@ -141,7 +141,7 @@ def test_what_an_older_version_read_is_read_anew_and_still_leads_back(ready: Wor
     first, table = key_data(ready), ready.stack.refs["ChannelCalls"]
     for item in ready.stack.raw_items("ChannelCalls"):
         older = Update(table, {"call_key": item["call_key"]["S"]}, set={"channel_version": 0, "outcome": "incomplete"})
-        wiring.tables().write(older)
+        wired.tables().write(older)
     ready.__dict__["application_id"] = ready.apply("key-00000002").application_id
     ready.collect()
     again = key_data(ready)
@@ -225,7 +225,7 @@ def test_any_other_answer_of_the_bureau_says_nothing_of_the_code(ready: World, s
     ready.http.answer("POST", TAX_DATA, status, document)
     found = unavailable(ready)
     assert found == f"tax-bureau: unavailable: answered {status}"
-    assert wiring.authorizations().has_usable(FIRM.taxpayer_id)
+    assert wired.authorizations().has_usable(FIRM.taxpayer_id)
     ready.sources_answer()
     ready.collect()
 
@@ -245,7 +245,7 @@ def test_garbage_is_kept_and_the_source_counts_as_unavailable(ready: World, body
     ready.http.routes["POST", TAX_DATA] = lambda _: Answer(200, body)
     unavailable(ready)
     kept = f"raw/{ready.application_id}/tax-bureau-v1-{hashlib.sha256(body).hexdigest()[:16]}.json"
-    assert wiring.data().get(kept) == body
+    assert wired.data().get(kept) == body
     ready.sources_answer()
     ready.collect()
 
@@ -282,13 +282,13 @@ def test_a_late_answer_is_waited_for_and_what_came_meanwhile_is_not_asked_again(
     with pytest.raises(AnswersPending) as raised:
         ready.collect()
     said = json.loads(raised.value.message)
-    callback = wiring.channels().channel("credit-bureau").channel.callback
+    callback = wired.channels().channel("credit-bureau").channel.callback
     seconds = callback.seconds if callback else 0
     assert (len(said["numbers"]), said["wait_seconds"]) == (1, seconds)
     asked = len(ready.http.calls)
     with pytest.raises(AnswersPending, match=said["numbers"][0]):
         ready.collect()
-    wiring.waits().wait(ready.application_id, "answers", "t-1", said["numbers"])
+    wired.waits().wait(ready.application_id, "answers", "t-1", said["numbers"])
     late()
     assert ready.steps.succeeded == {"t-1": {}}
     ready.collect(last_word=True)
@@ -325,13 +325,13 @@ def plan(world: World, *channels: str) -> None:
         "plan_id": "standard",
         "channels": [{"channel_id": one, "required": one in channels[:2]} for one in channels],
     }
-    wiring.channels().put_plan(CollectionPlan.model_validate(document), "operator-1", None)
+    wired.channels().put_plan(CollectionPlan.model_validate(document), "operator-1", None)
 
 
 def enquiry(world: World) -> Callable[[], None]:
     """Let the credit bureau take enquiries; what delivers its late answer."""
     consent = SCOPES["credit_bureau"]
-    wiring.authorizations().consent(
+    wired.authorizations().consent(
         FIRM.taxpayer_id, consent.name, "borrower:user-1", tenant="firm-1", text_version=consent.text_version,
         language="en", valid_days=90,
     )  # fmt: skip
@@ -341,17 +341,17 @@ def enquiry(world: World) -> Callable[[], None]:
         (record,) = (one for one in world.items("ChannelCalls") if one["channel_id"] == "credit-bureau")
         report = {"subject": {"id": FIRM.taxpayer_id}, "credit": {"facilities": []}, "searches": [], "currency": "CNY"}
         body = {"type": "credit.report.ready", "data": {"request_id": record["request_id"], "report": report}}
-        channels = wiring.channels().of_institution("credit-bureau")
-        assert wiring.late_answers().receive(channels, "credit.report.ready", json.dumps(body).encode())
+        channels = wired.channels().of_institution("credit-bureau")
+        assert wired.late_answers().receive(channels, "credit.report.ready", json.dumps(body).encode())
 
     return answer
 
 
 def test_what_a_collection_asks_of_aws(ready: World) -> None:
     """Calls are most of a function's time. A change that needs more raises the figures here and says why."""
-    wiring.channels().plan("standard")
-    wiring.channels().all()
-    wiring.directory().get("tax-bureau")
+    wired.channels().plan("standard")
+    wired.channels().all()
+    wired.directory().get("tax-bureau")
     asked = Counter[str]()
 
     def count(model: Any, **_: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import FIRM, World
 
 NEW = {"id": "2", "key": "n" * 64}
@@ -13,11 +13,11 @@ OTHER = "91350100M000100Y43"
 
 
 def put(name: str, key: str = FIRM.taxpayer_id) -> None:
-    wiring.reference_records().put("firm-profiles", key, {"name": name}, "operator-1")
+    wired.reference_records().put("firm-profiles", key, {"name": name}, "operator-1")
 
 
 def name(key: str = FIRM.taxpayer_id) -> str | None:
-    found = wiring.reference_records().get("firm-profiles", key)
+    found = wired.reference_records().get("firm-profiles", key)
     return found["name"] if found else None
 
 
@@ -28,7 +28,7 @@ def test_a_record_is_found_replaced_and_moved(world: World) -> None:
         assert (name(), name(OTHER), name("none")) == ("a", "b", None)
         put("c")
         assert (name(), len(world.items("ReferenceRecords"))) == ("c", 2), "one record under both keys"
-        assert (wiring.reference_records().rekey(), wiring.reference_records().rekey()) == (1, 0)
+        assert (wired.reference_records().rekey(), wired.reference_records().rekey()) == (1, 0)
     with world.index_keys(NEW):
         assert (name(), name(OTHER)) == ("c", "b")
     assert name() is None
@@ -39,5 +39,5 @@ def test_what_was_written_anew_amidst_a_move_stays(world: World) -> None:
     with world.index_keys(NEW, FIRST):
         (stale,) = world.items("ReferenceRecords")
         put("c")
-        assert wiring.reference_records()._rekeyed(stale)
+        assert wired.reference_records()._rekeyed(stale)
         assert name() == "c"

@@ -27,8 +27,9 @@ from creditmesh.governance.model import (
 from creditmesh.governance.registry import ModelRegistry
 from creditmesh.governance.store import Act, ModelStore
 from creditmesh.kernel.errors import DomainError, InvalidInput
-from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.risk.errors import ArtefactInvalid
+from tests.support import wired
 from tests.support.candidates import SHIPPED, candidate, failing_test, stricter
 from tests.support.world import World
 
@@ -38,7 +39,7 @@ PASSED = GateReport(passed=True, gates=[Gate(id="auc", passed=True, value=0.79, 
 
 @pytest.fixture
 def registry(world: World) -> ModelRegistry:
-    return wiring.model_registry()
+    return wired.model_registry()
 
 
 def propose(registry: ModelRegistry, version: str = "2.2.0", **more: Any) -> str:
@@ -65,7 +66,7 @@ def promote(registry: ModelRegistry, version: str = "2.2.0", **more: Any) -> str
 
 def overwrite(content_hash: str, document: dict[str, Any]) -> None:
     """Somebody writes into the bucket."""
-    wiring.artefacts().put_json(f"models/{MODEL}/{content_hash.removeprefix('sha256:')}.json", document)
+    wired.artefacts().put_json(f"models/{MODEL}/{content_hash.removeprefix('sha256:')}.json", document)
 
 
 def test_the_shipped_model_decides_at_first(registry: ModelRegistry) -> None:
@@ -133,10 +134,10 @@ def test_nobody_proposes_a_shipped_one(registry: ModelRegistry) -> None:
 def test_approval_signs(registry: ModelRegistry) -> None:
     content_hash = propose(registry)
     with pytest.raises(ArtefactInvalid, match="unsigned"):
-        wiring.stored_models().load(content_hash)
+        wired.stored_models().load(content_hash)
     version = registry.approve(MODEL, content_hash, checker="bob", note="fine")
     assert (version.state, version.checker) == ("approved", "bob")
-    assert wiring.stored_models().load(content_hash).version == "2.2.0"
+    assert wired.stored_models().load(content_hash).version == "2.2.0"
     assert registry.current(MODEL).champion == SHIPPED_HASH
 
 
@@ -144,7 +145,7 @@ def test_approval_again_repairs_the_document(registry: ModelRegistry) -> None:
     content_hash = approve(registry)
     overwrite(content_hash, candidate())
     registry.approve(MODEL, content_hash, checker="bob")
-    assert wiring.stored_models().load(content_hash).version == "2.2.0"
+    assert wired.stored_models().load(content_hash).version == "2.2.0"
     assert len(registry.get(MODEL, content_hash).history) == 2
     with pytest.raises(WrongState):
         registry.approve(MODEL, content_hash, checker="cid")
@@ -293,7 +294,7 @@ def altered(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def another(document: dict[str, Any]) -> dict[str, Any]:
-    return signed(candidate("3.0.0"), kms_sign(wiring.client("kms"), wiring.settings().model_signing_key))
+    return signed(candidate("3.0.0"), kms_sign(wired.client("kms"), settings().model_signing_key))
 
 
 def unsigned(document: dict[str, Any]) -> dict[str, Any]:
@@ -301,13 +302,13 @@ def unsigned(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def by_another_key(document: dict[str, Any]) -> dict[str, Any]:
-    kms = wiring.client("kms")
+    kms = wired.client("kms")
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     return signed(unsigned(document), kms_sign(kms, key))
 
 
 def forged(document: dict[str, Any]) -> dict[str, Any]:
-    other = kms_sign(wiring.client("kms"), wiring.settings().model_signing_key)("sha256:" + "0" * 64)
+    other = kms_sign(wired.client("kms"), settings().model_signing_key)("sha256:" + "0" * 64)
     return {**document, "signature": other}
 
 
@@ -362,10 +363,10 @@ class Overtaken(ModelStore):
 
 @pytest.fixture
 def overtaken(world: World) -> tuple[Overtaken, ModelRegistry]:
-    own = wiring.settings()
-    store = Overtaken(wiring.tables(), own.models_table, wiring.artefacts(), wiring.clock())
-    sign = kms_sign(wiring.client("kms"), own.model_signing_key)
-    return store, ModelRegistry(store, wiring.stored_models(), sign, lambda _: [], wiring.clock())
+    own = settings()
+    store = Overtaken(wired.tables(), own.models_table, wired.artefacts(), wired.clock())
+    sign = kms_sign(wired.client("kms"), own.model_signing_key)
+    return store, ModelRegistry(store, wired.stored_models(), sign, lambda _: [], wired.clock())
 
 
 def test_of_two_at_a_time_one_wins(registry: ModelRegistry, overtaken: tuple[Overtaken, ModelRegistry]) -> None:

@@ -13,7 +13,7 @@ from creditmesh.governance.rules import RuleChange
 from creditmesh.governance.simulation import Simulation, Simulations, SimulationStore
 from creditmesh.governance.statistics import RuleHits
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.decisions import decide
 from tests.support.world import NOW, World
@@ -29,7 +29,7 @@ RULE: dict[str, Any] = {
 def candidate(**changes: Any) -> str:
     """The hash of a proposed version whose rules are: rating D stops no longer, and much asked for is looked at."""
     change = RuleChange(add=[{**RULE, **changes}], remove=["tax_rating_d"], note="why")
-    return wiring.rule_workbench().propose("origination", change, maker="maria").content_hash
+    return wired.rule_workbench().propose("origination", change, maker="maria").content_hash
 
 
 def simulated(content_hash: str, steps: int = 99, **changes: Any) -> Simulation:
@@ -43,8 +43,8 @@ def simulated(content_hash: str, steps: int = 99, **changes: Any) -> Simulation:
 
 def in_steps() -> Simulations:
     """Ten decisions a step."""
-    store = SimulationStore(wiring.tables(), table_name("Models"), wiring.data())
-    return Simulations(wiring.model_registry(), wiring.decision_log(), store, wiring.clock(), step=10)
+    store = SimulationStore(wired.tables(), table_name("Models"), wired.data())
+    return Simulations(wired.model_registry(), wired.decision_log(), store, wired.clock(), step=10)
 
 
 def days_ago(days: int) -> date:
@@ -84,14 +84,14 @@ def test_it_is_kept_with_the_version_as_evidence(world: World) -> None:
     history()
     version = candidate()
     found = simulated(version)
-    assert wiring.simulations().get("origination", version, found.simulation_id) == found
-    (summary,) = wiring.simulations().of_version("origination", version)
+    assert wired.simulations().get("origination", version, found.simulation_id) == found
+    (summary,) = wired.simulations().of_version("origination", version)
     assert (summary.simulation_id, summary.scored, summary.state) == (found.simulation_id, 6, "done")
     assert summary.changes == dict.fromkeys(found.changes, 1)
-    assert wiring.data().get_json(summary.key)["simulation_id"] == found.simulation_id
-    assert wiring.simulations().of_version("origination", found.champion.content_hash) == []
+    assert wired.data().get_json(summary.key)["simulation_id"] == found.simulation_id
+    assert wired.simulations().of_version("origination", found.champion.content_hash) == []
     with pytest.raises(NotFound):
-        wiring.simulations().get("origination", found.champion.content_hash, found.simulation_id)
+        wired.simulations().get("origination", found.champion.content_hash, found.simulation_id)
 
 
 def test_it_goes_on_where_it_stopped_and_counts_nothing_twice(world: World) -> None:
@@ -140,7 +140,7 @@ def test_a_rule_of_tomorrow_shows_its_effect_if_tomorrow_is_assumed(world: World
 def test_key_data_that_a_version_does_not_take_is_told(world: World) -> None:
     decision = decide("sound-1", days_ago(1))
     spoilt = {**vars(decision), "application_id": "odd-1", "features": packed('{"fraud_score": "high"}')}
-    wiring.decision_log().add(Decision(**spoilt))
+    wired.decision_log().add(Decision(**spoilt))
     found = simulated(candidate())
     assert (found.scored, found.refused) == (1, ["odd-1"])
 
@@ -148,5 +148,5 @@ def test_key_data_that_a_version_does_not_take_is_told(world: World) -> None:
 def test_a_decision_that_the_champion_would_not_make_again_is_told(world: World) -> None:
     decision = decide("sound-1", days_ago(1))
     odd = {**vars(decision), "application_id": "odd-1", "limit_minor": 1}
-    wiring.decision_log().add(Decision(**odd))
+    wired.decision_log().add(Decision(**odd))
     assert simulated(candidate()).not_reproduced == ["odd-1"]

@@ -8,7 +8,7 @@ import pytest
 
 from creditmesh.governance.statistics import RuleHits, RuleStatistics
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.decisions import decide
 from tests.support.world import NOW, World
 
@@ -19,7 +19,7 @@ YESTERDAY = TODAY - timedelta(days=1)
 def counted(since: date = YESTERDAY, until: date = TODAY + timedelta(days=1), days: int = 99) -> RuleStatistics:
     """Statistics, with time for so many pieces of work."""
     left = iter([True] * days)
-    return wiring.rule_statistics().of_rules("origination", since, until, lambda: next(left, False))
+    return wired.rule_statistics().of_rules("origination", since, until, lambda: next(left, False))
 
 
 def test_tried_fired_and_decided_are_told_apart(world: World) -> None:
@@ -36,14 +36,14 @@ def test_tried_fired_and_decided_are_told_apart(world: World) -> None:
     assert found.rules["blacklisted"] == RuleHits(tried=5, fired=1, decided=1)
     (day,) = found.days
     assert (day.day, day.decisions) == (YESTERDAY.isoformat(), {"approve": 2, "decline": 2, "refer": 1})
-    assert day.model_hash == wiring.artefact().content_hash
+    assert day.model_hash == wired.champion()().content_hash
 
 
 def test_a_decision_written_twice_counts_once(world: World) -> None:
     world.to_assessed()
-    wiring.assessment().decide(world.application_id)
+    wired.assessment().decide(world.application_id)
     assert counted().decisions == 1
-    assert set(counted().rules) == {rule.id for rule in wiring.artefact().rules}
+    assert set(counted().rules) == {rule.id for rule in wired.champion()().rules}
 
 
 def test_days_are_counted_from_the_first_until_not_including_the_last(world: World) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, Status
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import BORROWER, DISBURSEMENT, FIRM, LENDER, OPERATOR, STRANGER, World, request
 
 BANK = Caller(subject="bank-user", role=Role.BANK, tenant="bank-1")
@@ -19,7 +19,7 @@ BANK = Caller(subject="bank-user", role=Role.BANK, tenant="bank-1")
 def test_a_request_becomes_an_application_with_a_process(world: World) -> None:
     taken = world.apply()
     assert (taken.status, taken.channel, taken.tenant) == (Status.RECEIVED, "direct", "firm-1")
-    assert taken == wiring.applications().get(taken.application_id)
+    assert taken == wired.applications().get(taken.application_id)
     given = {"application_id": taken.application_id, "problem": "none_stored"}
     assert world.steps.inputs == {taken.application_id: given}
 
@@ -106,21 +106,21 @@ def test_only_borrowers_and_banks_apply(world: World, caller: Caller) -> None:
 def test_who_sees_an_application(world: World) -> None:
     application_id = world.apply(caller=BANK).application_id
     for caller in (BANK, OPERATOR):
-        assert wiring.intake().read(caller, application_id).channel == "bank:bank-1"
+        assert wired.intake().read(caller, application_id).channel == "bank:bank-1"
     for caller in (BORROWER, STRANGER, LENDER):
         with pytest.raises(NotFound):
-            wiring.intake().read(caller, application_id)
+            wired.intake().read(caller, application_id)
 
 
 def test_a_lender_sees_what_was_submitted_to_it(world: World) -> None:
     world.to_chosen()
     with pytest.raises(NotFound):
-        wiring.intake().read(LENDER, world.application_id)
-    wiring.closings().submit(world.application_id, "t")
-    assert wiring.intake().read(LENDER, world.application_id).chosen_lender_id == "lender-a"
+        wired.intake().read(LENDER, world.application_id)
+    wired.closings().submit(world.application_id, "t")
+    assert wired.intake().read(LENDER, world.application_id).chosen_lender_id == "lender-a"
     other = Caller(subject="x", role=Role.LENDER, tenant="lender-b")
     with pytest.raises(NotFound):
-        wiring.intake().read(other, world.application_id)
+        wired.intake().read(other, world.application_id)
 
 
 def test_lists_hold_the_callers_own_newest_first(world: World) -> None:
@@ -129,54 +129,54 @@ def test_lists_hold_the_callers_own_newest_first(world: World) -> None:
         ids.append(world.apply(f"key-0000000{number}").application_id)
         world.clock.advance(1)
     world.apply(caller=STRANGER)
-    listed = wiring.intake().list(BORROWER, None, 10)
+    listed = wired.intake().list(BORROWER, None, 10)
     assert [one.application_id for one in listed] == ids[::-1]
-    assert len(wiring.intake().list(BORROWER, None, 2)) == 2
-    assert wiring.intake().list(BORROWER, Status.CLOSED, 10) == []
-    assert len(wiring.intake().list(OPERATOR, Status.RECEIVED, 10)) == 4
+    assert len(wired.intake().list(BORROWER, None, 2)) == 2
+    assert wired.intake().list(BORROWER, Status.CLOSED, 10) == []
+    assert len(wired.intake().list(OPERATOR, Status.RECEIVED, 10)) == 4
     with pytest.raises(InvalidInput):
-        wiring.intake().list(OPERATOR, None, 10)
+        wired.intake().list(OPERATOR, None, 10)
 
 
 def test_withdrawing_ends_the_wait_that_stands_now(world: World) -> None:
-    wiring.intake().await_authorization(world.application_id, "t-1", "none_stored", 3)
-    wiring.intake().await_authorization(world.application_id, "t-2", "none_stored", 3)
-    gone = wiring.intake().withdraw(BORROWER, world.application_id)
+    wired.intake().await_authorization(world.application_id, "t-1", "none_stored", 3)
+    wired.intake().await_authorization(world.application_id, "t-2", "none_stored", 3)
+    gone = wired.intake().withdraw(BORROWER, world.application_id)
     assert (gone.outcome, world.steps.failed) == (Outcome.WITHDRAWN, {"t-2": "ApplicationClosed"})
     with pytest.raises(ApplicationClosed):
-        wiring.intake().withdraw(BORROWER, world.application_id)
+        wired.intake().withdraw(BORROWER, world.application_id)
 
 
 def test_withdrawing_offers(world: World) -> None:
     world.to_offered()
-    wiring.intake().withdraw(BORROWER, world.application_id)
+    wired.intake().withdraw(BORROWER, world.application_id)
     assert world.steps.failed == {"t-choice": "ApplicationClosed"}
 
 
 def test_no_withdrawal_while_a_lender_decides(world: World) -> None:
     world.to_submitted()
     with pytest.raises(NotAwaited):
-        wiring.intake().withdraw(BORROWER, world.application_id)
+        wired.intake().withdraw(BORROWER, world.application_id)
     with pytest.raises(Forbidden):
-        wiring.intake().withdraw(OPERATOR, world.application_id)
+        wired.intake().withdraw(OPERATOR, world.application_id)
     with pytest.raises(NotFound):
-        wiring.intake().withdraw(STRANGER, world.application_id)
+        wired.intake().withdraw(STRANGER, world.application_id)
     assert world.application().status == "submitted"
 
 
 def test_no_withdrawal_of_a_signed_contract_while_a_person_looks(world: World) -> None:
     """The lender may have been told to pay."""
     world.to_ordered()
-    wiring.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
+    wired.operators().hand_over(world.application_id, "t-operator", "OrderDisbursement", "States.Timeout")
     with pytest.raises(NotAwaited, match="signed"):
-        wiring.intake().withdraw(BORROWER, world.application_id)
+        wired.intake().withdraw(BORROWER, world.application_id)
     assert world.say("loan.disbursed", "w-3", **DISBURSEMENT)
     assert world.application().outcome == Outcome.DISBURSED
 
 
 def test_the_first_outcome_stays(world: World) -> None:
     world.to_offered()
-    store = wiring.applications()
+    store = wired.applications()
     assert store.expire(world.application_id, Outcome.CHOICE_EXPIRED)
     assert not store.expire(world.application_id, Outcome.CLOSED_BY_OPERATOR)
     assert world.application().outcome == Outcome.CHOICE_EXPIRED
@@ -185,5 +185,5 @@ def test_the_first_outcome_stays(world: World) -> None:
 
 def test_an_answer_just_before_the_time_out_stands(world: World) -> None:
     world.to_signed()
-    assert not wiring.applications().expire(world.application_id, Outcome.SIGNATURE_EXPIRED)
+    assert not wired.applications().expire(world.application_id, Outcome.SIGNATURE_EXPIRED)
     assert world.application().status == "signed"

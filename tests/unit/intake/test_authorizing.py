@@ -14,18 +14,18 @@ from creditmesh.intake.model import Actor, Application, ApplicationClosed, Autho
 from creditmesh.intake.service import Brought, Intake
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import BORROWER, CODE, FIRM, LENDER, NOW, STRANGER, World
 
 UNTIL = iso(NOW + timedelta(days=30))
 
 
 def ask(world: World, token: str = "t-1", allowed: int = 3) -> None:
-    wiring.intake().await_authorization(world.application_id, token, "none_stored", allowed)
+    wired.intake().await_authorization(world.application_id, token, "none_stored", allowed)
 
 
 def bring(world: World, code: str = CODE) -> None:
-    wiring.intake().authorize(BORROWER, world.application_id, code, UNTIL)
+    wired.intake().authorize(BORROWER, world.application_id, code, UNTIL)
 
 
 def test_asked_answered_and_gone_on(world: World) -> None:
@@ -35,14 +35,14 @@ def test_asked_answered_and_gone_on(world: World) -> None:
     bring(world)
     assert world.steps.succeeded == {"t-1": {}}
     assert world.application().status == "authorized"
-    assert wiring.authorizations().usable(FIRM.taxpayer_id).code == CODE
+    assert wired.authorizations().usable(FIRM.taxpayer_id).code == CODE
 
 
 def test_asked_as_often_as_allowed(world: World) -> None:
     for number in range(3):
         ask(world, f"t-{number}")
         bring(world, f"refused-code-000{number}")
-        wiring.authorizations().refuse(wiring.authorizations().usable(FIRM.taxpayer_id), "code_unknown")
+        wired.authorizations().refuse(wired.authorizations().usable(FIRM.taxpayer_id), "code_unknown")
     with pytest.raises(AuthorizationExhausted):
         ask(world, "t-4")
     assert world.application().outcome == Outcome.AUTHORIZATION_FAILED
@@ -68,7 +68,7 @@ class AnsweredOnceRead:
     """A store of applications in which something happens right after the first reading."""
 
     def __init__(self, happens: Callable[[], None]) -> None:
-        self._store, self._happens = wiring.applications(), [happens]
+        self._store, self._happens = wired.applications(), [happens]
 
     def get(self, application_id: str) -> Application:
         found = self._store.get(application_id)
@@ -84,7 +84,7 @@ def test_an_answer_while_the_step_runs_again_is_not_written_over(world: World) -
     ask(world)
     store: Any = AnsweredOnceRead(lambda: bring(world))
     parts = (
-        wiring.authorizations(), wiring.tasks(), wiring.waits(), wiring.blind_index(), wiring.clock(), lambda *_: True
+        wired.authorizations(), wired.tasks(), wired.waits(), wired.blind_index(), wired.clock(), lambda *_: True
     )  # fmt: skip
     Intake(store, *parts).await_authorization(world.application_id, "t-2", "none_stored", 3)
     assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
@@ -98,7 +98,7 @@ def test_an_answer_nobody_asked_for(world: World) -> None:
     bring(world)
     with pytest.raises(NotAwaited):
         bring(world, "another-code-0001")
-    assert wiring.authorizations().usable(FIRM.taxpayer_id).code == CODE
+    assert wired.authorizations().usable(FIRM.taxpayer_id).code == CODE
 
 
 def test_the_same_code_once_more_changes_nothing(world: World) -> None:
@@ -113,13 +113,13 @@ def test_the_same_code_once_more_changes_nothing(world: World) -> None:
 def test_a_code_whose_first_taking_died_half_way_is_taken_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(world)
     back = flow(world)
-    state = back.state(wiring.guest_keys().current)
+    state = back.state(wired.guest_keys().current)
     with monkeypatch.context() as patch:
-        patch.setattr(wiring.waits(), "answering", lambda *_: 1 / 0)
+        patch.setattr(wired.waits(), "answering", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            wiring.intake().authorize(BORROWER, world.application_id, CODE, UNTIL, state)
+            wired.intake().authorize(BORROWER, world.application_id, CODE, UNTIL, state)
     assert world.application().status == "authorization_required"
-    assert wiring.intake().authorize(BORROWER, world.application_id, CODE, UNTIL, state).status == "authorized"
+    assert wired.intake().authorize(BORROWER, world.application_id, CODE, UNTIL, state).status == "authorized"
     assert world.steps.succeeded == {"t-1": {}}
 
 
@@ -134,28 +134,28 @@ def test_a_malformed_code_leaves_him_asked(world: World) -> None:
 def test_others_do_not_answer_for_him(world: World) -> None:
     ask(world)
     with pytest.raises(Forbidden):
-        wiring.intake().authorize(LENDER, world.application_id, CODE, UNTIL)
+        wired.intake().authorize(LENDER, world.application_id, CODE, UNTIL)
     with pytest.raises(NotFound):
-        wiring.intake().authorize(STRANGER, world.application_id, CODE, UNTIL)
+        wired.intake().authorize(STRANGER, world.application_id, CODE, UNTIL)
 
 
 def flow(world: World) -> Flow:
-    link = wiring.intake().login_link(BORROWER, world.application_id)
-    return wiring.authorizations().redirects.named_by(parse_qs(urlsplit(link.url).query)["state"][0])
+    link = wired.intake().login_link(BORROWER, world.application_id)
+    return wired.authorizations().redirects.named_by(parse_qs(urlsplit(link.url).query)["state"][0])
 
 
 def test_the_bureau_sends_him_back(world: World) -> None:
     ask(world)
-    wiring.intake().authorize_on_return(flow(world), FIRM.taxpayer_id, CODE, UNTIL)
+    wired.intake().authorize_on_return(flow(world), FIRM.taxpayer_id, CODE, UNTIL)
     assert world.steps.succeeded == {"t-1": {}}
 
 
 def test_the_bureau_sends_another_firm_back(world: World) -> None:
     ask(world)
     with pytest.raises(InvalidInput) as refused:
-        wiring.intake().authorize_on_return(flow(world), "91350100M000100Y43", CODE, UNTIL)
+        wired.intake().authorize_on_return(flow(world), "91350100M000100Y43", CODE, UNTIL)
     assert refused.value.field == "taxpayer_id"
-    assert not wiring.authorizations().has_usable(FIRM.taxpayer_id)
+    assert not wired.authorizations().has_usable(FIRM.taxpayer_id)
 
 
 def test_a_closed_application_asks_nothing(world: World) -> None:
@@ -167,8 +167,8 @@ def test_a_closed_application_asks_nothing(world: World) -> None:
 
 def test_withdrawn_while_the_code_came(world: World) -> None:
     ask(world)
-    before, waited = world.application(), wiring.waits().read(world.application_id, "authorization")
-    wiring.intake().withdraw(BORROWER, world.application_id)
+    before, waited = world.application(), wired.waits().read(world.application_id, "authorization")
+    wired.intake().withdraw(BORROWER, world.application_id)
     with pytest.raises(ApplicationClosed):
-        wiring.intake()._authorized(before, waited, Actor.of(BORROWER), Brought(CODE, UNTIL, "user-1"))
+        wired.intake()._authorized(before, waited, Actor.of(BORROWER), Brought(CODE, UNTIL, "user-1"))
     assert world.application().outcome == Outcome.WITHDRAWN

@@ -21,7 +21,7 @@ from creditmesh.intake.moves import (
     Move,
 )
 from creditmesh.kernel.caller import Role
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.template import ROOT
 from tests.support.world import BORROWER, OPERATOR, World
 
@@ -93,9 +93,9 @@ def test_a_move_the_table_does_not_have_is_refused(
 
 def test_the_timeline_names_role_and_subject_and_shows_a_persons_to_staff_only(world: World) -> None:
     world.to_signed()
-    wiring.operators().hand_over(world.application_id, "t", "OrderDisbursement", "X")
-    (task,) = wiring.operators().list(OPERATOR, 10)
-    wiring.operators().resolve(OPERATOR, task.task_id, "retry", "called them")
+    wired.operators().hand_over(world.application_id, "t", "OrderDisbursement", "X")
+    (task,) = wired.operators().list(OPERATOR, 10)
+    wired.operators().resolve(OPERATOR, task.task_id, "retry", "called them")
     entries = [(one.status, one.by, one.subject) for one in world.application().timeline]
     assert entries[0] == ("received", "borrower", "user-1")
     assert ("approved", "lender", "lender-a") in entries

@@ -7,17 +7,17 @@ import pytest
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.intake.operators import REFERRAL, OperatorTask
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import BORROWER, OPERATOR, World
 
 
 def hand_over(world: World, token: str = "t-1", stage: str = "CollectCreditData") -> OperatorTask:
-    wiring.operators().hand_over(world.application_id, token, stage, "SourceUnavailable")
-    return wiring.operators().list(OPERATOR, 10)[-1]
+    wired.operators().hand_over(world.application_id, token, stage, "SourceUnavailable")
+    return wired.operators().list(OPERATOR, 10)[-1]
 
 
 def resolve(task: OperatorTask, action: str) -> OperatorTask:
-    return wiring.operators().resolve(OPERATOR, task.task_id, action, "looked into it")
+    return wired.operators().resolve(OPERATOR, task.task_id, action, "looked into it")
 
 
 def test_a_person_sends_it_on_its_way_again(world: World) -> None:
@@ -27,7 +27,7 @@ def test_a_person_sends_it_on_its_way_again(world: World) -> None:
     done = resolve(task, "retry")
     assert (done.action, done.resolved_by, done.queue) == ("retry", "operator-1", None)
     assert world.steps.succeeded == {"t-1": {"action": "retry"}}
-    assert wiring.operators().list(OPERATOR, 10) == []
+    assert wired.operators().list(OPERATOR, 10) == []
 
 
 def test_a_person_ends_it(world: World) -> None:
@@ -58,7 +58,7 @@ def test_a_word_that_answers_another_question_is_refused(world: World, stage: st
         resolve(task, action)
     assert caught.value.field == "action"
     assert world.steps.succeeded == {}
-    assert wiring.operators().list(OPERATOR, 10) == [task]
+    assert wired.operators().list(OPERATOR, 10) == [task]
 
 
 def test_a_referral_is_decided_once(world: World) -> None:
@@ -111,31 +111,31 @@ def test_another_trouble_is_another_task(world: World) -> None:
 def test_tasks_are_listed_oldest_first(world: World) -> None:
     applications = [world.apply(f"key-0000000{number}").application_id for number in range(3)]
     for application_id in applications:
-        wiring.operators().hand_over(application_id, "t", "WriteReport", "X")
+        wired.operators().hand_over(application_id, "t", "WriteReport", "X")
         world.clock.advance(1)
-    assert [task.application_id for task in wiring.operators().list(OPERATOR, 10)] == applications
-    assert len(wiring.operators().list(OPERATOR, 2)) == 2
+    assert [task.application_id for task in wired.operators().list(OPERATOR, 10)] == applications
+    assert len(wired.operators().list(OPERATOR, 2)) == 2
 
 
 def test_who_may_do_what(world: World) -> None:
     task = hand_over(world)
     with pytest.raises(Forbidden):
-        wiring.operators().list(BORROWER, 10)
+        wired.operators().list(BORROWER, 10)
     with pytest.raises(Forbidden):
-        wiring.operators().resolve(BORROWER, task.task_id, "close", "")
+        wired.operators().resolve(BORROWER, task.task_id, "close", "")
     with pytest.raises(NotFound):
-        wiring.operators().resolve(OPERATOR, "no-such-task", "retry", "")
+        wired.operators().resolve(OPERATOR, "no-such-task", "retry", "")
 
 
 def test_a_closed_application_needs_nobody(world: World) -> None:
     world.end(Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
         hand_over(world)
-    assert wiring.operators().list(OPERATOR, 10) == []
+    assert wired.operators().list(OPERATOR, 10) == []
 
 
 def test_withdrawn_while_a_person_had_it(world: World) -> None:
     task = hand_over(world)
-    wiring.intake().withdraw(BORROWER, world.application_id)
+    wired.intake().withdraw(BORROWER, world.application_id)
     resolve(task, "close")
     assert world.application().outcome == Outcome.WITHDRAWN

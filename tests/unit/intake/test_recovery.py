@@ -14,14 +14,15 @@ from creditmesh.intake.recovery import (
     TRANSIT_SECONDS,
     Recovery,
 )
-from creditmesh.platform import wiring
+from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import encode
+from tests.support import wired
 from tests.support.world import BORROWER, World
 
 
 def recovery(world: World, sleeps: list[float] | None = None) -> Recovery:
     pauses = sleeps if sleeps is not None else []
-    return Recovery(wiring.applications(), wiring.tasks(), wiring.waits(), world.clock, pauses.append)
+    return Recovery(wired.applications(), wired.tasks(), wired.waits(), world.clock, pauses.append)
 
 
 def sweep(world: World, after: float = STALE_SECONDS + 1) -> int:
@@ -105,7 +106,7 @@ def chosen_but_not_told(world: World) -> None:
     world.to_offered("t-1")
     world.steps.refuse = "ThrottlingException"
     with pytest.raises(Exception, match="Throttling"):
-        wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+        wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     world.steps.refuse = None
     assert world.application().status == "chosen"
 
@@ -127,7 +128,7 @@ def test_the_daily_sweep_tells_again_what_the_frequent_one_could_not(world: Worl
 
 def test_two_runs_start_one_process(world: World) -> None:
     fail(world)
-    before = wiring.applications().summary(world.application_id)
+    before = wired.applications().summary(world.application_id)
     assert recovery(world)._restart(before)
     assert not recovery(world)._restart(before)
     assert len(world.steps.executions) == 2
@@ -141,9 +142,9 @@ def two_thousand_others(world: World) -> None:
     for number in range(0, 2000, 25):
         names = [f"app_{number + more:028d}" for more in range(25)]
         puts = [{"PutRequest": {"Item": encode({**item, "application_id": name, "execution": name})}} for name in names]
-        client.batch_write_item(RequestItems={wiring.settings().applications_table: puts})
+        client.batch_write_item(RequestItems={settings().applications_table: puts})
         for name in names:
-            wiring.tasks().start(name, name)
+            wired.tasks().start(name, name)
 
 
 def test_among_two_thousand_open_applications_one_is_resumed_by_a_constant_number_of_calls(world: World) -> None:

@@ -12,7 +12,7 @@ from creditmesh.intake.model import ApplicationClosed, ChosenTerms, NotAwaited, 
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, missing_terms, nearest
-from creditmesh.platform import wiring
+from tests.support import wired
 from tests.support.world import BORROWER, LENDER, TERMS, World
 
 
@@ -101,23 +101,23 @@ def test_a_lender_keeps_its_own_catalogue(world: World) -> None:
     world.push("p-1")
     world.push("p-1", annual_rate_bps=700)
     world.push("p-1", "lender-b")
-    assert [(one.lender_id, one.annual_rate_bps) for one in wiring.offers().catalogue()] == [
+    assert [(one.lender_id, one.annual_rate_bps) for one in wired.offers().catalogue()] == [
         ("lender-a", 700), ("lender-b", 780),
     ]  # fmt: skip
-    wiring.offers().take_back(LENDER, "p-1")
-    assert [one.lender_id for one in wiring.offers().catalogue()] == ["lender-b"]
-    for act in (lambda: wiring.offers().take_back(BORROWER, "p-1"),
-                lambda: wiring.offers().push(BORROWER, "p-2", ProductTerms.model_validate(TERMS))):  # fmt: skip
+    wired.offers().take_back(LENDER, "p-1")
+    assert [one.lender_id for one in wired.offers().catalogue()] == ["lender-b"]
+    for act in (lambda: wired.offers().take_back(BORROWER, "p-1"),
+                lambda: wired.offers().push(BORROWER, "p-2", ProductTerms.model_validate(TERMS))):  # fmt: skip
         with pytest.raises(Forbidden):
             act()
 
 
 def test_offered_chosen_and_gone_on(world: World) -> None:
     world.to_offered("t-1")
-    application, offers = wiring.offers().of(BORROWER, world.application_id)
+    application, offers = wired.offers().of(BORROWER, world.application_id)
     assert application.status == "offered"
     assert [one.product_id for one in offers] == ["p-1"]
-    chosen = wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    chosen = wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     assert (chosen.status, chosen.chosen_lender_id, chosen.chosen_product_id) == ("chosen", "lender-a", "p-1")
     assert world.steps.succeeded == {"t-1": {}}
 
@@ -125,8 +125,8 @@ def test_offered_chosen_and_gone_on(world: World) -> None:
 def test_what_was_chosen_stays_as_it_was_offered(world: World) -> None:
     """Whatever becomes of the catalogue, or of the offers when the step runs once more."""
     world.to_offered("t-1")
-    _, (offer,) = wiring.offers().of(BORROWER, world.application_id)
-    wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    _, (offer,) = wired.offers().of(BORROWER, world.application_id)
+    wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     world.push("p-1", annual_rate_bps=1200)
     terms = world.application().chosen_terms
     assert terms is not None
@@ -137,41 +137,41 @@ def test_nothing_fits(world: World) -> None:
     world.to_assessed()
     world.push(max_term_months=6)
     with pytest.raises(NothingMatches):
-        wiring.offers().offer(world.application_id, "t-1")
+        wired.offers().offer(world.application_id, "t-1")
     application = world.application()
     assert application.outcome == Outcome.NO_MATCH
     assert application.nearest is not None
     assert application.nearest["missing"] == ["lends for at most 6 months"]
     assert "lends for at most 6 months" in (application.outcome_note or "")
     with pytest.raises(ApplicationClosed):
-        wiring.offers().offer(world.application_id, "t-2")
+        wired.offers().offer(world.application_id, "t-2")
 
 
 def test_an_empty_catalogue(world: World) -> None:
     world.to_assessed()
     with pytest.raises(NothingMatches):
-        wiring.offers().offer(world.application_id, "t-1")
+        wired.offers().offer(world.application_id, "t-1")
     assert (world.application().nearest, world.application().outcome_note) == (None, "the catalogue is empty")
 
 
 def test_the_step_run_again_waits_with_the_newest_token(world: World) -> None:
     world.to_offered("t-1")
-    wiring.offers().offer(world.application_id, "t-2")
-    assert len(wiring.offers().of(BORROWER, world.application_id)[1]) == 1
-    wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    wired.offers().offer(world.application_id, "t-2")
+    assert len(wired.offers().of(BORROWER, world.application_id)[1]) == 1
+    wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     assert world.steps.succeeded == {"t-2": {}}
 
 
 def test_the_step_run_again_after_the_choice_goes_on(world: World) -> None:
     world.to_chosen()
-    wiring.offers().offer(world.application_id, "t-2")
+    wired.offers().offer(world.application_id, "t-2")
     assert "t-2" in world.steps.succeeded
     assert world.application().status == "chosen"
 
 
 def test_a_choice_made_while_the_step_ran_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_offered("t-1")
-    offers = wiring.offers()
+    offers = wired.offers()
     catalogue = offers.catalogue
 
     def slow_catalogue() -> list[Product]:
@@ -188,13 +188,13 @@ def test_two_different_choices(world: World, monkeypatch: pytest.MonkeyPatch) ->
     world.to_assessed()
     world.push("p-1")
     world.push("p-2")
-    wiring.offers().offer(world.application_id, "t-1")
+    wired.offers().offer(world.application_id, "t-1")
     first = (BORROWER, world.application_id, "lender-a", "p-1")
-    world.after_next_read(monkeypatch, lambda: wiring.offers().choose(*first))
+    world.after_next_read(monkeypatch, lambda: wired.offers().choose(*first))
     for _ in ("at the same time", "later"):
         with pytest.raises(NotAwaited):
-            wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-2")
-    assert wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1").chosen_product_id == "p-1"
+            wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-2")
+    assert wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1").chosen_product_id == "p-1"
     assert world.application().chosen_product_id == "p-1"
 
 
@@ -202,19 +202,19 @@ def test_two_different_choices(world: World, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_choice_that_was_not_offered(world: World, lender: str, wanted: str) -> None:
     world.to_offered()
     with pytest.raises(InvalidInput) as refused:
-        wiring.offers().choose(BORROWER, world.application_id, lender, wanted)
+        wired.offers().choose(BORROWER, world.application_id, lender, wanted)
     assert refused.value.field == "product_id"
 
 
 def test_a_choice_before_the_offers_or_by_another(world: World) -> None:
     world.to_assessed()
     with pytest.raises(NotAwaited):
-        wiring.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+        wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
     with pytest.raises(Forbidden):
-        wiring.offers().choose(Caller("x", Role.OPERATOR, "platform"), world.application_id, "lender-a", "p-1")
+        wired.offers().choose(Caller("x", Role.OPERATOR, "platform"), world.application_id, "lender-a", "p-1")
 
 
 def test_an_application_without_a_risk_result_gets_no_offers(world: World) -> None:
     world.to_collected()
     with pytest.raises(NotAwaited):
-        wiring.offers().offer(world.application_id, "t-1")
+        wired.offers().offer(world.application_id, "t-1")

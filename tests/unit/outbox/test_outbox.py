@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from creditmesh.platform import wiring
 from creditmesh.platform.deliveries import GRACE_SECONDS, LANES, SENT_DAYS, Deliveries, Result, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.outbox import MANNERS, WEBHOOK, Message
 from creditmesh.platform.queue import ticket
+from creditmesh.platform.settings import settings
 from creditmesh.platform.signing import verify
 from creditmesh.platform.tables import Item, Update
+from tests.support import wired
 from tests.support.fakes import FakeQueue
 from tests.support.functions import invoke
 from tests.support.world import LENDER_A, LENDER_B, SECRET_A, World
@@ -29,17 +30,17 @@ class Office:
     def __init__(self, world: World) -> None:
         self.world, self.queue, self.told = world, FakeQueue(), list[Item]()
         self.deliveries = Deliveries(
-            wiring.tables(), wiring.settings().outbox_table, wiring.cipher(), wiring.directory(),
+            wired.tables(), settings().outbox_table, wired.cipher(), wired.directory(),
             world.http, world.clock, self.queue, lambda item, state: [], self.told.append,  # type: ignore[arg-type]  # a fake
         )  # fmt: skip
 
     def put(self, number: int = 1, institution: str = "lender-a", application: str = "app_1") -> Item:
         message = Message(f"m-{number}", institution, "loan.test", "/v1/applications", application, DATA)
-        wiring.tables().write(wiring.outbox().put(message))
+        wired.tables().write(wired.outbox().put(message))
         return self.item(number)
 
     def item(self, number: int = 1) -> Item:
-        found = wiring.tables().get(wiring.settings().outbox_table, {"message_id": f"m-{number}"})
+        found = wired.tables().get(settings().outbox_table, {"message_id": f"m-{number}"})
         assert found is not None
         return found
 
@@ -74,7 +75,7 @@ def test_a_message_whose_seal_is_broken_holds_up_no_lane(office: Office) -> None
     """It counts as a failed attempt, so a person learns of it in the end."""
     moved = {"body": office.put(2)["body"]}
     office.put()
-    wiring.tables().write(Update(wiring.settings().outbox_table, {"message_id": "m-1"}, moved))
+    wired.tables().write(Update(settings().outbox_table, {"message_id": "m-1"}, moved))
     results = [office.deliver(attempt) for attempt in range(MAX_ATTEMPTS)]
     assert results == ["later"] * (MAX_ATTEMPTS - 1) + ["parked"]
     assert office.world.http.calls == []
@@ -179,7 +180,7 @@ def test_an_application_keeps_to_its_lane_and_institutions_share_none(office: Of
 
 
 def overdue() -> list[str]:
-    return [one.message_id for one in wiring.overdue_messages()]
+    return [one.message_id for one in wired.overdue_messages()]
 
 
 def test_the_sweep_finds_what_lost_its_ticket(office: Office) -> None:
@@ -254,13 +255,13 @@ def test_a_lender_that_hangs_holds_up_no_other(office: Office) -> None:
 
 def test_the_real_queues_carry_tickets_only(world: World) -> None:
     world.http.answer("POST", LENDER_A, 400)
-    wiring.tables().write(wiring.outbox().put(Message("m-7", "lender-a", "x", "/v1/applications", "app_1", DATA)))
+    wired.tables().write(wired.outbox().put(Message("m-7", "lender-a", "x", "/v1/applications", "app_1", DATA)))
     sqs = world.stack.clients["sqs"]
     one = Ticket("m-7", "lender-a#1", 0)
-    assert wiring.delivery_queue().enqueue({"a": one}) == []
-    assert wiring.delivery_queue().enqueue({"a": one}) == []  # a repeat, which the queue drops
+    assert wired.delivery_queue().enqueue({"a": one}) == []
+    assert wired.delivery_queue().enqueue({"a": one}) == []  # a repeat, which the queue drops
     (queued,) = sqs.receive_message(QueueUrl=world.stack.refs["DeliveryQueue"], MaxNumberOfMessages=10)["Messages"]
     assert ticket(queued["Body"]) == one
-    assert wiring.deliveries().deliver("m-7", 0) == "parked"
+    assert wired.deliveries().deliver("m-7", 0) == "parked"
     (message,) = sqs.receive_message(QueueUrl=world.stack.refs["ParkedMessages"])["Messages"]
     assert json.loads(message["Body"]) == {"message_id": "m-7"}

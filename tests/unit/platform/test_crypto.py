@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from creditmesh.platform import wiring
 from creditmesh.platform.crypto import DATA_KEY_SECONDS, FieldCipher, SealBroken
+from tests.support import wired
 from tests.support.world import World
 
 CONTEXT = ("Applications", "app_1", "taxpayer_id")
@@ -15,7 +15,7 @@ CONTEXT = ("Applications", "app_1", "taxpayer_id")
 
 @pytest.fixture
 def cipher(world: World) -> FieldCipher:
-    return wiring.cipher()
+    return wired.cipher()
 
 
 def test_a_sealed_field_opens_under_its_context_only(cipher: FieldCipher) -> None:

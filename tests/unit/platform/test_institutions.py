@@ -12,7 +12,7 @@ from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.institutions import CACHE_SECONDS, ConfiguredDirectory
 from tests.support.world import ADDRESSES, KEYS, World
 
-from creditmesh.platform import wiring  # isort: skip
+from tests.support import wired  # isort: skip
 
 
 def directory(addresses: Any = ADDRESSES, keys: Any = KEYS, **options: Any) -> ConfiguredDirectory:
@@ -72,6 +72,6 @@ def test_keys_are_not_shown() -> None:
     assert KEYS["tax-bureau"]["api_key"] not in shown
 
 
-def test_the_wiring_reads_address_book_and_secret(world: World) -> None:
-    assert [one.institution_id for one in wiring.directory().of_kind("registry")] == ["company-registry"]
-    assert wiring.directory().get("lender-a").keys.webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
+def test_the_platform_reads_address_book_and_secret(world: World) -> None:
+    assert [one.institution_id for one in wired.directory().of_kind("registry")] == ["company-registry"]
+    assert wired.directory().get("lender-a").keys.webhook_secrets == KEYS["lender-a"]["webhook_secrets"]

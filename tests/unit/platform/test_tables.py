@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Unavailable
-from creditmesh.platform import wiring
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import ConditionFailed, Put, Ref, Tables, Update, decode, encode
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.world import World
 
@@ -22,7 +22,7 @@ KEY = {"task_id": "t-1"}
 
 @pytest.fixture
 def tables(world: World) -> Tables:
-    return wiring.tables()
+    return wired.tables()
 
 
 def stored(tables: Tables) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def test_an_item_that_left_its_list_meanwhile_is_not_listed(tables: Tables, worl
         def query(self, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
             return iter(stale)
 
-    listed = Behind(wiring.client("dynamodb")).listed(TABLE, ("task_id",), "queue", "open", index="by-queue")
+    listed = Behind(wired.client("dynamodb")).listed(TABLE, ("task_id",), "queue", "open", index="by-queue")
     assert [item["note"] for item in listed] == ["x"]
     found = tables.listed(TABLE, ("task_id",), "queue", "open", index="by-queue", newest_first=True)
     assert [item["task_id"] for item in found] == ["t-2", "t-1"]

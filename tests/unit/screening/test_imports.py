@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform import wiring
 from creditmesh.platform.crypto import SealBroken
 from creditmesh.screening.import_model import Import, ImportProblem, ImportState, ImportStateConflict, NewImport
 from creditmesh.screening.model import Kind, Origin, Screening, State, Subject
+from tests.support import wired
 from tests.support.world import FIRM, World
 from tests.unit.screening.test_lists import NAMED, OTHER, enter, hits, screen
 
@@ -22,20 +22,20 @@ FILES = itertools.count(1)
 
 def put(text: str | bytes, key: str | None = None) -> str:
     key = key or f"lists/incoming/court/{next(FILES)}.csv"
-    wiring.data().put(key, text.encode() if isinstance(text, str) else text, "text/csv")
+    wired.data().put(key, text.encode() if isinstance(text, str) else text, "text/csv")
     return key
 
 
 def begin(text: str | bytes, form: str = "csv", **more: Any) -> Import:
     given = {"source": "court", "format": form, "list_name": "black", "object_key": put(text), **more}
-    return wiring.list_imports().create(NewImport.model_validate(given), "operator-1")[0]
+    return wired.list_imports().create(NewImport.model_validate(given), "operator-1")[0]
 
 
 def carry_out(one: Import) -> Import:
     """As the process does."""
-    while (one := wiring.list_imports().read_part(one.import_id)).state is ImportState.READING:
+    while (one := wired.list_imports().read_part(one.import_id)).state is ImportState.READING:
         pass
-    return wiring.list_imports().publish(one.import_id)
+    return wired.list_imports().publish(one.import_id)
 
 
 def imported(text: str | bytes, form: str = "csv", **more: Any) -> Import:
@@ -43,7 +43,7 @@ def imported(text: str | bytes, form: str = "csv", **more: Any) -> Import:
 
 
 def rejected(one: Import) -> list[tuple[int, str, str]]:
-    return [(line.line, line.field, line.rule) for line in wiring.list_imports().rejected(one.import_id, 100)]
+    return [(line.line, line.field, line.rule) for line in wired.list_imports().rejected(one.import_id, 100)]
 
 
 def test_an_import_is_seen_when_it_is_published_and_not_before(world: World) -> None:
@@ -52,9 +52,9 @@ def test_an_import_is_seen_when_it_is_published_and_not_before(world: World) -> 
         ImportState.READING,
         {f"{one.import_id}-1": {"import_id": one.import_id}},
     )
-    one = wiring.list_imports().read_part(one.import_id)
+    one = wired.list_imports().read_part(one.import_id)
     assert (one.state, one.lines, one.accepted, one.rejected, hits()) == (ImportState.READ, 3, 2, 0, 0)
-    one = wiring.list_imports().publish(one.import_id)
+    one = wired.list_imports().publish(one.import_id)
     assert (one.state, one.entries, one.replaces, hits()) == (ImportState.PUBLISHED, 2, None, 1)
     found = screen(("name", "霁州天帮运输"), ("taxpayer_id", FIRM.taxpayer_id))
     assert found.imports == {"court": one.import_id}
@@ -71,7 +71,7 @@ def test_the_next_import_of_a_source_replaces_the_whole_and_others_stay(world: W
     world.clock.advance(1)
     second = imported(f"{HEAD}taxpayer_id,{OTHER},debt,,,\n")
     assert (second.replaces, hits(), hits(OTHER)) == (first.import_id, 2, 1)
-    assert [one.import_id for one in wiring.list_imports().of_source("court", 9)] == [second.import_id, first.import_id]
+    assert [one.import_id for one in wired.list_imports().of_source("court", 9)] == [second.import_id, first.import_id]
 
 
 def test_a_file_is_read_part_by_part_and_any_step_may_be_repeated(
@@ -85,19 +85,19 @@ def test_a_file_is_read_part_by_part_and_any_step_may_be_repeated(
     parts = 0
     while one.state is ImportState.READING:
         before = one
-        one = wiring.list_imports().read_part(one.import_id)
-        again = wiring.list_imports()._applied(before, wiring.list_imports()._store.change(before, ImportState.FAILED))
+        one = wired.list_imports().read_part(one.import_id)
+        again = wired.list_imports()._applied(before, wired.list_imports()._store.change(before, ImportState.FAILED))
         assert again == one, "what was read from an earlier place changes nothing"
         parts += 1
     assert parts > 3
     assert (one.lines, one.accepted, one.rejected) == (61, 58, 2)
     assert rejected(one) == [(9, "value", "no_phone"), (43, "line", "wrong_number_of_columns")]
     published = carry_out(one)
-    assert wiring.list_imports().publish(one.import_id) == published
-    assert len(list(wiring.list_journal().after(0))) == 1
+    assert wired.list_imports().publish(one.import_id) == published
+    assert len(list(wired.list_journal().after(0))) == 1
     for number in (0, 8, 59):
         (hit,) = screen(("phone", f"1380013{number:04d}")).hits
-        assert wiring.list_entries().get(hit.entry_id).text == f"line {number}"
+        assert wired.list_entries().get(hit.entry_id).text == f"line {number}"
     assert screen(("phone", "13800130007")).hits == []
 
 
@@ -173,9 +173,9 @@ def test_a_line_longer_than_a_part_is_refused(world: World, monkeypatch: pytest.
 def test_a_file_that_changes_while_it_is_read_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("creditmesh.screening.imports.PART_BYTES", 100)
     one = begin(HEAD + "phone,13800138000,x,,,\n" * 20)
-    wiring.list_imports().read_part(one.import_id)
+    wired.list_imports().read_part(one.import_id)
     put(HEAD + "phone,13800138001,x,,,\n" * 20, one.object_key)
-    one = wiring.list_imports().read_part(one.import_id)
+    one = wired.list_imports().read_part(one.import_id)
     assert (one.state, one.problem) == (ImportState.REFUSED, ImportProblem(field="file", rule="changed_while_it_was_read"))  # fmt: skip  # noqa: E501
 
 
@@ -203,46 +203,46 @@ def test_a_failed_import_changes_nothing_and_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setattr("creditmesh.screening.imports.PART_BYTES", 400)
     one = begin(HEAD + "".join(f"phone,1380013{number:04d},x,,,\n" for number in range(60)))
-    half = wiring.list_imports().read_part(one.import_id)
-    failed = wiring.list_imports().fail(one.import_id, "Lambda.Unknown")
+    half = wired.list_imports().read_part(one.import_id)
+    failed = wired.list_imports().fail(one.import_id, "Lambda.Unknown")
     assert (failed.state, failed.problem) == (ImportState.FAILED, ImportProblem(field="import", rule="Lambda.Unknown"))
-    assert wiring.list_imports().read_part(one.import_id) == failed
-    again = wiring.list_imports().run(one.import_id)
+    assert wired.list_imports().read_part(one.import_id) == failed
+    again = wired.list_imports().run(one.import_id)
     assert (again.state, again.read_bytes, again.attempt) == (ImportState.READING, half.read_bytes, 2)
     assert set(world.steps.executions) == {f"{one.import_id}-1", f"{one.import_id}-2"}
     assert carry_out(again).entries == 60
     with pytest.raises(ImportStateConflict):
-        wiring.list_imports().run(one.import_id)
-    assert wiring.list_imports().fail(one.import_id, "late").state is ImportState.PUBLISHED
+        wired.list_imports().run(one.import_id)
+    assert wired.list_imports().fail(one.import_id, "late").state is ImportState.PUBLISHED
 
 
 def test_a_file_is_uploaded_first_where_none_is_named(world: World) -> None:
     new = NewImport(source="court", format="csv", list_name="black")
-    one, url = wiring.list_imports().create(new, "operator-1")
+    one, url = wired.list_imports().create(new, "operator-1")
     assert (one.state, one.object_key) == (ImportState.AWAITING_FILE, f"lists/incoming/uploads/{one.import_id}")
     assert url is not None
     assert one.object_key in url
     with pytest.raises(InvalidInput):
-        wiring.list_imports().run(one.import_id)
+        wired.list_imports().run(one.import_id)
     put(f"{HEAD}phone,13800138000,x,,,\n", one.object_key)
-    assert carry_out(wiring.list_imports().run(one.import_id)).entries == 1
+    assert carry_out(wired.list_imports().run(one.import_id)).entries == 1
 
 
 def test_running_it_twice_starts_one_process(world: World) -> None:
     one = begin(f"{HEAD}phone,13800138000,x,,,\n")
-    assert wiring.list_imports().run(one.import_id) == one
+    assert wired.list_imports().run(one.import_id) == one
     assert list(world.steps.executions) == [f"{one.import_id}-1"]
 
 
 def test_a_file_that_is_not_there_or_empty_is_refused_at_once(world: World) -> None:
     new = NewImport(source="court", format="csv", object_key="lists/incoming/none.csv")
     with pytest.raises(InvalidInput):
-        wiring.list_imports().create(new, "operator-1")
+        wired.list_imports().create(new, "operator-1")
     with pytest.raises(InvalidInput):
         begin("")
     assert world.items("ListImports") == []
     with pytest.raises(NotFound):
-        wiring.list_imports().get("imp_none")
+        wired.list_imports().get("imp_none")
 
 
 def test_of_two_lines_for_one_subject_the_later_counts(world: World) -> None:
@@ -264,7 +264,7 @@ def test_an_imported_entry_is_removed_by_two_and_stays_removed_in_the_next_impor
     text = f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,a debt,2026-01-01,\n"
     one = imported(text)
     (hit,) = screen(("taxpayer_id", FIRM.taxpayer_id)).hits
-    entries = wiring.list_entries()
+    entries = wired.list_entries()
     seen = entries.get(hit.entry_id)
     assert (seen.value, seen.text, seen.origin, seen.valid_from) == (FIRM.taxpayer_id, "a debt", Origin.IMPORTED, "2026-01-01T00:00:00.000Z")  # fmt: skip  # noqa: E501
     assert seen.history[0].note == f"{one.import_id} line 2"
@@ -299,16 +299,16 @@ def test_what_is_imported_lies_sealed(world: World) -> None:
     stored = {key: body for key, body in world.stack.documents().items() if key.startswith(generation)}
     assert len(stored) == 2
     assert all("天邦".encode() not in body for body in stored.values())
-    moved = wiring.data().get(f"{generation}index-1")
-    wiring.data().put("lists/generations/other/index-1", moved, "application/octet-stream")
+    moved = wired.data().get(f"{generation}index-1")
+    wired.data().put("lists/generations/other/index-1", moved, "application/octet-stream")
     with pytest.raises(SealBroken):
-        wiring.list_generations().index("other", "1")
+        wired.list_generations().index("other", "1")
 
 
 def test_an_imported_entry_whose_removal_was_refused_goes_with_its_import(world: World) -> None:
     imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,,\n")
     (hit,) = screen(("taxpayer_id", FIRM.taxpayer_id)).hits
-    entries = wiring.list_entries()
+    entries = wired.list_entries()
     entries.propose_removal(hit.entry_id, "operator-1", "another firm")
     refused = entries.decide_removal(hit.entry_id, "manager-2", confirm=False, note="the same")
     assert entries.get(hit.entry_id) == refused
@@ -322,13 +322,13 @@ def test_without_an_index_nothing_is_looked_up_and_with_it_again(world: World) -
     """A list that cannot be read lets nobody through."""
     one = imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,,\n")
     key = f"lists/generations/{one.import_id}/index-1"
-    index = wiring.data().get(key)
-    wiring.data().delete(key)
-    wiring.list_keeper.cache_clear()
-    wiring.lists.cache_clear()
-    lists, subjects = wiring.lists(), [Subject(kind=Kind.TAXPAYER_ID, value=FIRM.taxpayer_id)]
+    index = wired.data().get(key)
+    wired.data().delete(key)
+    wired.forget("list_keeper")
+    wired.forget("lists")
+    lists, subjects = wired.lists(), [Subject(kind=Kind.TAXPAYER_ID, value=FIRM.taxpayer_id)]
     for age in (0, 60):
         with pytest.raises(NotFound):
             lists.screen(subjects, max_age_seconds=age)
-    wiring.data().put(key, index, "application/octet-stream")
+    wired.data().put(key, index, "application/octet-stream")
     assert len(lists.screen(subjects, max_age_seconds=60).hits) == 1

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from creditmesh.platform import wiring
 from creditmesh.platform.blind_index import IndexKey
+from creditmesh.platform.settings import settings
 from creditmesh.screening.model import State
+from tests.support import wired
 from tests.support.world import FIRM, World
 from tests.unit.screening.test_imports import HEAD, imported
 from tests.unit.screening.test_lists import NAMED, OTHER, enter, hits, screen
@@ -19,8 +20,8 @@ ALIKE = "霁州天帮运输"
 
 
 def remove(entry_id: str) -> None:
-    wiring.list_entries().propose_removal(entry_id, "operator-1", "a mistake")
-    wiring.list_entries().decide_removal(entry_id, "operator-2", confirm=True, note="so it is")
+    wired.list_entries().propose_removal(entry_id, "operator-1", "a mistake")
+    wired.list_entries().decide_removal(entry_id, "operator-2", confirm=True, note="so it is")
 
 
 def looked_up() -> list[tuple[str, int]]:
@@ -31,8 +32,8 @@ def looked_up() -> list[tuple[str, int]]:
 
 def kept() -> list[tuple[str, State]]:
     """Entries that persons entered or decided on."""
-    items = wiring.tables().scan(wiring.settings().list_entries_table)
-    entries = [wiring.list_entries().get(item["entry_id"]) for item in items]
+    items = wired.tables().scan(settings().list_entries_table)
+    entries = [wired.list_entries().get(item["entry_id"]) for item in items]
     return sorted((f"{one.value} {one.source}", one.state) for one in entries)
 
 
@@ -54,28 +55,28 @@ def test_lists_say_the_same_before_amidst_and_after(listed: World) -> None:
     assert len(before) == 4
     with listed.index_keys(NEW, FIRST):
         assert looked_up() == before
-        assert wiring.list_imports().rekey() == 1
+        assert wired.list_imports().rekey() == 1
         assert looked_up() == before
-        assert wiring.list_entries().rekey() == 4
+        assert wired.list_entries().rekey() == 4
         assert looked_up() == before
-        assert (wiring.list_imports().rekey(), wiring.list_entries().rekey()) == (0, 0), "a repeat does nothing"
+        assert (wired.list_imports().rekey(), wired.list_entries().rekey()) == (0, 0), "a repeat does nothing"
     with listed.index_keys(NEW):
         assert looked_up() == before
         assert kept() == entries
-        wiring.list_keeper.cache_clear()
-        wiring.lists.cache_clear()
+        wired.forget("list_keeper")
+        wired.forget("lists")
         assert looked_up() == before, "a process that reads the whole journal"
 
 
 def test_entries_first_is_as_good(listed: World) -> None:
     before = looked_up()
     with listed.index_keys(NEW, FIRST):
-        assert wiring.list_entries().rekey() == 4
+        assert wired.list_entries().rekey() == 4
         assert looked_up() == before
 
 
 def test_a_rekeying_that_was_stopped_goes_on(listed: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, whole, left = looked_up(), type(wiring.list_journal()).append, iter(range(2))
+    before, whole, left = looked_up(), type(wired.list_journal()).append, iter(range(2))
 
     def stopping(*arguments: Any) -> int:
         if next(left, None) is None:
@@ -83,12 +84,12 @@ def test_a_rekeying_that_was_stopped_goes_on(listed: World, monkeypatch: pytest.
         return whole(*arguments)
 
     with listed.index_keys(NEW, FIRST):
-        monkeypatch.setattr(type(wiring.list_journal()), "append", stopping)
+        monkeypatch.setattr(type(wired.list_journal()), "append", stopping)
         with pytest.raises(KeyboardInterrupt):
-            wiring.list_entries().rekey()
+            wired.list_entries().rekey()
         monkeypatch.undo()
         assert looked_up() == before
-        assert wiring.list_entries().rekey() == 2
+        assert wired.list_entries().rekey() == 2
         assert looked_up() == before
 
 
@@ -103,7 +104,7 @@ def test_a_subject_is_entered_once_across_keys(world: World) -> None:
 def test_two_that_enter_it_at_once_enter_it_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second had looked before the first wrote."""
     enter()
-    entries = wiring.list_entries()
+    entries = wired.list_entries()
     look, looks = entries._get, iter(range(2))
     monkeypatch.setattr(entries, "_get", lambda one: look(one) if next(looks, None) is None else None)
     with world.index_keys(NEW, FIRST):
@@ -127,7 +128,7 @@ def test_an_import_is_published_under_one_key(world: World, monkeypatch: pytest.
 def test_an_import_of_the_source_in_between_is_left_alone(listed: World) -> None:
     """What was indexed anew is not in force any more when its change is read."""
     with listed.index_keys(NEW, FIRST):
-        journal, append = wiring.list_journal(), wiring.list_journal().append
+        journal, append = wired.list_journal(), wired.list_journal().append
 
         def after_another(act: str, *given: Any) -> int:
             journal.append = append  # type: ignore[method-assign]
@@ -136,6 +137,6 @@ def test_an_import_of_the_source_in_between_is_left_alone(listed: World) -> None
             return append(act, *given)
 
         journal.append = after_another  # type: ignore[method-assign]
-        wiring.list_imports().rekey()
+        wired.list_imports().rekey()
         (hit,) = (one for one in screen(("taxpayer_id", FIRM.taxpayer_id)).hits if one.source == "bank")
         assert hit.reason_code == "fraud"

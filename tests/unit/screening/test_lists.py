@@ -9,9 +9,9 @@ import pytest
 
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform import wiring
 from creditmesh.screening.entries import NewEntry
 from creditmesh.screening.model import Entry, Kind, Screening, State, Subject
+from tests.support import wired
 from tests.support.world import FIRM, NOW, World
 
 OTHER = "91350100M000100Y43"
@@ -20,11 +20,11 @@ NAMED = "霁州天邦运输有限公司"
 
 def enter(list_name: str = "black", kind: str = "taxpayer_id", value: str = FIRM.taxpayer_id, **more: Any) -> Entry:
     given = {"list_name": list_name, "kind": kind, "value": value, "source": "court", "reason_code": "fraud", **more}
-    return wiring.list_entries().enter(NewEntry.model_validate(given), "operator-1")
+    return wired.list_entries().enter(NewEntry.model_validate(given), "operator-1")
 
 
 def screen(*subjects: tuple[str, str]) -> Screening:
-    return wiring.lists().screen([Subject(kind=Kind(kind), value=value) for kind, value in subjects])
+    return wired.lists().screen([Subject(kind=Kind(kind), value=value) for kind, value in subjects])
 
 
 def hits(taxpayer: str = FIRM.taxpayer_id) -> int:
@@ -135,7 +135,7 @@ def test_the_state_of_the_lists_is_told(world: World) -> None:
 
 def test_a_process_may_be_content_with_what_it_knew_a_moment_ago(world: World) -> None:
     subjects = [Subject(kind=Kind.TAXPAYER_ID, value=FIRM.taxpayer_id)]
-    lists = wiring.lists()
+    lists = wired.lists()
     assert lists.screen(subjects).hits == []
     enter()
     assert lists.screen(subjects, max_age_seconds=60).hits == []
@@ -149,7 +149,7 @@ def test_nothing_entered_can_be_read_from_the_tables(world: World) -> None:
     stored = str([world.items(table) for table in ("ListEntries", "ListJournal")])
     assert FIRM.taxpayer_id not in stored
     assert "天邦" not in stored
-    assert wiring.list_entries().get(enter("grey", "name", NAMED).entry_id).value == NAMED
+    assert wired.list_entries().get(enter("grey", "name", NAMED).entry_id).value == NAMED
 
 
 def test_the_same_again_changes_nothing_and_other_content_replaces(world: World) -> None:
@@ -160,7 +160,7 @@ def test_the_same_again_changes_nothing_and_other_content_replaces(world: World)
     assert [one.act for one in second.history] == ["entered", "entered"]
     (hit,) = screen(("taxpayer_id", FIRM.taxpayer_id)).hits
     assert hit.reason_code == "debt"
-    assert [change["act"] for change in wiring.list_journal().newest(9)] == ["entered", "entered"]
+    assert [change["act"] for change in wired.list_journal().newest(9)] == ["entered", "entered"]
 
 
 def test_a_name_that_is_replaced_is_found_by_its_new_spelling_only(world: World) -> None:

@@ -8,10 +8,10 @@ from typing import ClassVar
 import pytest
 
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform import wiring
 from creditmesh.platform.tables import ConditionFailed, Tables, Update, Write
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import Entry, EntryStateConflict, SamePerson, State
+from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.world import FIRM, World
 from tests.unit.screening.test_lists import enter, hits
@@ -20,21 +20,21 @@ PROPOSER, SECOND = "operator-1", "manager-2"
 
 
 def propose(entry: Entry, by: str = PROPOSER) -> Entry:
-    return wiring.list_entries().propose_removal(entry.entry_id, by, "a mistaken identity")
+    return wired.list_entries().propose_removal(entry.entry_id, by, "a mistaken identity")
 
 
 def decide(entry: Entry, by: str = SECOND, confirm: bool = True) -> Entry:
-    return wiring.list_entries().decide_removal(entry.entry_id, by, confirm=confirm, note="seen")
+    return wired.list_entries().decide_removal(entry.entry_id, by, confirm=confirm, note="seen")
 
 
 def test_an_entry_counts_until_a_second_person_confirms(world: World) -> None:
     entry = enter()
     proposed = propose(entry)
     assert (proposed.state, proposed.proposed_by, hits()) == (State.REMOVAL_PROPOSED, PROPOSER, 1)
-    assert [one.entry_id for one in wiring.list_entries().proposals(10)] == [entry.entry_id]
+    assert [one.entry_id for one in wired.list_entries().proposals(10)] == [entry.entry_id]
     removed = decide(entry)
     assert (removed.state, removed.proposed_by, hits()) == (State.REMOVED, None, 0)
-    assert wiring.list_entries().proposals(10) == []
+    assert wired.list_entries().proposals(10) == []
 
 
 def test_the_same_person_cannot_confirm_but_may_take_it_back(world: World) -> None:
@@ -44,7 +44,7 @@ def test_the_same_person_cannot_confirm_but_may_take_it_back(world: World) -> No
         decide(entry, by=PROPOSER)
     assert hits() == 1
     assert decide(entry, by=PROPOSER, confirm=False).state is State.ACTIVE
-    assert wiring.list_entries().proposals(10) == []
+    assert wired.list_entries().proposals(10) == []
 
 
 def test_the_entry_stays_as_history_and_every_step_is_in_the_journal(world: World) -> None:
@@ -53,11 +53,11 @@ def test_the_entry_stays_as_history_and_every_step_is_in_the_journal(world: Worl
     decide(entry, confirm=False)
     propose(entry, by=SECOND)
     decide(entry, by=PROPOSER)
-    kept = wiring.list_entries().get(entry.entry_id)
+    kept = wired.list_entries().get(entry.entry_id)
     acts = ["entered", "removal_proposed", "removal_refused", "removal_proposed", "removed"]
     people = [PROPOSER, PROPOSER, SECOND, SECOND, PROPOSER]
     assert [(one.act, one.by) for one in kept.history] == list(zip(acts, people, strict=True))
-    journal = list(wiring.list_journal().after(0))
+    journal = list(wired.list_journal().after(0))
     assert [(one["number"], one["act"], one["by"]) for one in journal] == list(
         zip(range(1, 6), acts, people, strict=True)
     )
@@ -97,7 +97,7 @@ def test_a_removed_entry_can_be_entered_again(world: World) -> None:
     ],  # fmt: skip
 )
 def test_an_unknown_entry(world: World, entry_id: str) -> None:
-    for step in (wiring.list_entries().get, lambda one: wiring.list_entries().propose_removal(one, PROPOSER, "x")):
+    for step in (wired.list_entries().get, lambda one: wired.list_entries().propose_removal(one, PROPOSER, "x")):
         with pytest.raises(NotFound):
             step(entry_id)
 
@@ -117,9 +117,9 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
     def append(journal: Journal, entry_id: str) -> int:
         return journal.append("entered", "p", {"entry_id": entry_id}, [])
 
-    calm = wiring.list_journal()
+    calm = wired.list_journal()
     contended = Journal(
-        Contended(wiring.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None
+        Contended(wired.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None
     )
     append(calm, "first")
     Contended.before = [lambda name=name: append(calm, name) for name in ("other-2", "other-1", "other-0")]
@@ -134,16 +134,16 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
 def test_an_entry_that_another_changes_meanwhile_is_not_written_over(world: World) -> None:
     """The journal tries again for itself, and gives up where the entry is another."""
     entry = propose(enter())
-    slow = Journal(Contended(wiring.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None)
+    slow = Journal(Contended(wired.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None)
     taken_back = entry.model_copy(update={"state": State.ACTIVE, "version": entry.version + 1})
     Contended.before = [lambda: decide(entry)]
     with pytest.raises(ConditionFailed):
-        slow.append("removal_refused", "x", {}, [wiring.list_entries()._replacing(taken_back, entry)])
-    assert wiring.list_entries().get(entry.entry_id).state is State.REMOVED
+        slow.append("removal_refused", "x", {}, [wired.list_entries()._replacing(taken_back, entry)])
+    assert wired.list_entries().get(entry.entry_id).state is State.REMOVED
 
 
 def test_a_write_that_fails_leaves_no_change(world: World) -> None:
     missing = Update(table_name("ListEntries"), {"entry_id": "none"}, set={"x": 1}, where={"version": 1})
     with pytest.raises(ConditionFailed):
-        wiring.list_journal().append("removed", "x", {}, [missing])
-    assert list(wiring.list_journal().after(0)) == []
+        wired.list_journal().append("removed", "x", {}, [missing])
+    assert list(wired.list_journal().after(0)) == []

@@ -172,7 +172,7 @@ class Atomic:
 
 @dataclass
 class Engine:
-    """All parts of the engine, joined as the wiring does."""
+    """All parts of the engine, joined as the bootstrap does."""
 
     stack: aws.Stack
     clock: Any = field(default_factory=lambda: FixedClock(NOW))

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -14,10 +15,12 @@ from creditmesh.authorization.revocations import TYPE as REVOKED
 from creditmesh.authorization.service import FIRM
 from creditmesh.authorization.store import OPTIONAL, transaction_met
 from creditmesh.kernel.errors import Unavailable
-from creditmesh.platform.blind_index import BlindIndex
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.outbox import PENDING_QUEUE
 from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Step, Tables, Update
+
+if TYPE_CHECKING:
+    from creditmesh.platform.blind_index import BlindIndex
+    from creditmesh.platform.crypto import FieldCipher
 
 _AT_ONCE = 45
 """Items a transaction; each takes two of its hundred steps."""

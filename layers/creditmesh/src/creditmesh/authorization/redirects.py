@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from creditmesh.authorization.model import RedirectUsed
@@ -12,11 +13,13 @@ from creditmesh.authorization.redirect import FLOW_SECONDS, Flow, Link, challeng
 from creditmesh.authorization.scopes import Scope
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.platform.blind_index import BlindIndex
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.institutions import Directory
 from creditmesh.platform.tables import Absent, ConditionFailed, Item, Put, Tables, Update
-from creditmesh.platform.tokens import GuestKeys
+
+if TYPE_CHECKING:
+    from creditmesh.platform.blind_index import BlindIndex
+    from creditmesh.platform.crypto import FieldCipher
+    from creditmesh.platform.tokens import GuestKeys
 
 
 class OtherBrowser(Forbidden):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from creditmesh.authorization.changes import Changes, Granted
 from creditmesh.authorization.model import (
@@ -30,8 +31,10 @@ from creditmesh.authorization.watches import Watch, Watches
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.kernel.ids import new_id
-from creditmesh.platform.blind_index import BlindIndex
 from creditmesh.platform.tables import ConditionFailed, Item
+
+if TYPE_CHECKING:
+    from creditmesh.platform.blind_index import BlindIndex
 
 FIRM = "taxpayer_id"
 """The kind of index that a firm is found by."""

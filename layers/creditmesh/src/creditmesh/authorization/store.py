@@ -7,14 +7,16 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from creditmesh.authorization.model import Authorization, record_key
 from creditmesh.authorization.records import ConsentRecord, Use
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import Absent, Delete, Item, Put, Step, Tables, Update, Write
+
+if TYPE_CHECKING:
+    from creditmesh.platform.crypto import FieldCipher
 
 SEALED = ("code", "code_verifier")
 OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)

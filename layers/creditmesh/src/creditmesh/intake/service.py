@@ -29,13 +29,13 @@ from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused
 from creditmesh.kernel.ids import derived_id
-from creditmesh.platform.blind_index import BlindIndex
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
     from creditmesh.authorization.service import Authorizations
+    from creditmesh.platform.blind_index import BlindIndex
 
 
 _AUTHORIZATION = WAITS[Status.AUTHORIZATION_REQUIRED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.intake.model import (
     Actor,
@@ -19,8 +19,10 @@ from creditmesh.intake.moves import EXPIRE, PLATFORM, Move
 from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Ref, Tables, Update, Write
+
+if TYPE_CHECKING:
+    from creditmesh.platform.crypto import FieldCipher
 
 NO_SUCH = "no such application"
 _LISTED = tuple(ApplicationSummary.model_fields)

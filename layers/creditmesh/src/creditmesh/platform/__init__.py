@@ -1,1 +1,1 @@
-"""The AWS side shared by all contexts: tables, objects, events, secrets, HTTP, observability, wiring."""
+"""The AWS side shared by all contexts: tables, objects, events, secrets, HTTP, observability, bootstrap."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.idempotency import (
@@ -26,7 +25,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from creditmesh.kernel.errors import Conflict, KeyReused, Unavailable
-from creditmesh.platform import wiring
+from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.settings import settings
 from creditmesh.platform.web import Reply
 
@@ -39,9 +38,9 @@ class InProgress(Conflict):
     code = "request_in_progress"
 
 
-@cache
+@singleton
 def _layer() -> DynamoDBPersistenceLayer:
-    return DynamoDBPersistenceLayer(settings().idempotency_table, boto3_client=wiring.client("dynamodb"))
+    return DynamoDBPersistenceLayer(settings().idempotency_table, boto3_client=platform().client("dynamodb"))
 
 
 def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], context: LambdaContext | None) -> Reply:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import Put
+
+if TYPE_CHECKING:
+    from creditmesh.platform.crypto import FieldCipher
 
 PENDING_QUEUE = "pending"
 

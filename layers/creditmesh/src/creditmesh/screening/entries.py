@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform.blind_index import BlindIndex
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import Absent, ConditionFailed, Delete, Item, Put, Step, Tables, Update
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import (
@@ -27,6 +25,10 @@ from creditmesh.screening.model import (
 )
 from creditmesh.screening.normalise import normalise
 from creditmesh.screening.service import blind_name_keys, fingerprint, fingerprints
+
+if TYPE_CHECKING:
+    from creditmesh.platform.blind_index import BlindIndex
+    from creditmesh.platform.crypto import FieldCipher
 
 BY_REMOVAL = "by-removal"
 _QUEUE = "proposed"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.platform.blind_index import BlindIndex
-from creditmesh.platform.crypto import FieldCipher
 from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Tables
+
+if TYPE_CHECKING:
+    from creditmesh.platform.blind_index import BlindIndex
+    from creditmesh.platform.crypto import FieldCipher
 
 
 class ReferenceRecords:

@@ -1,0 +1,83 @@
+"""Wires the context of authorisations."""
+
+from __future__ import annotations
+
+from creditmesh.authorization.changes import Changes
+from creditmesh.authorization.endings import FollowUp
+from creditmesh.authorization.expiry import ExpirySweep
+from creditmesh.authorization.moves import FirmMoves
+from creditmesh.authorization.redirects import Redirects
+from creditmesh.authorization.revocations import Revocations
+from creditmesh.authorization.service import Authorizations
+from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.authorization.watches import Watches
+from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.observability import logger
+from creditmesh.platform.settings import settings
+
+
+@singleton
+def authorization_store() -> AuthorizationStore:
+    """Authorisations and what happened to them."""
+    names = settings().authorizations_table, settings().consent_records_table
+    return AuthorizationStore(platform().tables, *names, platform().cipher)
+
+
+@singleton
+def redirects() -> Redirects:
+    """The borrowers' ways to a source and back."""
+    own = platform()
+    return_url = f"{own.parameter(settings().public_url_parameter)}/v1/authorizations/return"
+    return Redirects(
+        own.tables, settings().authorization_flows_table, own.cipher, own.blind_index, own.directory, own.clock,
+        own.guest_keys, return_url,
+    )  # fmt: skip
+
+
+@singleton
+def watches() -> Watches:
+    """What monitoring rests on."""
+    return Watches(platform().tables, settings().watches_table, authorization_store(), platform().clock)
+
+
+@singleton
+def revocations() -> Revocations:
+    """Codes given back to their sources."""
+    return Revocations(platform().outbox, authorization_store(), platform().directory, platform().clock)
+
+
+@singleton
+def consent_follow_up() -> FollowUp:
+    """What follows a change of an authorisation."""
+
+    def on_ended(_taxpayer_index: str, _scope: str, authorization_id: str) -> None:
+        from creditmesh.gateway.bootstrap import answer_cache
+
+        answer_cache().erase(authorization_id)
+
+    return FollowUp(authorization_store(), watches(), on_ended)
+
+
+@singleton
+def expiry_sweep() -> ExpirySweep:
+    """Reminders and expiries of authorisations."""
+    return ExpirySweep(authorization_store(), watches(), consent_follow_up(), platform().clock)
+
+
+@singleton
+def authorizations() -> Authorizations:
+    """Authorisations."""
+    store, own = authorization_store(), platform()
+    changes = Changes(store, revocations(), consent_follow_up(), own.clock)
+    return Authorizations(store, changes, redirects(), watches(), own.blind_index, own.clock, logger.get_correlation_id)
+
+
+@singleton
+def firm_moves() -> FirmMoves:
+    """What moves firms to another index key."""
+    own, names = platform(), settings()
+    return FirmMoves(
+        own.tables, own.cipher, own.blind_index, watches().reconcile,
+        authorizations=names.authorizations_table, watches=names.watches_table, records=names.consent_records_table,
+        outbox=names.outbox_table, flows=names.authorization_flows_table,
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Wires the context of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from creditmesh.decisions.engine import Choice, Engine, ResidentJobs
+from creditmesh.decisions.log import DecisionLog
+from creditmesh.decisions.requests import ScoringRequestStore
+from creditmesh.decisions.scoring_job import ScoringJob, resident_job
+from creditmesh.decisions.service import Assessment
+from creditmesh.decisions.serving.champion import Champion
+from creditmesh.decisions.serving.model_signature import kms_verify
+from creditmesh.decisions.serving.stored_models import Places, StoredModels
+from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.observability import logger
+from creditmesh.platform.settings import settings
+
+
+@singleton
+def stored_models() -> StoredModels:
+    """The decision models, verified."""
+    own, names = platform(), settings()
+    places = Places(names.model_id, names.models_table, names.artefact_bucket, names.model_key)
+    verify = kms_verify(own.client("kms"), names.model_keys)
+    return StoredModels(own.client("dynamodb"), own.client("s3"), places, verify)
+
+
+@singleton
+def champion() -> Champion:
+    """The model in force and any other by hash."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    def log(record: Mapping[str, Any]) -> None:
+        logger.error(record["event"], extra={name: value for name, value in record.items() if name != "event"})
+
+    clock, transient = platform().clock, (BotoCoreError, ClientError)
+    return Champion(stored_models(), log=log, transient=transient, monotonic=lambda: clock.now().timestamp())
+
+
+@singleton
+def decision_log() -> DecisionLog:
+    """What was decided, and from what."""
+    return DecisionLog(platform().tables, settings().decisions_table)
+
+
+@singleton
+def scoring_requests() -> ScoringRequestStore:
+    """What the resident Spark job is asked."""
+    own, names = platform(), settings()
+    ahead = timedelta(minutes=names.rules_utc_offset_minutes)
+    return ScoringRequestStore(own.tables, names.scoring_requests_table, names.scoring_shards, own.clock, ahead)
+
+
+@singleton
+def resident_jobs() -> ResidentJobs:
+    """Which resident jobs are ready."""
+    return ResidentJobs(platform().tables, settings().scoring_requests_table, platform().clock)
+
+
+@singleton
+def choice() -> Choice:
+    """Which engine scores a request."""
+    return Choice(Engine(settings().scoring_engine), resident_jobs(), platform().clock)
+
+
+@singleton
+def scoring_job() -> ScoringJob:
+    """The resident job's runs."""
+    own = settings()
+    emr = platform().client("emr-serverless")
+    bucket = f"s3://{own.artefact_bucket}"
+    arguments = {
+        "--region": emr.meta.region_name,
+        "--table": own.scoring_requests_table,
+        "--index": "by-queue",
+        "--shards": str(own.scoring_shards),
+        "--warm-up-calls": str(own.scoring_warm_up_calls),
+        "--model-id": own.model_id,
+        "--model-uri": f"{bucket}/{own.model_key}",
+        "--models-table": own.models_table,
+        "--shadow-table": own.shadow_scores_table,
+        "--trusted-keys": ",".join(own.model_keys),
+    }
+    archive = f"{bucket}/{own.scoring_libraries}" if own.scoring_libraries else ""
+    job = resident_job(f"{bucket}/emr/{own.spark_code}", arguments, archive, own.scoring_spark_parameters)
+    names, engine = (own.scoring_application_id, own.scoring_job_role_arn), Engine(own.scoring_engine)
+    return ScoringJob(emr, *names, job, resident_jobs(), engine, own.scoring_job_threshold, platform().clock)
+
+
+@singleton
+def assessment() -> Assessment:
+    """Scoring and report."""
+    from creditmesh.gateway.bootstrap import key_data
+    from creditmesh.intake.bootstrap import applications
+
+    own = platform()
+    return Assessment(
+        applications(), scoring_requests(), key_data(), own.data, champion(), own.tasks, own.clock, decision_log()
+    )

@@ -1,0 +1,110 @@
+"""Wires the context of channels and key data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.gateway.channels.answers import Answers
+from creditmesh.gateway.channels.authentication import Authenticator
+from creditmesh.gateway.channels.batch import BatchFiles
+from creditmesh.gateway.channels.cache import AnswerCache
+from creditmesh.gateway.channels.caller import ChannelCaller
+from creditmesh.gateway.channels.calls import CallStore
+from creditmesh.gateway.channels.catalogue import ChannelCatalogue
+from creditmesh.gateway.channels.documents import VersionedDocuments
+from creditmesh.gateway.channels.exchange import Exchanger
+from creditmesh.gateway.channels.guards import Guards
+from creditmesh.gateway.channels.health import HealthBook
+from creditmesh.gateway.channels.late import LateAnswers
+from creditmesh.gateway.channels.records import ReferenceRecords
+from creditmesh.gateway.channels.source import Source
+from creditmesh.gateway.service import Collections
+from creditmesh.gateway.store import KeyDataStore
+from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.settings import settings
+
+
+@singleton
+def collections() -> Collections:
+    """Collection from the channels of a plan."""
+    return Collections(channels(), channel_caller(), answers(), key_data(), platform().clock)
+
+
+@singleton
+def channels() -> ChannelCatalogue:
+    """Channels and collection plans."""
+
+    def documents(kind: str) -> VersionedDocuments:
+        return VersionedDocuments(platform().tables, settings().documents_table, kind, platform().clock)
+
+    return ChannelCatalogue(documents("channel"), documents("plan"), source())
+
+
+@singleton
+def source() -> Source:
+    """What channels call."""
+    own = platform()
+    exchanger = Exchanger(own.http, Authenticator(own.http, own.clock))
+    return Source(own.directory, exchanger, BatchFiles(own.data, own.clock), lambda: settings().allowed_origins)
+
+
+@singleton
+def answers() -> Answers:
+    """What sources answer."""
+    return Answers(platform().data, platform().clock)
+
+
+@singleton
+def channel_calls() -> CallStore:
+    """Calls to sources."""
+    return CallStore(platform().tables, settings().channel_calls_table, platform().clock)
+
+
+@singleton
+def guards() -> Guards:
+    """Channels' breakers and rates."""
+    return Guards(platform().tables, settings().channel_states_table, platform().clock)
+
+
+@singleton
+def health() -> HealthBook:
+    """How channels do."""
+    return HealthBook(platform().tables, settings().channel_states_table, platform().clock)
+
+
+@singleton
+def reference_records() -> ReferenceRecords:
+    """What missing fields are filled from."""
+    own = platform()
+    return ReferenceRecords(own.tables, settings().reference_records_table, own.cipher, own.blind_index, own.clock)
+
+
+@singleton
+def channel_caller() -> ChannelCaller:
+    """One firm's data from one channel."""
+    from creditmesh.authorization.bootstrap import authorizations
+
+    def lookup(record: str, key: str) -> Any:
+        return reference_records().get(record, key)
+
+    return ChannelCaller(
+        authorizations(), channel_calls(), guards(), health(), source(), answers(), lookup, platform().clock
+    )
+
+
+@singleton
+def late_answers() -> LateAnswers:
+    """Answers of sources that come later."""
+    return LateAnswers(channel_calls(), answers(), health(), platform().waits, platform().clock)
+
+
+@singleton
+def answer_cache() -> AnswerCache:
+    """What goes when a consent goes."""
+    return AnswerCache(channel_calls(), answers(), platform().waits)
+
+
+@singleton
+def key_data() -> KeyDataStore:
+    """Key data."""
+    return KeyDataStore(platform().data)

@@ -1,0 +1,51 @@
+"""Wires the context of applications."""
+
+from __future__ import annotations
+
+from creditmesh.intake.collecting import Collecting
+from creditmesh.intake.operators import OperatorQueue
+from creditmesh.intake.recovery import Recovery
+from creditmesh.intake.service import Intake
+from creditmesh.intake.store import ApplicationStore
+from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.settings import settings
+
+
+@singleton
+def applications() -> ApplicationStore:
+    """Applications."""
+    return ApplicationStore(platform().tables, settings().applications_table, platform().cipher, platform().clock)
+
+
+@singleton
+def intake() -> Intake:
+    """Applications' use cases."""
+    from creditmesh.authorization.bootstrap import authorizations
+    from creditmesh.gateway.bootstrap import channels
+
+    own = platform()
+    return Intake(
+        applications(), authorizations(), own.tasks, own.waits, own.blind_index, own.clock, channels().requires
+    )
+
+
+@singleton
+def recovery() -> Recovery:
+    """What starts lost processes again."""
+    return Recovery(applications(), platform().tasks, platform().waits, platform().clock)
+
+
+@singleton
+def operators() -> OperatorQueue:
+    """The operators' queue."""
+    own = platform()
+    return OperatorQueue(own.tables, settings().operator_tasks_table, applications(), own.waits, own.clock)
+
+
+@singleton
+def collecting() -> Collecting:
+    """Collection as a step of the process."""
+    from creditmesh.gateway.bootstrap import collections
+    from creditmesh.screening.bootstrap import lists
+
+    return Collecting(applications(), lists(), collections())

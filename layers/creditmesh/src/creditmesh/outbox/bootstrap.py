@@ -1,0 +1,44 @@
+"""Wires delivery, and which context hears what became of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from creditmesh.authorization.bootstrap import revocations
+from creditmesh.authorization.revocations import TYPE as REVOKED
+from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.deliveries import Deliveries, Ticket, overdue
+from creditmesh.platform.queue import DeliveryQueue, SqsRetryQueue
+from creditmesh.platform.settings import settings
+from creditmesh.platform.tables import Item, Write
+
+
+@singleton
+def delivery_queue() -> DeliveryQueue:
+    """Tickets of messages to be delivered now."""
+    return DeliveryQueue(platform().client("sqs"), settings().delivery_queue_url)
+
+
+@singleton
+def deliveries() -> Deliveries:
+    """What brings messages to their receivers."""
+    own = platform()
+    queue = SqsRetryQueue(own.client("sqs"), settings().retry_queue_url, settings().parked_queue_url)
+
+    def beside(item: Item, state: str) -> list[Write]:
+        return [revocations().settled(item, state)] if item["type"] == REVOKED else []
+
+    def parked(item: Item) -> None:
+        from creditmesh.closing.bootstrap import closings
+
+        if item["type"] != REVOKED:
+            closings().message_parked(item)
+
+    return Deliveries(
+        own.tables, settings().outbox_table, own.cipher, own.directory, own.http, own.clock, queue, beside, parked
+    )
+
+
+def overdue_messages() -> Iterator[Ticket]:
+    """Tickets of messages that lost theirs."""
+    return overdue(platform().tables, settings().outbox_table, platform().clock)
