@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from creditmesh.governance.document import checked
+from creditmesh.governance.document.artefact import checked
 from creditmesh.risk.artefact import seal
 from models import parts
 from models.origination_tests import TESTS

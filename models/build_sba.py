@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from creditmesh.governance.document import checked
+from creditmesh.governance.document.artefact import checked
 from creditmesh.risk.artefact import seal
 from models import parts
 from models.parts import method, term, text, var

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
-from creditmesh.governance.document import schema
+from creditmesh.governance.document.schema import schema
+from models.parts import laid_out
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(schema(), ensure_ascii=False, indent=1) + "\n")
+    sys.stdout.write(laid_out(schema()) + "\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.governance.document import checked
+from creditmesh.governance.document.artefact import checked
 from creditmesh.risk.artefact import ArtefactInvalid, seal
 from tests.unit.risk.small_model import (
     characteristic,

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from creditmesh.governance.document import schema
+from creditmesh.governance.document.schema import schema
 from creditmesh.risk.artefact import seal
 from tests.unit.governance.test_document_refusals import (
     CASES,

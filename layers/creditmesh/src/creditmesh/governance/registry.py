@@ -10,7 +10,7 @@ from creditmesh.decisions.serving.model_signature import Sign
 from creditmesh.decisions.serving.stored_models import StoredModels
 from creditmesh.governance.checks import run_tests
 from creditmesh.governance.comparison import compare
-from creditmesh.governance.document import checked
+from creditmesh.governance.document.artefact import checked
 from creditmesh.governance.model import (
     Comparison,
     Current,

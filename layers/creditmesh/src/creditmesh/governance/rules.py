@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from creditmesh.governance.catalogue import key_data_feature
 from creditmesh.governance.checks import run_tests
-from creditmesh.governance.document import checked
+from creditmesh.governance.document.artefact import checked
 from creditmesh.governance.model import CaseResult, ModelKind, ModelState, ModelVersion, Value, precedence
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.platform.web import FieldError, InvalidFields
