@@ -44,8 +44,8 @@ SCANS: tuple[Engine, ...] = (
     engines.arrow_scan,
 )
 SCORERS: tuple[Engine, ...] = (engines.kernel_on_splits, engines.kernel_on_splits_written, engines.kernel_alone)
-#: What the target is about.
 CORE: tuple[Engine, ...] = (engines.spark_scan, engines.spark_scan_to_noop, engines.kernel_on_splits)
+"""What the target is about."""
 _PEER_ROWS = 1_000_000
 
 

@@ -16,8 +16,8 @@ from training.data import german, sba
 
 TEST_SHARE = 0.3
 RANDOM_STATE = 42
-#: What ``with_ratios`` makes of the peers' columns.
 RATIOS = ("disbursed_bps", "approved_per_employee_minor", "jobs_per_employee_bps", "disbursed_whole_thousands")
+"""What ``with_ratios`` makes of the peers' columns."""
 Rows = NDArray[np.intp]
 
 
@@ -145,5 +145,5 @@ DATA_SETS: dict[str, Callable[[], DataSet]] = {
     "sba-with-term": _term,
     "german": _german,
 }
-#: 300 rows say little, so the smallest set is also cut in other ways, to be averaged.
 SPLITS = {f"german-{state}": partial(_german, state) for state in range(1, 11)}
+"""300 rows say little, so the smallest set is also cut in other ways, to be averaged."""

@@ -18,8 +18,8 @@ import pandas as pd
 
 Fitted = Callable[[pd.DataFrame], Any]
 TARGET = "bad"
-#: Two libraries find their bins in ten minutes and more on the loans, and no better ones than in a part of the rows.
 BINNING_ROWS = 100_000
+"""Two libraries find their bins in ten minutes and more on the loans, and no better ones than in a part of the rows."""
 
 
 def main(name: str, train_path: str, test_path: str, target: str) -> None:

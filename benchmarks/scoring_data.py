@@ -43,7 +43,6 @@ def _months(mean: float, most: int) -> _Draw:
     return lambda chance, rows: chance.gamma(2.0, mean / 2.0, rows).clip(0, most).astype(np.int64)
 
 
-#: Integer features: how they are drawn, and the share that is unknown.
 INTEGERS: dict[str, tuple[_Draw, float]] = {
     "tax_registration_months": (_months(70, 600), 0.0),
     "revenue_12m_minor": (_money(3_000_000, 1.3), 0.01),
@@ -67,7 +66,7 @@ INTEGERS: dict[str, tuple[_Draw, float]] = {
     "monthly_volatility_bps": (_bps(3_500, 1_800, 0, 30_000), 0.05),
     "requested_amount_minor": (_money(300_000, 0.8), 0.0),
 }
-#: Text features: their values with weights, and the share that is unknown.
+"""Integer features: how they are drawn, and the share that is unknown."""
 TEXTS: dict[str, tuple[tuple[str, ...], tuple[float, ...], float]] = {
     "industry": (
         ("A01", "C13", "C26", "C34", "E47", "F51", "F52", "G54", "H61", "I65", "K70", "L72", "O80"),
@@ -76,8 +75,9 @@ TEXTS: dict[str, tuple[tuple[str, ...], tuple[float, ...], float]] = {
     ),
     "tax_credit_rating": (("A", "B", "M", "C", "D"), (18, 55, 14, 10, 3), 0.02),
 }
-#: Truths: the share that is true, and the share that is unknown.
+"""Text features: their values with weights, and the share that is unknown."""
 FLAGS: dict[str, tuple[float, float]] = {"registered_active": (0.97, 0.005), "on_watch_list": (0.01, 0.0)}
+"""Truths: the share that is true, and the share that is unknown."""
 
 
 def table(part: int, rows: int) -> pa.Table:

@@ -11,7 +11,6 @@ from creditmesh.risk.artefact import seal
 
 _SAMPLE = 50_000
 _BINS = 8
-#: From the best to the worst value: whether more of it is better.
 _MORE_IS_BETTER = {
     "tax_registration_months": True,
     "revenue_12m_minor": True,
@@ -32,6 +31,7 @@ _MORE_IS_BETTER = {
     "shop_orders_12m": True,
     "monthly_volatility_bps": False,
 }
+"""From the best to the worst value: whether more of it is better."""
 
 
 def document() -> dict[str, Any]:

@@ -21,8 +21,8 @@ import scorecardpy
 from optbinning import BinningProcess, Scorecard
 from sklearn.linear_model import LogisticRegression as _LogisticRegression
 
-#: The library has no types.
 LogisticRegression: Any = _LogisticRegression
+"""The library has no types."""
 _FIT_ROWS = 20_000
 _SLOW_ROWS = 50_000
 _REPEATS = 3

@@ -25,8 +25,8 @@ from run.places import ROOT
 
 _DAY = date(2026, 1, 15)
 _WARM_UP_CALLS = 100
-#: Applications at a time -> how often.
 _BATCHES = {1: 300, 20: 60, 100: 30, 500: 20}
+"""Applications at a time -> how often."""
 
 
 def main() -> None:

@@ -23,13 +23,13 @@ from training.data import columns, sba
 ROOT = Path(__file__).parents[1]
 ROWS = 150_000
 SEED = 1
-#: Known at the decision, but what they tell is mostly the year.
 TIME_PROXIES = ("jobs_created", "jobs_retained", "urban_rural", "low_doc")
-#: Left out of the shipped columns; what each would add is measured.
+"""Known at the decision, but what they tell is mostly the year."""
 LEFT_OUT = (
     *TIME_PROXIES, "guaranteed_minor", "revolving_code",
     "franchise_recorded", "disbursed_minor", "term_months", "charged_off_minor",
 )  # fmt: skip
+"""Left out of the shipped columns; what each would add is measured."""
 
 
 def main() -> None:

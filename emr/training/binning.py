@@ -18,13 +18,13 @@ from training.merging import merge_line
 Floats = NDArray[np.float64]
 Trend = Literal["rising", "falling", "free"]
 _QUANTILES = 200
-#: A single value that this share of rows has is a bin of its own to begin with (round amounts, nought).
 _ATOM_SHARE = 0.005
-#: A monotone trend is kept where it loses no more than this share of the information value.
+"""A single value that this share of rows has is a bin of its own to begin with (round amounts, nought)."""
 _TREND_LOSS = 0.05
+"""A monotone trend is kept where it loses no more than this share of the information value."""
 _PENALTY = 3.0
-#: Bounds are 64-bit integers; optbinning works with floats, which may round up beyond them.
 _LARGEST = 2**63 - 1
+"""Bounds are 64-bit integers; optbinning works with floats, which may round up beyond them."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class CoarseBins:
     """What optbinning made of a feature."""
 
     axis: Axis
-    #: How the default rate goes with the value; ``free`` where it has a peak or valley, and for strings and booleans.
     trend: Trend
+    """How the default rate goes with the value; ``free`` where it has a peak or valley, and for strings and booleans.
+    """
 
 
 def coarse(column: pd.Series, bad: NDArray[np.int8], weight: Floats, feature: FeatureConfig) -> CoarseBins:

@@ -20,12 +20,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _PPM = 1_000_000
 _BANDS = 40
-#: Defaults, and rows that did not, that a band must have.
 _BAND_CLASS_ROWS = 25
-#: Rows that the curve counts for in every band.
+"""Defaults, and rows that did not, that a band must have."""
 _CURVE_ROWS = 100.0
-#: Steps of a table in a doubling of the odds.
+"""Rows that the curve counts for in every band."""
 _STEPS_PER_PDO = 10
+"""Steps of a table in a doubling of the odds."""
 
 
 def calibrate(score: Floats, bad: NDArray[np.int8], weight: Floats, scale: ScaleConfig) -> list[dict[str, int]]:

@@ -14,8 +14,8 @@ from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.assembly import assemble
 from training.scoring import cells, scores
 
-#: As wide as the bands of ``creditmesh.governance.drift``.
 SCORE_BAND = 20
+"""As wide as the bands of ``creditmesh.governance.drift``."""
 
 
 def candidate(champion: str, sections: Mapping[str, Any]) -> tuple[dict[str, Any], Artefact]:

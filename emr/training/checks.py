@@ -13,8 +13,8 @@ from training.config import FeatureConfig, TrainingConfig
 from training.errors import TrainingSetInvalid
 from training.rows import column_words
 
-#: Values of a column that the check for leaks tells apart.
 _LEAK_BINS = 200
+"""Values of a column that the check for leaks tells apart."""
 
 
 def check_outcome(

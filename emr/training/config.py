@@ -24,21 +24,22 @@ Value = int | str | bool
 class FeatureConfig:
     """One feature that may become a characteristic."""
 
-    #: Column of the training set and feature of the artefact.
     name: str
+    """Column of the training set and feature of the artefact."""
     kind: Kind
-    #: Integer codes that mean something else than an amount, in groups: each group is a bin of its own.
     specials: list[list[int]] = field(default_factory=list)
-    #: How the default rate goes as the value rises. ``auto``: monotone where that costs nothing that can be shown;
-    #: ``ascending`` and ``descending`` are kept in every table the feature is in; ``none``: as the data say.
+    """Integer codes that mean something else than an amount, in groups: each group is a bin of its own."""
     monotonic: Monotonic = "auto"
-    #: Forced bounds (integers) or groups (strings, booleans) instead of bins found from the data.
+    """How the default rate goes as the value rises. ``auto``: monotone where that costs nothing that can be shown;
+    ``ascending`` and ``descending`` are kept in every table the feature is in; ``none``: as the data say."""
     bounds: list[int] | None = None
+    """Forced bounds (integers) or groups (strings, booleans) instead of bins found from the data."""
     groups: list[list[Value]] | None = None
-    #: May the feature be paired with others?
     may_pair: bool = True
-    #: For the artefact: reason code when it loses points, unit, source and label; code and label default to the name.
+    """May the feature be paired with others?"""
     reason_code: str | None = None
+    """For the artefact: reason code when it loses points, unit, source and label; code and label default to the name.
+    """
     unit: str = "none"
     source: str = "borrower"
     label: dict[str, str] = field(default_factory=dict)
@@ -58,26 +59,26 @@ class ChecksConfig:
     """When a training set is refused."""
 
     min_rows: int = 200
-    #: Rows of each class that are needed.
     min_class_rows: int = 30
-    #: A single feature whose AUC is greater than this is taken for a leak.
+    """Rows of each class that are needed."""
     max_single_auc: float = 0.9
-    #: Names that are never features, as they are known only later or identify somebody.
+    """A single feature whose AUC is greater than this is taken for a leak."""
     forbidden: list[str] = field(default_factory=list)
-    #: Share of unknown values from which a column counts as empty.
+    """Names that are never features, as they are known only later or identify somebody."""
     empty_share: float = 0.99
-    #: Constant or empty columns: end the run, or leave them out with the reason in the card.
+    """Share of unknown values from which a column counts as empty."""
     unusable: Literal["error", "drop"] = "error"
+    """Constant or empty columns: end the run, or leave them out with the reason in the card."""
 
 
 @dataclass(frozen=True)
 class BinningConfig:
     """Bins of single characteristics."""
 
-    #: Least share of rows in a bin.
     min_bin_share: float = 0.005
-    #: Least rows in a bin, whatever their share.
+    """Least share of rows in a bin."""
     min_bin_rows: int = 30
+    """Least rows in a bin, whatever their share."""
     max_bins: int = 40
     max_groups: int = 40
 
@@ -87,15 +88,15 @@ class SelectionConfig:
     """Which features become characteristics."""
 
     min_iv: float = 0.005
-    #: Of two features whose WoE correlate more than this, the one with the higher IV stays.
     max_correlation: float = 0.9
-    #: Variance inflation from which a feature is left out.
+    """Of two features whose WoE correlate more than this, the one with the higher IV stays."""
     max_vif: float = 10.0
+    """Variance inflation from which a feature is left out."""
     max_characteristics: int = 25
-    #: A characteristic whose WoE gets a coefficient of the wrong sign is left out.
     sign_constraint: bool = True
-    #: Stability over the out-of-time split, above which a feature is left out; None: only reported.
+    """A characteristic whose WoE gets a coefficient of the wrong sign is left out."""
     max_psi: float | None = None
+    """Stability over the out-of-time split, above which a feature is left out; None: only reported."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +112,21 @@ class SegmentConfig:
     """A scorecard of its own for the applications that the condition holds for (first match)."""
 
     id: str
-    #: A condition in the artefact's language (JsonLogic's subset); None: all others, last.
     when: dict[str, Any] | None = None
+    """A condition in the artefact's language (JsonLogic's subset); None: all others, last."""
 
 
 @dataclass(frozen=True)
 class SplitConfig:
     """What is kept back from the fit."""
 
-    #: Share of rows drawn at random, by class, for the test; 0: none.
     test_share: float = 0.25
-    #: The youngest share of rows, or all from a date on, are kept for the out-of-time test.
+    """Share of rows drawn at random, by class, for the test; 0: none."""
     out_of_time_share: float = 0.0
+    """The youngest share of rows, or all from a date on, are kept for the out-of-time test."""
     out_of_time_from: datetime.date | None = None
-    #: Parts for the choice of complexity inside the training rows.
     folds: int = 4
+    """Parts for the choice of complexity inside the training rows."""
 
 
 @dataclass(frozen=True)
@@ -133,17 +134,17 @@ class GradesConfig:
     """Grades from calibrated default rates."""
 
     names: list[str] = field(default_factory=lambda: ["A", "B", "C", "D", "E", "F", "G", "H"])
-    #: Two-sided confidence of a grade's band of default rates.
     confidence: float = 0.95
-    #: By grade, from the best: bps on the rate, and factor on the limit. Shorter lists repeat their last.
+    """Two-sided confidence of a grade's band of default rates."""
     margin_bps: list[int] = field(default_factory=lambda: [100, 120, 140, 160, 180, 200, 220, 240])
+    """By grade, from the best: bps on the rate, and factor on the limit. Shorter lists repeat their last."""
     limit_factor_bps: list[int] = field(
         default_factory=lambda: [10_000, 9_000, 8_000, 7_000, 6_000, 5_000, 4_000, 3_000]
     )
-    #: The score below which a decision is a decline is set where the calibrated default rate reaches this.
     cutoff_pd_ppm: int = 400_000
-    #: And a referral from here on; None: no score is referred.
+    """The score below which a decision is a decline is set where the calibrated default rate reaches this."""
     refer_pd_ppm: int | None = 300_000
+    """And a referral from here on; None: no score is referred."""
 
 
 @dataclass(frozen=True)
@@ -151,26 +152,26 @@ class GatesConfig:
     """What a candidate must keep for promotion; each result is in the diagnostics."""
 
     min_auc: float = 0.6
-    #: Train less test.
     max_auc_drop: float = 0.03
+    """Train less test."""
     max_psi: float = 0.25
     max_calibration_error: float = 0.02
     max_rounding_loss: float = 0.002
-    #: Default rate of the newest labels, or of one source's, against all others', as a factor: a jump hints at
-    #: poisoned labels.
     max_label_jump: float = 2.0
-    #: Share of labels that were changed after they had been given.
+    """Default rate of the newest labels, or of one source's, against all others', as a factor: a jump hints at poisoned
+    labels."""
     max_label_changes: float = 0.05
-    #: Against the model in force, on rows kept back: lower end of the 95 % band of the gain in AUC; loss of KS.
+    """Share of labels that were changed after they had been given."""
     min_auc_gain: float = 0.0
+    """Against the model in force, on rows kept back: lower end of the 95 % band of the gain in AUC; loss of KS."""
     max_ks_loss: float = 0.01
-    #: Rows of each class that such a comparison needs.
     min_class_rows: int = 50
+    """Rows of each class that such a comparison needs."""
     max_characteristic_psi: float = 0.25
-    #: Change of the share of firms that reach the cutoff.
     max_approval_shift: float = 0.1
-    #: Lowest group's approval rate to the best group's.
+    """Change of the share of firms that reach the cutoff."""
     min_four_fifths: float = 0.8
+    """Lowest group's approval rate to the best group's."""
 
 
 @dataclass(frozen=True)
@@ -184,26 +185,26 @@ class TrainingConfig:
     binning: BinningConfig = field(default_factory=BinningConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
-    #: Conditions, ``"auto"`` (splits that cross-validation shows to be worth it) or None: one scorecard for all.
     segments: list[SegmentConfig] | Literal["auto"] | None = "auto"
-    #: At most so many, where they are looked for.
+    """Conditions, ``"auto"`` (splits that cross-validation shows to be worth it) or None: one scorecard for all."""
     max_segments: int = 4
+    """At most so many, where they are looked for."""
     reject_inference: RejectMethod = "none"
-    #: How many times greater the odds of default of a rejected row are than of an accepted one that looks the same.
     reject_prudence: float = 1.0
+    """How many times greater the odds of default of a rejected row are than of an accepted one that looks the same."""
     split: SplitConfig = field(default_factory=SplitConfig)
     grades: GradesConfig = field(default_factory=GradesConfig)
     gates: GatesConfig = field(default_factory=GatesConfig)
-    #: Columns by which fairness is told; they need not be features.
     fairness: list[str] = field(default_factory=list)
-    #: How complex the model may be: ``auto`` lets cross-validation choose; ``logistic`` is WoE and logistic regression
-    #: alone, ``additive`` adds finer tables, ``pairs`` adds paired characteristics.
+    """Columns by which fairness is told; they need not be features."""
     complexity: Literal["auto", "logistic", "additive", "pairs"] = "auto"
-    #: What the set of rows is called in the card, and where its outcomes are from, when the job reads them.
+    """How complex the model may be: ``auto`` lets cross-validation choose; ``logistic`` is WoE and logistic regression
+    alone, ``additive`` adds finer tables, ``pairs`` adds paired characteristics."""
     data_name: str = "training set"
+    """What the set of rows is called in the card, and where its outcomes are from, when the job reads them."""
     outcome_kind: Literal["observed", "simulated"] = "observed"
-    #: Sentences for the model card: what the model is not for.
     limits_of_use: list[str] = field(default_factory=list)
+    """Sentences for the model card: what the model is not for."""
 
     def feature(self, name: str) -> FeatureConfig:
         """The feature of this name."""

@@ -26,8 +26,8 @@ from training.scoring import bins, scores
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Columns that a training set may carry beside its features, for these checks only.
 LABEL_SOURCE = "label_source"
+"""Columns that a training set may carry beside its features, for these checks only."""
 LABEL_CHANGED = "label_changed"
 _EPSILON = 1e-4
 _SURE = 3.0  # standard errors: what chance does once in 700 times

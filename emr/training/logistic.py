@@ -26,8 +26,8 @@ class Choice:
     bins: CoarseBins
     iv: float
     woe: Floats
-    #: None: it stays.
     reason: str | None = None
+    """None: it stays."""
     coefficient: float | None = None
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
-#: Curvature added to every bin, so that empty ones do not divide by nought.
 _TINY = 1e-9
+"""Curvature added to every bin, so that empty ones do not divide by nought."""
 
 
 def gain(g: Floats, h: Floats, ridge: float = _TINY) -> Floats:

@@ -23,10 +23,10 @@ from training.sample import Sample
 Floats = NDArray[np.float64]
 _SCREEN_BINS, _START_BINS = 24, 64
 _SCREEN_RIDGE, _GRID_RIDGE = 20.0, 10.0
-#: Log-likelihood that a cell must gain to stay by itself. Noise gains half; what is kept of it the ridge holds down.
 _CELL_PENALTY = 0.3
-#: Log-likelihood on rows not used that a table must gain to be added.
+"""Log-likelihood that a cell must gain to stay by itself. Noise gains half; what is kept of it the ridge holds down."""
 _LEAST_GAIN = 2.0
+"""Log-likelihood on rows not used that a table must gain to be added."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Menu:
 
     single: Axis
     trend: Trend
-    #: What a pair's axis is cut from.
     start: Axis
-    #: Few bins, for screening.
+    """What a pair's axis is cut from."""
     screen: Axis
-    #: The direction that holds in pairs as well.
+    """Few bins, for screening."""
     pair_trend: Trend
+    """The direction that holds in pairs as well."""
     may_pair: bool
 
 

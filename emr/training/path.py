@@ -17,8 +17,8 @@ from training.sample import Sample
 from training.segments import Card
 
 Floats = NDArray[np.float64]
-#: Rows from which several tables are added at once, and from which one part kept back is enough.
 _MANY = 50_000
+"""Rows from which several tables are added at once, and from which one part kept back is enough."""
 _PATIENCE = 3
 _CYCLES_ADDITIVE, _CYCLES_STEP, _CYCLES_LAST = 8, 3, 10
 
@@ -30,8 +30,8 @@ class Step:
     model: Additive
     added: list[str]
     choices: list[Choice]
-    #: Scorecards by segment; empty where one serves all.
     cards: list[Card] = field(default_factory=list)
+    """Scorecards by segment; empty where one serves all."""
 
     def predict(self, rows: Coded) -> Floats:
         """Log-odds of default of rows."""
@@ -46,14 +46,14 @@ class Judged:
     """How far to go, and what that was told by."""
 
     steps: int
-    #: For each step the mean log-loss of the rows kept back.
     losses: list[float]
-    #: Log-odds of the rows kept back, at the step that was chosen, and which rows those are.
+    """For each step the mean log-loss of the rows kept back."""
     log_odds: Floats
+    """Log-odds of the rows kept back, at the step that was chosen, and which rows those are."""
     rows: NDArray[np.intp]
     added: list[list[str]] = field(default_factory=list)
-    #: Scorecards by segment that the chosen step had; 0 where one served all.
     cards: int = 0
+    """Scorecards by segment that the chosen step had; 0 where one served all."""
 
 
 def grow(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> Iterator[Step]:

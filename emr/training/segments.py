@@ -22,10 +22,10 @@ from training.scoring import holds
 
 Floats = NDArray[np.float64]
 Condition = dict[str, Any]
-#: A side of a split has at least this share of all rows.
 _LEAST_SHARE = 0.1
-#: Rows and tables that the search looks at.
+"""A side of a split has at least this share of all rows."""
 _SEARCH_ROWS, _SEARCH_TABLES = 150_000, 12
+"""Rows and tables that the search looks at."""
 _SEARCH_RIDGE = 30.0
 _LEAST_GAIN = 5.0
 _FIRST_RIDGE = 50.0

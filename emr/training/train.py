@@ -27,10 +27,10 @@ class TrainedModel:
     """A candidate: what the artefact takes over, and what was found on the way."""
 
     _sections: dict[str, Any]
-    #: JSON-able; training/card.py makes the model card of it.
     diagnostics: dict[str, Any]
-    #: The rows it was fitted to, and those kept back to judge it: the youngest, else the test's.
+    """JSON-able; training/card.py makes the model card of it."""
     fitted: TrainingSet
+    """The rows it was fitted to, and those kept back to judge it: the youngest, else the test's."""
     kept_back: TrainingSet
 
     def sections(self) -> dict[str, Any]:

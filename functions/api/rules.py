@@ -24,10 +24,10 @@ from creditmesh.risk.artefact import load
 
 blueprint = Blueprint(__name__)
 
-#: Test cases are whole firms.
 _MAX_CHANGE_BYTES = 1024 * 1024
-#: What is left of a call's time for its answer when the work is interrupted.
+"""Test cases are whole firms."""
 _RESERVE_MS = 9_000
+"""What is left of a call's time for its answer when the work is interrupted."""
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/features", roles=STAFF)

@@ -16,8 +16,8 @@ from training.data import sba
 TARGET = Path(__file__).with_name("sba_sample.csv.gz")
 SEED = 20261122
 ROWS = 15_000
-#: The first approval year of each band but the first.
 BANDS = (1990, 1994, 1997, 1999, 2001, 2003, 2005, 2006, 2007, 2008, 2009, 2011)
+"""The first approval year of each band but the first."""
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from creditmesh.decisions.serving.spark_settings import (
 )
 
 Template = dict[str, Any]
-#: vCPU -> smallest, largest, step in GB: «Supported worker configurations» of EMR Serverless.
 DOCUMENTED = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
+"""vCPU -> smallest, largest, step in GB: «Supported worker configurations» of EMR Serverless."""
 APPLICATIONS = {"Scoring": RESIDENT_WORKERS, "KeyDataSpark": SCAN_WORKERS, "TrainingSpark": TRAINING_WORKERS}
 
 

@@ -59,10 +59,10 @@ def _killed(processes: list[psutil.Process]) -> list[int]:
     return [process.pid for process in processes]
 
 
-#: The crowd loses these, one after the other.
 KILLS = (kill_function_workers, kill_spark, kill_lender, kill_tax_bureau, stop_executions)
-#: A crowd does about three things for each application; from here on one is killed after so many more.
+"""The crowd loses these, one after the other."""
 FIRST, NEXT = 60, 40
+"""A crowd does about three things for each application; from here on one is killed after so many more."""
 
 
 @pytest.mark.timeout(SECONDS + 60)

@@ -29,11 +29,11 @@ from tests.unit.risk.small_model import loaded, refer_below, rule
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 1, 15)
-#: Makes of the good firm one a little above the cutoff; hardly any step leads the good firm itself below it.
 DOUBTFUL = {
     "industry": "F51", "employee_count": 3, "tax_credit_rating": "C", "debt_ratio_bps": 6_200, "tax_late_count_24m": 4,
     "revenue_growth_bps": -600,
 }  # fmt: skip
+"""Makes of the good firm one a little above the cutoff; hardly any step leads the good firm itself below it."""
 ARROW = {"integer": pa.int64(), "string": pa.string(), "boolean": pa.bool_()}
 kernel_settings = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 

@@ -19,7 +19,6 @@ from tests.support import template
 TRAINING = "scorecard_training"
 DATA, ARTEFACTS = "data", "artefacts"
 SET = "training-sets/2026/good"
-#: What each step does lies in the run's name.
 PREPARE = """
 def handler(event, context):
     if "unprepared" in event["run"]:
@@ -27,6 +26,7 @@ def handler(event, context):
     outcome = "nothing_to_learn" if "unlabelled" in event["run"] else "prepared"
     return {"outcome": outcome, "goods": 2, "bads": 0, "told": event}
 """
+"""What each step does lies in the run's name."""
 PROPOSE = """
 def handler(event, context):
     if "unproposed" in event["run"]:

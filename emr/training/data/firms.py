@@ -38,10 +38,10 @@ from training.frame import TrainingSet
 TARGET = "defaulted"
 DECIDED_ON = "decided_on"
 FIRMS = 20_000
-#: Not the seed of `make run`: firms that are applied for are not those that were learnt from.
 SEED = 101
-#: Days on which the made-up decisions fell; outcomes are of the year after.
+"""Not the seed of `make run`: firms that are applied for are not those that were learnt from."""
 _FIRST_DAY, _DAYS = date(2023, 1, 1), 900
+"""Days on which the made-up decisions fell; outcomes are of the year after."""
 _TERMS = (6, 12, 12, 12, 24, 36)
 _STEP_FEN = 1_000_000
 _FEN_PER_CENT = 7
@@ -56,8 +56,8 @@ _KINDS: dict[str, Any] = {
     "anti_fraud": anti_fraud_data,
 }
 _POLARS: dict[type, Any] = {int: pl.Int64, str: pl.String, bool: pl.Boolean}
-#: What a model may learn from: the same as for the public loans, then what only the institutions tell.
 SHARED = ("industry_sector", "industry_group", "employees", "new_business", "approved_minor")
+"""What a model may learn from: the same as for the public loans, then what only the institutions tell."""
 FEATURES = (
     *SHARED,
     "tax_credit_rating", "industry", "revenue_12m_minor", "revenue_growth_bps", "profit_margin_bps", "debt_ratio_bps",
@@ -68,14 +68,14 @@ FEATURES = (
     "debt_service_to_revenue_bps", "enquiry_count_6m", "shop_refund_rate_bps", "fraud_score", "requested_amount_minor",
     "requested_term_months",
 )  # fmt: skip
-#: Division of GB/T 4754 → sector of NAICS, with the names that ``sba`` gives the sectors.
 NAICS = {
     "C13": "31", "C18": "31", "C34": "31", "C39": "31", "E50": "23", "F51": "42", "F52": "44", "G54": "48",
     "H62": "72", "I65": "51", "L72": "56", "M74": "54",
 }  # fmt: skip
-#: The divisions that lie within one three-digit group of NAICS. The others are spread over several, or are all of their
-#: sector's small firms, so that the group says nothing more.
+"""Division of GB/T 4754 → sector of NAICS, with the names that ``sba`` gives the sectors."""
 NAICS_GROUPS = {"C13": "311", "C18": "315", "C34": "333", "C39": "334", "E50": "238", "G54": "484", "H62": "722"}
+"""The divisions that lie within one three-digit group of NAICS. The others are spread over several, or are all of their
+sector's small firms, so that the group says nothing more."""
 
 
 def cached(count: int = FIRMS, seed: int = SEED, directory: Path = DIRECTORY) -> pl.DataFrame:

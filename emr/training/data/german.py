@@ -18,8 +18,8 @@ ARCHIVE = Archive(
     member="scorecardpipeline/germancredit.csv",
 )
 TARGET = "defaulted"
-#: The records bear no dates; all get this one, so that no out-of-time split can be made of them by accident.
 _OBSERVED = date(1994, 11, 17)
+"""The records bear no dates; all get this one, so that no out-of-time split can be made of them by accident."""
 
 
 def fetch(directory: Path = DIRECTORY) -> Path:

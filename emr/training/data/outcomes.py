@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 Features = Mapping[str, int | str | bool | None]
-#: About seven in a hundred of the made-up firms fail within the year.
 BASE = -3.2
-#: The features of a firm go together, so their effects pile up; weakened so that a perfect model's AUC is 0.8.
+"""About seven in a hundred of the made-up firms fail within the year."""
 STRENGTH = 0.6
-#: What no feature tells: standard deviation, in log-odds.
+"""The features of a firm go together, so their effects pile up; weakened so that a perfect model's AUC is 0.8."""
 NOISE = 0.55
+"""What no feature tells: standard deviation, in log-odds."""
 _NORMAL = NormalDist()
 
 

@@ -24,9 +24,9 @@ ARCHIVE = Archive(
 )
 TARGET = "defaulted"
 APPROVED_ON = "approved_on"
-#: The last day on which a date of these records can lie: two digits of a year later than this mean the century before.
 _SNAPSHOT_YEAR = 2014
-#: What the peers were measured on (``research/risk.md``); some of it is known only after the decision.
+"""The last day on which a date of these records can lie: two digits of a year later than this mean the century before.
+"""
 PEERS = (
     "state",
     "industry_sector",
@@ -44,9 +44,9 @@ PEERS = (
     "bank_same_state",
     "guaranteed_bps",
 )
-#: With the loan's term, which is rewritten when a loan is charged off: for comparison only, never to be shipped.
+"""What the peers were measured on (``research/risk.md``); some of it is known only after the decision."""
 PEERS_WITH_TERM = (*PEERS, "term_months")
-#: What is really known when the decision is taken, and tells more than the year it was recorded in.
+"""With the loan's term, which is rewritten when a loan is charged off: for comparison only, never to be shipped."""
 ORIGINATION = (
     "state",
     "industry_sector",
@@ -59,19 +59,20 @@ ORIGINATION = (
     "guaranteed_bps",
     "bank_same_state",
 )
-#: Set by the outcome or known only after it; a leak detector must find each of them.
+"""What is really known when the decision is taken, and tells more than the year it was recorded in."""
 LEAKS = ("term_months", "charged_off_months", "charged_off_minor")
-#: Approvals with columns recorded alike and at least seven years in which to fail: first day, and first day no more.
+"""Set by the outcome or known only after it; a leak detector must find each of them."""
 WINDOW = (date(2001, 1, 1), date(2008, 1, 1))
-#: Trained before this day, tested from it on.
+"""Approvals with columns recorded alike and at least seven years in which to fail: first day, and first day no more."""
 OUT_OF_TIME_FROM = date(2006, 1, 1)
+"""Trained before this day, tested from it on."""
 _WITHOUT_NAMES = (
     "State", "BankState", "NAICS", "ApprovalDate", "Term", "NoEmp", "NewExist", "CreateJob", "RetainedJob",
     "FranchiseCode", "UrbanRural", "RevLineCr", "LowDoc", "ChgOffDate", "DisbursementDate", "DisbursementGross",
     "BalanceGross", "MIS_Status", "ChgOffPrinGr", "GrAppv", "SBA_Appv",
 )  # fmt: skip
-#: The two-digit codes of the sectors that have several.
 _SECTOR = {"32": "31", "33": "31", "45": "44", "49": "48"}
+"""The two-digit codes of the sectors that have several."""
 
 
 def fetch(directory: Path = DIRECTORY) -> Path:

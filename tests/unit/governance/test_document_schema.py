@@ -27,16 +27,16 @@ from tests.unit.risk.small_model import small
 MODELS = Path(__file__).parents[3] / "models"
 SCHEMA = json.loads((MODELS / "artefact.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-#: Rules that look at two places at once, or at what stands elsewhere in the document: no schema's.
 BEYOND = (
     "repeats no", "compares two operands", "orders integers only", "has a condition in every segment", "has 4 items",
     "pairs two different", "makes at most", "lists ", "names no value twice", "has a pd_", "has a grade for every",
     "lies within", "has a fixed amount", "has weights", "is later than", "is of type", "is a date", "goes ",
     "has points", "is not below",
 )  # fmt: skip
-#: Names of features and reasons that must be known, literals of their feature's type, a line from the cutoff up.
+"""Rules that look at two places at once, or at what stands elsewhere in the document: no schema's."""
 ELSEWHERE = ("reason_code", ".var", "missing", ".feature", "greatest_of[0]", "no_such", "[1]", "[1][1]", "[0][0]",
              "[1][0]", "refer_below")  # fmt: skip
+"""Names of features and reasons that must be known, literals of their feature's type, a line from the cutoff up."""
 PARTS = {"head": HEAD, "rules": RULES, "conditions": CONDITIONS, "scorecard": SCORECARD, "money": MONEY,
          "index": INDICES, "tests": CASES}  # fmt: skip
 SAYABLE = [

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.risk.small_model import card, characteristic, grade, groups, loaded, outcome, over, small
 
-#: One grade for every score.
 ONE = [grade("A", -10_000, 100)]
+"""One grade for every score."""
 
 
 def cell(name: str, *axes: dict[str, Any], points: list[int], **features: Any) -> tuple[str, int, int]:

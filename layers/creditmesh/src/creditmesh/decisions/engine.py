@@ -13,14 +13,14 @@ from creditmesh.decisions.serving.heartbeat import KEY, job_times, ready_jobs
 from creditmesh.kernel.clock import Clock
 from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
 
-#: Requests are counted in windows of five minutes.
 WINDOW_SECONDS = 300
-#: A job is stopped after so many windows of low demand: starting one takes minutes.
+"""Requests are counted in windows of five minutes."""
 LOW_WINDOWS = 6
-#: Low demand is less than this part of the demand that starts a job.
+"""A job is stopped after so many windows of low demand: starting one takes minutes."""
 _LOW_PART = 5
-#: For so long a process believes that a job is ready.
+"""Low demand is less than this part of the demand that starts a job."""
 BELIEVED_SECONDS = 10.0
+"""For so long a process believes that a job is ready."""
 _WINDOW = "requests-"
 _FORGOTTEN_SECONDS = 86_400
 

@@ -19,8 +19,8 @@ from creditmesh.platform.tables import ConditionFailed, Put, Tables
 from creditmesh.risk.model import Artefact
 from creditmesh.risk.rule_effects import deciding_rules, tried_rules
 
-#: A day's entries are spread over so many partitions, each of which takes a thousand writes a second.
 SHARDS = 4
+"""A day's entries are spread over so many partitions, each of which takes a thousand writes a second."""
 
 
 @dataclass(frozen=True)

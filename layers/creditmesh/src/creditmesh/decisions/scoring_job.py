@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _ALIVE: list[JobRunStateType] = ["SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING"]
 _FAILED_ATTEMPTS_PER_HOUR = 5
 _TOKEN_SECONDS = 60
-#: A job that is cancelled finishes its batch.
 _GRACE_SECONDS = 30
+"""A job that is cancelled finishes its batch."""
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from creditmesh.features.schema import Values
 from creditmesh.features.table import FEATURES, values_of
 
 _QUALITY_DDL = f"quality ARRAY<STRUCT<{lines.NOTE_DDL}>>"
-#: The firm, its clean row, and the findings of cleaning.
 CLEAN_DDL = f"firm STRING, {DDL}, {_QUALITY_DDL}"
+"""The firm, its clean row, and the findings of cleaning."""
 _TYPES = {"integer": "BIGINT", "string": "STRING", "boolean": "BOOLEAN"}
 _FEATURES = [f"{feature.name} {_TYPES[feature.type]}" for feature in FEATURES]
 _FEATURES_DDL = ", ".join(["firm STRING", _QUALITY_DDL, "as_of BIGINT", *_FEATURES])

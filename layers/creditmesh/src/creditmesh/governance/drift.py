@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 from creditmesh.risk.model import Artefact
 
 PPM = 1_000_000
-#: Below, populations count as alike; above, as different (the field's usual two marks).
 STABLE_PPM = 100_000
+"""Below, populations count as alike; above, as different (the field's usual two marks)."""
 SHIFTED_PPM = 250_000
-#: Decisions without which nothing is said.
 LEAST_DECISIONS = 100
-#: Defaults seen may differ from those foretold by so many standard errors.
+"""Decisions without which nothing is said."""
 MAX_SIGMA = 3.0
+"""Defaults seen may differ from those foretold by so many standard errors."""
 SCORE_BAND = 20
 _LEAST_SHARE = 1e-4
 

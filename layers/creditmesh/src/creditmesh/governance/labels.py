@@ -12,8 +12,8 @@ from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
 
 BY_MONTH = "by-month"
-#: How far back an export goes.
 EXPORT_MONTHS = 60
+"""How far back an export goes."""
 
 
 class RecordedMeanwhile(Conflict):

@@ -24,8 +24,8 @@ RUNS = "training-runs"
 SETS = "training-sets"
 _SET = re.compile(rf"{SETS}(?:/[A-Za-z0-9][A-Za-z0-9._=+-]*)+/?", re.ASCII)
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
-#: Who makes a candidate that nobody asked for by name: a person has to approve it in any case.
 TRAINER = "training"
+"""Who makes a candidate that nobody asked for by name: a person has to approve it in any case."""
 
 
 class AlreadyStarted(Conflict):

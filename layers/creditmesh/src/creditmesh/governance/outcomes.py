@@ -7,12 +7,12 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: A loan this long past due counts as defaulted (the Basel definition of default).
 BAD_DAYS_PAST_DUE = 90
-#: Up to here a loan counts as paid on time; between the two it says neither.
+"""A loan this long past due counts as defaulted (the Basel definition of default)."""
 GOOD_DAYS_PAST_DUE = 30
-#: How long a loan must have been watched before it may be called good.
+"""Up to here a loan counts as paid on time; between the two it says neither."""
 WINDOW_MONTHS = 12
+"""How long a loan must have been watched before it may be called good."""
 
 
 class LabelValue(StrEnum):

@@ -18,8 +18,8 @@ from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput
 
 MAX_DAYS = 366
-#: A decision is in the log within seconds of its time stamp; a day is over for good this long after midnight.
 SETTLED = timedelta(hours=1)
+"""A decision is in the log within seconds of its time stamp; a day is over for good this long after midnight."""
 
 
 class RuleHits(Value):

@@ -15,11 +15,11 @@ from creditmesh.kernel.clock import Clock, iso
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
 
-#: Sort key of the record of the highest version ever proposed.
 LATEST = "latest"
+"""Sort key of the record of the highest version ever proposed."""
 _VERSION = "version#"
-#: Kept as JSON texts: their numbers may be fractions, their depth is anybody's.
 _TEXTS = ("evidence", "tests", "gates", "promotion")
+"""Kept as JSON texts: their numbers may be fractions, their depth is anybody's."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from creditmesh.governance.learning import Learning
     from creditmesh.governance.registry import ModelRegistry
 
-#: Decisions of so many days make «now»; so many days of the model's beginning stand in where training left no baseline.
 DAYS = 30
+"""Decisions of so many days make «now»; so many days of the model's beginning stand in where training left no baseline.
+"""
 
 
 class DriftReport(BaseModel):

@@ -24,8 +24,8 @@ from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, Wri
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 OPEN_QUEUE = "open"
-#: The stage at which a person decides on a firm that the model referred.
 REFERRAL = "Referral"
+"""The stage at which a person decides on a firm that the model referred."""
 ACTIONS = ("retry", "close")
 REFERRAL_ACTIONS = ("approve", "decline", "close")
 _KIND = WAITS[Status.WITH_OPERATOR]

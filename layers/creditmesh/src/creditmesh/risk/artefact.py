@@ -36,8 +36,8 @@ from creditmesh.risk.points import Axis, Characteristic, Scorecard, Segment
 
 __all__ = ["Artefact", "ArtefactInvalid", "Verify", "load", "seal"]
 
-#: Says whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash is a trusted key's.
 Verify = Callable[[str, Mapping[str, str]], bool]
+"""Says whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash is a trusted key's."""
 
 Part = Mapping[str, Any]
 Types = Mapping[str, FeatureType]

@@ -7,8 +7,8 @@ from typing import Any
 
 from creditmesh.risk.artefact import seal
 
-#: Policy of a grade, which training does not learn.
 _GRADE_POLICY = ("margin_bps", "limit_factor_bps")
+"""Policy of a grade, which training does not learn."""
 
 
 def assemble(base: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:

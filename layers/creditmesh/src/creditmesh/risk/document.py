@@ -13,8 +13,8 @@ from creditmesh.risk.errors import ArtefactInvalid
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
-#: What seals a document, and so is not part of what is sealed.
 SEALS = ("content_hash", "signature")
+"""What seals a document, and so is not part of what is sealed."""
 
 
 def parse_json(text: str) -> Any:

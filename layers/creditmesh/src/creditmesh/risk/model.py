@@ -24,11 +24,11 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 Aspect = Literal["authenticity", "ability", "willingness"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 BPS = 10_000
-#: Amounts enter the limit formula cut to 0..this, so that every product fits 64 bits in every engine.
 AMOUNT_CEILING_MINOR = 10**15
+"""Amounts enter the limit formula cut to 0..this, so that every product fits 64 bits in every engine."""
 MAX_FACTOR_BPS = 10**6
-#: The most that a firm's grade in one dimension of the risk index can be.
 MAX_DIMENSION_GRADE = 100
+"""The most that a firm's grade in one dimension of the risk index can be."""
 
 Texts = Mapping[str, str]
 Outcome = Literal["stop", "refer", "pass", "fast_pass", "adjust"]

@@ -27,8 +27,8 @@ from creditmesh.risk.model import Artefact
 from creditmesh.risk.result import RiskResult
 
 Batch = Sequence[Mapping[str, FeatureValue]]
-#: A second task pays off from so many firms on.
 _WORTH_A_TASK = 20
+"""A second task pays off from so many firms on."""
 
 
 def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:

@@ -14,8 +14,8 @@ from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.errors import ArtefactInvalid
 
 Log = Callable[[Mapping[str, Any]], None]
-#: How many versions a process keeps: champion, previous, challenger, and one that an old decision names.
 _KEPT = 4
+"""How many versions a process keeps: champion, previous, challenger, and one that an old decision names."""
 
 
 class Champion:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Key of the item; ids of applications are UUIDs.
 KEY = "resident-jobs"
+"""Key of the item; ids of applications are UUIDs."""
 NAME = "score-applications"
-#: How often a job says that it is ready, and for how long it is believed: one beat may be lost.
 EVERY_SECONDS, BELIEVED_SECONDS = 60, 150
+"""How often a job says that it is ready, and for how long it is believed: one beat may be lost."""
 _FORGOTTEN_SECONDS = 86_400
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ALGORITHM: Literal["ECDSA_SHA_256"] = "ECDSA_SHA_256"
 
-#: Signs a content hash; the answer is the artefact's ``signature``.
 Sign = Callable[[str], dict[str, str]]
+"""Signs a content hash; the answer is the artefact's ``signature``."""
 
 
 def kms_sign(client: KMSClient, key_id: str) -> Sign:
@@ -69,5 +69,5 @@ def signed(document: Mapping[str, Any], sign: Sign) -> dict[str, Any]:
     return {**sealed, "signature": sign(sealed["content_hash"])}
 
 
-#: DER of two 256-bit numbers takes at most 72 bytes.
 _LONGEST = 72
+"""DER of two 256-bit numbers takes at most 72 bytes."""

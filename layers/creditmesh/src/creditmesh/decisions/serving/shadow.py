@@ -24,8 +24,8 @@ from creditmesh.risk.result import RiskResult
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: A challenger's records are spread over so many partitions, each of which takes a thousand writes a second.
 SHARDS = 4
+"""A challenger's records are spread over so many partitions, each of which takes a thousand writes a second."""
 KEPT_SECONDS = 90 * 86400
 _MOST_WAITING = 1_000
 _WRITTEN_AT_ONCE = 25

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-#: Small batches in Python workers. Their daemon's module is in the archive of --py-files, which Spark puts into an
-#: executor's working directory; the job adds it to the workers' PYTHONPATH.
 RESIDENT: dict[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -13,33 +11,32 @@ RESIDENT: dict[str, str] = {
     "spark.python.daemon.module": "creditmesh.decisions.serving.worker_daemon",
     "spark.cleaner.periodicGC.interval": "5min",
 }
+"""Small batches in Python workers. Their daemon's module is in the archive of --py-files, which Spark puts into an
+executor's working directory; the job adds it to the workers' PYTHONPATH."""
 
-#: On top of the others on a developer's machine: half the processor time until ready and a quarter less memory, for
-#: some 10 ms more per batch once warm. Not for EMR, which has Java options of its own under this name.
 SMALL_MACHINE: dict[str, str] = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""On top of the others on a developer's machine: half the processor time until ready and a quarter less memory, for
+some 10 ms more per batch once warm. Not for EMR, which has Java options of its own under this name."""
 SMALL_RESIDENT: dict[str, str] = {**SMALL_MACHINE, "spark.driver.memory": "512m"}
 
-#: Millions of rows: whole-stage code, but no method beyond the 8,000 bytes up to which HotSpot compiles.
 SCAN: dict[str, str] = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.codegen.hugeMethodLimit": "8000",
 }
+"""Millions of rows: whole-stage code, but no method beyond the 8,000 bytes up to which HotSpot compiles."""
 
-#: Splits handed to Python workers that read and score by themselves: one thread each, as there is one for each core.
 KERNEL: dict[str, str] = {**SCAN, "spark.executorEnv.POLARS_MAX_THREADS": "1"}
+"""Splits handed to Python workers that read and score by themselves: one thread each, as there is one for each core."""
 
 
-#: The interpreter that emr-spark-8.0.0 has and the archives of libraries are built for.
 PYTHON = "python3.11"
+"""The interpreter that emr-spark-8.0.0 has and the archives of libraries are built for."""
 INTERPRETER: dict[str, str] = {
     "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": PYTHON,
     "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,
     "spark.executorEnv.PYSPARK_PYTHON": PYTHON,
 }
 
-#: Two workers of 1 vCPU and 2 GB, the smallest that EMR Serverless has (heap and overhead together make the worker).
-#: They stay: with dynamic allocation an idle job loses its executor, and the next request waits for another one.
-#: The overhead holds Python: the job's own process beside the driver, the workers that score beside the executor.
 RESIDENT_WORKERS: dict[str, str] = {
     "spark.dynamicAllocation.enabled": "false",
     "spark.executor.instances": "1",
@@ -50,9 +47,10 @@ RESIDENT_WORKERS: dict[str, str] = {
     "spark.executor.memory": "1g",
     "spark.executor.memoryOverhead": "1g",
 }
+"""Two workers of 1 vCPU and 2 GB, the smallest that EMR Serverless has (heap and overhead together make the worker).
+They stay: with dynamic allocation an idle job loses its executor, and the next request waits for another one. The
+overhead holds Python: the job's own process beside the driver, the workers that score beside the executor."""
 
-#: Workers of a scan: a driver of 2 vCPU and 8 GB, executors of 4 vCPU and 16 GB, as many as the application's maximum
-#: capacity allows. The overhead holds the Python workers.
 SCAN_WORKERS: dict[str, str] = {
     "spark.driver.cores": "2",
     "spark.driver.memory": "6g",
@@ -61,14 +59,17 @@ SCAN_WORKERS: dict[str, str] = {
     "spark.executor.memory": "12g",
     "spark.executor.memoryOverhead": "4g",
 }
+"""Workers of a scan: a driver of 2 vCPU and 8 GB, executors of 4 vCPU and 16 GB, as many as the application's maximum
+capacity allows. The overhead holds the Python workers."""
 
-#: Workers of training, which learns in the driver's Python: a driver of 4 vCPU and 30 GB, most of it outside the heap.
 TRAINING_WORKERS: dict[str, str] = {
     **SCAN_WORKERS,
     "spark.driver.cores": "4",
     "spark.driver.memory": "6g",
     "spark.driver.memoryOverhead": "24g",
 }
+"""Workers of training, which learns in the driver's Python: a driver of 4 vCPU and 30 GB, most of it outside the heap.
+"""
 
 
 def libraries(archive: str) -> dict[str, str]:

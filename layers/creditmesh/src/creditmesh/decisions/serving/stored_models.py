@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-#: Sort key of the record that names champion and challenger.
 CURRENT = "current"
+"""Sort key of the record that names champion and challenger."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from creditmesh.risk.result import RiskResult
 
 MAX_ATTEMPTS = 5
 _IDLE_FACTOR = 4
-#: For so long after a request the queue is looked at several times a second; afterwards every few seconds, which makes
-#: 17,280 queries of a day without requests.
 AWAKE_SECONDS = 300.0
+"""For so long after a request the queue is looked at several times a second; afterwards every few seconds, which makes
+17,280 queries of a day without requests."""
 _MAX_PAUSE_SECONDS = 5.0
 _WRITERS = 8
 

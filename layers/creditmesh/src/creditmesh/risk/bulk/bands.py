@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from creditmesh.risk.bulk.columns import Numbers
 
-#: Up to so many different scores each has an entry of its own; beyond, bands are searched for.
 _MOST_ENTRIES = 1 << 16
+"""Up to so many different scores each has an entry of its own; beyond, bands are searched for."""
 
 
 class Bands:

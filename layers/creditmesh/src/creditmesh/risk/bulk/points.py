@@ -18,8 +18,8 @@ from creditmesh.risk.bulk.columns import Column, Numbers
 from creditmesh.risk.bulk.masks import where
 from creditmesh.risk.points import Axis, Characteristic, Segment
 
-#: From so many bounds on a binary search is quicker.
 _MANY_BOUNDS = 48
+"""From so many bounds on a binary search is quicker."""
 _BYTE = 256
 
 

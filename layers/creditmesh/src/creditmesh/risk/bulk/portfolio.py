@@ -26,10 +26,10 @@ from creditmesh.risk.bulk.results import RESULT_FIELDS
 from creditmesh.risk.bulk.scoring import Kernel, compile_kernel
 from creditmesh.risk.bulk.storage import Place, place, polars_options
 
-#: What a worker holds at once; a greater row group is read in several goes.
 ROWS_AT_ONCE = 1_000_000
-#: A task of Spark's costs a tenth of a second of processor time in Python, whatever it does.
+"""What a worker holds at once; a greater row group is read in several goes."""
 _LEAST_ROWS, _MOST_ROWS = 500_000, 8_000_000
+"""A task of Spark's costs a tenth of a second of processor time in Python, whatever it does."""
 _SPLITS_PER_WORKER = 2
 _FOOTERS_AT_ONCE = 16
 

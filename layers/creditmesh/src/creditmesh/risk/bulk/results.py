@@ -19,7 +19,6 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 DECISIONS = ("approve", "refer", "decline")
 _WORD = pa.dictionary(pa.int8(), pa.string())
 
-#: What ``Kernel.score`` puts after the columns it passes through; the fields of a RiskResult by the same names.
 RESULT_FIELDS: dict[str, pa.DataType] = {
     "decision": _WORD,
     "stage": _WORD,
@@ -35,6 +34,7 @@ RESULT_FIELDS: dict[str, pa.DataType] = {
     "risk_index": pa.int64(),
     "index_grade": _WORD,
 }
+"""What ``Kernel.score`` puts after the columns it passes through; the fields of a RiskResult by the same names."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Results:
         }
         self._words = {name: pa.array(found, pa.string()) for name, found in words.items()}
         names = ("model_id", "version", "content_hash")
-        #: Names the model in whatever is made of the table.
         self.metadata = {f"creditmesh.{name}": str(getattr(artefact, name)) for name in names}
+        """Names the model in whatever is made of the table."""
 
     def columns(self, scored: Scored) -> list[pa.Array]:
         """The columns of ``RESULT_FIELDS``."""

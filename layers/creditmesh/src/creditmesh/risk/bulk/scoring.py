@@ -25,11 +25,11 @@ from creditmesh.risk.expression import Condition, variables
 from creditmesh.risk.model import BPS, MAX_DIMENSION_GRADE, Artefact, RiskIndex
 from creditmesh.risk.result import Stage
 
-#: A chunk's column is 256 KB, so that comparing it with many bounds stays within the processor's cache.
 _CHUNK = 32_768
+"""A chunk's column is 256 KB, so that comparing it with many bounds stays within the processor's cache."""
 
-#: What a score alone decides.
 _BELOW, _TOO_DEAR, _REFERRED, _UNGRADED = 1, 2, 4, 8
+"""What a score alone decides."""
 
 Columns = Mapping[str, Column]
 
