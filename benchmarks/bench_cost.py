@@ -70,14 +70,11 @@ class Trace:
 
 @dataclass(frozen=True)
 class Meter:
-    """Traces applications on a running platform, one at a time.
-
-    Attributes:
-        metrics: the custom metrics seen so far.
-    """
+    """Traces applications on a running platform, one at a time."""
 
     platform: LocalPlatform
     metrics: set[tuple[str, ...]] = field(default_factory=set)
+    """The custom metrics seen so far."""
 
     @cached_property
     def resources(self) -> list[dict[str, Any]]:

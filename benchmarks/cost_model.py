@@ -47,18 +47,15 @@ class Prices:
 
 @dataclass(frozen=True)
 class Estate:
-    """What is there whether or not anybody applies.
-
-    Attributes:
-        resources: how many of each CloudFormation type.
-        per_day: how often schedules start something in a day.
-        job: vCPU and GiB of the resident job's workers together.
-    """
+    """What is there whether or not anybody applies."""
 
     resources: Mapping[str, int]
+    """How many of each CloudFormation type."""
     queues: int
     per_day: float
+    """How often schedules start something in a day."""
     job: tuple[float, float]
+    """VCPU and GiB of the resident job's workers together."""
 
     def month(self, prices: Prices, metrics: int) -> dict[str, float]:
         """US dollars a month, the resident job apart."""

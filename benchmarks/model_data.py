@@ -23,20 +23,17 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class DataSet:
-    """Rows cut in two, with the columns that may be used.
-
-    Attributes:
-        label: What a person reads.
-        train: Rows to learn from, every column of the source; ``test``: rows to be judged by.
-        features: The columns that everybody gets.
-        target: Boolean column, true where the loan went bad.
-    """
+    """Rows cut in two, with the columns that may be used."""
 
     label: str
+    """What a person reads."""
     train: pl.DataFrame
+    """Rows to learn from, every column of the source; ``test``: rows to be judged by."""
     test: pl.DataFrame
     features: Sequence[str]
+    """The columns that everybody gets."""
     target: str = sba.TARGET
+    """Boolean column, true where the loan went bad."""
 
     def shortened(self, rows: int) -> DataSet:
         """The same test rows, and at most so many of the training rows."""

@@ -20,16 +20,10 @@ _STORING = ("PUT", "POST", "LIST")
 
 @dataclass
 class Usage:
-    """Counts of everything that is billed by use.
-
-    Attributes:
-        calls: what functions ask of AWS, by service and operation.
-        events: entries put on the event bus, in units of 64 KB.
-        log_bytes: what functions, API and event bus write into logs.
-        stored_bytes: growth of the tables.
-    """
+    """Counts of everything that is billed by use."""
 
     calls: Counter[str] = field(default_factory=Counter)
+    """What functions ask of AWS, by service and operation."""
     transitions: int = 0
     write_units: float = 0
     read_units: float = 0
@@ -39,8 +33,11 @@ class Usage:
     gb_seconds: float = 0
     api_requests: int = 0
     events: int = 0
+    """Entries put on the event bus, in units of 64 KB."""
     log_bytes: int = 0
+    """What functions, API and event bus write into logs."""
     stored_bytes: int = 0
+    """Growth of the tables."""
     writes_by_table: Counter[str] = field(default_factory=Counter)
 
     def row(self) -> dict[str, Any]:

@@ -18,16 +18,13 @@ _KIB = 1024
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index.
-
-    Attributes:
-        keys: its key attributes.
-        projected: the attributes it holds, keys of table and index included; None: all.
-    """
+    """A global secondary index."""
 
     name: str
     keys: tuple[str, ...]
+    """Its key attributes."""
     projected: frozenset[str] | None
+    """The attributes it holds, keys of table and index included; None: all."""
 
     def entry(self, item: Item | None) -> Item | None:
         """What the index holds of an item; None where the item lacks one of the index's keys."""

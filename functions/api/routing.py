@@ -48,24 +48,21 @@ class Key(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """A route as declared; the OpenAPI document is made of these.
-
-    Attributes:
-        roles: who may call it; None: anybody, without a token.
-        produces: media type -> model or None, where the answer is not the return type as JSON.
-        on_problem: turns a problem document into what this route's readers understand.
-        max_bytes: how long a body may be.
-    """
+    """A route as declared; the OpenAPI document is made of these."""
 
     view: View
     method: str
     path: str
     roles: frozenset[Role] | None
+    """Who may call it; None: anybody, without a token."""
     status: int
     key: Key
     produces: Mapping[str, type[BaseModel] | None] | None
+    """Media type -> model or None, where the answer is not the return type as JSON."""
     on_problem: Callable[[Reply, Call], Reply] | None
+    """Turns a problem document into what this route's readers understand."""
     max_bytes: int = MAX_BODY_BYTES
+    """How long a body may be."""
 
     @functools.cached_property
     def types(self) -> dict[str, Any]:

@@ -35,16 +35,13 @@ _SERVICES = Path("botocore") / "data"
 
 @dataclass(frozen=True)
 class Archive:
-    """What one kind of job takes along.
-
-    Attributes:
-        packages: the packages of the lock; all but Spark's own where there are none.
-        services: the AWS services whose descriptions botocore keeps; all where there are none.
-    """
+    """What one kind of job takes along."""
 
     name: str
     packages: frozenset[str] = frozenset()
+    """The packages of the lock; all but Spark's own where there are none."""
     services: frozenset[str] = frozenset()
+    """The AWS services whose descriptions botocore keeps; all where there are none."""
 
     def requirements(self, lock: str) -> str:
         """The part of the lock that goes into the archive."""

@@ -17,19 +17,16 @@ _UNUSABLE = ("Disabled", "PendingDeletion")
 
 @dataclass(frozen=True)
 class Preflight:
-    """The checks for one target.
-
-    Attributes:
-        session: a boto3 session.
-        target: where the deployment goes.
-        template: the SAM template.
-        values: its parameters, as they will be passed.
-    """
+    """The checks for one target."""
 
     session: Any
+    """A boto3 session."""
     target: Target
+    """Where the deployment goes."""
     template: Mapping[str, Any]
+    """The SAM template."""
     values: Mapping[str, str]
+    """Its parameters, as they will be passed."""
 
     def check(self) -> None:
         """All checks.

@@ -19,13 +19,7 @@ _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=64)
 
 
 class ProblemError(Exception):
-    """The API said no (RFC 9457).
-
-    Attributes:
-        status: HTTP status.
-        code: stable name of the problem.
-        errors: for bad input, the fields and the rules they break.
-    """
+    """The API said no (RFC 9457)."""
 
     def __init__(self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
         super().__init__(

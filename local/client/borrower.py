@@ -34,15 +34,12 @@ class Code:
 
 @dataclass(frozen=True)
 class Journey:
-    """What a borrower lived through.
-
-    Attributes:
-        logins: how often he had to log in at the tax bureau; 0 where a stored authorisation was reused.
-    """
+    """What a borrower lived through."""
 
     application: ApplicationView
     timeline: list[TimelineEntry]
     logins: int
+    """How often he had to log in at the tax bureau; 0 where a stored authorisation was reused."""
     report: dict[str, Any] | None
 
 

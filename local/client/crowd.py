@@ -24,19 +24,16 @@ _ACTS: dict[str, Callable[[Borrower, str], ApplicationView]] = {
 
 @dataclass
 class Outcome:
-    """What came of a crowd.
-
-    Attributes:
-        ended: application id to its last view.
-        seconds: from the first application handed in to the last one seen to have ended.
-        open: application id to the status of those that had not ended in time.
-        problems: what went wrong on the borrowers' side, each told once.
-    """
+    """What came of a crowd."""
 
     ended: dict[str, ApplicationView]
+    """Application id to its last view."""
     seconds: float
+    """From the first application handed in to the last one seen to have ended."""
     open: dict[str, str]
+    """Application id to the status of those that had not ended in time."""
     problems: list[str] = field(default_factory=list)
+    """What went wrong on the borrowers' side, each told once."""
 
 
 class Crowd:

@@ -33,33 +33,30 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Deployment:
-    """What to deploy, and where.
-
-    Attributes:
-        endpoint: URL of the embedded cloud, or None for AWS.
-        template: the SAM template.
-        parameters: its parameter values.
-        stack: the stack's name.
-        build_dir: where artefacts are built.
-        region: AWS region.
-        package_bucket: bucket for code archives and the record of what was deployed; made where it is missing.
-        artefact_output: stack output that names the bucket for jobs and models; without such an output none are sent.
-        signing_key_output: stack output that names the key that signs models; without it no models are sent.
-        stage: build for AWS instead of this machine.
-        uploads: further files for the bucket of jobs and models, by key.
-    """
+    """What to deploy, and where."""
 
     endpoint: str | None
+    """URL of the embedded cloud, or None for AWS."""
     template: Path = ROOT / "template.yaml"
+    """The SAM template."""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    """Its parameter values."""
     stack: str = "creditmesh"
+    """The stack's name."""
     build_dir: Path = ROOT / "build"
+    """Where artefacts are built."""
     region: str = "eu-west-1"
+    """AWS region."""
     package_bucket: str = "creditmesh-packages"
+    """Bucket for code archives and the record of what was deployed; made where it is missing."""
     artefact_output: str = "ArtefactBucket"
+    """Stack output that names the bucket for jobs and models; without such an output none are sent."""
     signing_key_output: str = "ModelSigningKeyArn"
+    """Stack output that names the key that signs models; without it no models are sent."""
     stage: bool = False
+    """Build for AWS instead of this machine."""
     uploads: Mapping[str, Path] = field(default_factory=dict)
+    """Further files for the bucket of jobs and models, by key."""
 
     def run(self) -> dict[str, str]:
         """Build, package, deploy, upload; returns the stack's outputs.

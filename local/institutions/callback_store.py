@@ -18,13 +18,10 @@ CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (state, due_at);
 
 
 class CallbackStore:
-    """The part of an institution's store that the ``Deliverer`` works from.
-
-    Attributes:
-        subject: The column that says what a callback is about, such as ``application_id``.
-    """
+    """The part of an institution's store that the ``Deliverer`` works from."""
 
     subject: ClassVar[str] = "application_id"
+    """The column that says what a callback is about, such as ``application_id``."""
     _db: sqlite3.Connection
 
     def plan_callback(

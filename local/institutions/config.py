@@ -40,55 +40,48 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class InstitutionConfig:
-    """One institution's own settings.
-
-    Attributes:
-        kind: One of ``SETTINGS``.
-        port: On 127.0.0.1.
-        api_key: Tax, registry, judicial, education: the key that ``x-api-key`` must carry.
-        client_id: Tax: the platform's name in ``/oauth/authorize``; credit bureau, anti-fraud: in ``x-client-id``;
-            shop: in ``/oauth/token``.
-        client_secret: Shop: what a token is given for.
-        signing_secret: Credit bureau, anti-fraud: the key, as text, of the requests' signatures.
-        redirect_uris: Tax: prefixes to which a code may be sent, besides this machine itself.
-        webhook_secret: Lender, credit bureau: ``whsec_`` + base64, for both directions; several, separated by spaces,
-            while rotated.
-        decision_delay_ms: Lender: how long a decision takes.
-        delay_ms: Credit bureau: how long a report takes.
-        token_seconds: Shop: how long a token is good for.
-        latency_ms: Any: by how much every answer is held up.
-    """
+    """One institution's own settings."""
 
     kind: str
+    """One of ``SETTINGS``."""
     port: int
+    """On 127.0.0.1."""
     api_key: str = ""
+    """Tax, registry, judicial, education: the key that ``x-api-key`` must carry."""
     client_id: str = CLIENT_ID
+    """Tax: the platform's name in ``/oauth/authorize``; credit bureau, anti-fraud: in ``x-client-id``; shop: in
+    ``/oauth/token``."""
     client_secret: str = ""
+    """Shop: what a token is given for."""
     signing_secret: str = ""
+    """Credit bureau, anti-fraud: the key, as text, of the requests' signatures."""
     redirect_uris: tuple[str, ...] = ()
+    """Tax: prefixes to which a code may be sent, besides this machine itself."""
     webhook_secret: str = ""
+    """Lender, credit bureau: ``whsec_`` + base64, for both directions; several, separated by spaces, while rotated."""
     decision_delay_ms: int = 50
+    """Lender: how long a decision takes."""
     delay_ms: int = 150
+    """Credit bureau: how long a report takes."""
     token_seconds: int = 300
+    """Shop: how long a token is good for."""
     latency_ms: int = 0
+    """Any: by how much every answer is held up."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """All settings.
-
-    Attributes:
-        as_of: The day of the data, or None for the present day.
-        callback_url: The platform's API; callbacks go to ``{callback_url}/webhooks/{institution_id}``, or to the URL
-            itself with ``{institution_id}`` filled in where it holds that.
-        state_dir: Where each institution keeps its SQLite file.
-    """
+    """All settings."""
 
     seed: int
     population: int
     as_of: date | None
+    """The day of the data, or None for the present day."""
     callback_url: str
+    """The platform's API; callbacks go to ``{callback_url}/webhooks/{institution_id}``, or to the URL itself with
+    ``{institution_id}`` filled in where it holds that."""
     state_dir: Path
+    """Where each institution keeps its SQLite file."""
     institutions: Mapping[str, InstitutionConfig] = field(default_factory=dict)
 
     def today(self) -> date:

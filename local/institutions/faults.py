@@ -18,28 +18,25 @@ _LONGEST_TEXT = 2_048
 
 @dataclass
 class Fault:
-    """One order: what goes wrong, how many times still, and where (a path prefix, or a callback's type).
-
-    Attributes:
-        status: Of ``status``; ``retry_after`` its header ``Retry-After``, in seconds.
-        delay_ms: Of ``delay``.
-        megabytes: Of ``huge``: how much is sent.
-        location: Of ``redirect``: where it leads.
-        field: Of ``drift``: the field that changes, wherever it stands; None for the document's first.
-        how: Of ``drift``: ``rename`` or ``retype``.
-    """
+    """One order: what goes wrong, how many times still, and where (a path prefix, or a callback's type)."""
 
     id: int
     kind: str
     count: int
     path: str | None
     status: int
+    """Of ``status``; ``retry_after`` its header ``Retry-After``, in seconds."""
     retry_after: int | None
     delay_ms: int
+    """Of ``delay``."""
     megabytes: int
+    """Of ``huge``: how much is sent."""
     location: str | None
+    """Of ``redirect``: where it leads."""
     field: str | None
+    """Of ``drift``: the field that changes, wherever it stands; None for the document's first."""
     how: str
+    """Of ``drift``: ``rename`` or ``retype``."""
 
 
 class FaultRefused(ValueError):

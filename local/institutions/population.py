@@ -33,37 +33,29 @@ _THIN_FILE_MONTHS = 7
 
 @dataclass(frozen=True)
 class Factors:
-    """What lies behind a firm's figures; each about standard normal, ``growth`` a yearly rate.
-
-    Attributes:
-        size: Scale of the business.
-        quality: How well it is run: margin, leverage, steadiness.
-        discipline: How well it keeps to its duties: tax, filings, penalties.
-        growth: Change of turnover a year, as a fraction.
-    """
+    """What lies behind a firm's figures; each about standard normal, ``growth`` a yearly rate."""
 
     size: float
+    """Scale of the business."""
     quality: float
+    """How well it is run: margin, leverage, steadiness."""
     discipline: float
+    """How well it keeps to its duties: tax, filings, penalties."""
     growth: float
+    """Change of turnover a year, as a fraction."""
 
 
 @dataclass(frozen=True)
 class Firm:
-    """One made-up firm.
-
-    Attributes:
-        persona: One of ``PERSONAS``, or ``ordinary``.
-        name: The registered name, in Chinese; ``name_latin`` the English trade name.
-        annual_revenue_fen: Turnover of a year at the level of January 2024.
-        leverage: Liabilities on assets.
-    """
+    """One made-up firm."""
 
     seed: int
     index: int
     persona: str
+    """One of ``PERSONAS``, or ``ordinary``."""
     taxpayer_id: str
     name: str
+    """The registered name, in Chinese; ``name_latin`` the English trade name."""
     name_latin: str
     city: str
     sector: Sector
@@ -71,8 +63,10 @@ class Firm:
     established_on: date
     registered_on: date
     annual_revenue_fen: int
+    """Turnover of a year at the level of January 2024."""
     margin: float
     leverage: float
+    """Liabilities on assets."""
 
     def draw(self, *topic: int | str) -> Draw:
         """Chance for one topic; draws of one topic never shift those of another."""

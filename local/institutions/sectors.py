@@ -13,27 +13,24 @@ YEAR_END = (84, 70, 92, 94, 96, 104, 94, 96, 108, 104, 118, 140)
 
 @dataclass(frozen=True)
 class Sector:
-    """A trade.
-
-    Attributes:
-        code: Section letter and division of GB/T 4754.
-        margin: Usual profit on revenue.
-        turnover: Usual revenue on assets.
-        vat: Usual VAT on revenue.
-        ticket_fen: Usual amount of one invoice.
-        per_head_fen: Usual revenue of a year for each person employed.
-        season: Percentages of the average month, January first.
-    """
+    """A trade."""
 
     code: str
+    """Section letter and division of GB/T 4754."""
     chinese: str
     english: str
     margin: float
+    """Usual profit on revenue."""
     turnover: float
+    """Usual revenue on assets."""
     vat: float
+    """Usual VAT on revenue."""
     ticket_fen: int
+    """Usual amount of one invoice."""
     per_head_fen: int
+    """Usual revenue of a year for each person employed."""
     season: tuple[int, ...]
+    """Percentages of the average month, January first."""
 
 
 SECTORS = (

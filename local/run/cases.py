@@ -44,12 +44,7 @@ class Behaviour(BaseModel):
 
 
 class Case(BaseModel):
-    """One line of the file.
-
-    Attributes:
-        expected_outcome: the outcome; ``any`` for firms drawn at random; ``with_operator`` where a person has to help,
-            whatever that person does then.
-    """
+    """One line of the file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,6 +52,8 @@ class Case(BaseModel):
     firm: Firm
     application: dict[str, Any]
     expected_outcome: str = ANY
+    """The outcome; ``any`` for firms drawn at random; ``with_operator`` where a person has to help, whatever that
+    person does then."""
     behaviour: Behaviour = Behaviour()
 
     @property

@@ -18,13 +18,7 @@ _SHOWN_AS = {"closed": "ended"}
 
 
 class Row(BaseModel):
-    """One application's result.
-
-    Attributes:
-        logins: how often the borrower had to log in at the tax bureau; 0 where a stored authorisation was reused.
-        stages: seconds from the application's receipt until each stage was reached (for the last time).
-        engine: who computed the score.
-    """
+    """One application's result."""
 
     persona: str
     firm: str
@@ -37,10 +31,13 @@ class Row(BaseModel):
     score: int | None = None
     limit: str | None = None
     engine: str | None = None
+    """Who computed the score."""
     product: str | None = None
     lender: str | None = None
     logins: int = 0
+    """How often the borrower had to log in at the tax bureau; 0 where a stored authorisation was reused."""
     stages: dict[str, float] = {}
+    """Seconds from the application's receipt until each stage was reached (for the last time)."""
     error: str | None = None
 
 

@@ -33,19 +33,16 @@ def eventually(found: Callable[[], Any], seconds: float) -> Any:
 
 @dataclass(frozen=True)
 class Place:
-    """An endpoint, or an account.
-
-    Attributes:
-        endpoint: the embedded cloud's address; None on AWS.
-        region: where.
-        packages: bucket of templates and code.
-        patience: how much longer things take than in the embedded cloud.
-    """
+    """An endpoint, or an account."""
 
     endpoint: str | None
+    """The embedded cloud's address; None on AWS."""
     region: str
+    """Where."""
     packages: str
+    """Bucket of templates and code."""
     patience: float = 1.0
+    """How much longer things take than in the embedded cloud."""
 
     @cache  # noqa: B019 (one place per session)
     def client(self, service: str) -> Any:

@@ -142,21 +142,18 @@ def state_names(r: Rendered) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Limit:
-    """One quota.
-
-    Attributes:
-        what: of one thing.
-        figure: the most that AWS takes.
-        source: where it says so.
-        measure: what each thing has.
-        ours: where we stop, to leave room.
-    """
+    """One quota."""
 
     what: str
+    """Of one thing."""
     figure: int
+    """The most that AWS takes."""
     source: str
+    """Where it says so."""
     measure: Measure
+    """What each thing has."""
     ours: int | None = None
+    """Where we stop, to leave room."""
 
 
 MEGABYTE = 1_000_000

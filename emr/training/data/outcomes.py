@@ -24,17 +24,13 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class Slope:
-    """Log-odds of default along an integer feature.
-
-    Attributes:
-        low, high: Values of the feature; ``at_low``, ``at_high``: log-odds there.
-        missing: Log-odds where the feature is not known.
-    """
+    """Log-odds of default along an integer feature."""
 
     feature: str
     low: int
     high: int
     at_low: float
+    """Log-odds at `low`."""
     at_high: float
     missing: float = 0.0
 

@@ -25,15 +25,12 @@ _EXPRESSIONS = 4096
 
 
 class _Write(threading.local):
-    """The UpdateItem or TransactWriteItems that this thread carries out.
-
-    Attributes:
-        untouched: whether what is copied now is only looked at: expressions are applied to copies of their own.
-        results: of the updates of a transaction, by what identifies their expression and values.
-    """
+    """The UpdateItem or TransactWriteItems that this thread carries out."""
 
     untouched = False
+    """Whether what is copied now is only looked at: expressions are applied to copies of their own."""
     results: dict[tuple[int, int, int], Any] | None = None
+    """Of the updates of a transaction, by what identifies their expression and values."""
 
 
 _write = _Write()

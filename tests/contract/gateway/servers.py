@@ -90,14 +90,11 @@ def hooks() -> Iterator[Hooks]:
 
 @dataclass
 class Rogue:
-    """A server that answers each connection by a function of its own.
-
-    Attributes:
-        requests: the first bytes of each.
-    """
+    """A server that answers each connection by a function of its own."""
 
     url: str
     requests: list[bytes] = field(default_factory=list)
+    """The first bytes of each."""
 
 
 @contextmanager

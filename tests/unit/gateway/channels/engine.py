@@ -57,17 +57,14 @@ class Consent:
 
 @dataclass
 class Consents:
-    """The authorisations' use cases as far as the engine knows them.
-
-    Attributes:
-        uses: (consent's id, purpose, by, channel) of each use.
-        refused: consent's id -> reason.
-    """
+    """The authorisations' use cases as far as the engine knows them."""
 
     clock: Clock
     granted: dict[tuple[str, str], Consent] = field(default_factory=dict)
     uses: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """(consent's id, purpose, by, channel) of each use."""
     refused: dict[str, str] = field(default_factory=dict)
+    """Consent's id -> reason."""
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def grant(self, taxpayer_id: str, scope: str, *, days: float = 30, code: str = "code-of-the-firm-1") -> Consent:

@@ -32,17 +32,14 @@ _OVER = (*SEALED, "due_queue", "due_at")
 
 @dataclass(frozen=True)
 class Granted:
-    """The content of a grant.
-
-    Attributes:
-        code, code_verifier: empty for a consent that was given on the platform.
-    """
+    """The content of a grant."""
 
     expires_at: str
     by: str
     how: How
     language: Language
     code: str = field(default="", repr=False)
+    """Empty for a consent given on the platform."""
     code_verifier: str = field(default="", repr=False)
 
 

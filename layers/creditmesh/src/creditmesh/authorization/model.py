@@ -26,17 +26,14 @@ Language = Literal["zh-CN", "en"]
 
 
 class AuthorizationRequired(DomainError):
-    """No usable authorisation is stored, the source refused it, or it ended while it was used.
-
-    Attributes:
-        scope: the right that is lacking; the message is the reason's code.
-    """
+    """No usable authorisation is stored, the source refused it, or it ended while it was used."""
 
     code = "authorization_required"
 
     def __init__(self, reason: str, scope: str = TAX) -> None:
         super().__init__(reason)
         self.scope = scope
+        """The right that is lacking; the message is the reason's code."""
 
 
 class RedirectUsed(Conflict):
@@ -74,25 +71,19 @@ class Consent(BaseModel):
 
 
 class Authorization(BaseModel):
-    """One right that one tenant holds for one taxpayer. The code is sealed at rest and never logged.
-
-    Attributes:
-        tenant: through whom it was granted; another tenant's application never uses it
-            (docs/explanation/authorizations.md).
-        code: empty where the right needs none, and once it has ended.
-        code_verifier: for sources that verify PKCE; empty where the code came without a redirect of ours.
-        renewal_of: the authorisation in whose place it came.
-        due_at: when the sweep has to look at it next.
-    """
+    """One right that one tenant holds for one taxpayer. The code is sealed at rest and never logged."""
 
     model_config = ConfigDict(frozen=True)
 
     taxpayer_index: str
     scope: str
     tenant: str
+    """Through whom it was granted; another tenant's application never uses it (docs/explanation/authorizations.md)."""
     authorization_id: str
     code: str = Field(default="", repr=False)
+    """Empty where the right needs none, and once it has ended."""
     code_verifier: str = Field(default="", repr=False)
+    """For sources that verify PKCE; empty where the code came without a redirect of ours."""
     standing: Standing = Standing.ACTIVE
     granted_at: str
     granted_by: str
@@ -100,6 +91,7 @@ class Authorization(BaseModel):
     expires_at: str
     consent: Consent
     renewal_of: str | None = None
+    """The authorisation in whose place it came."""
     ended_at: str | None = None
     rejected_reason: str | None = None
     last_used_at: str | None = None
@@ -107,6 +99,7 @@ class Authorization(BaseModel):
     renewal_requested_at: str | None = None
     due_queue: str | None = None
     due_at: str | None = None
+    """When the sweep has to look at it next."""
 
     @property
     def record(self) -> str:

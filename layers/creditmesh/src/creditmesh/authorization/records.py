@@ -32,13 +32,7 @@ ENDINGS = frozenset({Kind.OVERWRITTEN, Kind.REJECTED, Kind.WITHDRAWN, Kind.ERASE
 
 
 class ConsentRecord(BaseModel):
-    """One thing that happened; of a grant, also what was consented, for what and until when.
-
-    Attributes:
-        by: subject, role or part of the platform that caused it.
-        note: reason of an end, days of a reminder.
-        subject_id: the monitored application or loan, for blind spots.
-    """
+    """One thing that happened; of a grant, also what was consented, for what and until when."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,8 +45,11 @@ class ConsentRecord(BaseModel):
     scope: str
     tenant: str
     by: str
+    """Subject, role or part of the platform that caused it."""
     note: str | None = None
+    """Reason of an end, days of a reminder."""
     subject_id: str | None = None
+    """The monitored application or loan, for blind spots."""
     expires_at: str | None = None
     how: How | None = None
     consent: Consent | None = None
@@ -82,12 +79,7 @@ class ConsentRecord(BaseModel):
 
 
 class Use(BaseModel):
-    """One use, or an attempt that was refused.
-
-    Attributes:
-        by: the application or monitoring run.
-        outcome: `allowed`, or `denied: ` and the reason.
-    """
+    """One use, or an attempt that was refused."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -100,6 +92,8 @@ class Use(BaseModel):
     tenant: str
     purpose: str
     by: str
+    """The application or monitoring run."""
     channel: str
     outcome: str
+    """`allowed`, or `denied: ` and the reason."""
     correlation_id: str | None = None

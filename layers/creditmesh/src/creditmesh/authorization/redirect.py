@@ -16,13 +16,7 @@ FLOW_SECONDS = 3600
 
 
 class Flow(BaseModel):
-    """One started redirect: application, taxpayer, tenant, right and institution.
-
-    Attributes:
-        verifier: PKCE's secret (RFC 7636); sealed at rest.
-        nonce_sha256: of the nonce that only the browser holds that asked for the link; empty for banks' customers.
-        expires_at: seconds since the epoch; also the item's TTL.
-    """
+    """One started redirect: application, taxpayer, tenant, right and institution."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,8 +27,11 @@ class Flow(BaseModel):
     scope: str
     institution_id: str
     verifier: str = Field(repr=False)
+    """PKCE's secret (RFC 7636); sealed at rest."""
     nonce_sha256: str = ""
+    """Of the nonce that only the browser holds that asked for the link; empty for banks' customers."""
     expires_at: int
+    """Seconds since the epoch; also the item's TTL."""
     used_at: str | None = None
 
     def state(self, key: bytes) -> str:
@@ -51,15 +48,12 @@ class Flow(BaseModel):
 
 @dataclass(frozen=True)
 class Link:
-    """Where the borrower logs in.
-
-    Attributes:
-        nonce: for the browser's cookie, or None where no browser of ours asked.
-    """
+    """Where the borrower logs in."""
 
     url: str
     flow_id: str
     nonce: str | None = field(repr=False)
+    """For the browser's cookie, or None where no browser of ours asked."""
 
 
 def challenge(verifier: str) -> str:

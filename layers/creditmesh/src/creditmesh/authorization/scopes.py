@@ -31,28 +31,25 @@ class Purpose(StrEnum):
 
 
 class Scope(BaseModel):
-    """One right.
-
-    Attributes:
-        text_key: names the consent text; `authorization/texts/{text_key}.{text_version}.{language}.txt`.
-        purposes: what the text names.
-        longest_days: the validity may not exceed this.
-        institution_kind: the sources it opens, as the directory calls them.
-        revoke_path: where a source takes a code back; None where there is no code.
-        required: a loan application cannot be assessed without it.
-    """
+    """One right."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     text_key: str
+    """Names the consent text; `authorization/texts/{text_key}.{text_version}.{language}.txt`."""
     text_version: str
     purposes: tuple[Purpose, ...]
+    """What the text names."""
     longest_days: int
+    """The validity may not exceed this."""
     way: Way
     institution_kind: str
+    """The sources it opens, as the directory calls them."""
     revoke_path: str | None = None
+    """Where a source takes a code back; None where there is no code."""
     required: bool = False
+    """A loan application cannot be assessed without it."""
 
 
 TAX = "tax"

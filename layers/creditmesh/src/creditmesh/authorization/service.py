@@ -42,16 +42,13 @@ FIRM = "taxpayer_id"
 
 @dataclass(frozen=True)
 class ScopeStanding:
-    """State of one right.
-
-    Attributes:
-        authorization: what is stored, without its code; None where nothing ever was.
-        problem: why it cannot be used now, or None if it can.
-    """
+    """State of one right."""
 
     scope: Scope
     authorization: Authorization | None
+    """What is stored, without its code; None where nothing ever was."""
     problem: str | None
+    """Why it cannot be used now, or None if it can."""
 
 
 class Rights:

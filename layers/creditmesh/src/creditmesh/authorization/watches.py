@@ -20,14 +20,7 @@ BLIND = "open"
 
 
 class Watch(BaseModel):
-    """One monitored subject that rests on one authorisation.
-
-    Attributes:
-        subject_id: the loan or application.
-        lender_id: the lender that may see its blind spot.
-        blind_since: since when nothing can be seen; None while all is well.
-        blind_cause: why, as `Authorization.problem` says.
-    """
+    """One monitored subject that rests on one authorisation."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,10 +29,14 @@ class Watch(BaseModel):
     scope: str
     tenant: str
     subject_id: str
+    """The loan or application."""
     lender_id: str | None = None
+    """The lender that may see its blind spot."""
     watched_since: str
     blind_since: str | None = None
+    """Since when nothing can be seen; None while all is well."""
     blind_cause: str | None = None
+    """Why, as `Authorization.problem` says."""
 
 
 class Watches:

@@ -52,19 +52,16 @@ class _Received:
 
 @dataclass(frozen=True)
 class _Taken:
-    """What a message changes.
-
-    Attributes:
-        values: of the closing.
-        absent: what the closing must not have yet.
-        answer: what the process goes on with.
-        move: of the application, if any.
-    """
+    """What a message changes."""
 
     values: dict[str, Any]
+    """Of the closing."""
     absent: tuple[str, ...]
+    """What the closing must not have yet."""
     answer: Answer = Answer()
+    """What the process goes on with."""
     move: Move | None = None
+    """Of the application, if any."""
     note: str | None = None
     outcome: Outcome | None = None
 

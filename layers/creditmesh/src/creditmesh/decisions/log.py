@@ -25,17 +25,12 @@ SHARDS = 4
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision of the model.
-
-    Attributes:
-        on: the decision date, YYYY-MM-DD, whose rules were in force.
-        tried_rules: every rule that was looked at; `decided_rules`: the fired ones that the decision rests on.
-        features: the key data, as JSON text.
-    """
+    """One decision of the model."""
 
     application_id: str
     decided_at: str
     on: str
+    """The decision date, YYYY-MM-DD, whose rules were in force."""
     engine: str
     model_id: str
     model_version: str
@@ -47,9 +42,11 @@ class Decision:
     limit_minor: int | None
     annual_rate_bps: int | None
     tried_rules: list[str]
+    """Every rule that was looked at; `decided_rules`: the fired ones that the decision rests on."""
     fired_rules: list[str]
     decided_rules: list[str]
     features: str
+    """The key data, as JSON text."""
 
     @classmethod
     def of(

@@ -17,14 +17,11 @@ RETENTION_SECONDS = 30 * 86400
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a decision is made from.
-
-    Attributes:
-        sources: where the features come from, as the report tells.
-    """
+    """What a decision is made from."""
 
     features: Mapping[str, Any] = field(repr=False)
     sources: Sequence[Mapping[str, Any]] = field(repr=False)
+    """Where the features come from, as the report tells."""
 
 
 class ScoringRequestStore:

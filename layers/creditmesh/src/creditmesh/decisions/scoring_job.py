@@ -75,17 +75,14 @@ def resident_job(code: str, arguments: Mapping[str, str], archive: str, further:
 
 @dataclass(frozen=True)
 class Ensured:
-    """How the job stands.
-
-    Attributes:
-        job_run_id: the run of the present code; None where none is wanted.
-        started: whether it was started just now.
-        ready: whether it has said that it takes requests; None where none is wanted.
-    """
+    """How the job stands."""
 
     job_run_id: str | None
+    """The run of the present code; None where none is wanted."""
     started: bool
+    """Whether it was started just now."""
     ready: bool | None
+    """Whether it has said that it takes requests; None where none is wanted."""
 
 
 class ScoringJob:

@@ -40,16 +40,12 @@ _SUFFIXES = {"fen": "_minor", "bps": "_bps"}
 
 
 class FeaturesInvalid(ValueError):
-    """The document breaks a rule of its format.
-
-    Attributes:
-        path: Where, for example ``features.tax_burden_bps.formula.ratio_bps[0]``.
-        rule: What must hold there.
-    """
+    """The document breaks a rule of its format."""
 
     def __init__(self, path: str, rule: str) -> None:
         super().__init__(f"{path}: {rule}")
         self.path, self.rule = path, rule
+        """For example ``features.tax_burden_bps.formula.ratio_bps[0]`` and what must hold there."""
 
 
 @dataclass(frozen=True)

@@ -15,20 +15,17 @@ _TYPES: dict[str, Type] = {"code": "string", "flag": "boolean"}
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature: its name, unit, window, meaning and formula.
-
-    Attributes:
-        meaning: One sentence.
-        unit: ``fen`` and ``bps`` (basis points) among them; ``code`` is a word, ``flag`` a boolean.
-        window: ``12m`` and the like are full calendar months before the as-of day.
-        formula: How it is drawn from the clean row; the only place where that is said.
-    """
+    """One feature: its name, unit, window, meaning and formula."""
 
     name: str
     unit: Unit
+    """``fen`` and ``bps`` (basis points) among them; ``code`` is a word, ``flag`` a boolean."""
     window: str
+    """``12m`` and the like are full calendar months before the as-of day."""
     meaning: str
+    """One sentence."""
     formula: Expression
+    """How it is drawn from the clean row; the only place where that is said."""
 
     @property
     def type(self) -> Type:

@@ -146,18 +146,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Fold:
-    """One value of many rows.
-
-    Attributes:
-        operation: ``sum``, ``max``, ``min``, ``longest_run`` (of a condition), ``distinct`` (number of values).
-        value: Of each row; a condition for ``longest_run``.
-        empty: What ``max`` and ``min`` of no row are; None is unknown.
-    """
+    """One value of many rows."""
 
     operation: str
+    """``sum``, ``max``, ``min``, ``longest_run`` (of a condition), ``distinct`` (number of values)."""
     rows: Rows
     value: Expression
+    """Of each row; a condition for ``longest_run``."""
     empty: int | None = None
+    """What ``max`` and ``min`` of no row are; None is unknown."""
 
     def __str__(self) -> str:
         if self == count(self.rows):

@@ -101,14 +101,11 @@ class _Block:
 
 
 class _Writer:
-    """Writes the function's source.
-
-    Attributes:
-        literals: the formulas' literals by their names in the source.
-    """
+    """Writes the function's source."""
 
     def __init__(self) -> None:
         self.literals: dict[str, Any] = {}
+        """The formulas' literals by their names in the source."""
         self._count = 0
         self._folds: dict[Expression, _Name] = {}
 

@@ -55,36 +55,30 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One value of a section.
-
-    Attributes:
-        paths: Where it comes from, inside the source's answer in the shape of third information.
-        words: Of a word, those allowed.
-        always: Whether it is known in every row: a period without which a row is none, or a part of an unbroken series.
-    """
+    """One value of a section."""
 
     name: str
     kind: str
     meaning: str
     paths: tuple[str, ...]
+    """Where it comes from, inside the source's answer in the shape of third information."""
     words: tuple[str, ...] = ()
+    """Of a word, those allowed."""
     always: bool = False
+    """Whether it is known in every row: a period without which a row is none, or a part of an unbroken series."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One struct of the clean row, or one list of structs.
-
-    Attributes:
-        source: The kind of third information it is made of.
-        most: How many rows a list has at most; 0 for a struct.
-    """
+    """One struct of the clean row, or one list of structs."""
 
     name: str
     source: str
+    """The kind of third information it is made of."""
     meaning: str
     columns: tuple[Column, ...]
     most: int = 0
+    """How many rows a list has at most; 0 for a struct."""
 
     @property
     def is_list(self) -> bool:

@@ -34,25 +34,22 @@ class Finding(BaseModel):
 
 
 class KeyData(BaseModel):
-    """A firm's features on one day, and what cleaning had to say.
-
-    Attributes:
-        as_of: The day the windows are counted from.
-        features: Every name of ``FEATURE_TYPES``; None means not known. Amounts are fen, ratios basis points.
-        quality: Findings, in the order the sources were read.
-        rows: The clean row that the features were drawn from (``features.row``), ready for JSON.
-        features_version: Version of the document of features that they were computed by.
-        lineage: Of each feature ``{"source", "paths"}``: where in which source's third information it comes from.
-    """
+    """A firm's features on one day, and what cleaning had to say."""
 
     model_config = ConfigDict(frozen=True)
 
     as_of: date
+    """The day the windows are counted from."""
     features: dict[str, int | str | bool | None]
+    """Every name of ``FEATURE_TYPES``; None means not known. Amounts are fen, ratios basis points."""
     quality: list[Finding]
+    """Findings, in the order the sources were read."""
     rows: dict[str, Any]
+    """The clean row that the features were drawn from (``features.row``), ready for JSON."""
     lineage: dict[str, list[dict[str, Any]]]
+    """Of each feature ``{"source", "paths"}``: where in which source's third information it comes from."""
     features_version: int = VERSION
+    """Version of the document of features that they were computed by."""
 
 
 def extract(

@@ -18,12 +18,7 @@ class SourceUnavailable(Unavailable):
 
 
 class AnswersPending(Unavailable):
-    """Sources answer later, by webhook. The message is what the process waits for, as JSON.
-
-    Attributes:
-        numbers: what is awaited, as `Waits` knows it.
-        wait_seconds: how long the slowest may take.
-    """
+    """Sources answer later, by webhook. The message is what the process waits for, as JSON."""
 
     code = "answers_pending"
 
@@ -59,15 +54,7 @@ class Collected(NamedTuple):
 
 
 class KeyDataDocument(BaseModel):
-    """The key data of one collection as stored (docs/reference/key-data.md).
-
-    Attributes:
-        lineage: feature -> where in which source's third information it comes from; `sources` leads on to the raw
-            answers and to the version of the channel that read them.
-        features_version: version of the document of features; unknown for older key data.
-        row: the clean row that the features were computed from, in the form that Spark takes.
-        screening: what the look-up in the lists found, of which state of theirs (docs/reference/lists.md).
-    """
+    """The key data of one collection as stored (docs/reference/key-data.md)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,9 +62,14 @@ class KeyDataDocument(BaseModel):
     application_id: str
     as_of: str
     features_version: int | None = None
+    """Version of the document of features; unknown for older key data."""
     sources: list[SourceRecord]
     features: dict[str, int | str | bool | None]
     quality: list[dict[str, Any]]
     lineage: dict[str, list[dict[str, Any]]] = {}
+    """Feature -> where in which source's third information it comes from; `sources` leads on to the raw answers and to
+    the version of the channel that read them."""
     row: dict[str, Any] = {}
+    """The clean row that the features were computed from, in the form that Spark takes."""
     screening: dict[str, Any] | None = None
+    """What the look-up in the lists found, of which state of theirs (docs/reference/lists.md)."""

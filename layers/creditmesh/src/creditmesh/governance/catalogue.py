@@ -27,20 +27,17 @@ _KEY_DATA = {feature.name: feature for feature in FEATURES}
 
 
 class FeatureUse(Value):
-    """What of a version looks at a feature.
-
-    Attributes:
-        characteristics: `segment/characteristic` of the scorecard.
-        segments: segments of the scorecard whose condition asks for it.
-        risk_index: `dimension/characteristic` of the risk index.
-        limit_methods: methods of the limit formula.
-    """
+    """What of a version looks at a feature."""
 
     rules: list[str]
     characteristics: list[str]
+    """`segment/characteristic` of the scorecard."""
     segments: list[str]
+    """Segments of the scorecard whose condition asks for it."""
     risk_index: list[str]
+    """`dimension/characteristic` of the risk index."""
     limit_methods: list[str]
+    """Methods of the limit formula."""
 
 
 class FeatureEntry(Value):
@@ -99,19 +96,16 @@ class RuleEntry(Value):
 
 
 class RuleBook(Value):
-    """The rules of a version, and their matrix source × aspect.
-
-    Attributes:
-        matrix: source → aspect → ids of the rules that stand there; every cell is there.
-        empty_cells: those without a rule.
-    """
+    """The rules of a version, and their matrix source × aspect."""
 
     model_id: str
     version: str
     content_hash: str
     rules: list[RuleEntry]
     matrix: dict[str, dict[str, list[str]]]
+    """Source → aspect → ids of the rules that stand there; every cell is there."""
     empty_cells: list[Cell]
+    """Those without a rule."""
     hits_from: str
     hits_until: str = Field(description="exclusive")
     hits_pending: list[str] = Field(description="days not counted yet; asking again counts them")

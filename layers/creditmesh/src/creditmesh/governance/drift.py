@@ -37,24 +37,21 @@ class Distribution(BaseModel):
 
 
 class Drift(BaseModel):
-    """What a comparison found.
-
-    Attributes:
-        characteristics: population stability index of each, in parts per million; the worst first.
-        calibration_sigma_milli: by how many thousandths of a standard error more loans defaulted than foretold.
-        alarms: what is beyond its mark, by name.
-    """
+    """What a comparison found."""
 
     model_config = ConfigDict(frozen=True)
 
     decisions: int
     score_psi_ppm: int | None
     characteristics: dict[str, int]
+    """Population stability index of each, in parts per million; the worst first."""
     matured: int = 0
     expected_bad_ppm: int | None = None
     observed_bad_ppm: int | None = None
     calibration_sigma_milli: int | None = None
+    """By how many thousandths of a standard error more loans defaulted than foretold."""
     alarms: list[str]
+    """What is beyond its mark, by name."""
 
 
 def distribution(artefact: Artefact, decided: Iterable[tuple[int, Mapping[str, Any]]]) -> Distribution:

@@ -35,16 +35,13 @@ class AlreadyStarted(Conflict):
 
 
 class Prepared(BaseModel):
-    """What a run may begin with.
-
-    Attributes:
-        goods: labels of loans paid; bads: of loans that defaulted; both of the platform's own applications.
-    """
+    """What a run may begin with."""
 
     model_config = ConfigDict(frozen=True)
 
     outcome: Literal["prepared", "nothing_to_learn"]
     goods: int = 0
+    """Labels of loans paid; bads: of loans that defaulted; both of the platform's own applications."""
     bads: int = 0
 
 

@@ -121,15 +121,12 @@ class Change(Value):
 
 
 class Promotion(Value):
-    """A promotion that waits for its second person.
-
-    Attributes:
-        champion: the champion it was proposed against.
-    """
+    """A promotion that waits for its second person."""
 
     maker: str
     at: str
     champion: str
+    """The champion it was proposed against."""
 
 
 class ModelVersion(Value):
@@ -159,20 +156,17 @@ class ModelVersion(Value):
 
 
 class Current(Value):
-    """Which versions of a model decide, or score in the shadow.
-
-    Attributes:
-        champion: hash of the version that decides.
-        previous: hash of the one that a rollback returns to.
-        challenger: hash of the one that scores the same applications without deciding.
-        revision: grows with every change; 0 while the shipped model decides and nobody has changed anything.
-    """
+    """Which versions of a model decide, or score in the shadow."""
 
     model_id: str
     champion: str
+    """Hash of the version that decides."""
     previous: str | None = None
+    """Hash of the one that a rollback returns to."""
     challenger: str | None = None
+    """Hash of the one that scores the same applications without deciding."""
     revision: int = 0
+    """Grows with every change; 0 while the shipped model decides and nobody has changed anything."""
     since: str | None = None
 
 
@@ -189,29 +183,26 @@ class ShadowScore(Value):
 
 
 class Comparison(Value):
-    """Champion and challenger over the applications that both scored; rates in basis points of ``scored``.
-
-    Attributes:
-        agreed: same decision by both.
-        decisions: ``"approve/decline"`` (champion's/challenger's) → how many.
-        score_shift: mean of challenger's minus champion's score, in hundredths of a point; None if none has both.
-        limit_shift_minor: mean of challenger's minus champion's limit where both approve, in minor units.
-    """
+    """Champion and challenger over the applications that both scored; rates in basis points of ``scored``."""
 
     model_id: str
     champion: str
     challenger: str | None
     scored: int
     agreed: int
+    """Same decision by both."""
     agreement_bps: int | None
     champion_approval_bps: int | None
     challenger_approval_bps: int | None
     champion_referral_bps: int | None
     challenger_referral_bps: int | None
     decisions: dict[str, int]
+    """``"approve/decline"`` (champion's/challenger's) → how many."""
     score_shift: int | None
+    """Mean of challenger's minus champion's score, in hundredths of a point; None if none has both."""
     mean_pd_shift_ppm: int | None
     limit_shift_minor: int | None
+    """Mean of challenger's minus champion's limit where both approve, in minor units."""
 
 
 def full_hash(text: str) -> str:

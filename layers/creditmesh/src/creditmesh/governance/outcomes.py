@@ -24,20 +24,17 @@ class LabelValue(StrEnum):
 
 
 class Observation(BaseModel):
-    """What was seen of a loan up to a day.
-
-    Attributes:
-        days_past_due: the most days past due that it ever was.
-        source: who says so: servicing, or a named import.
-    """
+    """What was seen of a loan up to a day."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     application_id: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")
     days_past_due: int = Field(ge=0, le=20_000, strict=True)
+    """The most days past due that it ever was."""
     written_off: bool = Field(default=False, strict=True)
     observed_until: date
     source: str = Field(default="servicing", min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Who says so: servicing, or a named import."""
 
 
 class Decided(BaseModel):

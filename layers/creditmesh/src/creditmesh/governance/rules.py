@@ -52,17 +52,14 @@ class RuleChange(Value):
 
 
 class ChangeProposal(Value):
-    """What became of a change.
-
-    Attributes:
-        state: where the new version stands; null after a dry run.
-    """
+    """What became of a change."""
 
     model_id: str
     based_on: str
     content_hash: str
     version: str
     state: ModelState | None
+    """Where the new version stands; null after a dry run."""
     added: list[str]
     replaced: list[str]
     removed: list[str]

@@ -40,18 +40,15 @@ class Place(Value):
 
 
 class Side(Value):
-    """What one version says of the decisions; amounts in minor units.
-
-    Attributes:
-        decisions: approve, refer, decline → how many; `stages`: where it ended → how many.
-        approved_minor: sum of the limits of those approved; `referred_minor`: of those referred, as proposed.
-    """
+    """What one version says of the decisions; amounts in minor units."""
 
     version: str
     content_hash: str
     decisions: dict[str, int] = {}
+    """Approve, refer, decline → how many; `stages`: where it ended → how many."""
     stages: dict[str, int] = {}
     approved_minor: int = 0
+    """Sum of the limits of those approved; `referred_minor`: of those referred, as proposed."""
     referred_minor: int = 0
 
 
@@ -63,22 +60,14 @@ class RuleEffect(Value):
 
 
 class Simulation(Period):
-    """Champion and candidate over the same past decisions.
-
-    Attributes:
-        on: the decision date to assume for all; null: of each its own.
-        changes: `champion's decision/candidate's` → ids of the applications (the swap set).
-        limits_changed: approved by both, with another limit; `rates_changed`: with another rate.
-        refused: ids of applications whose key data one of the versions does not take.
-        not_reproduced: ids of applications that the champion itself decided, and would now decide otherwise.
-        place: where the log is to be read next; null once it is done.
-    """
+    """Champion and candidate over the same past decisions."""
 
     simulation_id: str
     model_id: str
     state: Literal["running", "done"] = "running"
     limit: int
     on: str | None
+    """The decision date to assume for all; null: of each its own."""
     started_by: str
     started_at: str
     finished_at: str | None = None
@@ -86,12 +75,17 @@ class Simulation(Period):
     champion: Side
     candidate: Side
     changes: dict[str, list[str]] = {}
+    """`champion's decision/candidate's` → ids of the applications (the swap set)."""
     limits_changed: int = 0
+    """Approved by both, with another limit; `rates_changed`: with another rate."""
     rates_changed: int = 0
     rules: dict[str, RuleEffect] = {}
     refused: list[str] = []
+    """Ids of applications whose key data one of the versions does not take."""
     not_reproduced: list[str] = []
+    """Ids of applications that the champion itself decided, and would now decide otherwise."""
     place: Place | None = Field(default=None)
+    """Where the log is to be read next; null once it is done."""
 
 
 class SimulationSummary(Period):

@@ -37,46 +37,37 @@ class RuleHits(Value):
 
 
 class VersionDay(Value):
-    """What one version decided on one day.
-
-    Attributes:
-        decisions: approve, refer, decline → how many.
-        rules: of each rule that was tried.
-    """
+    """What one version decided on one day."""
 
     day: str
     model_version: str
     model_hash: str
     decisions: dict[str, int]
+    """Approve, refer, decline → how many."""
     rules: dict[str, RuleHits]
+    """Of each rule that was tried."""
 
 
 class Period(Value):
-    """Days by which decisions are counted; `from` in JSON, which Python keeps for itself.
-
-    Attributes:
-        since: first day.
-        until: exclusive.
-    """
+    """Days by which decisions are counted; `from` in JSON, which Python keeps for itself."""
 
     model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
     since: str = Field(validation_alias=AliasChoices("since", "from"), serialization_alias="from")
+    """First day."""
     until: str = Field(description="exclusive")
+    """Exclusive."""
 
 
 class RuleStatistics(Period):
-    """Hits by rule, in all and by day and version.
-
-    Attributes:
-        pending: days for which the time did not suffice; asking again counts them.
-    """
+    """Hits by rule, in all and by day and version."""
 
     model_id: str
     decisions: int
     rules: dict[str, RuleHits]
     days: list[VersionDay]
     pending: list[str]
+    """Days for which the time did not suffice; asking again counts them."""
 
 
 class Statistics:

@@ -16,24 +16,21 @@ _APPLICANT = (Role.BORROWER, Role.BANK)
 
 @dataclass(frozen=True)
 class Move:
-    """One row of the table.
-
-    Attributes:
-        of: the statuses it may start from.
-        to: the status it leads to; None: back to where the application stood before a person looked at it.
-        by: roles that may cause it.
-        sets: attributes that come with it, all of them.
-        may_set: further ones that may.
-        outcomes: those that it may end the application with.
-    """
+    """One row of the table."""
 
     name: str
     of: tuple[Status, ...]
+    """The statuses it may start from."""
     to: Status | None
+    """The status it leads to; None: back to where the application stood before a person looked at it."""
     by: tuple[str, ...] = (PLATFORM.role,)
+    """Roles that may cause it."""
     sets: tuple[str, ...] = ()
+    """Attributes that come with it, all of them."""
     may_set: tuple[str, ...] = ()
+    """Further ones that may."""
     outcomes: tuple[Outcome, ...] = ()
+    """Those that it may end the application with."""
 
     def check(self, by: Actor, sets: set[str], outcome: Outcome | None) -> None:
         """Whether a use of the move is one that the table has.

@@ -45,15 +45,12 @@ OVERTAKEN = ("superseded", "withdrawn")
 
 @dataclass(frozen=True)
 class Brought:
-    """A code that was brought back from its source.
-
-    Attributes:
-        by: who brought it, as the record of consents has it.
-    """
+    """A code that was brought back from its source."""
 
     code: str = field(repr=False)
     expires_at: str
     by: str
+    """Who brought it, as the record of consents has it."""
     flow: Flow | None = field(default=None, repr=False)
 
 

@@ -23,14 +23,11 @@ STAFF = frozenset({Role.MANAGER, Role.OPERATOR, Role.AUDITOR})
 
 @dataclass(frozen=True)
 class Caller:
-    """The subject of a verified token.
-
-    Attributes:
-        subject: the token's `sub`.
-        role: the one role it carries.
-        tenant: the firm, lender or bank it belongs to; `platform` for staff.
-    """
+    """The subject of a verified token."""
 
     subject: str
+    """The token's `sub`."""
     role: Role
+    """The one role it carries."""
     tenant: str
+    """The firm, lender or bank it belongs to; `platform` for staff."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 
 class DomainError(Exception):
-    """A rule of the business said no.
-
-    Attributes:
-        code: stable, machine-readable name; part of the API's contract.
-    """
+    """A rule of the business said no."""
 
     code = "domain_error"
+    """Stable, machine-readable name; part of the API's contract."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)

@@ -14,15 +14,12 @@ _AMOUNT = re.compile(r"(?P<whole>0|[1-9][0-9]{0,14})\.(?P<cents>[0-9]{2})", re.A
 
 @dataclass(frozen=True, order=True)
 class Money:
-    """An amount that is never negative and never a float.
-
-    Attributes:
-        minor: minor units (fen, cents), 0 to 10^15.
-        currency: ISO 4217 code that the platform serves.
-    """
+    """An amount that is never negative and never a float."""
 
     minor: int
+    """Minor units (fen, cents), 0 to 10^15."""
     currency: str
+    """ISO 4217 code that the platform serves."""
 
     def __post_init__(self) -> None:
         if self.currency not in MINOR_UNITS:

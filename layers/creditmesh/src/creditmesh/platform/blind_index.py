@@ -35,18 +35,15 @@ class IndexKeysInvalid(Exception):
 
 @dataclass(frozen=True)
 class IndexKey:
-    """One key.
-
-    Attributes:
-        since: from when on what is new goes under it.
-        retired: everything has been moved to a later key but the codes that were brought, which are known by their
-            index alone.
-    """
+    """One key."""
 
     key_id: str
     secret: bytes = field(repr=False)
     since: datetime = _ALWAYS
+    """From when on what is new goes under it."""
     retired: bool = False
+    """Everything has been moved to a later key but the codes that were brought, which are known by their index alone.
+    """
 
     def of(self, kind: str, value: str) -> str:
         """The index of one value; it tells its key, but of the first, whose indexes are bare."""
@@ -101,15 +98,12 @@ def _key(number: int, given: Any) -> IndexKey:
 
 @dataclass
 class BlindIndex:
-    """Gives indexes: HMAC-SHA256 under the keys of the secret, which is read again after five minutes.
-
-    Attributes:
-        read: gives the secret's text.
-        clock: says which key is the current one.
-    """
+    """Gives indexes: HMAC-SHA256 under the keys of the secret, which is read again after five minutes."""
 
     read: Callable[[], str]
+    """Gives the secret's text."""
     clock: Clock
+    """Says which key is the current one."""
     monotonic: Callable[[], float] = time.monotonic
     _keys: tuple[IndexKey, ...] = field(default=(), repr=False)
     _read_at: float = 0.0

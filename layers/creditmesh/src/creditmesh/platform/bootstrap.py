@@ -32,14 +32,11 @@ T = TypeVar("T")
 
 
 class Platform:
-    """AWS, institutions and the clock, as the contexts get them.
-
-    Attributes:
-        made: what `singleton` has made on it, by what makes it.
-    """
+    """AWS, institutions and the clock, as the contexts get them."""
 
     def __init__(self) -> None:
         self.made: dict[Callable[[], Any], Any] = {}
+        """What `singleton` has made on it, by what makes it."""
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:

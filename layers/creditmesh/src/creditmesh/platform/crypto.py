@@ -35,17 +35,14 @@ class SealBroken(DomainError):
 
 @dataclass
 class FieldCipher:
-    """Seals and opens single fields.
-
-    Attributes:
-        client: KMS.
-        key_id: the wrapping key.
-        monotonic: seconds for the age of a data key.
-    """
+    """Seals and opens single fields."""
 
     client: KMSClient
+    """KMS."""
     key_id: str
+    """The wrapping key."""
     monotonic: Callable[[], float] = time.monotonic
+    """Seconds for the age of a data key."""
     _current: tuple[bytes, bytes, float] | None = field(default=None, repr=False)
     _uses: int = 0
     _opened: dict[bytes, bytes] = field(default_factory=dict, repr=False)
@@ -97,13 +94,10 @@ class FieldCipher:
 
 @dataclass(frozen=True)
 class DataKey:
-    """One data key for much that belongs together, such as the blocks of one import.
-
-    Attributes:
-        wrapped: what `BulkCipher.open_key` makes the key of again; may be stored.
-    """
+    """One data key for much that belongs together, such as the blocks of one import."""
 
     wrapped: str
+    """What `BulkCipher.open_key` makes the key of again; may be stored."""
     plain: bytes = field(repr=False)
 
     def seal(self, content: bytes, *context: str) -> bytes:

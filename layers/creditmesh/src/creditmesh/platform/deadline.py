@@ -27,14 +27,11 @@ _MARGIN_SECONDS = 0.05
 
 
 class Watch:
-    """Shuts the connection of the call in progress once its time is over.
-
-    Attributes:
-        over: the time is over.
-    """
+    """Shuts the connection of the call in progress once its time is over."""
 
     def __init__(self, seconds: float) -> None:
         self.over = False
+        """The time is over."""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds + _MARGIN_SECONDS, self._end)

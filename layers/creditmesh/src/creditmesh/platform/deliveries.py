@@ -32,16 +32,13 @@ Result = Literal["sent", "later", "parked", "settled"]
 
 @dataclass(frozen=True)
 class Ticket:
-    """A message's place in the queue; without what it says.
-
-    Attributes:
-        lane: tickets of one lane are handled one after another.
-        attempt: how often delivery had failed when the ticket was made; a ticket of an earlier attempt does nothing.
-    """
+    """A message's place in the queue; without what it says."""
 
     message_id: str
     lane: str
+    """Tickets of one lane are handled one after another."""
     attempt: int
+    """How often delivery had failed when the ticket was made; a ticket of an earlier attempt does nothing."""
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Ticket:

@@ -20,13 +20,7 @@ _CHUNK = 64 * 1024
 
 
 class InstitutionUnavailable(Unavailable):
-    """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth another try.
-
-    Attributes:
-        sent: whether the request may have reached the institution; False only where no connection came about.
-        status: the answer's status, if there was one.
-        retry_after: seconds the institution asks for, if it does.
-    """
+    """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth another try."""
 
     code = "institution_unavailable"
 
@@ -35,6 +29,7 @@ class InstitutionUnavailable(Unavailable):
     ) -> None:
         super().__init__(message)
         self.sent, self.status, self.retry_after = sent, status, retry_after
+        """`sent`: the request may have reached the institution; False only if no connection was made."""
 
 
 @dataclass(frozen=True)

@@ -18,23 +18,20 @@ PENDING_QUEUE = "pending"
 
 @dataclass(frozen=True)
 class Manner:
-    """How messages of one kind are delivered.
-
-    Attributes:
-        taken: HTTP statuses by which the receiver takes a message.
-        refuses: whether any other status is the receiver's last answer; if not, it counts as a failed attempt.
-        attempts: how many there are at most.
-        first_pause: seconds that are doubled with each failed attempt.
-        longest_pause: seconds.
-        erased: whether what a message says goes as soon as it is settled, instead of being kept with it.
-    """
+    """How messages of one kind are delivered."""
 
     taken: frozenset[int]
+    """HTTP statuses by which the receiver takes a message."""
     refuses: bool
+    """Whether any other status is the receiver's last answer; if not, it counts as a failed attempt."""
     attempts: int
+    """How many there are at most."""
     first_pause: int
+    """Seconds that are doubled with each failed attempt."""
     longest_pause: int
+    """Seconds."""
     erased: bool
+    """Whether what a message says goes as soon as it is settled, instead of being kept with it."""
 
 
 WEBHOOK = "webhook"
@@ -55,24 +52,21 @@ MANNERS = {
 
 @dataclass(frozen=True)
 class Message:
-    """Something an institution must be told.
-
-    Attributes:
-        message_id: also the `webhook-id`; the receiver knows a repeat by it.
-        about: id of what it is about, such as an application; messages about the same keep their order.
-        data: sealed at rest, for it may hold ids and names.
-        manner: one of `MANNERS`.
-        notes: open attributes for who is told how the delivery ended.
-    """
+    """Something an institution must be told."""
 
     message_id: str
+    """Also the `webhook-id`; the receiver knows a repeat by it."""
     institution_id: str
     type: str
     path: str
     about: str
+    """Id of what it is about, such as an application; messages about the same keep their order."""
     data: dict[str, Any] = field(repr=False)
+    """Sealed at rest, for it may hold ids and names."""
     manner: str = WEBHOOK
+    """One of `MANNERS`."""
     notes: Mapping[str, str] = field(default_factory=dict)
+    """Open attributes for who is told how the delivery ended."""
 
 
 class Outbox:

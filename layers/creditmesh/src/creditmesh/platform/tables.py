@@ -69,29 +69,26 @@ class Ref:
 
 @dataclass(frozen=True)
 class Update:
-    """One conditional change of one item.
-
-    Attributes:
-        set: attributes to set.
-        remove: attributes to take away.
-        append: list attribute -> entries to add at its end.
-        add: counter or set -> number, or members, to add; without the attribute, to nothing.
-        where: attribute, or path with dots into maps -> value or tuple of allowed values.
-        absent: attributes that must not be there yet.
-        lacks: set -> a member that it must not have yet.
-        creates: whether the item is made where it does not exist; otherwise it must exist.
-    """
+    """One conditional change of one item."""
 
     table: str
     key: Mapping[str, str]
     set: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes to set."""
     remove: Sequence[str] = ()
+    """Attributes to take away."""
     append: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """List attribute -> entries to add at its end."""
     add: Mapping[str, int | frozenset[str]] = field(default_factory=dict)
+    """Counter or set -> number, or members, to add; without the attribute, to nothing."""
     where: Mapping[str, Any] = field(default_factory=dict)
+    """Attribute, or path with dots into maps -> value or tuple of allowed values."""
     absent: Sequence[str] = ()
+    """Attributes that must not be there yet."""
     lacks: Mapping[str, str] = field(default_factory=dict)
+    """Set -> a member that it must not have yet."""
     creates: bool = False
+    """Whether the item is made where it does not exist; otherwise it must exist."""
 
     def request(self) -> dict[str, Any]:
         """The arguments of UpdateItem, or of an Update inside a transaction."""
@@ -157,17 +154,14 @@ class Put:
 
 @dataclass(frozen=True)
 class Delete:
-    """One item taken away; it must be as it was read.
-
-    Attributes:
-        where: attribute -> the value it must have.
-        absent: attributes that must not be there.
-    """
+    """One item taken away; it must be as it was read."""
 
     table: str
     key: Mapping[str, str]
     where: Mapping[str, Any] = field(default_factory=dict)
+    """Attribute -> the value it must have."""
     absent: Sequence[str] = ()
+    """Attributes that must not be there."""
 
     def request(self) -> dict[str, Any]:
         """The arguments of a Delete inside a transaction."""

@@ -43,22 +43,19 @@ class TokenRefused(DomainError):
 
 @dataclass(frozen=True)
 class Issuer:
-    """An OIDC issuer the platform trusts.
-
-    Attributes:
-        audiences: any of them must be in `aud`.
-        roles: those that its tokens may carry.
-        keys_url: where the key set is; None: as the issuer's discovery document says.
-        role_claim: claim that holds the role, a text or a list of which exactly one is a role of ours.
-        tenant_claim: claim that holds the tenant; staff may lack it.
-    """
+    """An OIDC issuer the platform trusts."""
 
     issuer: str
     audiences: tuple[str, ...]
+    """Any of them must be in `aud`."""
     roles: frozenset[Role] = frozenset(Role)
+    """Those that its tokens may carry."""
     keys_url: str | None = None
+    """Where the key set is; None: as the issuer's discovery document says."""
     role_claim: str = "cognito:groups"
+    """Claim that holds the role, a text or a list of which exactly one is a role of ours."""
     tenant_claim: str = "custom:tenant"
+    """Claim that holds the tenant; staff may lack it."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> list[Issuer]:
@@ -139,12 +136,10 @@ class GuestKeys:
 
     Read again after five minutes, and sooner where neither key fits, but at most twice a minute: a process that lives
     through a rotation meets tokens of the new key.
-
-    Attributes:
-        read: gives the keys, the current one first.
     """
 
     read: Callable[[], Sequence[bytes]]
+    """Gives the keys, the current one first."""
     monotonic: Callable[[], float] = time.monotonic
     _keys: Sequence[bytes] = field(default=(), repr=False)
     _read_at: float = 0.0
@@ -170,15 +165,12 @@ class GuestKeys:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Tells who a token belongs to.
-
-    Attributes:
-        guest_keys: gives the keys of guests' tokens.
-        keys: the issuers' keys; none where only guests are known.
-    """
+    """Tells who a token belongs to."""
 
     guest_keys: Callable[[], GuestKeys] = field(repr=False)
+    """Gives the keys of guests' tokens."""
     keys: Sequence[KeySet]
+    """The issuers' keys; none where only guests are known."""
 
     def caller(self, token: str) -> Caller:
         """The caller of a valid token.

@@ -18,17 +18,14 @@ Literal = int | str | bool
 
 @dataclass(frozen=True)
 class Axis:
-    """One feature cut into bins, in this order: intervals or groups, specials, «other» (of categories), «missing».
-
-    Attributes:
-        bounds: Of an integer feature: rising bounds b₁..bₖ that make the intervals (-∞, b₁), [b₁, b₂) … [bₖ, ∞).
-        sets: Of an integer feature the special values, which no interval holds; of others the groups of values.
-    """
+    """One feature cut into bins, in this order: intervals or groups, specials, «other» (of categories), «missing»."""
 
     feature: str
     type: FeatureType
     bounds: tuple[int, ...]
+    """Of an integer feature: rising bounds b₁..bₖ that make the intervals (-∞, b₁), [b₁, b₂) … [bₖ, ∞)."""
     sets: tuple[tuple[Literal, ...], ...]
+    """Of an integer feature the special values, which no interval holds; of others the groups of values."""
 
     @property
     def intervals(self) -> int:
@@ -75,18 +72,15 @@ class Axis:
 
 @dataclass(frozen=True)
 class Characteristic:
-    """Points for the bins of one axis, or for the cells of two (a pair of features that count together).
-
-    Attributes:
-        points: Row by row over the axes' bins: the cell of bins (i, j) is at i × (bins of the second axis) + j.
-        evidence: What the points were learnt from: ``observed`` outcomes, ``simulated`` ones, or ``expert`` judgement.
-    """
+    """Points for the bins of one axis, or for the cells of two (a pair of features that count together)."""
 
     id: str
     axes: tuple[Axis, ...]
     points: tuple[int, ...]
+    """Row by row over the axes' bins: the cell of bins (i, j) is at i × (bins of the second axis) + j."""
     reason_code: str
     evidence: str
+    """What the points were learnt from: ``observed`` outcomes, ``simulated`` ones, or ``expert`` judgement."""
 
     @cached_property
     def best_points(self) -> int:
@@ -126,17 +120,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Score = a segment's base points + its characteristics' points; below the cutoff the firm is declined.
-
-    Attributes:
-        refer_below: Scores from the cutoff up to, not including, this are looked at by a person; None: none are.
-        scale: Of what the points were made, for readers: ``base_score`` at odds of ``base_odds`` to 1, ``pdo`` points
-            doubling the odds.
-    """
+    """Score = a segment's base points + its characteristics' points; below the cutoff the firm is declined."""
 
     cutoff: int
     refer_below: int | None
+    """Scores from the cutoff up to, not including, this are looked at by a person; None: none are."""
     scale: Mapping[str, int]
+    """Of what the points were made, for readers: ``base_score`` at odds of ``base_odds`` to 1, ``pdo`` points doubling
+    the odds."""
     segments: tuple[Segment, ...]
 
     @cached_property

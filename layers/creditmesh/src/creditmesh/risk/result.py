@@ -51,34 +51,31 @@ class IndexResult:
 
 @dataclass(frozen=True)
 class RiskResult:
-    """The outcome of one evaluation. ``stage`` is where it ended; what lies beyond that stage is None or empty.
-
-    Attributes:
-        fired_rules: Every rule that fired, whatever its outcome, by stage and priority.
-        segment: Whose scorecard gave the score.
-        adjustment: Points that rules added; part of ``score``.
-        pd_ppm: The score's calibrated default rate, in parts per million; ``pd_bps`` is the grade's average.
-        annual_rate_bps: Set on approval and, as a proposal, on referral; so is ``limit_minor``.
-        reasons: Of a decline or a referral, the strongest first.
-        price_reasons: Unless declined: why the grade is not the best one, the most points lost first.
-    """
+    """The outcome of one evaluation. ``stage`` is where it ended; what lies beyond that stage is None or empty."""
 
     decision: Decision
     stage: Stage
     fired_rules: tuple[str, ...]
+    """Every rule that fired, whatever its outcome, by stage and priority."""
     segment: str | None
+    """Whose scorecard gave the score."""
     adjustment: int | None
+    """Points that rules added; part of ``score``."""
     score: int | None
     pd_ppm: int | None
+    """The score's calibrated default rate, in parts per million; ``pd_bps`` is the grade's average."""
     points: tuple[PointsLine, ...]
     grade: str | None
     pd_bps: int | None
     annual_rate_bps: int | None
+    """Set on approval and, as a proposal, on referral; so is ``limit_minor``."""
     limit_minor: int | None
     limit_steps: LimitSteps | None
     risk_index: IndexResult | None
     reasons: tuple[str, ...]
+    """Of a decline or a referral, the strongest first."""
     price_reasons: tuple[str, ...]
+    """Unless declined: why the grade is not the best one, the most points lost first."""
     model_id: str
     model_version: str
     model_hash: str

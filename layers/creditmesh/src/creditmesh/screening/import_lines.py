@@ -30,12 +30,7 @@ _KINDS = {str(kind): kind for kind in Kind}
 
 
 class FileRefused(InvalidInput):
-    """The file as a whole cannot be read.
-
-    Attributes:
-        rule: what it breaks.
-        line: where.
-    """
+    """The file as a whole cannot be read."""
 
     code = "file_refused"
 

@@ -36,14 +36,7 @@ class ImportStateConflict(Conflict):
 
 
 class NewImport(BaseModel):
-    """A file to import. It is the source's whole list: entries that it lacks are no longer in force.
-
-    Attributes:
-        object_key: the file in the data bucket, below ``lists/incoming/``; None: it will be uploaded.
-        list_name: the list of lines that name none.
-        max_rejected_bps: share of lines that may be rejected; with more, the whole file is refused.
-        allow_shrink: whether it may have less than half as many entries as the import it replaces.
-    """
+    """A file to import. It is the source's whole list: entries that it lacks are no longer in force."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -51,23 +44,24 @@ class NewImport(BaseModel):
     format: Literal["csv", "jsonl"]
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     list_name: ListName | None = None
+    """The list of lines that name none."""
     object_key: str | None = Field(default=None, max_length=300, pattern=rf"^{INCOMING}[A-Za-z0-9._/-]+$")
+    """The file in the data bucket, below ``lists/incoming/``; None: it will be uploaded."""
     max_rejected_bps: int = Field(default=100, ge=0, le=10_000)
+    """Share of lines that may be rejected; with more, the whole file is refused."""
     allow_shrink: bool = False
+    """Whether it may have less than half as many entries as the import it replaces."""
 
 
 class ImportProblem(BaseModel):
-    """Why an import is not published.
-
-    Attributes:
-        line: of the file, where one is to blame.
-    """
+    """Why an import is not published."""
 
     model_config = ConfigDict(frozen=True)
 
     field: str
     rule: str
     line: int | None = None
+    """Of the file, where one is to blame."""
 
 
 class Rejected(BaseModel):
@@ -81,16 +75,7 @@ class Rejected(BaseModel):
 
 
 class Import(BaseModel):
-    """One import as stored.
-
-    Attributes:
-        etag: of the file when its reading began; another file is another import.
-        columns: of CSV, the names in the first line.
-        read_bytes, lines: how far it is read.
-        entries: how many the published index holds; a subject that comes twice counts once.
-        replaces: the source's import that it followed.
-        attempt: how often it was run.
-    """
+    """One import as stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,13 +92,18 @@ class Import(BaseModel):
     created_at: str
     updated_at: str
     etag: str | None = None
+    """ETag of the file when reading began; a changed file needs another import."""
     size_bytes: int | None = None
     columns: list[str] | None = None
+    """Names in the first line of a CSV file."""
     read_bytes: int = 0
     lines: int = 0
     accepted: int = 0
     rejected: int = 0
     entries: int | None = None
+    """Size of the published index; a subject that comes twice counts once."""
     replaces: str | None = None
+    """The source's previous import."""
     attempt: int = 0
+    """How often it was run."""
     problem: ImportProblem | None = None

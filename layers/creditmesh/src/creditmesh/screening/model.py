@@ -131,16 +131,7 @@ class Change(BaseModel):
 
 
 class Entry(BaseModel):
-    """One stored entry; there is one per source, list and subject.
-
-    Attributes:
-        fingerprint: sixteen hex digits of the subject's blind index; exact look-ups go by it.
-        value: the subject as it was given; sealed at rest.
-        reason_code: the source's or the house's own code of why.
-        valid_until: exclusive; None: until removed.
-        proposed_by: who proposed the removal that waits.
-        version: rises by one with each change.
-    """
+    """One stored entry; there is one per source, list and subject."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -148,37 +139,40 @@ class Entry(BaseModel):
     list_name: ListName
     kind: Kind
     fingerprint: str
+    """Sixteen hex digits of the subject's blind index; exact look-ups go by it."""
     value: str = Field(repr=False)
+    """The subject as it was given; sealed at rest."""
     source: str
     reason_code: str
+    """The source's or the house's own code of why."""
     text: str | None = None
     valid_from: str | None = None
     valid_until: str | None = None
+    """Exclusive; None: until removed."""
     origin: Origin
     added_by: str
     added_at: str
     state: State = State.ACTIVE
     proposed_by: str | None = None
+    """Who proposed the removal that waits."""
     proposed_at: str | None = None
     version: int = 1
+    """Rises by one with each change."""
     history: list[Change] = []
 
 
 class Hit(BaseModel):
-    """An entry that matches a subject, without its value.
-
-    Attributes:
-        subject: which of the subjects looked up, counted from 0.
-        score_bps: 10,000 for an exact match; else how alike the names are.
-    """
+    """An entry that matches a subject, without its value."""
 
     model_config = ConfigDict(frozen=True)
 
     subject: int
+    """Which of the subjects looked up, counted from 0."""
     list_name: ListName
     kind: Kind
     match: str
     score_bps: int
+    """10,000 for an exact match; else how alike the names are."""
     entry_id: str
     source: str
     reason_code: str
@@ -187,26 +181,23 @@ class Hit(BaseModel):
 
 
 class Screening(BaseModel):
-    """The result of a look-up and the state of the lists it used, so that it can be explained later.
-
-    Attributes:
-        hits: the strongest first, at most `MAX_HITS`.
-        features: what key data is given; they count all hits.
-        change_number: the last change of the lists that it knew.
-        imports: source -> the import whose entries were in force.
-        unreadable: subjects, counted from 0, that break their kind's rule and were not looked up.
-        incomplete: subjects with so many similar names that not all were compared.
-    """
+    """The result of a look-up and the state of the lists it used, so that it can be explained later."""
 
     model_config = ConfigDict(frozen=True)
 
     at: str
     hits: list[Hit]
+    """The strongest first, at most `MAX_HITS`."""
     features: dict[str, int]
+    """What key data is given; they count all hits."""
     change_number: int
+    """The last change of the lists that it knew."""
     imports: dict[str, str]
+    """Source -> the import whose entries were in force."""
     unreadable: list[int] = []
+    """Subjects, counted from 0, that break their kind's rule and were not looked up."""
     incomplete: list[int] = []
+    """Subjects with so many similar names that not all were compared."""
 
 
 def features_of(hits: Sequence[Hit]) -> dict[str, int]:

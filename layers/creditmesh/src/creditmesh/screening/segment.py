@@ -30,22 +30,19 @@ SECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One entry of a segment.
-
-    Attributes:
-        begins, ends: seconds since 1970 from and until which it holds; `ends` excluded.
-        line: its line in the file that it came with.
-        name: the normalised name, where it was found by likeness.
-    """
+    """One entry of a segment."""
 
     list_name: ListName
     kind: Kind
     fingerprint: int
     begins: int
+    """Seconds since the epoch, like `ends`, which is excluded."""
     ends: int
     reason_code: str
     line: int
+    """Line number in the imported file."""
     name: str | None = None
+    """Normalised name, if found by similarity."""
 
 
 def key_code(key: str) -> int:

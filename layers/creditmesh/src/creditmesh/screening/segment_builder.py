@@ -18,19 +18,16 @@ _KIND_NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 
 
 class Row(NamedTuple):
-    """One accepted line.
-
-    Attributes:
-        subject: the normalised value.
-        begins, ends: seconds since 1970; 0 and `NEVER` where the line sets none.
-    """
+    """One accepted line."""
 
     line: int
     list_name: ListName
     kind: Kind
     subject: str
+    """Normalised."""
     reason_code: str
     begins: int = 0
+    """Seconds since the epoch, like `ends`."""
     ends: int = NEVER
 
 

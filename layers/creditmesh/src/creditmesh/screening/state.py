@@ -18,12 +18,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class LiveEntry:
-    """A manual entry, as look-ups need it.
-
-    Attributes:
-        sealed_name: of a name, its normalised form, sealed.
-        name_keys: blind indexes of the keys it is found by.
-    """
+    """A manual entry, as look-ups need it."""
 
     entry_id: str
     list_name: ListName
@@ -34,7 +29,9 @@ class LiveEntry:
     valid_from: str | None
     valid_until: str | None
     sealed_name: str | None
+    """Of a name, its normalised form, sealed."""
     name_keys: tuple[str, ...]
+    """Blind indexes of the keys it is found by."""
 
     @classmethod
     def of(cls, change: Item) -> LiveEntry:
@@ -55,19 +52,16 @@ class LiveEntry:
 
 @dataclass
 class ListState:
-    """The fold of the journal up to `number`.
-
-    Attributes:
-        removed: ids of entries that were removed; of an import, too, and of the source's next ones.
-        imports: source -> the import in force.
-        index_keys: source -> id of the index key that its fingerprints were made with.
-    """
+    """The fold of the journal up to `number`."""
 
     number: int = 0
     entries: dict[str, LiveEntry] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    """Ids of entries that were removed; of an import, too, and of the source's next ones."""
     imports: dict[str, str] = field(default_factory=dict)
+    """Source -> the import in force."""
     index_keys: dict[str, str] = field(default_factory=dict)
+    """Source -> id of the index key that its fingerprints were made with."""
     _by_fingerprint: dict[int, dict[str, LiveEntry]] = field(default_factory=dict)
     _by_name_key: dict[str, dict[str, LiveEntry]] = field(default_factory=dict)
 

@@ -32,16 +32,13 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Places:
-    """Where a model is stored.
-
-    Attributes:
-        shipped_key: the object that decides as long as nobody has promoted another.
-    """
+    """Where a model is stored."""
 
     model_id: str
     table: str
     bucket: str
     shipped_key: str
+    """The object that decides as long as nobody has promoted another."""
 
 
 class ArtefactMissing(ArtefactInvalid):

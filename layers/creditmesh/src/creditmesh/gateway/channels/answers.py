@@ -24,22 +24,19 @@ _LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class Reading:
-    """An answer, read.
-
-    Attributes:
-        third: third information; None where there is none.
-        missing: completeness expressions that gave nothing.
-        status: that the answer came with.
-        late: it came as a webhook's message.
-    """
+    """An answer, read."""
 
     outcome: Outcome
     bodies: list[bytes] = field(repr=False)
     reason: str | None = None
     third: dict[str, Any] | None = field(default=None, repr=False)
+    """Third information; None where there is none."""
     missing: tuple[str, ...] = ()
+    """Completeness expressions that gave nothing."""
     status: int | None = None
+    """That the answer came with."""
     late: bool = False
+    """It came as a webhook's message."""
 
 
 class Answers:

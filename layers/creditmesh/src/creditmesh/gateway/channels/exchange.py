@@ -39,19 +39,16 @@ class Exchange:
 
 
 class ExchangeFailed(InstitutionUnavailable):
-    """An exchange ended without its answer.
-
-    Attributes:
-        calls: tries that went out.
-        maybe_charged: whether the source may have carried something out, by what is known here.
-    """
+    """An exchange ended without its answer."""
 
     def __init__(self, failure: InstitutionUnavailable, calls: int, *, pages: int) -> None:
         super().__init__(
             failure.message, sent=failure.sent, status=failure.status, retry_after=failure.retry_after
         )  # fmt: skip
         self.calls = calls
+        """Tries that went out."""
         self.maybe_charged = pages > 0 or (failure.sent and failure.status not in _TURNED_AWAY)
+        """Whether the source may have carried something out, by what is known here."""
 
 
 @dataclass

@@ -17,17 +17,14 @@ Lookup = Callable[[str, str], Any]
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of a request.
-
-    Attributes:
-        values: field -> value.
-        filled: fields that came from stored records.
-        missing: required fields without a value, and fields whose value breaks their pattern or cannot be sent.
-    """
+    """The fields of a request."""
 
     values: dict[str, Any]
+    """Field -> value."""
     filled: tuple[str, ...]
+    """Fields that came from stored records."""
     missing: tuple[str, ...]
+    """Required fields without a value, and fields whose value breaks their pattern or cannot be sent."""
 
 
 def complete(channel: Channel, given: Mapping[str, Any], lookup: Lookup) -> Fields:

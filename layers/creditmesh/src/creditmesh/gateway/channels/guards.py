@@ -27,16 +27,13 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True)
 class Breaker:
-    """State of a channel's breaker.
-
-    Attributes:
-        failures: in a row.
-        opened_at: seconds since the epoch.
-    """
+    """State of a channel's breaker."""
 
     state: BreakerState
     failures: int = 0
+    """In a row."""
     opened_at: int | None = None
+    """Seconds since the epoch."""
 
 
 class Guards:

@@ -14,22 +14,19 @@ from creditmesh.gateway.channels.document import Channel, Outcome
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose data is collected, and for what.
-
-    Attributes:
-        taxpayer_index: the blind index of `taxpayer_id`.
-        fields: what is known of the firm, by field name.
-        tenant: whose rights are used: an authorisation serves the account that brought it, and no other.
-        by: id of the application or monitoring run; raw answers lie under it.
-        purpose: as the consents name it.
-    """
+    """Whose data is collected, and for what."""
 
     taxpayer_id: str = field(repr=False)
     taxpayer_index: str
+    """The blind index of `taxpayer_id`."""
     fields: Mapping[str, Any] = field(repr=False)
+    """What is known of the firm, by field name."""
     tenant: str
+    """Whose rights are used: an authorisation serves the account that brought it, and no other."""
     by: str
+    """Id of the application or monitoring run; raw answers lie under it."""
     purpose: str
+    """As the consents name it."""
 
 
 class CallResult(BaseModel):

@@ -19,17 +19,14 @@ from creditmesh.platform.institutions import Directory
 
 @dataclass(frozen=True)
 class Came:
-    """What came back.
-
-    Attributes:
-        status: of the last page.
-        bodies: one a page, as received.
-        calls: tries that went out.
-    """
+    """What came back."""
 
     status: int
+    """Of the last page."""
     bodies: list[bytes] = field(repr=False)
+    """One a page, as received."""
     calls: int
+    """Tries that went out."""
 
 
 class Source:

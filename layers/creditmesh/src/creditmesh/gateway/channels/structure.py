@@ -17,17 +17,14 @@ MOST_VALUES = 500_000
 
 @dataclass(frozen=True)
 class Structured:
-    """Third information.
-
-    Attributes:
-        document: what the rule made; None where it made nothing.
-        missing: completeness expressions that gave nothing.
-        by_fallback: the fallback rule made it.
-    """
+    """Third information."""
 
     document: Any
+    """What the rule made; None where it made nothing."""
     missing: tuple[str, ...]
+    """Completeness expressions that gave nothing."""
     by_fallback: bool = False
+    """The fallback rule made it."""
 
 
 def structured(structure: Structure, document: Any) -> Structured:

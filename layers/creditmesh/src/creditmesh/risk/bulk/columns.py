@@ -27,19 +27,16 @@ _DIGITS_64 = 18
 
 @dataclass(frozen=True)
 class Column:
-    """One feature of many firms.
-
-    Attributes:
-        values: int64; uint8 (0, 1) for truths; for text, positions in ``words``. Where unknown: anything valid.
-        known: None where all values are.
-        words: what the codes of text stand for.
-        not_a_number: how many values were NaN or infinite.
-    """
+    """One feature of many firms."""
 
     values: Numbers
+    """Int64; uint8 (0, 1) for truths; for text, positions in ``words``. Where unknown: anything valid."""
     known: Mask | None
+    """None where all values are."""
     words: tuple[str, ...] = ()
+    """What the codes of text stand for."""
     not_a_number: int = 0
+    """How many values were NaN or infinite."""
     _tables: dict[Any, Numbers] = field(default_factory=dict, compare=False, repr=False)
 
     def cut(self, start: int, stop: int) -> Column:

@@ -74,19 +74,16 @@ class _Points:
 
 
 class Card:
-    """A base and the points of several characteristics, added up for many firms.
-
-    Attributes:
-        range: least and most that the sum can be.
-        features: what it looks at.
-    """
+    """A base and the points of several characteristics, added up for many firms."""
 
     def __init__(self, base: int, characteristics: Sequence[Characteristic]) -> None:
         self._axes: dict[Axis, int] = {}
         self._items = [self._prepared(_merged(item)) for item in characteristics]
         self._base = base + sum(item.lowest for item in self._items)
         self.range = (self._base, self._base + sum(int(item.table.max()) for item in self._items))
+        """Least and most that the sum can be."""
         self.features = frozenset(axis.feature for axis in self._axes)
+        """What it looks at."""
 
     def _prepared(self, item: Characteristic) -> _Points:
         slots = tuple(self._axes.setdefault(axis, len(self._axes)) for axis in item.axes)

@@ -40,11 +40,7 @@ def compile_kernel(artefact: Artefact, on: date) -> Kernel:
 
 
 class Kernel:
-    """Scores tables of firms.
-
-    Attributes:
-        features: the features that count for the result; others of the artefact are not looked at.
-    """
+    """Scores tables of firms."""
 
     def __init__(self, artefact: Artefact) -> None:
         self._artefact = artefact
@@ -59,6 +55,7 @@ class Kernel:
         names |= {name for condition in self._conditions() for name in variables(condition)}
         names |= {name for method in artefact.limit.methods for term in method.terms for name in term.features}
         self.features = tuple(name for name in artefact.features if name in names)
+        """The features that count for the result; others of the artefact are not looked at."""
 
     def score(
         self,
