@@ -77,7 +77,9 @@ def loaded() -> dict[str, Any]:
     began = time.perf_counter()
     found = screening.lists().screen([])
     seconds = time.perf_counter() - began
-    size = bootstrap.platform().data.stat(f"lists/generations/{found.imports[SOURCE]}/index")[0]
+    data = bootstrap.platform().data
+    (index,) = data.keys(f"lists/generations/{found.imports[SOURCE]}/index-")
+    size = data.stat(index)[0]
     return {"first_lookup_s": round(seconds, 2), "index_mb": round(size / 1e6, 1)}
 
 
