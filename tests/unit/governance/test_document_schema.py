@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from creditmesh.governance.document.schema import schema
 from creditmesh.risk.artefact import seal
+from models.build_schema import schema
 from tests.unit.governance.test_document_refusals import (
     CASES,
     CONDITIONS,

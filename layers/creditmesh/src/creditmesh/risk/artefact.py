@@ -8,8 +8,9 @@ the document that was saved.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from creditmesh.risk.document import SEALS, Node, canonical_hash, parse_json
 from creditmesh.risk.errors import ArtefactInvalid
@@ -41,6 +42,7 @@ Verify = Callable[[str, Mapping[str, str]], bool]
 
 Part = Mapping[str, Any]
 Types = Mapping[str, FeatureType]
+T = TypeVar("T")
 
 
 def load(text: str, verify: Verify | None = None) -> Artefact:
@@ -78,7 +80,7 @@ def seal(document: Mapping[str, Any]) -> dict[str, Any]:
 def read_segments(cards: Sequence[Part], types: Types) -> tuple[Segment, ...]:
     """Return a scorecard's segments."""
     return tuple(
-        Segment(card["id"], _condition(card["when"], types), card["base_points"], _characteristics(card, types))
+        _of(Segment, card, when=_condition(card["when"], types), characteristics=_characteristics(card, types))
         for card in cards
     )
 
@@ -96,65 +98,47 @@ def _signed(signature: Any, content_hash: str, verify: Verify) -> bool:
     return fits and verify(content_hash, signature)
 
 
+def _of(kind: type[T], given: Part, **read: Any) -> T:
+    """Return a part whose fields are those of the document, but for what is ``read`` out of it."""
+    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # each is a dataclass
+    return kind(**{name: given[name] for name in names if name not in read}, **read)
+
+
 def _artefact(given: Part) -> Artefact:
-    schema, card, price, limit, index = (
-        given[name] for name in ("feature_schema", "scorecard", "price", "limit", "risk_index")
-    )
+    schema, card, limit, index = (given[name] for name in ("feature_schema", "scorecard", "limit", "risk_index"))
     features = {name: Feature(name=name, **feature) for name, feature in schema["features"].items()}
     types = {name: feature.type for name, feature in features.items()}
     rules = [_rule(rule, types) for rule in given["rules"]]
-    return Artefact(
-        model_id=given["model_id"],
-        version=given["version"],
-        content_hash=given["content_hash"],
-        currency=given["currency"],
+    reasons = given["reasons"].items()
+    return _of(
+        Artefact,
+        given,
         feature_schema=f"{schema['id']}-{schema['version']}",
         features=features,
         rules=tuple(sorted(rules, key=lambda rule: (STAGES.index(rule.stage), -rule.priority))),
-        scorecard=Scorecard(**{**card, "segments": read_segments(card["segments"], types)}),
+        scorecard=_of(Scorecard, card, segments=read_segments(card["segments"], types)),
         calibration=tuple((step["min_score"], step["pd_ppm"]) for step in given["calibration"]),
-        grades=tuple(Grade(**grade) for grade in given["grades"]),
-        price=PriceTable(
-            **{name: price[name] for name in ("funding_bps", "lgd_bps", "cost_bps", "cap_bps", "reason_code")},
-            declines_above_cap=price["above_cap"] == "decline",
-        ),
-        limit=LimitFormula(**{**limit, "methods": tuple(map(_method, limit["methods"]))}),
-        risk_index=index and RiskIndex(
-            tuple(
-                Dimension(**{**dimension, "characteristics": _characteristics(dimension, types)})
-                for dimension in index["dimensions"]
-            ),
-            tuple(IndexGrade(**grade) for grade in index["grades"]),
-            index["reason_code"],
-        ),
-        max_reasons=given["max_reasons"],
-        missing_reason_code=given["missing_reason_code"],
-        reasons={
-            code: Reason({language: reason[language] for language in LANGUAGES}, reason["adverse_action"])
-            for code, reason in given["reasons"].items()
-        },
+        grades=tuple(_of(Grade, grade) for grade in given["grades"]),
+        price=_of(PriceTable, given["price"], declines_above_cap=given["price"]["above_cap"] == "decline"),
+        limit=_of(LimitFormula, limit, methods=tuple(map(_method, limit["methods"]))),
+        risk_index=index and _risk_index(index, types),
+        reasons={code: _of(Reason, one, text={name: one[name] for name in LANGUAGES}) for code, one in reasons},
         tests=tuple(
-            TestCase(test["name"], date.fromisoformat(test["on"]), test["features"], test["expect"])
-            for test in given["tests"]
+            _of(TestCase, test, on=date.fromisoformat(test["on"]), expected=test["expect"]) for test in given["tests"]
         ),
-    )  # fmt: skip
+    )
 
 
 def _rule(given: Part, types: Types) -> Rule:
     begin, end = (given[f"effective_{name}"] for name in ("from", "until"))
-    return Rule(
-        id=given["id"],
-        stage=given["stage"],
+    return _of(
+        Rule,
+        given,
         when=parse_condition(Node(given["when"]), types),
         fires_if_unknown=given["if_unknown"] == "fire",
-        outcome=given["outcome"],
         points=given.get("points", 0),
-        priority=given["priority"],
-        aspect=given["aspect"],
         effective_from=begin and date.fromisoformat(begin),
         effective_until=end and date.fromisoformat(end),
-        reason_code=given["reason_code"],
-        label=given["label"],
     )
 
 
@@ -163,26 +147,20 @@ def _condition(given: Any, types: Types) -> Condition | None:
 
 
 def _characteristics(given: Part, types: Types) -> tuple[Characteristic, ...]:
-    return tuple(
-        Characteristic(
-            id=item["id"],
-            axes=tuple(read_axis(axis, types) for axis in item["axes"]),
-            points=tuple(item["points"]),
-            reason_code=item["reason_code"],
-            evidence=item["evidence"],
-        )
-        for item in given["characteristics"]
-    )
+    def one(item: Part) -> Characteristic:
+        axes = tuple(read_axis(axis, types) for axis in item["axes"])
+        return _of(Characteristic, item, axes=axes, points=tuple(item["points"]))
+
+    return tuple(map(one, given["characteristics"]))
 
 
 def _method(given: Part) -> LimitMethod:
-    return LimitMethod(
-        id=given["id"],
-        terms=tuple(
-            LimitTerm(tuple(term["greatest_of"]), term["factor_bps"], term["if_missing"])
-            for term in given.get("terms", ())
-        ),
-        amount_minor=given.get("amount_minor"),
-        reason_code=given["reason_code"],
-        label=given["label"],
+    terms = (_of(LimitTerm, term, features=tuple(term["greatest_of"])) for term in given.get("terms", ()))
+    return _of(LimitMethod, given, terms=tuple(terms), amount_minor=given.get("amount_minor"))
+
+
+def _risk_index(given: Part, types: Types) -> RiskIndex:
+    dimensions = (_of(Dimension, one, characteristics=_characteristics(one, types)) for one in given["dimensions"])
+    return _of(
+        RiskIndex, given, dimensions=tuple(dimensions), grades=tuple(_of(IndexGrade, one) for one in given["grades"])
     )

@@ -30,14 +30,7 @@ from creditmesh.governance.document.parts import (
 from creditmesh.governance.document.scorecard import Characteristics
 from creditmesh.risk.document import Node
 from creditmesh.risk.errors import ArtefactInvalid, FeatureInvalid
-from creditmesh.risk.model import (
-    AMOUNT_CEILING_MINOR,
-    BPS,
-    MAX_DIMENSION_GRADE,
-    MAX_FACTOR_BPS,
-    Aspect,
-    Outcome,
-)
+from creditmesh.risk.model import AMOUNT_CEILING_MINOR, BPS, MAX_DIMENSION_GRADE, MAX_FACTOR_BPS, Aspect, Outcome
 from creditmesh.risk.result import RiskResult
 from creditmesh.risk.values import typed_value
 
