@@ -155,11 +155,11 @@ def _grant(platform: LocalPlatform, firm: Firm) -> None:
 
 def _collect(firm: Firm) -> Sequence[Any]:
     from creditmesh.gateway import bootstrap as gateway
-    from creditmesh.gateway.channels.results import Subject
+    from creditmesh.gateway.model import DataSubject
     from creditmesh.platform import bootstrap
 
     index = bootstrap.platform().blind_index.of("taxpayer_id", firm.taxpayer_id)
-    subject = Subject(
+    subject = DataSubject(
         taxpayer_id=firm.taxpayer_id, taxpayer_index=index,
         tenant=f"firm-{firm.taxpayer_id}", fields={"taxpayer_id": firm.taxpayer_id}, by=f"bench-{firm.index}",
         purpose="loan_assessment",

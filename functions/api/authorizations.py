@@ -12,7 +12,7 @@ from api.negotiation import language
 from api.routing import APPLICANTS, Call, Key, route
 from api.schemas import ApplicationView, BroughtAuthorization, Link, ReturnQuery
 from creditmesh.authorization.bootstrap import authorizations
-from creditmesh.authorization.redirect import FLOW_SECONDS, flow_id_of
+from creditmesh.authorization.flow import FLOW_SECONDS, flow_id_of
 from creditmesh.intake.bootstrap import intake
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.platform.web import JSON, Reply

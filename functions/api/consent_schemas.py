@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from api.schemas import In, Instant, Out, _true
 from creditmesh.authorization.model import Language
-from creditmesh.authorization.records import ConsentRecord, Kind, Use
+from creditmesh.authorization.records import ConsentRecord, RecordKind, Use
 from creditmesh.authorization.scopes import Scope, Way
 from creditmesh.authorization.service import ScopeStanding
 from creditmesh.authorization.texts import text_of
@@ -121,7 +121,7 @@ class ConsentEntry(Out):
     """One thing that happened to a right."""
 
     at: str
-    kind: Kind
+    kind: RecordKind
     scope: str
     authorization_id: str
     by: str = Field(description="role or part of the platform")

@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import Any
 
-from creditmesh.decisions.log import Decision
+from creditmesh.decisions.model import Decision
 from creditmesh.decisions.serving.queue import packed
 from creditmesh.risk.evaluator import evaluate
 from tests.support import wired

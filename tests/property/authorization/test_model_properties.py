@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creditmesh.authorization.flow import Flow, flow_id_of
 from creditmesh.authorization.model import REMIND_DAYS, chosen_expiry, days_to_remind, next_due
-from creditmesh.authorization.redirect import Flow, flow_id_of
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.errors import InvalidInput

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MIN_SCORE_BPS, Kind, ListName
 from creditmesh.screening.normalise import normalise
-from creditmesh.screening.segment import Segment
+from creditmesh.screening.segment import IndexSegment
 from creditmesh.screening.segment_builder import Row, SegmentBuilder
 from creditmesh.screening.similarity import FULL, jaro_winkler_bps, keys, score_bps, skeletons
 
@@ -133,7 +133,7 @@ def test_the_index_finds_what_comparing_with_everything_finds(listed: list[str],
     )
     content, entries = builder.build()
     assert entries == len(listed)
-    found, complete = Segment(content).similar(asked)
+    found, complete = IndexSegment(content).similar(asked)
     assert complete
     alike = {number: score_bps(asked, name) for number, name in enumerate(listed) if set(keys(name)) & set(keys(asked))}
     expected = {number: score for number, score in alike.items() if score >= MIN_SCORE_BPS}
@@ -153,7 +153,7 @@ def test_the_index_holds_of_each_list_and_subject_the_last_line(rows: list[tuple
         expected[name, kind, fingerprint] = (line, f"R{line}", begins, begins + 10)
     content, entries = builder.build()
     assert entries == len(expected)
-    segment = Segment(content)
+    segment = IndexSegment(content)
     found = {
         (one.list_name, one.kind, one.fingerprint): (one.line, one.reason_code, one.begins, one.ends)
         for kind in Kind

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from creditmesh.authorization.flow import Link, challenge, flow_id_of
 from creditmesh.authorization.model import RedirectUsed
-from creditmesh.authorization.redirect import Link, challenge, flow_id_of
 from creditmesh.authorization.redirects import OtherBrowser
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.clock import iso

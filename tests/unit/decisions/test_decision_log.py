@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from creditmesh.decisions.log import Decision
+from creditmesh.decisions.model import Decision
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.risk.evaluator import evaluate
 from tests.support import wired

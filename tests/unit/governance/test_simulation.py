@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.decisions.log import Decision
+from creditmesh.decisions.model import Decision
 from creditmesh.decisions.serving.queue import packed
 from creditmesh.governance.rules import RuleChange
 from creditmesh.governance.simulation import Simulation, Simulations, SimulationStore

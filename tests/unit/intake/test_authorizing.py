@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from creditmesh.authorization.redirect import Flow
+from creditmesh.authorization.flow import Flow
 from creditmesh.intake.model import Actor, Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
 from creditmesh.intake.service import Brought, Intake
 from creditmesh.kernel.clock import iso

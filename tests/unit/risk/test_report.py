@@ -14,7 +14,7 @@ from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.model import OUTCOMES
 from creditmesh.risk.report import build_report, render_html
 from creditmesh.risk.report_words import WORDS, bin_words, format_value, money
-from creditmesh.risk.result import Decision, Stage
+from creditmesh.risk.result import Stage, Verdict
 from tests.unit.risk.small_model import (
     card,
     characteristic,
@@ -251,7 +251,7 @@ def test_every_stage_outcome_and_finding_has_its_words() -> None:
     for language in WORDS.values():
         assert {f"stage_{stage}" for stage in get_args(Stage)} <= language.keys()
         assert {f"outcome_{outcome}" for outcome in OUTCOMES} <= language.keys()
-        assert set(get_args(Decision)) <= language.keys()
+        assert set(get_args(Verdict)) <= language.keys()
 
 
 def test_both_languages_have_the_same_words() -> None:

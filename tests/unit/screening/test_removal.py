@@ -118,9 +118,7 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
         return journal.append("entered", "p", {"entry_id": entry_id}, [])
 
     calm = wired.list_journal()
-    contended = Journal(
-        Contended(wired.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None
-    )
+    contended = Journal(Contended(wired.client("dynamodb")), table_name("ListJournal"), world.clock)
     append(calm, "first")
     Contended.before = [lambda name=name: append(calm, name) for name in ("other-2", "other-1", "other-0")]
     assert append(contended, "ours") == 5
@@ -134,7 +132,7 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
 def test_an_entry_that_another_changes_meanwhile_is_not_written_over(world: World) -> None:
     """The journal tries again for itself, and gives up where the entry is another."""
     entry = propose(enter())
-    slow = Journal(Contended(wired.client("dynamodb")), table_name("ListJournal"), world.clock, sleep=lambda _: None)
+    slow = Journal(Contended(wired.client("dynamodb")), table_name("ListJournal"), world.clock)
     taken_back = entry.model_copy(update={"state": State.ACTIVE, "version": entry.version + 1})
     Contended.before = [lambda: decide(entry)]
     with pytest.raises(ConditionFailed):

@@ -17,17 +17,18 @@ from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.authentication import Authenticator
 from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.cache import AnswerCache
-from creditmesh.gateway.channels.caller import ChannelCaller
 from creditmesh.gateway.channels.calls import CallRecord, CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.channels.exchange import Exchanger
+from creditmesh.gateway.channels.fetcher import ChannelFetcher
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import ChannelHealth, HealthBook
 from creditmesh.gateway.channels.late import ANSWERS, LateAnswers
-from creditmesh.gateway.channels.results import CallResult, Subject
+from creditmesh.gateway.channels.results import CallResult
 from creditmesh.gateway.channels.source import Source
+from creditmesh.gateway.model import DataSubject
 from creditmesh.kernel.clock import Clock, FixedClock, iso, parse_instant
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.institutions import Address, Institution, Keys
@@ -216,8 +217,8 @@ class Engine:
         return Source(self.book, exchanger, BatchFiles(self.objects, self.clock), lambda: self.origins)
 
     @cached_property
-    def caller(self) -> ChannelCaller:
-        return ChannelCaller(
+    def caller(self) -> ChannelFetcher:
+        return ChannelFetcher(
             self.consents, self.calls, self.guards, self.health, self.source, self.answers,  # type: ignore[arg-type]
             lambda record, key: self.records.get((record, key)), self.clock, self.monotonic, self.sleep,
         )  # fmt: skip
@@ -276,8 +277,8 @@ class Engine:
         return [decode(item) for item in self.stack.raw_items("ChannelCalls")]
 
 
-def subject(firm: str = FIRM, *, by: str = "app-1", **fields: Any) -> Subject:
-    return Subject(firm, index_of(firm), {"taxpayer_id": firm, **fields}, TENANT, by, "loan_assessment")
+def subject(firm: str = FIRM, *, by: str = "app-1", **fields: Any) -> DataSubject:
+    return DataSubject(firm, index_of(firm), {"taxpayer_id": firm, **fields}, TENANT, by, "loan_assessment")
 
 
 def index_of(firm: str) -> str:

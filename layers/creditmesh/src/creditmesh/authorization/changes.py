@@ -16,7 +16,7 @@ from creditmesh.authorization.model import (
     next_due,
     record_key,
 )
-from creditmesh.authorization.records import ConsentRecord, Kind
+from creditmesh.authorization.records import ConsentRecord, RecordKind
 from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.scopes import Scope
 from creditmesh.authorization.store import ATTEMPTS, SEALED, AuthorizationStore
@@ -77,9 +77,9 @@ class Changes:
                     steps.append(self._store.none_under(other, record))
                 previous = previous or stray
             new = self._new(index, scope, tenant, granted, previous)
-            records = [ConsentRecord.of(new, Kind.GRANTED, new.granted_at, granted.by)]
+            records = [ConsentRecord.of(new, RecordKind.GRANTED, new.granted_at, granted.by)]
             if previous:
-                records.append(ConsentRecord.of(previous, Kind.OVERWRITTEN, new.granted_at, granted.by))
+                records.append(ConsentRecord.of(previous, RecordKind.OVERWRITTEN, new.granted_at, granted.by))
             try:
                 under_this = previous if previous and previous.taxpayer_index == index else None
                 self._apply([self._store.write(new, under_this), *steps], records)
@@ -95,7 +95,7 @@ class Changes:
         active = {"standing": Standing.ACTIVE.value}
         write = self._store.change(authorization, change, remove=_OVER, where=active)
         try:
-            self._apply([write], [ConsentRecord.of(authorization, Kind.REJECTED, now, "source", note=reason)])
+            self._apply([write], [ConsentRecord.of(authorization, RecordKind.REJECTED, now, "source", note=reason)])
         except ConditionFailed:
             return
 
@@ -118,7 +118,7 @@ class Changes:
             if scope.revoke_path and stands.code:
                 writes.append(self._revocations.put(taxpayer_id, stands))
             try:
-                return self._apply(writes, [ConsentRecord.of(stands, Kind.WITHDRAWN, now, by)])
+                return self._apply(writes, [ConsentRecord.of(stands, RecordKind.WITHDRAWN, now, by)])
             except ConditionFailed:
                 continue
         raise Unavailable("try again in a moment")
@@ -126,7 +126,7 @@ class Changes:
     def note_erasure(self, authorization: Authorization, by: str) -> None:
         """Record that the firm asked for erasure, which triggers a second erasure of what was read."""
         with suppress(ConditionFailed):  # it was asked for twice in one instant
-            self._apply([], [ConsentRecord.of(authorization, Kind.ERASED, iso(self._clock.now()), by)])
+            self._apply([], [ConsentRecord.of(authorization, RecordKind.ERASED, iso(self._clock.now()), by)])
 
     def _new(
         self, index: str, scope: Scope, tenant: str, granted: Granted, previous: Authorization | None

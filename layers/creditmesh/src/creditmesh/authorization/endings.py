@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from creditmesh.authorization.model import record_key
-from creditmesh.authorization.records import ENDINGS, ConsentRecord, Kind
+from creditmesh.authorization.records import ENDINGS, ConsentRecord, RecordKind
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.authorization.watches import Watches
 
@@ -41,7 +41,7 @@ class FollowUp:
         self._reconcile(record)
 
     def _reconcile(self, record: ConsentRecord) -> None:
-        if record.kind in ENDINGS or record.kind is Kind.GRANTED:
+        if record.kind in ENDINGS or record.kind is RecordKind.GRANTED:
             self.watches.reconcile(record.taxpayer_index, record.scope, record.tenant)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.model import DUE_QUEUES, Authorization, days_to_remind, next_due
-from creditmesh.authorization.records import ConsentRecord, Kind
+from creditmesh.authorization.records import ConsentRecord, RecordKind
 from creditmesh.authorization.store import SEALED, AuthorizationStore
 from creditmesh.authorization.watches import Watches
 from creditmesh.kernel.clock import Clock, iso, parse_instant
@@ -50,14 +50,14 @@ class ExpirySweep:
     def _remind(self, authorization: Authorization) -> str:
         now = self._clock.now()
         days = days_to_remind(authorization.expires_at, now)
-        records = [ConsentRecord.of(authorization, Kind.REMINDED, iso(now), "platform", note=str(days))]
+        records = [ConsentRecord.of(authorization, RecordKind.REMINDED, iso(now), "platform", note=str(days))]
         change: dict[str, Any] = {"reminded_days": days, "due_at": next_due(authorization.expires_at, now)}
         self._write(authorization, change, (), records)
         return "reminded"
 
     def _expire(self, authorization: Authorization) -> str:
         now = iso(self._clock.now())
-        records = [ConsentRecord.of(authorization, Kind.EXPIRED, now, "platform")]
+        records = [ConsentRecord.of(authorization, RecordKind.EXPIRED, now, "platform")]
         self._write(authorization, {"ended_at": now}, (*SEALED, "due_queue", "due_at"), records)
         self._follow_up.after(records[0])
         return "expired"
@@ -73,7 +73,7 @@ class ExpirySweep:
         watched = self._watches.of(authorization.taxpayer_index, authorization.scope, authorization.tenant)
         if watched and not authorization.renewal_requested_at:
             change["renewal_requested_at"] = records[0].at
-            records.append(ConsentRecord.of(authorization, Kind.RENEWAL_REQUESTED, records[0].at, "platform"))
+            records.append(ConsentRecord.of(authorization, RecordKind.RENEWAL_REQUESTED, records[0].at, "platform"))
         as_seen = {"due_at": authorization.due_at}
         writes: list[Write] = [self._store.change(authorization, change, remove=remove, where=as_seen)]
         self._store.apply([*writes, *map(self._store.record, records)], f"{authorization.authorization_id}-due")

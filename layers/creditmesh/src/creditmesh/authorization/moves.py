@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from creditmesh.authorization.revocations import TYPE as REVOKED
 from creditmesh.authorization.service import FIRM
-from creditmesh.authorization.store import OPTIONAL, transaction_met
+from creditmesh.authorization.store import OPTIONAL
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform.outbox import PENDING_QUEUE
 from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Step, Tables, Update
@@ -144,9 +142,4 @@ class FirmMoves:
     def _carry_out(self, pairs: Sequence[tuple[Step, Step]], token: str) -> None:
         for start in range(0, len(pairs), _AT_ONCE):
             steps = [step for pair in pairs[start : start + _AT_ONCE] for step in pair]
-            try:
-                self._tables.transact(steps, token)
-            except ClientError as error:
-                if not transaction_met(error):
-                    raise
-                raise ConditionFailed("another write met this one") from None
+            self._tables.transact(steps, token)

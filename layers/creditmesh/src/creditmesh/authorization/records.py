@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from creditmesh.authorization.model import Authorization, Consent, How
 
 
-class Kind(StrEnum):
+class RecordKind(StrEnum):
     """What happened to an authorisation."""
 
     GRANTED = "granted"
@@ -27,7 +27,9 @@ class Kind(StrEnum):
     REVOCATION_FAILED = "revocation_failed"
 
 
-ENDINGS = frozenset({Kind.OVERWRITTEN, Kind.REJECTED, Kind.WITHDRAWN, Kind.ERASED, Kind.EXPIRED})
+ENDINGS = frozenset(
+    {RecordKind.OVERWRITTEN, RecordKind.REJECTED, RecordKind.WITHDRAWN, RecordKind.ERASED, RecordKind.EXPIRED}
+)
 """After these nothing that was read under the authorisation may be reused."""
 
 
@@ -39,7 +41,7 @@ class ConsentRecord(BaseModel):
     taxpayer_index: str
     record: str
     entry: Literal["consent"] = "consent"
-    kind: Kind
+    kind: RecordKind
     at: str
     authorization_id: str
     scope: str
@@ -57,10 +59,10 @@ class ConsentRecord(BaseModel):
 
     @classmethod
     def of(
-        cls, authorization: Authorization, kind: Kind, at: str, by: str, *, note: str | None = None
+        cls, authorization: Authorization, kind: RecordKind, at: str, by: str, *, note: str | None = None
     ) -> ConsentRecord:
         """What happened to an authorisation."""
-        granted = kind is Kind.GRANTED
+        granted = kind is RecordKind.GRANTED
         return cls(
             taxpayer_index=authorization.taxpayer_index,
             record=f"consent#{at}#{authorization.authorization_id}#{kind}",

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from creditmesh.authorization.flow import FLOW_SECONDS, Flow, Link, challenge, fingerprint, flow_id_of, not_ours
 from creditmesh.authorization.model import RedirectUsed
-from creditmesh.authorization.redirect import FLOW_SECONDS, Flow, Link, challenge, fingerprint, flow_id_of, not_ours
 from creditmesh.authorization.scopes import Scope
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.kernel.errors import Forbidden, InvalidInput

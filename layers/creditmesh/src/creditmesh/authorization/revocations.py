@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from creditmesh.authorization.model import Authorization
-from creditmesh.authorization.records import ConsentRecord, Kind
+from creditmesh.authorization.records import ConsentRecord, RecordKind
 from creditmesh.authorization.scopes import scope_of
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.kernel.clock import Clock, iso
@@ -43,7 +43,7 @@ class Revocations:
 
     def settled(self, item: Item, state: str) -> Put:
         """The record of a revocation that its source has confirmed, or that was given up."""
-        kind, now = (Kind.REVOKED if state == "sent" else Kind.REVOCATION_FAILED), iso(self._clock.now())
+        kind, now = (RecordKind.REVOKED if state == "sent" else RecordKind.REVOCATION_FAILED), iso(self._clock.now())
         entry = ConsentRecord(
             record=f"consent#{now}#{item['message_id']}#{kind}",
             kind=kind,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from creditmesh.authorization.changes import Changes, Granted
+from creditmesh.authorization.flow import Flow
 from creditmesh.authorization.model import (
     NONE_STORED,
     OTHER_PURPOSE,
@@ -22,7 +23,6 @@ from creditmesh.authorization.model import (
     record_key,
 )
 from creditmesh.authorization.records import ConsentRecord, Use
-from creditmesh.authorization.redirect import Flow
 from creditmesh.authorization.redirects import Redirects
 from creditmesh.authorization.scopes import SCOPES, TAX, Purpose, Scope, Way, scope_of
 from creditmesh.authorization.store import AuthorizationStore

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import heapq
-import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from creditmesh.authorization.model import Authorization, record_key
 from creditmesh.authorization.records import ConsentRecord, Use
@@ -118,19 +114,12 @@ class AuthorizationStore:
         return Put(self._records, entry.model_dump(mode="json", exclude_none=True), "record")
 
     def apply(self, writes: Sequence[Step], token: str) -> None:
-        """Apply all writes or none; conflicting transactions are retried.
+        """Apply all writes or none.
 
         Raises:
             ConditionFailed: an item is not as its write expects it.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._tables.transact(writes, token)
-            except ClientError as error:
-                if not transaction_met(error) or attempt == ATTEMPTS - 1:
-                    raise
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))
-        return None
+        self._tables.transact(writes, token)
 
     def consents(self, taxpayer_indexes: Sequence[str]) -> Iterator[ConsentRecord]:
         """What happened to a taxpayer's authorisations, newest first."""
@@ -156,9 +145,3 @@ class AuthorizationStore:
 
 def _without_code(item: Item) -> Authorization:
     return Authorization.model_validate({name: value for name, value in item.items() if name not in SEALED})
-
-
-def transaction_met(error: ClientError) -> bool:
-    """Whether a transaction failed because another one was changing the same item."""
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-    return "TransactionConflict" in reasons

@@ -9,7 +9,7 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict
 
 from creditmesh.authorization.model import NONE_STORED, Authorization, record_key
-from creditmesh.authorization.records import ConsentRecord, Kind
+from creditmesh.authorization.records import ConsentRecord, RecordKind
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
@@ -106,7 +106,7 @@ class Watches:
         if (problem is None) is (watch.blind_since is None):
             return False
         now = iso(self._clock.now())
-        kind = Kind.BLIND_SPOT if problem else Kind.SIGHT_RESTORED
+        kind = RecordKind.BLIND_SPOT if problem else RecordKind.SIGHT_RESTORED
         authorization_id = stands.authorization_id if stands else "none"
         entry = ConsentRecord(
             taxpayer_index=watch.taxpayer_index,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,9 @@ from creditmesh.closing.model import (
     Closing,
     ContractReady,
     ContradictoryAnswer,
-    Decision,
     Disbursed,
     DisbursementFailed,
+    LenderDecision,
     LenderRejected,
     LenderUnavailable,
     Question,
@@ -26,13 +27,12 @@ from creditmesh.platform.tables import Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
-    from creditmesh.intake.operators import OperatorQueue
-    from creditmesh.intake.store import ApplicationStore
+    from creditmesh.intake.ports import Applications
 
 
-Message = Decision | ContractReady | Disbursed | DisbursementFailed
+Message = LenderDecision | ContractReady | Disbursed | DisbursementFailed
 _ANSWERS: dict[type[Any], Question] = {
-    Decision: Question.DECISION,
+    LenderDecision: Question.DECISION,
     ContractReady: Question.CONTRACT,
     Disbursed: Question.DISBURSEMENT,
     DisbursementFailed: Question.DISBURSEMENT,
@@ -67,12 +67,16 @@ class _Taken:
 
 
 class LenderAnswers:
-    """Takes lenders' messages and lets the processes go on."""
+    """Takes lenders' messages and lets the processes go on.
+
+    Args:
+        answered: closes the operators' task about an application, its stage and the lender that has answered.
+    """
 
     def __init__(
-        self, store: ClosingStore, applications: ApplicationStore, operators: OperatorQueue, waits: Waits
+        self, store: ClosingStore, applications: Applications, answered: Callable[[str, str, str], None], waits: Waits
     ) -> None:
-        self._store, self._applications, self._operators, self._waits = store, applications, operators, waits
+        self._store, self._applications, self._answered, self._waits = store, applications, answered, waits
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         """Take one authentic message; False if it was a repeat.
@@ -107,11 +111,11 @@ class LenderAnswers:
         question = next((one for one in Question if one.stage == stage), None)
         closing = self._store.find(application_id) if question else None
         if question and closing and closing.answered(question):
-            self._operators.answered(application_id, stage, closing.lender_id)
+            self._answered(application_id, stage, closing.lender_id)
 
     def _take(self, received: _Received) -> None:
         message, closing, application = received.message, received.closing, received.application
-        if isinstance(message, Decision):
+        if isinstance(message, LenderDecision):
             taken = self._decision(closing, message)
         elif isinstance(message, ContractReady):
             taken = self._contract(closing, message)
@@ -141,7 +145,7 @@ class LenderAnswers:
         if told:
             self._waits.give(received.wait.token, taken.answer)
 
-    def _decision(self, closing: Closing, message: Decision) -> _Taken:
+    def _decision(self, closing: Closing, message: LenderDecision) -> _Taken:
         data = message.data
         if closing.decision is not None:
             raise ContradictoryAnswer("another answer was taken before, or none is awaited")
@@ -153,7 +157,7 @@ class LenderAnswers:
         rejected = Answer(error=LenderRejected.__name__)
         return _Taken(values, ("decision",), rejected, REJECT, note, Outcome.LENDER_REJECTED)
 
-    def _check_approval(self, closing: Closing, message: Decision) -> None:
+    def _check_approval(self, closing: Closing, message: LenderDecision) -> None:
         data, terms = message.data, closing.terms
         for name in ("approved_amount", "currency", "annual_rate_bps", "term_months"):
             if getattr(data, name) is None:
@@ -207,7 +211,7 @@ class LenderAnswers:
 def _already_said(closing: Closing, message: Message) -> bool:
     """Whether a message says again, under another id, what was taken before."""
     kinds: dict[type[Any], dict[str, Any] | None] = {
-        Decision: closing.decision,
+        LenderDecision: closing.decision,
         ContractReady: closing.contract,
         Disbursed: closing.disbursement,
         DisbursementFailed: closing.failed,

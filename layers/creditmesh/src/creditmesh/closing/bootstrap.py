@@ -27,7 +27,7 @@ def closings() -> Closings:
 @singleton
 def lender_answers() -> LenderAnswers:
     """Answers of lenders."""
-    return LenderAnswers(closing_store(), applications(), operators(), platform().waits)
+    return LenderAnswers(closing_store(), applications(), operators().answered, platform().waits)
 
 
 @singleton

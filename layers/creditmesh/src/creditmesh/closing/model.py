@@ -113,7 +113,7 @@ class DisbursementFailedData(_Data):
     reason: _Text
 
 
-class Decision(BaseModel):
+class LenderDecision(BaseModel):
     """Message `loan.decision`."""
 
     type: Literal["loan.decision"]
@@ -141,8 +141,10 @@ class DisbursementFailed(BaseModel):
     data: DisbursementFailedData
 
 
-LenderMessage = Annotated[Decision | ContractReady | Disbursed | DisbursementFailed, Field(discriminator="type")]
-LENDER_MESSAGE: TypeAdapter[Decision | ContractReady | Disbursed | DisbursementFailed] = TypeAdapter(LenderMessage)
+LenderMessage = Annotated[LenderDecision | ContractReady | Disbursed | DisbursementFailed, Field(discriminator="type")]
+LENDER_MESSAGE: TypeAdapter[LenderDecision | ContractReady | Disbursed | DisbursementFailed] = TypeAdapter(
+    LenderMessage
+)
 
 
 class Closing(BaseModel):

@@ -18,14 +18,14 @@ from creditmesh.platform.tables import Item, again
 from creditmesh.platform.waits import Answer, Waits
 
 if TYPE_CHECKING:
-    from creditmesh.intake.store import ApplicationStore
+    from creditmesh.intake.ports import Applications
 
 
 class Closings:
     """Puts the questions to the chosen lender; each through the outbox, each harmless to repeat."""
 
     def __init__(
-        self, store: ClosingStore, applications: ApplicationStore, outbox: Outbox, waits: Waits, clock: Clock
+        self, store: ClosingStore, applications: Applications, outbox: Outbox, waits: Waits, clock: Clock
     ) -> None:
         self._store, self._applications, self._outbox = store, applications, outbox
         self._waits, self._clock = waits, clock

@@ -15,7 +15,7 @@ from creditmesh.platform.tables import again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
-    from creditmesh.intake.store import ApplicationStore
+    from creditmesh.intake.ports import Applications
 
 _SIGNATURE = WAITS[Status.CONTRACT_READY]
 
@@ -23,7 +23,7 @@ _SIGNATURE = WAITS[Status.CONTRACT_READY]
 class Signatures:
     """Shows contracts and takes signatures."""
 
-    def __init__(self, store: ClosingStore, applications: ApplicationStore, waits: Waits, clock: Clock) -> None:
+    def __init__(self, store: ClosingStore, applications: Applications, waits: Waits, clock: Clock) -> None:
         self._store, self._applications, self._waits, self._clock = store, applications, waits, clock
 
     def await_signature(self, application_id: str, token: str) -> None:

@@ -15,7 +15,7 @@ from creditmesh.decisions.serving.champion import Champion
 from creditmesh.decisions.serving.model_signature import kms_verify
 from creditmesh.decisions.serving.stored_models import Places, StoredModels
 from creditmesh.platform.bootstrap import platform, singleton
-from creditmesh.platform.observability import logger
+from creditmesh.platform.observability import AWS_ERRORS, logger
 from creditmesh.platform.settings import settings
 
 
@@ -31,13 +31,12 @@ def stored_models() -> StoredModels:
 @singleton
 def champion() -> Champion:
     """The model in force and any other by hash."""
-    from botocore.exceptions import BotoCoreError, ClientError
 
     def log(record: Mapping[str, Any]) -> None:
         logger.error(record["event"], extra={name: value for name, value in record.items() if name != "event"})
 
-    clock, transient = platform().clock, (BotoCoreError, ClientError)
-    return Champion(stored_models(), log=log, transient=transient, monotonic=lambda: clock.now().timestamp())
+    clock = platform().clock
+    return Champion(stored_models(), log=log, transient=AWS_ERRORS, monotonic=lambda: clock.now().timestamp())
 
 
 @singleton
@@ -98,5 +97,5 @@ def assessment() -> Assessment:
 
     own = platform()
     return Assessment(
-        applications(), scoring_requests(), key_data(), own.data, champion(), own.tasks, own.clock, decision_log()
+        applications(), scoring_requests(), key_data().get, own.data, champion(), own.tasks, own.clock, decision_log()
     )

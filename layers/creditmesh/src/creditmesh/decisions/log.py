@@ -9,77 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 from zlib import crc32
 
-from creditmesh.decisions.serving.queue import rules_day, unpacked
+from creditmesh.decisions.model import SHARDS, Decision
 from creditmesh.platform.tables import ConditionFailed, Put, Tables
-from creditmesh.risk.model import Artefact
-from creditmesh.risk.rule_effects import deciding_rules, tried_rules
-
-SHARDS = 4
-"""A day's entries are spread over so many partitions, each of which takes a thousand writes a second."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One decision of the model."""
-
-    application_id: str
-    decided_at: str
-    on: str
-    """The decision date, YYYY-MM-DD, whose rules were in force."""
-    engine: str
-    model_id: str
-    model_version: str
-    model_hash: str
-    decision: str
-    stage: str
-    score: int | None
-    grade: str | None
-    limit_minor: int | None
-    annual_rate_bps: int | None
-    tried_rules: list[str]
-    """Every rule that was looked at; `decided_rules`: the fired ones that the decision rests on."""
-    fired_rules: list[str]
-    decided_rules: list[str]
-    features: str
-    """The key data, as JSON text."""
-
-    @classmethod
-    def of(
-        cls, application_id: str, request: Mapping[str, Any], result: Mapping[str, Any], artefact: Artefact, at: str
-    ) -> Decision:
-        """The decision that a scored request came to.
-
-        Args:
-            request: the scoring request, which has `created_at`, `rules_of`, `features` and `engine`.
-            result: `RiskResult.to_dict()`.
-            artefact: the model that made it.
-            at: when it was recorded, ISO 8601.
-        """
-        on = rules_day(request["created_at"], request.get("rules_of"))
-        rules = artefact.in_force(on)
-        copied = (
-            "model_id", "model_version", "model_hash", "decision", "stage", "score", "grade", "limit_minor",
-            "annual_rate_bps", "fired_rules",
-        )  # fmt: skip
-        return cls(
-            application_id=application_id,
-            decided_at=at,
-            on=on.isoformat(),
-            engine=request["engine"],
-            tried_rules=tried_rules(rules, result),
-            decided_rules=deciding_rules(rules, result),
-            features=request["features"],
-            **{name: result[name] for name in copied},
-        )
-
-    def inputs(self) -> dict[str, Any]:
-        """The key data it was made from."""
-        return dict(json.loads(unpacked(self.features)))
 
 
 class DecisionLog:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.decisions.log import Decision, DecisionLog
+from creditmesh.decisions.log import DecisionLog
+from creditmesh.decisions.model import Decision
 from creditmesh.decisions.referral import referral_for
 from creditmesh.decisions.replay import Replay, replay
 from creditmesh.decisions.requests import Inputs, ScoringRequestStore
@@ -26,8 +27,8 @@ from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import build_report, render_html
 
 if TYPE_CHECKING:
-    from creditmesh.gateway.store import KeyDataStore
-    from creditmesh.intake.store import ApplicationStore
+    from creditmesh.gateway.model import KeyDataDocument
+    from creditmesh.intake.ports import Applications
 
 
 _DECLINES = {
@@ -55,9 +56,9 @@ class Assessment:
 
     def __init__(
         self,
-        applications: ApplicationStore,
+        applications: Applications,
         requests: ScoringRequestStore,
-        key_data: KeyDataStore,
+        key_data: Callable[[str], KeyDataDocument],
         reports: Objects,
         models: Champion,
         tasks: Tasks,
@@ -155,7 +156,7 @@ class Assessment:
     def _inputs(self, application: Application) -> Inputs:
         if application.key_data_key is None:
             raise NotAwaited("the application's data has not been collected")
-        document = self._key_data.get(application.key_data_key)
+        document = self._key_data(application.key_data_key)
         sources = [source.model_dump(mode="json", exclude={"raw_keys"}) for source in document.sources]
         return Inputs(document.features, sources)
 

@@ -30,7 +30,7 @@ LEVELS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True)
-class Kind:
+class ColumnKind:
     """What a column can hold: its SQL type, the bounds of a number, and a word for it."""
 
     sql: str
@@ -39,17 +39,17 @@ class Kind:
     high: int = 0
 
 
-KINDS: dict[str, Kind] = {
-    "amount": Kind("BIGINT", "fen, not negative", 0, MAX_MINOR),
-    "signed": Kind("BIGINT", "fen, also negative", -MAX_MINOR, MAX_MINOR),
-    "count": Kind("BIGINT", "whole number", 0, MAX_COUNT),
-    "small": Kind("BIGINT", "whole number up to 1,000", 0, 1_000),
-    "days": Kind("BIGINT", "number of days", 0, 200_000),
-    "month": Kind("BIGINT", "year × 12 + month − 1", 1899 * 12, 2200 * 12 + 11),
-    "day": Kind("BIGINT", "days since 1970-01-01", -25_567, 84_370),
-    "flag": Kind("BOOLEAN", "true or false"),
-    "word": Kind("STRING", "one of the words listed"),
-    "text": Kind("STRING", "text"),
+KINDS: dict[str, ColumnKind] = {
+    "amount": ColumnKind("BIGINT", "fen, not negative", 0, MAX_MINOR),
+    "signed": ColumnKind("BIGINT", "fen, also negative", -MAX_MINOR, MAX_MINOR),
+    "count": ColumnKind("BIGINT", "whole number", 0, MAX_COUNT),
+    "small": ColumnKind("BIGINT", "whole number up to 1,000", 0, 1_000),
+    "days": ColumnKind("BIGINT", "number of days", 0, 200_000),
+    "month": ColumnKind("BIGINT", "year × 12 + month − 1", 1899 * 12, 2200 * 12 + 11),
+    "day": ColumnKind("BIGINT", "days since 1970-01-01", -25_567, 84_370),
+    "flag": ColumnKind("BOOLEAN", "true or false"),
+    "word": ColumnKind("STRING", "one of the words listed"),
+    "text": ColumnKind("STRING", "text"),
 }
 
 

@@ -8,11 +8,11 @@ from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.authentication import Authenticator
 from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.cache import AnswerCache
-from creditmesh.gateway.channels.caller import ChannelCaller
 from creditmesh.gateway.channels.calls import CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.channels.exchange import Exchanger
+from creditmesh.gateway.channels.fetcher import ChannelFetcher
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import HealthBook
 from creditmesh.gateway.channels.late import LateAnswers
@@ -27,7 +27,7 @@ from creditmesh.platform.settings import settings
 @singleton
 def collections() -> Collections:
     """Collection from the channels of a plan."""
-    return Collections(channels(), channel_caller(), answers(), key_data(), platform().clock)
+    return Collections(channels(), channel_fetcher(), answers(), key_data(), platform().clock)
 
 
 @singleton
@@ -80,14 +80,14 @@ def reference_records() -> ReferenceRecords:
 
 
 @singleton
-def channel_caller() -> ChannelCaller:
+def channel_fetcher() -> ChannelFetcher:
     """One firm's data from one channel."""
     from creditmesh.authorization.bootstrap import authorizations
 
     def lookup(record: str, key: str) -> Any:
         return reference_records().get(record, key)
 
-    return ChannelCaller(
+    return ChannelFetcher(
         authorizations(), channel_calls(), guards(), health(), source(), answers(), lookup, platform().clock
     )
 

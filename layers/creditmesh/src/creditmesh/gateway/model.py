@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +26,23 @@ class AnswersPending(Unavailable):
     def __init__(self, numbers: Sequence[str], wait_seconds: int) -> None:
         super().__init__(json.dumps({"numbers": list(numbers), "wait_seconds": wait_seconds}))
         self.numbers, self.wait_seconds = numbers, wait_seconds
+
+
+@dataclass(frozen=True)
+class DataSubject:
+    """Whose data is collected, and for what."""
+
+    taxpayer_id: str = field(repr=False)
+    taxpayer_index: str
+    """The blind index of `taxpayer_id`."""
+    fields: Mapping[str, Any] = field(repr=False)
+    """What is known of the firm, by field name."""
+    tenant: str
+    """Whose rights are used: an authorisation serves the account that brought it, and no other."""
+    by: str
+    """Id of the application or monitoring run; raw answers lie under it."""
+    purpose: str
+    """As the consents name it."""
 
 
 class SourceRecord(BaseModel):

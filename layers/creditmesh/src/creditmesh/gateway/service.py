@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.gateway.channels.answers import Answers
-from creditmesh.gateway.channels.caller import ChannelCaller
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue, ChannelVersion
 from creditmesh.gateway.channels.document import Outcome
+from creditmesh.gateway.channels.fetcher import ChannelFetcher
 from creditmesh.gateway.channels.plans import PlannedChannel
-from creditmesh.gateway.channels.results import CallResult, Subject, plain_result
+from creditmesh.gateway.channels.results import CallResult, plain_result
 from creditmesh.gateway.key_data import SourceDataInvalid, extract
-from creditmesh.gateway.model import AnswersPending, Collected, KeyDataDocument, SourceRecord, SourceUnavailable
+from creditmesh.gateway.model import (
+    AnswersPending,
+    Collected,
+    DataSubject,
+    KeyDataDocument,
+    SourceRecord,
+    SourceUnavailable,
+)
 from creditmesh.gateway.store import KeyDataStore
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform.observability import logger, place
+from creditmesh.platform.observability import AWS_ERRORS, logger, place
 
 if TYPE_CHECKING:
-    from creditmesh.authorization.service import Rights
+    from creditmesh.authorization.ports import Rights
+    from creditmesh.gateway.ports import Screen
 
-Screen = Callable[[Mapping[str, Mapping[str, Any] | None]], tuple[Mapping[str, int], dict[str, Any]]]
 _GOOD = (Outcome.COMPLETE, Outcome.FILLED)
 _ASKS_THE_BORROWER = (Outcome.NO_CONSENT, Outcome.REFUSED)
 
@@ -35,16 +40,21 @@ class Collections:
     """Collects one firm's data by a plan, each channel by itself."""
 
     def __init__(
-        self, catalogue: ChannelCatalogue, caller: ChannelCaller, answers: Answers, key_data: KeyDataStore, clock: Clock
+        self,
+        catalogue: ChannelCatalogue,
+        fetcher: ChannelFetcher,
+        answers: Answers,
+        key_data: KeyDataStore,
+        clock: Clock,
     ) -> None:
-        self._catalogue, self._caller = catalogue, caller
+        self._catalogue, self._fetcher = catalogue, fetcher
         self._answers, self._key_data, self._clock = answers, key_data, clock
 
     def planned(self, plan_id: str) -> list[PlannedChannel]:
         return self._catalogue.plan(plan_id).channels
 
     def collect(
-        self, plan_id: str, subject: Subject, inputs: Mapping[str, int], screen: Screen, *, last_word: bool = False
+        self, plan_id: str, subject: DataSubject, inputs: Mapping[str, int], screen: Screen, *, last_word: bool = False
     ) -> Collected:
         """Ask a plan's channels, judge by the plan, and write key data of what they gave.
 
@@ -66,7 +76,7 @@ class Collections:
             raise AnswersPending([one.awaited or "" for one in pending], max(one.wait_seconds or 0 for one in pending))
         return self._written(subject, made, inputs, screen)
 
-    def call(self, plan_id: str, subject: Subject, *, last_word: bool = False) -> dict[str, list[CallResult]]:
+    def call(self, plan_id: str, subject: DataSubject, *, last_word: bool = False) -> dict[str, list[CallResult]]:
         """Ask a plan's channels side by side; whatever happens to one is its outcome.
 
         Where a consent is lacking that the plan cannot do without, nobody is asked: what others answer might cost
@@ -76,18 +86,18 @@ class Collections:
             By planned channel: its own result, then those of the fallbacks that were asked in its stead.
         """
         plan = self.planned(plan_id)
-        rights = self._caller.rights(subject)
+        rights = self._fetcher.rights(subject)
         if lacking := self._without_consent([one.channel_id for one in plan if one.required], subject, rights):
             return {one.channel_id: [one] for one in lacking}
         planned = [one.channel_id for one in plan]
         channels = [one.channel for one in self._known(planned)]
-        with self._caller.collecting(channels), ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
+        with self._fetcher.collecting(channels), ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
             asked = pool.map(lambda name: self._with_fallbacks(name, subject, rights, last_word), planned)
             return dict(zip(planned, asked, strict=True))
 
-    def _without_consent(self, channel_ids: Sequence[str], subject: Subject, rights: Rights) -> list[CallResult]:
+    def _without_consent(self, channel_ids: Sequence[str], subject: DataSubject, rights: Rights) -> list[CallResult]:
         known = self._known(channel_ids)
-        found = [self._caller.refusal(one.channel, one.version, subject, rights) for one in known]
+        found = [self._fetcher.refusal(one.channel, one.version, subject, rights) for one in known]
         return [one for one in found if one is not None]
 
     def _known(self, channel_ids: Sequence[str]) -> list[ChannelVersion]:
@@ -98,7 +108,7 @@ class Collections:
         return found
 
     def _with_fallbacks(
-        self, channel_id: str | None, subject: Subject, rights: Rights, last_word: bool
+        self, channel_id: str | None, subject: DataSubject, rights: Rights, last_word: bool
     ) -> list[CallResult]:
         results: list[CallResult] = []
         # Two operators at the same moment may still make a circle of fallbacks.
@@ -107,10 +117,10 @@ class Collections:
             channel_id = results[-1].fallback_channel
         return results
 
-    def _ask(self, channel_id: str, subject: Subject, rights: Rights, last_word: bool) -> CallResult:
+    def _ask(self, channel_id: str, subject: DataSubject, rights: Rights, last_word: bool) -> CallResult:
         try:
             found = self._catalogue.channel(channel_id)
-            result = self._caller.collect(found.channel, found.version, subject, rights)
+            result = self._fetcher.collect(found.channel, found.version, subject, rights)
             if last_word and result.outcome is Outcome.PENDING:
                 return plain_result(
                     found.channel, result.channel_version, Outcome.UNAVAILABLE, "no_answer_in_time",
@@ -119,7 +129,7 @@ class Collections:
             return result
         except NotFound:
             reason = "no such channel"
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             # AWS itself in trouble: the other channels go on; what was claimed comes free by its lease.
             reason = type(error).__name__
             logger.warning("channel lost", extra={"channel": channel_id, "error": reason, "place": place(error)})
@@ -128,7 +138,7 @@ class Collections:
         )
 
     def _written(
-        self, subject: Subject, made: Mapping[str, Sequence[CallResult]], inputs: Mapping[str, int], screen: Screen
+        self, subject: DataSubject, made: Mapping[str, Sequence[CallResult]], inputs: Mapping[str, int], screen: Screen
     ) -> Collected:
         sources = self._sources([several[-1] for several in made.values()])
         now = self._clock.now()

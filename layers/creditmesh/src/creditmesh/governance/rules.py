@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -15,6 +15,7 @@ from creditmesh.governance.catalogue import key_data_feature
 from creditmesh.governance.checks import run_tests
 from creditmesh.governance.document.artefact import checked
 from creditmesh.governance.model import CaseResult, ModelKind, ModelState, ModelVersion, Value, precedence
+from creditmesh.governance.registry import ModelRegistry
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.platform.web import FieldError, InvalidFields
 from creditmesh.risk.artefact import Artefact, ArtefactInvalid, seal
@@ -66,25 +67,10 @@ class ChangeProposal(Value):
     tests: list[CaseResult]
 
 
-class Registry(Protocol):
-    """What the workbench needs of the registry of models."""
-
-    def champion_text(self, model_id: str) -> str:
-        """The champion's document."""
-
-    def list(self, model_id: str) -> list[ModelVersion]:
-        """All versions, the highest first."""
-
-    def propose(
-        self, document: Mapping[str, Any], *, maker: str, kind: ModelKind, note: str, evidence: Mapping[str, Any]
-    ) -> ModelVersion:
-        """Keep a new version."""
-
-
 class RuleWorkbench:
     """Makes proposals of changes of rules."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
 
     def propose(self, model_id: str, change: RuleChange, *, maker: str) -> ChangeProposal:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from creditmesh.decisions.log import Decision
+from creditmesh.decisions.model import Decision
 from creditmesh.risk.errors import FeatureInvalid
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.model import Artefact

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import Field
 
-from creditmesh.decisions.log import SHARDS, Decision, DecisionLog
-from creditmesh.governance.model import Current, Value
+from creditmesh.decisions.model import SHARDS, Decision, Decisions
+from creditmesh.governance.model import Value
+from creditmesh.governance.registry import ModelRegistry
 from creditmesh.governance.side_by_side import Pair
 from creditmesh.governance.statistics import Period, RuleHits, days_between
 from creditmesh.kernel.clock import Clock, iso
@@ -103,16 +104,6 @@ class SimulationSummary(Period):
     key: str
 
 
-class Registry(Protocol):
-    """What simulations need of the registry of models."""
-
-    def current(self, model_id: str) -> Current:
-        """Which version decides."""
-
-    def text_of(self, model_id: str, content_hash: str) -> str:
-        """A version's document."""
-
-
 class SimulationStore:
     """Documents in the data bucket, and beside the version's record in the table `Models` what names them."""
 
@@ -165,7 +156,7 @@ class Simulations:
     """
 
     def __init__(
-        self, registry: Registry, log: DecisionLog, store: SimulationStore, clock: Clock, step: int = STEP
+        self, registry: ModelRegistry, log: Decisions, store: SimulationStore, clock: Clock, step: int = STEP
     ) -> None:
         self._registry, self._log, self._store, self._clock, self._size = registry, log, store, clock, step
 

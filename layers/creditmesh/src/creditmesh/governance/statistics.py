@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pydantic import AliasChoices, ConfigDict, Field
 
-from creditmesh.decisions.log import Decision, DecisionLog
+from creditmesh.decisions.model import Decision, Decisions
 from creditmesh.governance.model import Value
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput
@@ -73,7 +73,7 @@ class RuleStatistics(Period):
 class Statistics:
     """Counts decisions by rule."""
 
-    def __init__(self, log: DecisionLog, clock: Clock) -> None:
+    def __init__(self, log: Decisions, clock: Clock) -> None:
         self._log, self._clock = log, clock
 
     def of_rules(self, model_id: str, since: date, until: date, time_left: Callable[[], bool]) -> RuleStatistics:

@@ -17,7 +17,7 @@ from creditmesh.platform.objects import Objects
 from creditmesh.risk.model import Artefact
 
 if TYPE_CHECKING:
-    from creditmesh.decisions.log import DecisionLog
+    from creditmesh.decisions.model import Decisions
     from creditmesh.governance.labels import Labels
     from creditmesh.governance.learning import Learning
     from creditmesh.governance.registry import ModelRegistry
@@ -52,7 +52,7 @@ class DriftWatch:
     def __init__(
         self,
         data: Objects,
-        decisions: DecisionLog,
+        decisions: Decisions,
         artefact: Callable[[str], Artefact],
         labels: Labels,
         registry: Callable[[], ModelRegistry],

@@ -48,4 +48,4 @@ def collecting() -> Collecting:
     from creditmesh.gateway.bootstrap import collections
     from creditmesh.screening.bootstrap import lists
 
-    return Collecting(applications(), lists(), collections())
+    return Collecting(applications(), lists().screen, collections())

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import Purpose
-from creditmesh.gateway.channels.results import Subject
-from creditmesh.gateway.model import Collected
+from creditmesh.gateway.model import Collected, DataSubject
+from creditmesh.gateway.ports import Collections
 from creditmesh.intake.model import Application
 from creditmesh.intake.moves import COLLECT
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.screening.model import MAX_VALUE, Kind
+from creditmesh.screening.model import MAX_VALUE, Kind, Screening
 from creditmesh.screening.model import Subject as Listed
-
-if TYPE_CHECKING:
-    from creditmesh.gateway.service import Collections
-    from creditmesh.screening.service import Lists
 
 _SCAN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
 
@@ -31,8 +27,10 @@ class Collecting:
     consents for that, into key data of its own. The application stays as it is.
     """
 
-    def __init__(self, applications: ApplicationStore, lists: Lists, collections: Collections) -> None:
-        self._applications, self._lists, self._collections = applications, lists, collections
+    def __init__(
+        self, applications: ApplicationStore, look_up: Callable[[Sequence[Listed]], Screening], collections: Collections
+    ) -> None:
+        self._applications, self._look_up, self._collections = applications, look_up, collections
 
     def collect(
         self, application_id: str, scan_id: str | None = None, *, problem: str | None = None, last_word: bool = False
@@ -73,7 +71,7 @@ class Collecting:
         }
 
         def screen(sources: Mapping[str, Mapping[str, Any] | None]) -> tuple[Mapping[str, int], dict[str, Any]]:
-            found = self._lists.screen(_listed(application, sources))
+            found = self._look_up(_listed(application, sources))
             return found.features, found.model_dump(mode="json")
 
         subject = _subject(application, scan_id)
@@ -100,7 +98,7 @@ def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | 
     return found
 
 
-def _subject(application: Application, scan_id: str | None) -> Subject:
+def _subject(application: Application, scan_id: str | None) -> DataSubject:
     if scan_id is not None and not _SCAN_ID.fullmatch(scan_id):
         raise InvalidInput("must be 1 to 64 letters, digits or hyphens", field="scan_id")
     fields = {
@@ -109,7 +107,7 @@ def _subject(application: Application, scan_id: str | None) -> Subject:
         "amount": str(application.requested()),
         "term_months": application.term_months,
     }
-    return Subject(
+    return DataSubject(
         taxpayer_id=application.taxpayer_id,
         taxpayer_index=application.taxpayer_index,
         fields=fields,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from creditmesh.authorization.flow import Flow, Link
 from creditmesh.authorization.model import NONE_STORED, RedirectUsed
-from creditmesh.authorization.redirect import Flow, Link
 from creditmesh.authorization.scopes import TAX, scope_of
 from creditmesh.intake.model import (
     WAITS,
@@ -34,7 +34,7 @@ from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
-    from creditmesh.authorization.service import Authorizations
+    from creditmesh.authorization.ports import Asking
     from creditmesh.platform.blind_index import BlindIndex
 
 
@@ -64,7 +64,7 @@ class Intake:
     def __init__(
         self,
         store: ApplicationStore,
-        authorizations: Authorizations,
+        authorizations: Asking,
         tasks: Tasks,
         waits: Waits,
         index: BlindIndex,

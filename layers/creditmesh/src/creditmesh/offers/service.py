@@ -16,7 +16,7 @@ from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
-    from creditmesh.intake.store import ApplicationStore
+    from creditmesh.intake.ports import Applications
 
 
 _CHOICE = WAITS[Status.OFFERED]
@@ -29,7 +29,7 @@ class Offers:
         self,
         products: ProductStore,
         store: OfferStore,
-        applications: ApplicationStore,
+        applications: Applications,
         tasks: Tasks,
         waits: Waits,
         clock: Clock,

@@ -16,7 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from creditmesh.kernel.errors import DomainError, Unavailable
 
-__all__ = ["AwsCallFailed", "Handler", "LambdaContext", "count", "logger", "measure", "observed", "place"]
+__all__ = ["AWS_ERRORS", "AwsCallFailed", "Handler", "LambdaContext", "count", "logger", "measure", "observed", "place"]
+
+AWS_ERRORS = (BotoCoreError, ClientError)
+"""What boto3 raises where a service refuses or does not answer."""
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
@@ -81,7 +84,7 @@ def _tight_lipped(error: Exception) -> Exception:
     if isinstance(error, DomainError):
         return error  # its message is one of ours
     name = type(error).__name__
-    if isinstance(error, (ClientError, BotoCoreError)):
+    if isinstance(error, AWS_ERRORS):
         return AwsCallFailed(name)
     silent: Exception = type(name, (Exception,), {})(f"unexpected, in {place(error)}")
     return silent.with_traceback(error.__traceback__)

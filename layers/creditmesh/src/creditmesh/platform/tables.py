@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ Item = dict[str, Any]
 T = TypeVar("T")
 _BATCH = 100
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
+#: How often a transaction is tried that meets others.
+_MEETINGS = 6
 """Seconds before each try to read what DynamoDB left of a batch."""
 
 
@@ -308,21 +311,27 @@ class Tables:
 
         A later try, whose time stamps differ, is another request to DynamoDB; there the writes' own conditions decide.
 
+        A transaction that meets another on the same item is tried again.
+
         Raises:
             ConditionFailed: one of the items is not as its write expects it.
         """
         items = [write.request() for write in writes]
         digest = hashlib.sha256(f"{token}\x1f{items!r}".encode()).hexdigest()
-        try:
-            self._client.transact_write_items(
-                TransactItems=items,  # type: ignore[arg-type]
-                ClientRequestToken=digest[:36],
-            )
-        except ClientError as error:
-            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if "ConditionalCheckFailed" in reasons:
-                raise ConditionFailed("an item of the transaction changed in the meantime") from None
-            raise
+        for attempt in range(_MEETINGS):
+            try:
+                self._client.transact_write_items(
+                    TransactItems=items,  # type: ignore[arg-type]
+                    ClientRequestToken=digest[:36],
+                )
+                return
+            except ClientError as error:
+                reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    raise ConditionFailed("an item of the transaction changed in the meantime") from None
+                if "TransactionConflict" not in reasons or attempt == _MEETINGS - 1:
+                    raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))
 
     def query(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-Decision = Literal["approve", "refer", "decline"]
+Verdict = Literal["approve", "refer", "decline"]
 Stage = Literal["blacklist", "admission", "score", "price", "index", "limit", "referred", "approved"]
 
 
@@ -53,7 +53,7 @@ class IndexResult:
 class RiskResult:
     """The outcome of one evaluation. ``stage`` is where it ended; what lies beyond that stage is None or empty."""
 
-    decision: Decision
+    decision: Verdict
     stage: Stage
     fired_rules: tuple[str, ...]
     """Every rule that fired, whatever its outcome, by stage and priority."""

@@ -16,7 +16,7 @@ from creditmesh.platform.objects import Objects
 from creditmesh.screening.import_lines import Taken
 from creditmesh.screening.import_model import Rejected
 from creditmesh.screening.model import Kind, ListName
-from creditmesh.screening.segment import Segment
+from creditmesh.screening.segment import IndexSegment
 from creditmesh.screening.segment_builder import Row
 
 BLOCK_LINES = 5_000
@@ -58,9 +58,9 @@ class Generations:
         """
         self._put(_index_place(import_id, index_key), key, content)
 
-    def index(self, import_id: str, index_key: str) -> Segment:
+    def index(self, import_id: str, index_key: str) -> IndexSegment:
         """What look-ups use."""
-        return Segment(self._get(_index_place(import_id, index_key)))
+        return IndexSegment(self._get(_index_place(import_id, index_key)))
 
     def put_rejected(self, import_id: str, rejected: Sequence[Rejected]) -> None:
         """Store rejected lines; the first of them names the object."""

@@ -6,12 +6,8 @@ visible in their order, and one query for what comes after the last known number
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Unavailable
@@ -23,14 +19,10 @@ _TRIES = 25
 
 
 class Journal:
-    """The one sequence of changes.
+    """The one sequence of changes."""
 
-    Args:
-        sleep: waits for so many seconds, when several write at once.
-    """
-
-    def __init__(self, tables: Tables, table: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
+    def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
+        self._tables, self._table, self._clock = tables, table, clock
 
     def after(self, number: int) -> Iterator[Item]:
         """The changes after that number, in order; strongly consistent."""
@@ -51,18 +43,13 @@ class Journal:
             Unavailable: too many write at once.
         """
         last = self._last()
-        for attempt in range(_TRIES):
+        for _ in range(_TRIES):
             try:
                 self._tables.transact([*writes, *self._own(last, act, by, record)], f"list-change-{last + 1}")
             except ConditionFailed:
                 if (now := self._last()) == last:
                     raise  # nobody else changed the lists: it is one of the writes
                 last = now
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "TransactionCanceledException":
-                    raise
-                self._sleep(random.uniform(0.005, 0.02) * (attempt + 1))
-                last = self._last()
             else:
                 return last + 1
         raise Unavailable("the lists are being changed by many at once; try again")

@@ -50,7 +50,7 @@ def key_code(key: str) -> int:
     return crc32(key.encode("utf-8", "surrogatepass"))
 
 
-class Segment:
+class IndexSegment:
     """A segment's bytes, opened."""
 
     def __init__(self, content: bytes) -> None:

@@ -21,7 +21,7 @@ from creditmesh.screening.model import (
     strongest,
 )
 from creditmesh.screening.normalise import normalise
-from creditmesh.screening.segment import MAX_COMPARED, NEVER, Found, Segment
+from creditmesh.screening.segment import MAX_COMPARED, NEVER, Found, IndexSegment
 from creditmesh.screening.similarity import FULL, keys, score_bps
 from creditmesh.screening.state import Keeper, ListState, LiveEntry
 
@@ -106,7 +106,7 @@ class _Search:
     """Search for one subject in manual and imported entries."""
 
     def __init__(
-        self, lists: Lists, state: ListState, segments: dict[str, Segment], subject: int, now: datetime
+        self, lists: Lists, state: ListState, segments: dict[str, IndexSegment], subject: int, now: datetime
     ) -> None:
         self._lists, self._state, self._segments, self._subject = lists, state, segments, subject
         self._now, self._seconds = iso(now), int(now.timestamp())

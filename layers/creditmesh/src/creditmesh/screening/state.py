@@ -11,7 +11,7 @@ from typing import TypeVar
 from creditmesh.platform.tables import Item
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import Kind, ListName
-from creditmesh.screening.segment import Segment
+from creditmesh.screening.segment import IndexSegment
 
 K = TypeVar("K")
 
@@ -136,14 +136,17 @@ class Keeper:
     """
 
     def __init__(
-        self, journal: Journal, segment: Callable[[str, str], Segment], monotonic: Callable[[], float] = time.monotonic
+        self,
+        journal: Journal,
+        segment: Callable[[str, str], IndexSegment],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal, self._segment, self._monotonic = journal, segment, monotonic
-        self._state, self._segments = ListState(), dict[tuple[str, str], Segment]()
+        self._state, self._segments = ListState(), dict[tuple[str, str], IndexSegment]()
         self._seen_at: float | None = None
         self._lock = Lock()
 
-    def current(self, max_age_seconds: float = 0.0) -> tuple[ListState, dict[str, Segment]]:
+    def current(self, max_age_seconds: float = 0.0) -> tuple[ListState, dict[str, IndexSegment]]:
         """The state, and source -> segment.
 
         Args:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.answers import MESSAGE, Answers
-from creditmesh.gateway.channels.caller import settled
 from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
 from creditmesh.gateway.channels.catalogue import ChannelVersion
+from creditmesh.gateway.channels.fetcher import settled
 from creditmesh.gateway.channels.health import HealthBook
 from creditmesh.gateway.channels.structure import search
 from creditmesh.kernel.clock import Clock

@@ -15,7 +15,7 @@ from creditmesh.platform.tables import ConditionFailed
 
 if TYPE_CHECKING:
     from creditmesh.authorization.model import Authorization
-    from creditmesh.authorization.service import Authorizations
+    from creditmesh.authorization.ports import Grants
 
 _READ = (Outcome.COMPLETE, Outcome.FILLED)
 
@@ -35,7 +35,7 @@ def is_outdated(record: CallRecord, version: int) -> bool:
 class Rereading:
     """Parses stored answers by the rules in force; no source is called, nothing is charged."""
 
-    def __init__(self, calls: CallStore, answers: Answers, authorizations: Authorizations) -> None:
+    def __init__(self, calls: CallStore, answers: Answers, authorizations: Grants) -> None:
         self._calls, self._answers, self._authorizations = calls, answers, authorizations
 
     def renewed(

@@ -1,32 +1,13 @@
-"""The subject of a collection, and the result from one channel."""
+"""The result of a collection from one channel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.gateway.channels.calls import CallRecord, CallState
 from creditmesh.gateway.channels.document import Channel, Outcome
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whose data is collected, and for what."""
-
-    taxpayer_id: str = field(repr=False)
-    taxpayer_index: str
-    """The blind index of `taxpayer_id`."""
-    fields: Mapping[str, Any] = field(repr=False)
-    """What is known of the firm, by field name."""
-    tenant: str
-    """Whose rights are used: an authorisation serves the account that brought it, and no other."""
-    by: str
-    """Id of the application or monitoring run; raw answers lie under it."""
-    purpose: str
-    """As the consents name it."""
 
 
 class CallResult(BaseModel):

@@ -17,8 +17,9 @@ from creditmesh.gateway.channels.exchange import ExchangeFailed
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import HealthBook
 from creditmesh.gateway.channels.rereading import Rereading, is_outdated
-from creditmesh.gateway.channels.results import CallResult, Subject, plain_result, result_of
+from creditmesh.gateway.channels.results import CallResult, plain_result, result_of
 from creditmesh.gateway.channels.source import Came, Source
+from creditmesh.gateway.model import DataSubject
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.institutions import SecretMissing
@@ -26,7 +27,7 @@ from creditmesh.platform.tables import ConditionFailed
 
 if TYPE_CHECKING:
     from creditmesh.authorization.model import Authorization
-    from creditmesh.authorization.service import Authorizations, Rights
+    from creditmesh.authorization.ports import Grants, Rights
 
 LEASE_MARGIN_SECONDS = 5
 LEAST_WINDOW_SECONDS = 60
@@ -40,7 +41,7 @@ class _Attempt:
 
     channel: Channel
     version: int
-    subject: Subject
+    subject: DataSubject
     asked: request_fields.Fields
     authorization: Authorization | None
     claim: CallRecord
@@ -54,7 +55,7 @@ class _Attempt:
         )  # fmt: skip
 
 
-class ChannelCaller:
+class ChannelFetcher:
     """Collects from channels.
 
     Args:
@@ -64,7 +65,7 @@ class ChannelCaller:
 
     def __init__(
         self,
-        authorizations: Authorizations,
+        authorizations: Grants,
         calls: CallStore,
         guards: Guards,
         health: HealthBook,
@@ -80,7 +81,7 @@ class ChannelCaller:
         self._monotonic, self._sleep = monotonic, sleep
         self._rereading = Rereading(calls, answers, authorizations)
 
-    def collect(self, channel: Channel, version: int, subject: Subject, rights: Rights) -> CallResult:
+    def collect(self, channel: Channel, version: int, subject: DataSubject, rights: Rights) -> CallResult:
         """Collect one firm's data; every result, failures included, is an outcome.
 
         Args:
@@ -112,16 +113,18 @@ class ChannelCaller:
         with self._health.together():
             yield
 
-    def rights(self, subject: Subject) -> Rights:
+    def rights(self, subject: DataSubject) -> Rights:
         return self._authorizations.rights(subject.taxpayer_id, tenant=subject.tenant)
 
-    def refusal(self, channel: Channel, version: int, subject: Subject, rights: Rights) -> CallResult | None:
+    def refusal(self, channel: Channel, version: int, subject: DataSubject, rights: Rights) -> CallResult | None:
         """The result if the channel's consent is missing; None if it may be asked."""
         found = self._consent(channel, version, subject, rights)
         return found if isinstance(found, CallResult) else None
 
     @staticmethod
-    def _consent(channel: Channel, version: int, subject: Subject, rights: Rights) -> Authorization | CallResult | None:
+    def _consent(
+        channel: Channel, version: int, subject: DataSubject, rights: Rights
+    ) -> Authorization | CallResult | None:
         """The consent that a channel needs, or the result if it is missing; None if it needs none."""
         if not channel.consent_scope:
             return None
@@ -134,7 +137,7 @@ class ChannelCaller:
         self,
         channel: Channel,
         version: int,
-        subject: Subject,
+        subject: DataSubject,
         asked: request_fields.Fields,
         authorization: Authorization | None,
     ) -> CallRecord:

@@ -1,0 +1,62 @@
+"""What other contexts do with authorisations; `authorization.service` and `redirects` say what each method does."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from creditmesh.authorization.flow import Flow, Link
+from creditmesh.authorization.model import Authorization
+from creditmesh.authorization.scopes import TAX, Scope
+
+
+class Rights(Protocol):
+    """A tenant's authorisations of one firm at one point in time."""
+
+    def usable(self, scope: str, purpose: str) -> Authorization: ...
+
+
+class Grants(Protocol):
+    """Using authorisations to read a firm's data at its sources."""
+
+    def rights(self, taxpayer_id: str, *, tenant: str) -> Rights: ...
+
+    def stands(self, authorization: Authorization) -> bool: ...
+
+    def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None: ...
+
+    def refuse(self, authorization: Authorization, reason: str) -> None: ...
+
+
+class Logins(Protocol):
+    """Sending a borrower to a source and recognising their return."""
+
+    def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link: ...
+
+    def named_by(self, state: str) -> Flow: ...
+
+
+class Asking(Protocol):
+    """Asking a borrower for the authorisation that an application lacks."""
+
+    @property
+    def redirects(self) -> Logins: ...
+
+    def problem(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> str | None: ...
+
+    def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool: ...
+
+    def is_watched(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> bool: ...
+
+    def was_brought(self, taxpayer_id: str, code: str, *, tenant: str) -> bool: ...
+
+    def take(
+        self,
+        taxpayer_id: str,
+        code: str,
+        expires_at: str,
+        granted_by: str,
+        *,
+        tenant: str,
+        flow: Flow | None = None,
+        first: bool = False,
+    ) -> Authorization: ...
