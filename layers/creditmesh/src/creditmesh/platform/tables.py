@@ -23,9 +23,9 @@ Item = dict[str, Any]
 T = TypeVar("T")
 _BATCH = 100
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
-#: How often a transaction is tried that meets others.
-_MEETINGS = 6
 """Seconds before each try to read what DynamoDB left of a batch."""
+_MEETINGS = 6
+"""How often a transaction is tried that meets others on the same item."""
 
 
 class _Serializer(TypeSerializer):
