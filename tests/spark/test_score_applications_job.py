@@ -61,8 +61,8 @@ def test_poison_is_answered_and_blocks_nothing(port: int, jobs: list[Job]) -> No
     put(port, "poison-type", features={"debt_ratio_bps": "much"})
     put(port, "beside-poison")
     until(lambda: all(closed(port, name) for name in ("poison-json", "poison-type", "beside-poison")))
-    assert get(port, "poison-json")["error"] == "features: is a JSON object"
-    assert get(port, "poison-type")["error"] == "debt_ratio_bps: is of type integer"
+    assert get(port, "poison-json")["error"] == "features: must be a JSON object"
+    assert get(port, "poison-type")["error"] == "debt_ratio_bps: must be of type integer"
     assert get(port, "beside-poison")["state"] == "done"
 
 

@@ -146,7 +146,7 @@ def test_a_change_made_for_an_earlier_champion_is_not_put_in_force() -> None:
 def test_a_broken_rule_is_refused_by_path_and_rule() -> None:
     answer = change(add=[rule(when={">": [{"var": "tax_credit_rating"}, "B"]})])
     assert answer.status == 422
-    assert answer.json()["errors"] == [{"field": "add[0].when.>", "rule": "rule has_revenue: orders integers only"}]
+    assert answer.json()["errors"] == [{"field": "add[0].when.>", "rule": "rule has_revenue: must order integers only"}]
 
 
 def test_a_failing_test_is_told_with_what_it_expected_and_got() -> None:

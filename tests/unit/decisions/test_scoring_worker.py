@@ -255,10 +255,10 @@ def test_a_released_claim_is_open_at_once(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("features", "error"),
     [
-        ("{broken", "features: is a JSON object"),
-        ("[]", "features: is a JSON object"),
-        ('{"debt_ratio_bps": "1.5"}', "debt_ratio_bps: is of type integer"),
-        ('{"industry": 34}', "industry: is of type string"),
+        ("{broken", "features: must be a JSON object"),
+        ("[]", "features: must be a JSON object"),
+        ('{"debt_ratio_bps": "1.5"}', "debt_ratio_bps: must be of type integer"),
+        ('{"industry": 34}', "industry: must be of type string"),
     ],
 )
 def test_poison_is_closed_and_the_rest_is_scored(scene: Scene, features: str, error: str) -> None:

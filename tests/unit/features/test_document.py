@@ -77,27 +77,27 @@ def test_nothing_that_an_author_writes_is_run() -> None:
 @pytest.mark.parametrize(
     ("formula", "place", "rule"),
     [
-        ({"average": TAX}, "", "has exactly one of the operations"),
-        ({"field": "tax_basics.turnover"}, ".field", "is a value of the clean row"),
-        ({"field": "payments.amount"}, ".field", "is a value of the clean row"),
-        ({"item": "amount"}, "", "stands in «of» or «where» only"),
-        ({"sum": {"of": {"item": "sum"}, "rows": "payments"}}, ".sum.of.item", "is one of tax_type"),
-        ({"sum": {"of": {"item": "tax_type"}, "rows": "payments"}}, "", "is made of a number, not of a text"),
-        ({"sum": {"of": TAX, "rows": "payments"}}, ".sum.of.sum", "does not stand in «of» or «where»"),
-        ({"sum": {"of": AMOUNT, "rows": "tax_basics"}}, ".sum.rows", "is a list of the clean row"),
-        ({"sum": {"of": AMOUNT, "rows": "payments", "until": 3}}, ".sum", "has no 'until'"),
-        ({"sum": {"rows": "payments"}}, ".sum", "has of"),
-        ({"sum": {"of": AMOUNT, "rows": "payments", "where": AMOUNT}}, ".sum.where", "is made of a condition"),
-        (where({"=": [{"item": "tax_type"}, "vat"]}), ".count.where.=[1]", "is one of VAT"),
-        ({"ratio_bps": [TAX]}, ".ratio_bps", "is a list of 2"),
-        ({"*": [TAX, TAX]}, "", "stays within 64 bits"),
-        (2**63, "", "stays within 64 bits"),
-        (1.5, "", "is an operation, a whole number"),
-        ({"feature": "later_minor"}, ".feature", "is a feature that stands earlier"),
-        ({"feature": {}}, ".feature", "is a feature that stands earlier"),
-        (where({"in_months": [{"item": "period"}, 1, 12]}), ".count.where.in_months[2]", "is a whole number from 0"),
-        ({"=": [TAX, "much"]}, ".=", "is made of two of one type"),
-        ({"field": "tax_basics.status"}, "", "gives a number, as the unit fen says, not a text"),
+        ({"average": TAX}, "", "must have exactly one of the operations"),
+        ({"field": "tax_basics.turnover"}, ".field", "must be a value of the clean row"),
+        ({"field": "payments.amount"}, ".field", "must be a value of the clean row"),
+        ({"item": "amount"}, "", "is allowed in «of» and «where» only"),
+        ({"sum": {"of": {"item": "sum"}, "rows": "payments"}}, ".sum.of.item", "must be one of tax_type"),
+        ({"sum": {"of": {"item": "tax_type"}, "rows": "payments"}}, "", "must be made of a number, not of a text"),
+        ({"sum": {"of": TAX, "rows": "payments"}}, ".sum.of.sum", "is not allowed in «of» or «where»"),
+        ({"sum": {"of": AMOUNT, "rows": "tax_basics"}}, ".sum.rows", "must be a list of the clean row"),
+        ({"sum": {"of": AMOUNT, "rows": "payments", "until": 3}}, ".sum", "must not have 'until'"),
+        ({"sum": {"rows": "payments"}}, ".sum", "must have of"),
+        ({"sum": {"of": AMOUNT, "rows": "payments", "where": AMOUNT}}, ".sum.where", "must be made of a condition"),
+        (where({"=": [{"item": "tax_type"}, "vat"]}), ".count.where.=[1]", "must be one of VAT"),
+        ({"ratio_bps": [TAX]}, ".ratio_bps", "must be a list of 2"),
+        ({"*": [TAX, TAX]}, "", "must stay within 64 bits"),
+        (2**63, "", "must stay within 64 bits"),
+        (1.5, "", "must be an operation, an integer"),
+        ({"feature": "later_minor"}, ".feature", "must be a feature defined earlier"),
+        ({"feature": {}}, ".feature", "must be a feature defined earlier"),
+        (where({"in_months": [{"item": "period"}, 1, 12]}), ".count.where.in_months[2]", "must be an integer from 0"),
+        ({"=": [TAX, "much"]}, ".=", "operands must have one type"),
+        ({"field": "tax_basics.status"}, "", "must give a number, as the unit fen says, not a text"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_formula_is_told_by_its_place(formula: Any, place: str, rule: str) -> None:
@@ -111,7 +111,7 @@ def test_it_is_not_nested_without_end() -> None:
     formula: Any = {"item": "paid"}
     for _ in range(40):
         formula = {"not": formula}
-    with pytest.raises(FeaturesInvalid, match="is nested at most 12 deep"):
+    with pytest.raises(FeaturesInvalid, match="must be nested at most 12 deep"):
         parse(with_feature(feature({"count": {"rows": "payments", "where": formula}}, "new_count", "count")))
 
 

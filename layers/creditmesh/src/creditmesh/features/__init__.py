@@ -1,4 +1,4 @@
-"""Key data: a firm's third information becomes one clean row, from which features are computed.
+"""Key data: third information is cleaned into one row per firm, from which the features are computed.
 
-Standard library only, because the same files run in Lambda and on Spark's workers; ``spark`` alone needs pyspark.
+Standard library only, because the same files run in Lambda and on Spark's workers; only ``spark`` needs pyspark.
 """

@@ -1,4 +1,4 @@
-"""Reads a source's answer section by section; every irregularity becomes a note."""
+"""Reads a source's answer section by section and notes every irregularity."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from creditmesh.features.findings import NO_VALUES, Quality, SourceDataInvalid
 
 T = TypeVar("T")
 CURRENCY = "CNY"
-# More rows than this no small firm has; it also keeps every sum of the features inside 64 bits.
+# More rows than any small firm has; also keeps every sum of the features within 64 bits.
 MAX_ROWS = 5_000
 
 
 class Row:
-    """One object of an answer: reads its fields, notes what it cannot read.
+    """One object of an answer: reads its fields and notes those that it cannot read.
 
-    What is written plainly is read at once; everything else takes the long way through ``_read``.
+    Values in the usual notation take a short path; all others go through ``_read``.
     """
 
     __slots__ = ("_answer", "_name", "_number", "fields", "present")
@@ -34,24 +34,21 @@ class Row:
 
     @property
     def path(self) -> str:
-        """Where the object lies in its source's answer."""
         return self._name if self._number is None else f"{self._name}[{self._number}]"
 
     def path_of(self, key: str) -> str:
-        """Where one of its fields lies."""
         return f"{self.path}.{key}" if self._name else key
 
     def note(self, key: str, finding: str) -> None:
-        """Record that a field's value was left unknown; of an absent section its absence says enough."""
+        """Note that a field's value is unknown; fields of an absent section are not noted."""
         if self.present:
             self._answer.note(self.path_of(key), finding)
 
     def given(self, key: str) -> bool:
-        """Whether the field has a value; null and empty text count as missing."""
         return self.fields.get(key) not in (None, "")
 
     def amount(self, key: str, *, signed: bool = False) -> int | None:
-        """An amount in minor units; a negative one is not known unless ``signed``."""
+        """An amount in minor units; a negative one is unknown unless ``signed``."""
         if not self._answer.currency_known:
             return None
         written = self.fields.get(key)
@@ -64,7 +61,6 @@ class Row:
         return value
 
     def count(self, key: str, most: int = cleaning.MAX_COUNT) -> int | None:
-        """A whole number from zero to ``most``."""
         written = self.fields.get(key)
         if type(written) is int and 0 <= written <= most:
             return written
@@ -75,7 +71,7 @@ class Row:
         return value
 
     def hundredths(self, key: str, most: int) -> int | None:
-        """A number with two decimals, times 100, from zero to ``most``."""
+        """A number with two decimals from zero to ``most``, times 100."""
         value = self._read(key, cleaning.read_minor)
         if value is not None and not 0 <= value <= most:
             self.note(key, "out_of_range")
@@ -83,14 +79,12 @@ class Row:
         return value
 
     def day(self, key: str) -> int | None:
-        """A date, as days since 1970-01-01."""
         written = self.fields.get(key)
         if type(written) is str and (value := plain_day(written)) is not None:
             return value
         return self._read(key, cleaning.read_day)
 
     def month(self, key: str) -> int | None:
-        """A calendar month's index."""
         written = self.fields.get(key)
         if type(written) is str and (value := plain_month(written)) is not None:
             return value
@@ -101,14 +95,14 @@ class Row:
         return written if type(written) is bool else self._read(key, cleaning.read_flag)
 
     def text(self, key: str) -> str | None:
-        """A text with full-width forms made ordinary."""
+        """A text with full-width forms converted."""
         value = cleaning.folded(self.fields.get(key))
         if not value:
             self.note(key, "not_a_text" if self.given(key) else "missing")
         return value or None
 
     def choice(self, key: str, allowed: Sequence[str], *, optional: bool = False) -> str | None:
-        """One of the allowed words, whatever its case and width."""
+        """The allowed word that the field matches, ignoring case and width."""
         if optional and not self.given(key):
             return None
         written = self.fields.get(key)
@@ -144,7 +138,7 @@ class Answer:
     """A source's answer.
 
     Raises:
-        SourceDataInvalid: the answer, or a section given in it, is not of its shape.
+        SourceDataInvalid: the answer, or one of its sections, has the wrong shape.
     """
 
     def __init__(
@@ -168,19 +162,18 @@ class Answer:
         self.currency_known = money and self._currency_known()
 
     def tell(self, path: str, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
-        """Record an irregularity that lost no information."""
+        """Note an irregularity that lost no information."""
         self.quality.add(f"{self.source}.{path}", "info", finding, values)
 
     def note(self, path: str, finding: str, values: Mapping[str, str] = NO_VALUES) -> None:
-        """Record that a value is unknown or doubtful."""
+        """Note that a value is unknown or doubtful."""
         self.quality.add(f"{self.source}.{path}", "warning", finding, values)
 
     def spoil(self, path: str, finding: str) -> None:
-        """Record that a whole section is unknown."""
+        """Note that a whole section is unknown."""
         self.quality.add(f"{self.source}.{path}", "error", finding)
 
     def root(self) -> Row:
-        """The answer's own fields."""
         return Row(self, "", self._data if self.available else None)
 
     def section(self, name: str) -> Row:
@@ -194,7 +187,7 @@ class Answer:
         return Row(self, name, data)
 
     def rows(self, name: str) -> list[Row] | None:
-        """A section that is a list of objects; None where it is absent."""
+        """A section that is a list of objects; None if absent."""
         data = self._data.get(name)
         if data is None:
             self._missing(name)
@@ -205,7 +198,7 @@ class Answer:
             raise SourceDataInvalid(self.source, name, "too_many_rows")
         found = []
         for number, row in enumerate(data):
-            # Asking for the very type first is much quicker, and nearly always enough.
+            # Comparing the type first is much faster, and nearly always sufficient.
             if type(row) is not dict and not isinstance(row, Mapping):
                 raise SourceDataInvalid(self.source, f"{name}[{number}]", "must_be_object")
             found.append(Row(self, name, row, number))
@@ -227,11 +220,10 @@ class Answer:
 
 
 def keyed(answer: Answer, name: str, key_of: Callable[[Row], T | None]) -> dict[T, Row] | None:
-    """A section's rows by their key, the last of equal keys; None where the section is not known.
+    """A section's rows by key, the last row of each key; None if the section is unknown.
 
-    A row whose key cannot be read might belong anywhere, so it makes the whole section unknown. Of two rows of one
-    key the later one in the document holds: ``duplicate_period`` where they say the same, ``restated`` with the
-    names of the fields where they do not.
+    A row whose key cannot be read makes the whole section unknown. Of two rows with one key the later one counts, with
+    the note ``duplicate_period`` if they are equal, else ``restated`` with the names of the fields that differ.
     """
     rows = answer.rows(name)
     if rows is None:
@@ -251,7 +243,7 @@ def keyed(answer: Answer, name: str, key_of: Callable[[Row], T | None]) -> dict[
 
 
 def tell_again(answer: Answer, before: Row, now: Row) -> None:
-    """Record a repeated row and the fields that differ the second time."""
+    """Note a repeated row and the fields that differ."""
     names = sorted({*before.fields, *now.fields})
     changed = [name for name in names if not _same(before.fields.get(name), now.fields.get(name))]
     if changed:
@@ -261,7 +253,7 @@ def tell_again(answer: Answer, before: Row, now: Row) -> None:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two values mean the same, however they are written."""
+    """Whether two values are equal, regardless of notation."""
     if one == other:
         return True
     for reader in (cleaning.read_minor, cleaning.read_date, cleaning.read_month):

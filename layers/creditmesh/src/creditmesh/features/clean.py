@@ -1,7 +1,7 @@
-"""From a firm's third information to its one clean row.
+"""Cleans a firm's third information into one row.
 
-The row tells what the sources told, made comparable: amounts in fen, months and days as numbers, monthly series
-without holes, repeated rows resolved. What is lost or doubtful on the way becomes a note.
+Values become comparable: amounts in fen, months and days as numbers, monthly series without gaps, repeated rows
+resolved. Whatever is lost or doubtful becomes a note.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from creditmesh.features.sources import (
 )
 
 Document = Mapping[str, object]
-# In the order in which their notes are told.
+# In the order of their notes.
 CLEANERS = {
     "tax": tax.clean,
     "registry": registry.clean,
@@ -38,12 +38,12 @@ CLEANERS = {
     "education": education.clean,
     "anti_fraud": anti_fraud.clean,
 }
-# Sources that tell no amounts, and so no currency.
+# Sources without amounts, and so without a currency.
 MONEYLESS = frozenset({"education", "anti_fraud"})
 
 
 class CleanRow(NamedTuple):
-    """A clean row (``row.SECTIONS``) and the notes of its cleaning."""
+    """A clean row (``row.SECTIONS``) and the notes made while cleaning."""
 
     values: Values
     notes: list[Note]
@@ -64,18 +64,15 @@ def clean(
     """Clean the sources' data about a firm.
 
     Args:
-        sources: By kind, each document in the shape of third information. None: the source was asked and is
-            unavailable, which is a note. A kind that is not there was not asked: its sections are null. A kind
-            that the row has no place for is a note as well: channels are added by configuration alone.
-        blacklist_hits: Entries on blacklists that match the firm.
-        requested_amount_minor: The amount applied for, in fen.
-        requested_term_months: The term applied for.
+        sources: Third information by kind. None: the source was asked and is unavailable, which is a note. A kind that
+            is absent was not asked: its sections are null. An unknown kind is a note too, since channels are added by
+            configuration.
+        requested_amount_minor: In fen.
         as_of: The day of the collection.
-        greylist_hits, whitelist_hits, blacklist_name_score_bps, greylist_name_score_bps: What the other lists and
-            similar names gave; None where nobody looked.
+        greylist_hits, whitelist_hits, blacklist_name_score_bps, greylist_name_score_bps: None if not looked up.
 
     Raises:
-        SourceDataInvalid: a document has not the shape of its kind.
+        SourceDataInvalid: a document has the wrong shape.
     """
     quality = Quality()
     for kind in sources:
@@ -116,7 +113,7 @@ def clean_leniently(
 ) -> CleanRow:
     """Like ``clean``, but a document of the wrong shape counts as unavailable, with the broken rule as a note.
 
-    For many firms at once, where one broken document must not end the job.
+    For bulk jobs, which one broken document must not end.
     """
     left, refused = dict(sources), list[Note]()
     while True:

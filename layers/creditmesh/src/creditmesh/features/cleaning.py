@@ -1,8 +1,8 @@
 """Parses single values of a source's answer: tolerant in notation, strict in meaning.
 
-Each reader returns the value and a finding code; the value is None where it cannot be known. A million firms have
-some 10⁹ values, nearly all written plainly: those are read on a short path, of which a property test says that it
-gives what the long one does. Days, months and words are few and remembered.
+Each reader returns the value, or None if it cannot be known, and a finding code. A million firms have some 10⁹ values,
+nearly all in the usual notation: those take a short path, and a property test proves that it equals the long one. Days,
+months and words are cached.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from math import isfinite
 
-# 1 trillion yuan in fen: beyond it a value is an error of the source, and sums would leave 64 bits.
+# 1 trillion yuan in fen; a greater value is an error of the source, and sums would exceed 64 bits.
 MAX_MINOR = 10**14
 MAX_COUNT = 10**9
 _LONGEST_TEXT = 40
@@ -30,12 +30,12 @@ _PLAIN_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _YEARS = range(1900, 2201)
 _EPOCH = date(1970, 1, 1).toordinal()
 _REMEMBERED = 8192
-# Wide enough that scaling never rounds: the only rounding is the one to whole fen.
+# Enough digits that scaling never rounds: the only rounding is to whole fen.
 _EXACT = Context(prec=80)
 
 
 def plain(text: str) -> str:
-    """Full-width forms made ordinary, any minus made a hyphen, white space and currency signs removed."""
+    """Full-width forms converted, any minus made a hyphen, white space and currency signs removed."""
     ordinary = unicodedata.normalize("NFKC", text[: 4 * _LONGEST_TEXT]).replace("\u2212", "-")
     return re.sub(r"[\s¥]|CNY|RMB", "", ordinary)
 
@@ -81,12 +81,12 @@ def _minor_of_text(text: str) -> tuple[int | None, str | None]:
 
 
 def plain_minor(text: str) -> int | None:
-    """The minor units of an amount written ``123.45`` or ``-123.45``; None for every other form."""
+    """Minor units of an amount written ``123.45`` or ``-123.45``; None for any other notation."""
     return int(text[:-3] + text[-2:]) if _PLAIN_MINOR(text) else None
 
 
 def read_any_minor(value: object) -> tuple[int | None, str | None]:
-    """Like ``read_minor``, for any notation of the amount."""
+    """Like ``read_minor``, for any notation."""
     number, fault = read_number(value)
     if number is None:
         return None, fault
@@ -132,13 +132,13 @@ def read_day(value: object) -> tuple[int | None, str | None]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def plain_day(text: str) -> int | None:
-    """The day number of a date written ``2026-09-30``; None for every other form."""
+    """The day number of a date written ``2026-09-30``; None for any other notation."""
     return read_day(text)[0] if _PLAIN_DAY.fullmatch(text) else None
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def plain_month(text: str) -> int | None:
-    """The index of a month written ``2026-09``; None for every other form."""
+    """The index of a month written ``2026-09``; None for any other notation."""
     return read_month(text)[0] if _PLAIN_MONTH.fullmatch(text) else None
 
 

@@ -1,7 +1,7 @@
-"""Contradictions between sources or within one: each a note with both sides, nothing is dropped.
+"""Contradictions between sources or within one: each becomes a note with both sides; nothing is dropped.
 
-``error``: the sources may speak of different firms, or one of them is wrong about whether the firm still is.
-``warning``: somebody should look. ``info``: differs without harm. Ids and names are compared, never told.
+``error``: the sources may be about different firms, or disagree whether the firm still exists. ``warning``: a person
+should look. ``info``: harmless. Ids and names are compared, never shown.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from creditmesh.features.schema import Values
 from creditmesh.features.sources.registry import industry_code
 
 YEAR = 12
-# Declared and invoiced turnover cover windows up to half a year apart and never agree wholly.
+# Declared and invoiced turnover cover windows up to half a year apart and never agree exactly.
 TURNOVERS_APART = 3
-# Platforms count orders that were later cancelled: a little above what is invoiced is usual.
+# Platforms also count orders cancelled later, so slightly more than is invoiced is normal.
 SHOP_ABOVE_INVOICES_PERCENT = 120
 _GONE = ("cancelled", "revoked")
 Answers = Mapping[str, Answer]
 
 
 def tell_contradictions(answers: Answers, row: Values, quality: Quality) -> None:
-    """Add a note for every contradiction in a clean row and the answers it was made of."""
+    """Add a note for each contradiction in a clean row and the answers that it was made from."""
     _compare_identity(answers, quality)
     _compare_names(answers, quality)
     _compare_industry(answers, quality)
@@ -42,7 +42,7 @@ def _tell(quality: Quality, field: str, severity: Severity, sides: Mapping[str, 
 
 
 def _compare_identity(answers: Answers, quality: Quality) -> None:
-    """Sources about different firms must not be mixed silently; each is compared with the first."""
+    """Compares the sources' identifiers: data about different firms must not be mixed silently."""
     places = {"tax": "basics", "registry": "registration", "shop": "shop"}
     first: str | None = None
     for kind, answer in answers.items():
@@ -58,7 +58,7 @@ def _compare_identity(answers: Answers, quality: Quality) -> None:
 
 
 def _pair(answers: Answers, key: str) -> tuple[str, str] | None:
-    """A field's text at the tax bureau and at the registry, where both have it."""
+    """A field's text at the tax bureau and at the registry; None unless both have it."""
     tax, registry = answers.get("tax"), answers.get("registry")
     if tax is None or registry is None or not (tax.available and registry.available):
         return None
@@ -74,7 +74,7 @@ def _compare_names(answers: Answers, quality: Quality) -> None:
 
 
 def _compare_industry(answers: Answers, quality: Quality) -> None:
-    """Another section is another trade; another division of it may be a matter of date."""
+    """A different section is another trade; a different division may only be out of date."""
     texts = _pair(answers, "industry")
     if texts is None:
         return
@@ -123,7 +123,7 @@ def _compare_turnover(row: Values, quality: Quality) -> None:
 
 
 def _compare_arrears(row: Values, quality: Quality) -> None:
-    """The credit bureau's accounts and its list of overdue months tell of the same arrears."""
+    """The credit bureau's accounts and its list of overdue months must report the same arrears."""
     accounts, overdue = row["accounts"], row["overdue"]
     if accounts is None or overdue is None:
         return
@@ -141,11 +141,11 @@ def _compare_fraud(row: Values, quality: Quality) -> None:
 
 
 def _of(row: Values, section: str, name: str) -> Any:
-    """A value of one of the row's structs; None where the struct is not known."""
+    """A value of one of the row's structs; None if the struct is unknown."""
     return (row[section] or {}).get(name)
 
 
 def _last_year(series: Sequence[Values] | None, name: str) -> int | None:
-    """The sum of the last 12 months of a series of 24, where the firm has lived them all."""
+    """The sum of the last 12 months of a series of 24; None unless the firm existed in all of them."""
     year = (series or [])[-YEAR:]
     return sum_known(one[name] for one in year) if year and all(one["lived"] for one in year) else None

@@ -75,10 +75,10 @@ def parse(text: str) -> FeatureSet:
     try:
         document = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise FeaturesInvalid("$", "is one JSON document without repeated keys") from None
+        raise FeaturesInvalid("$", "must be one JSON document without repeated keys") from None
     parts = _object(document, "$", ("format_version", "version", "features"))
     if parts["format_version"] != FORMAT_VERSION:
-        raise FeaturesInvalid("format_version", f"is {FORMAT_VERSION}")
+        raise FeaturesInvalid("format_version", f"must be {FORMAT_VERSION}")
     version = _whole(parts["version"], "version", 1, 1_000_000)
     known: dict[str, tuple[Feature, _Typed]] = {}
     for place, given in enumerate(_list(parts["features"], "features", 1, 1_000)):
@@ -92,17 +92,17 @@ def _feature(given: Any, path: str, known: Mapping[str, tuple[Feature, _Typed]])
     name = _text(parts["name"], f"{path}.name", r"[a-z][a-z0-9_]{0,63}")
     path = f"features.{name}"
     if name in known:
-        raise FeaturesInvalid(f"{path}.name", "is not taken")
+        raise FeaturesInvalid(f"{path}.name", "is already taken")
     unit: Unit = _choice(parts["unit"], f"{path}.unit", get_args(Unit))
     for of, suffix in _SUFFIXES.items():
         if (unit == of) != name.endswith(suffix):
-            raise FeaturesInvalid(f"{path}.name", f"ends with {suffix} where the unit is {of}, and only there")
+            raise FeaturesInvalid(f"{path}.name", f"must end with {suffix} if, and only if, the unit is {of}")
     window = _text(parts["window"], f"{path}.window", r".{1,60}")
     meaning = _text(parts["meaning"], f"{path}.meaning", r".{1,200}\.")
     typed = _Formula(f"{path}.formula", {one: typed for one, (_, typed) in known.items()}).read(parts["formula"])
     wanted = {"code": "text", "flag": "condition"}.get(unit, "number")
     if typed.type != wanted:
-        raise FeaturesInvalid(f"{path}.formula", f"gives a {wanted}, as the unit {unit} says, not a {typed.type}")
+        raise FeaturesInvalid(f"{path}.formula", f"must give a {wanted}, as the unit {unit} says, not a {typed.type}")
     return Feature(name, unit, window, meaning, typed.node), typed
 
 
@@ -113,17 +113,16 @@ class _Formula:
         self._path, self._known, self._section, self._depth = path, known, section, depth
 
     def read(self, given: Any) -> _Typed:
-        """The formula at this place."""
         if self._depth > _MAX_DEPTH:
-            self._fail(f"is nested at most {_MAX_DEPTH} deep")
+            self._fail(f"must be nested at most {_MAX_DEPTH} deep")
         found = self._operation(given) if isinstance(given, dict) else self._literal(given)
         if found.type in _ORDERED and not -INT64 <= found.low <= found.high <= INT64:
-            self._fail("stays within 64 bits whatever the row")
+            self._fail("must stay within 64 bits for every row")
         return found
 
     def _operation(self, given: dict[str, Any]) -> _Typed:
         if len(given) != 1 or (name := next(iter(given))) not in _OPERATIONS:
-            self._fail(f"has exactly one of the operations {' '.join(_OPERATIONS)}")
+            self._fail(f"must have exactly one of the operations {' '.join(_OPERATIONS)}")
         return _OPERATIONS[name](self, name, given[name])
 
     # Values
@@ -134,7 +133,7 @@ class _Formula:
         if isinstance(value, int):
             return _Typed(f.Const(value), "number", value, value)
         if not isinstance(value, str):
-            self._fail("is an operation, a whole number, a text, true or false")
+            self._fail("must be an operation, an integer, a text, true or false")
         return _Typed(f.Const(value), "text")
 
     def _field(self, name: str, given: Any) -> _Typed:
@@ -143,19 +142,19 @@ class _Formula:
             return _column(f.Field(head), TOP_BY_NAME[head])
         section = BY_NAME.get(head)
         if section is None or section.is_list or column not in _names(section):
-            self._fail("is a value of the clean row or section.column", name)
+            self._fail("must be a value of the clean row or section.column", name)
         return _column(f.Field(f"{section.name}.{column}"), section.column(column))
 
     def _item(self, name: str, given: Any) -> _Typed:
         if self._section is None:
-            self._fail("stands in «of» or «where» only")
+            self._fail("is allowed in «of» and «where» only")
         column = _choice(given, f"{self._path}.item", _names(self._section))
         return _column(f.Item(column), self._section.column(column))
 
     def _of_feature(self, name: str, given: Any) -> _Typed:
         self._outside(name)
         if not isinstance(given, str) or given not in self._known:
-            self._fail("is a feature that stands earlier", name)
+            self._fail("must be a feature defined earlier", name)
         return self._known[given]
 
     def _last(self, name: str, given: Any) -> _Typed:
@@ -163,7 +162,7 @@ class _Formula:
         head, _, column = self._text(name, given).partition(".")
         section = self._list(head, name)
         if column not in _names(section):
-            self._fail(f"is a column of {head}", name)
+            self._fail(f"must be a column of {head}", name)
         return _column(f.Last(section.name, column), section.column(column))
 
     # Arithmetic and conditions
@@ -179,7 +178,7 @@ class _Formula:
         left, right = self._pair(name, given)
         self._same(name, left, right)
         if name != "=" and left.type not in _ORDERED:
-            self._fail(f"orders numbers, months or days, not a {left.type}", name)
+            self._fail(f"must order numbers, months or days, not a {left.type}", name)
         return _Typed(f.Compare(name, left.node, right.node), "condition")
 
     def _all(self, name: str, given: Any) -> _Typed:
@@ -193,7 +192,7 @@ class _Formula:
     def _or_else(self, name: str, given: Any) -> _Typed:
         value, default = self._pair(name, given)
         if not isinstance(default.node, f.Const):
-            self._fail("has a literal", f"{name}[1]")
+            self._fail("must be a literal", f"{name}[1]")
         self._same(name, value, default)
         low, high = min(value.low, default.low), max(value.high, default.high)
         return value._replace(node=f.OrElse(value.node, default.node.value), low=low, high=high)
@@ -230,7 +229,7 @@ class _Formula:
         if extreme:
             empty = parts.get("empty")
             if value.type not in _ORDERED:
-                self._fail(f"orders numbers, months or days, not a {value.type}", name)
+                self._fail(f"must order numbers, months or days, not a {value.type}", name)
             if empty is not None:
                 empty = _whole(empty, f"{self._path}.{name}.empty", -INT64, INT64)
                 value = value._replace(low=min(value.low, empty), high=max(value.high, empty))
@@ -265,7 +264,7 @@ class _Formula:
             where = inside._want(inside.read(parts["where"]), "condition").node
         return parts, f.Rows(section.name, where), section
 
-    # Help
+    # Helpers
 
     def _at(self, place: str) -> _Formula:
         return _Formula(self._path + place, self._known, self._section, self._depth + 1)
@@ -280,23 +279,23 @@ class _Formula:
 
     def _want(self, found: _Typed, wanted: str) -> _Typed:
         if found.type != wanted:
-            self._fail(f"is made of a {wanted}, not of a {found.type}")
+            self._fail(f"must be made of a {wanted}, not of a {found.type}")
         return found
 
     def _same(self, name: str, left: _Typed, right: _Typed) -> None:
         if left.type != right.type:
-            self._fail(f"is made of two of one type, not of a {left.type} and a {right.type}", name)
+            self._fail(f"operands must have one type, not a {left.type} and a {right.type}", name)
         if left.words and isinstance(right.node, f.Const) and right.node.value not in left.words:
-            self._fail(f"is one of {' '.join(left.words)}", f"{name}[1]")
+            self._fail(f"must be one of {' '.join(left.words)}", f"{name}[1]")
 
     def _outside(self, name: str) -> None:
         if self._section is not None:
-            self._fail("does not stand in «of» or «where»", name)
+            self._fail("is not allowed in «of» or «where»", name)
 
     def _list(self, given: Any, place: str) -> Section:
         section = BY_NAME.get(given) if isinstance(given, str) else None
         if section is None or not section.is_list:
-            self._fail("is a list of the clean row", place)
+            self._fail("must be a list of the clean row", place)
         return section
 
     def _text(self, name: str, given: Any) -> str:
@@ -336,33 +335,33 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _object(given: Any, path: str, needed: Sequence[str], allowed: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise FeaturesInvalid(path, "is an object")
+        raise FeaturesInvalid(path, "must be an object")
     if missing := [name for name in needed if name not in given]:
-        raise FeaturesInvalid(path, f"has {' '.join(missing)}")
+        raise FeaturesInvalid(path, f"must have {' '.join(missing)}")
     if more := [name for name in given if name not in (*needed, *allowed)]:
-        raise FeaturesInvalid(path, f"has no {' '.join(map(repr, more))}, only {' '.join((*needed, *allowed))}")
+        raise FeaturesInvalid(path, f"must not have {' '.join(map(repr, more))}, only {' '.join((*needed, *allowed))}")
     return given
 
 
 def _list(given: Any, path: str, least: int, most: int) -> list[Any]:
     if not isinstance(given, list) or not least <= len(given) <= most:
-        raise FeaturesInvalid(path, f"is a list of {least}" + (f" to {most}" if most > least else ""))
+        raise FeaturesInvalid(path, f"must be a list of {least}" + (f" to {most}" if most > least else ""))
     return given
 
 
 def _whole(given: Any, path: str, least: int, most: int) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
-        raise FeaturesInvalid(path, f"is a whole number from {least} to {most}")
+        raise FeaturesInvalid(path, f"must be an integer from {least} to {most}")
     return given
 
 
 def _text(given: Any, path: str, pattern: str) -> str:
     if not isinstance(given, str) or not re.fullmatch(pattern, given):
-        raise FeaturesInvalid(path, f"is a text that matches {pattern}")
+        raise FeaturesInvalid(path, f"must be a text that matches {pattern}")
     return given
 
 
 def _choice(given: Any, path: str, choices: Sequence[str]) -> Any:
     if given not in choices:
-        raise FeaturesInvalid(path, f"is one of {' '.join(choices)}")
+        raise FeaturesInvalid(path, f"must be one of {' '.join(choices)}")
     return given

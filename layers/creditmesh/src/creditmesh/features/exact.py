@@ -1,4 +1,4 @@
-"""Integer arithmetic of the features: ratios in basis points, month indexes, deviation. No float anywhere."""
+"""Integer arithmetic for features: ratios in basis points, month indexes, deviation. No floats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from math import isqrt
 
 BPS = 10_000
-# Keeps every ratio inside 32 bits, whatever a source claims: a firm that grew 100,000-fold has an error in its data.
+# Keeps every ratio within 32 bits; a firm that grew 100,000-fold has an error in its data.
 MAX_RATIO_BPS = 1_000_000_000
 
 

@@ -1,4 +1,4 @@
-"""One entry of the feature table."""
+"""A feature: one entry of the feature table."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ class Feature:
 
     name: str
     unit: Unit
-    """``fen`` and ``bps`` (basis points) among them; ``code`` is a word, ``flag`` a boolean."""
+    """For example ``fen``, ``bps`` (basis points), ``code`` (a word) or ``flag`` (a boolean)."""
     window: str
-    """``12m`` and the like are full calendar months before the as-of day."""
+    """``12m`` and the like: full calendar months before the as-of day."""
     meaning: str
     """One sentence."""
     formula: Expression
-    """How it is drawn from the clean row; the only place where that is said."""
 
     @property
     def type(self) -> Type:

@@ -13,20 +13,20 @@ NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
 class Note(NamedTuple):
-    """One remark on the quality of a source's data."""
+    """A remark on the quality of a source's data."""
 
     field: str
-    """Where, as a path: ``tax.statements[3].revenue``. Never the value itself: it may be personal."""
+    """Path such as ``tax.statements[3].revenue``; never the value, which may be personal."""
     severity: Severity
-    """``info`` lost nothing, ``warning`` left a value unknown or doubtful, ``error`` a whole section."""
+    """``info``: nothing lost; ``warning``: a value is unknown or doubtful; ``error``: a whole section."""
     finding: str
-    """What, as a stable code: ``not_a_number``, ``duplicate_period``, ``gap``."""
+    """Stable code: ``not_a_number``, ``duplicate_period``, ``gap``."""
     values: Mapping[str, str] = NO_VALUES
-    """What else helps, never personal: of a contradiction the two sides by source, of a gap the months."""
+    """Further details, never personal: both sides of a contradiction by source, the months of a gap."""
 
 
 class SourceDataInvalid(DomainError):
-    """Raised when an answer does not have the shape of its source's data."""
+    """An answer does not have the shape of its source's data."""
 
     code = "source_data_invalid"
 
@@ -34,11 +34,11 @@ class SourceDataInvalid(DomainError):
         where = f"{source}.{path}" if path else source
         super().__init__(f"{where}: {rule}", field=where)
         self.source = source
-        """Its kind: ``tax``, ``registry``, ``judicial``, …."""
+        """Kind of source: ``tax``, ``registry``, ``judicial``, …."""
         self.path = path
-        """Where the shape breaks, from the answer's root (empty for the root itself)."""
+        """Path from the answer's root; empty for the root itself."""
         self.rule = rule
-        """What was broken: ``must_be_object``, ``must_be_array`` or ``too_many_rows``."""
+        """``must_be_object``, ``must_be_array`` or ``too_many_rows``."""
 
 
 class Quality:

@@ -1,11 +1,11 @@
-"""The language of features: a small closed set of operations over a clean row.
+"""The language of features: a small closed set of operations on a clean row.
 
-A formula is data. ``features.document`` reads it, ``generated`` makes formulas a function of a row, ``str()`` writes
-them for the documentation, ``lineage`` finds the values that they stand on.
+A formula is data. ``features.document`` parses it, ``generated`` compiles formulas to a Python function, ``str()``
+formats them for the documentation, ``lineage`` finds the values that they use.
 
-What is not known stays not known: an operation over an unknown value is unknown, and so is a sum, a count or a run
-over rows of which one is unknown. Conditions follow three-valued logic: ``false and unknown`` is false.
-All numbers are 64-bit integers; ``features.document`` computes from the schema's bounds that none can overflow.
+Unknown values propagate: an operation on an unknown value is unknown, and so is a sum, a count or a run over rows of
+which one is unknown. Conditions use three-valued logic: ``false and unknown`` is false. All numbers are 64-bit
+integers; ``features.document`` proves from the schema's bounds that none can overflow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Literal = int | str | bool
 
 @dataclass(frozen=True)
 class Field:
-    """A value of the row itself: ``as_of_month``, ``registration.status``; unknown where its struct is."""
+    """A value of the row itself: ``as_of_month``, ``registration.status``; unknown if its struct is."""
 
     path: str
 
@@ -28,7 +28,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Item:
-    """A value of the list's row at hand."""
+    """A column of the current list row."""
 
     name: str
 
@@ -38,7 +38,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Const:
-    """A value that stands in the formula."""
+    """A literal."""
 
     value: Literal
 
@@ -72,7 +72,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class All:
-    """Whether every part is true."""
+    """True if every part is."""
 
     parts: tuple[Expression, ...]
 
@@ -82,7 +82,7 @@ class All:
 
 @dataclass(frozen=True)
 class Not:
-    """The opposite."""
+    """Negation of a condition."""
 
     part: Expression
 
@@ -92,7 +92,7 @@ class Not:
 
 @dataclass(frozen=True)
 class OrElse:
-    """The value, or the constant where the value is not known."""
+    """The value, or the constant if the value is unknown."""
 
     value: Expression
     default: Literal
@@ -123,7 +123,7 @@ class MonthsSince:
 
 @dataclass(frozen=True)
 class InMonths:
-    """Whether a month lies from ``first`` to ``last`` months before the as-of month (0: that month itself)."""
+    """True if a month lies from ``first`` to ``last`` months before the as-of month (0: that month itself)."""
 
     month: Expression
     first: int
@@ -135,7 +135,7 @@ class InMonths:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a list for which a condition is true (all without one)."""
+    """The rows of a list for which a condition is true; all rows without a condition."""
 
     section: str
     where: Expression | None = None
@@ -146,15 +146,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Fold:
-    """One value of many rows."""
+    """An aggregate over rows."""
 
     operation: str
     """``sum``, ``max``, ``min``, ``longest_run`` (of a condition), ``distinct`` (number of values)."""
     rows: Rows
     value: Expression
-    """Of each row; a condition for ``longest_run``."""
+    """Per row; a condition for ``longest_run``."""
     empty: int | None = None
-    """What ``max`` and ``min`` of no row are; None is unknown."""
+    """Result of ``max`` and ``min`` without rows; None is unknown."""
 
     def __str__(self) -> str:
         if self == count(self.rows):
@@ -210,7 +210,7 @@ class Quotient:
 
 @dataclass(frozen=True)
 class Given:
-    """The value where the condition is true, else unknown."""
+    """The value if the condition is true, else unknown."""
 
     condition: Expression
     value: Expression
@@ -230,7 +230,6 @@ def count(rows: Rows) -> Fold:
 
 
 def children(node: Expression | Rows) -> Iterator[Expression | Rows]:
-    """The expressions a node is made of."""
     for field in fields(node):
         value = getattr(node, field.name)
         for part in value if isinstance(value, tuple) else (value,):

@@ -1,7 +1,7 @@
-"""Compiles formulas to one Python function of a clean row: one loop a list, shared parts computed once.
+"""Compiles formulas to one Python function of a clean row: one loop per list, shared parts computed once.
 
-The function's source consists of fixed templates, generated names and the clean row's column names. Literals are passed
-as values bound to names, so no text of a formula's author is ever executed.
+The source consists of fixed templates, generated names and the clean row's column names. Literals are bound to names
+and passed as values, so that no text from the document is ever executed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Value = int | str | bool | None
 _SYMBOLS = {"+": "+", "-": "-", "*": "*", "=": "==", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MONTHS_KEPT = 100_000
 
-# A fold's initial value, the step for a row's value, and the result.
+# A fold's initial value, the step for each row's value, and the result.
 _STARTS = {"sum": "0", "max": "None", "min": "None", "distinct": "set()", "longest_run": "0", "volatility": "[]"}
 _STEPS = {
     "sum": "{a} += {v}",
@@ -74,7 +74,7 @@ def function_of(formulas: Sequence[Expression]) -> Callable[[Values], tuple[Valu
 
 
 class _Months(dict[int, int]):
-    """Cache of days' month indexes: a portfolio's rows have few different days."""
+    """Cache of month indexes by day: a portfolio has few distinct days."""
 
     def __missing__(self, day: int) -> int:
         if len(self) > _MONTHS_KEPT:
@@ -156,7 +156,7 @@ class _Writer:
         return [*head, *before, f"        for item in row[{section.name!r}]:", *block.lines, *after]
 
     def _name(self, node: Expression, block: _Block) -> _Name:
-        """The variable of a formula's value; sets it in ``block`` at the first use."""
+        """The variable of a formula's value; assigned in ``block`` at its first use."""
         if isinstance(node, Const):
             return _Name(self._literal(node.value), nullable=False)
         if isinstance(node, Fold | Volatility):
@@ -239,14 +239,14 @@ def _field(path: str) -> tuple[str, bool]:
 
 
 def _strict(form: str, names: Sequence[_Name]) -> tuple[str, bool]:
-    """Unknown if a part is."""
+    """Unknown if any part is."""
     text = form.format(*(name.text for name in names))
     nulls = " or ".join(f"{name.text} is None" for name in names if name.nullable)
     return (f"None if {nulls} else {text}", True) if nulls else (text, False)
 
 
 def _all(names: Sequence[_Name]) -> tuple[str, bool]:
-    """Three-valued: false if a part is false, even if others are unknown."""
+    """Three-valued «and»: false if a part is false, even if others are unknown."""
     nulls = [name.text for name in names if name.nullable]
     if not nulls:
         return " and ".join(name.text for name in names), False

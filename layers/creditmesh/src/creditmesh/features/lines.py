@@ -1,8 +1,8 @@
 """Third information of many firms as JSON lines, one firm per line.
 
 A line: ``{"firm": "…", "as_of": "2026-11-21", "sources": {"tax": {…}, "registry": null}, "blacklist_hits": 0,
-"requested_amount_minor": 1000000, "requested_term_months": 12}``, and where the lists
-were looked up ``OPTIONAL``. What cannot be read ends no job: it becomes a note.
+"requested_amount_minor": 1000000, "requested_term_months": 12}``, and the fields of ``OPTIONAL`` if lists were looked
+up. An unreadable line becomes a note and does not end the job.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OPTIONAL = ("greylist_hits", "whitelist_hits", "blacklist_name_score_bps", "grey
 
 
 class Line(NamedTuple):
-    """One firm's data: its name, the clean row, and the notes as Spark takes them.
+    """One firm's name, clean row, and notes as Spark takes them.
 
     An unreadable line has no row and a note of severity ``error`` with the reason.
     """
@@ -32,7 +32,6 @@ class Line(NamedTuple):
 
 
 def clean_line(text: str | None) -> Line:
-    """Read and clean one line."""
     firm: str | None = None
     try:
         line = json.loads(text or "")

@@ -1,6 +1,6 @@
-"""The tables of docs/reference/key-data.md, written from the tables in code.
+"""Generates the tables of docs/reference/key-data.md from the tables in code.
 
-``python -m creditmesh.features.page docs/reference/key-data.md`` regenerates them; a test keeps both equal.
+``python -m creditmesh.features.page docs/reference/key-data.md`` updates the page; a test keeps both equal.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from creditmesh.features.table import FEATURES, lineage
 
 
 def feature_table() -> str:
-    """Every feature: name, type, unit, source, window, meaning, formula."""
     head = "| feature | type | unit | source | window | meaning | formula |\n|---|---|---|---|---|---|---|\n"
     return head + "".join(map(_feature, FEATURES))
 
 
 def row_table() -> str:
-    """Every column of the clean row, section by section."""
     head = "| section | column | type | meaning | from |\n|---|---|---|---|---|\n"
     lines = [_column("", "platform", column) for column in TOP]
     for section in SECTIONS:
@@ -33,7 +31,7 @@ def row_table() -> str:
     return head + "".join(lines)
 
 
-# The longest first, since one may be part of another.
+# Longest first, since one may be part of another.
 _NAMES = sorted(
     ((str(feature.formula), feature.name) for feature in FEATURES if not isinstance(feature.formula, Field)),
     key=lambda pair: -len(pair[0]),
@@ -50,7 +48,7 @@ def written(page: str) -> str:
     for name, table in TABLES.items():
         begin, end = f"<!-- {name}: written by creditmesh.features.page -->\n", f"<!-- end of {name} -->"
         if page.count(begin) != 1 or page.count(end) != 1:
-            raise ValueError(f"the page has no place for the table {name}")
+            raise ValueError(f"the page has no marks for the table {name}")
         before, rest = page.split(begin)
         page = before + begin + table() + end + rest.split(end)[1]
     return page

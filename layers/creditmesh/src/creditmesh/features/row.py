@@ -1,4 +1,4 @@
-"""What a clean row holds, section by section; nothing in it names a person."""
+"""Columns of the clean row, by section; none identifies a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from creditmesh.features.schema import Column, Section, Values, ddl
 WINDOW = 24
 FILING_YEARS = 5
 
-# What is known of every row, and comes from the platform itself.
+# Known for every row; supplied by the platform itself.
 TOP = (
     Column("as_of", "day", "the day the windows are counted from", ()),
     Column("as_of_month", "month", "its month, which is never part of a window of full months", ()),
@@ -275,7 +275,7 @@ _TOP = _getter(TOP)
 
 
 def as_tuple(row: Values | None) -> tuple[Any, ...]:
-    """A clean row as nested tuples in the order of ``DDL``, as Spark takes it; nulls only if there is no row."""
+    """A clean row as nested tuples in the order of ``DDL``, as Spark takes it; all nulls without a row."""
     if row is None:
         return (None,) * (len(TOP) + len(SECTIONS))
     parts: list[Any] = list(_TOP(row))

@@ -1,7 +1,7 @@
-"""The clean row: one typed row per firm and day, from which the features are computed.
+"""The clean row: one typed row per firm and day, from which features are computed.
 
-This table is the only place that says what a clean row holds. Spark's schema (``ddl``), the tuples that Spark is given
-(``as_tuple``) and the tables of docs/reference/key-data.md follow from it. Null always means not known.
+The single definition of the row. Spark's schema (``ddl``), Spark's tuples (``as_tuple``) and the tables of
+docs/reference/key-data.md are derived from it. Null always means unknown.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ ENFORCEMENT_STATUSES = ("open", "closed", "terminated")
 ACCOUNTS = ("loan", "credit_card", "guarantee", "leasing")
 ENQUIRIES = ("loan_application", "post_loan", "own")
 SHOP_STATUSES = ("open", "suspended", "closed")
-# In order: the position, counted from 1, is the rank.
+# Ordered: the position, counted from 1, is the rank.
 DEGREES = ("secondary", "associate", "bachelor", "master", "doctor")
 LEVELS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """What a column can hold: its SQL type, the bounds of a number, and a word for it."""
+    """Type of a column: its SQL type, bounds of a number, and a description."""
 
     sql: str
     meaning: str
@@ -55,34 +55,33 @@ KINDS: dict[str, ColumnKind] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One value of a section."""
+    """A value of a section."""
 
     name: str
     kind: str
     meaning: str
     paths: tuple[str, ...]
-    """Where it comes from, inside the source's answer in the shape of third information."""
+    """Its origin within the source's third information."""
     words: tuple[str, ...] = ()
-    """Of a word, those allowed."""
+    """Allowed words of a word column."""
     always: bool = False
-    """Whether it is known in every row: a period without which a row is none, or a part of an unbroken series."""
+    """Known in every row: a period that identifies the row, or a part of a series without gaps."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One struct of the clean row, or one list of structs."""
+    """A struct of the clean row, or a list of structs."""
 
     name: str
     source: str
-    """The kind of third information it is made of."""
+    """Kind of third information it is made from."""
     meaning: str
     columns: tuple[Column, ...]
     most: int = 0
-    """How many rows a list has at most; 0 for a struct."""
+    """Maximum number of rows of a list; 0 for a struct."""
 
     @property
     def is_list(self) -> bool:
-        """Whether it is a list of structs."""
         return self.most > 0
 
     def column(self, name: str) -> Column:
@@ -90,7 +89,7 @@ class Section:
 
 
 def ddl(sections: tuple[Section, ...], top: tuple[Column, ...]) -> str:
-    """Spark's schema of the clean row, in the words of CREATE TABLE."""
+    """Spark's schema of the clean row, in the syntax of CREATE TABLE."""
     parts = [f"{column.name} {KINDS[column.kind].sql}" for column in top]
     for section in sections:
         fields = ", ".join(f"{column.name}: {KINDS[column.kind].sql}" for column in section.columns)

@@ -1,7 +1,6 @@
-"""Clean rows and features of any number of firms, on Spark's Python workers.
+"""Clean rows and features of many firms, on Spark's Python workers.
 
-The functions are those that serve one firm (``clean``, ``features.table``). The only file of this package that needs
-pyspark.
+Uses the functions for one firm (``clean``, ``features.table``). The only file of this package that needs pyspark.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from creditmesh.features.table import FEATURES, values_of
 
 _QUALITY_DDL = f"quality ARRAY<STRUCT<{lines.NOTE_DDL}>>"
 CLEAN_DDL = f"firm STRING, {DDL}, {_QUALITY_DDL}"
-"""The firm, its clean row, and the findings of cleaning."""
 _TYPES = {"integer": "BIGINT", "string": "STRING", "boolean": "BOOLEAN"}
 _FEATURES = [f"{feature.name} {_TYPES[feature.type]}" for feature in FEATURES]
 _FEATURES_DDL = ", ".join(["firm STRING", _QUALITY_DDL, "as_of BIGINT", *_FEATURES])
@@ -36,14 +34,13 @@ def features_of_texts(spark: SparkSession, texts: DataFrame) -> DataFrame:
     """Return firm, quality, as-of date and all features of each line of third information.
 
     Args:
-        spark: the session.
-        texts: One string column; each value a JSON object as ``lines.clean_line`` reads it.
+        texts: One string column of JSON objects as ``lines.clean_line`` reads them.
     """
     return _with_day(spark.createDataFrame(texts.rdd.mapPartitions(_of_texts), _FEATURES_DDL, verifySchema=False))
 
 
 def rows_and_features(spark: SparkSession, texts: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Return the clean rows, in the columns of ``CLEAN_DDL``, and what ``features_of_texts`` returns.
+    """Return the clean rows, with the columns of ``CLEAN_DDL``, and the result of ``features_of_texts``.
 
     Both are views of one persisted DataFrame, so that each line is cleaned once.
     """
@@ -63,7 +60,7 @@ def features_of_rows(spark: SparkSession, rows: DataFrame) -> DataFrame:
     if wrong := [field.name for field in want if have.get(field.name) != field.dataType]:
         raise ValueError(f"columns {wrong} are not those of a clean row")
     names = [field.name for field in want if field.name not in ("firm", "quality")]
-    # As text: nested rows would become Python objects one by one, which takes three times as long.
+    # As text: converting nested rows to Python objects takes three times as long.
     packed = rows.select("firm", "quality", F.to_json(F.struct(*names), {"ignoreNullFields": "false"}))
     return _with_day(spark.createDataFrame(packed.rdd.mapPartitions(_of_rows), _FEATURES_DDL, verifySchema=False))
 

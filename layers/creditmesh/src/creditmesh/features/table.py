@@ -1,6 +1,6 @@
 """The feature table: every feature of ``features.json``, in the order of docs/reference/key-data.md.
 
-The first forty are those that the risk model ``key-data-1`` is made of; new ones go to the end.
+The first forty are those of the risk model ``key-data-1``; new ones are appended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MONEY = ("amount", "signed")
 
 @lru_cache(maxsize=1)
 def values_of() -> Callable[[Values], tuple[Value, ...]]:
-    """Function of a clean row that returns all features' values in the table's order; compiled at first use."""
+    """A function from a clean row to all features' values in the table's order; compiled at first use."""
     return function_of([feature.formula for feature in FEATURES])
 
 
@@ -37,7 +37,7 @@ def features_of(row: Values) -> dict[str, Value]:
 
 @lru_cache(maxsize=1)
 def lineage() -> Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """For each feature, by source, the paths of the third information that it is computed from."""
+    """For each feature, by source, the paths in third information that it is computed from."""
     return {feature.name: _paths(feature.formula) for feature in FEATURES}
 
 

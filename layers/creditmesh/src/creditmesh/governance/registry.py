@@ -78,9 +78,9 @@ class ModelRegistry:
         if artefact.content_hash in known:
             return known[artefact.content_hash]
         if kind is ModelKind.SHIPPED:
-            raise InvalidInput("is training, rules or policy", field="kind")
+            raise InvalidInput("must be training, rules or policy", field="kind")
         if len(json.dumps(evidence or {})) > MAX_EVIDENCE:
-            raise InvalidInput(f"has at most {MAX_EVIDENCE} characters as JSON", field="evidence")
+            raise InvalidInput(f"must have at most {MAX_EVIDENCE} characters as JSON", field="evidence")
         latest = self._store.latest(artefact.model_id)
         if latest is not None and precedence(artefact.version) <= precedence(latest):
             raise InvalidInput(f"must be higher than {latest}, the highest one known", field="document.version")
@@ -108,7 +108,7 @@ class ModelRegistry:
             InvalidInput: the report contradicts itself or has no gates.
         """
         if not report.gates or report.passed != all(gate.passed for gate in report.gates):
-            raise InvalidInput("is true if and only if all gates, at least one, passed", field="report.passed")
+            raise InvalidInput("must be true if and only if all gates, at least one, passed", field="report.passed")
         version = self._in_state(model_id, content_hash, ModelState.PROPOSED)
         what = "gates_passed" if report.passed else "gates_failed"
         failed = ", ".join(gate.id for gate in report.gates if not gate.passed)
@@ -330,7 +330,7 @@ class ModelRegistry:
         try:
             text = self._stored.text(version.content_hash)
             if load(text).content_hash != version.content_hash:
-                raise ArtefactInvalid("$.content_hash", "is the version's")
+                raise ArtefactInvalid("$.content_hash", "must be the version's")
         except ArtefactInvalid as error:
             raise ModelRefused(f"the stored document: {error}") from None
         return dict(json.loads(text))

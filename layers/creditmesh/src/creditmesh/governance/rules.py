@@ -172,20 +172,20 @@ def _misnamed(base: Mapping[str, Any], change: RuleChange) -> Iterator[FieldErro
         for index, one in enumerate(ids):
             place = f"{field_name}[{index}]" + (".id" if field_name in ("add", "replace") else "")
             if not isinstance(one, str):
-                yield FieldError(field=place, rule="is the id of a rule")
+                yield FieldError(field=place, rule="must be the id of a rule")
             elif (one in known) != wanted:
-                yield FieldError(field=place, rule="is one of the champion's" if wanted else "is not in use yet")
+                yield FieldError(field=place, rule="must be one of the champion's" if wanted else "is already in use")
             elif field_name != "remove_tests" and one in seen:
-                yield FieldError(field=place, rule="is named once in a change")
+                yield FieldError(field=place, rule="must be named only once in a change")
             elif field_name != "remove_tests":
                 seen.add(one)
     for index, test in enumerate(change.tests):
         if not isinstance(test.get("name"), str):
-            yield FieldError(field=f"tests[{index}].name", rule="is the name of a test case")
+            yield FieldError(field=f"tests[{index}].name", rule="must be the name of a test case")
     for code in sorted(set(base["reasons"]) & set(change.reasons)):
-        yield FieldError(field=f"reasons.{code}", rule="is not in use yet")
+        yield FieldError(field=f"reasons.{code}", rule="is already in use")
     for name in sorted(set(base["feature_schema"]["features"]) & set(change.features)):
-        yield FieldError(field=f"features.{name}", rule="is not in use yet")
+        yield FieldError(field=f"features.{name}", rule="is already in use")
 
 
 def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
@@ -193,9 +193,9 @@ def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
     for name, given in change.features.items():
         feature = key_data_feature(name)
         if feature is None:
-            yield FieldError(field=f"features.{name}", rule="is a feature of key data")
+            yield FieldError(field=f"features.{name}", rule="must be a feature of key data")
         elif isinstance(given, dict) and given.get("type") != feature.type:
-            yield FieldError(field=f"features.{name}.type", rule=f"is {feature.type}")
+            yield FieldError(field=f"features.{name}.type", rule=f"must be {feature.type}")
 
 
 def _loaded(document: Document, edit: _Edit) -> Artefact:

@@ -173,7 +173,7 @@ class Simulations:
             InvalidInput: the days are in the wrong order or too many, or the limit is out of range.
         """
         if not 0 < limit <= MAX_DECISIONS:
-            raise InvalidInput(f"is 1 to {MAX_DECISIONS}", field="limit")
+            raise InvalidInput(f"must be from 1 to {MAX_DECISIONS}", field="limit")
         last = days_between(since, until)[-1]
         candidate = self._side(model_id, content_hash)
         champion = self._side(model_id, self._registry.current(model_id).champion)

@@ -125,7 +125,7 @@ def days_between(since: date, until: date) -> list[date]:
     """
     count = (until - since).days
     if not 0 < count <= MAX_DAYS:
-        raise InvalidInput(f"is after from, by at most {MAX_DAYS} days", field="until")
+        raise InvalidInput(f"must be after from, by at most {MAX_DAYS} days", field="until")
     return [since + timedelta(days=number) for number in range(count)]
 
 

@@ -1,1 +1,1 @@
-"""Rules, scorecard, grade, price, limit: one artefact, two evaluators, equal results."""
+"""The risk model: one artefact, two evaluators, equal results."""

@@ -1,8 +1,7 @@
-"""From the artefact's JSON text to the frozen model.
+"""Load an artefact from its JSON text.
 
-The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json. Its rules are
-checked when a document is saved (`creditmesh.governance.document`); here it is told by hash and signature that this is
-the document that was saved.
+The format is described in docs/reference/risk-model.md and models/artefact.schema.json. A document is validated when it
+is saved (`creditmesh.governance.document`); loading only verifies its hash and signature.
 """
 
 from __future__ import annotations
@@ -38,7 +37,8 @@ from creditmesh.risk.points import Axis, Characteristic, Scorecard, Segment
 __all__ = ["Artefact", "ArtefactInvalid", "Verify", "load", "seal"]
 
 Verify = Callable[[str, Mapping[str, str]], bool]
-"""Says whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash is a trusted key's."""
+"""Whether a signature (``key_id``, ``algorithm``, ``value`` in base64) of the content hash was made by a trusted key.
+"""
 
 Part = Mapping[str, Any]
 Types = Mapping[str, FeatureType]
@@ -49,36 +49,34 @@ def load(text: str, verify: Verify | None = None) -> Artefact:
     """Return the model that ``text`` describes.
 
     Args:
-        text: the document.
-        verify: checks its signature; without it, none is asked for, as for a file of a developer.
+        verify: checks the signature; None accepts an unsigned document, for example a developer's file.
 
     Raises:
-        ArtefactInvalid: it is of another format, was altered since it was sealed, or its signature is not trusted.
+        ArtefactInvalid: wrong format, content changed after sealing, or no trusted signature.
     """
     document = parse_json(text)
     if not isinstance(document, dict):
-        raise ArtefactInvalid("$", "is an object")
+        raise ArtefactInvalid("$", "must be an object")
     if document.get("format_version") != FORMAT_VERSION:
-        raise ArtefactInvalid("$.format_version", f"is {FORMAT_VERSION}")
+        raise ArtefactInvalid("$.format_version", f"must be {FORMAT_VERSION}")
     content_hash = canonical_hash(document)
     if document.get("content_hash") != content_hash:
-        raise ArtefactInvalid("$.content_hash", "is the hash of the document's canonical JSON")
+        raise ArtefactInvalid("$.content_hash", "must be the hash of the document's canonical JSON")
     if verify is not None:
         if "signature" not in document:
-            raise ArtefactInvalid("$.signature", "is there: an unsigned model decides nothing")
+            raise ArtefactInvalid("$.signature", "is missing: an unsigned model must not be used")
         if not _signed(document["signature"], content_hash, verify):
-            raise ArtefactInvalid("$.signature", "is one of the content hash by a trusted key")
+            raise ArtefactInvalid("$.signature", "must be made from the content hash by a trusted key")
     return _artefact(document)
 
 
 def seal(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``document`` with its ``content_hash`` put in and without a signature, which another would need."""
+    """Return ``document`` with its new ``content_hash`` and without its signature, which no longer matches."""
     content = {key: value for key, value in document.items() if key not in SEALS}
     return {**content, "content_hash": canonical_hash(content)}
 
 
 def read_segments(cards: Sequence[Part], types: Types) -> tuple[Segment, ...]:
-    """Return a scorecard's segments."""
     return tuple(
         _of(Segment, card, when=_condition(card["when"], types), characteristics=_characteristics(card, types))
         for card in cards
@@ -86,7 +84,6 @@ def read_segments(cards: Sequence[Part], types: Types) -> tuple[Segment, ...]:
 
 
 def read_axis(given: Part, types: Types) -> Axis:
-    """Return one axis of a characteristic."""
     feature = given["feature"]
     sets = given["specials"] if types[feature] == "integer" else given["groups"]
     return Axis(feature, types[feature], tuple(given.get("bounds", ())), tuple(map(tuple, sets)))

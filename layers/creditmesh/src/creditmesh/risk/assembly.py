@@ -1,4 +1,4 @@
-"""Puts what a training run has learnt in place of what a model had learnt before; its policy stays."""
+"""Puts the results of a training run into an existing model and keeps the model's policy."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 from creditmesh.risk.artefact import seal
 
 _GRADE_POLICY = ("margin_bps", "limit_factor_bps")
-"""Policy of a grade, which training does not learn."""
+"""Fields of a grade that are policy, not learnt."""
 
 
 def assemble(base: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with the scorecard, calibration and grades of ``sections``, sealed under the next version.
+    """Return ``base`` with the scorecard, calibration and grades of ``sections``, sealed under the next minor version.
 
-    Rules, test cases, price table, limit, risk index and reasons are the base's, and so are margin and share of the
-    limit of each grade, by rank; further grades take those of the last. Features new to the base are added.
+    Rules, test cases, price table, limit, risk index and reasons stay. Each grade keeps the margin and limit factor of
+    the base's grade of the same rank; additional grades take those of the last. New features are added.
 
     Args:
         base: the document of the model in force.
-        sections: ``scorecard``, ``calibration``, ``grades`` and ``feature_schema`` of a training run; its features
-            carry all that the base's do where the base lacks them.
+        sections: ``scorecard``, ``calibration``, ``grades`` and ``feature_schema`` of a training run. Each of its
+            features has every field that a feature of the base has.
     """
     schema = base["feature_schema"]
     learnt = sections["feature_schema"]["features"]
@@ -38,7 +38,7 @@ def assemble(base: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, 
 
 
 def next_minor(version: str) -> str:
-    """Return the next minor version: 2.3.1 and 2.3.1-rc.1 are followed by 2.4.0."""
+    """Return the next minor version: 2.4.0 for 2.3.1 and for 2.3.1-rc.1."""
     major, minor, _ = version.split("-")[0].split(".")
     return f"{major}.{int(minor) + 1}.0"
 

@@ -1,4 +1,4 @@
-"""A rule's condition as a sentence a risk officer reads, in every language."""
+"""Rule conditions as sentences for risk officers, in every language."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ _WORDS: dict[str, dict[str, str]] = {
 
 
 def condition_words(condition: Condition, features: Features) -> dict[str, str]:
-    """Return ``condition`` in words, by language; amounts and ratios in the unit of the feature beside them."""
+    """Return ``condition`` in words, by language.
+
+    Amounts and ratios in the unit of the feature that they are compared with.
+    """
     return {language: _sentence(condition, features, language) for language in LANGUAGES}
 
 
@@ -82,7 +85,7 @@ def _sentence(condition: Condition, features: Features, language: str) -> str:
 
 
 def _joined(name: str, items: tuple[Condition, ...], features: Features, language: str) -> str:
-    """Parts that are lists themselves stand in brackets, so that no reader need know which binds first."""
+    """Nested lists are put in brackets, so that precedence is visible."""
     words = _WORDS[language]
     parts = []
     for item in items:

@@ -1,7 +1,7 @@
-"""The artefact evaluated in plain Python, for one firm at a time.
+"""The artefact evaluated in plain Python, for one firm.
 
-Lists first, and a stop there ends everything; then the admission rules; then score, price, risk index and limit. Every
-number is an integer. ``creditmesh.risk.bulk`` says the same of columns of firms; a test proves the two equal.
+Order: list rules (a stop ends everything), admission rules, score, price, risk index, limit. Every number is an
+integer. `creditmesh.risk.bulk` computes the same for columns of firms; a test proves both equal.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from creditmesh.risk.result import IndexResult, LimitSteps, PointsLine, RiskResu
 
 
 def evaluate(artefact: Artefact, features: Mapping[str, object], on: date) -> RiskResult:
-    """Return the risk result for ``features`` by the rules in force on the day ``on``.
+    """Return the risk result for ``features`` by the rules in force on ``on``.
 
-    Unknown features are None or absent; others than the artefact's are ignored.
+    Unknown features are None or absent; features that the artefact does not have are ignored.
 
     Raises:
         FeatureInvalid: a value's type is not the one in the artefact's feature schema.
@@ -39,7 +39,7 @@ def evaluate(artefact: Artefact, features: Mapping[str, object], on: date) -> Ri
 
 @dataclass
 class _Evaluation:
-    """One firm on its way through the model; what a later stage would find out is still None or empty."""
+    """State of one evaluation; results of later stages are None or empty."""
 
     artefact: Artefact
     features: Features
@@ -53,7 +53,7 @@ class _Evaluation:
     risk_index: IndexResult | None = None
 
     def result(self) -> RiskResult:
-        """Go through the stages; the first that stops the firm has the last word."""
+        """Run the stages; the first that stops the firm decides."""
         if stage := self._rule_stop():
             return self._finished(stage, [rule.reason_code for rule in self.fired if rule.outcome == "stop"])
         self._score()
@@ -76,7 +76,7 @@ class _Evaluation:
         return 0 if self.score is None else self.score
 
     def _rule_stop(self) -> Stage | None:
-        """Try the rules of each stage; a stop by a list hides the admission rules, a stop by either ends it."""
+        """Apply the rules of each stage. A stop by a list hides the admission rules."""
         stages: tuple[tuple[str, Stage], ...] = (("lists", "blacklist"), ("admission", "admission"))
         for name, stage in stages:
             fired = [rule for rule in self.artefact.rules if rule.stage == name and _fires(rule, self.features)]
@@ -105,7 +105,7 @@ class _Evaluation:
         return [] if self.artefact.risk_index is None else [self.artefact.risk_index.reason_code]
 
     def _referrals(self) -> list[list[str]]:
-        """What asks for a person, each with its reasons; nothing where a list lets the firm pass fast."""
+        """Everything that asks for a referral, each with its reasons; empty after a fast pass by a list."""
         if any(rule.outcome == "fast_pass" for rule in self.fired):
             return []
         silenced = max((rule.priority for rule in self.fired if rule.outcome == "pass"), default=-1)
@@ -118,14 +118,14 @@ class _Evaluation:
         return found
 
     def _lost(self) -> list[str]:
-        """Codes of what cost points, most lost first; among equals the scorecard's order, then the rules'."""
+        """Reason codes of lost points, most points first; ties in the order of the scorecard, then of the rules."""
         characteristics = self.segment.characteristics if self.segment else ()
         lost = [(line.lost, self._reason(item)) for line, item in zip(self.points, characteristics, strict=True)]
         lost += [(-rule.points, rule.reason_code) for rule in self.fired]
         return [code for points, code in sorted(lost, key=lambda pair: -pair[0]) if points > 0]
 
     def _reason(self, item: Characteristic) -> str:
-        """Of what is unknown nothing bad may be said but that it is unknown."""
+        """An unknown value has one reason only: that it is unknown."""
         unknown = any(self.features[axis.feature] is None for axis in item.axes)
         return self.artefact.missing_reason_code if unknown else item.reason_code
 
@@ -167,7 +167,7 @@ def _line(item: Characteristic, features: Features) -> PointsLine:
 
 
 def _default_rate(calibration: Sequence[tuple[int, int]], score: int) -> int:
-    """The rate of the first step that the score reaches; the last one catches all scores below."""
+    """The rate of the first step that the score reaches; the last step covers all lower scores."""
     return next((rate for least, rate in calibration if score >= least), calibration[-1][1])
 
 
@@ -202,7 +202,7 @@ def _limit_steps(artefact: Artefact, features: Features, grade: Grade) -> LimitS
 
 
 def _method_value(method: LimitMethod, features: Features) -> int | None:
-    """The sum of the terms, at least nought; a term that is unknown may make it nought, or leave the method out."""
+    """The sum of the terms, at least 0. An unknown term may make the method 0 or not applicable (None)."""
     if method.amount_minor is not None:
         return method.amount_minor
     values = [(term, _term_value(term, features)) for term in method.terms]
@@ -215,7 +215,7 @@ def _method_value(method: LimitMethod, features: Features) -> int | None:
 
 
 def _term_value(term: LimitTerm, features: Features) -> int | None:
-    """The greatest known feature, cut to 0..ceiling, times the factor; its amount is rounded down."""
+    """The greatest known feature, clipped to 0..ceiling, times the factor, rounded down."""
     known = [value for name in term.features if isinstance(value := features[name], int)]
     if not known:
         return None

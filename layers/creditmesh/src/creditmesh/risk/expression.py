@@ -46,7 +46,6 @@ class Constant:
     value: int | str | bool
 
     def of(self, features: Features) -> FeatureValue:
-        """The value for a firm."""
         return self.value
 
 
@@ -57,7 +56,6 @@ class Variable:
     feature: str
 
     def of(self, features: Features) -> FeatureValue:
-        """The value for a firm."""
         return features.get(self.feature)
 
 
@@ -66,72 +64,66 @@ Operand = Constant | Variable
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two operands of one type, compared."""
+    """A comparison of two operands of one type."""
 
     operator: str
     left: Operand
     right: Operand
 
     def holds(self, features: Features) -> bool | None:
-        """Whether it is true for a firm; None means unknown."""
         first, second = self.left.of(features), self.right.of(features)
         return None if first is None or second is None else COMPARISONS[self.operator](first, second)
 
 
 @dataclass(frozen=True)
 class Membership:
-    """Whether an operand is one of some literals."""
+    """True if the operand equals one of the literals."""
 
     item: Operand
     options: tuple[int | str | bool, ...]
 
     def holds(self, features: Features) -> bool | None:
-        """Whether it is true for a firm; None means unknown."""
         value = self.item.of(features)
         return None if value is None else value in self.options
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Whether a feature is unknown."""
+    """True if the feature is unknown."""
 
     feature: str
 
     def holds(self, features: Features) -> bool | None:
-        """Whether it is true for a firm; None means unknown."""
         return features.get(self.feature) is None
 
 
 @dataclass(frozen=True)
 class AllOf:
-    """Kleene's «and»."""
+    """«and» in Kleene's logic."""
 
     items: tuple[Condition, ...]
 
     def holds(self, features: Features) -> bool | None:
-        """Whether it is true for a firm; None means unknown."""
         return _kleene(self.items, features, decisive=False)
 
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Kleene's «or»."""
+    """«or» in Kleene's logic."""
 
     items: tuple[Condition, ...]
 
     def holds(self, features: Features) -> bool | None:
-        """Whether it is true for a firm; None means unknown."""
         return _kleene(self.items, features, decisive=True)
 
 
 @dataclass(frozen=True)
 class Negation:
-    """Kleene's «not»."""
+    """«not» in Kleene's logic."""
 
     item: Condition
 
     def holds(self, features: Features) -> bool | None:
-        """Whether it is true for a firm; None means unknown."""
         inner = self.item.holds(features)
         return None if inner is None else not inner
 
@@ -140,7 +132,7 @@ Condition = Comparison | Membership | Missing | AllOf | AnyOf | Negation
 
 
 def _kleene(items: tuple[Condition, ...], features: Features, *, decisive: bool) -> bool | None:
-    """One decisive item settles it; otherwise any unknown item leaves it unknown."""
+    """A decisive item decides; otherwise an unknown item makes the result unknown."""
     unknown = False
     for item in items:
         value = item.holds(features)
@@ -151,7 +143,7 @@ def _kleene(items: tuple[Condition, ...], features: Features, *, decisive: bool)
 
 
 def variables(condition: Condition) -> set[str]:
-    """Return the features that ``condition`` looks at."""
+    """Return the features that ``condition`` reads."""
     match condition:
         case Comparison(_, left, right):
             return {side.feature for side in (left, right) if isinstance(side, Variable)}
@@ -172,10 +164,10 @@ def parse_condition(node: Node, types: Mapping[str, FeatureType], depth: int = 0
         ArtefactInvalid: the expression breaks the grammar or mixes types.
     """
     if depth > MAX_DEPTH:
-        raise node.fail(f"is nested at most {MAX_DEPTH} deep")
+        raise node.fail(f"must be nested at most {MAX_DEPTH} deep")
     pairs = node.mapping()
     if len(pairs) != 1:
-        raise node.fail("has exactly one operator")
+        raise node.fail("must have exactly one operator")
     name, argument = next(iter(pairs.items()))
     if name in COMPARISONS:
         return _parse_comparison(name, argument, types)
@@ -189,7 +181,7 @@ def parse_condition(node: Node, types: Mapping[str, FeatureType], depth: int = 0
     if name in ("and", "or"):
         parts = tuple(parse_condition(item, types, depth + 1) for item in argument.items(1, MAX_ITEMS))
         return AllOf(parts) if name == "and" else AnyOf(parts)
-    raise node.fail(f"has one of the operators {' '.join(COMPARISONS)} in missing and or !")
+    raise node.fail(f"must have one of the operators {' '.join(COMPARISONS)} in missing and or !")
 
 
 def _parse_comparison(name: str, node: Node, types: Mapping[str, FeatureType]) -> Comparison:
@@ -197,9 +189,9 @@ def _parse_comparison(name: str, node: Node, types: Mapping[str, FeatureType]) -
     left, right = _parse_operand(first, types), _parse_operand(second, types)
     kind = _type_of(left, types)
     if kind != _type_of(right, types):
-        raise node.fail("compares two operands of the same type")
+        raise node.fail("must compare two operands of the same type")
     if name not in ("==", "!=") and kind != "integer":
-        raise node.fail("orders integers only")
+        raise node.fail("must order integers only")
     return Comparison(name, left, right)
 
 
@@ -211,7 +203,7 @@ def _parse_membership(node: Node, types: Mapping[str, FeatureType]) -> Membershi
 
 
 def _parse_missing(node: Node, types: Mapping[str, FeatureType]) -> Condition:
-    """Of several features it asks whether any is unknown, as JsonLogic's list of the missing ones is then not empty."""
+    """A list of features is true if any of them is unknown, like JsonLogic's ``missing``."""
     if not isinstance(node.value, list):
         return Missing(node.choice(types))
     found = tuple(Missing(item.choice(types)) for item in node.items(1, MAX_ITEMS))
@@ -221,7 +213,7 @@ def _parse_missing(node: Node, types: Mapping[str, FeatureType]) -> Condition:
 def _parse_operand(node: Node, types: Mapping[str, FeatureType]) -> Operand:
     if isinstance(node.value, dict):
         if node.value.keys() != {"var"}:
-            raise node.fail("has the key 'var' only")
+            raise node.fail("must have the key 'var' only")
         return Variable(node.mapping()["var"].choice(types))
     if isinstance(node.value, bool):
         return Constant(node.value)
@@ -235,7 +227,7 @@ def parse_literal(node: Node, kind: FeatureType) -> int | str | bool:
     if kind == "string":
         return node.text(r"(?s).{0,200}")
     if not isinstance(node.value, bool):
-        raise node.fail("is true or false")
+        raise node.fail("must be true or false")
     return node.value
 
 

@@ -1,6 +1,6 @@
-"""The decision model: all that a decision is made from, as one frozen, hashed, versioned value.
+"""The decision model as one frozen, hashed, versioned value.
 
-The format is described in docs/reference/risk-model.md and, for tools, in models/artefact.schema.json.
+The format is described in docs/reference/risk-model.md and models/artefact.schema.json.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Aspect = Literal["authenticity", "ability", "willingness"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 BPS = 10_000
 AMOUNT_CEILING_MINOR = 10**15
-"""Amounts enter the limit formula cut to 0..this, so that every product fits 64 bits in every engine."""
+"""Amounts are clipped to 0..this in the limit formula, so that every product fits 64 bits."""
 MAX_FACTOR_BPS = 10**6
 MAX_DIMENSION_GRADE = 100
-"""The most that a firm's grade in one dimension of the risk index can be."""
+"""Highest grade in one dimension of the risk index."""
 
 Texts = Mapping[str, str]
 Outcome = Literal["stop", "refer", "pass", "fast_pass", "adjust"]
@@ -37,7 +37,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 @dataclass(frozen=True)
 class Feature:
-    """One input: its type, the unit of its integers, whose data it is, and its name in every language."""
+    """One input: type, unit, source, and name in every language."""
 
     name: str
     type: FeatureType
@@ -48,7 +48,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why, in plain language, and the standard adverse-action code that it is reported under."""
+    """A reason in plain language, and the standard adverse-action code it is reported under."""
 
     text: Texts
     adverse_action: str
@@ -56,11 +56,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule over features; it fires when its condition is true, or unknown where the rule says so.
+    """A rule over features. It fires if its condition is true, or unknown where the rule says so.
 
-    ``stop`` declines. ``refer`` asks for a person, unless a ``pass`` rule of at least its priority fires.
-    ``fast_pass`` silences every referral. ``adjust`` adds ``points`` to the score. Of rules of a stage, those of higher
-    priority come first. A rule is in force from ``effective_from`` until, not including, ``effective_until``.
+    ``stop`` declines. ``refer`` asks for a person, unless a ``pass`` rule of at least the same priority fires.
+    ``fast_pass`` silences every referral. ``adjust`` adds ``points`` to the score. Within a stage, rules are ordered by
+    descending priority. A rule is in force from ``effective_from`` until ``effective_until``, exclusive.
     """
 
     id: str
@@ -77,14 +77,13 @@ class Rule:
     label: Texts
 
     def in_force(self, on: date) -> bool:
-        """Say whether the rule counts on that day."""
         begun = self.effective_from is None or self.effective_from <= on
         return begun and (self.effective_until is None or on < self.effective_until)
 
 
 @dataclass(frozen=True)
 class Grade:
-    """Scores from ``min_score`` upwards: average default rate with its confidence band, margin, share of the limit."""
+    """A band of scores from ``min_score`` up: average default rate with confidence band, margin, share of the limit."""
 
     grade: str
     min_score: int
@@ -97,7 +96,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class PriceTable:
-    """Rate = funding + expected loss + cost + the grade's margin, within a legal cap."""
+    """Rate = funding + expected loss + cost + the grade's margin, up to a legal cap."""
 
     funding_bps: int
     lgd_bps: int
@@ -107,7 +106,7 @@ class PriceTable:
     reason_code: str
 
     def steps(self, grade: Grade) -> PriceSteps:
-        """Return how ``grade``'s rate comes about; a part of a basis point of expected loss counts as a whole one."""
+        """Return the steps to ``grade``'s rate; expected loss is rounded up to a basis point."""
         expected_loss = -(-grade.pd_bps * self.lgd_bps // BPS)
         uncapped = self.funding_bps + expected_loss + self.cost_bps + grade.margin_bps
         return PriceSteps(
@@ -124,7 +123,7 @@ class PriceTable:
 
 @dataclass(frozen=True)
 class PriceSteps:
-    """A grade's rate worked through, in basis points a year; ``refused``: too dear to be lent at all."""
+    """Steps to a grade's rate, in basis points a year; ``refused``: above the cap, so not lent at all."""
 
     funding_bps: int
     expected_loss_bps: int
@@ -138,9 +137,9 @@ class PriceSteps:
 
 @dataclass(frozen=True)
 class LimitTerm:
-    """A share of the greatest known of some features; with all of them unknown, ``if_missing`` says what happens.
+    """A share of the greatest known feature; ``if_missing`` applies if all are unknown.
 
-    ``skip``: the method is left out; ``zero``: it gives nought; ``ignore``: the term counts as nought.
+    ``skip``: the method does not apply; ``zero``: the method is 0; ``ignore``: the term counts as 0.
     """
 
     features: tuple[str, ...]
@@ -150,7 +149,7 @@ class LimitTerm:
 
 @dataclass(frozen=True)
 class LimitMethod:
-    """One upper bound of the limit: a sum of terms, not below nought, or a fixed amount."""
+    """One upper bound of the limit: a sum of terms, at least 0, or a fixed amount."""
 
     id: str
     terms: tuple[LimitTerm, ...]
@@ -161,7 +160,7 @@ class LimitMethod:
 
 @dataclass(frozen=True)
 class LimitFormula:
-    """Limit = least method × grade factor, down to a whole step; below the floor it is a decline."""
+    """Limit = least method × grade factor, rounded down to a whole step; below the floor the firm is declined."""
 
     methods: tuple[LimitMethod, ...]
     step_minor: int
@@ -171,7 +170,7 @@ class LimitFormula:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension of the risk index: grade gₖ = base + points, cut to 0..100, 100 the most risk."""
+    """One dimension of the risk index: grade gₖ = base + points, clipped to 0..100; 100 is the highest risk."""
 
     id: str
     label: Texts
@@ -182,7 +181,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class IndexGrade:
-    """Indices from ``min_index`` upwards, and what follows from them."""
+    """A band of the risk index from ``min_index`` up, and its effect."""
 
     grade: str
     min_index: int
@@ -200,7 +199,7 @@ class RiskIndex:
 
 @dataclass(frozen=True)
 class TestCase:
-    """A firm whose result is known beforehand; kept with the model, tried before it is released."""
+    """A firm with its expected result, kept with the model and checked before release."""
 
     name: str
     on: date
@@ -210,9 +209,9 @@ class TestCase:
 
 @dataclass(frozen=True)
 class Artefact:
-    """The whole decision model. ``rules`` stand in the order of stage, then priority, then of the document.
+    """The whole decision model. ``rules`` are ordered by stage, priority, then position in the document.
 
-    ``missing_reason_code`` is the reason where points are lost because a feature is unknown.
+    ``missing_reason_code`` is the reason for points lost because a feature is unknown.
     """
 
     model_id: str
@@ -235,33 +234,31 @@ class Artefact:
 
     @cached_property
     def prices(self) -> tuple[PriceSteps, ...]:
-        """Each grade's price."""
         return tuple(self.price.steps(grade) for grade in self.grades)
 
     @cached_property
     def characteristics(self) -> tuple[Characteristic, ...]:
-        """Every characteristic, of the scorecard's segments and of the risk index."""
         cards = [segment.characteristics for segment in self.scorecard.segments]
         cards += [dimension.characteristics for dimension in (self.risk_index.dimensions if self.risk_index else ())]
         return tuple(item for card in cards for item in card)
 
     def in_force(self, on: date) -> Artefact:
-        """Return the model with only the rules that count on that day; the same object if that is all of them."""
+        """Return the model with only the rules in force on ``on``; the same object if that is all of them."""
         rules = tuple(rule for rule in self.rules if rule.in_force(on))
         return self if len(rules) == len(self.rules) else replace(self, rules=rules)
 
     def checked(self, features: Mapping[str, object]) -> dict[str, FeatureValue]:
-        """Return the artefact's own features with values of the right type; absent ones are None, others dropped.
+        """Return the artefact's features with values of the right type: absent ones None, others dropped.
 
-        Numbers are taken down to whole ones and cut to 64 bits; what is no number (NaN, infinities) is unknown.
+        Numbers are rounded down and clipped to 64 bits; NaN and infinities are unknown.
 
         Raises:
-            FeatureInvalid: a value has another type or is no valid text.
+            FeatureInvalid: a value has another type or is not valid text.
         """
         return {name: typed_value(name, feature.type, features.get(name)) for name, feature in self.features.items()}
 
     def findings(self, features: Mapping[str, object]) -> list[tuple[str, str]]:
-        """Name the features that count as unknown though nobody said so: absent from the input, or no number."""
+        """Features that count as unknown without being None: absent from the input, or not a number."""
         found = []
         for name in self.features:
             if name not in features:

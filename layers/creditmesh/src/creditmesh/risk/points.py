@@ -1,4 +1,4 @@
-"""Characteristics, their axes and bins, and the scorecard that is made of them."""
+"""Characteristics with their axes and bins, and the scorecard made of them."""
 
 from __future__ import annotations
 
@@ -18,37 +18,33 @@ Literal = int | str | bool
 
 @dataclass(frozen=True)
 class Axis:
-    """One feature cut into bins, in this order: intervals or groups, specials, «other» (of categories), «missing»."""
+    """One feature cut into bins, in this order: intervals or groups, specials, «other» (categories only), «missing»."""
 
     feature: str
     type: FeatureType
     bounds: tuple[int, ...]
-    """Of an integer feature: rising bounds b₁..bₖ that make the intervals (-∞, b₁), [b₁, b₂) … [bₖ, ∞)."""
+    """For integers: ascending bounds b₁..bₖ of the intervals (-∞, b₁), [b₁, b₂) … [bₖ, ∞)."""
     sets: tuple[tuple[Literal, ...], ...]
-    """Of an integer feature the special values, which no interval holds; of others the groups of values."""
+    """For integers the special values, which belong to no interval; else the groups of values."""
 
     @property
     def intervals(self) -> int:
-        """How many intervals there are; none where values are categories."""
         return len(self.bounds) + 1 if self.type == "integer" else 0
 
     @cached_property
     def size(self) -> int:
-        """How many bins there are."""
         return self.intervals + len(self.sets) + (self.type != "integer") + 1
 
     @property
     def missing_index(self) -> int:
-        """Index of the bin for what is unknown."""
         return self.size - 1
 
     @property
     def other_index(self) -> int:
-        """Index of the bin for categories that no group names; of integers there is none."""
+        """Index of the bin for categories in no group; integers have none."""
         return self.size - 2
 
     def index(self, value: FeatureValue) -> int:
-        """Return the index of the bin that ``value`` belongs to."""
         if value is None:
             return self.missing_index
         if (place := self._places.get(value)) is not None:
@@ -57,7 +53,6 @@ class Axis:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The bins' names, as decisions use them."""
         named = tuple("|".join(_word(value) for value in values) for values in self.sets)
         if self.type != "integer":
             return (*named, OTHER, MISSING)
@@ -77,18 +72,17 @@ class Characteristic:
     id: str
     axes: tuple[Axis, ...]
     points: tuple[int, ...]
-    """Row by row over the axes' bins: the cell of bins (i, j) is at i × (bins of the second axis) + j."""
+    """Row by row: the cell of bins (i, j) is at i × (bins of the second axis) + j."""
     reason_code: str
     evidence: str
-    """What the points were learnt from: ``observed`` outcomes, ``simulated`` ones, or ``expert`` judgement."""
+    """Where the points come from: ``observed`` outcomes, ``simulated`` ones, or ``expert`` judgement."""
 
     @cached_property
     def best_points(self) -> int:
-        """Most points any cell gives; what a firm lost is counted from here."""
+        """The most points of any cell; lost points are counted from here."""
         return max(self.points)
 
     def cell(self, features: Mapping[str, FeatureValue]) -> int:
-        """Return the index of the firm's cell among ``points``."""
         first, *others = self.axes
         cell = first.index(features[first.feature])
         for axis in others:
@@ -96,13 +90,11 @@ class Characteristic:
         return cell
 
     def bins(self, cell: int) -> tuple[int, ...]:
-        """Return the index on each axis of the cell at ``cell``."""
         if len(self.axes) == 1:
             return (cell,)
         return divmod(cell, self.axes[1].size)
 
     def label(self, cell: int) -> str:
-        """Return the cell's name: those of its bins."""
         if len(self.axes) == 1:
             return self.axes[0].labels[cell]
         return " × ".join(axis.labels[i] for axis, i in zip(self.axes, self.bins(cell), strict=True))
@@ -124,15 +116,14 @@ class Scorecard:
 
     cutoff: int
     refer_below: int | None
-    """Scores from the cutoff up to, not including, this are looked at by a person; None: none are."""
+    """Scores from the cutoff up to this, exclusive, are referred; None: none are."""
     scale: Mapping[str, int]
-    """Of what the points were made, for readers: ``base_score`` at odds of ``base_odds`` to 1, ``pdo`` points doubling
-    the odds."""
+    """The scaling, for readers: ``base_score`` at odds of ``base_odds`` to 1, ``pdo`` points to double the odds."""
     segments: tuple[Segment, ...]
 
     @cached_property
     def named(self) -> tuple[tuple[str, Characteristic], ...]:
-        """Every characteristic by a name of its own: its id, after its segment's where there are several."""
+        """Every characteristic with a unique name: its id, prefixed by the segment if there are several."""
         prefix = {segment.id: f"{segment.id}." if len(self.segments) > 1 else "" for segment in self.segments}
         return tuple((prefix[s.id] + item.id, item) for s in self.segments for item in s.characteristics)
 

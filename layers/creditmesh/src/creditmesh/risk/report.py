@@ -1,6 +1,6 @@
-"""The assessment report: what was decided about a firm, from what, and why, for people and machines.
+"""The assessment report: what was decided about a firm and why, for people and machines.
 
-``build_report`` makes a JSON document; ``render_html`` makes a page of it that needs nothing from elsewhere.
+``build_report`` makes a JSON document; ``render_html`` renders it as a self-contained page.
 """
 
 from __future__ import annotations
@@ -35,16 +35,13 @@ def build_report(
     """Return the report as JSON values, in every language of the artefact.
 
     Args:
-        application_id: whose assessment it is.
-        firm_name: the borrower's name.
         requested: ``amount`` (string with two decimals), ``currency``, ``term_months``.
         risk_result: ``RiskResult.to_dict()``.
-        artefact: the model that made the result.
-        features: the key data it was made from; goes into the report so that the decision can be replayed.
-        sources: per source ``source, channel, fetched_at, sha256`` of the raw answer.
+        features: the key data; becomes part of the report, so that the decision can be replayed.
+        sources: ``source, channel, fetched_at, sha256`` of each raw answer.
         engine: ``spark`` or ``python``.
         decided_at: ISO 8601 instant.
-        rules_of: the day whose rules decided; with model and features it is all that a replay needs.
+        rules_of: the day whose rules decided; a replay needs it with model and features.
 
     Raises:
         ValueError: the result was made by another model than ``artefact``.
@@ -87,18 +84,17 @@ def build_report(
 
 
 def render_html(report: Mapping[str, Any], language: str) -> str:
-    """Return the report as a whole HTML page in ``language`` (``zh-CN`` or ``en``).
+    """Return the report as an HTML page in ``language`` (``zh-CN`` or ``en``).
 
     Args:
-        report: as ``build_report`` made it; ``referral``, where it was added, tells a person's ``decision``,
-            ``decided_at``, ``role``, ``subject`` and ``note``, null where the reader may not know.
-        language: of the page.
+        report: as ``build_report`` made it. If present, ``referral`` has a person's ``decision``, ``decided_at``,
+            ``role``, ``subject`` and ``note``, null if hidden from the reader.
 
     Raises:
-        ValueError: the language is not one of the artefact's.
+        ValueError: the artefact does not have the language.
     """
     if language not in LANGUAGES:
-        raise ValueError(f"language is one of {', '.join(LANGUAGES)}")
+        raise ValueError(f"language must be one of {', '.join(LANGUAGES)}")
     return _TEMPLATES.get_template("report.html").render(report=report, language=language, words=WORDS[language])
 
 
@@ -114,7 +110,7 @@ def _base_points(artefact: Artefact, result: Mapping[str, Any]) -> int | None:
 def _points_lines(
     artefact: Artefact, result: Mapping[str, Any], features: Mapping[str, FeatureValue]
 ) -> list[dict[str, Any]]:
-    """The result's lines plus what a reader needs: names and values of the features, and the bins in plain words."""
+    """The result's lines with names and values of the features, and the bins in words."""
     segment = _segment(artefact, result)
     pairs = zip(result["points"], segment.characteristics if segment else (), strict=True)
     return [_points_line(artefact, line, item, features) for line, item in pairs]
@@ -165,7 +161,7 @@ def _reasons(artefact: Artefact, codes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureValue]) -> dict[str, Any]:
-    """A rule that fired: what it says and follows, its place in the matrix source × aspect, why it fired."""
+    """A fired rule: name, outcome, source × aspect, and the values that made it fire."""
     rule = next(rule for rule in artefact.rules if rule.id == rule_id)
     return {
         "id": rule_id,
@@ -182,7 +178,6 @@ def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureV
 
 
 def _value(feature: Feature, value: FeatureValue) -> dict[str, Any]:
-    """What a rule saw of the firm."""
     return {
         "feature": feature.name,
         "label": dict(feature.label),
@@ -191,7 +186,6 @@ def _value(feature: Feature, value: FeatureValue) -> dict[str, Any]:
 
 
 def _price_steps(artefact: Artefact, result: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How the grade's rate comes about."""
     if result["grade"] is None:
         return None
     index = next(i for i, grade in enumerate(artefact.grades) if grade.grade == result["grade"])
@@ -201,7 +195,6 @@ def _price_steps(artefact: Artefact, result: Mapping[str, Any]) -> dict[str, Any
 
 
 def _index_lines(artefact: Artefact, index: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The risk index by dimension."""
     formula = artefact.risk_index
     if formula is None or index is None:
         return None
@@ -232,7 +225,7 @@ def _method_lines(artefact: Artefact, steps: Mapping[str, Any] | None) -> list[d
 
 
 def _environment() -> Environment:
-    """Everything is escaped, and a name the template misspells is an error."""
+    """Autoescaping; an undefined name in the template is an error."""
     environment = Environment(
         loader=PackageLoader("creditmesh.risk"),
         autoescape=select_autoescape(default=True),

@@ -1,4 +1,4 @@
-"""The risk result: what was decided, and every number on the way."""
+"""The result of one evaluation, with all intermediate numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PointsLine(NamedTuple):
 
 @dataclass(frozen=True)
 class LimitSteps:
-    """The limit formula worked through, amounts in minor units; a method without data is None and does not bind."""
+    """The steps of the limit formula, in minor units; a method without data is None and does not bind."""
 
     methods: tuple[tuple[str, int | None], ...]
     binding_method: str
@@ -32,7 +32,6 @@ class LimitSteps:
     floor_minor: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the steps as JSON values."""
         return {**vars(self), "methods": dict(self.methods)}
 
 
@@ -45,43 +44,42 @@ class IndexResult:
     dimensions: tuple[tuple[str, int], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the index as JSON values."""
         return {**vars(self), "dimensions": dict(self.dimensions)}
 
 
 @dataclass(frozen=True)
 class RiskResult:
-    """The outcome of one evaluation. ``stage`` is where it ended; what lies beyond that stage is None or empty."""
+    """The result of one evaluation. ``stage`` is where it ended; fields of later stages are None or empty."""
 
     decision: Verdict
     stage: Stage
     fired_rules: tuple[str, ...]
-    """Every rule that fired, whatever its outcome, by stage and priority."""
+    """All fired rules, by stage and priority."""
     segment: str | None
-    """Whose scorecard gave the score."""
+    """The segment whose scorecard was used."""
     adjustment: int | None
-    """Points that rules added; part of ``score``."""
+    """Points added by rules; part of ``score``."""
     score: int | None
     pd_ppm: int | None
-    """The score's calibrated default rate, in parts per million; ``pd_bps`` is the grade's average."""
+    """Calibrated default rate of the score, in parts per million; ``pd_bps`` is the grade's average."""
     points: tuple[PointsLine, ...]
     grade: str | None
     pd_bps: int | None
     annual_rate_bps: int | None
-    """Set on approval and, as a proposal, on referral; so is ``limit_minor``."""
+    """Set, like ``limit_minor``, on approval and, as a proposal, on referral."""
     limit_minor: int | None
     limit_steps: LimitSteps | None
     risk_index: IndexResult | None
     reasons: tuple[str, ...]
-    """Of a decline or a referral, the strongest first."""
+    """Of a decline or referral, strongest first."""
     price_reasons: tuple[str, ...]
-    """Unless declined: why the grade is not the best one, the most points lost first."""
+    """Unless declined: why the grade is not the best one, most lost points first."""
     model_id: str
     model_version: str
     model_hash: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON values; equal for every engine that evaluates the same artefact."""
+        """Return the result as JSON values; equal for both engines."""
         return {
             **vars(self),
             "fired_rules": list(self.fired_rules),

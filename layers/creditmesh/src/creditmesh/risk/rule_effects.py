@@ -1,4 +1,4 @@
-"""What the rules did to one result: which were tried, and on which the decision rests."""
+"""Which rules were applied to a result, and which of them decided it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from creditmesh.risk.model import Artefact, Rule
 
 
 def tried_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
-    """Return the rules that were tried: a stop by a list ends everything before the admission rules.
+    """Return the rules that were applied: a stop by a list skips the admission rules.
 
     Args:
         artefact: the model that decided, with the rules in force on that day (`Artefact.in_force`).
@@ -19,11 +19,11 @@ def tried_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
 
 
 def deciding_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
-    """Return the fired rules on which the decision rests; none where score, price, index or limit decided.
+    """Return the fired rules that the decision rests on; none if score, price, index or limit decided.
 
-    A stop decides a decline. A referral that nothing silences decides that a person looks. What silenced a referral,
-    a pass or a fast pass, decides an approval; where several did, all of them. Points decide if the score without them
-    lay on the other side of a threshold.
+    For a decline, the stop rules. For a referral, the refer rules that nothing silenced. For an approval, all pass and
+    fast-pass rules that silenced a referral. An adjustment counts if the score without it were on the other side of a
+    threshold.
 
     Args:
         artefact: the model that decided, with the rules in force on that day (`Artefact.in_force`).
@@ -41,7 +41,7 @@ def deciding_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
 
 
 def _turns(artefact: Artefact, result: Mapping[str, Any], points: int) -> bool:
-    """Whether the score without these points is on the other side of the cutoff, or of where people look."""
+    """Whether the score without these points were on the other side of the cutoff or of ``refer_below``."""
     card, score = artefact.scorecard, result["score"]
     thresholds = [card.cutoff] if result["stage"] == "score" else [card.cutoff, card.refer_below]
     lending = result["stage"] in ("score", "referred", "approved")
@@ -61,7 +61,7 @@ def _silencing(artefact: Artefact, result: Mapping[str, Any], fired: Sequence[Ru
 
 
 def _refers_otherwise(artefact: Artefact, result: Mapping[str, Any]) -> bool:
-    """Whether risk index or score asked for a person."""
+    """Whether risk index or score asked for a referral."""
     below, index = artefact.scorecard.refer_below, result["risk_index"]
     outcomes = {grade.grade: grade.outcome for grade in artefact.risk_index.grades} if artefact.risk_index else {}
     return (below is not None and result["score"] < below) or (index and outcomes[index["grade"]] == "refer")

@@ -1,4 +1,4 @@
-"""How a value enters an evaluator: numbers become whole 64-bit integers in one stated way, all else keeps its type."""
+"""Conversion of input values: numbers become 64-bit integers, other types stay."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from creditmesh.risk.expression import FeatureType, FeatureValue
 def typed_value(name: str, kind: FeatureType, value: object) -> FeatureValue:
     """Return ``value`` as a feature of type ``kind``; None is unknown.
 
-    An integer feature takes any number: NaN and infinities are unknown, others go down to a whole number and are cut
-    to 64 bits. ``creditmesh.risk.spark`` does the same with columns.
+    An integer feature takes any number: NaN and infinities are unknown, others are rounded down and clipped to 64 bits.
+    `creditmesh.risk.bulk` does the same with columns.
 
     Raises:
-        FeatureInvalid: the value has another type, or is no valid text.
+        FeatureInvalid: the value has another type or is not valid text.
     """
     if value is None:
         return None
@@ -30,12 +30,12 @@ def typed_value(name: str, kind: FeatureType, value: object) -> FeatureValue:
     if kind == "string" and isinstance(value, str):
         if encodable(value):
             return value
-        raise FeatureInvalid(name, "is valid text")
-    raise FeatureInvalid(name, f"is of type {kind}")
+        raise FeatureInvalid(name, "must be valid text")
+    raise FeatureInvalid(name, f"must be of type {kind}")
 
 
 def unusable(value: object) -> bool:
-    """Say whether ``value`` is a number that stands for nothing: NaN or an infinity."""
+    """Whether ``value`` is NaN or infinite."""
     if isinstance(value, float):
         return not math.isfinite(value)
     return isinstance(value, Decimal) and not value.is_finite()
@@ -44,7 +44,7 @@ def unusable(value: object) -> bool:
 def _whole(value: int | float | Decimal) -> int | None:
     if unusable(value):
         return None
-    if value >= INT64_MAX:  # before rounding: a decimal's exponent may be huge
+    if value >= INT64_MAX:  # before rounding, as a decimal's exponent may be huge
         return INT64_MAX
     if value <= INT64_MIN:
         return INT64_MIN

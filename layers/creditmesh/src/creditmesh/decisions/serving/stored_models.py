@@ -74,9 +74,9 @@ class StoredModels:
         """
         artefact = load(self.shipped_text() if content_hash is None else self.text(content_hash), self._verify)
         if artefact.model_id != self.places.model_id:
-            raise ArtefactInvalid("$.model_id", f"is {self.places.model_id}")
+            raise ArtefactInvalid("$.model_id", f"must be {self.places.model_id}")
         if content_hash not in (None, artefact.content_hash):
-            raise ArtefactInvalid("$.content_hash", "is the one asked for")
+            raise ArtefactInvalid("$.content_hash", "is not the requested one")
         return artefact
 
     def text(self, content_hash: str) -> str:
@@ -102,8 +102,8 @@ class StoredModels:
         try:
             content = self._s3.get_object(Bucket=self.places.bucket, Key=key)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
-            raise ArtefactMissing("$", "is stored") from None
+            raise ArtefactMissing("$", "is not stored") from None
         try:
             return content.decode()
         except UnicodeDecodeError:
-            raise ArtefactInvalid("$", "is one JSON document") from None
+            raise ArtefactInvalid("$", "must be one JSON document") from None

@@ -228,7 +228,7 @@ def parse_features(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         features = None
     if not isinstance(features, dict):
-        raise FeatureInvalid("features", "is a JSON object")
+        raise FeatureInvalid("features", "must be a JSON object")
     return features
 
 

@@ -1,1 +1,1 @@
-"""One module per kind of source: from its answer to typed sections of the clean row."""
+"""One module per kind of source, from its answer to typed sections of the clean row."""

@@ -12,7 +12,7 @@ _MOST = 1_000
 
 
 def clean(answer: Answer, as_of: date) -> Values:
-    """The clean row's sections of the source ``anti_fraud``; the features' windows exclude hits of a later day."""
+    """The clean row's sections of ``anti_fraud``; the features' windows exclude hits of later days."""
     root = answer.root()
     values = {"score": root.count("score", _MOST), "level": root.choice("level", LEVELS)}
     return {"fraud": values if root.present else None, "fraud_hits": listed(answer, "hits", _hit)}

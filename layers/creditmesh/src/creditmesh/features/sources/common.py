@@ -1,4 +1,4 @@
-"""What several sources' cleaning needs."""
+"""Helpers shared by the sources' cleaning."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["by_id", "day_number", "listed", "month_index", "month_text", "not_af
 
 
 def listed(answer: Answer, name: str, read: Callable[[Row], Values]) -> list[Values] | None:
-    """A section's rows as ``read`` makes them; None where the section is absent."""
+    """A section's rows, each converted by ``read``; None if the section is absent."""
     rows = answer.rows(name)
     return None if rows is None else [read(row) for row in rows]
 
 
 def by_id(answer: Answer, name: str, id_of: Callable[[Row], object]) -> list[Row] | None:
-    """A section's rows, the last of those with one id; a row without an id is a row of its own."""
+    """A section's rows, the last one of each id; a row without an id is kept."""
     rows = answer.rows(name)
     if rows is None:
         return None
@@ -37,14 +37,14 @@ def by_id(answer: Answer, name: str, id_of: Callable[[Row], object]) -> list[Row
 
 
 def not_after(row: Row, key: str, day: int | None, as_of: date) -> int | None:
-    """The day, with a note where it lies after ``as_of``."""
+    """The day, with a note if it is after ``as_of``."""
     if day is not None and day > day_number(as_of):
         row.note(key, "in_the_future")
     return day
 
 
 def tell_gap(answer: Answer, name: str, months: Sequence[int]) -> None:
-    """Record the months of a monthly series that have no row and so count as zero turnover."""
+    """Note the months of a monthly series that have no row and so count as zero turnover."""
     if months:
         answer.tell(name, "gap", {"months": ", ".join(map(month_text, months))})
 

@@ -18,7 +18,7 @@ def clean(answer: Answer, as_of: date) -> Values:
 
 
 def _degree(row: Row, today: int) -> Values | None:
-    """A degree; None for one of a later day. Where the day cannot be read, it cannot be counted as verified."""
+    """A degree; None if it is of a later day. If the day is unreadable, the degree does not count as verified."""
     level = row.choice("level", DEGREES)
     graduated_on, verified = row.day("graduated_on"), row.flag("verified")
     if graduated_on is not None and graduated_on > today:

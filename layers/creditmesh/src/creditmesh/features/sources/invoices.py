@@ -1,4 +1,4 @@
-"""The monthly invoices, as an unbroken series of the 24 full months before the as-of day."""
+"""Monthly invoices as a series of the 24 full months before the as-of day, without gaps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTHING = {
 
 
 def clean_invoices(answer: Answer, as_of: date, registered_on: int | None) -> list[Values] | None:
-    """The series; months before ``registered_on`` (a day number) are not lived, where it is unknown all are."""
+    """The series. Months before ``registered_on`` (a day number) are not lived; if it is unknown, all are."""
     found = keyed(answer, "invoices", lambda row: row.month("month"))
     if found is None:
         return None

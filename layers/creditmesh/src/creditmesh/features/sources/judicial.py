@@ -34,7 +34,7 @@ def _case(row: Row, today: int) -> Values:
 
 
 def _open(row: Row, filed_on: int | None, today: int) -> bool | None:
-    """Whether the case was open on the day; unknown where its status and its dates say different things."""
+    """Whether the case was open on the day; unknown if its status and its dates disagree."""
     status = row.choice("status", _CASE_STATUSES)
     closed_on, known = row.optional_day("closed_on")
     if filed_on is None or status is None or not known:

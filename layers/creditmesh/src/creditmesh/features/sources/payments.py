@@ -1,4 +1,4 @@
-"""The tax payments: what was paid, what was late, by how much."""
+"""Tax payments: paid, late, and by how many days."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from creditmesh.features.sources.common import day_number
 
 
 def clean_payments(answer: Answer, as_of: date) -> list[Values] | None:
-    """One row per tax and period, in the document's order; None where the section or a row's key is not known."""
+    """One row per tax and period, in document order; None if the section or a row's key is unknown."""
     rows = keyed(answer, "payments", _key)
     if rows is None:
         return None

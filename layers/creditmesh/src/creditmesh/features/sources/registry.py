@@ -60,7 +60,7 @@ def _pledge(row: Row, today: int) -> Values:
 
 
 def _filings(answer: Answer, as_of: date, established_on: int | None) -> list[Values] | None:
-    """The last years whose report is due, and whether it was filed; None where a row cannot be read."""
+    """The last years whose report is due, and whether it was filed; None if a row is unreadable."""
     rows = answer.rows("filings")
     if rows is None or established_on is None:
         return None
@@ -83,5 +83,5 @@ def _filings(answer: Answer, as_of: date, established_on: int | None) -> list[Va
 
 
 def _insured(row: Row) -> int | None:
-    """Insured employees by a year's report; a firm may omit them, which is not a finding."""
+    """Insured employees in a year's report; a firm may omit them, so their absence is no finding."""
     return row.count("insured_employees") if row.given("insured_employees") else None

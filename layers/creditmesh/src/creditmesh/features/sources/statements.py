@@ -1,4 +1,4 @@
-"""The financial statements of the 24 months up to the latest."""
+"""Financial statements of the 24 months up to the latest."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from creditmesh.features.schema import Values
 from creditmesh.features.sources.common import day_number, month_index
 
 YEAR = 12
-# A statement is due within a month of its quarter's end; later than two quarters, the figures are of another time.
+# A statement is due within a month of its quarter's end; two quarters later its figures are outdated.
 STALE_AFTER_MONTHS = 6
 
 
 def clean_statements(answer: Answer, as_of: date) -> list[Values] | None:
-    """The statements, oldest first, none overlapping another; None where a period cannot be read."""
+    """The statements, oldest first, without overlaps; None if a period is unreadable."""
     by_day = keyed(answer, "statements", lambda row: row.day("period_end"))
     if by_day is None:
         return None

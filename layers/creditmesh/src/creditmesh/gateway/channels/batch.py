@@ -82,6 +82,6 @@ def _json_rows(transport: BatchFile, lines: Iterable[str], key: str) -> Iterator
             continue
         row = json.loads(line)
         if not isinstance(row, dict):
-            raise ValueError("has a line that is no object")
+            raise ValueError("has a line that is not an object")
         if str(row.get(transport.key_column)) == key:
             yield _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], line.strip())

@@ -40,7 +40,7 @@ class LateAnswers:
         """
         awaiting = [one for one in channels if one.channel.callback and one.channel.callback.message == message]
         if not awaiting:
-            raise InvalidInput("is no message that is awaited", field="type")
+            raise InvalidInput("is not a message that is awaited", field="type")
         by, record = self._call_of(awaiting, body)
         # A quick institution tells its answer before its receipt has been read, so the call may still be under way;
         # and a call that was given up may have reached it all the same.

@@ -103,7 +103,7 @@ class ArtefactDocument(_Named):
     @model_validator(mode="after")
     def _grades_what_it_lends(self) -> Self:
         if self.grades[-1].min_score > self.scorecard.cutoff:
-            raise ArtefactInvalid(".grades", "has a grade for every score from the cutoff up")
+            raise ArtefactInvalid(".grades", "must have a grade for every score from the cutoff up")
         return self
 
 
@@ -116,7 +116,7 @@ def checked(document: Mapping[str, Any]) -> Artefact:
     text = json.dumps(document, ensure_ascii=False)
     content = parse_json(text)
     if content.get("format_version", 2) != 2:  # one of another format has other parts
-        raise ArtefactInvalid("$.format_version", "is 2")
+        raise ArtefactInvalid("$.format_version", "must be 2")
     try:
         named = _Named.model_validate({name: content[name] for name in _Named.model_fields if name in content})
         types = {name: feature.type for name, feature in named.feature_schema.features.items()}
@@ -137,9 +137,9 @@ def _refusal(error: ErrorDetails, content: Any) -> ArtefactInvalid:
             path, place = f"{path}.{key}", place[key]
     match error["type"]:
         case "missing":
-            return ArtefactInvalid(path, f"has the key {last!r}")
+            return ArtefactInvalid(path, f"must have the key {last!r}")
         case "extra_forbidden":
-            return ArtefactInvalid(path.removesuffix(f".{last}"), f"has no key {last!r}")
+            return ArtefactInvalid(path.removesuffix(f".{last}"), f"must not have the key {last!r}")
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, ArtefactInvalid):
         return ArtefactInvalid(path + cause.path, cause.rule)

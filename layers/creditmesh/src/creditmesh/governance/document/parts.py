@@ -59,14 +59,14 @@ def must(holds: Callable[[Any], bool], rule: str) -> AfterValidator:
 
 def distinct(name: str) -> AfterValidator:
     """No two items of a list have the same attribute."""
-    return must(lambda items: len({getattr(item, name) for item in items}) == len(items), f"repeats no {name}")
+    return must(lambda items: len({getattr(item, name) for item in items}) == len(items), f"must not repeat {name}")
 
 
 def falling(name: str) -> AfterValidator:
-    """A list goes from the highest down."""
+    """A list must go from the highest down."""
     return must(
         lambda items: all(getattr(upper, name) > getattr(lower, name) for upper, lower in pairwise(items)),
-        f"goes from the highest {name} down",
+        f"must go from the highest {name} down",
     )
 
 
@@ -74,7 +74,7 @@ def never_less_below(name: str) -> AfterValidator:
     """A default rate does not fall from the best scores to the worst."""
     return must(
         lambda items: all(getattr(upper, name) <= getattr(lower, name) for upper, lower in pairwise(items)),
-        f"has a {name} that does not fall with the score",
+        f"must have a {name} that does not fall with the score",
     )
 
 
@@ -108,7 +108,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 GradeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,3}$")]
 Words = Annotated[str, Field(min_length=1, max_length=2_000)]
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), must(_is_day, "is a date, YYYY-MM-DD")]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), must(_is_day, "must be a date, YYYY-MM-DD")]
 Int64 = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
 Score = Annotated[int, Field(ge=-(10**6), le=10**6)]
 Points = Annotated[int, Field(ge=-MAX_POINTS, le=MAX_POINTS)]

@@ -36,10 +36,10 @@ from creditmesh.risk.values import typed_value
 
 _BOUNDED = must(
     lambda methods: any(isinstance(one, AmountMethod) for one in methods),
-    "has a fixed amount, so that no limit is unbounded",
+    "must have a fixed amount, so that no limit is unbounded",
 )
-_WHOLE = must(lambda parts: sum(one.weight_bps for one in parts) == BPS, f"has weights that add up to {BPS}")
-_DOWN_TO_NOUGHT = must(lambda grades: grades[-1].min_index == 0, "goes down to a min_index of 0")
+_WHOLE = must(lambda parts: sum(one.weight_bps for one in parts) == BPS, f"must have weights that add up to {BPS}")
+_DOWN_TO_NOUGHT = must(lambda grades: grades[-1].min_index == 0, "must go down to a min_index of 0")
 
 
 class Rule(Part):
@@ -61,9 +61,9 @@ class Rule(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.outcome == "adjust") != ("points" in self.model_fields_set):
-            raise ArtefactInvalid("", "has points if and only if its outcome is adjust")
+            raise ArtefactInvalid("", "must have points if and only if its outcome is adjust")
         if self.effective_from and self.effective_until and self.effective_from >= self.effective_until:
-            raise ArtefactInvalid(".effective_until", "is later than effective_from")
+            raise ArtefactInvalid(".effective_until", "must be later than effective_from")
         return self
 
 
@@ -81,7 +81,7 @@ class Grade(Part):
     @model_validator(mode="after")
     def _lies_in_its_band(self) -> Self:
         if not self.pd_low_bps <= self.pd_bps <= self.pd_high_bps:
-            raise ArtefactInvalid(".pd_bps", "lies within pd_low_bps and pd_high_bps")
+            raise ArtefactInvalid(".pd_bps", "must be between pd_low_bps and pd_high_bps")
         return self
 
 
@@ -140,7 +140,7 @@ class Limit(Part):
         distinct("id"),
         must(
             lambda methods: any(isinstance(one, AmountMethod) for one in methods),
-            "has a fixed amount, so that no limit is unbounded",
+            "must have a fixed amount, so that no limit is unbounded",
         ),
     ]
     step_minor: Amount

@@ -29,11 +29,11 @@ from creditmesh.risk.errors import ArtefactInvalid
 from creditmesh.risk.expression import parse_literal
 
 MAX_CELLS = 2_500
-_RISING = must(lambda bounds: all(one < other for one, other in pairwise(bounds)), "lists rising bounds")
-_ONCE = must(lambda sets: len(set(chain(*sets))) == sum(map(len, sets)), "names no value twice")
+_RISING = must(lambda bounds: all(one < other for one, other in pairwise(bounds)), "must list ascending bounds")
+_ONCE = must(lambda sets: len(set(chain(*sets))) == sum(map(len, sets)), "must not repeat a value")
 _LAST_TAKES_THE_REST = must(
     lambda segments: [one.when is None for one in segments] == [False] * (len(segments) - 1) + [True],
-    "has a condition in every segment but the last",
+    "must have a condition in every segment but the last",
 )
 
 
@@ -51,7 +51,7 @@ class IntegerAxis(Part):
     @model_validator(mode="after")
     def _is_integer(self, info: ValidationInfo) -> Self:
         if types(info)[self.feature] != "integer":
-            raise ArtefactInvalid("", "has groups: the feature is no integer")
+            raise ArtefactInvalid("", "must have groups: the feature is not an integer")
         return self
 
 
@@ -69,7 +69,7 @@ class CategoryAxis(Part):
     def _are_of_the_feature(self, info: ValidationInfo) -> Self:
         kind = types(info)[self.feature]
         if kind == "integer":
-            raise ArtefactInvalid("", "has bounds and specials: the feature is an integer")
+            raise ArtefactInvalid("", "must have bounds and specials: the feature is an integer")
         for place, group in enumerate(self.groups):
             for number, value in enumerate(group):
                 parse_literal(Node(value, f".groups[{place}][{number}]"), kind)
@@ -91,12 +91,12 @@ class Characteristic(Part):
     @model_validator(mode="after")
     def _has_points_for_each_cell(self, info: ValidationInfo) -> Self:
         if len({axis.feature for axis in self.axes}) != len(self.axes):
-            raise ArtefactInvalid(".axes", "pairs two different features")
+            raise ArtefactInvalid(".axes", "must pair two different features")
         cells = prod(read_axis(axis.model_dump(), types(info)).size for axis in self.axes)
         if cells > MAX_CELLS:
-            raise ArtefactInvalid(".axes", f"makes at most {MAX_CELLS} cells")
+            raise ArtefactInvalid(".axes", f"must make at most {MAX_CELLS} cells")
         if len(self.points) != cells:
-            raise ArtefactInvalid(".points", f"has {cells} items, one for each cell")
+            raise ArtefactInvalid(".points", f"must have {cells} items, one for each cell")
         return self
 
 
@@ -131,7 +131,7 @@ class Scorecard(Part):
     @model_validator(mode="after")
     def _refers_above_the_cutoff(self) -> Self:
         if self.refer_below is not None and self.refer_below < self.cutoff:
-            raise ArtefactInvalid(".refer_below", f"is not below the cutoff, {self.cutoff}")
+            raise ArtefactInvalid(".refer_below", f"must not be below the cutoff, {self.cutoff}")
         return self
 
 

@@ -1,6 +1,6 @@
-"""Batch scoring at the speed of the disk: the artefact as a numpy kernel over Arrow columns.
+"""Batch scoring: the artefact as a numpy kernel over Arrow columns, as fast as the disk is read.
 
-For Spark jobs and benchmarks; it needs numpy and pyarrow, reading portfolios polars too, which a Lambda's layer lacks.
+For Spark jobs and benchmarks. It needs numpy, pyarrow and, for portfolios, polars, which a Lambda layer does not have.
 """
 
 from creditmesh.risk.bulk.results import RESULT_FIELDS

@@ -1,4 +1,4 @@
-"""From a score to all that hangs on it alone: the default rate, the grade, what the grade costs."""
+"""Look-up of everything that depends on the score alone: default rate, grade, price."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from creditmesh.risk.bulk.columns import Numbers
 
 _MOST_ENTRIES = 1 << 16
-"""Up to so many different scores each has an entry of its own; beyond, bands are searched for."""
+"""Up to this many scores are looked up in a table by score; a wider range is searched by band."""
 
 
 class Bands:
-    """The scores between two neighbouring thresholds are one band; everything is looked up by band."""
+    """Bands of scores between neighbouring thresholds, and look-up tables by band."""
 
     def __init__(self, thresholds: Sequence[int], lowest: int, highest: int) -> None:
         self._starts = [lowest, *sorted({at for at in thresholds if lowest < at <= highest})]
@@ -25,7 +25,7 @@ class Bands:
             self._table = self._searched(np.arange(lowest, highest + 1))
 
     def of(self, scores: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
-        """Every firm's band."""
+        """The band of each firm."""
         if self._table is None:
             return self._searched(scores)
         return np.take(self._table, scores - self._lowest, mode="clip")
@@ -34,5 +34,5 @@ class Bands:
         return np.searchsorted(self._starts, scores, "right") - 1
 
     def table(self, value_of: Callable[[int], Any], dtype: npt.DTypeLike) -> Numbers:
-        """What ``value_of`` says of each band's scores, to be looked up with what ``of`` gives."""
+        """``value_of`` for each band, to be indexed with the result of ``of``."""
         return np.array([value_of(start) for start in self._starts]).astype(dtype)

@@ -1,7 +1,7 @@
-"""Arrow columns made what the kernel counts with: whole 64-bit numbers, codes of words, truths; and what is known.
+"""Arrow columns converted for the kernel: 64-bit integers, word codes or booleans, with a mask of known values.
 
-The rules are those of one firm's features (docs/reference/risk-model.md, «How values enter»): NaN and the infinities
-are unknown, everything else is rounded down and cut to 64 bits.
+Values are converted as for one firm (docs/reference/risk-model.md, «How values enter»): NaN and infinities are unknown,
+other numbers are rounded down and clipped to 64 bits.
 """
 
 from __future__ import annotations
@@ -30,27 +30,25 @@ class Column:
     """One feature of many firms."""
 
     values: Numbers
-    """Int64; uint8 (0, 1) for truths; for text, positions in ``words``. Where unknown: anything valid."""
+    """Int64; uint8 (0, 1) for booleans; for text, positions in ``words``. Unknown values may be anything valid."""
     known: Mask | None
-    """None where all values are."""
+    """None if all values are known."""
     words: tuple[str, ...] = ()
-    """What the codes of text stand for."""
+    """The words that the codes of a text column stand for."""
     not_a_number: int = 0
-    """How many values were NaN or infinite."""
+    """Number of values that were NaN or infinite."""
     _tables: dict[Any, Numbers] = field(default_factory=dict, compare=False, repr=False)
 
     def cut(self, start: int, stop: int) -> Column:
-        """The firms from ``start`` up to, not including, ``stop``."""
         known = None if self.known is None else self.known[start:stop]
         return Column(self.values[start:stop], known, self.words, 0, self._tables)
 
     def pick(self, rows: npt.NDArray[np.intp]) -> Column:
-        """Some of the firms."""
         known = None if self.known is None else self.known[rows]
         return Column(self.values[rows], known, self.words, 0, self._tables)
 
     def by_word(self, key: Any, value_of: Callable[[str], Any], dtype: npt.DTypeLike) -> Numbers:
-        """For text: ``value_of`` each firm's word, worked out once for each word of a batch and ``key``."""
+        """For text: ``value_of`` of each firm's word, computed once per word of a batch and ``key``."""
         table = self._tables.get(key)
         if table is None:
             table = self._tables[key] = np.array([value_of(word) for word in self.words] or [0]).astype(dtype)
@@ -58,22 +56,22 @@ class Column:
 
 
 def column(name: str, kind: FeatureType, array: pa.Array) -> Column:
-    """Return the feature ``name`` of all firms.
+    """Return the column of feature ``name``.
 
     Raises:
-        FeatureInvalid: the column's type is none from which ``kind`` can be had.
+        FeatureInvalid: the column's type cannot be converted to ``kind``.
     """
     if pa.types.is_null(array.type):
         return unknown(kind, len(array))
     reader = {"integer": _integer, "string": _text, "boolean": _truth}[kind]
     found = reader(array)
     if found is None:
-        raise FeatureInvalid(name, f"is of type {kind}")
+        raise FeatureInvalid(name, f"must be of type {kind}")
     return found
 
 
 def unknown(kind: FeatureType, rows: int) -> Column:
-    """A feature of which nothing is known."""
+    """A column with only unknown values."""
     dtype = {"integer": np.int64, "string": np.int32, "boolean": np.uint8}[kind]
     return Column(np.zeros(rows, dtype), np.zeros(rows, np.bool_))
 
@@ -83,14 +81,14 @@ def _known(array: pa.Array) -> Mask | None:
 
 
 def _bits(buffer: pa.Buffer, offset: int, length: int) -> npt.NDArray[np.uint8]:
-    """Arrow's bitmap as one byte each."""
+    """Arrow's bitmap, one byte per bit."""
     first = offset // 8
     packed = np.frombuffer(buffer, np.uint8)[first : -(-(offset + length) // 8)]
     return np.unpackbits(packed, count=offset % 8 + length, bitorder="little")[offset % 8 :]
 
 
 def _plain(array: pa.Array, dtype: npt.DTypeLike) -> Numbers:
-    """The values buffer itself, nothing copied."""
+    """The array's value buffer, without copying."""
     if len(array) == 0:
         return np.zeros(0, dtype)
     return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]
@@ -155,7 +153,7 @@ def _from_floats(array: pa.Array) -> Column:
 
 
 def _from_decimals(array: pa.Array) -> Column:
-    """Those within 64 bits at once; the others, which are rare, one by one with Python's own whole numbers."""
+    """Values within 64 bits are converted at once; the rare others one by one as Python integers."""
     scale = array.type.scale
     if not pa.types.is_decimal128(array.type):
         if pa.types.is_decimal256(array.type):
@@ -190,6 +188,6 @@ def _from_objects(array: pa.Array) -> Column:
 
 
 def _floor(value: Any) -> int:
-    """Python's Decimal rounds to its context in ``//``, but not in ``as_integer_ratio``."""
+    """Exact floor: ``//`` on Decimal rounds to the context, ``as_integer_ratio`` does not."""
     numerator, denominator = value.as_integer_ratio()
     return int(numerator // denominator)

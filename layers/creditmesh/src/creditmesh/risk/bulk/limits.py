@@ -1,4 +1,4 @@
-"""The limit of many firms at once: whole numbers of 64 bits that cannot overflow, as for one firm."""
+"""The limit of many firms at once, in 64-bit integers that cannot overflow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEAST = np.int64(-(2**63))
 
 
 def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> Amounts:
-    """Return the least method times the grade's factor, down to a whole step."""
+    """Return the least method times the grade's factor, rounded down to a whole step."""
     least: Amounts = np.full(
         len(factors_bps), min(m.amount_minor for m in formula.methods if m.amount_minor is not None)
     )
@@ -28,7 +28,7 @@ def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> Am
             if skipped is not None:
                 value = np.where(skipped, most, value)
             np.minimum(least, value, out=least)
-    whole = np.floor_divide(least, BPS)  # the product may be beyond 64 bits: quotient and rest apart
+    whole = np.floor_divide(least, BPS)  # quotient and remainder apart: the product may exceed 64 bits
     rest = (least - whole * BPS) * factors_bps
     factored = whole * factors_bps + np.floor_divide(rest, BPS, out=rest)
     steps: Amounts = np.floor_divide(factored, formula.step_minor) * formula.step_minor
@@ -36,7 +36,7 @@ def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> Am
 
 
 def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None]:
-    """A method's amounts, and where it is left out."""
+    """A method's amounts, and where it does not apply."""
     total: Amounts | None = None
     skipped: list[Mask] = []
     nought: list[Mask] = []
@@ -45,7 +45,7 @@ def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None
         if unknown is not None and term.if_missing != "ignore":
             (skipped if term.if_missing == "skip" else nought).append(unknown)
         total = amount if total is None else np.add(total, amount, out=total)
-    assert total is not None  # a method has a term or an amount of its own
+    assert total is not None  # a method has at least one term or a fixed amount
     np.maximum(total, 0, out=total)
     if not nought:
         return total, _any(skipped)
@@ -60,7 +60,7 @@ def _any(masks: list[Mask]) -> Mask | None:
 
 
 def _term(term: LimitTerm, columns: Columns) -> tuple[Amounts, Mask | None]:
-    """A term's amounts, nought where all its features are unknown, and where that is."""
+    """A term's amounts (0 where all its features are unknown), and where they are unknown."""
     greatest: Amounts | None = None
     unknown: Mask | None = None
     every = [columns[name] for name in term.features]
@@ -75,7 +75,7 @@ def _term(term: LimitTerm, columns: Columns) -> tuple[Amounts, Mask | None]:
 
 
 def _share(amount: Amounts, factor_bps: int) -> Amounts:
-    """floor(amount × factor / 10,000) of amounts up to the ceiling; beyond 64 bits quotient and rest apart."""
+    """floor(amount × factor / 10,000), by quotient and remainder because the product may exceed 64 bits."""
     common = gcd(factor_bps, BPS)
     times, parts = factor_bps // common, BPS // common
     if AMOUNT_CEILING_MINOR * times < 2**63:

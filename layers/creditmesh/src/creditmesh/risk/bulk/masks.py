@@ -1,6 +1,6 @@
-"""Conditions over many firms at once: where one is true, and where it is false; elsewhere it is unknown.
+"""Conditions over many firms at once, as two masks: where it is true and where it is false; elsewhere it is unknown.
 
-Kleene's logic needs no third value this way: «and» is true where all parts are and false where any is, and so on.
+Kleene's logic then needs no third value: «and» is true where all parts are, and false where any is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Columns = Mapping[str, Column]
 
 
 def where(condition: Condition, columns: Columns, rows: int, *, holds: bool) -> Mask:
-    """Return where ``condition`` is known to hold, or known not to hold."""
+    """Return where ``condition`` is known to be true (``holds``) or known to be false."""
     match condition:
         case Negation(item):
             return where(item, columns, rows, holds=not holds)

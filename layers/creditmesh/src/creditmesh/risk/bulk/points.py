@@ -1,7 +1,7 @@
-"""Bins and points of many firms at once: comparing with every bound beats searching while the bounds are few.
+"""Bins and points of many firms at once. Comparing with every bound is faster than searching while bounds are few.
 
-A firm's place on an axis is 0 where the value is unknown, else 1 + the bin's index. The places of a chunk are one byte
-each, so adding up comparisons and looking up points cost a fraction of a nanosecond a firm.
+A firm's place on an axis is 0 if the value is unknown, else 1 + the bin's index. A chunk's places take one byte each,
+so that adding comparisons and looking up points cost a fraction of a nanosecond per firm.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from creditmesh.risk.bulk.masks import where
 from creditmesh.risk.points import Axis, Characteristic, Segment
 
 _MANY_BOUNDS = 48
-"""From so many bounds on a binary search is quicker."""
+"""With this many bounds or more, binary search is faster."""
 _BYTE = 256
 
 
 def places(axis: Axis, column: Column) -> Numbers:
-    """Every firm's place on ``axis``, as uint8 where that holds them."""
+    """Each firm's place on ``axis``, as uint8 if it fits."""
     dtype = np.uint8 if axis.size < _BYTE else np.uint32
     found = _intervals(axis, column.values, dtype) if axis.type == "integer" else _groups(axis, column, dtype)
     return found if column.known is None else np.multiply(found, column.known.view(np.uint8), out=found)
@@ -54,7 +54,7 @@ def _groups(axis: Axis, column: Column, dtype: npt.DTypeLike) -> Numbers:
 
 @dataclass(frozen=True)
 class _Points:
-    """A characteristic's points above its ``lowest``, by the place on its first axis × ``width`` + on its second."""
+    """A characteristic's points above its ``lowest``, indexed by first place × ``width`` + second place."""
 
     slots: tuple[int, ...]
     width: int
@@ -74,22 +74,21 @@ class _Points:
 
 
 class Card:
-    """A base and the points of several characteristics, added up for many firms."""
+    """Base points and several characteristics, summed for many firms."""
 
     def __init__(self, base: int, characteristics: Sequence[Characteristic]) -> None:
         self._axes: dict[Axis, int] = {}
         self._items = [self._prepared(_merged(item)) for item in characteristics]
         self._base = base + sum(item.lowest for item in self._items)
         self.range = (self._base, self._base + sum(int(item.table.max()) for item in self._items))
-        """Least and most that the sum can be."""
+        """Least and greatest possible sum."""
         self.features = frozenset(axis.feature for axis in self._axes)
-        """What it looks at."""
 
     def _prepared(self, item: Characteristic) -> _Points:
         slots = tuple(self._axes.setdefault(axis, len(self._axes)) for axis in item.axes)
         grid = np.array(item.points, np.int64).reshape([axis.size for axis in item.axes])
         for dimension in range(len(slots)):
-            grid = np.roll(grid, 1, dimension)  # the unknown first
+            grid = np.roll(grid, 1, dimension)  # the bin for unknown values first
         lowest = int(grid.min())
         table = grid.ravel() - lowest
         small = len(table) <= _BYTE and int(table.max()) < _BYTE
@@ -97,7 +96,6 @@ class Card:
         return _Points(slots, item.axes[-1].size, lowest, table, byte_table)
 
     def total(self, columns: Mapping[str, Column], rows: int) -> npt.NDArray[np.int64]:
-        """The sum for every firm."""
         found = [places(axis, columns[axis.feature]) for axis in self._axes]
         total: npt.NDArray[Any] = np.zeros(rows, np.int32)
         for item in self._items:
@@ -107,14 +105,14 @@ class Card:
 
 
 class Cards:
-    """The cards of several segments: each firm has the points of the first whose condition holds, or of the last."""
+    """Scorecards by segment. A firm is scored by the first segment whose condition holds, or by the last one."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.all = [Card(segment.base_points, segment.characteristics) for segment in segments]
         self._conditions = [segment.when for segment in segments if segment.when is not None]
 
     def score(self, columns: Mapping[str, Column], rows: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
-        """Each firm's segment, and its score before rules adjust it."""
+        """Each firm's segment, and its score before adjustment by rules."""
         index = np.full(rows, len(self.all) - 1, np.int8)
         if len(self.all) == 1:
             return index, self.all[0].total(columns, rows)
@@ -129,7 +127,7 @@ class Cards:
 
 
 def _merged(item: Characteristic) -> Characteristic:
-    """Neighbouring intervals of equal points are one: the kernel needs no bins, only points."""
+    """Merge neighbouring intervals of equal points: the kernel needs points only."""
     axis = item.axes[0]
     if len(item.axes) > 1 or axis.type != "integer":
         return item

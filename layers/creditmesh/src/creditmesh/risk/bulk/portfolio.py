@@ -1,8 +1,7 @@
-"""A portfolio in Parquet scored piece by piece, each piece read where it is scored.
+"""Scoring of a Parquet portfolio in splits, each read by the worker that scores it.
 
-What a Spark job hands to its workers are splits: some row groups of files. A worker reads them itself, only
-the columns that are needed, one row group at a time; so memory does not grow with the number of firms, and no row
-crosses from the JVM to Python or back.
+A split is a list of row groups. A Spark worker reads only the needed columns, one row group at a time: memory does not
+grow with the portfolio, and no row passes between JVM and Python.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from creditmesh.risk.bulk.scoring import Kernel, compile_kernel
 from creditmesh.risk.bulk.storage import Place, place, polars_options
 
 ROWS_AT_ONCE = 1_000_000
-"""What a worker holds at once; a greater row group is read in several goes."""
+"""Most rows in a worker's memory at once; a larger row group is read in parts."""
 _LEAST_ROWS, _MOST_ROWS = 500_000, 8_000_000
-"""A task of Spark's costs a tenth of a second of processor time in Python, whatever it does."""
+"""A Spark task costs 0.1 s of processor time in Python, however small it is."""
 _SPLITS_PER_WORKER = 2
 _FOOTERS_AT_ONCE = 16
 
@@ -38,7 +37,7 @@ Counts = Counter[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Range:
-    """``count`` rows of a file from the row ``first`` on: a row group or part of one."""
+    """``count`` rows of a file, starting at row ``first``: a row group or part of one."""
 
     uri: str
     first: int
@@ -47,17 +46,17 @@ class Range:
 
 @dataclass(frozen=True)
 class Split:
-    """What one task scores; ``name`` is the same whenever the same portfolio is split for as many workers."""
+    """The input of one task. ``name`` is the same for the same portfolio and number of workers."""
 
     name: str
     ranges: tuple[Range, ...]
 
 
 def splits(portfolio: Place, workers: int) -> list[Split]:
-    """Split a folder of Parquet, or one file, along its row groups into two pieces or more for each worker.
+    """Split a folder of Parquet files, or one file, along its row groups, at least two splits per worker.
 
     Raises:
-        ValueError: there is no Parquet.
+        ValueError: no Parquet files.
     """
     files = portfolio.parquet_files()
     if not files:
@@ -80,7 +79,7 @@ def _ranges(file: Place) -> list[Range]:
 
 
 def _packed(ranges: Sequence[Range], rows: int) -> Iterator[tuple[Range, ...]]:
-    """Neighbouring ranges together, until they have ``rows`` rows."""
+    """Group neighbouring ranges until they have ``rows`` rows."""
     gathered: list[Range] = []
     for item in ranges:
         gathered.append(item)
@@ -93,21 +92,21 @@ def _packed(ranges: Sequence[Range], rows: int) -> Iterator[tuple[Range, ...]]:
 
 @cache
 def kernel_of(model: str, on: date) -> Kernel:
-    """Return the kernel of an artefact's JSON text, compiled once in each worker."""
+    """Return the kernel of an artefact's JSON text, compiled once per worker."""
     kernel = compile_kernel(load(model), on)
-    gc.freeze()  # PySpark collects garbage after every task; all that is imported by now is none
+    gc.freeze()  # PySpark collects garbage after every task; imported modules need no scan
     return kernel
 
 
 def scored(split: Split, kernel: Kernel, ids: Sequence[str], counts: Counts) -> Iterator[pa.Table]:
-    """Read and score the split's ranges one after the other; ``counts`` is added to.
+    """Read and score the split's ranges one after the other; adds to ``counts``.
 
     Yields:
         The columns ``ids`` followed by ``creditmesh.risk.bulk.RESULT_FIELDS``.
 
     Raises:
-        ValueError: an id's column is not there.
-        FeatureInvalid: a feature's column is of another type.
+        ValueError: a column of ``ids`` is missing.
+        FeatureInvalid: a feature's column has the wrong type.
     """
     for uri, ranges in groupby(split.ranges, key=lambda item: item.uri):
         wanted = _columns(uri, kernel, ids)
@@ -116,7 +115,7 @@ def scored(split: Split, kernel: Kernel, ids: Sequence[str], counts: Counts) -> 
 
 
 def _columns(uri: str, kernel: Kernel, ids: Sequence[str]) -> pl.LazyFrame:
-    """The columns of a file that are needed, its texts as words once each instead of once for every firm."""
+    """The needed columns of a file, texts as dictionaries."""
     lazy = pl.scan_parquet(uri, glob=False, storage_options=polars_options() if place(uri).remote else None)
     schema = lazy.collect_schema()
     if absent := [name for name in ids if name not in schema]:
@@ -128,10 +127,10 @@ def _columns(uri: str, kernel: Kernel, ids: Sequence[str]) -> pl.LazyFrame:
 
 
 def write_scored(split: Split, kernel: Kernel, ids: Sequence[str], folder: Place) -> Counts:
-    """Score a split into a file of its own name; a second attempt writes over the first.
+    """Score a split into a file named after it; a retry overwrites it.
 
     Returns:
-        Firms by ("decision", approve …), by ("stage", …) and findings by their kind and feature.
+        Counts of firms by ("decision", …) and ("stage", …), and of findings by kind and feature.
     """
     counts: Counts = Counter()
     target, writer = folder.below(f"{split.name}.parquet"), None
@@ -145,7 +144,10 @@ def write_scored(split: Split, kernel: Kernel, ids: Sequence[str], folder: Place
 
 
 def _layout(ids: Sequence[str]) -> dict[str, Any]:
-    """Ids differ from firm to firm, so a dictionary of them is in vain; few columns are ever searched by range."""
+    """Parquet options: no dictionary for ids, which are all different.
+
+    Statistics only where range filters are likely.
+    """
     repeated = [name for name in RESULT_FIELDS if name != "fired_rules"]
     return {
         "use_dictionary": [*repeated, "fired_rules.list.element"],

@@ -1,4 +1,4 @@
-"""The kernel's results as Arrow columns: what is decided of each firm, narrow enough to be kept for millions."""
+"""The kernel's results as Arrow columns, compact enough to keep for millions of firms."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ RESULT_FIELDS: dict[str, pa.DataType] = {
     "risk_index": pa.int64(),
     "index_grade": _WORD,
 }
-"""What ``Kernel.score`` puts after the columns it passes through; the fields of a RiskResult by the same names."""
+"""Columns that ``Kernel.score`` appends; named like the fields of `RiskResult`."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A chunk's results: numbers, places in lists of words, and where there is none."""
+    """Results of one chunk, as numbers, positions in word lists, and masks of known values."""
 
     stage: npt.NDArray[np.uint8]
     fired: Sequence[Mask]
@@ -50,7 +50,7 @@ class Scored:
 
 
 class Results:
-    """Makes Arrow columns of chunks' results."""
+    """Converts chunks' results to Arrow columns."""
 
     def __init__(self, artefact: Artefact) -> None:
         self._rules = pa.array([rule.id for rule in artefact.rules], pa.string())
@@ -65,7 +65,7 @@ class Results:
         self._words = {name: pa.array(found, pa.string()) for name, found in words.items()}
         names = ("model_id", "version", "content_hash")
         self.metadata = {f"creditmesh.{name}": str(getattr(artefact, name)) for name in names}
-        """Names the model in whatever is made of the table."""
+        """Metadata of the result tables: identifies the model."""
 
     def columns(self, scored: Scored) -> list[pa.Array]:
         """The columns of ``RESULT_FIELDS``."""
@@ -91,7 +91,7 @@ class Results:
         return pa.DictionaryArray.from_arrays(_plain(values.astype(np.int8, copy=False), known), self._words[name])
 
     def _fired(self, fired: Sequence[Mask], rows: int) -> pa.Array:
-        """Lists of rules; only the firms for which any fires are looked at one by one."""
+        """Lists of fired rules; only firms with at least one are visited individually."""
         hit = np.flatnonzero(reduce(np.logical_or, fired, np.zeros(rows, np.bool_)))
         table = np.empty((len(hit), len(fired)), np.bool_)
         counts = np.zeros(rows, np.uint16)
@@ -109,6 +109,6 @@ def _bitmap(known: Mask) -> pa.Buffer:
 
 
 def _plain(values: Numbers, known: pa.Buffer | None) -> pa.Array:
-    """An Arrow array over the very memory of ``values``."""
+    """An Arrow array on the memory of ``values``, without copying."""
     kind: Any = pa.from_numpy_dtype(values.dtype)
     return pa.Array.from_buffers(kind, len(values), [known, pa.py_buffer(np.ascontiguousarray(values))])

@@ -1,6 +1,6 @@
 """The artefact compiled for columns of many firms: numpy over chunks that fit the processor's cache.
 
-Equal to ``creditmesh.risk.evaluator`` to the last digit; all numbers are the same 64-bit integers.
+Results equal `creditmesh.risk.evaluator` exactly: both use the same 64-bit integer arithmetic.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from creditmesh.risk.model import BPS, MAX_DIMENSION_GRADE, Artefact, RiskIndex
 from creditmesh.risk.result import Stage
 
 _CHUNK = 32_768
-"""A chunk's column is 256 KB, so that comparing it with many bounds stays within the processor's cache."""
+"""Rows per chunk: a column takes 256 KB and stays in the processor's cache."""
 
 _BELOW, _TOO_DEAR, _REFERRED, _UNGRADED = 1, 2, 4, 8
-"""What a score alone decides."""
+"""Flags of what follows from the score alone."""
 
 Columns = Mapping[str, Column]
 
 
 def compile_kernel(artefact: Artefact, on: date) -> Kernel:
-    """Return the kernel of the model with the rules in force on the day ``on``."""
+    """Return the kernel of the model with the rules in force on ``on``."""
     return Kernel(artefact.in_force(on))
 
 
@@ -55,7 +55,7 @@ class Kernel:
         names |= {name for condition in self._conditions() for name in variables(condition)}
         names |= {name for method in artefact.limit.methods for term in method.terms for name in term.features}
         self.features = tuple(name for name in artefact.features if name in names)
-        """The features that count for the result; others of the artefact are not looked at."""
+        """Features that affect the result; the artefact's others are not read."""
 
     def score(
         self,
@@ -63,17 +63,17 @@ class Kernel:
         ids: Sequence[str] | None = None,
         counts: Counter[tuple[str, str]] | None = None,
     ) -> pa.Table:
-        """Return the columns ``ids`` (None: all that are no features) followed by ``RESULT_FIELDS``.
+        """Return the columns ``ids`` (None: all that are not features) followed by ``RESULT_FIELDS``.
 
         Args:
-            data: a column for every feature; one that is absent is unknown for all firms.
+            data: one column per feature; a missing column means unknown for all firms.
             ids: columns to pass through.
-            counts: what comes out is added to it: firms by ("stage", …), and the findings ("not_a_number", feature)
-                and ("absent", feature).
+            counts: incremented by firms per ("stage", …), and findings ("not_a_number", feature) and ("absent",
+                feature).
 
         Raises:
-            FeatureInvalid: a feature's column is of another type.
-            KeyError: a column to pass through is not there.
+            FeatureInvalid: a feature's column has the wrong type.
+            KeyError: a column of ``ids`` is missing.
         """
         names = data.schema.names
         kept = [name for name in names if name not in self._artefact.features] if ids is None else list(ids)
@@ -86,10 +86,10 @@ class Kernel:
         return pa.Table.from_batches(scored, schema)
 
     def points(self, data: pa.Table | pa.RecordBatch) -> npt.NDArray[np.int64]:
-        """Return every firm's score before rules adjust it, also of those whom rules stop.
+        """Return each firm's score before adjustment by rules, also of firms that rules stop.
 
         Raises:
-            FeatureInvalid: a feature's column is of another type.
+            FeatureInvalid: a feature's column has the wrong type.
         """
         batches = data.to_batches() if isinstance(data, pa.Table) else [data]
         found = [
@@ -170,7 +170,7 @@ class Kernel:
         )
 
     def _rules(self, columns: Columns, rows: int) -> tuple[list[Mask], Mask, Mask]:
-        """Where each rule fires, and where a list's or an admission rule stops the firm; a list hides the latter."""
+        """Where each rule fires, and where a list rule or an admission rule stops the firm; list rules come first."""
         rules = self._artefact.rules
         fired = [self._fires(rule.when, rule.fires_if_unknown, columns, rows) for rule in rules]
         by_list = _any(
@@ -194,7 +194,7 @@ class Kernel:
         return total
 
     def _index(self, columns: Columns, rows: int) -> tuple[dict[str, Numbers], Mask, Mask]:
-        """The risk index with its grade, and where a grade asks for a person or stops the firm."""
+        """The risk index with its grade, and where the grade refers or stops the firm."""
         formula = self._artefact.risk_index
         if formula is None or self._levels is None:
             nowhere = np.zeros(rows, np.bool_)
@@ -210,7 +210,7 @@ class Kernel:
         return {"risk_index": index, "index_grade": level}, refers, stops
 
     def _referred(self, fired: Sequence[Mask], otherwise: Mask, rows: int) -> Mask:
-        """Where a person should look: a rule says so that no pass outranks, or a figure; a fast pass silences all."""
+        """Where a firm is referred: by a rule that no pass outranks, or by ``otherwise``. A fast pass silences both."""
         pairs = list(zip(self._artefact.rules, fired, strict=True))
         referred = otherwise
         for rule, mask in pairs:
@@ -219,7 +219,7 @@ class Kernel:
                 referred = referred | (mask & ~_any(louder, rows))
         return referred & ~_any((m for r, m in pairs if r.outcome == "fast_pass"), rows)
 
-    # What hangs on the score alone
+    # What depends on the score alone
 
     def _score_bands(self) -> Bands:
         artefact = self._artefact
@@ -268,14 +268,17 @@ class Kernel:
 
 
 def _levels(formula: RiskIndex) -> Numbers:
-    """The position of the grade of every index there can be."""
+    """The grade's position for each possible index."""
     return np.array(
         [next(i for i, g in enumerate(formula.grades) if v >= g.min_index) for v in range(BPS + 1)], np.int8
     )
 
 
 def _first_stage(ends: Mapping[Stage, Mask], rows: int) -> npt.NDArray[np.uint8]:
-    """The first stage at which each firm ends, as its place in ``STAGES``; the last where at none of ``ends``."""
+    """The first stage at which each firm ends, as its position in ``STAGES``.
+
+    The last one if none of ``ends`` applies.
+    """
     last = len(STAGES) - 1
     short = np.zeros(rows, np.uint8)
     for stage, mask in ends.items():

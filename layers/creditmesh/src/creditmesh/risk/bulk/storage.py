@@ -1,7 +1,6 @@
-"""Where a portfolio lies: folders of Parquet, local or s3://, for pyarrow and for polars.
+"""Access to Parquet folders, local or s3://, for pyarrow and polars.
 
-Endpoint and region come from the environment, as boto3 reads them, so that the embedded cloud serves as well;
-credentials from where AWS's libraries look for them.
+Endpoint, region and credentials come from the environment, as boto3 reads them; so it works on the embedded cloud.
 """
 
 from __future__ import annotations
@@ -24,19 +23,16 @@ class Place:
 
     @property
     def remote(self) -> bool:
-        """Whether it lies in S3."""
         return self.uri.startswith("s3://")
 
     def files(self) -> Any:
-        """The pyarrow file system it lies in."""
         return _s3() if self.remote else pafs.LocalFileSystem()
 
     def below(self, name: str) -> Place:
-        """What is called ``name`` in this folder."""
         return Place(f"{self.uri.rstrip('/')}/{name}", f"{self.path.rstrip('/')}/{name}")
 
     def parquet_files(self) -> list[Place]:
-        """The Parquet files at any depth, by name; hidden ones and those of a job that has not ended left out."""
+        """The Parquet files at any depth, by name, without hidden files and those of unfinished jobs."""
         files = self.files()
         if files.get_file_info(self.path).type == pafs.FileType.File:
             return [self]
@@ -46,21 +42,18 @@ class Place:
         return [self.below(name) for name in shown if name.endswith(".parquet")]
 
     def is_empty(self) -> bool:
-        """Whether nothing is there."""
         return not self.files().get_file_info(pafs.FileSelector(self.path, recursive=True, allow_not_found=True))
 
     def read_text(self) -> str:
-        """The whole file as text."""
         with self.files().open_input_stream(self.path) as stream:
             return bytes(stream.read()).decode("utf-8")
 
     def write_text(self, text: str) -> None:
-        """Make the file hold just ``text``."""
         with self.output_stream() as stream:
             stream.write(text.encode("utf-8"))
 
     def output_stream(self) -> Any:
-        """A stream that writes the file anew, its folder made where folders have to be."""
+        """A stream that replaces the file, creating its folder if needed."""
         files = self.files()
         if not self.remote:
             files.create_dir(str(Path(self.path).parent), recursive=True)
@@ -71,19 +64,19 @@ def place(uri: str) -> Place:
     """Return the place of an s3:// URI, a file:// URI or a local path.
 
     Raises:
-        ValueError: the URI is of another kind.
+        ValueError: another kind of URI.
     """
     parts = urlsplit(uri)
     if parts.scheme == "s3" and parts.netloc:
         return Place(uri, parts.netloc + parts.path)
     if parts.scheme not in ("", "file"):
-        raise ValueError(f"an s3:// URI or a local path is wanted, not {uri}")
+        raise ValueError(f"expected an s3:// URI or a local path, not {uri}")
     path = str(Path(parts.path if parts.scheme else uri).absolute())
     return Place(path, path)
 
 
 def polars_options() -> dict[str, str]:
-    """What polars has to be told to reach the endpoint that the environment names."""
+    """Polars' storage options for the endpoint that the environment names."""
     endpoint, region = _endpoint(), os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     options = {"aws_region": region} if region else {}
     if endpoint:
