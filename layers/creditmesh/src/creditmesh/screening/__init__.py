@@ -1,1 +1,1 @@
-"""Black, grey and white lists, searched exactly and by similar names."""
+"""Black, grey and white lists with exact search and search by similar names."""

@@ -16,38 +16,32 @@ from creditmesh.screening.state import Keeper
 
 @singleton
 def list_journal() -> Journal:
-    """Changes of the lists."""
     return Journal(platform().tables, settings().list_journal_table, platform().clock)
 
 
 @singleton
 def list_generations() -> Generations:
-    """What imports consist of."""
     return Generations(platform().data, platform().bulk_cipher)
 
 
 @singleton
 def list_keeper() -> Keeper:
-    """The lists in this process's memory."""
     return Keeper(list_journal(), list_generations().index)
 
 
 @singleton
 def lists() -> Lists:
-    """Look-ups in the lists."""
     own = platform()
     return Lists(list_keeper(), own.blind_index, own.cipher, settings().list_journal_table, own.clock)
 
 
 @singleton
 def list_import_store() -> ImportStore:
-    """Imports of sources' lists and how they stand."""
     return ImportStore(platform().tables, settings().list_imports_table, platform().clock)
 
 
 @singleton
 def list_imports() -> Imports:
-    """Imports of sources' lists."""
     own, process = platform(), platform().process(settings().list_import_arn)
     parts = list_import_store(), list_generations(), own.data, list_journal(), list_keeper()
     return Imports(*parts, lambda: own.blind_index, process, own.clock)
@@ -55,7 +49,6 @@ def list_imports() -> Imports:
 
 @singleton
 def list_entries() -> ListEntries:
-    """Entries of the lists, one by one."""
     own = platform()
     names = settings().list_entries_table, list_journal(), settings().list_journal_table
     imported = ImportedEntries(list_import_store(), list_generations(), list_keeper())

@@ -36,7 +36,7 @@ _CONTENT = ("value", "reason_code", "text", "valid_from", "valid_until")
 
 
 class NewEntry(BaseModel):
-    """What a person enters."""
+    """A new entry as a person submits it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -51,10 +51,10 @@ class NewEntry(BaseModel):
 
 
 class ListEntries:
-    """Enters entries and removes them.
+    """Adds and removes entries.
 
     Args:
-        imported: finds an entry of the imports in force by its id.
+        imported: finds an entry of the current imports by its id.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class ListEntries:
     def enter(self, new: NewEntry, by: str) -> Entry:
         """Add a subject to a list, replacing an earlier entry of the same source and subject.
 
-        Entering the same again changes nothing; entering one that was removed puts it back.
+        Idempotent. Adding a removed entry restores it.
 
         Raises:
-            InvalidInput: the value is none of its kind, or the time ends before it begins.
-            EntryStateConflict: somebody has proposed to remove it.
+            InvalidInput: the value is invalid for its kind, or valid_until is not after valid_from.
+            EntryStateConflict: its removal has been proposed.
         """
         normalised = normalise(new.kind, new.value)
         if new.valid_until is not None and (new.valid_from or "") >= new.valid_until:
@@ -96,7 +96,7 @@ class ListEntries:
         )  # fmt: skip
         while (old := next(filter(None, map(self._get, ids)), None)) is not None:
             if old.state is State.REMOVAL_PROPOSED:
-                raise EntryStateConflict("its removal is proposed; decide on that first", field="value")
+                raise EntryStateConflict("the entry's removal is proposed; decide on the proposal first", field="value")
             same = all(getattr(old, name) == getattr(entry, name) for name in _CONTENT)
             if same and old.state is State.ACTIVE and old.origin is Origin.ENTERED:
                 return old
@@ -111,10 +111,10 @@ class ListEntries:
         return self.enter(new, by)
 
     def get(self, entry_id: str) -> Entry:
-        """An entry, whatever its state; also one of an import in force.
+        """Return an entry in any state, or one of a current import.
 
         Raises:
-            NoSuchEntry: there is none.
+            NoSuchEntry: unknown id.
         """
         EntryKey.parse(entry_id)
         found = self._get(entry_id)
@@ -126,7 +126,7 @@ class ListEntries:
         return found
 
     def proposals(self, limit: int) -> list[Entry]:
-        """Entries whose removal waits for a second person, oldest first."""
+        """Entries whose proposed removal waits for a second person, oldest first."""
         found = self._tables.listed(self._table, ("entry_id",), "removal", _QUEUE, index=BY_REMOVAL, limit=limit)
         return [self._opened(one) for one in found]
 
@@ -134,8 +134,8 @@ class ListEntries:
         """Propose to remove an entry; it stays in force until a second person confirms.
 
         Raises:
-            NoSuchEntry: there is none.
-            EntryStateConflict: it is removed, or proposed already.
+            NoSuchEntry: unknown id.
+            EntryStateConflict: already removed or proposed.
         """
         old = self.get(entry_id)
         if old.state is not State.ACTIVE:
@@ -145,18 +145,18 @@ class ListEntries:
         return self._moved(old, "removal_proposed", by, note, values)
 
     def decide_removal(self, entry_id: str, by: str, *, confirm: bool, note: str) -> Entry:
-        """Confirm or refuse a proposed removal (four eyes); a removed entry is kept as history.
+        """Confirm or reject a proposed removal (four eyes); a removed entry is kept as history.
 
         Raises:
-            NoSuchEntry: there is none.
+            NoSuchEntry: unknown id.
             EntryStateConflict: no removal is proposed.
-            SamePerson: whoever proposed it cannot confirm it.
+            SamePerson: the proposer cannot confirm.
         """
         old = self.get(entry_id)
         if old.state is not State.REMOVAL_PROPOSED:
             raise EntryStateConflict("no removal is proposed", field="entry_id")
         if confirm and old.proposed_by == by:
-            raise SamePerson("another person must confirm what you proposed")
+            raise SamePerson("another person must confirm your proposal")
         state = State.REMOVED if confirm else State.ACTIVE
         values = {"state": state, "proposed_by": None, "proposed_at": None}
         return self._moved(old, "removed" if confirm else "removal_refused", by, note, values)
@@ -174,11 +174,11 @@ class ListEntries:
             "note": note,
         }
         if not self._append(act, by, new, write, record):
-            raise EntryStateConflict("somebody else has just changed the entry", field="entry_id")
+            raise EntryStateConflict("the entry was changed concurrently", field="entry_id")
         return new
 
     def rekey(self) -> int:
-        """Give entries whose id was made with an earlier index key another one; how many."""
+        """Give entries whose id was made with an earlier index key a new id; returns their number."""
         return sum(self._rekeyed(self._opened(item)) for item in self._tables.scan(self._table))
 
     def _rekeyed(self, old: Entry) -> bool:
@@ -218,7 +218,7 @@ class ListEntries:
         return document
 
     def _live(self, entry: Entry, normalised: str) -> dict[str, Any]:
-        """What look-ups need to know of it."""
+        """The fields of an entry that look-ups use."""
         wanted = {"entry_id", "list_name", "kind", "fingerprint", "source", "reason_code", "valid_from", "valid_until"}
         record = entry.model_dump(mode="json", include=wanted)
         if entry.kind is Kind.NAME:

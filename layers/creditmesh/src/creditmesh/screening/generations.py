@@ -1,7 +1,7 @@
 """Imports in S3: encrypted blocks of lines, the encrypted index for look-ups, rejected lines.
 
-Everything of an import lies below ``lists/generations/{import_id}/`` under one data key of its own, which each object
-carries wrapped; nothing is ever overwritten with other content.
+All objects of an import are below ``lists/generations/{import_id}/`` and encrypted with one data key, which each object
+carries wrapped. Objects are never overwritten with different content.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Generations:
             self._put(_block_key(import_id, first), key, zlib.compress(text.encode(), 1))
 
     def lines(self, import_id: str) -> Iterator[list[Taken]]:
-        """All accepted lines, block by block, in the order of the file."""
+        """All accepted lines, block by block, in file order."""
         for place in self._blocks(import_id):
             yield self._block(place)
 
@@ -51,19 +51,18 @@ class Generations:
         return next((one for one in self._block(blocks[place]) if one.row.line == number), None)
 
     def put_index(self, import_id: str, key: DataKey, content: bytes, index_key: str) -> None:
-        """Store what look-ups use.
+        """Store the index for look-ups.
 
         Args:
-            index_key: id of the index key that its fingerprints were made with.
+            index_key: id of the index key used for its fingerprints.
         """
         self._put(_index_place(import_id, index_key), key, content)
 
     def index(self, import_id: str, index_key: str) -> IndexSegment:
-        """What look-ups use."""
         return IndexSegment(self._get(_index_place(import_id, index_key)))
 
     def put_rejected(self, import_id: str, rejected: Sequence[Rejected]) -> None:
-        """Store rejected lines; the first of them names the object."""
+        """Store rejected lines in an object named by the first of them."""
         key = f"lists/generations/{import_id}/rejected/{rejected[0].line:010d}.json"
         self._objects.put_json(key, [one.model_dump() for one in rejected])
 
@@ -76,7 +75,6 @@ class Generations:
         return found[:limit]
 
     def key_of(self, wrapped: str) -> DataKey:
-        """A data key by its wrapping."""
         if wrapped not in self._keys:
             self._keys = {wrapped: self._cipher.open_key(wrapped)}
         return self._keys[wrapped]

@@ -1,8 +1,8 @@
 """Parses a source's file (CSV with a header, or JSON lines); each line is accepted, or rejected by a rule.
 
-Pure. Fields: ``list`` (black, grey, white), ``kind``, ``value``, ``reason_code``, and where wanted ``text``,
-``valid_from``, ``valid_until`` (ISO 8601; a day stands for its beginning in UTC). A line break ends a line, also inside
-quotes.
+Pure. Fields: ``list`` (black, grey, white), ``kind``, ``value``, ``reason_code``, and optionally ``text``,
+``valid_from``, ``valid_until`` (ISO 8601; a day means its beginning in UTC). A line break always ends a line, even
+within quotes.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class _Broken(Exception):
 
 
 def columns_of(line: str) -> list[str]:
-    """The names in CSV's first line.
+    """Column names in the first line of a CSV file.
 
     Raises:
-        FileRefused: one is unknown, comes twice or lacks.
+        FileRefused: a name is unknown, repeated or missing.
     """
     try:
         names = [name.strip() for name in next(csv.reader([line], strict=True), [])]
@@ -74,18 +74,18 @@ def columns_of(line: str) -> list[str]:
 
 
 class LineReader:
-    """Reads lines of one file.
+    """Reads the lines of one file.
 
     Args:
-        columns: of CSV; None for JSON lines.
-        list_name: the list of lines that name none.
+        columns: of a CSV file; None for JSON lines.
+        list_name: the list of lines that do not name one.
     """
 
     def __init__(self, columns: Sequence[str] | None, encoding: str, list_name: ListName | None) -> None:
         self._columns, self._encoding, self._list_name = columns, encoding, list_name
 
     def read(self, lines: Sequence[bytes], first: int) -> Iterator[Taken | Rejected]:
-        """What becomes of each line that is not empty.
+        """Parse each non-empty line.
 
         Args:
             first: number of the first line in the file.

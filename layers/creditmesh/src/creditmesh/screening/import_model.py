@@ -1,4 +1,4 @@
-"""The import of a source's list and its states. Pure."""
+"""The import of a source's list, and its states."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCE_PATTERN = r"^[a-z0-9][a-z0-9-]{1,39}$"
 
 
 class ImportState(StrEnum):
-    """State of an import. Look-ups see it once it is published, as a whole."""
+    """State of an import. Its entries become visible to look-ups at once, when it is published."""
 
     AWAITING_FILE = "awaiting_file"
     READING = "reading"
@@ -26,7 +26,7 @@ class ImportState(StrEnum):
     REFUSED = "refused"
     """The file was rejected for the reason in `problem`; the source's earlier import stays in force."""
     FAILED = "failed"
-    """Another error; running it again resumes where it stopped."""
+    """Any other error; running the import again resumes it."""
 
 
 class ImportStateConflict(Conflict):
@@ -36,7 +36,7 @@ class ImportStateConflict(Conflict):
 
 
 class NewImport(BaseModel):
-    """A file to import. It is the source's whole list: entries that it lacks are no longer in force."""
+    """A file to import. It is the source's whole list and replaces its earlier one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -44,24 +44,24 @@ class NewImport(BaseModel):
     format: Literal["csv", "jsonl"]
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     list_name: ListName | None = None
-    """The list of lines that name none."""
+    """List of the lines that do not name one."""
     object_key: str | None = Field(default=None, max_length=300, pattern=rf"^{INCOMING}[A-Za-z0-9._/-]+$")
     """The file in the data bucket, below ``lists/incoming/``; None: it will be uploaded."""
     max_rejected_bps: int = Field(default=100, ge=0, le=10_000)
-    """Share of lines that may be rejected; with more, the whole file is refused."""
+    """Largest accepted share of rejected lines; above it the whole file is rejected."""
     allow_shrink: bool = False
-    """Whether it may have less than half as many entries as the import it replaces."""
+    """Accept less than half as many entries as the import it replaces."""
 
 
 class ImportProblem(BaseModel):
-    """Why an import is not published."""
+    """Why an import was not published."""
 
     model_config = ConfigDict(frozen=True)
 
     field: str
     rule: str
     line: int | None = None
-    """Of the file, where one is to blame."""
+    """Line of the file, if one is the cause."""
 
 
 class Rejected(BaseModel):
@@ -75,7 +75,7 @@ class Rejected(BaseModel):
 
 
 class Import(BaseModel):
-    """One import as stored."""
+    """An import as stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Imports in DynamoDB: one item each, changed only from the state in which it was read."""
+"""Imports in DynamoDB, one item each; every change is conditional on the state that was read."""
 
 from __future__ import annotations
 
@@ -13,48 +13,37 @@ BY_SOURCE = "by-source"
 
 
 class ImportStore:
-    """Stores imports, each with the wrapped data key of what it writes."""
+    """Stores imports, each with its wrapped data key."""
 
     def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
         self._tables, self._table, self._clock = tables, table, clock
 
     def put(self, one: Import, data_key: str) -> None:
-        """A new import.
+        """Store a new import.
 
         Raises:
-            ConditionFailed: it exists already.
+            ConditionFailed: the id exists.
         """
         item = {**one.model_dump(mode="json", exclude_none=True), "data_key": data_key}
         self._tables.write(Put(self._table, item, "import_id"))
 
     def get(self, import_id: str) -> Import:
-        """An import.
-
-        Raises:
-            NotFound: there is none.
-        """
         return self.with_key(import_id)[0]
 
     def with_key(self, import_id: str) -> tuple[Import, str]:
-        """An import and its wrapped data key.
-
-        Raises:
-            NotFound: there is none.
-        """
         found = self._tables.get(self._table, {"import_id": import_id})
         if found is None:
             raise NotFound("no such import", field="import_id")
         return _read(found), found["data_key"]
 
     def of_source(self, source: str, limit: int) -> list[Import]:
-        """A source's imports, newest first."""
         found = self._tables.listed(
             self._table, ("import_id",), "source", source, index=BY_SOURCE, newest_first=True, limit=limit
         )
         return [_read(one) for one in found]
 
     def change(self, one: Import, to: ImportState, **values: Any) -> Update:
-        """The write that moves an import on, if it still is as it was read."""
+        """The write that changes an import, conditional on the state that was read."""
         plain = {name: getattr(value, "model_dump", lambda value=value: value)() for name, value in values.items()}
         return Update(
             self._table,
@@ -65,10 +54,10 @@ class ImportStore:
         )
 
     def apply(self, change: Update) -> Import:
-        """Carry a change out.
+        """Apply a change.
 
         Raises:
-            ConditionFailed: the import has moved on.
+            ConditionFailed: the import was changed concurrently.
         """
         return _read(self._tables.update(change))
 

@@ -1,4 +1,4 @@
-"""Single entries of the imports in force, for staff who look into a hit."""
+"""Single entries of the current imports, for staff who examine a hit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from creditmesh.screening.state import Keeper
 
 
 class ImportedEntries:
-    """Finds an entry by its id: its place in the index, then its line."""
+    """Finds an entry by its id: first its position in the index, then its line."""
 
     def __init__(self, store: ImportStore, generations: Generations, keeper: Keeper) -> None:
         self._store, self._generations, self._keeper = store, generations, keeper
 
     def get(self, entry_id: str) -> Entry | None:
-        """An entry of an import in force, in the form of a manual entry; None if there is none."""
+        """An entry of a current import, in the form of a manual entry; None if there is none."""
         key = EntryKey.parse(entry_id)
         state, segments = self._keeper.current()
         source = next((one for one in state.imports if hash_of(one) == key.source_hash), None)

@@ -1,7 +1,7 @@
-"""Import of a source's whole list: read in parts, indexed, and put in force by one write.
+"""Import of a source's whole list: read in parts, indexed, and published by one write.
 
-Every step may be repeated: a part is written under its own names, progress is noted only from where it was read, and
-the index becomes visible with the journal's change alone. Whatever fails leaves the source's earlier import in force.
+Every step is idempotent: a part is written under its own names, progress is conditional on the position read from, and
+the index becomes visible with the journal's entry. After any failure the source's earlier import stays in force.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _UNDER_WAY = (ImportState.READING, ImportState.READ)
 
 
 class Imports:
-    """Imports and what they put in force.
+    """Creates, runs and publishes imports.
 
     Args:
-        index: gives the blind index; only publishing needs it, and so its secret.
+        index: the blind index, needed for publishing only; so its secret is read only then.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Imports:
         self._process, self._clock = process, clock
 
     def create(self, new: NewImport, by: str) -> tuple[Import, str | None]:
-        """Record an import; start it if its file exists, else return where to upload the file.
+        """Record an import; start it if its file exists, else return a URL to upload the file to.
 
         Raises:
-            InvalidInput: there is no such file, or it is too large.
+            InvalidInput: the file does not exist or is too large.
         """
         now = self._clock.now()
         import_id = new_id("imp", now)
@@ -89,7 +89,7 @@ class Imports:
         Raises:
             NotFound: no such import.
             ImportStateConflict: it has ended.
-            InvalidInput: its file is not there, or too large.
+            InvalidInput: the file does not exist or is too large.
         """
         one = self._store.get(import_id)
         if one.state in (ImportState.AWAITING_FILE, ImportState.FAILED):
@@ -100,19 +100,13 @@ class Imports:
         return one
 
     def get(self, import_id: str) -> Import:
-        """An import.
-
-        Raises:
-            NotFound: there is none.
-        """
         return self._store.get(import_id)
 
     def of_source(self, source: str, limit: int) -> list[Import]:
-        """A source's imports, newest first."""
         return self._store.of_source(source, limit)
 
     def rejected(self, import_id: str, limit: int) -> list[Rejected]:
-        """The first lines that were rejected; no more than 10,000 are kept."""
+        """The first rejected lines; at most 10,000 are kept."""
         return self._generations.rejected(self._store.get(import_id).import_id, limit)
 
     def read_part(self, import_id: str) -> Import:
@@ -144,7 +138,7 @@ class Imports:
         return self._applied(one, change)
 
     def publish(self, import_id: str) -> Import:
-        """Build the index of a completely read file and replace the source's earlier import."""
+        """Index a completely read file and replace the source's earlier import."""
         one, wrapped = self._store.with_key(import_id)
         if one.state is not ImportState.READ:
             return one
@@ -162,12 +156,12 @@ class Imports:
             "index_key": index_key.key_id,
         }  # fmt: skip
         change = self._store.change(one, ImportState.PUBLISHED, entries=entries, replaces=replaces)
-        with suppress(ConditionFailed):  # a repeat was quicker
+        with suppress(ConditionFailed):  # already done by a concurrent repeat
             self._journal.append("import_published", one.created_by, record, [change])
         return self._store.get(import_id)
 
     def rekey(self) -> int:
-        """Index what is in force anew where it was indexed under an earlier key; of how many sources."""
+        """Rebuild the indexes made with an earlier index key; returns the number of sources."""
         state, _ = self._keeper.current()
         current, rekeyed = self._index().current, 0
         for source, import_id in list(state.imports.items()):
@@ -182,7 +176,7 @@ class Imports:
         return rekeyed
 
     def _built(self, import_id: str, key: IndexKey) -> tuple[bytes, int]:
-        """The index of all lines, and how many entries it has."""
+        """The index of all lines, and its number of entries."""
         builder = SegmentBuilder()
         for block in self._generations.lines(import_id):
             rows = (taken.row for taken in block)
@@ -202,7 +196,7 @@ class Imports:
         fresh = one.etag != etag
         start = {"read_bytes": 0, "lines": 0, "accepted": 0, "rejected": 0, "columns": None} if fresh else {}
         if fresh and one.attempt:
-            raise ImportStateConflict("its file has changed; begin another import", field="object_key")
+            raise ImportStateConflict("the file has changed; create a new import", field="object_key")
         read = not fresh and one.read_bytes == size
         change = self._store.change(
             one, ImportState.READ if read else ImportState.READING, etag=etag, size_bytes=size,
@@ -214,13 +208,13 @@ class Imports:
         try:
             size, etag = self._objects.stat(key)
         except NotFound:
-            raise InvalidInput("there is no file yet", field="object_key") from None
+            raise InvalidInput("the file does not exist yet", field="object_key") from None
         if not 0 < size <= MAX_BYTES:
             raise InvalidInput(f"must have 1 to {MAX_BYTES} bytes", field="object_key")
         return size, etag
 
     def _columns(self, one: Import, lines: list[bytes]) -> tuple[list[str] | None, int]:
-        """CSV's columns, and how many lines of this part are no data."""
+        """The columns of a CSV file, and the number of header lines in this part."""
         if one.read_bytes == 0:
             lines[0] = lines[0].removeprefix(_BOM)
         if one.format != "csv" or one.columns is not None:
@@ -263,11 +257,11 @@ class Imports:
         try:
             return self._store.apply(change)
         except ConditionFailed:
-            return self._store.get(one.import_id)  # a repeat was quicker
+            return self._store.get(one.import_id)  # already done by a concurrent repeat
 
 
 def _not_to_follow(one: Import, entries: int, earlier: Import | None) -> ImportProblem | None:
-    """Why an import must not take the place of the source's earlier one."""
+    """Why an import must not replace the source's earlier one; None if it may."""
     if earlier is None:
         return None
     if earlier.created_at > one.created_at:

@@ -1,7 +1,7 @@
-"""The numbered sequence of all changes of the lists, without gaps: updates for functions, and the audit trail.
+"""The numbered sequence of all changes of the lists, without gaps: updates for look-ups, and the audit trail.
 
-A change is written in one transaction with what it changes and with the number of the last change, so changes become
-visible in their order, and one query for what comes after the last known number tells all that is new.
+A change, the items it affects and the last number are written in one transaction. So changes become visible in order,
+and one query after the last known number returns all new ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TRIES = 25
 
 
 class Journal:
-    """The one sequence of changes."""
+    """The sequence of changes."""
 
     def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
         self._tables, self._table, self._clock = tables, table, clock
@@ -31,16 +31,15 @@ class Journal:
             yield _read(found)
 
     def newest(self, limit: int) -> list[Item]:
-        """The last changes, newest first."""
         found = self._tables.query(self._table, "journal", _LOG, newest_first=True, limit=limit, consistent=True)
         return [_read(one) for one in found]
 
     def append(self, act: str, by: str, record: Mapping[str, Any], writes: Sequence[Step]) -> int:
-        """Write in one transaction with the next change; returns the change's number.
+        """Append a change in one transaction with ``writes``; returns its number.
 
         Raises:
-            ConditionFailed: one of the writes does not find its item as it expects it.
-            Unavailable: too many write at once.
+            ConditionFailed: a condition of ``writes`` failed.
+            Unavailable: too many concurrent writes.
         """
         last = self._last()
         for _ in range(_TRIES):
@@ -48,11 +47,11 @@ class Journal:
                 self._tables.transact([*writes, *self._own(last, act, by, record)], f"list-change-{last + 1}")
             except ConditionFailed:
                 if (now := self._last()) == last:
-                    raise  # nobody else changed the lists: it is one of the writes
+                    raise  # the number is unchanged, so a condition of `writes` failed
                 last = now
             else:
                 return last + 1
-        raise Unavailable("the lists are being changed by many at once; try again")
+        raise Unavailable("too many concurrent changes of the lists; try again")
 
     def _own(self, last: int, act: str, by: str, record: Mapping[str, Any]) -> list[Step]:
         head: Step = Update(self._table, _HEAD, set={"last": last + 1}, where={"last": last})

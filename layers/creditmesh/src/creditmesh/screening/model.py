@@ -1,4 +1,4 @@
-"""Entries, subjects and hits of lists. Pure."""
+"""Entries, subjects and hits of lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from creditmesh.kernel.errors import Conflict, Forbidden, NotFound
 
 MIN_SCORE_BPS = 8_000
-"""A name less alike than this is no hit; below it nobody promises that the most similar one is found."""
+"""Names less similar than this are no hits; below it, the most similar one might not be found."""
 MAX_HITS = 50
 MAX_VALUE = 400
 
@@ -42,7 +42,7 @@ class ListName(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an entry names."""
+    """What an entry identifies."""
 
     TAXPAYER_ID = "taxpayer_id"
     PERSON = "person"
@@ -80,7 +80,7 @@ class Subject(BaseModel):
 
 
 class EntryKey(NamedTuple):
-    """The identity of an entry; its id is made of it, with the source hashed."""
+    """The identity of an entry; its id consists of these parts, with the source hashed."""
 
     list_name: ListName
     kind: Kind
@@ -89,20 +89,19 @@ class EntryKey(NamedTuple):
 
     @property
     def entry_id(self) -> str:
-        """The same for an entry of a later import."""
+        """Id of the entry; the same in later imports."""
         return f"{self.list_name}.{self.kind}.{self.fingerprint}.{self.source_hash}"
 
     @classmethod
     def of(cls, list_name: ListName, kind: Kind, fingerprint: str, source: str) -> EntryKey:
-        """The key of a source's entry."""
         return cls(list_name, kind, fingerprint, hash_of(source))
 
     @classmethod
     def parse(cls, entry_id: str) -> EntryKey:
-        """Read an entry's id.
+        """Parse an entry's id.
 
         Raises:
-            NoSuchEntry: it is none.
+            NoSuchEntry: not an entry's id.
         """
         try:
             name, kind, fingerprint, source_hash = entry_id.split(".")
@@ -115,7 +114,7 @@ class EntryKey(NamedTuple):
 
 
 def hash_of(source: str) -> str:
-    """Eight hex digits that stand for a source in entries' ids."""
+    """Eight hex digits that identify a source in entries' ids."""
     return hashlib.sha256(source.encode()).hexdigest()[:8]
 
 
@@ -139,12 +138,12 @@ class Entry(BaseModel):
     list_name: ListName
     kind: Kind
     fingerprint: str
-    """Sixteen hex digits of the subject's blind index; exact look-ups go by it."""
+    """Sixteen hex digits of the subject's blind index, for exact look-ups."""
     value: str = Field(repr=False)
-    """The subject as it was given; sealed at rest."""
+    """The subject as given; sealed at rest."""
     source: str
     reason_code: str
-    """The source's or the house's own code of why."""
+    """The source's or our own code of the reason."""
     text: str | None = None
     valid_from: str | None = None
     valid_until: str | None = None
@@ -154,10 +153,10 @@ class Entry(BaseModel):
     added_at: str
     state: State = State.ACTIVE
     proposed_by: str | None = None
-    """Who proposed the removal that waits."""
+    """Proposer of the pending removal."""
     proposed_at: str | None = None
     version: int = 1
-    """Rises by one with each change."""
+    """Incremented by each change."""
     history: list[Change] = []
 
 
@@ -167,12 +166,12 @@ class Hit(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     subject: int
-    """Which of the subjects looked up, counted from 0."""
+    """Index of the subject in the request."""
     list_name: ListName
     kind: Kind
     match: str
     score_bps: int
-    """10,000 for an exact match; else how alike the names are."""
+    """10,000 for an exact match, else the similarity of the names."""
     entry_id: str
     source: str
     reason_code: str
@@ -181,29 +180,29 @@ class Hit(BaseModel):
 
 
 class Screening(BaseModel):
-    """The result of a look-up and the state of the lists it used, so that it can be explained later."""
+    """The result of a look-up and the state of the lists used, so that it can be explained later."""
 
     model_config = ConfigDict(frozen=True)
 
     at: str
     hits: list[Hit]
-    """The strongest first, at most `MAX_HITS`."""
+    """Strongest first, at most `MAX_HITS`."""
     features: dict[str, int]
-    """What key data is given; they count all hits."""
+    """Figures for key data; they count all hits."""
     change_number: int
-    """The last change of the lists that it knew."""
+    """Number of the last change known to the look-up."""
     imports: dict[str, str]
     """Source -> the import whose entries were in force."""
     unreadable: list[int] = []
-    """Subjects, counted from 0, that break their kind's rule and were not looked up."""
+    """Indexes of subjects that break their kind's rule and were not looked up."""
     incomplete: list[int] = []
-    """Subjects with so many similar names that not all were compared."""
+    """Indexes of subjects with too many similar names to compare all."""
 
 
 def features_of(hits: Sequence[Hit]) -> dict[str, int]:
-    """The figures for key data: entries hit exactly, and the most similar name.
+    """The figures for key data: number of exact hits, and similarity of the most similar name.
 
-    A name names nobody for certain, so it counts by its score only, also when it is equal.
+    A name does not identify anybody for certain, so even an equal one counts by its score only.
     """
     found: dict[str, int] = {}
     for name in ListName:
@@ -216,7 +215,7 @@ def features_of(hits: Sequence[Hit]) -> dict[str, int]:
 
 
 def strongest(hits: Sequence[Hit]) -> list[Hit]:
-    """Hits, exact ones first, then by score, then black, grey, white."""
+    """Hits sorted: exact ones first, then by score, then black, grey, white."""
     order: dict[Any, int] = {name: rank for rank, name in enumerate(ListName)}
     ranked = sorted(hits, key=lambda hit: (-hit.score_bps, order[hit.list_name], hit.entry_id, hit.subject))
     return ranked[:MAX_HITS]

@@ -1,6 +1,6 @@
-"""Normalises values that mean the same: width, case, punctuation, legal forms, dialling codes. Pure.
+"""Normalises values that mean the same: width, case, punctuation, legal forms, dialling codes.
 
-What comes out goes in unchanged: ``normalise(kind, normalise(kind, text)) == normalise(kind, text)``.
+Idempotent: ``normalise(kind, normalise(kind, text)) == normalise(kind, text)``.
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ _DIGITS = re.compile(r"\d+", re.ASCII)
 
 
 def _simplified() -> dict[int, str]:
-    """Traditional characters and what OpenCC makes of each by itself.
+    """Traditional characters and their simplified forms, by OpenCC, each by itself.
 
-    Not of whole texts: there a character's form hangs on its neighbours, which normalising takes away.
+    OpenCC on whole texts would depend on neighbouring characters, which normalising removes.
     """
     han = [chr(code) for code in range(0x3400, 0xA000)]
     simplified = OpenCC("t2s").convert("\n".join(han)).split("\n")
     found = {ord(one): other for one, other in zip(han, simplified, strict=True) if one != other}
-    return found | {ord("钜"): "巨"}  # firms keep it as the simplified form of 鉅, which OpenCC makes 巨
+    return found | {ord("钜"): "巨"}  # firms use it as the simplified form of 鉅, which OpenCC converts to 巨
 
 
 _SIMPLIFIED = _simplified()
 
 
 def normalise(kind: Kind, text: str) -> str:
-    """The one form of a value of this kind.
+    """The normal form of a value of this kind.
 
     Raises:
-        InvalidInput: field ``value``; it is none of this kind.
+        InvalidInput: field ``value``; not a valid value of this kind.
     """
     if len(text) > MAX_VALUE:
         raise InvalidInput(f"must be at most {MAX_VALUE} characters", field="value")
@@ -72,10 +72,10 @@ def normalise(kind: Kind, text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Half-width, one case, simplified, and no character that is not seen."""
+    """Half-width, lower case, simplified characters, without invisible characters."""
     if text.isascii() and text.isprintable():
         return text.lower()
-    for _ in range(_ROUNDS):  # folding may uncover something else to fold, seldom and not for long
+    for _ in range(_ROUNDS):  # folding may produce characters to fold again, for a few rounds
         before = text
         text = unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED)
         if not text.isprintable():
@@ -100,17 +100,17 @@ def _taxpayer_id(text: str) -> str:
         return str(uscc.validate(_compact(text).upper()))
     except ValidationError:
         raise InvalidInput(
-            "must be a unified social credit code of 18 characters with a right check digit", field="value"
+            "must be a unified social credit code of 18 characters with a valid check digit", field="value"
         ) from None
 
 
 def _person(text: str) -> str:
     written = _compact(text).upper()
-    if len(written) == 15 and _DIGITS.fullmatch(written):  # before 1999: two digits of the year, no check digit
+    if len(written) == 15 and _DIGITS.fullmatch(written):  # before 1999: two-digit year, no check digit
         written = f"{written[:6]}19{written[6:]}"
         written += ric.calc_check_digit(f"{written}0")
     if len(written) != 18 or not _DIGITS.fullmatch(written[:-1]) or written[-1] != ric.calc_check_digit(written):
-        raise InvalidInput("must be a resident id of 18 digits with a right check digit, or one of 15", field="value")
+        raise InvalidInput("must be a resident id of 18 digits with a valid check digit, or of 15", field="value")
     return written
 
 
@@ -121,7 +121,7 @@ def _compact(text: str) -> str:
 def _device(text: str) -> str:
     written = _compact(text)
     if not re.fullmatch(r"[a-z0-9]{8,128}", written):
-        raise InvalidInput("must be 8 to 128 letters and digits, as of an IMEI, MAC address or UUID", field="value")
+        raise InvalidInput("must be 8 to 128 letters and digits, such as an IMEI, MAC address or UUID", field="value")
     return written
 
 
@@ -139,7 +139,7 @@ def _phone(text: str) -> str:
         raise InvalidInput("must be a phone number", field="value")
     if written.startswith(("+", "00")):
         digits = digits if written.startswith("+") else digits.removeprefix("00")
-        if digits.startswith("860"):  # a trunk prefix after the country code
+        if digits.startswith("860"):  # trunk prefix after the country code
             digits = "86" + digits[3:]
     elif _MOBILE.fullmatch(digits):
         digits = "86" + digits.removeprefix("86")
@@ -162,7 +162,7 @@ def _address(text: str) -> str:
 
 
 def _without_units(text: str) -> str:
-    """Province, city and district without the words for what they are; no country, no postcode."""
+    """Removes the words for province, city and district, the country and the postcode."""
     text = _POSTCODE.sub("", _COUNTRY.sub("", text)) or text
     match = _UNITS.match(text)
     if match is None:

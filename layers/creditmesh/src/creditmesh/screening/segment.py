@@ -1,7 +1,7 @@
 """One import's entries in memory: sorted arrays over one byte buffer, read in place.
 
-A million entries take some 60 MB and a look-up a few steps of binary search; nothing is read from anywhere. The bytes
-are written once by ``segment_builder`` and never changed.
+A million entries take some 60 MB, and a look-up takes a few steps of binary search without I/O. The bytes are written
+by ``segment_builder`` and never changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAGIC = b"CMLS1\n"
 NEVER = 2**32 - 1
 LISTS, KINDS = tuple(ListName), tuple(Kind)
 MAX_COMPARED = 200
-"""Names that one name is compared with at most: what bounds a look-up."""
+"""Most names that one name is compared with; bounds the time of a look-up."""
 BUCKETS = 2**16
 SECTIONS = {
     "fingerprint": "Q", "flags": "B", "begins": "I", "ends": "I", "reason": "H", "line": "I",
@@ -55,7 +55,7 @@ class IndexSegment:
 
     def __init__(self, content: bytes) -> None:
         if not content.startswith(MAGIC):
-            raise ValueError("this is no segment of a list")
+            raise ValueError("not a list segment")
         size = int.from_bytes(content[len(MAGIC) : len(MAGIC) + 4], "little")
         begin = len(MAGIC) + 4
         header = json.loads(content[begin : begin + size])
@@ -76,7 +76,6 @@ class IndexSegment:
         self._bucket, self._key, self._key_name = section("bucket"), section("key"), section("key_name")
 
     def exact(self, kind: Kind, fingerprint: int) -> Iterator[Found]:
-        """The entries of one subject, at most one per list."""
         place = bisect_left(self._fingerprint, fingerprint)
         while place < self.count and self._fingerprint[place] == fingerprint:
             found = self._entry(place)
@@ -85,7 +84,7 @@ class IndexSegment:
             place += 1
 
     def similar(self, name: str) -> tuple[list[tuple[int, Found]], bool]:
-        """Names like a normalised one, with their scores, and whether all that share a key were compared."""
+        """Names similar to a normalised one, with their scores, and whether all that share a key were compared."""
         candidates, complete = self._candidates(name)
         found = []
         for candidate in candidates:
@@ -95,7 +94,7 @@ class IndexSegment:
         return found, complete
 
     def _candidates(self, name: str) -> tuple[set[int], bool]:
-        """Names that share a key with this one; those that share the whole of it come first."""
+        """Names that share a key with this one, those that share the complete name first."""
         found: set[int] = set()
         for code in map(key_code, keys(name)):
             bucket, low = divmod(code, BUCKETS)

@@ -42,7 +42,7 @@ class SegmentBuilder:
         self._names: dict[int, str] = {}
 
     def add(self, rows: Iterable[tuple[Row, int]]) -> None:
-        """Take rows with their subjects' fingerprints, in the order of their lines."""
+        """Add rows with their subjects' fingerprints, in line order."""
         for row, fingerprint in rows:
             if row.kind is Kind.NAME:
                 self._names[len(self._line)] = row.subject
@@ -54,7 +54,7 @@ class SegmentBuilder:
             self._line.append(row.line)
 
     def build(self) -> tuple[bytes, int]:
-        """The segment, and how many entries it has."""
+        """The segment, and its number of entries."""
         if sys.byteorder != "little":
             raise RuntimeError("segments are little-endian")
         order = self._order()
@@ -71,7 +71,7 @@ class SegmentBuilder:
         return _packed(sections, len(order), len(place_of), list(self._reasons)), len(order)
 
     def _order(self) -> list[int]:
-        """Numbers of the rows by fingerprint, list and kind; without those that a later row replaces."""
+        """Row numbers by fingerprint, list and kind, without replaced rows."""
         keys = sorted(
             fingerprint << 40 | self._flags[number] << 32 | number
             for number, fingerprint in enumerate(self._fingerprint)
@@ -81,10 +81,10 @@ class SegmentBuilder:
 
 
 def _names(names: dict[int, str]) -> dict[str, bytes]:
-    """The sections that similar names are found by: place of each name's entry -> name."""
+    """The sections for finding similar names, from position of the entry -> name."""
     places = sorted(names)
     starts, texts = array("I", [0]), []
-    by_key = [array("Q") for _ in range(256)]  # by the code's first byte, so that no more is sorted at once
+    by_key = [array("Q") for _ in range(256)]  # by the code's first byte, so that fewer are sorted at once
     size = 0
     for number, place in enumerate(places):
         name = names[place]
@@ -110,9 +110,9 @@ def _names(names: dict[int, str]) -> dict[str, bytes]:
 
 
 def _packed(sections: dict[str, bytes], count: int, names: int, reasons: list[str]) -> bytes:
-    """Header and sections, each at an address that its numbers can be read from."""
+    """Header and sections, each aligned to its element size."""
     lengths = {name: len(sections[name]) for name in SECTIONS}
-    places: dict[str, list[int]] = {name: [2**40, length] for name, length in lengths.items()}  # as long as the real
+    places: dict[str, list[int]] = {name: [2**40, length] for name, length in lengths.items()}  # maximal length
 
     def header() -> bytes:
         document = {"count": count, "names": names, "reasons": reasons, "sections": places}

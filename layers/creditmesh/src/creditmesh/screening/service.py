@@ -1,4 +1,4 @@
-"""Look-ups in the lists: all subjects of a request in memory, after one query for changes."""
+"""Look-ups in the lists: in memory, after one query for changes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from creditmesh.screening.state import Keeper, ListState, LiveEntry
 
 
 def fingerprint(index: BlindIndex | IndexKey, kind: Kind, normalised: str) -> str:
-    """Sixteen hex digits by which a subject is found; two subjects share them about once in 10^19."""
+    """Sixteen hex digits that identify a subject; two subjects share them about once in 10^19."""
     return index.of(f"list:{kind}", normalised)[:16]
 
 
 def fingerprints(index: BlindIndex, kind: Kind, normalised: str) -> list[str]:
-    """The same under each index key in use, the newest first."""
+    """The fingerprint under each index key in use, newest key first."""
     return [one[:16] for one in index.each(f"list:{kind}", normalised)]
 
 
@@ -45,7 +45,7 @@ class Lists:
     """Screens subjects against all lists.
 
     Args:
-        journal_table: name of the journal's table, under which names are sealed.
+        journal_table: name of the journal's table, which is part of the context that names are sealed with.
     """
 
     def __init__(
@@ -58,8 +58,7 @@ class Lists:
         """Look subjects up on every list.
 
         Args:
-            max_age_seconds: how old what this process knows of the lists may be; 0: nothing may be missed, at the
-                price of one query.
+            max_age_seconds: maximum age of the lists in memory; 0 queries the journal, so that no change is missed.
         """
         state, segments = self._keeper.current(max_age_seconds)
         now = self._clock.now()
@@ -90,15 +89,13 @@ class Lists:
         )
 
     def name_of(self, entry: LiveEntry) -> str:
-        """The decrypted normalised name of an entry; for the few that share a key with the name looked up."""
+        """Decrypt an entry's normalised name; only for the few that share a key with the name looked up."""
         return self._cipher.open(entry.sealed_name or "", self._journal_table, entry.entry_id, "name")
 
     def fingerprints(self, kind: Kind, value: str) -> list[str]:
-        """What a normalised value may be found by."""
         return fingerprints(self._index, kind, value)
 
     def name_keys(self, value: str) -> list[str]:
-        """The blind keys that a normalised name may be found by."""
         return [one[:12] for key in keys(value) for one in self._index.each("list:name-key", key)]
 
 
@@ -113,7 +110,7 @@ class _Search:
         self.complete = True
 
     def hits(self, kind: Kind, value: str) -> Iterator[Hit]:
-        """Valid entries that name the subject, or one like it."""
+        """Entries in force for the subject or a similar one."""
         yield from self._similar(value) if kind is Kind.NAME else self._exact(kind, value)
 
     def _exact(self, kind: Kind, value: str) -> Iterator[Hit]:
@@ -146,7 +143,7 @@ class _Search:
             )  # fmt: skip
 
     def _imported(self, source: str, found: Found, score: int, marks: Sequence[str]) -> Iterator[Hit]:
-        """What a person entered or removed of the same source and subject goes before what was imported."""
+        """A manual entry or removal of the same source and subject takes precedence over an import."""
         entry_id = EntryKey.of(found.list_name, found.kind, f"{found.fingerprint:016x}", source).entry_id
         if not found.begins <= self._seconds < found.ends:
             return

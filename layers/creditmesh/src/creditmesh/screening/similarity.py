@@ -1,6 +1,6 @@
 """Similarity of names (Jaro-Winkler, ignoring word order) and the keys that find similar names.
 
-Pure. Scores are basis points, rounded down, and the same whichever name comes first.
+Scores are basis points, rounded down, and symmetric.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rapidfuzz.distance import Jaro, Prefix
 FULL = 10_000
 _PREFIX = 4
 _BELOW_A_DIGIT = 1e-9
-"""More than floats lose, less than what names of `MAX_VALUE` characters may lack to the next whole number."""
+"""More than rounding errors of floats, less than the smallest distance to the next integer for names of `MAX_VALUE`."""
 _SHORTEST = 3
 _LATIN = re.compile("[a-z]")
 _DOUBLED = re.compile(r"([a-z])\1")
@@ -20,7 +20,7 @@ _VOWELS = re.compile("(?<=[a-z])[aeiouy]")
 
 
 def score_bps(one: str, other: str) -> int:
-    """Similarity of two normalised names, 0 to 10,000 (10,000: equal up to word order)."""
+    """Similarity of two normalised names, 0 to 10,000 (10,000: equal except for word order)."""
     if one == other:
         return FULL
     best = jaro_winkler_bps(one, other)
@@ -30,11 +30,11 @@ def score_bps(one: str, other: str) -> int:
 
 
 def jaro_winkler_bps(one: str, other: str) -> int:
-    """Jaro's similarity, raised for a common beginning of up to four characters by a tenth each (Winkler 1990).
+    """Jaro's similarity, raised by a tenth for each of up to four common initial characters (Winkler 1990).
 
-    However low Jaro's is: rapidfuzz's own Jaro-Winkler raises none up to 0.7, some of which would be hits.
+    At any similarity: rapidfuzz's Jaro-Winkler does not raise those up to 0.7, some of which would be hits.
     """
-    if one > other:  # which characters are paired may depend on the order
+    if one > other:  # the pairing of characters may depend on the order
         one, other = other, one
     jaro = Jaro.similarity(one, other)
     prefix = min(Prefix.similarity(one, other), _PREFIX)
@@ -42,12 +42,12 @@ def jaro_winkler_bps(one: str, other: str) -> int:
 
 
 def keys(name: str) -> list[str]:
-    """The keys that similar names share: the name, and the name less one character.
+    """The keys that similar names share: the name, and the name without one of its characters.
 
-    Two names share a key if one becomes the other by one character lost, added or replaced, or by two neighbours that
-    change places; others that share one are told apart by their score. A name of three characters or fewer loses none.
-    Spaces do not count. Names of Latin letters lose doubled letters, and vowels after a word's first letter, so that
-    spellings come together; their words count as written and in one order.
+    Two names share a key if they differ by one character lost, added or replaced, or by two swapped neighbours; other
+    names that share one are rejected by score. Names of three characters or fewer lose none. Spaces do not count. Names
+    in Latin letters lose doubled letters and vowels after a word's first letter, so that spellings converge; their
+    words are taken both in given order and sorted.
     """
     found: dict[str, None] = {}
     for whole in skeletons(name):
@@ -58,7 +58,7 @@ def keys(name: str) -> list[str]:
 
 
 def skeletons(name: str) -> list[str]:
-    """What of a normalised name its keys are made of."""
+    """The forms of a normalised name that its keys are derived from."""
     if not _LATIN.search(name):
         return [name.replace(" ", "")]
     words = [_VOWELS.sub("", _DOUBLED.sub(r"\1", word)) for word in name.split(" ")]

@@ -1,4 +1,4 @@
-"""The lists in memory: the folded journal and the segments of the imports in force."""
+"""The lists in memory: the replayed journal and the segments of current imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class LiveEntry:
-    """A manual entry, as look-ups need it."""
+    """A manual entry with the fields for look-ups."""
 
     entry_id: str
     list_name: ListName
@@ -29,13 +29,13 @@ class LiveEntry:
     valid_from: str | None
     valid_until: str | None
     sealed_name: str | None
-    """Of a name, its normalised form, sealed."""
+    """The sealed normalised form, for names."""
     name_keys: tuple[str, ...]
-    """Blind indexes of the keys it is found by."""
+    """Blind indexes of the name's keys."""
 
     @classmethod
     def of(cls, change: Item) -> LiveEntry:
-        """The entry of a change that entered one."""
+        """The entry that a change added."""
         return cls(
             entry_id=change["entry_id"],
             list_name=ListName(change["list_name"]),
@@ -52,16 +52,16 @@ class LiveEntry:
 
 @dataclass
 class ListState:
-    """The fold of the journal up to `number`."""
+    """The journal replayed up to `number`."""
 
     number: int = 0
     entries: dict[str, LiveEntry] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
-    """Ids of entries that were removed; of an import, too, and of the source's next ones."""
+    """Ids of removed entries; also of imported ones, in later imports too."""
     imports: dict[str, str] = field(default_factory=dict)
-    """Source -> the import in force."""
+    """Source -> current import."""
     index_keys: dict[str, str] = field(default_factory=dict)
-    """Source -> id of the index key that its fingerprints were made with."""
+    """Source -> id of the index key used for its fingerprints."""
     _by_fingerprint: dict[int, dict[str, LiveEntry]] = field(default_factory=dict)
     _by_name_key: dict[str, dict[str, LiveEntry]] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class ListState:
         return list(found.values())
 
     def _rekeyed(self, change: Item) -> None:
-        """The entry has another id, and is what it was."""
+        """Give an entry its new id."""
         self._forget(change["was"])
         if change["was"] in self.removed:
             self.removed.remove(change["was"])
@@ -128,11 +128,11 @@ def _take_out(index: dict[K, dict[str, LiveEntry]], key: K, entry_id: str) -> No
 
 
 class Keeper:
-    """Keeps the state of a process up to date.
+    """Keeps the lists in a process's memory up to date.
 
     Args:
-        segment: reads the segment of an import whose fingerprints were made with the index key of that id.
-        monotonic: seconds, for the age of what is known.
+        segment: reads the segment of an import whose fingerprints were made with the given index key.
+        monotonic: clock in seconds, for the age of the state.
     """
 
     def __init__(
@@ -150,12 +150,12 @@ class Keeper:
         """The state, and source -> segment.
 
         Args:
-            max_age_seconds: how old what is known may be; 0 asks the journal, which is one query.
+            max_age_seconds: maximum age of the state; 0 queries the journal.
         """
         with self._lock:
             now = self._monotonic()
             if self._seen_at is None or now - self._seen_at >= max_age_seconds:
-                self._seen_at = None  # until all is there, nothing may be looked up
+                self._seen_at = None  # an incomplete update must not be used
                 for change in self._journal.after(self._state.number):
                     self._state.apply(change)
                 self._load()
