@@ -1,4 +1,4 @@
-"""The embedded cloud: MiniStack (MIT, exact pin) in one process, what it lacks added by named mends.
+"""The embedded cloud: MiniStack (MIT, exact pin) in one process, extended by named mends.
 
-Run ``PYTHONPATH=local .venvs/cloud/bin/python -m cloud.server``; ``docs/reference/embedded-cloud.md`` tells the rest.
+Run ``PYTHONPATH=local .venvs/cloud/bin/python -m cloud.server``; see ``docs/reference/embedded-cloud.md``.
 """

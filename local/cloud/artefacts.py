@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class Unpacked:
-    """Directories under ``root`` named by the content's SHA-256; a finished one is never written again."""
+    """Directories under ``root`` named by the content's SHA-256; a complete one is never written again."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -21,11 +21,11 @@ class Unpacked:
         root.mkdir(parents=True, exist_ok=True)
 
     def directory(self, archive: bytes, code_sha256: str | None = None) -> str:
-        """Where ``archive`` lies unpacked.
+        """The directory with the unpacked ``archive``.
 
         Args:
             archive: the zip file.
-            code_sha256: its base64 SHA-256 where AWS records it, so that large layers are not hashed for each worker.
+            code_sha256: its base64 SHA-256 if known, so that large layers are not hashed for each worker.
         """
         digest = base64.b64decode(code_sha256).hex() if code_sha256 else hashlib.sha256(archive).hexdigest()
         target = self.root / digest
@@ -38,7 +38,7 @@ class Unpacked:
         part = target.with_name(f"{target.name}.part-{os.getpid()}")
         shutil.rmtree(part, ignore_errors=True)
         with zipfile.ZipFile(io.BytesIO(archive)) as content:
-            content.extractall(part)  # zipfile drops absolute paths and ".." itself
+            content.extractall(part)  # zipfile itself drops absolute paths and ".."
             for entry in content.infolist():
                 if (mode := entry.external_attr >> 16) & 0o111:
                     (part / entry.filename).chmod(mode & 0o777)

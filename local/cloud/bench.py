@@ -1,7 +1,7 @@
-"""What one operation costs the emulator: wall time with eight clients at once, and the emulator's CPU time.
+"""Measures single operations of the emulator: wall time with eight concurrent clients, and CPU time.
 
-``.venv/bin/python -m cloud.bench --port 4566 --pid <emulator>``. Plain sockets and unsigned calls, so that not
-the client is measured; CPU time tells more than wall time on a machine that does other work too.
+``.venv/bin/python -m cloud.bench --port 4566 --pid <emulator>``. Plain sockets and unsigned calls keep the client's
+share small. On a busy machine CPU time is the better measure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def call(self, service: str, target: str | None, path: str, body: Any, method: str = "POST") -> Any:
-        """One call; returns the parsed answer."""
         headers = {
             "Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{service}/aws4_request",
             "Content-Type": _JSON,
@@ -48,16 +47,14 @@ class Client:
         return json.loads(data) if data[:1] in (b"{", b"[") else data
 
     def dynamodb(self, action: str, body: Any) -> Any:
-        """A DynamoDB call."""
         return self.call("dynamodb", f"DynamoDB_20120810.{action}", "/", body)
 
     def states(self, action: str, body: Any) -> Any:
-        """A Step Functions call."""
         return self.call("states", f"AWSStepFunctions.{action}", "/", body)
 
 
 def prepare(client: Client, name: str) -> dict[str, str]:
-    """A table, a function, a REST API in front of it and a machine of twelve Lambda tasks."""
+    """Create a table, a function, a REST API in front of it and a state machine of twelve Lambda tasks."""
     client.dynamodb("CreateTable", {
         "TableName": name, "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
@@ -99,7 +96,7 @@ def _api(client: Client, name: str, function: str) -> str:
 
 
 def operations(name: str, made: dict[str, str]) -> dict[str, tuple[int, Callable[[Client, int], Any]]]:
-    """What is measured, and how often."""
+    """The operations to measure, and how often each is run."""
     item = {"v": {"N": "1"}, "text": {"S": "x" * 300}}
 
     def put(client: Client, i: int) -> Any:
@@ -163,7 +160,6 @@ def measure(port: int, pid: int, count: int, operation: Callable[[Client, int], 
 
 
 def main() -> None:
-    """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--pid", type=int, required=True)
@@ -171,7 +167,7 @@ def main() -> None:
     name = f"bench-{uuid.uuid4().hex[:8]}"
     made = prepare(Client(options.port), name)
     for label, (count, operation) in operations(name, made).items():
-        measure(options.port, options.pid, CLIENTS * 2, operation)  # warm
+        measure(options.port, options.pid, CLIENTS * 2, operation)  # warm-up
         wall, cpu = measure(options.port, options.pid, count, operation)
         print(f"{label:32} {wall:8.2f} ms wall {cpu:8.2f} ms CPU of the emulator", flush=True)
 

@@ -1,6 +1,6 @@
-"""The artefacts of a deployment: the Lambda layer, and the archives Spark jobs take along.
+"""The artefacts of a deployment: the Lambda layer, and the archives of Spark jobs.
 
-Archives are reproducible: the same content gives the same bytes, so a second deployment finds nothing to do.
+Archives are reproducible: the same content gives the same bytes, so a second deployment has nothing to do.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
-# What Lambda runs; the host's own platform needs no arguments.
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of the zip format
+# The platform of Lambda; the host's own platform needs no arguments.
 _STAGE = ["--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"]
 _STAGE_TAG = "cpython-313"
 _BYTE_CODE_ELSEWHERE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
@@ -38,7 +38,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def archive(folder: Path, target: Path, *, byte_code: bool = False) -> None:
-    """Zip ``folder``, with byte-code only where it was compiled on purpose."""
+    """Zip ``folder``; include byte-code only if it was compiled for the target."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
         for path in sorted(folder.rglob("*")):
@@ -54,8 +54,8 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
 
     Args:
         root: the repository.
-        target: directory that becomes the layer.
-        stage: for AWS (arm64, Python 3.13) instead of this machine.
+        target: the layer's directory.
+        stage: build for AWS (arm64, Python 3.13) instead of this machine.
 
     Returns:
         False if it was up to date.
@@ -96,7 +96,7 @@ def layer(root: Path, target: Path, *, stage: bool) -> bool:
 
 
 def layer_archive(root: Path, build_dir: Path, *, stage: bool) -> str:
-    """Make ``build_dir/layer.zip``, which template.yaml names, hold the layer of the platform that is asked for.
+    """Build ``build_dir/layer.zip``, which template.yaml names, for the chosen platform.
 
     Returns:
         The fingerprint of its content.
@@ -113,7 +113,7 @@ def layer_archive(root: Path, build_dir: Path, *, stage: bool) -> str:
 
 @cache
 def stage_python() -> str | None:
-    """An interpreter of Lambda's version on this machine, or None; byte-code of another version would be ballast."""
+    """An interpreter of Lambda's version on this machine, or None; other versions' byte-code is useless."""
     named = shutil.which("python3.13")
     homes = (
         Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions",
@@ -124,7 +124,7 @@ def stage_python() -> str | None:
 
 
 def first_of_tag(candidates: Iterable[str], tag: str) -> str | None:
-    """The first interpreter that runs and names its byte-code so; a version manager's shim may do neither."""
+    """The first interpreter that runs and uses this byte-code tag; a version manager's shim may do neither."""
     for candidate in candidates:
         command = [candidate, "-c", "import sys; print(sys.implementation.cache_tag)"]
         try:
@@ -137,10 +137,10 @@ def first_of_tag(candidates: Iterable[str], tag: str) -> str | None:
 
 
 def compile_packages(packages: Path, python: str) -> None:
-    """Put byte-code beside the sources as if they lay in ``/opt/python``, where a layer is unpacked.
+    """Compile byte-code for sources that will be unpacked in ``/opt/python``.
 
-    It is taken without a look at the source, whose time changes with each unpacking. It lies beside the sources also
-    where this process keeps its own elsewhere; what does not compile stays as it is.
+    The byte-code is unchecked, because unpacking changes the sources' modification times. It is written beside the
+    sources even if this process keeps its own elsewhere. Files that do not compile are left alone.
 
     Args:
         packages: the layer's ``python`` folder.
@@ -153,7 +153,7 @@ def compile_packages(packages: Path, python: str) -> None:
 
 
 def _slim(packages: Path) -> None:
-    """Leave out what no function reads: tests, scripts, headers, type stubs, most of the metadata."""
+    """Remove what no function reads: tests, scripts, headers, type stubs, most metadata."""
     for pattern in _UNWANTED:
         for path in packages.rglob(pattern):
             if pattern == "*.dist-info":
@@ -165,7 +165,7 @@ def _slim(packages: Path) -> None:
 
 
 def _keep_metadata_only(dist_info: Path) -> None:
-    """``importlib.metadata`` asks for name, version and entry points; the rest may go."""
+    """Keep name, version and entry points, which ``importlib.metadata`` reads."""
     for path in sorted(dist_info.rglob("*"), reverse=True):
         if path.is_file() and path.name not in ("METADATA", "entry_points.txt", "top_level.txt"):
             path.unlink()

@@ -1,4 +1,4 @@
-"""What the embedded cloud listens on and where its working files lie, read once from the environment."""
+"""Settings of the embedded cloud, read once from the environment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 MINISTACK_VERSION = "1.5.33"
 
-# What the parent of the Lambda workers imports before it forks them: module names, or file patterns inside the layer.
-# Only what opens nothing when it is imported, and reads of the environment at most what all functions have alike.
+# Modules that the parent of the Lambda workers imports before it forks: module names, or file patterns inside the
+# layer. Only modules that open nothing on import and read no environment variables that differ between functions.
 _PRELOAD = (
     "boto3,boto3.dynamodb.types,botocore.httpsession,pydantic,pydantic.main,pydantic.types,pydantic.type_adapter,"
     "aws_lambda_powertools,aws_lambda_powertools.metrics,aws_lambda_powertools.utilities.typing,"
@@ -34,7 +34,7 @@ class Config:
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Config:
-        """Read the settings, with defaults that suit a checkout of this repository."""
+        """Read the settings; the defaults suit a checkout of this repository."""
         env = dict(os.environ) if environ is None else environ
         root = Path(__file__).resolve().parents[2]
         return cls(
@@ -55,7 +55,7 @@ class Config:
         return f"http://127.0.0.1:{self.port}"
 
     def upstream_environment(self) -> dict[str, str]:
-        """What MiniStack reads at import time; set before the first import of it."""
+        """Environment variables for MiniStack, to be set before its first import."""
         return {
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
@@ -64,7 +64,7 @@ class Config:
             "STATE_DIR": str(self.state_dir / "services"),
             "PERSIST_STATE": "0",
             "S3_PERSIST": "0",
-            # Listeners and helpers that this platform never uses and that would bind ports or look for a daemon.
+            # Unused listeners and helpers that would bind ports or look for a daemon.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",

@@ -1,7 +1,7 @@
-"""Build what template.yaml needs and deploy it to the embedded cloud; a second run with nothing changed does nothing.
+"""Builds and deploys template.yaml to the embedded cloud; does nothing if nothing has changed.
 
-Run with ``.venvs/cloud/bin/python -m cloud.deploy --endpoint http://127.0.0.1:4566 --parameters parameters.json``.
-With ``--stage`` the artefacts are built for AWS (arm64) and no endpoint is set: the AWS CLI uses its own settings.
+Run with ``.venvs/cloud/bin/python -m cloud.deploy --endpoint http://127.0.0.1:4566 --parameters parameters.json``. With
+``--stage`` the artefacts are built for AWS (arm64) and no endpoint is set: the AWS CLI uses its own settings.
 """
 
 from __future__ import annotations
@@ -36,33 +36,28 @@ class Deployment:
     """What to deploy, and where."""
 
     endpoint: str | None
-    """URL of the embedded cloud, or None for AWS."""
+    """URL of the embedded cloud; None for AWS."""
     template: Path = ROOT / "template.yaml"
-    """The SAM template."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Its parameter values."""
     stack: str = "creditmesh"
-    """The stack's name."""
     build_dir: Path = ROOT / "build"
-    """Where artefacts are built."""
     region: str = "eu-west-1"
-    """AWS region."""
     package_bucket: str = "creditmesh-packages"
-    """Bucket for code archives and the record of what was deployed; made where it is missing."""
+    """Bucket for code archives and the deployment record; created if missing."""
     artefact_output: str = "ArtefactBucket"
-    """Stack output that names the bucket for jobs and models; without such an output none are sent."""
+    """Stack output with the bucket for jobs and models; without it none are uploaded."""
     signing_key_output: str = "ModelSigningKeyArn"
-    """Stack output that names the key that signs models; without it no models are sent."""
+    """Stack output with the key that signs models; without it no models are uploaded."""
     stage: bool = False
     """Build for AWS instead of this machine."""
     uploads: Mapping[str, Path] = field(default_factory=dict)
-    """Further files for the bucket of jobs and models, by key."""
+    """Additional files for the bucket of artefacts, by key."""
 
     def run(self) -> dict[str, str]:
-        """Build, package, deploy, upload; returns the stack's outputs.
+        """Build, package, upload and deploy; returns the stack's outputs.
 
-        What the jobs run and read is uploaded before the stack changes, so that nothing refers to what is not there
-        yet; only before the first deployment there is no bucket.
+        Files of the jobs are uploaded before the stack changes, so that it never refers to missing objects. Only before
+        the first deployment there is no bucket yet.
 
         Raises:
             DeployFailed: a step failed.
@@ -70,7 +65,7 @@ class Deployment:
         """
         self.build_dir.mkdir(parents=True, exist_ok=True)
         with (self.build_dir / "lock").open("w") as alone:
-            fcntl.flock(alone, fcntl.LOCK_EX)  # several platforms on this machine are built in one folder
+            fcntl.flock(alone, fcntl.LOCK_EX)  # several platforms on this machine share the build folder
             self._stack.require_ready()
             layer = build.layer_archive(ROOT, self.build_dir, stage=self.stage)
             code = spark_code.collect(ROOT, self.build_dir)
@@ -88,7 +83,6 @@ class Deployment:
         return self._stack.outputs()
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the target."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if self.endpoint else {}
         return boto3.client(service, endpoint_url=self.endpoint, region_name=self.region, **keys)  # type: ignore[call-overload]
 
@@ -112,17 +106,17 @@ class Deployment:
         return f"deployed/{self.stack}.json"
 
     def _state(self, stack: Mapping[str, Any]) -> dict[str, str]:
-        """Which stack it is and when it last changed: another deployment's record, or an older one, says nothing."""
+        """Identifies the stack and its last change, so that the record of another deployment is ignored."""
         return {
             "stack": stack["StackId"],
             "changed": str(stack.get("LastUpdatedTime", stack["CreationTime"])),
         }
 
     def _deployed(self) -> str | None:
-        """Fingerprint of what the stack holds, from the record in the package bucket; None if that is not known.
+        """Fingerprint of the deployed content, from the record in the package bucket; None if unknown.
 
-        It is no tag of the stack: CloudFormation hands a stack's tags on to its resources, so each deployment would
-        change all of them, EMR Serverless applications included, which take no change while they are started.
+        Not a stack tag: CloudFormation passes those on to all resources, so each deployment would change all of them,
+        including EMR Serverless applications, which cannot change while started.
         """
         stack, storage = self._stack.found(), self.client("s3")
         if stack is None or not stack["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in stack["StackStatus"]:
@@ -149,7 +143,7 @@ class Deployment:
         self._stack.change(f"deploy-{fingerprint[:12]}-{int(time.time())}", f"{self._bucket_url()}/{key}", values)
 
     def _store(self, path: Path) -> str:
-        """Bring a file, or a folder as an archive, to the package bucket, under its content's digest."""
+        """Upload a file, or a folder as an archive, to the package bucket, named by its digest."""
         if path.is_dir():
             folder, path = path, self.build_dir / f"{path.name}.zip"
             build.archive(folder, path)
@@ -171,7 +165,7 @@ class Deployment:
             )
 
     def _upload(self, outputs: Mapping[str, str], code: spark_code.SparkCode) -> None:
-        """Jobs, what they import and models; an object that is there already is not sent again."""
+        """Upload jobs, their imports and models, except for objects that exist."""
         bucket = outputs.get(self.artefact_output)
         if bucket is None:
             return
@@ -196,7 +190,7 @@ class Deployment:
             spark_code.prune(self.client("s3"), bucket, in_use)
 
     def _upload_models(self, bucket: str, signing_key: str) -> None:
-        """The shipped models, signed, for nothing else decides; one that is there under this key stays."""
+        """Upload the shipped models, signed, except for those that exist."""
         storage = self.client("s3")
         for path in models.shipped(ROOT / "models"):
             mark = build.digest([path], signing_key)
@@ -214,7 +208,6 @@ class Deployment:
 
 
 def main() -> None:
-    """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--endpoint", help="URL of the embedded cloud; none for AWS")
     arguments.add_argument("--template", type=Path, default=Deployment.template)

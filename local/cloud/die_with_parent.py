@@ -1,4 +1,4 @@
-"""Run a command in this session and end its whole process group when the emulator goes: its end of our stdin closes.
+"""Runs a command and ends its process group when the emulator ends, which closes our stdin.
 
 The kernel's parent-death signal reaches one process only, and spark-submit is a chain of them (shell, Java, Python).
 """
@@ -13,11 +13,10 @@ import threading
 
 
 def main() -> int:
-    """Run ``argv[1:]``; returns its exit code."""
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 
     def watch() -> None:
-        os.read(0, 1)  # nothing is ever written: this returns when the emulator is gone
+        os.read(0, 1)  # nothing is ever written: returns when the emulator has ended
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()

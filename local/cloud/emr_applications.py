@@ -1,4 +1,4 @@
-"""EMR Serverless applications, stopped while CloudFormation changes or deletes them: started ones refuse both."""
+"""Stops EMR Serverless applications while CloudFormation changes or deletes them: AWS refuses it for started ones."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _SECONDS = 900.0
 
 
 class NotStopped(Exception):
-    """An application did not come to rest."""
+    """An application did not stop in time."""
 
 
 @contextmanager
 def stopped(emr: Any, applications: Sequence[str], pause: float) -> Iterator[None]:
-    """Keep the applications stopped: their job runs are cancelled, and a new one does not start them.
+    """Keep the applications stopped: cancel their job runs and disable automatic start.
 
-    Without the latter the scheduled function would start the resident job again within a minute, long before
-    CloudFormation comes to the application. CloudFormation's own update brings automatic start back; where it did not
-    come to that, it is switched on here. The scheduled function then starts the job again by itself.
+    With automatic start the scheduled function would start the resident job again within a minute, before
+    CloudFormation reaches the application. CloudFormation's update enables it again; if there was no update, this
+    function does. The scheduled function then restarts the job.
 
     Args:
         emr: a boto3 client.
         applications: their ids.
-        pause: seconds between two looks.
+        pause: seconds between polls.
 
     Raises:
-        NotStopped: an application was not at rest after a quarter of an hour.
+        NotStopped: an application did not stop within a quarter of an hour.
     """
     try:
         for application in applications:
@@ -50,7 +50,7 @@ def _hold(emr: Any, application: str, pause: float) -> None:
         if state in _AT_REST:
             with suppress(emr.exceptions.ValidationException, emr.exceptions.ConflictException):
                 emr.update_application(applicationId=application, autoStartConfiguration={"enabled": False})
-                return  # else a job has just started it
+                return  # else a job has just started
         elif state == "TERMINATED":
             return
         elif state == "STARTED" and not _cancel_runs(emr, application):
@@ -63,7 +63,7 @@ def _hold(emr: Any, application: str, pause: float) -> None:
 
 
 def _cancel_runs(emr: Any, application: str) -> bool:
-    """Cancel what runs; whether anything still did."""
+    """Cancel active runs; returns whether there were any."""
     pages = emr.get_paginator("list_job_runs").paginate(applicationId=application, states=_ALIVE)
     alive = [run for page in pages for run in page["jobRuns"]]
     for run in alive:

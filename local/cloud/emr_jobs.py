@@ -1,4 +1,4 @@
-"""EMR Serverless job runs on this machine: real ``spark-submit`` processes with states, retries and memory."""
+"""EMR Serverless job runs on this machine: ``spark-submit`` processes with states, retries and memory limits."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ logger = logging.getLogger("cloud.emr")
 
 FINAL = ("SUCCESS", "FAILED", "CANCELLED")
 _HOUR = 3600.0
-_STREAMING_ATTEMPTS_PER_HOUR = 5  # EMR's default for STREAMING; BATCH is not repeated by default
+_STREAMING_ATTEMPTS_PER_HOUR = 5  # EMR's default for STREAMING; BATCH is not retried by default
 _BATCH_MINUTES = 720  # EMR's default; a STREAMING run has no limit
-# Of this process's environment. Where another KMS holds the keys (LocalStack), jobs verify models there.
+# Variables taken from this process's environment. With another KMS (LocalStack), jobs verify models there.
 _KEPT = ("HOME", "LANG", "TMPDIR", "USER", "AWS_ENDPOINT_URL_KMS")
-# The little Java that puts spark-submit's command together: no second compiler, no second collector of garbage.
+# Tunes the short-lived JVM that assembles spark-submit's command.
 _LAUNCHER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
@@ -41,7 +41,7 @@ class JobRuns:
 
     Args:
         config: settings.
-        fetch: returns the bytes of ``s3://bucket/key`` as the emulator holds it; raises KeyError if there is none.
+        fetch: returns the bytes of ``s3://bucket/key`` in the emulator; raises KeyError if the object is missing.
     """
 
     def __init__(self, config: Config, fetch: Callable[[str], bytes]) -> None:
@@ -53,7 +53,7 @@ class JobRuns:
         self.runs: dict[str, Run] = {}
 
     def start(self, application: dict[str, Any], request: dict[str, Any]) -> Run:
-        """Start a run, or return the one that the same ``clientToken`` started before."""
+        """Start a run, or return the one started with the same ``clientToken``."""
         token = request.get("clientToken")
         with self._changed:
             for known in self.runs.values():
@@ -65,13 +65,12 @@ class JobRuns:
         return run
 
     def wait(self, run: Run, give_up: Callable[[], bool]) -> None:
-        """Return once the run is over or ``give_up()`` is true."""
+        """Wait until the run has ended or ``give_up()`` is true."""
         with self._changed:
             while run["state"] not in FINAL and not give_up():
                 self._changed.wait(0.5)
 
     def cancel(self, run: Run, details: str = "Cancelled by request") -> None:
-        """End the run's process."""
         with self._changed:
             if run["state"] in FINAL:
                 return
@@ -81,7 +80,6 @@ class JobRuns:
             _end(process)
 
     def close(self) -> None:
-        """End all processes."""
         with self._changed:
             processes, self._processes = list(self._processes.values()), {}
         for process in processes:
@@ -112,7 +110,7 @@ class JobRuns:
         return bool(run["attempt"] < int(policy.get("maxAttempts", 1)))
 
     def _attempt(self, run: Run) -> tuple[int, str]:
-        """One spark-submit; its exit code and the end of its output."""
+        """Run spark-submit once; returns its exit code and the end of its output."""
         folder = self._folder / run["jobRunId"]
         folder.mkdir(parents=True, exist_ok=True)
         log, submit = folder / f"attempt-{run['attempt']}.log", run["jobDriver"]["sparkSubmit"]
@@ -129,7 +127,7 @@ class JobRuns:
         return code, told_last(log.read_bytes())
 
     def _process(self, run: Run, command: list[str], folder: Path, log: Path) -> int:
-        """The exit code of one process, which is ended when the run is or has taken too long."""
+        """Run one process; ends it when the run is cancelled or times out."""
         environment = self._environment(run)
         with log.open("ab") as output, self._changed:
             if run["state"] in FINAL:
@@ -171,7 +169,7 @@ class JobRuns:
         ]
 
     def _local(self, word: str, folder: Path) -> str:
-        """``word`` with every s3:// file in it fetched, as EMR makes them reach the driver; other S3 names stay."""
+        """Fetch each s3:// file in ``word``, as EMR does for the driver; other S3 names stay."""
         if not word.endswith((".py", ".zip", ".egg", ".whl", ".jar")) or "s3://" not in word:
             return word
         return ",".join(self._download(part, folder) if part.startswith("s3://") else part for part in word.split(","))
@@ -222,7 +220,6 @@ def _new_run(application: dict[str, Any], request: dict[str, Any]) -> Run:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a job's whole process group."""
     for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""Running Step Functions executions: their end wakes whatever waits for them, their deadline ends them."""
+"""Running Step Functions executions: ending one wakes its waiting tasks; a deadline ends it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Running:
-    """One running execution; ``ended`` is set when it was stopped or timed out from outside."""
+    """One running execution; ``ended`` is set when it is stopped or times out."""
 
     def __init__(self, arn: str) -> None:
         self.arn = arn
@@ -22,7 +22,7 @@ class Running:
         self._lock = threading.Lock()
 
     def end(self) -> None:
-        """Wake every task of this execution; each finds ``ended`` set and gives up."""
+        """Set ``ended`` and wake every waiting task of this execution."""
         with self._lock:
             self.ended.set()
             for event in self._waiting:
@@ -47,7 +47,7 @@ running: dict[str, Running] = {}
 
 
 class Deadlines:
-    """Calls at given moments, from one thread."""
+    """Timers that share one thread."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[], Any]]] = []
@@ -56,7 +56,7 @@ class Deadlines:
         self._thread: threading.Thread | None = None
 
     def call_in(self, seconds: float, action: Callable[[], Any]) -> None:
-        """Run ``action`` after ``seconds``; it must be quick and must look whether it is still wanted."""
+        """Run ``action`` after ``seconds``; it must be quick and check whether it is still needed."""
         with self._changed:
             heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._number), action))
             if self._thread is None:

@@ -1,9 +1,9 @@
-"""The short way in for AWS JSON calls.
+"""Short path for AWS JSON calls.
 
 Most calls of the platform (DynamoDB, Step Functions, Secrets Manager, KMS, EventBridge, …) are ``POST /`` with an
-``X-Amz-Target`` header. MiniStack walks about thirty host and path checks before it looks at that header; here such
-a call goes straight to its service with the same account, region and error handling. Everything else takes
-MiniStack's own way.
+``X-Amz-Target`` header. MiniStack makes about thirty host and path checks before it looks at that header; here such a
+call goes straight to its service with the same account, region and error handling. All other calls go through
+MiniStack.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from cloud.mends import usage
 from cloud.upstream import app, responses, router
 
-# X-Amz-Target prefix -> MiniStack service; anything not listed here takes the long way.
+# X-Amz-Target prefix -> MiniStack service; all others take MiniStack's path.
 SERVICES = {
     "DynamoDB_20120810": "dynamodb",
     "AWSStepFunctions": "states",
@@ -27,22 +27,21 @@ SERVICES = {
     "AmazonSQS": "sqs",
     "AmazonSSM": "ssm",
 }
-_UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp"}  # whose calls may come without credentials
+_UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp"}  # calls may lack credentials
 
 Answer = tuple[int, dict[str, Any], bytes | str]
 Guard = Callable[[str, str, str, dict[str, str], bytes], Answer | None]
 
 
-def _let_all_pass(*_: Any) -> None:
-    """No guard."""
+def _let_all_pass(*_: Any) -> None: ...
 
 
 guard: Guard = _let_all_pass
-"""Asked with service, method, target, headers and body before a request goes on; its answer is a refusal."""
+"""Called with service, method, target, headers and body of each request; returns a refusal, or None."""
 
 
 async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer | None:
-    """Answer an AWS JSON call, or refuse a request; None where it takes the long way."""
+    """Answer an AWS JSON call, or refuse a request; None if MiniStack must handle it."""
     if target == usage.PATH:
         return usage.control(method)
     usage.note_caller(headers)
@@ -87,10 +86,10 @@ async def fast(method: str, target: str, headers: dict[str, str], body: bytes) -
 
 
 def _scope_service(headers: dict[str, str], target: str) -> str:
-    """Service name in the SigV4 credential scope, that of a presigned URL included, or empty."""
+    """Service name in the SigV4 credential scope, also of a presigned URL; empty if there is none."""
     if "X-Amz-Credential=" in target:
         scope = parse_qs(target.partition("?")[2])["X-Amz-Credential"][0].split("/")
-    elif "AWSAccessKeyId=" in target:  # SigV2, which only S3 has presigned URLs of
+    elif "AWSAccessKeyId=" in target:  # SigV2; only S3 has presigned URLs of it
         return "s3"
     else:
         scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")

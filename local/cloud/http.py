@@ -1,8 +1,8 @@
 """A small HTTP/1.1 server for one ASGI application on the loopback interface.
 
-MiniStack is served by hypercorn over h11 upstream: several hundred microseconds of pure Python per request before any
-work is done. The emulator serves only local SDK clients, so this server knows just what they send: keep-alive, bodies
-with a length or in chunks, and ``Expect: 100-continue``. No TLS, no HTTP/2, no WebSockets.
+Upstream serves MiniStack by hypercorn and h11: several hundred microseconds of Python per request. The emulator has
+local SDK clients only, so this server supports just what they send: keep-alive, bodies with a length or in chunks, and
+``Expect: 100-continue``. No TLS, no HTTP/2, no WebSockets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class BadRequest(Exception):
-    """The bytes on the connection are no HTTP request this server knows."""
+    """The bytes on the connection are not an HTTP request that this server supports."""
 
 
 class Request:
@@ -43,7 +43,7 @@ class Request:
         self.body = b""
 
     def header_map(self) -> dict[str, str]:
-        """Headers by lower-case name; a repeated one is joined with commas (RFC 9110 5.2)."""
+        """Headers by lower-case name; repeated ones are joined with commas (RFC 9110 5.2)."""
         found: dict[str, str] = {}
         for name, value in self.headers:
             key, text = name.decode("latin-1"), value.decode("latin-1")
@@ -52,7 +52,7 @@ class Request:
 
 
 class Connection:
-    """Requests and answers of one client connection, one after another."""
+    """Handles the requests of one client connection in order."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: Application, fast: Fast
@@ -63,7 +63,7 @@ class Connection:
         self.fast = fast
 
     async def serve(self) -> None:
-        """Answer requests until the client closes or asks to close."""
+        """Answer requests until the client closes the connection or asks for it."""
         try:
             while (request := await self._read()) is not None:
                 await self._answer(request)
@@ -73,7 +73,7 @@ class Connection:
             self._head(400, [(b"content-length", b"0")], keep_alive=False)
             logger.warning("refused a request: %s", problem)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client went away; nothing is left to tell it
+            pass  # the client has disconnected
         finally:
             self.writer.close()
 
@@ -116,7 +116,7 @@ class Connection:
                 raise BadRequest("malformed chunk size") from odd
             if size == 0:
                 while await self.reader.readuntil(b"\r\n") != b"\r\n":
-                    pass  # trailers carry nothing that MiniStack reads
+                    pass  # MiniStack reads no trailers
                 return b"".join(parts)
             parts.append(await self.reader.readexactly(size))
             await self.reader.readexactly(2)
@@ -148,8 +148,8 @@ class Connection:
             "client": self.writer.get_extra_info("peername"), "server": self.writer.get_extra_info("sockname"),
         }  # fmt: skip
         exchange = _Exchange(self, request)
-        # A context of its own: MiniStack keeps account, region and call depth in context variables and does not
-        # reset them for a request without credentials.
+        # A fresh context: MiniStack keeps account, region and call depth in context variables and does not reset them
+        # for a request without credentials.
         await asyncio.create_task(self._in_fresh_context(scope, exchange), context=contextvars.Context())
         await exchange.finish()
 
@@ -208,7 +208,7 @@ class _Exchange:
         self.connection._head(self.status, self.headers, self.request.keep_alive, b"" if bodiless else body)
 
     async def finish(self) -> None:
-        """Answer 500 if the application ended without an answer, and let the bytes leave."""
+        """Answer 500 if the application ended without an answer, and flush the connection."""
         if not self.started:
             self.connection._head(500, [(b"content-length", b"0")], self.request.keep_alive)
         await self.connection.writer.drain()

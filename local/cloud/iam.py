@@ -1,8 +1,7 @@
-"""Do these policy statements allow this call? The part of IAM's evaluation that the platform's policies use.
+"""Evaluates policy statements: the part of IAM that the platform's policies use.
 
-Pure, so that tests of the template import it as well. Statements are plain and resolved: strings or lists of strings
-where IAM takes either, no intrinsic functions. An operator that is not known here raises, so that a policy is never
-taken for narrower or wider than it is.
+Pure, so that tests of the template use it too. Statements are resolved: strings or lists of strings, no intrinsic
+functions. An unknown condition operator raises, so that no policy is misread.
 """
 
 from __future__ import annotations
@@ -23,31 +22,31 @@ def allowed(
     Args:
         statements: all statements of all policies of the caller.
         action: such as ``s3:GetObject``.
-        resource: the ARN, or ``*`` for a call that has none.
-        context: values of condition keys; a key that is not there is absent from the request.
+        resource: the ARN, or ``*`` for a call without one.
+        context: values of condition keys; a missing key is absent from the request.
 
     Raises:
-        ValueError: a condition's operator is not known here.
+        ValueError: unknown condition operator.
     """
     return decided([one for one in statements if names(one, action, resource)], context)
 
 
 def decided(statements: Iterable[Mapping[str, Any]], context: Context | None = None) -> bool:
-    """Whether statements that name the call allow it under their conditions; see `allowed`."""
+    """Whether statements that match the call allow it under their conditions; see `allowed`."""
     keys = {name.lower(): _listed(value) for name, value in (context or {}).items()}
     effects = {one["Effect"] for one in statements if _met(one.get("Condition") or {}, keys)}
     return "Deny" not in effects and "Allow" in effects
 
 
 def names(statement: Mapping[str, Any], action: str, resource: str) -> bool:
-    """Whether a statement is about the call, whatever its conditions say."""
+    """Whether a statement matches the call, regardless of its conditions."""
     return _one_of(statement, "Action", lambda pattern: _matches(action, pattern, ignore_case=True)) and _one_of(
         statement, "Resource", lambda pattern: pattern == "*" or _like_arn(resource, pattern)
     )
 
 
 def _one_of(statement: Mapping[str, Any], element: str, matching: Callable[[str], bool]) -> bool:
-    """Whether the element names the value, or its ``Not`` form does not."""
+    """Whether the element matches the value, or its ``Not`` form does not."""
     inverted = f"Not{element}" in statement
     return inverted != any(map(matching, _listed(statement[f"Not{element}" if inverted else element])))
 
@@ -65,7 +64,7 @@ def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str]:
 
 
 def _like_arn(actual: str, pattern: str) -> bool:
-    """Each of the ARN's six parts by itself: a wildcard does not reach over a colon but in the last one."""
+    """Compares the six parts of ARNs separately: a wildcard crosses a colon only in the last one."""
     have, want = actual.split(":", 5), pattern.split(":", 5)
     return len(have) == len(want) and all(map(_matches, have, want))
 
@@ -94,7 +93,7 @@ def _met(conditions: Mapping[str, Mapping[str, Any]], keys: Mapping[str, list[st
 
 
 def _holds(operator: str, actual: list[str], wanted: list[str]) -> bool:
-    """One operator on one key; several wanted values are alternatives."""
+    """Applies one operator to one key; several wanted values are alternatives."""
     quantifier, _, name = operator.rpartition(":")
     if name == "Null":
         return (not actual) == (wanted[0].lower() == "true")
@@ -102,7 +101,7 @@ def _holds(operator: str, actual: list[str], wanted: list[str]) -> bool:
     negated, name = "Not" in name, name.replace("Not", "")
     compare = _OPERATORS.get(name)
     if compare is None or quantifier not in ("", "ForAnyValue", "ForAllValues"):
-        raise ValueError(f"condition operator {operator} is not known here")
+        raise ValueError(f"condition operator {operator} is not supported")
     if not actual:
         return optional or quantifier == "ForAllValues" or (negated and not quantifier)
     hits = [negated != any(_compare(compare, value, one) for one in wanted) for value in actual]
@@ -112,7 +111,7 @@ def _holds(operator: str, actual: list[str], wanted: list[str]) -> bool:
 def _compare(compare: Callable[[str, str], bool], actual: str, wanted: str) -> bool:
     try:
         return compare(actual, wanted)
-    except ValueError:  # a number that is none
+    except ValueError:  # not a number
         return False
 
 

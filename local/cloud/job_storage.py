@@ -1,7 +1,7 @@
-"""S3 as a batch job's Spark sees it: folders of its own, brought before the job and taken back after it.
+"""Copies a batch job's S3 folders to local disk before the job, and changes back to S3 afterwards.
 
-Spark from PyPI has no S3 client, and the one that EMR has weighs more than Spark. Hadoop's overloaded view file system
-is in it: mounted over a local folder, it answers for ``s3://bucket/…`` as EMR's does, so that jobs run unchanged.
+Spark from PyPI has no S3 client, and EMR's is larger than Spark itself. Hadoop's view file system, mounted over a local
+folder, serves ``s3://bucket/…``, so that jobs run unchanged.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _Seen = tuple[int, int]
 
 
 class StorageFailed(Exception):
-    """What the job names could not be fetched or stored; the message says why."""
+    """S3 objects that the job names could not be fetched or stored; the message gives the reason."""
 
 
 class JobStorage:
-    """What the s3:// arguments of one attempt name, as files.
+    """The s3:// arguments of one attempt, as local files.
 
     Args:
-        folder: where the files lie while the job runs.
+        folder: where the files are while the job runs.
         arguments: the entry point's arguments.
-        connect: makes a boto3 client of the emulator's S3; called where there is something to fetch or store.
+        connect: creates a boto3 client of the emulator's S3, when there is something to transfer.
     """
 
     def __init__(self, folder: Path, arguments: Sequence[str], connect: Callable[[], Any]) -> None:
@@ -42,12 +42,12 @@ class JobStorage:
 
     @classmethod
     def of(cls, run: dict[str, Any], folder: Path, config: Config) -> JobStorage:
-        """For a job run; one that never ends takes nothing back, so it has no folders and asks S3 itself."""
+        """For a job run. A streaming job accesses S3 itself, so it has no folders."""
         arguments = run["jobDriver"]["sparkSubmit"].get("entryPointArguments") or []
         return cls(folder, arguments if run["mode"] == "BATCH" else [], lambda: _client(run, config))
 
     def settings(self) -> list[str]:
-        """spark-submit's settings that lead Spark here."""
+        """spark-submit settings for the mounted folders."""
         if not self._places:
             return []
         settings = {"fs.s3.impl": _VIEW}
@@ -56,7 +56,7 @@ class JobStorage:
         return [word for name, value in settings.items() for word in ("--conf", f"spark.hadoop.{name}={value}")]
 
     def bring(self) -> None:
-        """Fetch every object under the places named; a place without objects is an empty folder.
+        """Fetch every object under the named places; a place without objects is an empty folder.
 
         Raises:
             StorageFailed: a bucket is missing.
@@ -92,7 +92,7 @@ class JobStorage:
                 storage.delete_object(Bucket=bucket, Key=key)
 
     def forget(self) -> None:
-        """Leave nothing of firms behind."""
+        """Delete the local files, which contain firms' data."""
         self._brought.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -114,7 +114,7 @@ class JobStorage:
 
 
 def _client(run: dict[str, Any], config: Config) -> Any:
-    import boto3  # here: an emulator that runs no batch job starts without it
+    import boto3  # imported late: only batch jobs need it
 
     return boto3.client(
         "s3", endpoint_url=config.endpoint, region_name=config.region, aws_access_key_id=run["arn"].split(":")[4],
@@ -123,7 +123,7 @@ def _client(run: dict[str, Any], config: Config) -> Any:
 
 
 def _keys(storage: Any, bucket: str, place: str) -> Iterator[str]:
-    """The objects at or below a place; not those of a neighbour whose name begins alike."""
+    """The objects at or below a place, without siblings whose names start alike."""
     for page in storage.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=place):
         for entry in page.get("Contents", []):
             key: str = entry["Key"]

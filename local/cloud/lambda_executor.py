@@ -1,4 +1,4 @@
-"""Runs one Lambda invocation on a pooled worker and answers in the shape MiniStack's callers expect."""
+"""Runs a Lambda invocation on a pooled worker and answers in the form that MiniStack expects."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cloud.mends import usage
 from cloud.upstream import lambda_runtime, lambda_svc
 
 Key = tuple[str, str, str, str]
-_TURN_SECONDS = 300.0  # a call waits for a worker; a busy machine has few
-_STARTS = 2  # attempts to start a worker: the zygote may have been killed under us
+_TURN_SECONDS = 300.0  # how long a call waits for a worker
+_STARTS = 2  # attempts to start a worker: the zygote may have been killed meanwhile
 
 
 class Executor:
@@ -31,7 +31,7 @@ class Executor:
         self._lock = threading.Lock()
 
     def execute(self, func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-        """One invocation; MiniStack's result: ``body``, ``log`` and, where it failed, ``error``."""
+        """Run one invocation; returns MiniStack's result: ``body``, ``log`` and, if it failed, ``error``."""
         config = func.get("config") or func
         timeout = float(config.get("Timeout", 3))
         key = _key(config)
@@ -50,7 +50,7 @@ class Executor:
         return self._call(key, worker, config, event, request_id, timeout)
 
     def prepare(self, layers: list[Any]) -> None:
-        """Unpack a function's layers and start the parent of its workers, beside what goes on."""
+        """Unpack a function's layers and start the parent of its workers, in the background."""
         if layers and str(layers) not in self._prepared:
             self._prepared.add(str(layers))
             prepare = contextvars.copy_context().run
@@ -96,7 +96,7 @@ class Executor:
         raise WorkerDied
 
     def _layers(self, config: dict[str, Any]) -> list[str]:
-        """What a function's layers put on its path."""
+        """The layers' directories on the function's path."""
         paths: list[str] = []
         for layer in config.get("Layers", []):
             archive = lambda_svc._resolve_layer_zip(layer)
@@ -116,7 +116,7 @@ class Executor:
             return zygote
 
     def _environment(self, config: dict[str, Any], code: str) -> dict[str, str]:
-        """What Lambda sets, the endpoint of this emulator, and the function's own variables; nothing of ours."""
+        """What Lambda sets, this emulator's endpoint, and the function's own variables."""
         name, region = config.get("FunctionName", ""), config["FunctionArn"].split(":")[3]
         log = lambda_svc_log_group(config)
         own = (config.get("Environment") or {}).get("Variables") or {}
@@ -137,7 +137,7 @@ class Executor:
         return {**defaults, **{key: str(value) for key, value in own.items()}, **fixed}
 
     def forget(self, name: str, account: str | None = None, region: str | None = None) -> None:
-        """End the idle workers of a function that was changed or deleted."""
+        """End the idle workers of a changed or deleted function."""
         self.pool.forget(
             lambda key: (
                 isinstance(key, tuple) and key[2] == name and account in (None, key[0]) and region in (None, key[1])
@@ -145,14 +145,14 @@ class Executor:
         )
 
     def close(self) -> None:
-        """End every zygote and with it every worker."""
+        """End every zygote and, with it, its workers."""
         for zygote in self._zygotes.values():
             zygote.stop()
         self._zygotes.clear()
 
 
 def lambda_svc_log_group(config: dict[str, Any]) -> str:
-    """The function's log group (advanced logging controls, else the default one)."""
+    """The function's log group: that of its logging configuration, or the default one."""
     return (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName', '')}"
 
 

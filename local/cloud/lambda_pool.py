@@ -1,4 +1,4 @@
-"""Which worker serves which invocation: a bounded pool with waiting in order of arrival."""
+"""A bounded pool of workers; waiting invocations are served in order of arrival."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cloud.lambda_worker_process import Worker
 
-_SETTLED = 2.0  # seconds after which an idle worker may be ended for a function that has workers already
+_SETTLED = 2.0  # idle seconds after which a worker may make way for a function that has workers already
 
 
 class Busy(Exception):
@@ -25,7 +25,7 @@ class _Waiter:
 
 
 class WorkerPool:
-    """At most ``limit`` workers, at most ``limit_per_key`` of one function version; idle ones go, oldest first."""
+    """At most ``limit`` workers, at most ``limit_per_key`` of one function version; the longest idle is ended first."""
 
     def __init__(self, limit: int, limit_per_key: int) -> None:
         self._limit = limit
@@ -37,7 +37,7 @@ class WorkerPool:
         self._waiting: deque[_Waiter] = deque()
 
     def lease(self, key: Hashable, start: Callable[[], Worker], timeout: float) -> Worker:
-        """A worker for ``key``, an idle one or a new one from ``start``.
+        """Return a worker for ``key``: an idle one or a new one from ``start``.
 
         Raises:
             Busy: none became free within ``timeout`` seconds.
@@ -63,7 +63,7 @@ class WorkerPool:
             raise
 
     def release(self, key: Hashable, worker: Worker, healthy: bool) -> None:
-        """Give a worker back; one that is not healthy is ended."""
+        """Return a worker to the pool; one that is not healthy is ended."""
         if not healthy:
             worker.kill()
             self._leave(key)
@@ -74,7 +74,7 @@ class WorkerPool:
         _kill(doomed)
 
     def forget(self, matches: Callable[[Hashable], bool]) -> None:
-        """End the idle workers of the keys that match; a busy one ages out, as its key is not asked for again."""
+        """End the idle workers of matching keys. Busy ones age out, as their key is not requested again."""
         with self._lock:
             doomed = []
             for key in [key for key in self._idle if matches(key)]:
@@ -85,7 +85,6 @@ class WorkerPool:
         _kill(doomed)
 
     def workers(self) -> int:
-        """How many workers live."""
         return self._total
 
     def _leave(self, key: Hashable) -> None:
@@ -107,7 +106,7 @@ class WorkerPool:
         return doomed
 
     def _try(self, waiter: _Waiter) -> list[Worker]:
-        """Give the waiter an idle worker or leave to start one; returns workers to end for it."""
+        """Give the waiter an idle worker or permission to start one; returns workers to end."""
         idle = self._idle[waiter.key]
         doomed: list[Worker] = []
         while idle:
@@ -125,7 +124,7 @@ class WorkerPool:
                 (key for key, held in self._idle.items() if held), key=lambda key: self._idle[key][0][0], default=None
             )
             if victim is None or (self._count[waiter.key] and time.monotonic() - self._idle[victim][0][0] < _SETTLED):
-                return doomed  # wait for a worker of our own: ending one that is just in use would cost two starts
+                return doomed  # wait for a worker of this key: ending another in use would cost two starts
             doomed.append(self._idle[victim].popleft()[1])
             self._uncount(victim)
         self._count[waiter.key] += 1

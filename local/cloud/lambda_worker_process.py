@@ -1,4 +1,4 @@
-"""The emulator's side of zygotes and workers: start them, talk to them, see them die."""
+"""The emulator's side of zygotes and workers: starts them, exchanges messages, detects their end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Worker:
         self.pid = 0
 
     def wait_until_ready(self) -> None:
-        """Take the worker's first frame.
+        """Read the worker's first frame.
 
         Raises:
             StartFailed: the handler's module could not be imported.
@@ -61,7 +61,7 @@ class Worker:
             raise WorkerDied from gone
 
     def call(self, invocation: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """One invocation.
+        """Run one invocation.
 
         Raises:
             TimeoutError: no answer within ``timeout`` seconds; the worker must be killed.
@@ -93,7 +93,7 @@ class Worker:
         return b"".join(parts)
 
     def take_log(self) -> str:
-        """What the function printed since the last call."""
+        """What the function has printed since the last call."""
         size = os.fstat(self._log).st_size
         if not size:
             return ""
@@ -102,11 +102,10 @@ class Worker:
         return text
 
     def alive(self) -> bool:
-        """Whether the process still runs."""
         return self._pidfd is not None and not select.select([self._pidfd], [], [], 0)[0]
 
     def kill(self) -> None:
-        """End the process at once and give its descriptors back."""
+        """End the process immediately and close its descriptors."""
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -134,12 +133,10 @@ class Zygote:
         self._control.settimeout(_START_SECONDS)
         self._control.send(json.dumps({"paths": layers, "preload": preload}).encode())
         if not self._control.recv(1024):
-            raise RuntimeError(
-                f"the Lambda interpreter {python} ended at start; its message stands in the emulator's log"
-            )
+            raise RuntimeError(f"the Lambda interpreter {python} ended at start; see its message in the emulator's log")
 
     def fork(self, settings: dict[str, Any]) -> Worker:
-        """Start a worker; raises what ``Worker.wait_until_ready`` raises."""
+        """Start a worker; raises like ``Worker.wait_until_ready``."""
         ours, theirs = socket.socketpair()
         log = os.memfd_create("lambda-log")
         fcntl.fcntl(log, fcntl.F_SETFL, os.O_APPEND)
@@ -158,11 +155,10 @@ class Zygote:
         return worker
 
     def alive(self) -> bool:
-        """Whether the zygote still serves."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it; the kernel ends its workers with it."""
+        """End the zygote; the kernel ends its workers with it."""
         self._control.close()
         self._process.kill()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""The shipped models, signed as a deployment puts them into the bucket of artefacts."""
+"""The shipped models, signed as in a deployment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def shipped(folder: Path) -> list[Path]:
-    """The sealed artefacts of a folder; what else lies there (schema, samples) has no ``content_hash``."""
+    """The sealed artefacts of a folder; other files (schema, samples) have no ``content_hash``."""
     return [path for path in sorted(folder.glob("*.json")) if "content_hash" in _document(path)]
 
 
 def keys(path: Path) -> tuple[str, str]:
-    """Where a model goes: under its file's name, and under its hash, where an old decision's model is found."""
+    """A model's two keys: by file name, and by hash, where replays find it."""
     document = _document(path)
     digest = document["content_hash"].removeprefix("sha256:")
     return f"models/{path.name}", f"models/{document['model_id']}/{digest}.json"

@@ -1,6 +1,6 @@
-"""What a request needs its caller to be allowed: actions, resources and condition keys, per AWS's service reference.
+"""The permissions that a request needs: actions, resources and condition keys, per AWS's service reference.
 
-Only the services that the platform's functions and jobs call; a request to any other needs nothing here.
+Covers the services that the platform's functions and jobs call; other requests need nothing here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IN_TRANSACTION = {
 
 
 def of_json_call(service: str, action: str, body: bytes) -> Iterator[Need]:
-    """Needs of a call with an ``X-Amz-Target``; none of a body that is not JSON, which its service refuses."""
+    """Needs of a call with an ``X-Amz-Target``; none if the body is not JSON, which the service refuses."""
     try:
         request = json.loads(body or b"{}")
     except ValueError:
@@ -117,7 +117,7 @@ _JSON: dict[str, Callable[[str, Request], Iterator[Need]]] = {
 
 
 def of_s3_call(method: str, target: str, headers: dict[str, str], body: bytes) -> Iterator[Need]:
-    """Needs of a request to S3; whether an object is missing is told only to who may list the bucket."""
+    """Needs of a request to S3; a missing object is reported only to callers who may list the bucket."""
     path, _, text = target.partition("?")
     path, query = unquote(path), parse_qs(text, keep_blank_values=True)
     bucket, _, key = path.removeprefix("/").partition("/")
@@ -147,7 +147,7 @@ _EMR_RUN = {"GET": "GetJobRun", "DELETE": "CancelJobRun"}
 
 
 def of_emr_call(method: str, target: str, body: bytes) -> Iterator[Need]:
-    """Needs of a request to EMR Serverless; who starts a job passes it a role."""
+    """Needs of a request to EMR Serverless; starting a job passes it a role."""
     _, _, number, *rest = target.partition("?")[0].split("/") + ["", ""]
     resource = _arn("emr-serverless", f"/applications/{number}")
     if len(rest) > 1 and rest[1]:
@@ -190,6 +190,6 @@ _OF_TARGETS = {"lambda": "lambda:InvokeFunction", "states": "states:StartExecuti
 
 
 def of_target(target: str) -> Iterator[Need]:
-    """Needs of who calls a schedule's or a rule's target."""
+    """Needs of calling a schedule's or a rule's target."""
     if action := _OF_TARGETS.get(target.split(":")[2] if target.startswith("arn:aws:") else ""):
         yield action, target, {}

@@ -1,4 +1,4 @@
-"""The session token that tells the emulator which role a function or a job acts in."""
+"""The session token that tells the emulator the role of a function or job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _PREFIX = "arn:aws:sts::"
 
 
 def token(role: str, session: str) -> str:
-    """A session of a role, as the ARN that IAM's messages show for it."""
+    """A session of a role, as the ARN that IAM shows in its messages."""
     return f"{_PREFIX}{role.split(':')[4]}:assumed-role/{role.rpartition('/')[2]}/{session[:64]}"
 
 

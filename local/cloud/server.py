@@ -16,7 +16,7 @@ from cloud.config import MINISTACK_VERSION, Config
 
 
 def require_version() -> None:
-    """End with one clear sentence if the installed MiniStack is not the one the mends were written for."""
+    """Exit with a message if the installed MiniStack is not the pinned version."""
     try:
         found = importlib.metadata.version("ministack")
     except importlib.metadata.PackageNotFoundError:
@@ -29,7 +29,7 @@ def require_version() -> None:
 
 
 def require_port(port: int) -> None:
-    """End with one clear sentence if somebody already listens on ``port``."""
+    """Exit with a message if ``port`` is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -39,9 +39,9 @@ def require_port(port: int) -> None:
 
 
 def die_with_parent() -> None:
-    """End in order when the process that started us is gone, if it asked for that.
+    """If asked to, stop in order when the process that started us ends.
 
-    Not by the kernel's parent-death signal: that one comes when the *thread* that started us ends.
+    The kernel's parent-death signal would come when the *thread* that started us ends.
     """
     if os.environ.get("CREDITMESH_DIE_WITH_PARENT") != "1":
         return
@@ -70,7 +70,6 @@ async def run(config: Config, mended: bool) -> None:
 
 
 def main() -> None:
-    """Check, prepare, mend, serve."""
     require_version()
     config = Config.from_environment()
     require_port(config.port)
@@ -87,7 +86,7 @@ def main() -> None:
     if mended:
         mends.shut_down()
     logging.shutdown()
-    os._exit(0)  # executions that wait hold threads which an orderly interpreter exit would join for ever
+    os._exit(0)  # a normal exit would wait for ever for threads of waiting executions
 
 
 if __name__ == "__main__":

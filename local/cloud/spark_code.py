@@ -1,7 +1,7 @@
 """The code of the Spark jobs in the bucket of artefacts, each version under the digest of its content.
 
-``emr/<digest>/jobs/*.py`` and ``emr/<digest>/creditmesh-spark.zip``. Template parameter ``SparkCode`` is the digest, so
-new code is a change of the stack, and a rollback of the stack is one to the code that is still there.
+``emr/<digest>/jobs/*.py`` and ``emr/<digest>/creditmesh-spark.zip``. The template parameter ``SparkCode`` is the
+digest, so new code is a change of the stack, and rolling back the stack returns to code that is still there.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from cloud import build
 
 PARAMETER = "SparkCode"
 KEPT = 5
-"""So many versions stay in the bucket besides those in use."""
+"""Number of versions kept besides those in use."""
 
-# Standard library only: what EMR Serverless runs beside Spark itself (conventions 17).
+# Standard library only, as EMR Serverless runs them without our libraries (conventions 17).
 _PARTS = ("kernel", "risk", "features", "decisions/serving")
 _VERSION = re.compile(r"emr/([0-9a-f]{16})/")
-_AT_ONCE = 1000  # DeleteObjects takes no more keys
+_AT_ONCE = 1000  # limit of DeleteObjects
 
 
 @dataclass(frozen=True)
 class SparkCode:
-    """One version of the code: its digest and its files by their keys."""
+    """One version of the code: its digest and its files by key."""
 
     digest: str
     files: dict[str, Path]
 
 
 def collect(root: Path, build_dir: Path) -> SparkCode:
-    """The code of this checkout; what jobs import becomes one archive.
+    """Collect the code of this checkout; the jobs' imports become one archive.
 
     Args:
         root: the repository.
@@ -48,7 +48,7 @@ def collect(root: Path, build_dir: Path) -> SparkCode:
 
 
 def jobs_archive(root: Path, build_dir: Path) -> Path:
-    """What jobs import, with the packages above it, importable by Spark's Python from --py-files."""
+    """The jobs' imports as an archive for --py-files."""
     source = root / "layers" / "creditmesh" / "src" / "creditmesh"
     staging = build_dir / "spark"
     shutil.rmtree(staging, ignore_errors=True)
@@ -69,10 +69,10 @@ def prune(storage: Any, bucket: str, in_use: Collection[str]) -> list[str]:
     Args:
         storage: a boto3 client of S3.
         bucket: the bucket of artefacts.
-        in_use: digests that stay however old they are.
+        in_use: digests to keep regardless of age.
 
     Returns:
-        The digests whose files were deleted.
+        The deleted digests.
     """
     keys: dict[str, list[str]] = {}
     newest: dict[str, datetime] = {}

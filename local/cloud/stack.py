@@ -1,8 +1,10 @@
-"""One CloudFormation stack: created, updated and deleted by change sets, with what CloudFormation leaves to its user.
+"""One CloudFormation stack: created, updated and deleted by change sets.
+
+It also handles what CloudFormation does not:
 
 - A stack whose creation was rolled back cannot be updated: it is deleted and created again.
-- A stack policy keeps updates from replacing or deleting what holds data.
-- EMR Serverless refuses to change or delete an application that is started: it is stopped first.
+- A stack policy keeps updates from replacing or deleting resources with data.
+- EMR Serverless refuses to change or delete a started application: it is stopped first.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ POLICY = json.dumps(
         ]
     }
 )  # fmt: skip
-"""The stack policy. Lift it by hand for one deployment (docs/how-to/deploy-aws.md); the next one sets it again."""
+"""The stack policy. To lift it for one deployment see docs/how-to/deploy-aws.md; the next one restores it."""
 
 
 class DeployFailed(Exception):
@@ -45,9 +47,9 @@ class Stack:
     """A stack by its name.
 
     Args:
-        client: gives a boto3 client of a service.
+        client: creates a boto3 client of a service.
         name: the stack's name.
-        pause: seconds between two looks at an operation's progress.
+        pause: seconds between polls.
     """
 
     def __init__(self, client: Callable[[str], Any], name: str, pause: float = 3.0) -> None:
@@ -55,7 +57,7 @@ class Stack:
         self._stacks = client("cloudformation")
 
     def found(self) -> dict[str, Any] | None:
-        """The stack as CloudFormation describes it; None if there is none, or only the shell of a change set."""
+        """The stack as CloudFormation describes it; None if missing or only the shell of a change set."""
         try:
             stack: dict[str, Any] = self._stacks.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as problem:
@@ -65,27 +67,26 @@ class Stack:
         return None if stack["StackStatus"] in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE") else stack
 
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs by name."""
         return {output["OutputKey"]: output["OutputValue"] for output in (self.found() or {}).get("Outputs", [])}
 
     def parameters(self) -> dict[str, str]:
-        """What the stack was last deployed with."""
+        """The parameters of the last deployment."""
         given = (self.found() or {}).get("Parameters", [])
         return {one["ParameterKey"]: one["ParameterValue"] for one in given}
 
     def require_ready(self) -> None:
-        """Whether a deployment may begin.
+        """Check that a deployment may begin.
 
         Raises:
-            DeployFailed: something else is at work on the stack, or it needs a person's decision; says what to run.
+            DeployFailed: another operation is in progress, or a person must decide; the message says what to run.
         """
         stack = self.found()
         status = stack["StackStatus"] if stack else ""
         where = f"--stack-name {self.name} --region {self._stacks.meta.region_name}"
         if status.endswith("_IN_PROGRESS"):
             raise DeployFailed(
-                f"Stack {self.name} is {status}: another operation is at work on it. Deploy again once "
-                f"`aws cloudformation describe-stacks {where} --query Stacks[0].StackStatus` says that it has ended."
+                f"Stack {self.name} is {status}: another operation is in progress. Deploy again once "
+                f"`aws cloudformation describe-stacks {where} --query Stacks[0].StackStatus` shows that it has ended."
             )
         helps = {
             "UPDATE_ROLLBACK_FAILED": f"continue-update-rollback {where}",
@@ -95,12 +96,12 @@ class Stack:
         }
         if status in helps:
             raise DeployFailed(
-                f"Stack {self.name} is {status}: repair what its events name, run "
+                f"Stack {self.name} is {status}: fix the cause named in its events, run "
                 f"`aws cloudformation {helps[status]}`, and deploy again.{self._reasons()}"
             )
 
     def delete_failed_creation(self) -> None:
-        """Delete the stack if its creation was rolled back; CloudFormation offers nothing else for it.
+        """Delete the stack if its creation was rolled back, which CloudFormation requires.
 
         Raises:
             DeployFailed: it could not be deleted.
@@ -113,7 +114,7 @@ class Stack:
         """Stop the stack's EMR Serverless applications and delete the stack.
 
         Returns:
-            The deleted stack's resources that were retained, by logical id: their type and physical id.
+            The retained resources, logical id -> type and physical id.
 
         Raises:
             DeployFailed: it could not be deleted.
@@ -134,11 +135,11 @@ class Stack:
     def change(self, name: str, template_url: str, parameters: Mapping[str, str]) -> None:
         """Create or update the stack by a change set.
 
-        What `aws cloudformation deploy` does, but that command looks for the end every 30 seconds only.
+        Like `aws cloudformation deploy`, which however polls every 30 seconds only.
 
         Args:
             name: the change set's name.
-            template_url: where the template is.
+            template_url: the template.
             parameters: its parameters.
 
         Raises:
@@ -167,9 +168,9 @@ class Stack:
         self._protect()
 
     def _changed_applications(self, change_set: str) -> list[str]:
-        """The EMR Serverless applications that a change set changes or takes away.
+        """The EMR Serverless applications that a change set changes or deletes.
 
-        One that only might change, since something it refers to does, is among them: a refused update would cost more.
+        Includes those that may change because something they refer to does: a refused update would cost more.
         """
         pages = self._stacks.get_paginator("describe_change_set").paginate(
             StackName=self.name, ChangeSetName=change_set
@@ -182,7 +183,6 @@ class Stack:
         ]
 
     def resources(self, kind: str) -> Iterator[dict[str, Any]]:
-        """The stack's resources of a type."""
         pages = self._stacks.get_paginator("list_stack_resources").paginate(StackName=self.name)
         for page in pages:
             for one in page["StackResourceSummaries"]:
@@ -190,7 +190,7 @@ class Stack:
                     yield one
 
     def _protect(self, *, again: bool = True) -> None:
-        """Set the stack policy; with ``again=False`` a policy that the stack has, perhaps a lifted one, stays."""
+        """Set the stack policy; with ``again=False`` an existing policy, perhaps a lifted one, is kept."""
         try:
             if again or not self._stacks.get_stack_policy(StackName=self.name).get("StackPolicyBody"):
                 self._stacks.set_stack_policy(StackName=self.name, StackPolicyBody=POLICY)
@@ -209,7 +209,7 @@ class Stack:
             time.sleep(self._pause)
 
     def _reasons(self) -> str:
-        """What failed in the last operation, the first failure first: the others follow from it."""
+        """The failures of the last operation, first one first: it causes the others."""
         bad: list[str] = []
         try:
             for event in self._last_operation():
@@ -220,7 +220,7 @@ class Stack:
         return "".join(bad[: -_REASONS - 1 : -1])
 
     def _last_operation(self) -> Iterator[dict[str, Any]]:
-        """The events of the last operation, the last one first; a whole stack has many pages of them."""
+        """The events of the last operation, newest first; paginated."""
         for page in self._stacks.get_paginator("describe_stack_events").paginate(StackName=self.name):
             for event in page["StackEvents"]:
                 yield event

@@ -1,8 +1,8 @@
 """One event source mapping from a DynamoDB stream to a Lambda function: batches, retries, bisection, failure records.
 
-Follows the Lambda Developer Guide ("Process DynamoDB records with Lambda"): order is kept; a batch that fails is tried
-again until MaximumRetryAttempts or MaximumRecordAgeInSeconds; BisectBatchOnFunctionError halves it; with
-ReportBatchItemFailures it goes on at the first failed record; what is given up goes to the OnFailure destination.
+Follows the Lambda Developer Guide ("Process DynamoDB records with Lambda"): order is kept; a failing batch is retried
+until MaximumRetryAttempts or MaximumRecordAgeInSeconds; BisectBatchOnFunctionError halves it; ReportBatchItemFailures
+continues at the first failed record; abandoned records go to the OnFailure destination.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST_PAUSE = 5.0
 _KEPT_RECORDS = 2000
 
 operations = threading.RLock()
-"""Held by each write to DynamoDB, so that what reads a stream sees all records of a transaction or none."""
+"""Held by each write to DynamoDB, so that readers of a stream see all records of a transaction or none."""
 
 Key = tuple[str, str, str]  # account, region, mapping id
 
@@ -34,11 +34,10 @@ class StreamMapping:
         self._thread = threading.Thread(target=self._run, name=f"stream-{table}", daemon=True)
 
     def start(self) -> None:
-        """Begin to deliver."""
         self._thread.start()
 
     def wants(self, record: dict[str, Any]) -> bool:
-        """Whether the thread must be woken for a record; it comes upon others, and its filter drops them, in time."""
+        """Whether a record must wake the thread; it reads, and filters out, other records in time."""
         mapping = lambda_svc._esms.get(self.key[2])
         return not self.wake.is_set() and bool(mapping and lambda_svc._apply_filter_criteria([record], mapping))
 
@@ -50,7 +49,7 @@ class StreamMapping:
             self.wake.clear()
             try:
                 busy = self._deliver_next(mapping)
-            except Exception:  # the thread serves the mapping for its whole life; the next round tries again
+            except Exception:  # the thread must survive; the next round retries
                 app.logger.exception("stream mapping of %s", self.table)
                 busy = False
             if not busy:
@@ -95,7 +94,7 @@ class StreamMapping:
             deadline = deadline or time.monotonic() + window
             if (left := deadline - time.monotonic()) <= 0:
                 return records
-            self.wake.set()  # nobody needs to wake us meanwhile
+            self.wake.set()  # do not wait for a wake-up
             time.sleep(min(left, _LOOK_SECONDS / 10))
 
     def _advance(self, position: int) -> None:
@@ -110,7 +109,7 @@ class StreamMapping:
                 return
             mapping["LastProcessingResult"] = "FAILED"
             if failed_at > 0:
-                batch, attempt = batch[failed_at:], 0  # what came before it is done
+                batch, attempt = batch[failed_at:], 0  # earlier records are done
             if reason := self._given_up(mapping, batch, attempt):
                 lambda_svc._send_ddb_stream_failure_record(
                     mapping, function, batch, mapping["EventSourceArn"], result, reason
@@ -140,7 +139,7 @@ class StreamMapping:
     def _invoke(
         mapping: dict[str, Any], function: dict[str, Any], batch: list[Any]
     ) -> tuple[int | None, dict[str, Any]]:
-        """Index of the first failed record (0 where the whole batch failed), or None; and the invocation's result."""
+        """Index of the first failed record (0 if the whole batch failed), or None; and the invocation's result."""
         result = lambda_svc._execute_function(function, {"Records": batch})
         if result.get("error"):
             return 0, result
@@ -156,7 +155,7 @@ class StreamMapping:
 
 
 def trim(table: str) -> None:
-    """Forget records that every mapping of the table has passed, but for the newest ones."""
+    """Drop records that every mapping of the table has passed, except the newest ones."""
     records = dynamodb._stream_records.get(table)
     if not records or len(records) <= 2 * _KEPT_RECORDS:
         return

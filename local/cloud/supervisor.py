@@ -1,4 +1,4 @@
-"""Keeps the processes of a local platform running: starts them in order, brings back what dies, ends all at the end.
+"""Keeps the processes of a local platform running: starts them in order, restarts them, ends all at the end.
 
 Standard library and psutil only, since `make run` and the tests use it from the developer's environment.
 """
@@ -21,17 +21,17 @@ from urllib.parse import urlsplit
 import psutil
 
 _LOOK_SECONDS = 0.2
-_STEADY_SECONDS = 10.0  # a process that lived so long starts again at once
+_STEADY_SECONDS = 10.0  # a process that ran this long is restarted at once
 _LONGEST_PAUSE = 5.0
 _GRACE_SECONDS = 10.0
 
 
 class PortTaken(Exception):
-    """Somebody else listens on a port that a child needs."""
+    """A port that a child needs is in use."""
 
 
 class NotHealthy(Exception):
-    """A child did not answer in time; the message holds the end of its log."""
+    """A child did not answer in time; the message includes the end of its log."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ def healthy(url: str, timeout: float = 2.0) -> bool:
 
 
 def require_free_port(port: int, who: str, host: str = "127.0.0.1") -> None:
-    """Raise PortTaken, with the process that holds it where that can be seen, unless ``port`` can be bound."""
+    """Raise PortTaken, naming the process that holds ``port`` if visible, unless it can be bound."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -82,7 +82,7 @@ def _holder(port: int) -> str:
 
 
 class Supervisor:
-    """Children by name, each in a process group of its own.
+    """Child processes by name, each in its own process group.
 
     Args:
         log_dir: each child's output goes to ``<name>.log`` there.
@@ -109,12 +109,12 @@ class Supervisor:
         """Start a child and wait until it is healthy.
 
         Args:
-            name: how the other methods call it.
+            name: its name for the other methods.
             argv: command and arguments.
-            env: its environment, added to this process's own.
+            env: additions to this process's environment.
             health_url: URL that answers once it serves; its port must be free before.
             timeout: seconds until it must answer.
-            revive: bring it back whenever it ends from then on.
+            revive: restart it whenever it ends.
 
         Returns:
             Its process id.
@@ -122,11 +122,11 @@ class Supervisor:
         Raises:
             PortTaken: the port of ``health_url`` is in use.
             NotHealthy: it ended or did not answer in time.
-            ValueError: a child of this name runs already.
+            ValueError: a child of this name is running.
         """
         with self._lock:
             if name in self._children:
-                raise ValueError(f"{name} runs already")
+                raise ValueError(f"{name} is already running")
             if health_url:
                 require_free_port(urlsplit(health_url).port or 80, name)
             environment = {**os.environ, "CREDITMESH_DIE_WITH_PARENT": "1", **env}
@@ -145,7 +145,7 @@ class Supervisor:
         return self.pid(name)
 
     def wait_healthy(self, name: str, timeout: float = 30.0) -> None:
-        """Return once the child answers; raises NotHealthy."""
+        """Wait until the child answers; raises NotHealthy."""
         child = self._children[name]
         deadline = time.monotonic() + timeout
         while child.health_url and not healthy(child.health_url):
@@ -161,30 +161,25 @@ class Supervisor:
         raise NotHealthy(f"{name} did not start; the end of {child.log}:\n{tail}")
 
     def pid(self, name: str) -> int:
-        """Process id of the child as it runs now."""
         return self._children[name].process.pid
 
     def alive(self, name: str) -> bool:
-        """Whether the child runs at this moment."""
         return self._children[name].process.poll() is None
 
     def restarts(self, name: str) -> int:
-        """How often it was brought back."""
         return self._children[name].restarts
 
     def names(self) -> list[str]:
-        """The children, in the order in which they were started."""
         return list(self._children)
 
     def stop(self, name: str) -> None:
-        """End a child and forget it."""
         with self._lock:
             child = self._children.pop(name)
             child.wanted = False
         _end(child.process)
 
     def stop_all(self) -> None:
-        """End all children, the last started first; afterwards no process of theirs is left."""
+        """End all children, last started first, with all their processes."""
         self._ended.set()
         for name in reversed(self.names()):
             self.stop(name)
@@ -222,7 +217,7 @@ def _spawn(argv: list[str], environment: dict[str, str], log: Path) -> subproces
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a child, what it started, and what of its group it left behind."""
+    """End a child and all processes of its group."""
     try:
         below = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""A CloudFormation template as data, and what of it lies in files brought to a bucket."""
+"""A CloudFormation template as data, and the packaging of its local files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 _IN_FILES = ("CodeUri", "ContentUri", "DefinitionUri")
-"""Properties that name a local file or folder, or an object in S3."""
+"""Properties with a local file or folder, or an object in S3."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML with CloudFormation's short forms; what looks like a day stays text, a key that stands twice is refused."""
+    """YAML with CloudFormation's short forms; dates stay text, and repeated keys are refused."""
 
     yaml_implicit_resolvers = {
         first: [one for one in resolvers if one[0] != "tag:yaml.org,2002:timestamp"]
@@ -24,9 +24,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         for key, _ in node.value:
             if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
-                )
+                raise yaml.constructor.ConstructorError(problem=f"{key.value} is repeated", problem_mark=key.start_mark)
         super().flatten_mapping(node)
 
 
@@ -44,18 +42,18 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def parse(text: str) -> Any:
-    """A template's text, or a part's, as plain data with the long forms of intrinsic functions."""
+    """A template or part of one as plain data with the long forms of intrinsic functions."""
     return yaml.load(text, Loader=_Loader)
 
 
 def inlined(node: Any, folder: Path) -> Any:
-    """The template with each local file that an ``AWS::Include`` transform names in the transform's place.
+    """Replace each ``AWS::Include`` transform by the local file that it names.
 
     CloudFormation does the same with files in S3, but the embedded cloud and SAM's library do not.
 
     Args:
         node: the template, or a part of it.
-        folder: what the files' names are relative to.
+        folder: base of relative file names.
     """
     if isinstance(node, list):
         return [inlined(one, folder) for one in node]
@@ -68,11 +66,11 @@ def inlined(node: Any, folder: Path) -> Any:
 
 
 def packaged(template: Path, store: Callable[[Path], str]) -> dict[str, Any]:
-    """The template as CloudFormation can take it.
+    """The template as CloudFormation accepts it.
 
     Args:
         template: the file.
-        store: brings a file or a folder to a bucket; where it is there (``s3://…``).
+        store: uploads a file or a folder and returns its location (``s3://…``).
     """
     document: dict[str, Any] = inlined(parse(template.read_text(encoding="utf-8")), template.parent)
     shared = ((document.get("Globals") or {}).get("Function") or {}).pop("CodeUri", None)

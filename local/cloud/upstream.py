@@ -1,7 +1,7 @@
-"""MiniStack's modules, named in this one place.
+"""MiniStack's modules, imported in this one place.
 
-MiniStack lives in an environment of its own and carries no types, so its modules are held as ``Any``; each mend takes
-them from here. Importing this module imports MiniStack, so the environment must be complete before that.
+MiniStack has its own environment and no types, so its modules are ``Any``; mends import them from here. Importing this
+module imports MiniStack, so the environment must be set before.
 """
 
 from __future__ import annotations

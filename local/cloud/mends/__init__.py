@@ -1,7 +1,7 @@
-"""What MiniStack lacks, each mend a module with ``apply(config)``; one that holds processes has ``close()`` too.
+"""Corrections of MiniStack. Each mend is a module with ``apply(config)``; one that owns processes also has ``close()``.
 
-Each module's docstring says what upstream does and what we do instead; ``tests/contract/cloud`` runs the same probe
-against MiniStack with and without the mends, so that an upgrade shows which mend has become needless.
+Each module's docstring says what upstream does and what the mend does instead. ``tests/contract/cloud`` runs the same
+probe with and without the mends, so that an upgrade shows which mend has become unnecessary.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib
 
 from cloud.config import Config
 
-# In this order: later mends wrap what earlier ones put in place.
+# Ordered: later mends wrap earlier ones.
 ALL = (
     "lambda_workers",
     "lambda_limits",
@@ -45,13 +45,13 @@ ALL = (
 
 
 def apply_all(config: Config) -> None:
-    """Apply every mend; a name that upstream no longer has raises AttributeError here, at start."""
+    """Apply every mend; raises AttributeError at start if upstream has dropped a name."""
     for name in ALL:
         importlib.import_module(f"cloud.mends.{name}").apply(config)
 
 
 def shut_down() -> None:
-    """Close in reverse order what the mends opened."""
+    """Close the mends' processes in reverse order."""
     for name in reversed(ALL):
         close = getattr(importlib.import_module(f"cloud.mends.{name}"), "close", None)
         if close is not None:

@@ -1,12 +1,11 @@
-"""REST APIs from a body (what SAM makes of ``AWS::Serverless::Api``): gateway responses, and an id that lasts.
+"""REST APIs imported from a body (as SAM does for ``AWS::Serverless::Api``): gateway responses, and a stable id.
 
-Upstream ignores ``x-amazon-apigateway-gateway-responses``, so 401 and 403 never look as the template words them, does
-not know ``$context.extendedRequestId`` in them, and replaces the API whenever its body changes, so that its address
-changes with every new route. It does not find the limits of one method where the path's slashes are written as ``~1``,
-which is what CloudFormation wants.
+Upstream ignores ``x-amazon-apigateway-gateway-responses``, does not know ``$context.extendedRequestId`` in them, and
+replaces the API whenever its body changes, so that its address changes with every new route. It misses limits of a
+method if the path's slashes are written as ``~1``, as CloudFormation wants.
 
-We read the gateway responses, fill that variable in, import a changed body into the API that is there, as PutRestApi
-does, and look limits up under that spelling too.
+We read the gateway responses, substitute that variable, import a changed body into the existing API, as PutRestApi
+does, and find limits under that spelling.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
 def apply(_config: Config) -> None:
-    """Wrap the import and the update of the CloudFormation resource."""
+    """Wrap import and update of the CloudFormation resource."""
     upstream_import = gateway._import_rest_api
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
     upstream_update = handlers["update"]

@@ -1,8 +1,8 @@
-"""EventBridge's and Scheduler's invocations of Lambda are asynchronous ones: tried again, then reported.
+"""Asynchronous invocations of Lambda by EventBridge and Scheduler: retried, then reported.
 
-Upstream runs the function once and forgets an error. Lambda tries twice more, a minute and two minutes later, and then
-sends the event to the function's ``OnFailure`` destination or dead-letter queue; so do we, for these callers too, with
-the minute that CREDITMESH_MINUTE_SECONDS sets.
+Upstream runs the function once and ignores an error. Like Lambda, we retry twice, after one and two minutes, and then
+send the event to the function's ``OnFailure`` destination or dead-letter queue. CREDITMESH_MINUTE_SECONDS sets the
+length of a minute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cloud.upstream import app, eventbridge, lambda_svc
 
 
 def apply(config: Config) -> None:
-    """Send the events the way of asynchronous invocations; set its pace."""
+    """Route the events through asynchronous invocation, and set its pace."""
     lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = config.minute_seconds
     lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS = 5 * config.minute_seconds
     eventbridge._dispatch_to_lambda = _dispatch
@@ -24,7 +24,7 @@ def apply(config: Config) -> None:
 def _dispatch(arn: str, payload: str) -> None:
     function, config, name = lambda_svc._get_func_record_for_ref(arn)
     if not function or not config:
-        app.logger.warning("EventBridge: there is no function %s", name)
+        app.logger.warning("EventBridge: function %s does not exist", name)
         return
     event: Any = json.loads(payload)
     lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), event)

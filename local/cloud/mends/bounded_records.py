@@ -1,10 +1,8 @@
-"""Logs, metrics, events and histories of executions: bounded, so that days of running do not eat the machine.
+"""Bounds logs, metrics, events and execution histories, so that memory does not grow over days.
 
-Upstream makes a log stream for every single invocation and keeps every log line, metric value and event, and the whole
-history of every execution, for ever.
-
-We write a stream for each function version and process, as a Lambda environment does, and keep the newest lines,
-values, events and histories; of older executions the first and the last event stay.
+Upstream creates a log stream for every invocation and keeps every log line, metric value, event and execution history
+for ever. We use one stream per function version and process, as Lambda does, and keep the newest lines, values, events
+and histories; older executions keep their first and last event.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ _RUN = uuid.uuid4().hex
 
 
 def apply(_config: Config) -> None:
-    """Replace the writing of a function's log; cut the other records from time to time."""
+    """Replace the writing of functions' logs; truncate the other records now and then."""
     lambda_svc._emit_lambda_logs = emit
     _bound_histories()
     threading.Thread(target=_sweep_for_ever, name="cloud-bounds", daemon=True).start()
@@ -39,7 +37,7 @@ def _bound_histories() -> None:
     upstream, ended = sf._emit_execution_status_event, deque[dict[str, Any]]()
 
     def status_event(execution: dict[str, Any]) -> None:
-        """Upstream calls this at every change of status."""
+        """Called by upstream at every change of status."""
         if execution["status"] != "RUNNING":
             ended.append(execution)
             if len(ended) > _KEPT_HISTORIES:
@@ -53,7 +51,7 @@ def _bound_histories() -> None:
 def emit(
     func: dict[str, Any], request_id: str, text: str, error: bool, duration_ms: int, *, log_source: str | None = None
 ) -> None:
-    """Write START, what the function printed, END and REPORT into its log group, as Lambda does."""
+    """Write START, the function's output, END and REPORT into its log group, as Lambda does."""
     del error, log_source
     config = func.get("config") or func
     version = config.get("Version", "$LATEST")
@@ -65,7 +63,7 @@ def emit(
 
 
 def write(group_name: str, stream_name: str, lines: list[str]) -> None:
-    """Append lines to a log stream, making it and its group where they are missing."""
+    """Append lines to a log stream, creating it and its group if missing."""
     logs = app._get_module("cloudwatch_logs")
     now = int(time.time() * 1000)
     group = logs._log_groups.get(group_name)
@@ -96,7 +94,7 @@ def _sweep_for_ever() -> None:
 
 
 def sweep(records: list[Any], keep: int) -> None:
-    """Cut each list to its newest entries."""
+    """Truncate each list to its newest entries."""
     for values in records:
         if isinstance(values, list) and len(values) > keep:
             del values[:-keep]

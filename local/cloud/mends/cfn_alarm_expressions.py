@@ -1,6 +1,6 @@
 """Alarms over an expression of several metrics (``Metrics``) in CloudFormation.
 
-Upstream refuses them. We keep such an alarm as one over a metric that nobody reports, so it never fires here.
+Upstream refuses them. We store such an alarm with a metric that nobody reports, so it never fires here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from cloud.upstream import provisioners
 
 
 def apply(_config: Config) -> None:
-    """Wrap the making of an alarm's record."""
+    """Wrap the creation of alarm records."""
     upstream = provisioners._cw_metric_alarm_record
 
     def record(name: str, properties: dict[str, Any]) -> Any:

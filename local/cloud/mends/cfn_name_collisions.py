@@ -1,7 +1,7 @@
-"""A stack does not take over what is there under the name that it gives a resource.
+"""Creation fails if a resource of the same name exists outside the stack.
 
-Upstream overwrites most resources of the same name. AWS fails the create; so a table that a failed create left behind
-by ``DeletionPolicy: Retain``, or another stack's, is in the way here too.
+Upstream overwrites most such resources. On AWS the create fails, for example for a table that a failed create left
+behind by ``DeletionPolicy: Retain``, or another stack's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cloud.upstream import (
 )
 from cloud.upstream import stepfunctions as sf
 
-# Type of resource: the property that names it, and the names that are taken.
+# Resource type: the property with its name, and the names in use.
 _NAMED: dict[str, tuple[str, Callable[[], Collection[str]]]] = {
     "AWS::CloudWatch::Alarm": ("AlarmName", lambda: cloudwatch._alarms.keys()),
     "AWS::CloudWatch::Dashboard": ("DashboardName", lambda: cloudwatch._dashboards.keys()),
@@ -46,7 +46,7 @@ _NAMED: dict[str, tuple[str, Callable[[], Collection[str]]]] = {
 
 
 def apply(_config: Config) -> None:
-    """Look for the name before a resource is made."""
+    """Check the name before a resource is created."""
     upstream = stacks._provision_resource
 
     def provision(kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:

@@ -1,7 +1,7 @@
-"""``Ref`` of a secret in CloudFormation, and what is in a generated one.
+"""``Ref`` of a secret in CloudFormation, and the content of a generated one.
 
-On AWS ``Ref`` is the secret's ARN, which policies name as their resource; upstream gives the name. We make the ARN the
-resource's physical id, and give upstream's own functions the name. Upstream ignores ``ExcludePunctuation``; we do not.
+On AWS ``Ref`` is the secret's ARN, which policies name as their resource; upstream returns the name. We use the ARN as
+physical id and pass the name to upstream's functions. Upstream ignores ``ExcludePunctuation``; we do not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What CloudFormation refuses by a stack's state and by its policy.
+"""Refusals of CloudFormation because of a stack's state or its stack policy.
 
-Upstream creates again over a stack whose create was rolled back, makes change sets for it, and stores a stack policy
-without asking it. AWS lets such a stack only be deleted, and fails an update that the policy does not allow. Removal
-of a resource from the template (``Update:Delete``) is not asked of the policy.
+Upstream creates over a stack whose creation was rolled back, makes change sets for it, and stores a stack policy
+without applying it. On AWS such a stack can only be deleted, and an update that the policy does not allow fails. Not
+mended: the policy's ``Update:Delete``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Parameters = dict[str, Any]
 
 
 def apply(_config: Config) -> None:
-    """Ask before the actions; ask the policy before a resource is updated."""
+    """Check the state before actions, and the policy before a resource is updated."""
     _ask_before("CreateStack", _may_not_create)
     _ask_before("UpdateStack", _may_not_update)
     _ask_before("CreateChangeSet", _may_not_change)
@@ -61,7 +61,7 @@ def _may_not_create(name: str, _parameters: Parameters) -> Any:
 
 def _may_not_update(name: str, _parameters: Parameters) -> Any:
     status = _status(name)
-    if status in (*_FREE, *_UPDATABLE):  # upstream says of the free ones that there is no such stack
+    if status in (*_FREE, *_UPDATABLE):  # upstream itself reports the free ones as missing
         return None
     arn = cfn_handlers._resolve_stack(name)["StackId"]
     return cfn_helpers._error("ValidationError", f"Stack:{arn} is in {status} state and can not be updated.")

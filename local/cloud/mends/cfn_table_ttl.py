@@ -1,6 +1,6 @@
 """``TimeToLiveSpecification`` of a DynamoDB table in CloudFormation.
 
-Upstream ignores it. We switch it on when the stack creates or updates the table.
+Upstream ignores it. We enable it when the stack creates or updates the table.
 """
 
 from __future__ import annotations

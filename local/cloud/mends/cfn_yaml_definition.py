@@ -1,7 +1,7 @@
 """State machine definitions written in YAML.
 
 CloudFormation takes an Amazon States Language definition in JSON or YAML and stores JSON. Upstream stores the text as
-it is, and its interpreter then fails on YAML at the first execution. We convert when the stack is created or updated.
+it is, and its interpreter fails on YAML at the first execution. We convert when the stack is created or updated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A second factor that a Cognito pool demands.
+"""Mandatory second factor of a Cognito pool.
 
-Upstream gives tokens to a user without an authenticator app although the pool's MFA is ON. We answer MFA_SETUP, as
-Cognito does, and give tokens once the user has registered an app in that session.
+Upstream gives tokens to a user without an authenticator app although the pool's MFA is ON. Like Cognito, we answer
+MFA_SETUP, and give tokens once the user has registered an app in that session.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from cloud.config import Config
 from cloud.upstream import cognito
 
 _setting_up: dict[str, Any] = {}
-"""Session -> the user who registers an app in it."""
+"""Session -> the user who is registering an app."""
 _set_up: set[str] = set()
-"""Sessions in which one was registered."""
+"""Sessions in which an app was registered."""
 
 
 def apply(_config: Config) -> None:
-    """Wrap what follows a password, the registration of an app, and the answer to the challenge."""
+    """Wrap the step after the password, the registration of an app, and the answer to the challenge."""
     challenge, associate = cognito._mfa_challenge_for_user, cognito._associate_software_token
     verify, respond = cognito._verify_software_token, cognito._respond_to_auth_challenge
 

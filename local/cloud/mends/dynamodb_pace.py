@@ -1,11 +1,11 @@
-"""DynamoDB: items are copied, and conditions checked, at the pace that a crowd of applications needs.
+"""DynamoDB: faster copies and conditions, for load tests with many applications.
 
-Upstream copies an item with ``copy.deepcopy`` some four times per write, parses an expression each time that it looks
-at it, and carries out a transaction's updates three times, twice on trial.
+Upstream copies an item with ``copy.deepcopy`` some four times per write, parses an expression at each use, and executes
+a transaction's updates three times, twice as a trial.
 
-We copy through ``marshal``, eight times as fast for an item, and only where an item is changed; an expression is parsed
-once, and a transaction's update carried out once. A transaction reckons what its writes cost each index only where its
-caller asks for the consumed capacity; and an item's size is summed up without encoding text that is ASCII.
+We copy through ``marshal``, eight times as fast, and only items that change; parse an expression once; and execute a
+transaction's update once. A transaction computes consumed capacity of indexes only on request. The size of an item is
+computed without encoding ASCII text.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _EXPRESSIONS = 4096
 
 
 class _Write(threading.local):
-    """The UpdateItem or TransactWriteItems that this thread carries out."""
+    """The UpdateItem or TransactWriteItems of this thread."""
 
     untouched = False
-    """Whether what is copied now is only looked at: expressions are applied to copies of their own."""
+    """True while copies are only read: expressions are applied to copies of their own."""
     results: dict[tuple[int, int, int], Any] | None = None
-    """Of the updates of a transaction, by what identifies their expression and values."""
+    """Results of a transaction's updates, keyed by their expression and values."""
 
 
 _write = _Write()
 
 
 def apply(_config: Config) -> None:
-    """Replace the copier that upstream's module sees, what parses expressions, and what transactions do in vain."""
+    """Replace upstream's copier and expression parser, and skip redundant steps of transactions."""
     dynamodb.copy = SimpleNamespace(copy=copy.copy, deepcopy=_copy_for_change)
     dynamodb._condition_syntax_error = functools.lru_cache(_EXPRESSIONS)(dynamodb._condition_syntax_error)
     tokens = functools.lru_cache(_EXPRESSIONS)(dynamodb._tokenize)
@@ -48,7 +48,7 @@ def apply(_config: Config) -> None:
 
 
 def plain_copy(value: Any) -> Any:
-    """An independent copy; what is of types that marshal does not know is left to the standard library's copier."""
+    """An independent copy; types unknown to marshal are copied by the standard library."""
     try:
         return marshal.loads(marshal.dumps(value))
     except ValueError:
@@ -63,7 +63,7 @@ def _update_once() -> None:
     upstream_apply = dynamodb._apply_update_expression
 
     def apply_update(item: Any, expression: str, values: Any, names: Any, updated: Any = None) -> Any:
-        # A transaction has one update for an item, each with values of its own; one without values costs little.
+        # A transaction has one update per item, each with its own values; one without values costs little.
         key = (id(expression), id(values), id(names)) if values and updated is None else None
         if _write.results is None or key is None:
             return _changing(upstream_apply, item, expression, values, names, updated)
@@ -86,7 +86,7 @@ def _changing(upstream_apply: Callable[..., Any], *arguments: Any) -> Any:
 
 def _writing(upstream: Callable[[Any], Any], *, transaction: bool) -> Callable[[Any], Any]:
     def run(request: Any) -> Any:
-        _write.untouched = "AttributeUpdates" not in request  # which changes the very copy that is made of the item
+        _write.untouched = "AttributeUpdates" not in request  # which changes this copy of the item in place
         _write.results = {} if transaction else None
         try:
             return upstream(request)
@@ -115,7 +115,7 @@ def _text_size(text: str) -> int:
 
 
 def _reckon_on_demand() -> None:
-    """Leave a transaction's index units out where nobody is told of them."""
+    """Compute a transaction's index units only on request."""
     upstream_transact, upstream_units = dynamodb._transact_write_items, dynamodb._index_write_units
     untold = threading.local()
 

@@ -1,12 +1,11 @@
-"""EMR Serverless, which upstream does not have: REST API, CloudFormation resource, Step Functions integration.
+"""EMR Serverless, which upstream lacks: REST API, CloudFormation resource, Step Functions integration.
 
 Applications and job runs for boto3's ``emr-serverless``; ``AWS::EMRServerless::Application``;
 ``emr-serverless:startJobRun`` and ``.sync`` in state machines; ``aws-sdk:emrserverless:startJobRun`` for them and the
 scheduler. Runs are local Spark processes (``cloud.emr_jobs``).
 
-What EMR refuses is refused: an application that is started can be neither changed (its tags neither, which a stack's
-tags reach) nor deleted, one with unfinished runs cannot be stopped. A run starts its application where
-``autoStartConfiguration`` does not forbid it.
+Refusals as on AWS: a started application can be neither changed (nor its tags, which stack tags reach) nor deleted; one
+with unfinished runs cannot be stopped. A run starts its application unless ``autoStartConfiguration`` disables that.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Refused(Exception):
 
 
 class EmrServerless:
-    """The service."""
+    """EMR Serverless: applications and job runs."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -53,7 +52,6 @@ class EmrServerless:
         self.applications: dict[str, dict[str, Any]] = {}
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        """CreateApplication."""
         number = f"00{uuid.uuid4().hex[:14]}"
         arn = f"arn:aws:emr-serverless:{responses.get_region()}:{responses.get_account_id()}:/applications/{number}"
         now = time.time()
@@ -65,7 +63,7 @@ class EmrServerless:
         return application
 
     def update(self, number: str, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateApplication; raises Refused where the application is started."""
+        """UpdateApplication; raises Refused if the application is started."""
         if self.application(number)["state"] not in _RESTING and not request.keys() <= set(_CHANGED_WHILE_STARTED):
             raise Refused(
                 "Only the following configurations can be updated when an application is in STARTED state: "
@@ -80,7 +78,6 @@ class EmrServerless:
         return application
 
     def start(self, number: str) -> None:
-        """StartApplication."""
         self._change(number, {"state": "STARTED"})
 
     def stop(self, number: str) -> None:
@@ -94,7 +91,7 @@ class EmrServerless:
         return [run for run in runs if run["applicationId"] == number and run["state"] not in FINAL]
 
     def delete(self, number: str) -> None:
-        """DeleteApplication; raises Refused where the application is started."""
+        """DeleteApplication; raises Refused if the application is started."""
         state = self.application(number)["state"]
         if state not in _RESTING:
             raise Refused(
@@ -104,20 +101,18 @@ class EmrServerless:
         del self.applications[number]
 
     def application(self, number: str) -> dict[str, Any]:
-        """The application; raises NotFound."""
         if number not in self.applications:
             raise NotFound(f"Application {number} does not exist")
         return self.applications[number]
 
     def run(self, application: str, number: str) -> Run:
-        """The job run; raises NotFound."""
         run = self.jobs.runs.get(number)
         if run is None or run["applicationId"] != application:
             raise NotFound(f"Job run {number} does not exist")
         return run
 
     def start_run(self, application: str, request: dict[str, Any]) -> Run:
-        """StartJobRun; raises NotFound, or Refused where the application rests and may not start by itself."""
+        """StartJobRun; raises NotFound, or Refused if the application is stopped without automatic start."""
         found = self.application(application)
         if found["state"] in _RESTING:
             if not (found.get("autoStartConfiguration") or {}).get("enabled", True):
@@ -136,7 +131,7 @@ def fetch(url: str) -> bytes:
 
 
 def apply(config: Config) -> None:
-    """Register the service everywhere MiniStack looks."""
+    """Register the service with MiniStack."""
     service = EmrServerless(config)
     _services.append(service)
     _register_api(service)
@@ -250,7 +245,7 @@ def _error(status: int, kind: str, message: str) -> Answer:
 
 
 def _renamed(value: Any, change: Callable[[str], str]) -> Any:
-    """Member names in the other case; free-form maps (tags, properties) keep theirs."""
+    """Member names in the other case; keys of free-form maps (tags, properties) are kept."""
     if isinstance(value, list):
         return [_renamed(item, change) for item in value]
     if not isinstance(value, dict):
@@ -305,7 +300,7 @@ def _register_integration(service: EmrServerless) -> None:
         execution = current.get() or Running("")
         service.jobs.wait(run, execution.ended.is_set)
         if run["state"] not in FINAL:
-            service.jobs.cancel(run)  # AWS cancels the job of an execution that was stopped
+            service.jobs.cancel(run)  # like AWS, cancel the job of a stopped execution
         outcome = _renamed(_public(run), str.upper)
         if run["state"] != "SUCCESS":
             raise sf._ExecutionError("States.TaskFailed", json.dumps(outcome))

@@ -1,7 +1,7 @@
-"""Lambda's sizes that cannot be raised: a function's environment and its resource policy.
+"""Lambda's hard size limits: a function's environment and its resource policy.
 
-Upstream takes both at any size. We refuse an environment above 4,096 bytes of JSON and a policy above 20,480, in the
-API and in CloudFormation, with Lambda's error.
+Upstream accepts any size. We refuse an environment above 4,096 bytes of JSON and a policy above 20,480, in the API and
+in CloudFormation, with Lambda's error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _POLICY_BYTES = 20_480
 
 
 def apply(_config: Config) -> None:
-    """Wrap the calls that set an environment or add to a policy."""
+    """Wrap the calls that set an environment or extend a policy."""
     upstream_create, upstream_configure = lambda_svc._create_function, lambda_svc._update_config
     upstream_permit = lambda_svc._add_permission
     resource = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]

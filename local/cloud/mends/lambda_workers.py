@@ -1,13 +1,12 @@
-"""Lambda workers: cheap to start, bounded in number, killed without a hang, with the real error type.
+"""Lambda workers: fast to start, bounded in number, killed without hanging, with the real error type.
 
-Upstream unpacks code and layers into a new directory for every worker, starts the emulator's own interpreter with the
-emulator's own environment, keeps any number of workers, ends a worker after each error, waits up to 50 ms after each
-call for output, and answers every exception as ``Runtime.HandlerError`` without a stack, so that Retry and Catch by
-name never match.
+Upstream unpacks code and layers into a new directory for every worker, starts its own interpreter with its own
+environment, keeps any number of workers, ends a worker after each error, waits up to 50 ms after each call for output,
+and answers every exception as ``Runtime.HandlerError`` without a stack, so that Retry and Catch by name never match.
 
-We fork workers from a zygote that has the layer's libraries loaded (``cloud.zygote``) and starts while the stack of its
-functions is made, unpack each content once, give the worker the environment Lambda gives, bound the pool, and answer
-``errorType``, ``errorMessage`` and ``stackTrace`` as Lambda does; a worker that dies in the middle of a call answers
+We fork workers from a zygote that has loaded the layer's libraries (``cloud.zygote``) and starts while the stack
+creates its functions, unpack each content once, set the environment as Lambda does, bound the pool, and answer
+``errorType``, ``errorMessage`` and ``stackTrace`` as Lambda does. A worker that dies during a call answers
 ``Runtime.ExitError`` at once.
 """
 
@@ -23,7 +22,7 @@ _executors: list[Executor] = []
 
 
 def apply(config: Config) -> None:
-    """Put our executor in the place of the warm-worker pool for Python functions."""
+    """Replace the worker pool for Python functions by our executor."""
     executor = Executor(config)
     _executors.append(executor)
     upstream_execute = lambda_svc._execute_function_warm

@@ -1,9 +1,9 @@
-"""SQS queues to Lambda: message groups beside one another, and the visibility that Lambda demands.
+"""SQS queues to Lambda: concurrent message groups, and Lambda's rule for the visibility timeout.
 
-Upstream delivers a FIFO queue's batches one after another, whatever their groups, so that one slow group holds up all
-others, and maps a queue whose visibility timeout is shorter than the function's time-out, which Lambda refuses.
+Upstream delivers a FIFO queue's batches one after another, so that one slow group delays all others, and accepts a
+queue whose visibility timeout is shorter than the function's time-out, which Lambda refuses.
 
-We give each batch the messages of one group, so that groups are delivered at once while each keeps its order, and
+Each batch contains the messages of one group, so that groups are delivered concurrently and each keeps its order. We
 refuse such a queue in the API and in CloudFormation.
 """
 
@@ -16,7 +16,7 @@ from cloud.upstream import lambda_svc, provisioners, responses, sqs
 
 
 def apply(_config: Config) -> None:
-    """Wrap what a batch is made of, how many are delivered at once, and the creation of mappings."""
+    """Wrap the forming of batches, their concurrency, and the creation of mappings."""
     upstream_receive, upstream_concurrency = sqs._receive_messages_for_esm, lambda_svc._sqs_esm_concurrency
     upstream_create = lambda_svc._create_esm
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
@@ -48,7 +48,7 @@ def apply(_config: Config) -> None:
 
 
 def _of_one_group(queue: dict[str, Any], most: int) -> list[dict[str, Any]]:
-    """The next messages of the first group that has some and none under way."""
+    """The next messages of the first group that has some and none in flight."""
     sqs._expire_retained(queue)
     sqs._dlq_sweep(queue)
     visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
@@ -61,7 +61,7 @@ def _of_one_group(queue: dict[str, Any], most: int) -> list[dict[str, Any]]:
 
 
 def _too_short(mapping: dict[str, Any]) -> str | None:
-    """Why Lambda refuses the mapping of a queue; None for one that it takes, and for other sources."""
+    """Why Lambda refuses a queue's mapping; None if it accepts it, and for other sources."""
     source = mapping.get("EventSourceArn", "")
     queue = sqs._queue_by_arn(source) if ":sqs:" in source else None
     _, config, _ = lambda_svc._get_func_record_for_ref(mapping.get("FunctionName", ""))

@@ -1,10 +1,9 @@
-"""Functions and jobs may do what the policies of their role allow, and nothing else.
+"""Enforces the policies of the roles of functions and jobs.
 
-Upstream enforces IAM only with signatures of all callers (``AUTH``), checks no condition keys of the services, and not
-at all on the short way of JSON calls. We give each function and job a session token that names its role, and refuse at
-the gateway what the role's policies do not allow (``cloud.iam`` over ``cloud.needs``), with AWS's error. A missing
-object is 404 only for a role that may list the bucket, 403 for any other. Callers without such a token, and roles that
-IAM does not know, may do everything.
+Upstream enforces IAM only if all callers sign (``AUTH``), checks no service condition keys, and nothing on the short
+path of JSON calls. We give each function and job a session token that names its role. The gateway refuses what the
+role's policies do not allow (``cloud.iam`` over ``cloud.needs``), with AWS's error. A missing object is 404 only for a
+role that may list the bucket, else 403. Callers without such a token, and roles unknown to IAM, may do everything.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from cloud.config import Config
 from cloud.iam import Context, decided, names
 from cloud.upstream import iam, iam_actions, iam_evaluator, lambda_runtime, responses, router, s3
 
-_LOOK_AGAIN_SECONDS = 1.0  # a change of a policy takes effect within this time
+_LOOK_AGAIN_SECONDS = 1.0  # how fast a policy change takes effect
 
 
 class Role:
-    """What one role may do, as of a moment ago."""
+    """A role's permissions, cached for a moment."""
 
     def __init__(self, documents: list[Any]) -> None:
         self.documents = documents
@@ -34,7 +33,7 @@ class Role:
         self._naming: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
 
     def may(self, action: str, resource: str, context: Context) -> bool:
-        """Whether the policies allow it; asked again and again for the same tables and keys."""
+        """Whether the policies allow it; cached, as the same tables and keys recur."""
         naming = self._naming.get((action, resource))
         if naming is None:
             naming = [one for one in self._statements if names(one, action, resource)]
@@ -46,7 +45,7 @@ _roles: dict[tuple[str, str], Role] = {}
 
 
 def apply(_config: Config) -> None:
-    """Put the token into the functions' credentials and the check before every request."""
+    """Put the token into the functions' credentials, and check every request."""
     upstream_credentials = lambda_runtime.execution_credentials
 
     def credentials(config: dict[str, Any]) -> dict[str, str]:
@@ -58,7 +57,7 @@ def apply(_config: Config) -> None:
     upstream_credential = s3.resolve_credential
 
     def credential(access_key: str, account: str | None = None, token: Any = None) -> Any:
-        """Of a presigned URL of Signature Version 4: our tokens are none that STS has given."""
+        """For presigned URLs of Signature Version 4: our tokens are not STS's."""
         ours = isinstance(token, str) and role_session.role_of(token) is not None
         return upstream_credential(access_key, account, *(() if ours else (token,)))
 
@@ -68,7 +67,7 @@ def apply(_config: Config) -> None:
 
 
 def refuse(service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> gateway.Answer | None:
-    """AWS's refusal of a request by a role that may not make it; None where it may go on."""
+    """AWS's refusal of a request that the role does not allow; None if it is allowed."""
     caller = headers.get("x-amz-security-token") or _presigned(target)
     session = role_session.role_of(caller)
     role = _role(*session) if session else None
@@ -86,7 +85,7 @@ def refuse(service: str, method: str, target: str, headers: dict[str, str], body
 
 
 def lacking(role: str, session: str, wanted: Iterable[needs.Need]) -> str | None:
-    """IAM's message of the first need that a role's policies do not allow; None where they allow all."""
+    """IAM's message for the first need that a role's policies do not allow; None if they allow all."""
     if not role:
         return None
     caller = role_session.token(role, session)
@@ -96,7 +95,7 @@ def lacking(role: str, session: str, wanted: Iterable[needs.Need]) -> str | None
 
 
 def _presigned(target: str) -> str:
-    """The token of a presigned URL, of either version of signatures."""
+    """The token of a presigned URL, of either signature version."""
     query = parse_qs(target.partition("?")[2]) if "ecurity-" in target else {}
     return (query.get("X-Amz-Security-Token") or query.get("x-amz-security-token") or [""])[0]
 
@@ -113,7 +112,6 @@ def _needs(service: str, method: str, target: str, headers: dict[str, str], body
 
 
 def _role(account: str, name: str) -> Role | None:
-    """The role; None if IAM does not know it."""
     known = _roles.get((account, name))
     if known is not None and time.monotonic() - known.looked_at < _LOOK_AGAIN_SECONDS:
         return known

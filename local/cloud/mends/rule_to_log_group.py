@@ -1,7 +1,7 @@
 """Log groups as targets of EventBridge rules.
 
-Upstream warns of an unsupported target and drops the event. We write it into the group, a line an event, in a stream a
-day, as EventBridge does; the platform's audit trail is such a group.
+Upstream logs a warning and drops the event. Like EventBridge, we write it to the group, one line per event and one
+stream per day; the platform's audit trail is such a group.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GROUP = re.compile(r"arn:[a-z-]+:logs:[^:]*:[^:]*:log-group:(?P<name>[^:]+)")
 
 
 def apply(_config: Config) -> None:
-    """Wrap the delivery of a matched event to one target."""
+    """Wrap the delivery of an event to a target."""
     upstream = eventbridge._invoke_target
 
     def deliver(target: dict[str, Any], event: Any, rule: Any, view: Any = None) -> Any:

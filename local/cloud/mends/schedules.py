@@ -1,11 +1,11 @@
-"""EventBridge Scheduler and scheduled rules: on time, in their time zone, once, with universal targets.
+"""EventBridge Scheduler and scheduled rules: on time, in their time zone, with universal targets.
 
-Upstream looks every ten seconds, reads every cron and at expression as UTC whatever ScheduleExpressionTimezone says,
-forgets at a restart what has fired, and knows no universal targets (``arn:aws:scheduler:::aws-sdk:service:action``).
+Upstream checks every ten seconds, reads cron and at expressions as UTC whatever ScheduleExpressionTimezone says,
+forgets the last firing at a restart, and lacks universal targets (``arn:aws:scheduler:::aws-sdk:service:action``).
 
-We look every second, respect the time zone, keep the last firing with the schedule, and hand universal targets to the
-AWS SDK integrations that Step Functions has. Rates run faster where CREDITMESH_MINUTE_SECONDS says so: their shortest
-is a minute, and who wants to see what a sweeper does need not wait for it.
+We check every second, respect the time zone, store the last firing with the schedule, and run universal targets by Step
+Functions' AWS SDK integrations. CREDITMESH_MINUTE_SECONDS speeds up rates, whose minimum is a minute, so that sweeps
+can be seen without waiting.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNIVERSAL = "arn:aws:scheduler:::aws-sdk:"
 
 
 def apply(config: Config) -> None:
-    """Replace the look at schedules; add universal targets; set the pace of rates."""
+    """Replace the check of schedules; add universal targets; set the pace of rates."""
     _set_pace(config.minute_seconds)
     scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
     eventbridge._SCHEDULER_TICK_INTERVAL = _TICK_SECONDS
@@ -72,7 +72,7 @@ def tick() -> None:
 
 
 def next_firing(schedule: dict[str, Any]) -> float | None:
-    """Epoch second of the schedule's next firing; None where there is none."""
+    """Epoch second of the schedule's next firing; None if there is none."""
     expression, zone = schedule.get("ScheduleExpression", ""), _zone(schedule)
     last = schedule.get("LastFired")
     start = scheduler._to_epoch(schedule.get("StartDate")) or 0.0
@@ -110,5 +110,5 @@ def _fire(account: str, region: str, schedule: dict[str, Any]) -> None:
     }  # fmt: skip
     try:
         eventbridge._invoke_target(schedule.get("Target") or {}, event, schedule)
-    except Exception:  # the schedule goes on; AWS would send the event to the target's dead-letter queue
+    except Exception:  # the schedule continues; AWS would use the target's dead-letter queue
         app.logger.exception("schedule %s", schedule.get("Name"))

@@ -1,7 +1,7 @@
-"""State machines, schedules and rules may do what their role's policies allow, as functions may.
+"""Enforces the policies of the roles of state machines, schedules and rules.
 
-Upstream does everything in nobody's name. We compare a task of a state machine with the policies of the machine's
-role, and a target with a role with those of that role: the task fails, the target is not called.
+Upstream checks no permissions. We check a state machine's task against the policies of the machine's role, and a target
+with a role against those of that role: the task fails, or the target is not called.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from cloud.mends.role_permissions import lacking
 from cloud.upstream import app, eventbridge
 from cloud.upstream import stepfunctions as sf
 
-# Errors of tasks whose service's own name for a refusal is known.
+# Services with a known error name for a refusal.
 _ERRORS = {"lambda": "Lambda.AWSLambdaException", "s3": "S3.S3Exception"}
 
 
 def apply(_config: Config) -> None:
-    """Ask before a task's call, with a token or without, and before a target is called."""
+    """Check before a task's call, and before a target is called."""
     for name in ("_invoke_resource", "_invoke_with_callback"):
         _ask_before(name)
     upstream = eventbridge._invoke_target

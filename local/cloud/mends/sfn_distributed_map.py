@@ -1,10 +1,10 @@
 """Distributed Map in JSONata: Items, ItemReader, ItemSelector, ItemBatcher, ResultWriter, Output and Assign.
 
-Upstream runs a DISTRIBUTED Map as if it spoke JSONPath: ``Items``, ``ItemBatcher``, ``ResultWriter``, ``Output`` and
-``Assign`` are ignored and expressions in ItemReader and ItemSelector reach the children as text.
+Upstream treats a DISTRIBUTED Map as JSONPath: ``Items``, ``ItemBatcher``, ``ResultWriter``, ``Output`` and ``Assign``
+are ignored, and expressions in ItemReader and ItemSelector reach the children as text.
 
-We evaluate those fields, hand the finished items to upstream's runner, write the result files and the manifest as
-AWS does, and apply Output and Assign. Children do not see the parent's variables (AWS: a distributed child is an
+We evaluate those fields, pass the finished items to upstream's runner, write the result files and the manifest as AWS
+does, and apply Output and Assign. Children do not see the parent's variables (on AWS a distributed child is an
 execution of its own).
 """
 
@@ -89,7 +89,7 @@ def _batched(state: dict[str, Any], items: list[Any], raw_input: Any, ctx: dict[
 
 
 def _written(writer: dict[str, Any], raw_input: Any, ctx: dict[str, Any], execution: dict[str, Any]) -> dict[str, Any]:
-    """Write one result file for each outcome and the manifest; returns what the state's result is on AWS."""
+    """Write one result file per outcome and the manifest; returns the state's result as on AWS."""
     target = sf._apply_jsonata_template(writer.get("Arguments") or {}, raw_input, ctx)
     run = [run for run in sf._map_runs.values() if run["executionArn"] == execution["executionArn"]][-1]["mapRunArn"]
     children = [child for child in sf._executions.values() if child.get("mapRunArn") == run]

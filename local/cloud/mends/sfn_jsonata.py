@@ -1,11 +1,11 @@
 """JSONata states: time-outs as expressions, Parallel with Arguments, Output and Assign, and time for expressions.
 
-Upstream hands ``TimeoutSeconds`` and ``HeartbeatSeconds`` on as text (TypeError), ignores ``Arguments``, ``Output`` and
-``Assign`` of a Parallel, lets its branches share one context, so that variables assigned in one branch are seen in the
-others and afterwards, and gives an expression a second of wall time.
+Upstream passes ``TimeoutSeconds`` and ``HeartbeatSeconds`` on as text (TypeError), ignores ``Arguments``, ``Output``
+and ``Assign`` of a Parallel, lets its branches share one context, so that variables assigned in one branch are visible
+in the others and afterwards, and gives an expression a second of wall time.
 
-We evaluate both limits first, run each branch on a copy of the context (AWS: inner scopes read outer variables, what
-they assign ends with them), apply Arguments, Output and Assign, and give an expression twenty seconds.
+We evaluate both limits first, run each branch on a copy of the context (AWS: inner scopes read outer variables, and
+their own assignments end with them), apply Arguments, Output and Assign, and give an expression twenty seconds.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from typing import Any
 from cloud.config import Config
 from cloud.upstream import stepfunctions as sf
 
-# Upstream's limit is AWS's, one second of wall time. Hundreds of executions share one interpreter here, so a harmless
-# expression may have to wait that long for its turn.
+# AWS's limit, and upstream's, is one second of wall time. Here hundreds of executions share one interpreter, so a
+# harmless expression may wait that long.
 _EVALUATION_MS = 20_000
 
 
 def is_jsonata(state: dict[str, Any], ctx: dict[str, Any]) -> bool:
-    """Whether this state speaks JSONata."""
     return bool(sf._state_query_language(state, ctx) == "JSONata")
 
 

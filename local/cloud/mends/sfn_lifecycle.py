@@ -1,11 +1,11 @@
-"""Executions: time-out, prompt stop, no sleep at the start.
+"""Executions: time-out, prompt stop, no delay at the start.
 
 Upstream ignores the definition's ``TimeoutSeconds``, sleeps 150 ms before the first state, and lets the thread of a
-stopped execution go on waiting (a Wait state to its end, a task token for ever, branches of a Parallel through all
-their states); when such a thread fails at last it turns the status ABORTED into FAILED.
+stopped execution continue (a Wait state to its end, a task token for ever, branches of a Parallel through all their
+states); when such a thread finally fails, it changes the status ABORTED to FAILED.
 
 We end an execution as ``TIMED_OUT`` with ``States.Timeout`` on time, wake its waiting threads when it is stopped or
-timed out, let them do no further task, and never let a finished execution change its status.
+timed out, run no further task of it, and never change the status of a finished execution.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cloud.executions import Running, current, deadlines, running
 from cloud.upstream import responses
 from cloud.upstream import stepfunctions as sf
 
-_START_SLEEP = 0.15  # the literal in upstream's _run_execution
+_START_SLEEP = 0.15  # literal in upstream's _run_execution
 
 
 class _Clock:
@@ -31,7 +31,7 @@ class _Clock:
 
     @staticmethod
     def sleep(seconds: float) -> None:
-        """Sleep, or return at once where upstream only delays the start."""
+        """Sleep; return at once from upstream's delay at the start."""
         if seconds == _START_SLEEP:
             return
         execution = current.get()
@@ -42,7 +42,7 @@ class _Clock:
 
 
 def apply(_config: Config) -> None:
-    """Wrap the life of an execution."""
+    """Wrap the life cycle of executions."""
     sf.time = _Clock()
     _wrap_run()
     _wrap_ends()

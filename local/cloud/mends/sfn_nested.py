@@ -1,10 +1,8 @@
-"""A process that another starts and waits for (``startExecution.sync``) is an execution like any other.
+"""Nested executions (``startExecution.sync``) are executions like any other.
 
-Upstream runs it as an express execution on the waiting task's own thread: it goes on when the waiting execution is
-stopped, and its failure carries the child's error where AWS says ``States.TaskFailed`` with the child's description as
-cause.
-
-We start it like any other and wait for its end; when the waiting execution ends first, the child is stopped.
+Upstream runs the child as an express execution on the waiting task's thread: it continues when the parent is stopped,
+and its failure carries the child's error where AWS says ``States.TaskFailed`` with the child's description as cause. We
+start it normally and wait for its end; if the parent ends first, the child is stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ _waiting: dict[str, threading.Event] = {}
 
 
 def apply(_config: Config) -> None:
-    """Replace the nested start that waits; learn of ends where they are announced."""
+    """Replace the nested start that waits, and subscribe to ends of executions."""
     sf._invoke_nested_start_execution_sync = _run
     upstream = sf._emit_execution_status_event
 
@@ -53,7 +51,7 @@ def _run(resource: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended(arn: str) -> dict[str, Any]:
-    """The child's record once it has ended; stops it if the execution that waits for it ends first."""
+    """The child's record once it has ended; stops it if the waiting execution ends first."""
     waiter = _waiting.setdefault(arn, threading.Event())
     parent = current.get()
     try:

@@ -1,7 +1,7 @@
-"""``StartExecution`` again with the name of an execution that runs.
+"""``StartExecution`` repeated with the name of a running execution.
 
-Upstream refuses every name that was used. Step Functions answers as the first time while the execution runs and its
-input is the same, so that a start whose answer was lost can be repeated; otherwise ``ExecutionAlreadyExists``.
+Upstream refuses every used name. Step Functions repeats its answer while the execution runs and the input is the same,
+so that a start whose answer was lost can be retried; else it answers ``ExecutionAlreadyExists``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def apply(_config: Config) -> None:
 
 
 def _named(data: dict[str, Any]) -> dict[str, Any] | None:
-    """The execution of this machine that has the name of the request."""
+    """The machine's execution with the requested name."""
     machine = sf._resolve_state_machine_arn(data.get("stateMachineArn", "").partition("#")[0])
     if machine is None or not data.get("name"):
         return None

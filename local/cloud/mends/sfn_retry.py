@@ -1,11 +1,11 @@
-"""Retry and Catch: MaxDelaySeconds, jitter, and what the reserved error names match.
+"""Retry and Catch: MaxDelaySeconds, jitter, and the reserved error names.
 
-Upstream ignores ``MaxDelaySeconds`` and ``JitterStrategy``, lets ``States.Timeout`` miss ``States.HeartbeatTimeout``,
-and lets ``States.ALL`` and ``States.TaskFailed`` catch ``States.Runtime``, which AWS never retries nor catches, so that
-a mistake in a definition stays hidden.
+Upstream ignores ``MaxDelaySeconds`` and ``JitterStrategy``, does not match ``States.HeartbeatTimeout`` by
+``States.Timeout``, and lets ``States.ALL`` and ``States.TaskFailed`` catch ``States.Runtime``, which AWS never retries
+nor catches, so that mistakes in a definition stay hidden.
 
-We compute the delay as AWS does (FULL jitter: uniformly between nothing and the delay) and match names as the Amazon
-States Language says.
+We compute the delay as AWS does (FULL jitter: uniform between 0 and the delay) and match names by the Amazon States
+Language.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``aws-sdk:s3:getObject`` in state machines: a small object's text as a task's result.
 
-Upstream's dispatcher knows S3's calls whose answers are XML and ends this one with ``States.Runtime``. We read the
-object where the emulator keeps it; ``Body`` is its text, as Step Functions gives it.
+Upstream's dispatcher supports only S3 calls with XML answers and fails this one with ``States.Runtime``. We read the
+object from the emulator's storage; ``Body`` is its text, as in Step Functions.
 """
 
 from __future__ import annotations

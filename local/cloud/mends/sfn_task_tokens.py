@@ -1,13 +1,13 @@
-"""Task tokens: a failing Lambda fails its task, heartbeats count, finished tokens are refused.
+"""Task tokens: a failing Lambda fails its task, heartbeats count, used tokens are refused.
 
-Upstream swallows the error of a Lambda in a ``.waitForTaskToken`` task and waits until the time-out, ignores
+Upstream ignores the error of a Lambda in a ``.waitForTaskToken`` task and waits until the time-out, ignores
 ``HeartbeatSeconds``, uses one token for all attempts of a task, accepts several answers for one token, and answers
-``TaskDoesNotExist`` to everything it does not know.
+``TaskDoesNotExist`` to any unknown token.
 
-We fail the task at once with the function's error, raise ``States.HeartbeatTimeout``, give every attempt a token of its
-own, take the first answer only, and answer as AWS does: ``TaskTimedOut`` for a task that is over, ``InvalidToken`` for
-what never was a token, ``InvalidOutput`` for output that is no JSON. Tokens are as long as AWS's, so that what is
-stored with one in it has its real size.
+We fail the task at once with the function's error, raise ``States.HeartbeatTimeout``, give every attempt its own token,
+accept the first answer only, and answer as AWS does: ``TaskTimedOut`` for a task that has ended, ``InvalidToken`` for
+what never was a token, ``InvalidOutput`` for output that is not JSON. Tokens are as long as AWS's, so that items with
+one have a realistic size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cloud.task_token import issue, machine_of
 from cloud.upstream import responses
 from cloud.upstream import stepfunctions as sf
 
-_NO_LIMIT = 365 * 86_400.0  # seconds: a standard execution's longest life
+_NO_LIMIT = 365 * 86_400.0  # seconds; the maximum duration of a standard execution
 _answers = threading.Lock()
 
 
@@ -33,7 +33,7 @@ def apply(_config: Config) -> None:
 
     def arguments(state: dict[str, Any], raw_input: Any, ctx: dict[str, Any] | None = None) -> Any:
         if ctx is not None and ".waitForTaskToken" in state.get("Resource", ""):
-            execution = current.get()  # this is called once for each attempt
+            execution = current.get()  # called once per attempt
             ctx["Task"] = {"Token": issue(sf._executions[execution.arn]["stateMachineArn"] if execution else "")}
         return upstream_arguments(state, raw_input, ctx)
 
@@ -60,7 +60,7 @@ def _invoke_with_callback(resource: str, arguments: Any, token: str, state: dict
 
 
 def _send(resource: str, arguments: Any) -> None:
-    """Hand the work over: a Lambda gets its payload, any other integration is called as it is."""
+    """Call a Lambda with its payload, any other integration as it is."""
     payload = arguments
     if "states:::lambda:invoke" in resource:
         reference = sf._resolve_lambda_function_ref(arguments.get("FunctionName", ""), optimized=True)

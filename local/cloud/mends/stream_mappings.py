@@ -1,12 +1,12 @@
-"""DynamoDB streams to Lambda: delivered at once and independently, with all of the mapping's failure settings.
+"""DynamoDB streams to Lambda: delivered at once and independently, with all failure settings of the mapping.
 
-Upstream polls all mappings of all sources from one thread, so that one slow function delays every other, pauses 50 ms
-after a wake that concerned another table, tries a failing batch for ever whatever MaximumRetryAttempts says, and knows
-neither BisectBatchOnFunctionError nor ReportBatchItemFailures. It also keeps each record for 24 hours, and lets writes
-of Step Functions' threads come between the condition and the write of another operation.
+Upstream polls all mappings of all sources from one thread, so that one slow function delays all others, pauses 50 ms
+after a wake for another table, retries a failing batch for ever whatever MaximumRetryAttempts says, and lacks
+BisectBatchOnFunctionError and ReportBatchItemFailures. It keeps each record for 24 hours, and writes of Step Functions'
+threads can come between the condition and the write of another operation.
 
-We give each mapping a thread of its own (``cloud.stream_mapping``) that the write wakes, forget records that every
-mapping has passed, and let writes follow one another.
+Each mapping has its own thread (``cloud.stream_mapping``), woken by the write. Records are dropped once every mapping
+has passed them. Writes are serialised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Mappings:
         self._writes = 0
 
     def look(self) -> None:
-        """Give every mapping its thread; forget those that were deleted."""
+        """Start a thread for every new mapping; drop those of deleted ones."""
         with self._lock:
             present = lambda_svc._esms._data
             self._seen = len(present)
@@ -47,7 +47,7 @@ class _Mappings:
                     self._known[key].start()
 
     def written(self, table: str) -> None:
-        """Wake the mappings, of the caller's account and region, that want the table's newest record."""
+        """Wake the mappings of the caller's account and region that want the table's newest record."""
         if self._seen != len(lambda_svc._esms._data):
             self.look()
         records = dynamodb._stream_records.get(table)
@@ -63,7 +63,7 @@ class _Mappings:
 
 
 def apply(_config: Config) -> None:
-    """Take DynamoDB streams out of upstream's poller; let no write come between another's parts."""
+    """Take DynamoDB streams out of upstream's poller; serialise writes."""
     for name in _WRITES:
         setattr(dynamodb, name, _alone(getattr(dynamodb, name)))
     mappings = _Mappings()
@@ -78,7 +78,7 @@ def apply(_config: Config) -> None:
         mappings.look()
 
     dynamodb._emit_stream_event = emit
-    dynamodb.esm_wake = threading.Event()  # upstream's poller has nothing to look for in a stream
+    dynamodb.esm_wake = threading.Event()  # upstream's poller must not read streams
     lambda_svc._ensure_poller = ensure
     lambda_svc._poll_dynamodb_streams = lambda: False
 

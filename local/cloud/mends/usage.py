@@ -1,8 +1,8 @@
-"""What the platform asks of AWS, call by call, for benchmarks and tests of its cost. Off until somebody asks.
+"""Records the calls to AWS, for benchmarks and cost tests. Off by default.
 
-Upstream keeps no record of calls. ``POST /_usage`` begins an empty one, ``GET /_usage`` gives what has been recorded
-since, ``DELETE /_usage`` ends it. A record holds what a bill depends on: the calling function, the operation, and for
-DynamoDB the items before and after a write or those that a read had to look at.
+``POST /_usage`` starts an empty record, ``GET /_usage`` returns it, ``DELETE /_usage`` ends it. It holds what a bill
+depends on: the calling function, the operation, and for DynamoDB the items before and after a write or those that a
+read examined.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _inside = threading.local()
 
 
 def apply(_config: Config) -> None:
-    """Wrap DynamoDB's operations; one attribute is looked at where nothing is recorded."""
+    """Wrap DynamoDB's operations; costs one attribute look-up while recording is off."""
     for action in (*_WRITES, *_READS, *_SEARCHES):
         name = "_" + "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in action).lstrip("_")
         setattr(dynamodb, name, _watched(action, getattr(dynamodb, name)))
 
 
 def control(method: str) -> tuple[int, dict[str, Any], str]:
-    """The answer to a request for ``/_usage``."""
+    """Answer a request for ``/_usage``."""
     global _records
     found = list(_records or ())
     if method != "GET":
@@ -50,12 +50,12 @@ def control(method: str) -> tuple[int, dict[str, Any], str]:
 
 
 def note_caller(headers: Mapping[str, str]) -> None:
-    """Remember who sends the request that is being handled: functions and jobs act in a session of their name."""
+    """Remember the sender of the current request: functions and jobs use sessions with their name."""
     _caller.set(headers.get("x-amz-security-token", "").rpartition("/")[2])
 
 
 def note_call(service: str, action: str, path: str, body: bytes) -> None:
-    """Record a call of another service than DynamoDB, whose calls are recorded with their items."""
+    """Record a call of a service other than DynamoDB, whose calls are recorded with their items."""
     if _records is None or service == "dynamodb" or path == PATH:
         return
     record = {"service": service, "action": action, "caller": _caller.get(), "path": path, "bytes": len(body)}
@@ -65,7 +65,6 @@ def note_call(service: str, action: str, path: str, body: bytes) -> None:
 
 
 def note_invocation(function: str, memory_mb: int, wall_ms: float, cpu_ms: float, log: str) -> None:
-    """Record one invocation of a function."""
     if _records is not None:
         _records.append({
             "service": "lambda", "action": "Invocation", "caller": function, "memory_mb": memory_mb,
@@ -74,7 +73,7 @@ def note_invocation(function: str, memory_mb: int, wall_ms: float, cpu_ms: float
 
 
 def _metrics(log: str) -> list[list[str]]:
-    """The metrics in a log, by namespace, name and dimensions: each costs by itself."""
+    """The metrics in a log by namespace, name and dimensions; each is billed separately."""
     found = []
     for line in log.splitlines():
         if '"_aws"' in line:
@@ -120,7 +119,7 @@ def _watched(action: str, upstream: Callable[[dict[str, Any]], Any]) -> Callable
 
 
 def _keys(action: str, data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The table and the key (or the whole item, which holds it) of each item that a call names."""
+    """Table and key (or the whole item, which contains it) of each item that a call names."""
     if action in ("PutItem", "UpdateItem", "DeleteItem", "GetItem"):
         yield data["TableName"], data.get("Key") or data["Item"]
     elif action in ("TransactWriteItems", "TransactGetItems"):
@@ -143,7 +142,7 @@ def _image(table: str, key: dict[str, Any]) -> Any:
 
 
 def _searched(data: dict[str, Any], upstream: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-    """What a query or scan looks at, which is billed, whatever it filters or leaves out of its answer."""
+    """The items that a query or scan examines, which are billed even if filtered out."""
     whole = {name: data[name] for name in _KEPT_OF_A_SEARCH if name in data}
     condition = whole.get("KeyConditionExpression", "")
     names = {name: text for name, text in (data.get("ExpressionAttributeNames") or {}).items() if name in condition}

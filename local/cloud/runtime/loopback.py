@@ -1,10 +1,10 @@
-"""The short way from a worker's SDK to the emulator: plain HTTP on the loopback, one write and one read for a call.
+"""Short path from a worker's SDK to the emulator: plain HTTP on loopback, one write and one read per call.
 
-Half of what a call costs a function goes into urllib3 and the standard library's HTTP client, which are made for TLS,
-proxies, redirects and odd servers. Calls of AWS JSON services, and whole objects of S3, need none of that here.
-botocore still retries and reads them; whatever is not as expected before an answer begins goes urllib3's way, as do all
-other calls. A sixth goes into signatures, which the emulator does not check: a call says who makes it, to which service
-and in which region, and is not signed; a presigned URL is. Standard library only; botocore is the function's own.
+Half of a call's cost is in urllib3 and the standard HTTP client, which support TLS, proxies, redirects and odd servers.
+Calls of AWS JSON services, and whole S3 objects, need none of that here. botocore still retries and parses; anything
+unexpected before an answer begins, and all other calls, go through urllib3. A sixth of the cost is signing, which the
+emulator does not check: a call names caller, service and region without a signature; a presigned URL is signed.
+Standard library only; botocore is the function's own.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ class _Body(io.BytesIO):
     """An answer's body as botocore reads it from urllib3."""
 
     def stream(self) -> Iterator[bytes]:
-        """All of it."""
         yield self.getvalue()
 
 
 class Loopback:
-    """Sends calls over connections that stay open.
+    """Sends calls over persistent connections.
 
     Args:
-        upstream: botocore's own way, an unbound method.
-        botocore: gives its modules by name.
+        upstream: botocore's own method, unbound.
+        botocore: returns its modules by name.
     """
 
     def __init__(self, upstream: Callable[[Any, Any], Any], botocore: Callable[[str], Any]) -> None:
@@ -45,7 +44,7 @@ class Loopback:
         self._idle: dict[str, collections.deque[socket.socket]] = collections.defaultdict(collections.deque)
 
     def send(self, session: Any, request: Any) -> Any:
-        """Carry out a prepared request; an answer, or one of botocore's errors."""
+        """Send a prepared request; returns an answer or raises one of botocore's errors."""
         place, content = urllib.parse.urlsplit(request.url), _content(request)
         if place.scheme != "http" or content is None:
             return self._upstream(session, request)
@@ -54,13 +53,13 @@ class Loopback:
         try:
             connection = idle.pop() if idle else _connect(place.hostname or "", place.port or 80)
         except OSError:
-            return self._upstream(session, request)  # which names the reason as botocore does
+            return self._upstream(session, request)  # which reports the error as botocore does
         try:
             connection.settimeout(timeout)
             connection.sendall(_head(request, place) + content)
             first = connection.recv(_READ)
             if not first:
-                raise ConnectionError("closed while it was idle")
+                raise ConnectionError("closed while idle")
         except TimeoutError as error:
             connection.close()
             raise self._errors.ReadTimeoutError(endpoint_url=request.url, error=error) from error
@@ -86,7 +85,7 @@ class Loopback:
 
 
 def shorten(module: Callable[[str], Any]) -> None:
-    """Put the short way in front of botocore's own, for all sessions of this process and its children.
+    """Install the short path in front of botocore's own, for all sessions of this process and its children.
 
     Args:
         module: imports a module by its name.
@@ -98,8 +97,8 @@ def shorten(module: Callable[[str], Any]) -> None:
 
 
 def name_caller(signer: Any, unsigned: Any) -> None:
-    """Let calls over plain HTTP tell who makes them, as a signature does, without one."""
-    upstream = signer.handler  # of calls only: URLs are presigned by another method
+    """Let calls over plain HTTP name their caller, as a signature does, without signing."""
+    upstream = signer.handler  # calls only: URLs are presigned by another method
 
     def handler(self: Any, operation_name: str, request: Any, **more: Any) -> None:
         credentials = self._credentials and self._credentials.get_frozen_credentials()
@@ -121,7 +120,7 @@ def name_caller(signer: Any, unsigned: Any) -> None:
 
 
 def _content(request: Any) -> bytes | None:
-    """The body of a request that may go the short way; it can be read again for the long one."""
+    """The body of a request that may take the short path; it can be read again for the long one."""
     headers, body = request.headers, request.body
     if "X-Amz-Target" not in headers and request.method not in ("GET", "PUT"):
         return None
@@ -148,7 +147,7 @@ def _head(request: Any, place: urllib.parse.SplitResult) -> bytes:
     lines = [f"{request.method} {target}{'?' + place.query if place.query else ''} HTTP/1.1\r\nHost: {place.netloc}"]
     for name, value in request.headers.items():
         if name.lower() == "expect":
-            continue  # the body follows at once
+            continue  # the body is sent without waiting
         lines.append(f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
@@ -181,7 +180,7 @@ def _chunks(connection: socket.socket, data: bytes) -> bytes:
 
 
 def _up_to(connection: socket.socket, data: bytes, size: int) -> bytes:
-    """At least ``size`` bytes, of which ``data`` are there."""
+    """At least ``size`` bytes, starting with ``data``."""
     parts, have = [data], len(data)
     while have < size:
         parts.append(_more(connection))
@@ -192,5 +191,5 @@ def _up_to(connection: socket.socket, data: bytes, size: int) -> bytes:
 def _more(connection: socket.socket) -> bytes:
     part = connection.recv(_READ)
     if not part:
-        raise ConnectionError("closed within an answer")
+        raise ConnectionError("closed during an answer")
     return part

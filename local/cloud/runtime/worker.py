@@ -1,8 +1,8 @@
 """One Lambda execution environment: loads the handler, then answers invocations frame by frame over a socket.
 
-Standard library only; forked by ``zygote.py``. A frame is four bytes of length and that much JSON. What the function
-prints goes to an anonymous file that the emulator reads after each invocation, so nothing of it is lost if the process
-dies. Error documents have the shape of AWS Lambda's Python runtime: errorMessage, errorType, requestId, stackTrace.
+Standard library only; forked by ``zygote.py``. A frame is four bytes of length and that much JSON. The function's
+output goes to an anonymous file that the emulator reads after each invocation, so it survives the process. Error
+documents have the form of AWS Lambda's Python runtime: errorMessage, errorType, requestId, stackTrace.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 
 class LambdaContext:
-    """The context object a handler gets (AWS Lambda, "Context object in Python")."""
+    """The context object of a handler (AWS Lambda, "Context object in Python")."""
 
     def __init__(self, settings: dict[str, Any], invocation: dict[str, Any]) -> None:
         self.function_name = settings["function_name"]
@@ -36,12 +36,11 @@ class LambdaContext:
         self._deadline = time.monotonic() + invocation["timeout"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the emulator ends this invocation."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 def read_exactly(channel: socket.socket, size: int) -> bytes:
-    """``size`` bytes from the channel; ends the process when the emulator is gone."""
+    """Read ``size`` bytes; ends the process when the emulator has gone."""
     data = b""
     while len(data) < size:
         part = channel.recv(size - len(data))
@@ -52,17 +51,15 @@ def read_exactly(channel: socket.socket, size: int) -> bytes:
 
 
 def read_frame(channel: socket.socket) -> Any:
-    """The next JSON document."""
     return json.loads(read_exactly(channel, struct.unpack("!I", read_exactly(channel, 4))[0]))
 
 
 def write_frame(channel: socket.socket, document: bytes) -> None:
-    """Send one JSON document."""
     channel.sendall(struct.pack("!I", len(document)) + document)
 
 
 def error_document(problem: BaseException, request_id: str, kind: str | None = None) -> dict[str, Any]:
-    """What Lambda answers for an exception that the handler let through."""
+    """Lambda's answer for an uncaught exception of the handler."""
     frames = traceback.extract_tb(problem.__traceback__)
     own = [frame for frame in frames if os.path.dirname(frame.filename) != os.path.dirname(__file__)]
     return {
@@ -80,13 +77,13 @@ def _encode(value: object) -> object:
 
 
 def load_handler(handler: str) -> Any:
-    """Import what ``package/module.function`` names."""
+    """Import the function named ``package/module.function``."""
     module, _, name = handler.rpartition(".")
     return getattr(importlib.import_module(module.replace("/", ".")), name)
 
 
 def invoke(function: Any, settings: dict[str, Any], invocation: dict[str, Any]) -> dict[str, Any]:
-    """Run the handler once; the outcome is ``{"status": "ok", "result"}`` or ``{"status": "error", "document"}``."""
+    """Run the handler once; returns ``{"status": "ok", "result"}`` or ``{"status": "error", "document"}``."""
     request_id = invocation["request_id"]
     _per_call_environment(invocation)
     try:

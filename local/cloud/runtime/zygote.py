@@ -1,9 +1,9 @@
 """Parent of a layer's Lambda workers: imports the heavy libraries once, then forks a worker in milliseconds.
 
-Runs in the bare interpreter CREDITMESH_LAMBDA_PYTHON, standard library only, one process per set of layers. Control
+Runs in the interpreter CREDITMESH_LAMBDA_PYTHON with the standard library only, one process per set of layers. Control
 messages come over a SEQPACKET socket whose number is the only argument: first ``{"paths", "preload"}``, then for each
-worker its settings with two descriptors, the worker's channel and its log file. Nothing listens; the process ends when
-the emulator does, because its socket closes, and its workers end with it.
+worker its settings with two descriptors, the worker's channel and its log file. Nothing listens. When the emulator
+ends, the socket closes and the process ends with its workers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import socket
 import sys
 from typing import Any
 
-loopback: Any = importlib.import_module("loopback")  # beside this file, as the next
+loopback: Any = importlib.import_module("loopback")  # in this folder, like the next
 worker: Any = importlib.import_module("worker")
 sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
 
@@ -29,7 +29,7 @@ _LIBC = ctypes.CDLL(None)
 
 
 def preload(names: list[str], paths: list[str]) -> None:
-    """Import what every function is likely to import; what the layer lacks is left out."""
+    """Import what most functions import; skips what the layer lacks."""
     for name in names:
         for found in _modules(name, paths) if "/" in name else [name]:
             try:
@@ -42,13 +42,13 @@ def preload(names: list[str], paths: list[str]) -> None:
 
 
 def _modules(pattern: str, paths: list[str]) -> list[str]:
-    """Names of the modules whose files match ``pattern`` in the layer."""
+    """Modules in the layer whose files match ``pattern``."""
     files = [file.relative_to(path) for path in paths for file in sorted(pathlib.Path(path).glob(pattern))]
     return [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
 
 
 def _share_service_models(boto3: Any) -> None:
-    """Parse the service models once: clients of the default session in every worker then share the pages."""
+    """Parse the service models once; clients of the default session in all workers then share the pages."""
     boto3.setup_default_session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
     loader = boto3.DEFAULT_SESSION._session.get_component("data_loader")
     loader.load_data("endpoints")
@@ -87,7 +87,7 @@ def fork_worker(control: socket.socket, settings: dict[str, object], channel: in
 def main() -> None:
     """Serve fork requests until the emulator closes the control socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; the emulator watches each worker by pidfd
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; the emulator watches workers by pidfd
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the emulator ends us in order
     start = json.loads(control.recv(1 << 20))
     sys.path[:0] = start["paths"]

@@ -208,7 +208,7 @@ def test_what_is_wrong_is_named(parts: list[str], said: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("Resources: {A: {}, A: {}}", "A stands twice"), ("Resources: [", "orders.yaml"), (None, "holds no parts")],
+    [("Resources: {A: {}, A: {}}", "A is repeated"), ("Resources: [", "orders.yaml"), (None, "holds no parts")],
 )
 def test_a_folder_of_no_use_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
