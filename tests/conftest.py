@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def aws_clients() -> dict[str, Any]:
-    """One client per AWS service; they reach moto inside `mock_aws` and nothing outside."""
+    """One client per AWS service: DynamoDB and S3 in memory, the others reach moto inside `mock_aws`."""
     return aws.clients()
 
 
@@ -43,6 +43,7 @@ def aws_stack(aws_clients: dict[str, Any]) -> Iterator[aws.Stack]:
 @pytest.fixture
 def world(aws_stack: aws.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The whole platform in this process, with nothing in it."""
+    aws_stack.empty()
     with running(aws_stack, monkeypatch) as made:
         yield made
 

@@ -30,7 +30,7 @@ from creditmesh.platform.tokens import guest_token
 from tests.infrastructure.test_access import told
 from tests.infrastructure.test_limits import definition
 from tests.support import template, wired
-from tests.support.aws import STAGE, Stack, table_name
+from tests.support.aws import SERVICES, STAGE, Stack, table_name
 from tests.support.candidates import candidate
 from tests.support.functions import invoke, stream_event
 from tests.support.rendered import Place, Rendered, listed, rendered
@@ -252,6 +252,13 @@ def emr() -> Any:
 
     client.meta.events.register("before-call.emr-serverless", answer)
     return client
+
+
+@pytest.fixture(scope="module")
+def aws_clients() -> dict[str, Any]:
+    """All of moto, DynamoDB and S3 too: here every store works on it once."""
+    keys: Any = {"region_name": REGION, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return {name: boto3.client(name, **keys) for name in ("dynamodb", "s3", *SERVICES)}
 
 
 @pytest.fixture(scope="module")

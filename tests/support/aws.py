@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import RLock
 from typing import Any
 
 import boto3
-from moto.backends import get_backend
-from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support import template
+from tests.support.memory_objects import MemoryObjects
+from tests.support.memory_tables import MemoryTables
 
-SERVICES = ("dynamodb", "s3", "kms", "sqs", "ssm", "secretsmanager", "events")
+SERVICES = ("kms", "sqs", "ssm", "secretsmanager", "events")
 STAGE = "test"
 ORIGIN = "https://source.test"
 """Where channels may call besides the address book."""
@@ -26,27 +25,14 @@ CONFIGURATION = {"Documents"}
 PROCESS = f"arn:aws:states:{template.REGION}:{template.ACCOUNT}:stateMachine:creditmesh-{STAGE}-loan-origination"
 
 
-_ALONE = RLock()
-_answer = BotocoreStubber.__call__
-
-
-def _answer_alone(stub: BotocoreStubber, *given: Any, **more: Any) -> Any:
-    """Functions under test have threads; moto copies its tables while others write to them."""
-    with _ALONE:
-        return _answer(stub, *given, **more)
-
-
-BotocoreStubber.__call__ = _answer_alone  # type: ignore[method-assign]
-
-
 def table_name(logical_id: str) -> str:
     """A table's own name in the stage of the tests."""
     return f"creditmesh-{STAGE}-" + re.sub(r"(?<!^)(?=[A-Z])", "-", logical_id).lower()
 
 
 def clients() -> dict[str, Any]:
-    """A client per service; made once, for making them is what costs."""
-    made: dict[str, Any] = {}
+    """A client per service; made once, for making them is what costs. All but DynamoDB and S3 are moto's."""
+    made: dict[str, Any] = {one.name: one(template.REGION).client for one in (MemoryTables, MemoryObjects)}
     for service in SERVICES:
         made[service] = boto3.client(  # type: ignore[call-overload]
             service, region_name=template.REGION, aws_access_key_id="test", aws_secret_access_key="test"
@@ -67,17 +53,32 @@ class Stack:
     snapshots: dict[str, Any] = field(default_factory=dict)
     """What `stages` keeps."""
 
+    @property
+    def memory(self) -> MemoryTables:
+        """DynamoDB."""
+        behind: MemoryTables = self.clients["dynamodb"].behind
+        return behind
+
+    @property
+    def objects(self) -> MemoryObjects:
+        """S3."""
+        behind: MemoryObjects = self.clients["s3"].behind
+        return behind
+
     @cached_property
     def environment(self) -> dict[str, str]:
         """What any function is given; what can't be resolved here belongs to services that are not made here."""
+        document = template.source()
         given: dict[str, str] = {}
-        for name in template.of_type(template.source(), "AWS::Serverless::Function"):
-            given |= self.environment_of(name)
+        for name in template.of_type(document, "AWS::Serverless::Function"):
+            given |= self._environment_of(name, document)
         return given
 
     def environment_of(self, function: str) -> dict[str, str]:
         """The variables of one function."""
-        document = template.source()
+        return self._environment_of(function, template.source())
+
+    def _environment_of(self, function: str, document: Mapping[str, Any]) -> dict[str, str]:
         own = document["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
         shared = document["Globals"]["Function"]["Environment"]["Variables"]
         given = {}
@@ -88,34 +89,23 @@ class Stack:
 
     def raw_items(self, table: str) -> list[dict[str, Any]]:
         """The items of a table, by its logical id, in DynamoDB's wire form."""
-        pages = self.clients["dynamodb"].get_paginator("scan").paginate(TableName=table_name(table))
-        return [item for page in pages for item in page["Items"]]
+        return [dict(item) for item in self.memory.tables[table_name(table)].items.values()]
 
     def is_empty(self) -> bool:
-        """Whether no table holds anything."""
-        return not self._holding()
-
-    def _holding(self) -> list[str]:
-        """Tables with items, configuration aside; moto is asked itself, as scanning all costs more than most tests."""
-        made = get_backend("dynamodb")[template.ACCOUNT][template.REGION].tables
-        return [table for table in self.tables if table not in CONFIGURATION and len(made[table_name(table)])]
+        """Whether no table holds anything, configuration aside."""
+        return not any(self.raw_items(table) for table in set(self.tables) - CONFIGURATION)
 
     def documents(self) -> dict[str, bytes]:
         """The data bucket's content."""
-        s3, bucket = self.clients["s3"], self.refs["DataBucket"]
-        keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+        return self.objects.below(self.refs["DataBucket"])
 
     def empty(self) -> None:
         """Take every item and document away."""
-        for table in self._holding():
-            for item in self.raw_items(table):
-                key = {name: item[name] for name in self.tables[table]}
-                self.clients["dynamodb"].delete_item(TableName=table_name(table), Key=key)
-        s3 = self.clients["s3"]
+        self.memory.empty(*(table_name(table) for table in set(self.tables) - CONFIGURATION))
         for bucket, prefix in (("DataBucket", ""), ("ArtefactBucket", "models/origination/")):
-            for found in s3.list_objects_v2(Bucket=self.refs[bucket], Prefix=prefix).get("Contents", []):
-                s3.delete_object(Bucket=self.refs[bucket], Key=found["Key"])
+            held = self.objects.buckets[self.refs[bucket]]
+            for key in self.objects.below(self.refs[bucket], prefix):
+                del held[key]
 
 
 def build(made: Mapping[str, Any], secrets: Mapping[str, str], parameters: Mapping[str, str]) -> Stack:

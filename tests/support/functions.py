@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ CONTEXT = SimpleNamespace(
 )  # fmt: skip
 
 
+@cache
 def handler(name: str) -> Callable[[Mapping[str, Any], Any], Any]:
     """The handler of a function by its logical id."""
     module, _, attribute = template.source()["Resources"][name]["Properties"]["Handler"].rpartition(".")

@@ -296,8 +296,7 @@ def configure(stack: aws.Stack) -> None:
 
 @contextmanager
 def running(stack: aws.Stack, patch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A platform for one test on an emptied AWS side."""
-    stack.empty()
+    """A platform for one test."""
     world = World(stack)
     for name, value in stack.environment.items():
         patch.setenv(name, value)

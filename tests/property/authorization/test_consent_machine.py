@@ -42,6 +42,7 @@ class ConsentMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
+        self.stack.empty()
         self.running = running(self.stack, self.patch)
         self.world: World = self.running.__enter__()
         self.until: dict[Key, float | None] = {}

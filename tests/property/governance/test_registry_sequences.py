@@ -81,6 +81,7 @@ def hold(registry: ModelRegistry) -> None:
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=steps)
 def test_what_decides_was_signed_and_checked_by_two(aws_stack: Stack, steps: list[tuple[str, str, int, bool]]) -> None:
+    aws_stack.empty()
     with pytest.MonkeyPatch.context() as patch, running(aws_stack, patch):
         registry = wired.model_registry()
         for step in steps:

@@ -240,12 +240,12 @@ def test_an_outage_asks_the_lender_to_come_again(submitted):
         raise ReadTimeoutError(endpoint_url="http://dynamodb.test")
 
     events = wired.client("dynamodb").meta.events
-    events.register("before-call.dynamodb", busy)
+    events.register("before-parameter-build.dynamodb", busy)
     try:
         event = _event(body := json.dumps(_approval(submitted[1])).encode(), _headers(body))
         answer = receive_webhook.handler(event, Context())
     finally:
-        events.unregister("before-call.dynamodb", busy)
+        events.unregister("before-parameter-build.dynamodb", busy)
     assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "5")
 
 

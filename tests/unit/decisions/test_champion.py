@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -30,9 +29,8 @@ class Down(Exception):
 class Scene:
     """A pointer, a bucket, a key, and what is asked of them."""
 
-    def __init__(self) -> None:
-        make: Any = boto3.client
-        self.dynamodb, self.s3, self.kms = (make(name, region_name="eu-west-1") for name in ("dynamodb", "s3", "kms"))
+    def __init__(self, clients: Mapping[str, Any]) -> None:
+        self.dynamodb, self.s3, self.kms = (clients[name] for name in ("dynamodb", "s3", "kms"))
         key_schema = [("model_id", "HASH"), ("record", "RANGE")]
         self.dynamodb.create_table(
             TableName=TABLE,
@@ -47,12 +45,12 @@ class Scene:
         self.logged: list[Mapping[str, Any]] = []
         self.reads: list[str] = []
         self.now, self.down = 0.0, False
-        self.s3.meta.events.register("before-call.s3.GetObject", self._read)
+        self.s3.meta.events.register("before-parameter-build.s3.GetObject", self._read)
 
     def _read(self, params: Mapping[str, Any], **_: Any) -> None:
         if self.down:
             raise Down
-        self.reads.append(str(params["url_path"]))
+        self.reads.append(str(params["Key"]))
 
     def new_key(self) -> str:
         made = self.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
@@ -83,11 +81,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def scene(aws_clients: dict[str, Any]) -> Iterator[Scene]:
     with mock_aws():
-        yield Scene()
+        made = Scene(aws_clients)
+        yield made
+        made.s3.meta.events.unregister("before-parameter-build.s3.GetObject", made._read)
 
 
 def test_the_shipped_one_is_read_once(scene: Scene) -> None:

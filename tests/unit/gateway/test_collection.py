@@ -361,10 +361,10 @@ def test_what_a_collection_asks_of_aws(ready: World) -> None:
     events = [ready.stack.clients[name].meta.events for name in ("dynamodb", "s3")]
     assert ready.application_id
     for one in events:
-        one.register("before-call", count)
+        one.register("before-parameter-build", count)
     ready.collect()
     for one in events:
-        one.unregister("before-call", count)
+        one.unregister("before-parameter-build", count)
     assert len(ready.http.calls) == 2
     assert asked == {
         "GetItem": 2,  # the application; whether the consent still stands once the answer is there

@@ -14,7 +14,6 @@ from creditmesh.platform.tables import Tables
 from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Waits
 from tests.support.world import World
-from tests.unit.gateway.channels.engine import Atomic
 
 Act = Callable[[Waits], None]
 
@@ -29,7 +28,7 @@ def answer(number: str, owner: str = "app-1", kind: str = "answers") -> Act:
 
 @pytest.fixture
 def waits(world: World) -> Waits:
-    tables = Tables(Atomic(world.stack.clients["dynamodb"]))  # type: ignore[arg-type]
+    tables = Tables(world.client("dynamodb"))
     return Waits(tables, world.stack.refs["Waits"], Tasks(world.steps, "arn"), world.clock)  # type: ignore[arg-type]
 
 

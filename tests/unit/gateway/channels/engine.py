@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -150,24 +149,6 @@ class Time:
         self.clock.advance(seconds)
 
 
-class Atomic:
-    """A client whose calls do not overlap: DynamoDB carries a conditional write out as one, moto's threads do not."""
-
-    def __init__(self, client: Any) -> None:
-        self._client, self._lock = client, threading.Lock()
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        if name in ("exceptions", "meta"):
-            return found
-
-        def alone(**arguments: Any) -> Any:
-            with self._lock:
-                return found(**arguments)
-
-        return alone
-
-
 @dataclass
 class Engine:
     """All parts of the engine, joined as the bootstrap does."""
@@ -188,7 +169,7 @@ class Engine:
 
     @cached_property
     def tables(self) -> Tables:
-        return Tables(Atomic(self.stack.clients["dynamodb"]))  # type: ignore[arg-type]
+        return Tables(self.stack.clients["dynamodb"])
 
     @cached_property
     def objects(self) -> Objects:
