@@ -8,7 +8,6 @@ ends, the socket closes and the process ends with its workers.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import importlib
@@ -37,7 +36,7 @@ def preload(names: list[str], paths: list[str]) -> None:
             except ImportError:
                 continue
             if found == "boto3":
-                _share_service_models(module)
+                _share_default_session(module)
                 loopback.shorten(importlib.import_module)
 
 
@@ -47,26 +46,14 @@ def _modules(pattern: str, paths: list[str]) -> list[str]:
     return [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
 
 
-def _share_service_models(boto3: Any) -> None:
-    """Parse the service models once; clients of the default session in all workers then share the pages."""
-    boto3.setup_default_session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
-    loader = boto3.DEFAULT_SESSION._session.get_component("data_loader")
-    loader.load_data("endpoints")
+def _share_default_session(boto3: Any) -> None:
+    """Make the default session, and clients by it, once: it keeps parsed models, and workers share its pages.
+
+    Region, endpoint and credentials are looked up when a worker makes its own clients.
+    """
+    boto3.setup_default_session()
     for service in ("dynamodb", "s3", "stepfunctions", "kms", "secretsmanager", "events", "sqs", "ssm"):
-        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
-            with contextlib.suppress(importlib.import_module("botocore.exceptions").DataNotFoundError):
-                loader.load_service_model(service, kind)
-    for name in ("partitions", "sdk-default-configuration", "_retry"):
-        loader.load_data(name)
-    boto3.DEFAULT_SESSION = None
-    loaders: Any = importlib.import_module("botocore.loaders")
-    session: Any = importlib.import_module("botocore.session")
-    create = loaders.create_loader
-
-    def shared(search_path_string: str | None = None) -> object:
-        return create(search_path_string) if search_path_string else loader
-
-    session.create_loader = loaders.create_loader = shared
+        boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
 
 
 def fork_worker(control: socket.socket, settings: dict[str, object], channel: int, log: int) -> None:
