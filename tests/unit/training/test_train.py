@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from creditmesh.risk.document import Node
-from creditmesh.risk.scorecard import parse_calibration, parse_scorecard
+from creditmesh.governance.document.parts import Known
+from creditmesh.governance.document.scorecard import CalibrationStep, Scorecard
+from creditmesh.risk.artefact import read_segments
 from tests.support.populations import FEATURES, applicants, config, outcomes, training_set
 from training import train as training
 from training.additive import Additive
@@ -45,17 +48,21 @@ def rich():
     return train(training_set(ROWS, paired=0.9), pairs=PairsConfig(max_pairs=3), segments=None)
 
 
-def parsed(model):
-    """The sections as the artefact's own loader reads them."""
-    sections = model.sections()
+def segments(model):
+    """The scorecard's segments, which hold by every rule that an artefact is checked by, as its loader reads them."""
+    sections = deepcopy(model.sections())
     types = {name: told["type"] for name, told in sections["feature_schema"]["features"].items()}
-    reasons = [item["reason_code"] for card in sections["scorecard"]["segments"] for item in card["characteristics"]]
-    parse_calibration(Node(sections["calibration"]))
-    return parse_scorecard(Node(sections["scorecard"]), types, reasons)
+    cards = sections["scorecard"]["segments"]
+    for item in chain.from_iterable(card["characteristics"] for card in cards):
+        item["reason_code"] = "TRAINED"  # the champion gives the codes
+    Scorecard.model_validate(sections["scorecard"], context=Known(types, frozenset({"TRAINED"})))
+    steps = [CalibrationStep.model_validate(step) for step in sections["calibration"]]
+    assert steps == sorted(steps, key=lambda step: (-step.min_score, step.pd_ppm))
+    return read_segments(cards, types)
 
 
-def by_the_artefact(scorecard, features) -> int:
-    card = next(one for one in scorecard.segments if one.when is None or one.when.holds(features) is True)
+def by_the_artefact(cards, features) -> int:
+    card = next(one for one in cards if one.when is None or one.when.holds(features) is True)
     return card.base_points + sum(item.points[item.cell(features)] for item in card.characteristics)
 
 
@@ -71,8 +78,8 @@ def test_scores_are_those_of_the_artefacts_evaluator(kind: str, request) -> None
     model = request.getfixturevalue(kind)
     frame, _ = applicants(300, seed=9, paired=0.9)
     frame.loc[:5, "region"] = "never seen"
-    scorecard = parsed(model)
-    assert model.score(frame).tolist() == [by_the_artefact(scorecard, row) for row in features_of(frame)]
+    cards = segments(model)
+    assert model.score(frame).tolist() == [by_the_artefact(cards, row) for row in features_of(frame)]
 
 
 def test_same_rows_in_any_order_give_the_same_bits(rich) -> None:
@@ -107,7 +114,7 @@ def test_calibrated_rates_hold_on_rows_never_seen(plain) -> None:
 
 
 def test_what_two_features_say_together_is_found(rich) -> None:
-    pairs = [item for item in parsed(rich).segments[0].characteristics if len(item.axes) == 2]
+    pairs = [item for item in segments(rich)[0].characteristics if len(item.axes) == 2]
     assert {"region", "age_months"} in [{axis.feature for axis in item.axes} for item in pairs]
     without = train(training_set(ROWS, paired=0.9), complexity="logistic")
     frame, log_odds = applicants(10_000, seed=77, paired=0.9)
@@ -130,7 +137,7 @@ def test_rounding_costs_next_to_nothing(rich, plain) -> None:
 def test_a_direction_that_is_configured_is_kept_in_every_table(kind: str, request) -> None:
     model = request.getfixturevalue(kind)
     seen = 0
-    for item in parsed(model).segments[0].characteristics:
+    for item in segments(model)[0].characteristics:
         for place, axis in enumerate(item.axes):
             if axis.feature == "arrears_days":
                 points = np.asarray(item.points).reshape([one.size for one in item.axes])
@@ -141,7 +148,7 @@ def test_a_direction_that_is_configured_is_kept_in_every_table(kind: str, reques
 
 
 def test_specials_and_unknown_values_have_bins_of_their_own(plain) -> None:
-    items = {item.id: item for item in parsed(plain).segments[0].characteristics}
+    items = {item.id: item for item in segments(plain)[0].characteristics}
     arrears = items["arrears_days"]
     assert arrears.axes[0].index(-1) == arrears.axes[0].intervals
     unknown = items["revenue_minor"]
@@ -202,7 +209,7 @@ def test_weights_count() -> None:
     heavy = replace(rows, weight=np.where(isles & (rows.bad == 1), 5.0, 1.0))
     points = []
     for one in (rows, heavy):
-        item = next(item for item in parsed(train(one, complexity="logistic")).segments[0].characteristics
+        item = next(item for item in segments(train(one, complexity="logistic"))[0].characteristics
                     if item.id == "region")  # fmt: skip
         points.append(item.points[item.axes[0].index("isles")])
     assert points[1] < points[0] - 20
@@ -229,10 +236,10 @@ def test_the_youngest_rows_are_kept_for_the_out_of_time_test() -> None:
 def test_segments_by_condition() -> None:
     wanted = [SegmentConfig("young", {"<": [{"var": "age_months"}, 90]}), SegmentConfig("rest")]
     model = train(training_set(ROWS, paired=1.2), complexity="additive", segments=wanted)
-    scorecard = parsed(model)
-    assert [card.id for card in scorecard.segments] == ["young", "rest"]
+    cards = segments(model)
+    assert [card.id for card in cards] == ["young", "rest"]
     frame, _ = applicants(300, seed=9)
-    assert model.score(frame).tolist() == [by_the_artefact(scorecard, row) for row in features_of(frame)]
+    assert model.score(frame).tolist() == [by_the_artefact(cards, row) for row in features_of(frame)]
 
 
 def test_grades_are_apart_and_their_rates_rise(plain) -> None:
@@ -269,8 +276,8 @@ def test_columns_that_nobody_would_choose_do_no_harm(complexity: str) -> None:
                 FeatureConfig("sparse", "integer")]  # fmt: skip
     both = rows.features.assign(**odd)
     model = train(replace(rows, features=both), complexity=complexity, features=[*FEATURES, *features])
-    scorecard, frame = parsed(model), both.head(200)
-    assert model.score(frame).tolist() == [by_the_artefact(scorecard, row) for row in features_of(frame)]
+    cards, frame = segments(model), both.head(200)
+    assert model.score(frame).tolist() == [by_the_artefact(cards, row) for row in features_of(frame)]
     told = {row["feature"]: row["reason"] for row in model.diagnostics["selection"]}
     assert told["id"].startswith("no_common_value")
 
