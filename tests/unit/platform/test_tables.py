@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform.tables import Put, Tables, decode, encode
@@ -43,8 +43,6 @@ def test_what_we_do_not_store_is_refused(value: Any) -> None:
 class Throttled:
     """A client that answers one key of a batch at a time, and none once it has answered so many."""
 
-    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
-
     def __init__(self, answers: int) -> None:
         self.answers = answers
 
@@ -61,6 +59,34 @@ def test_what_a_batch_leaves_is_asked_for_again() -> None:
     assert Tables(cast(Any, Throttled(3))).batch_get(TABLE, keys) == keys
     with pytest.raises(Unavailable):
         Tables(cast(Any, Throttled(2))).batch_get(TABLE, keys)
+
+
+class Busy:
+    """DynamoDB, where a transaction meets others on its items so many times."""
+
+    def __init__(self, meetings: int) -> None:
+        self.meetings, self.tokens = meetings, list[str]()
+
+    def transact_write_items(self, *, ClientRequestToken: str, **_: Any) -> None:
+        self.tokens.append(ClientRequestToken)
+        if len(self.tokens) <= self.meetings:
+            reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+            response = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise ClientError(cast(Any, response), "TransactWriteItems")
+
+
+def test_a_transaction_that_meets_others_is_tried_again_as_the_same() -> None:
+    busy = Busy(2)
+    Tables(cast(Any, busy)).transact([Put(TABLE, KEY, "task_id")], "token")
+    assert len(busy.tokens) == 3
+    assert len(set(busy.tokens)) == 1
+
+
+def test_a_transaction_that_meets_others_for_ever_fails() -> None:
+    busy = Busy(1_000)
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        Tables(cast(Any, busy)).transact([Put(TABLE, KEY, "task_id")], "token")
+    assert len(busy.tokens) < 10
 
 
 def test_an_item_that_left_its_list_meanwhile_is_not_listed(tables: Tables, world: World) -> None:

@@ -19,7 +19,7 @@ from creditmesh.authorization.model import (
 from creditmesh.authorization.records import ConsentRecord, RecordKind
 from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.scopes import Scope
-from creditmesh.authorization.store import ATTEMPTS, SEALED, AuthorizationStore
+from creditmesh.authorization.store import SEALED, AuthorizationStore
 from creditmesh.authorization.texts import consent_to
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound, Unavailable
@@ -28,6 +28,8 @@ from creditmesh.platform.tables import ConditionFailed, Step, Write
 
 _OVER = (*SEALED, "due_queue", "due_at")
 """What goes when an authorisation ends: its code, and its place in the index of what falls due."""
+
+_ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Changes:
             first: there was none when it was asked for, so the first try does not look.
         """
         record = record_key(scope.name, tenant)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             blind = first and attempt == 0 and not elsewhere
             previous = None if blind else self._store.peek(index, record)
             steps: list[Step] = []
@@ -105,7 +107,7 @@ class Changes:
         Raises:
             NotFound: it was never granted.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             stands = self._store.get(index, scope.name, tenant)
             if stands is None:
                 raise NotFound("no consent of that scope was given", field="scope")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 SEALED = ("code", "code_verifier")
 OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)
 _PLAIN = tuple(name for name in Authorization.model_fields if name not in SEALED)
-ATTEMPTS = 6
 
 
 class AuthorizationStore:
