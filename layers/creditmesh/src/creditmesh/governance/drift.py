@@ -15,9 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from creditmesh.risk.model import Artefact
 
 PPM = 1_000_000
-STABLE_PPM = 100_000
-"""Below, populations count as alike; above, as different (the field's usual two marks)."""
 SHIFTED_PPM = 250_000
+"""Above this index, populations count as different (the field's usual mark)."""
 LEAST_DECISIONS = 100
 """Decisions without which nothing is said."""
 MAX_SIGMA = 3.0

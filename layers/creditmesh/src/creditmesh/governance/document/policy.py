@@ -134,15 +134,7 @@ LimitMethod = Annotated[
 class Limit(Part):
     """Limit = least method × grade factor, down to a whole step; below the floor it is a decline."""
 
-    methods: Annotated[
-        list[LimitMethod],
-        Field(min_length=2, max_length=20),
-        distinct("id"),
-        must(
-            lambda methods: any(isinstance(one, AmountMethod) for one in methods),
-            "must have a fixed amount, so that no limit is unbounded",
-        ),
-    ]
+    methods: Annotated[list[LimitMethod], Field(min_length=2, max_length=20), distinct("id"), _BOUNDED]
     step_minor: Amount
     floor_minor: Amount
     reason_code: ReasonCode
