@@ -44,7 +44,7 @@ PEERS = (
     "bank_same_state",
     "guaranteed_bps",
 )
-"""What the peers were measured on (``research/risk.md``); some of it is known only after the decision."""
+"""What the peers were measured on; some of it is known only after the decision."""
 PEERS_WITH_TERM = (*PEERS, "term_months")
 """With the loan's term, which is rewritten when a loan is charged off: for comparison only, never to be shipped."""
 ORIGINATION = (

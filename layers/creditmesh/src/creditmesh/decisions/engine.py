@@ -49,7 +49,7 @@ def job_wanted(engine: Engine, counts: Sequence[int], threshold: int, *, runs: b
 
 
 class ResidentJobs:
-    """The item in which the jobs say that they are ready (`risk.heartbeat`) and requests are counted."""
+    """The item in which the jobs say that they are ready (`decisions.serving.heartbeat`) and requests are counted."""
 
     def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
         self._tables, self._table, self._clock = tables, table, clock

@@ -65,7 +65,7 @@ def resident_job(code: str, arguments: Mapping[str, str], archive: str, further:
         code: where its code lies, s3://….
         arguments: the entry point's arguments.
         archive: where its libraries lie, s3://…; empty where the interpreter has them.
-        further: more parameters of spark-submit, which win over those of `risk.spark_settings`.
+        further: more parameters of spark-submit, which win over those of `decisions.serving.spark_settings`.
     """
     settings = {**RESIDENT, **RESIDENT_WORKERS, **INTERPRETER, **(libraries(archive) if archive else {})}
     parameters = f"--py-files {code}/creditmesh-spark.zip {spark_submit_parameters(settings)} {further}"

@@ -1,1 +1,1 @@
-"""Credit-data gateway: sources, raw answers, key data."""
+"""Credit-data gateway: channels to sources, raw answers, collected key data."""

@@ -145,7 +145,7 @@ class Settings:
     max_authorization_requests = Variable(int, 3)
     scoring_shards = Variable(int, 1)
     scoring_engine = Variable(str)
-    """`assessment.engine.Engine`."""
+    """`decisions.engine.Engine`."""
     scoring_job_threshold = Variable(int)
     """Requests in five minutes that start the resident job under the engine `auto`."""
     scoring_application_id = Variable(str)

@@ -38,7 +38,7 @@ class Scorer(Protocol):
 
 
 class Models(Protocol):
-    """What prepares a new champion beside the running one (``risk.reload``)."""
+    """What prepares a new champion beside the running one (``reload``)."""
 
     def take(self) -> tuple[Scorer, Artefact] | None:
         """Return what is to score from now on, if there is something new."""
@@ -46,7 +46,7 @@ class Models(Protocol):
 
 
 class ShadowScoring(Protocol):
-    """What scores again by a challenger, for nobody to wait for (``risk.shadow``)."""
+    """What scores again by a challenger, for nobody to wait for (``shadow``)."""
 
     def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
         """Take up what has been answered."""
