@@ -151,11 +151,12 @@ def bad(scene: Scene, kind: str) -> Mapping[str, Any]:
         "other algorithm": {**good, "signature": {**signature, "algorithm": "ECDSA_SHA_512"}},
         "other hash": {**good, "signature": scene.sign("sha256:" + "0" * 64)},
         "other model": signed(candidate("2.2.0", lambda one: one.update(model_id="other")), scene.sign),
+        "other release": signed(candidate("2.2.0", lambda one: one["scorecard"].pop("cutoff")), scene.sign),
     }[kind]
 
 
 KINDS = ["unsigned", "altered", "other content", "other key", "no base64", "empty", "cut", "huge", "other algorithm",
-         "other hash", "other model"]  # fmt: skip
+         "other hash", "other model", "other release"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

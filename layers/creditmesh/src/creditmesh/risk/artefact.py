@@ -52,7 +52,7 @@ def load(text: str, verify: Verify | None = None) -> Artefact:
         verify: checks the signature; None accepts an unsigned document, for example a developer's file.
 
     Raises:
-        ArtefactInvalid: wrong format, content changed after sealing, or no trusted signature.
+        ArtefactInvalid: wrong format, content changed after sealing, no trusted signature, or parts of another release.
     """
     document = parse_json(text)
     if not isinstance(document, dict):
@@ -67,7 +67,12 @@ def load(text: str, verify: Verify | None = None) -> Artefact:
             raise ArtefactInvalid("$.signature", "is missing: an unsigned model must not be used")
         if not _signed(document["signature"], content_hash, verify):
             raise ArtefactInvalid("$.signature", "must be made from the content hash by a trusted key")
-    return _artefact(document)
+    try:
+        return _artefact(document)
+    except ArtefactInvalid:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # checked and signed by another release
+        raise ArtefactInvalid("$", f"must have the parts that this release reads: {error!r}") from error
 
 
 def seal(document: Mapping[str, Any]) -> dict[str, Any]:
