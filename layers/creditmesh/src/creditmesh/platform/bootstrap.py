@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, wraps
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from creditmesh.kernel.clock import Clock, SystemClock
@@ -38,12 +39,14 @@ class Platform:
         self.made: dict[Callable[[], Any], Any] = {}
         """What `singleton` has made on it, by what makes it."""
         self._clients: dict[str, Any] = {}
+        self._making = Lock()
 
     def client(self, service: str) -> Any:
-        """The boto3 client of a service."""
-        if service not in self._clients:
-            self._clients[service] = _client(service)
-        return self._clients[service]
+        """The boto3 client of a service; threads may share it, but must not make clients at the same time."""
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = _client(service)
+            return self._clients[service]
 
     def secret(self, name: str) -> str:
         """A secret's text, read each time; callers cache what they make of it."""
