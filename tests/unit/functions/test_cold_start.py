@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -45,7 +46,12 @@ def loaded() -> dict[str, list[str]]:
         one["Properties"]["Handler"].rpartition(".")[0]
         for one in template.source()["Resources"].values() if one["Type"] == "AWS::Serverless::Function"
     ]  # fmt: skip
-    ran = subprocess.run([sys.executable, "-c", SCRIPT, json.dumps(functions)], capture_output=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(functions)],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     found: dict[str, list[str]] = json.loads(ran.stdout)
     return found
 
