@@ -69,9 +69,9 @@ def parse_submission(data: Mapping[str, Any]) -> Submission:
         term_months=_whole(data, "term_months"),
         firm_name=text(firm, "name", "firm."),
         taxpayer_id=taxpayer_id,
-        score=_whole(assessment, "score", "decisions."),
-        grade=text(assessment, "grade", "decisions."),
-        limit_fen=_amount(assessment, "limit", "decisions."),
+        score=_whole(assessment, "score", "assessment."),
+        grade=text(assessment, "grade", "assessment."),
+        limit_fen=_amount(assessment, "limit", "assessment."),
     )
 
 

@@ -112,7 +112,7 @@ def test_a_question_put_again_is_answered_again_under_the_same_id(
         ({"term_months": "12"}, "term_months"),
         ({"firm": None}, "firm"),
         ({"firm": {"name": "x", "taxpayer_id": "x"}}, "firm.taxpayer_id"),
-        ({"assessment": {"score": 1, "grade": "A"}}, "decisions.limit"),
+        ({"assessment": {"score": 1, "grade": "A"}}, "assessment.limit"),
         ({"application_id": ""}, "application_id"),
     ],
 )
