@@ -20,8 +20,8 @@ PARAMETER = "SparkCode"
 KEPT = 5
 """Number of versions kept besides those in use."""
 
-# Standard library only, as EMR Serverless runs them without our libraries (conventions 17).
 _PARTS = ("kernel", "risk", "features", "decisions/serving")
+"""What jobs import of the package; on EMR Serverless they run without the layer's libraries."""
 _VERSION = re.compile(r"emr/([0-9a-f]{16})/")
 _AT_ONCE = 1000  # limit of DeleteObjects
 

@@ -117,7 +117,7 @@ def test_a_move_that_was_stopped_goes_on(grown: World, monkeypatch: pytest.Monke
             raise Stopped
         whole(tables, *arguments)
 
-    monkeypatch.setattr("creditmesh.authorization.moves._AT_ONCE", 1)
+    monkeypatch.setattr("creditmesh.authorization.rotation._AT_ONCE", 1)
     with grown.index_keys(NEW, FIRST):
         for _ in range(9):
             calls = iter(range(2))

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from aws import index_key
 from aws.index_key import ANNOUNCED, SETTLED, Rotation
 from aws.target import Refused, Target
-from creditmesh.authorization.moves import FirmMoves
+from creditmesh.authorization.rotation import FirmMoves
 from creditmesh.kernel.clock import iso
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put

@@ -1,4 +1,4 @@
-"""The platform's parts are made once (DESIGN 1)."""
+"""The platform's parts are made once."""
 
 from __future__ import annotations
 

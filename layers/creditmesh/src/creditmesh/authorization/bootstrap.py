@@ -5,9 +5,9 @@ from __future__ import annotations
 from creditmesh.authorization.changes import Changes
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.expiry import ExpirySweep
-from creditmesh.authorization.moves import FirmMoves
 from creditmesh.authorization.redirects import Redirects
 from creditmesh.authorization.revocations import Revocations
+from creditmesh.authorization.rotation import FirmMoves
 from creditmesh.authorization.service import Authorizations
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.authorization.watches import Watches
