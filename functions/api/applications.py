@@ -54,11 +54,11 @@ def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
     if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
         raise InvalidInput("must be at least 22 random characters for a guest", field="Idempotency-Key")
     tenant = guest_tenant(platform().guest_keys.current, key)
-    # A body that differs in any field is refused here, before a token is made.
+    # A body that differs in any field is refused here, before a token is issued.
     application = intake().apply(Caller(subject=tenant, role=Role.BORROWER, tenant=tenant), body, key)
     issued_at = parse_instant(application.created_at)
     if platform().clock.now() >= issued_at + GUEST_VALIDITY:
-        raise AccessExpired("the token of this application has run out")
+        raise AccessExpired("the token of this application has expired")
     token = guest_token(
         platform().guest_keys.current, tenant=tenant, application_id=application.application_id, issued_at=issued_at
     )

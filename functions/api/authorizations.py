@@ -77,7 +77,7 @@ def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
 
 
 def _nonce(call: Call, state: str) -> str | None:
-    """What the cookie of this very redirect holds."""
+    """The nonce in the cookie of this redirect."""
     try:
         cookies = SimpleCookie(call.header("cookie") or "")
     except CookieError:

@@ -1,7 +1,7 @@
 """REQUEST authoriser of the REST API: a bearer token in, a policy with the caller's role and tenant out.
 
-API Gateway keeps the answer for the same `Authorization` header for a few minutes, so the policy allows every route of
-the stage: which role may call which route is decided at the route, with a problem document for an answer.
+API Gateway caches the answer for the same `Authorization` header for a few minutes, so the policy allows every route of
+the stage. The routes check roles and answer with problem documents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from creditmesh.platform.observability import LambdaContext, logger
 from creditmesh.platform.tokens import Issuer, KeySet, TokenRefused, Verifier
 
 
-class Unauthorized(Exception):  # API Gateway answers 401 exactly where the message is this word
+class Unauthorized(Exception):  # API Gateway answers 401 only if the message is this word
     """The request carries no valid token."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         Unauthorized: API Gateway answers 401.
-        InstitutionUnavailable: the issuer's keys cannot be had; API Gateway answers 500.
+        InstitutionUnavailable: the issuer's keys are unavailable; API Gateway answers 500.
     """
     try:
         caller = verifier().caller(_bearer(event))

@@ -60,12 +60,10 @@ class DryRunRequest(In):
 
 
 def channel_view(stored: Stored) -> ChannelView:
-    """As the API shows it."""
     return ChannelView(channel_id=stored.document_id, **_version(stored))
 
 
 def plan_view(stored: Stored) -> PlanView:
-    """As the API shows it."""
     return PlanView(plan_id=stored.document_id, **_version(stored))
 
 

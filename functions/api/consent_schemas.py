@@ -32,7 +32,6 @@ class ScopeView(Out):
 
     @classmethod
     def of(cls, scope: Scope, language: Language) -> ScopeView:
-        """A scope in one language."""
         text = text_of(scope, language)
         return cls(
             scope=scope.name,
@@ -77,7 +76,7 @@ class ConsentStanding(Out):
 
     @classmethod
     def of(cls, standing: ScopeStanding, application_id: str, blind: list[Watch]) -> ConsentStanding:
-        """The view of a state, without code and index."""
+        """Without code and index."""
         one, scope = standing.authorization, standing.scope
         here = f"/v1/applications/{application_id}"
         return cls(
@@ -138,7 +137,7 @@ class ConsentEntry(Out):
 
     @classmethod
     def of(cls, record: ConsentRecord) -> ConsentEntry:
-        """The view of a record; it names the actor's role only."""
+        """Names the actor's role only."""
         consent = record.consent
         return cls(
             at=record.at,
@@ -179,7 +178,6 @@ class UseEntry(Out):
 
     @classmethod
     def of(cls, use: Use) -> UseEntry:
-        """The view of a use."""
         return cls.model_validate(use.model_dump(include=set(cls.model_fields)))
 
 
@@ -208,7 +206,6 @@ class BlindSpot(Out):
 
     @classmethod
     def of(cls, watch: Watch) -> BlindSpot:
-        """The view of a marked watch."""
         return cls(
             subject_id=watch.subject_id,
             scope=watch.scope,

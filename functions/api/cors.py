@@ -1,7 +1,7 @@
 """CORS headers for pages of the one allowed origin.
 
-No origin is let in by default; the template's parameter `PagesOrigin` names one. Its pages may send the cookies that
-this API sets, so the origin is always named and never `*`.
+By default no origin is allowed; the template's parameter `PagesOrigin` names one. Its pages may send this API's
+cookies, so the header names the origin and never `*`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MAX_AGE_SECONDS = 7200
 
 
 def answer_headers(origin: str) -> dict[str, str]:
-    """The headers of every answer to the origin's pages, those of the gateway itself included."""
+    """Headers of every answer to the origin's pages, including the gateway's own."""
     return {
         "access-control-allow-origin": origin,
         "access-control-allow-credentials": "true",
@@ -21,7 +21,7 @@ def answer_headers(origin: str) -> dict[str, str]:
 
 
 def preflight_headers(origin: str) -> dict[str, str]:
-    """The headers of the answer to a browser that asks whether a page may send a request."""
+    """Headers of the answer to a preflight request."""
     return {
         **answer_headers(origin),
         "access-control-allow-methods": ", ".join(METHODS),

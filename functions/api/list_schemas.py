@@ -44,13 +44,12 @@ class EntryView(Out):
 
     @classmethod
     def of(cls, entry: Entry) -> EntryView:
-        """The view of an entry."""
         own = entry.model_dump(exclude={"value", "fingerprint"})
         return cls(masked_value=masked(entry.value), **own)
 
 
 def masked(value: str) -> str:
-    """The ends of a value: a quarter of it at each side, four characters at most."""
+    """The first and last characters of a value: a quarter on each side, at most four."""
     shown = min(len(value) // 4, _SHOWN)
     return f"{value[:shown]}{'•' * (len(value) - 2 * shown)}{value[len(value) - shown :]}"
 
@@ -108,7 +107,6 @@ class ImportView(Out):
 
     @classmethod
     def of(cls, one: Import, upload_url: str | None = None) -> ImportView:
-        """The view of an import."""
         names = set(cls.model_fields) - {"upload_url"}
         return cls(upload_url=upload_url, **one.model_dump(mode="json", include=names))
 

@@ -61,7 +61,6 @@ class GatesView(Out):
 
     @classmethod
     def of(cls, report: GateReport) -> GatesView:
-        """The report as the API shows it."""
         gates = [
             GateView(
                 id=gate.id, passed=gate.passed, value=_text(gate.value), threshold=_text(gate.threshold), note=gate.note
@@ -87,7 +86,6 @@ class VersionSummary(Out):
 
     @classmethod
     def of(cls, version: ModelVersion) -> VersionSummary:
-        """The version in short."""
         return cls(**_summary(version))
 
 
@@ -104,7 +102,6 @@ class VersionView(VersionSummary):
 
     @classmethod
     def of(cls, version: ModelVersion) -> VersionView:
-        """The version in full."""
         named = ("note", "evidence", "tests", "promotion", "replaced", "history")
         gates = GatesView.of(version.gates) if version.gates else None
         return cls(**_summary(version), gates=gates, **{name: getattr(version, name) for name in named})

@@ -1,4 +1,4 @@
-"""The API's description as OpenAPI 3.1, made of the declared routes and their models.
+"""The API's description as OpenAPI 3.1, generated from the declared routes and their models.
 
 `python -m api.openapi` prints it.
 """
@@ -104,15 +104,15 @@ class _Schemas:
         self.components: Json = dict(sorted(shared.get("$defs", {}).items()))
 
     def given(self, name: str) -> Json:
-        """Schema of what a client sends."""
+        """Schema of a request."""
         return self._of[name, "validation"]
 
     def made(self, name: str) -> Json:
-        """Schema of what the API answers."""
+        """Schema of a response."""
         return self._of[name, "serialization"]
 
     def resolved(self, schema: Json) -> Json:
-        """A schema itself instead of a reference to it."""
+        """The schema that a reference points to."""
         ref = schema.get("$ref")
         return dict(self.components[ref.rpartition("/")[2]]) if ref else schema
 
@@ -219,7 +219,6 @@ def _body(schema: Json) -> Json:
 
 
 def main() -> None:
-    """Print the document."""
     from api.app import app  # the app imports this module for its own route
 
     print(json.dumps(document(app), ensure_ascii=False, indent=2))

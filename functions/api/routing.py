@@ -1,8 +1,8 @@
-"""The one decorator for routes: from a request to a view's call, and from its answer to a response.
+"""The decorator that declares routes: parses the request for the view and renders its result.
 
-A view says by its annotations what it takes and gives: parameter `body` is the body's model, `query` the query's, the
-others are parts of the path; the return type is the answer's model, or `Reply` where the view renders it itself. The
-same annotations make the OpenAPI document, so the two cannot differ.
+A view's annotations declare its input and output: parameter `body` is the body's model, `query` the query's, the others
+are path parameters; the return type is the response's model, or `Reply` if the view renders it itself. The OpenAPI
+document is generated from the same annotations.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Key(Enum):
     NONE = "none"
     """The method is idempotent by itself."""
     KEPT = "kept"
-    """Optional; with one, the first answer is kept and given again."""
+    """Optional; with a key, the first answer is stored and repeated."""
     NEEDLESS = "needless"
     """Optional and ignored: the use case recognises a repeat and answers with the current state."""
     DERIVED = "derived"
-    """Required; the use case derives an id from it and meets its own first result."""
+    """Required; the use case derives an id from it and recognises its own first result."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,27 @@ class Operation:
     method: str
     path: str
     roles: frozenset[Role] | None
-    """Who may call it; None: anybody, without a token."""
+    """Roles that may call it; None: anybody, without a token."""
     status: int
     key: Key
     produces: Mapping[str, type[BaseModel] | None] | None
-    """Media type -> model or None, where the answer is not the return type as JSON."""
+    """Media type -> model or None, if the response is not the return type as JSON."""
     on_problem: Callable[[Reply, Call], Reply] | None
-    """Turns a problem document into what this route's readers understand."""
+    """Converts a problem document to this route's format."""
     max_bytes: int = MAX_BODY_BYTES
-    """How long a body may be."""
 
     @functools.cached_property
     def types(self) -> dict[str, Any]:
-        """The view's annotations."""
         return typing.get_type_hints(self.view)
 
     @functools.cached_property
     def body(self) -> TypeAdapter[Any] | None:
-        """Reads the body, if the route takes one."""
+        """Adapter of the body, if the route has one."""
         return TypeAdapter(self.types["body"]) if "body" in self.types else None
 
     @functools.cached_property
     def query(self) -> TypeAdapter[Any] | None:
-        """Reads the query, if the route takes one."""
+        """Adapter of the query, if the route has one."""
         return TypeAdapter(self.types["query"]) if "query" in self.types else None
 
 
@@ -88,10 +86,10 @@ class Call:
 
     @property
     def caller(self) -> Caller:
-        """Who the authoriser found the token to belong to.
+        """The authenticated caller.
 
         Raises:
-            Unauthenticated: the request did not pass it.
+            Unauthenticated: no valid token.
         """
         found = self.request.context.get("authorizer") or {}
         try:
@@ -104,7 +102,7 @@ class Call:
         """The Idempotency-Key, or None.
 
         Raises:
-            InvalidInput: it is malformed.
+            InvalidInput: malformed.
         """
         key = self.header("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
@@ -113,10 +111,10 @@ class Call:
 
     @property
     def required_key(self) -> str:
-        """The Idempotency-Key of a route that needs one.
+        """The Idempotency-Key of a route that requires one.
 
         Raises:
-            InvalidInput: it is missing or malformed.
+            InvalidInput: missing or malformed.
         """
         key = self.key
         if key is None:
@@ -125,17 +123,14 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The path as the client called it."""
         return str(self.request.context.get("path") or self.request.path)
 
     @property
     def raw_body(self) -> bytes:
-        """The unparsed body."""
         raw = self.request.raw_body
         return raw.encode() if isinstance(raw, str) else raw
 
     def header(self, name: str) -> str | None:
-        """A request header, or None."""
         try:
             return str(self.request.headers[name])
         except KeyError:
@@ -145,7 +140,7 @@ class Call:
         """The query's parameters.
 
         Raises:
-            InvalidInput: one is given more than once.
+            InvalidInput: a repeated parameter.
         """
         given = self.request.query_params or MultiDict({})
         for name in given:
@@ -221,7 +216,7 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
 def _checked(operation: Operation, parts: Mapping[str, str]) -> Mapping[str, str]:
     for name, part in parts.items():
         if not _PATH_PART.fullmatch(part):
-            if operation.method == "PUT":  # here the client names a new thing
+            if operation.method == "PUT":  # here the client chooses the name
                 raise InvalidInput("must be 1 to 100 letters, digits or . _ : -", field=name)
             raise NotFound("no such resource", field=name)
     return parts

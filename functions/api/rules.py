@@ -25,9 +25,9 @@ from creditmesh.risk.artefact import load
 blueprint = Blueprint(__name__)
 
 _MAX_CHANGE_BYTES = 1024 * 1024
-"""Test cases are whole firms."""
+"""Large, since test cases contain whole firms."""
 _RESERVE_MS = 9_000
-"""What is left of a call's time for its answer when the work is interrupted."""
+"""Time reserved for the answer when the work is interrupted."""
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/features", roles=STAFF)
@@ -104,6 +104,6 @@ def _text(model_id: str, version: str | None) -> str:
 
 
 def _time_left(call: Call) -> Callable[[], bool]:
-    """Whether enough of the call's time is left to begin another piece of work."""
+    """Whether there is time to start another piece of work."""
     context = call.request.lambda_context
     return lambda: context is None or context.get_remaining_time_in_millis() > _RESERVE_MS

@@ -24,13 +24,13 @@ AWAITS: dict[Status, Literal["authorization", "choice", "signature", "operator"]
 
 
 class In(BaseModel):
-    """A body or query: nothing unknown in it."""
+    """A body or query; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class Out(BaseModel):
-    """An answer: every field is there, null where nothing is known."""
+    """An answer with every field, null if unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,7 +85,7 @@ class ApplicationView(Out):
 
     @classmethod
     def of(cls, one: ApplicationSummary) -> ApplicationView:
-        """The view of a stored application; tokens, tenants and ids of taxpayers stay behind."""
+        """Without tokens, tenants and taxpayers' ids."""
         risk = one.risk
         asked = one.status is Status.AUTHORIZATION_REQUIRED
         return cls(

@@ -24,14 +24,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _handled(image: dict[str, Any]) -> bool:
-    if "moved" in image:  # told of when it happened; it has another index now
+    if "moved" in image:  # published when it happened; it has a new index now
         return True
     try:
         record = ConsentRecord.model_validate(decode(image))
         consent_follow_up().again(record)
         platform().events.publish("ConsentChanged", [consent_event(record)])
     except Exception as error:
-        # One bad record must not take the others of its batch along; it is tried again, then set aside by the source.
+        # One bad record must not block its batch; it is retried, then set aside by the event source.
         logger.error("consent record not handled", extra={"error": type(error).__name__})
         return False
     return True

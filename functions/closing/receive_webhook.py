@@ -20,7 +20,7 @@ from creditmesh.platform.web import BodyTooLarge, Reply, Unauthenticated, read_j
 MAX_MESSAGE_BYTES = 256 * 1024
 """A contract's text may have 100,000 characters."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-"""A source's late answer, a full credit report for one; Lambda takes six megabytes in all, base64 included."""
+"""A source's late answer, such as a full credit report; Lambda accepts six megabytes including base64."""
 MAX_ID_LENGTH = 200
 
 
@@ -57,7 +57,7 @@ def _from_lender(institution_id: str, message_id: str, document: Any) -> bool:
 
 
 def _from_source(institution_id: str, document: Any, body: bytes) -> bool:
-    """A source's late answer, interpreted by the institution's channels."""
+    """Handle a source's late answer by the institution's channels."""
     kind = document.get("type") if isinstance(document, dict) else None
     known = channels().of_institution(institution_id)
     return late_answers().receive(known, str(kind), body)

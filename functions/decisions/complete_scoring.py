@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             assessment().complete(decode(record["dynamodb"]["NewImage"]))
         except Exception as error:
-            # One bad record must not take the others of its batch along; it is tried again.
-            logger.error("score not told", extra={"error": type(error).__name__})
+            # One bad record must not block its batch; it is retried.
+            logger.error("score not delivered", extra={"error": type(error).__name__})
             failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
     return {"batchItemFailures": failed}

@@ -1,6 +1,6 @@
 """Scheduled: keeps the resident Spark job running, or stops it (docs/explanation/resident-job.md).
 
-EMR restarts a failed attempt by itself; this starts a new run where none is left or the code is another one.
+EMR restarts a failed attempt by itself; this starts a new run if none is left or the code has changed.
 """
 
 from __future__ import annotations

@@ -11,6 +11,6 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Leave `task_token` with the answers that are `pending`; the last of them answers the task."""
+    """Store `task_token` with the `pending` answers; the last of them completes the task."""
     platform().waits.wait(event["application_id"], ANSWERS, event["task_token"], event["pending"]["numbers"])
     return {}

@@ -10,9 +10,9 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Collect for `application_id`; what is missing is raised as a named error.
+    """Collect for `application_id`; raises a named error for what is missing.
 
-    With `last_word`, late answers are not waited for; `problem` tells why the firm must be asked first.
+    With `last_word`, late answers are not awaited; `problem` is the reason why the firm must be asked first.
     """
     collecting().collect(event["application_id"], problem=event.get("problem"), last_word=event.get("last_word", False))
     return {}

@@ -11,6 +11,9 @@ from creditmesh.platform.observability import LambdaContext, observed
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """End `application_id` with `outcome`, unless it has ended or been answered; then its process is started again."""
+    """End `application_id` with `outcome`.
+
+    If it has ended or been answered meanwhile, its process is restarted instead.
+    """
     applications().expire(event["application_id"], Outcome(event["outcome"]))
     return {}

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             tickets[identifier] = _ticket(record)
         except (KeyError, TypeError, ValueError) as error:
-            # One bad record must not take the others of its batch along; the source sets it aside.
+            # One bad record must not block its batch; the event source sets it aside.
             logger.error("message not queued", extra={"error": type(error).__name__})
             failed.append(identifier)
     failed += delivery_queue().enqueue(tickets)

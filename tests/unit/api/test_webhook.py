@@ -161,7 +161,7 @@ def test_what_is_not_authentic_is_refused_without_a_reason(submitted, forged):
 def test_a_source_with_a_key_of_its_own_is_no_lender(submitted):
     borrower, application_id = submitted
     status, problem = _send(_approval(application_id), lender="tax")
-    assert (status, problem["errors"]) == (422, [{"field": "type", "rule": "is not a message that is awaited"}])
+    assert (status, problem["errors"]) == (422, [{"field": "type", "rule": "must be a message that a channel awaits"}])
     assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "submitted"
 
 

@@ -276,7 +276,10 @@ def test_a_request_without_a_day_is_closed_and_the_rest_is_scored(scene: Scene, 
     scene.put("dateless", created_at=created_at or " ")
     scene.put("sound")
     assert scene.worker().run_once() == 2
-    assert (scene.get("dateless")["state"], scene.get("dateless")["error"]) == ("failed", "created_at: is an instant")
+    assert (scene.get("dateless")["state"], scene.get("dateless")["error"]) == (
+        "failed",
+        "created_at: must be an instant",
+    )
     assert scene.get("sound")["state"] == "done"
 
 
@@ -285,7 +288,7 @@ def test_the_day_that_a_request_names_goes_before_that_of_its_instant(scene: Sce
     scene.put("dateless", rules_of="22.11.")
     assert scene.worker().run_once() == 2
     assert scene.engine.days == [DAY]
-    assert (scene.get("dateless")["state"], scene.get("dateless")["error"]) == ("failed", "rules_of: is a day")
+    assert (scene.get("dateless")["state"], scene.get("dateless")["error"]) == ("failed", "rules_of: must be a day")
 
 
 def test_numbers_of_every_kind_are_scored_as_whole_ones(scene: Scene) -> None:

@@ -72,8 +72,9 @@ def test_keys_are_read_again_after_five_minutes() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "neither a generated key nor JSON"), ("short", "neither"), (f"{OLD}!", "neither"), ("{", "neither"),
-        ("[]", "lists no keys"), ("{}", "lists no keys"), ({}, "lists no keys"), ([], "lists no keys"),
+        ("", "must be a generated key or JSON"), ("short", "a generated"), (f"{OLD}!", "a generated"),
+        ("{", "a generated"),
+        ("[]", "at least one key"), ("{}", "at least one key"), ({}, "at least one key"), ([], "at least one key"),
         (["x"], "key number 1 must have"), ([{"id": "1", "key": OLD, "more": 1}], "key number 1 must have"),
         ([{"key": OLD}], "number 1: id must"), ([{"id": 1, "key": OLD}], "number 1: id must"),
         ([{"id": "01", "key": OLD}], "number 1: id must"), ([{"id": "a", "key": OLD}], "number 1: id must"),
@@ -85,7 +86,7 @@ def test_keys_are_read_again_after_five_minutes() -> None:
         ([{"id": "1", "key": NEW}, {"id": "1", "key": OLD}], "ids must fall"),
         ([{"id": "2", "key": OLD}, {"id": "1", "key": OLD}], "the same key"),
         ([{"id": "1", "key": OLD, "from": LATER}], "oldest key must have no `from`"),
-        ([{"id": "1", "key": OLD, "retired": True}], "newest key is retired"),
+        ([{"id": "1", "key": OLD, "retired": True}], "newest key must not be retired"),
     ],
 )  # fmt: skip
 def test_the_fault_of_a_bad_document_is_named_and_no_key_told(text: Any, fault: str) -> None:

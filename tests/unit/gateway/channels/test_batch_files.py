@@ -70,7 +70,7 @@ def test_who_is_not_in_the_file(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("changes", "content", "reason"),
     [
-        ({}, None, "has sent no file"),
+        ({}, None, "has delivered no file"),
         ({}, b"id,x\n\xff,1", "the file cannot be read as csv"),
         ({}, 'id,x\n1,"2', "the file cannot be read as csv"),
         ({}, f"id,x\n{FIRM},1,2", "the file cannot be read as csv"),

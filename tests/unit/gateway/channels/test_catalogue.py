@@ -92,7 +92,7 @@ def test_a_foreign_origin_is_refused(engine: Engine) -> None:
 
 
 def test_a_fallback_is_there_of_the_same_kind_and_leads_on(engine: Engine) -> None:
-    with pytest.raises(InvalidInput, match="is not a channel"):
+    with pytest.raises(InvalidInput, match="must be a channel"):
         put(engine, fallback_channel="second-source")
     put(engine, channel_id="second-source", kind="other_kind")
     with pytest.raises(InvalidInput, match="must be of kind some_kind"):
@@ -100,9 +100,9 @@ def test_a_fallback_is_there_of_the_same_kind_and_leads_on(engine: Engine) -> No
     put(engine, channel_id="second-source")
     assert put(engine, fallback_channel="second-source") == 1
     put(engine, channel_id="third-source", fallback_channel="some-source")
-    with pytest.raises(InvalidInput, match="leads back"):
+    with pytest.raises(InvalidInput, match="must not lead back"):
         put(engine, channel_id="second-source", fallback_channel="third-source")
-    with pytest.raises(InvalidInput, match="leads back"):
+    with pytest.raises(InvalidInput, match="must not lead back"):
         put(engine, channel_id="second-source", fallback_channel="some-source")
 
 
@@ -115,7 +115,7 @@ def test_a_broken_document_puts_itself_out_of_order_only(engine: Engine, log_out
     assert [one.channel.channel_id for one in engine.catalogue.all()] == ["good-source"]
     with pytest.raises(NotFound):
         engine.catalogue.channel("bad-source")
-    with pytest.raises(InvalidInput, match="is not a channel"):
+    with pytest.raises(InvalidInput, match="must be a channel"):
         put(engine, channel_id="third-source", fallback_channel="bad-source")
     assert '"channel":"bad-source"' in log_output.getvalue()
 

@@ -137,5 +137,5 @@ def test_the_address_book_comes_first() -> None:
 def test_a_document_alone_leads_nowhere() -> None:
     with pytest.raises(InvalidInput, match="is required"):
         allowed_origin("", None, LISTED)
-    with pytest.raises(InvalidInput, match="not an allow-listed"):
+    with pytest.raises(InvalidInput, match="must be an allow-listed"):
         allowed_origin("https://api.bureau.example", None, [])

@@ -233,7 +233,7 @@ def test_a_channel_that_cannot_be_asked_names_its_fallback(engine: Engine, chang
     assert result.reason in (
         "disabled",
         "the institution has no secret other",
-        "base_url is not an allow-listed origin",
+        "base_url must be an allow-listed origin",
     )
 
 

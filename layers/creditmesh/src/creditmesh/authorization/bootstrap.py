@@ -18,14 +18,12 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def authorization_store() -> AuthorizationStore:
-    """Authorisations and what happened to them."""
     names = settings().authorizations_table, settings().consent_records_table
     return AuthorizationStore(platform().tables, *names, platform().cipher)
 
 
 @singleton
 def redirects() -> Redirects:
-    """The borrowers' ways to a source and back."""
     own = platform()
     return_url = f"{own.parameter(settings().public_url_parameter)}/v1/authorizations/return"
     return Redirects(
@@ -36,20 +34,16 @@ def redirects() -> Redirects:
 
 @singleton
 def watches() -> Watches:
-    """What monitoring rests on."""
     return Watches(platform().tables, settings().watches_table, authorization_store(), platform().clock)
 
 
 @singleton
 def revocations() -> Revocations:
-    """Codes given back to their sources."""
     return Revocations(platform().outbox, authorization_store(), platform().directory, platform().clock)
 
 
 @singleton
 def consent_follow_up() -> FollowUp:
-    """What follows a change of an authorisation."""
-
     def on_ended(_taxpayer_index: str, _scope: str, authorization_id: str) -> None:
         from creditmesh.gateway.bootstrap import answer_cache
 
@@ -60,13 +54,11 @@ def consent_follow_up() -> FollowUp:
 
 @singleton
 def expiry_sweep() -> ExpirySweep:
-    """Reminders and expiries of authorisations."""
     return ExpirySweep(authorization_store(), watches(), consent_follow_up(), platform().clock)
 
 
 @singleton
 def authorizations() -> Authorizations:
-    """Authorisations."""
     store, own = authorization_store(), platform()
     changes = Changes(store, revocations(), consent_follow_up(), own.clock)
     return Authorizations(store, changes, redirects(), watches(), own.blind_index, own.clock, logger.get_correlation_id)
@@ -74,7 +66,6 @@ def authorizations() -> Authorizations:
 
 @singleton
 def firm_moves() -> FirmMoves:
-    """What moves firms to another index key."""
     own, names = platform(), settings()
     return FirmMoves(
         own.tables, own.cipher, own.blind_index, watches().reconcile,

@@ -1,4 +1,4 @@
-"""Changes of an authorisation, each in one transaction with its consent record and followed up at once."""
+"""Changes of an authorisation, each in one transaction with its consent record, followed up at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from creditmesh.kernel.ids import new_id
 from creditmesh.platform.tables import ConditionFailed, Step, Write
 
 _OVER = (*SEALED, "due_queue", "due_at")
-"""What goes when an authorisation ends: its code, and its place in the index of what falls due."""
+"""Attributes removed when an authorisation ends: its code, and its entry in the due-date index."""
 
 _ATTEMPTS = 6
 
@@ -61,11 +61,11 @@ class Changes:
         *,
         first: bool = False,
     ) -> Authorization:
-        """Store a new authorisation, replacing the one there.
+        """Store a new authorisation, replacing the existing one.
 
         Args:
-            elsewhere: further indexes under which an earlier one may lie; only one authorisation stands under all.
-            first: there was none when it was asked for, so the first try does not look.
+            elsewhere: other indexes that may hold an earlier one; only one authorisation may exist in total.
+            first: there was none when it was requested, so the first attempt skips the look-up.
         """
         record = record_key(scope.name, tenant)
         for attempt in range(_ATTEMPTS):
@@ -91,7 +91,7 @@ class Changes:
         raise Unavailable("try again in a moment")
 
     def reject(self, authorization: Authorization, reason: str) -> None:
-        """Mark it as refused by its source; no effect if it has ended already."""
+        """Mark as refused by its source; no effect if it has ended."""
         now = iso(self._clock.now())
         change = {"standing": Standing.REJECTED.value, "rejected_reason": reason, "ended_at": now}
         active = {"standing": Standing.ACTIVE.value}
@@ -102,15 +102,15 @@ class Changes:
             return
 
     def withdraw(self, index: str, scope: Scope, tenant: str, taxpayer_id: str, by: str) -> None:
-        """Withdraw it and queue its revocation at the source. Idempotent.
+        """Withdraw and queue the revocation at the source. Idempotent.
 
         Raises:
-            NotFound: it was never granted.
+            NotFound: never granted.
         """
         for _ in range(_ATTEMPTS):
             stands = self._store.get(index, scope.name, tenant)
             if stands is None:
-                raise NotFound("no consent of that scope was given", field="scope")
+                raise NotFound("no consent was given for this scope", field="scope")
             if stands.standing is Standing.WITHDRAWN:
                 return None
             now = iso(self._clock.now())
@@ -127,7 +127,7 @@ class Changes:
 
     def note_erasure(self, authorization: Authorization, by: str) -> None:
         """Record that the firm asked for erasure, which triggers a second erasure of what was read."""
-        with suppress(ConditionFailed):  # it was asked for twice in one instant
+        with suppress(ConditionFailed):  # requested twice at the same time
             self._apply([], [ConsentRecord.of(authorization, RecordKind.ERASED, iso(self._clock.now()), by)])
 
     def _new(

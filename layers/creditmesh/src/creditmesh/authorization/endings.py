@@ -12,7 +12,7 @@ from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.authorization.watches import Watches
 
 OnEnded = Callable[[str, str, str], None]
-"""Told of taxpayer index, scope and authorisation id: what was read under it must be erased. Must be repeatable."""
+"""Called with taxpayer index, scope and authorisation id to erase what was read under it. Must be idempotent."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class FollowUp:
     on_ended: OnEnded
 
     def after(self, record: ConsentRecord) -> None:
-        """Do what an ending asks for, right after it, so that it takes effect at once; for the rest see `again`."""
+        """Follow up an ending immediately, so that it takes effect at once; see `again` for the rest."""
         if record.kind in ENDINGS:
             self.on_ended(record.taxpayer_index, record.scope, record.authorization_id)
             self._reconcile(record)
 
     def again(self, record: ConsentRecord) -> None:
-        """From the records' stream: what a grant asks for, and that of an ending whose process died in between.
+        """Follow up from the records' stream: grants, and endings whose process died.
 
-        Where a newer authorisation has come meanwhile, what was read under that one is left alone.
+        Data read under a newer authorisation is kept.
         """
         if record.kind in ENDINGS:
             stands = self.store.peek(record.taxpayer_index, record_key(record.scope, record.tenant))
@@ -46,7 +46,7 @@ class FollowUp:
 
 
 def consent_event(record: ConsentRecord) -> dict[str, Any]:
-    """A record as an event, without the taxpayer's index and the token's subject."""
+    """A record as an event, without taxpayer index and subject."""
     return {
         "event_id": f"{record.authorization_id}.{record.record.partition('#')[2]}",
         "kind": record.kind.value,

@@ -40,9 +40,9 @@ class ExpirySweep:
                 return self._expire(authorization)
             return self._remind(authorization)
         except ConditionFailed:
-            return None  # it was renewed, withdrawn, or another sweep was quicker
+            return None  # renewed, withdrawn or handled concurrently
         except Exception as error:
-            # One bad item must not keep those behind it from being seen; it is met again by the next sweep.
+            # One bad item must not block those after it; the next sweep retries it.
             identity = {"error": type(error).__name__, "authorization_id": authorization.authorization_id}
             logger.error("authorisation not handled", extra=identity)
             return "left"
@@ -69,7 +69,7 @@ class ExpirySweep:
         remove: tuple[str, ...],
         records: list[ConsentRecord],
     ) -> None:
-        """Where monitoring rests on it, renewal is asked for with the first notice, before the gap if possible."""
+        """For monitored authorisations, renewal is requested with the first notice, if possible before the gap."""
         watched = self._watches.of(authorization.taxpayer_index, authorization.scope, authorization.tenant)
         if watched and not authorization.renewal_requested_at:
             change["renewal_requested_at"] = records[0].at

@@ -1,4 +1,4 @@
-"""The redirect to a source and back: `state`, PKCE and the browser's nonce. Pure."""
+"""The redirect to a source and back: `state`, PKCE and the browser's nonce."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Flow(BaseModel):
     verifier: str = Field(repr=False)
     """PKCE's secret (RFC 7636); sealed at rest."""
     nonce_sha256: str = ""
-    """Of the nonce that only the browser holds that asked for the link; empty for banks' customers."""
+    """Hash of the nonce held by the browser that requested the link; empty for banks' customers."""
     expires_at: int
     """Seconds since the epoch; also the item's TTL."""
     used_at: str | None = None
@@ -53,7 +53,7 @@ class Link:
     url: str
     flow_id: str
     nonce: str | None = field(repr=False)
-    """For the browser's cookie, or None where no browser of ours asked."""
+    """For the browser's cookie; None if no browser of ours made the request."""
 
 
 def challenge(verifier: str) -> str:

@@ -1,4 +1,4 @@
-"""An authorisation: a right that a firm granted, its purposes, validity and state. Pure."""
+"""An authorisation: a right granted by a firm, with purposes, validity and state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.errors import Conflict, DomainError, InvalidInput
 
 REMIND_DAYS = (14, 3, 1)
-"""So many days before its end the firm is reminded of an authorisation, each time once."""
+"""Days before its end on which the firm is reminded, once each."""
 DUE_SHARDS = 4
-"""Partitions of the index of what falls due."""
+"""Partitions of the due-date index."""
 NONE_STORED = "none_stored"
 OTHER_PURPOSE = "purpose_not_consented"
 SUPERSEDED = "superseded"
@@ -33,11 +33,11 @@ class AuthorizationRequired(DomainError):
     def __init__(self, reason: str, scope: str = TAX) -> None:
         super().__init__(reason)
         self.scope = scope
-        """The right that is lacking; the message is the reason's code."""
+        """The missing right; the message is the reason's code."""
 
 
 class RedirectUsed(Conflict):
-    """A `state` was returned a second time; each is valid once."""
+    """A `state` was returned again; each is valid once."""
 
     code = "state_used"
 
@@ -78,12 +78,13 @@ class Authorization(BaseModel):
     taxpayer_index: str
     scope: str
     tenant: str
-    """Through whom it was granted; another tenant's application never uses it (docs/explanation/authorizations.md)."""
+    """The tenant it was granted through; other tenants' applications never use it (docs/explanation/authorizations.md).
+    """
     authorization_id: str
     code: str = Field(default="", repr=False)
-    """Empty where the right needs none, and once it has ended."""
+    """Empty if the right needs none, and after its end."""
     code_verifier: str = Field(default="", repr=False)
-    """For sources that verify PKCE; empty where the code came without a redirect of ours."""
+    """For sources with PKCE; empty if the code came without our redirect."""
     standing: Standing = Standing.ACTIVE
     granted_at: str
     granted_by: str
@@ -91,7 +92,7 @@ class Authorization(BaseModel):
     expires_at: str
     consent: Consent
     renewal_of: str | None = None
-    """The authorisation in whose place it came."""
+    """The authorisation that it replaced."""
     ended_at: str | None = None
     rejected_reason: str | None = None
     last_used_at: str | None = None
@@ -99,11 +100,10 @@ class Authorization(BaseModel):
     renewal_requested_at: str | None = None
     due_queue: str | None = None
     due_at: str | None = None
-    """When the sweep has to look at it next."""
+    """When the sweep must look at it next."""
 
     @property
     def record(self) -> str:
-        """Its sort key."""
         return record_key(self.scope, self.tenant)
 
     def problem(self, now: datetime) -> str | None:
@@ -118,12 +118,12 @@ class Authorization(BaseModel):
 
 
 def record_key(scope: str, tenant: str) -> str:
-    """Sort key of the authorisation that a tenant holds for a scope; a scope's name has no `#`."""
+    """Sort key of a tenant's authorisation for a scope; scope names contain no `#`."""
     return f"{scope}#{tenant}"
 
 
 def due_queue(taxpayer_index: str) -> str:
-    """The partition of the due-date index a taxpayer's authorisations lie in."""
+    """Partition of the due-date index for a taxpayer."""
     return f"due-{int(taxpayer_index[:8], 16) % DUE_SHARDS}"
 
 
@@ -138,7 +138,7 @@ def next_due(expires_at: str, now: datetime) -> str | None:
 
 
 def days_to_remind(expires_at: str, now: datetime) -> int:
-    """Which reminder is due: the nearest of REMIND_DAYS that has been reached."""
+    """The reminder that is due: the smallest of REMIND_DAYS that is reached."""
     end = parse_instant(expires_at)
     return min((days for days in REMIND_DAYS if end - timedelta(days=days) <= now), default=max(REMIND_DAYS))
 
@@ -147,7 +147,7 @@ def check_code(code: str) -> str:
     """Validate an authorisation code.
 
     Raises:
-        InvalidInput: naming the rule.
+        InvalidInput: names the rule.
     """
     if not _CODE.fullmatch(code):
         raise InvalidInput("must be 8 to 200 letters, digits or . _ ~ -", field="authorization_code")
@@ -155,36 +155,36 @@ def check_code(code: str) -> str:
 
 
 def check_expiry(text: str, scope: Scope, now: datetime) -> str:
-    """The expiry a borrower brings back with a code, in the form `iso` writes.
+    """Validate the expiry that a borrower brings with a code; returns it in the format of `iso`.
 
     Raises:
-        InvalidInput: no instant, or further away than the right may reach.
+        InvalidInput: not an instant, or beyond the right's longest validity.
     """
     expires = _instant(text, "expires_at")
     if expires > now + timedelta(days=scope.longest_days):
-        raise InvalidInput(f"must lie at most {scope.longest_days} days ahead", field="expires_at")
+        raise InvalidInput(f"must be at most {scope.longest_days} days ahead", field="expires_at")
     return iso(expires)
 
 
 def chosen_expiry(scope: Scope, now: datetime, *, valid_days: int | None, until: str | None) -> str:
-    """When a consent ends that is given on the platform, as the borrower chose.
+    """The end of a consent given on the platform, as chosen by the borrower.
 
     Args:
         valid_days: 1 to the scope's longest validity; or
-        until: an instant in the future, no further away than that.
+        until: an instant in the future within that.
 
     Raises:
-        InvalidInput: naming field and rule.
+        InvalidInput: names field and rule.
     """
     if (valid_days is None) == (until is None):
         raise InvalidInput("either valid_days or until must be given", field="valid_days")
     if valid_days is not None:
         if not 1 <= valid_days <= scope.longest_days:
-            raise InvalidInput(f"must lie between 1 and {scope.longest_days}", field="valid_days")
+            raise InvalidInput(f"must be between 1 and {scope.longest_days}", field="valid_days")
         return iso(now + timedelta(days=valid_days))
     end = _instant(until or "", "until")
     if not now < end <= now + timedelta(days=scope.longest_days):
-        raise InvalidInput(f"must lie ahead, at most {scope.longest_days} days", field="until")
+        raise InvalidInput(f"must be in the future, at most {scope.longest_days} days", field="until")
     return iso(end)
 
 
@@ -192,4 +192,4 @@ def _instant(text: str, field: str) -> datetime:
     try:
         return parse_instant(text)
     except (ValueError, OverflowError):
-        raise InvalidInput("must be an ISO 8601 instant with its offset", field=field) from None
+        raise InvalidInput("must be an ISO 8601 instant with an offset", field=field) from None

@@ -1,4 +1,4 @@
-"""What other contexts do with authorisations; `authorization.service` and `redirects` say what each method does."""
+"""Interfaces of authorisations for other contexts; implemented in `authorization.service` and `redirects`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Grants(Protocol):
 
 
 class Logins(Protocol):
-    """Sending a borrower to a source and recognising their return."""
+    """Sends a borrower to a source and recognises the return."""
 
     def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link: ...
 
@@ -36,7 +36,7 @@ class Logins(Protocol):
 
 
 class Asking(Protocol):
-    """Asking a borrower for the authorisation that an application lacks."""
+    """Asks a borrower for the missing authorisation."""
 
     @property
     def redirects(self) -> Logins: ...

@@ -1,4 +1,4 @@
-"""Consent records and the audit trail of uses, both immutable. Pure."""
+"""Consent records and the audit trail of uses, both immutable."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class RecordKind(StrEnum):
 ENDINGS = frozenset(
     {RecordKind.OVERWRITTEN, RecordKind.REJECTED, RecordKind.WITHDRAWN, RecordKind.ERASED, RecordKind.EXPIRED}
 )
-"""After these nothing that was read under the authorisation may be reused."""
+"""Afterwards nothing that was read under the authorisation may be reused."""
 
 
 class ConsentRecord(BaseModel):
-    """One thing that happened; of a grant, also what was consented, for what and until when."""
+    """An event of an authorisation; a grant includes the consented text, purposes and expiry."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +47,7 @@ class ConsentRecord(BaseModel):
     scope: str
     tenant: str
     by: str
-    """Subject, role or part of the platform that caused it."""
+    """Subject, role or component that caused it."""
     note: str | None = None
     """Reason of an end, days of a reminder."""
     subject_id: str | None = None
@@ -61,7 +61,6 @@ class ConsentRecord(BaseModel):
     def of(
         cls, authorization: Authorization, kind: RecordKind, at: str, by: str, *, note: str | None = None
     ) -> ConsentRecord:
-        """What happened to an authorisation."""
         granted = kind is RecordKind.GRANTED
         return cls(
             taxpayer_index=authorization.taxpayer_index,
@@ -81,7 +80,7 @@ class ConsentRecord(BaseModel):
 
 
 class Use(BaseModel):
-    """One use, or an attempt that was refused."""
+    """A use, or a refused attempt."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -52,10 +52,10 @@ class Redirects:
         self._keys, self._return_url = keys, return_url
 
     def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link:
-        """Create the link where the borrower logs in and grants access.
+        """Create the login link for the borrower.
 
         Args:
-            in_browser: the borrower himself asks, so only his browser may return.
+            in_browser: the borrower's own browser asks, so only this browser may return.
         """
         source = self._directory.of_kind(scope.institution_kind)[0]
         nonce = secrets.token_urlsafe(24) if in_browser else None
@@ -88,11 +88,11 @@ class Redirects:
         """The unused flow that a `state` belongs to.
 
         Args:
-            issuer: the institution that claims to send the borrower back (RFC 9207), where it says so.
+            issuer: the institution that sends the borrower back (RFC 9207), if given.
 
         Raises:
             InvalidInput: forged, altered, too old, or of another institution.
-            RedirectUsed: it came back before.
+            RedirectUsed: returned before.
         """
         flow_id = flow_id_of(state, self._now())
         item = self._tables.get(self._table, {"flow_id": flow_id})
@@ -121,7 +121,7 @@ class Redirects:
         """Mark the flow as used.
 
         Raises:
-            RedirectUsed: another return was quicker.
+            RedirectUsed: by a concurrent return.
         """
         change = {"used_at": iso(self._clock.now())}
         try:
@@ -130,17 +130,17 @@ class Redirects:
             raise RedirectUsed("this authorisation link has already been used") from None
 
     def claim(self, code: str, taxpayer_indexes: Sequence[str], tenant: str, expires_at: str) -> None:
-        """Bind a code to the first tenant and taxpayer that bring it, so that nobody else can use it.
+        """Bind a code to the first tenant and taxpayer that present it, so that nobody else can use it.
 
         Args:
-            taxpayer_indexes: all that the taxpayer may be known by.
+            taxpayer_indexes: all indexes of the taxpayer.
 
         Raises:
-            InvalidInput: it is another's.
+            InvalidInput: bound to another.
         """
         ends = int(parse_instant(expires_at).timestamp())
         if ends <= self._now():
-            return None  # worth nothing to anybody
+            return None  # expired, so useless to others
         own = {"flow_id": f"code-{self._index.of('authorization_code', code)}"}
         put = Put(self._table, {**own, "owner": f"{taxpayer_indexes[0]}#{tenant}", "expires_at": ends}, "flow_id")
         others = [Absent(self._table, key) for key in self._claims(code) if key != own]
@@ -153,16 +153,16 @@ class Redirects:
             held = self._tables.put_or_find(put)
             ours = held is None or _is_owner(held, taxpayer_indexes, tenant)
         if not ours:
-            raise InvalidInput("was brought for another account or firm before", field="authorization_code")
+            raise InvalidInput("is already bound to another account or firm", field="authorization_code")
         return None
 
     def is_claimed(self, code: str, taxpayer_indexes: Sequence[str], tenant: str) -> bool:
-        """Whether a code is tied to this tenant and taxpayer."""
+        """Whether a code is bound to this tenant and taxpayer."""
         held = (self._tables.get(self._table, key) for key in self._claims(code))
         return any(item is not None and _is_owner(item, taxpayer_indexes, tenant) for item in held)
 
     def _claims(self, code: str) -> list[dict[str, str]]:
-        """Where a code may be noted: under each index key, retired ones too."""
+        """Keys under which a code may be recorded, one per index key, retired ones included."""
         return [{"flow_id": f"code-{index}"} for index in self._index.every("authorization_code", code)]
 
     def _now(self) -> int:

@@ -1,4 +1,4 @@
-"""Revocation of authorisation codes at their sources: messages of the outbox, and the record of how each ended."""
+"""Revocation of authorisation codes at their sources: outbox messages, and the record of their results."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ TYPE = "authorization.revoked"
 
 
 class Revocations:
-    """Has sources told that a code serves no more."""
+    """Revokes codes at their sources."""
 
     def __init__(self, outbox: Outbox, store: AuthorizationStore, directory: Directory, clock: Clock) -> None:
         self._outbox, self._store, self._directory, self._clock = outbox, store, directory, clock
 
     def put(self, taxpayer_id: str, authorization: Authorization) -> Put:
-        """The write for the withdrawal's transaction; it carries the sealed code."""
+        """The write for the withdrawal's transaction, with the sealed code."""
         scope = scope_of(authorization.scope)
         sources = self._directory.of_kind(scope.institution_kind)
         message = Message(
             message_id=authorization.authorization_id,
-            # A source that is not configured yet is like one that is away.
+            # A source that is not configured yet counts as unavailable.
             institution_id=sources[0].institution_id if sources else scope.institution_kind,
             type=TYPE,
             path=scope.revoke_path or "",
@@ -42,7 +42,7 @@ class Revocations:
         return self._outbox.put(message)
 
     def settled(self, item: Item, state: str) -> Put:
-        """The record of a revocation that its source has confirmed, or that was given up."""
+        """The record of a revocation that was confirmed or given up."""
         kind, now = (RecordKind.REVOKED if state == "sent" else RecordKind.REVOCATION_FAILED), iso(self._clock.now())
         entry = ConsentRecord(
             record=f"consent#{now}#{item['message_id']}#{kind}",

@@ -1,4 +1,4 @@
-"""Moves what is known of firms from an earlier index key to the current one; an operator's work, not a function's."""
+"""Moves firms' data from an earlier index key to the current one; run by an operator, not by a function."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from creditmesh.platform.crypto import FieldCipher
 
 _AT_ONCE = 45
-"""Items a transaction; each takes two of its hundred steps."""
+"""Items per transaction; each takes two of the hundred steps."""
 _TRIES = 8
 
 
 class FirmMoves:
-    """Every step may be repeated, and stopped anywhere.
+    """Every step is idempotent and may be interrupted.
 
     Args:
-        reconcile: told of index, scope and tenant of what is watched; marks or clears its blind spot.
-        authorizations, watches, records, outbox, flows: names of the tables.
+        reconcile: called with index, scope and tenant of watched authorisations; marks or clears the blind spot.
+        authorizations, watches, records, outbox, flows: table names.
     """
 
     def __init__(
@@ -51,26 +51,26 @@ class FirmMoves:
         self._outbox, self._flows = outbox, flows
 
     def move(self, taxpayer_id: str) -> int:
-        """Move what lies under earlier keys; how many items.
+        """Move a firm's items under earlier keys; returns their number.
 
-        Functions look for a firm under one key, so its authorisations and what rests on them move in one transaction.
+        Functions look for a firm under one key, so its authorisations and what depends on them move in one transaction.
 
         Raises:
-            Unavailable: they changed again and again meanwhile.
+            Unavailable: repeated concurrent changes.
         """
         current = self._index.of(FIRM, taxpayer_id)
         earlier = [one for one in self._index.each(FIRM, taxpayer_id) if one != current]
         return sum(self._standing(old, current) + self._history(old, current) for old in earlier)
 
     def move_revocations(self) -> int:
-        """Have codes that are still to be revoked name their firm by the current index; how many."""
+        """Let pending revocations identify their firm by the current index; returns their number."""
         moved = 0
         for item in list(self._revocations()):
             body = self._cipher.open(item["body"], self._outbox, item["message_id"], "body")
             notes = {**item["notes"], "taxpayer_index": self._index.of(FIRM, json.loads(body)["taxpayer_id"])}
             if item["notes"] == notes:
                 continue
-            with suppress(ConditionFailed):  # it was told meanwhile
+            with suppress(ConditionFailed):  # delivered meanwhile
                 where = {"queue": PENDING_QUEUE, "attempts": item["attempts"]}
                 key = {"message_id": item["message_id"]}
                 self._tables.write(Update(self._outbox, key, {"notes": notes}, where=where))
@@ -78,12 +78,11 @@ class FirmMoves:
         return moved
 
     def _revocations(self) -> Iterator[Item]:
-        """Those that their sources have not taken yet."""
+        """Revocations that their sources have not confirmed."""
         pending = self._tables.listed(self._outbox, ("message_id",), "queue", PENDING_QUEUE, index="by-due")
         return (item for item in pending if item["type"] == REVOKED)
 
     def left(self) -> int:
-        """How many items lie under earlier keys."""
         condition, values = self._earlier("taxpayer_index")
         found = [
             *(self._tables.scan(table, condition, **values)
@@ -93,14 +92,14 @@ class FirmMoves:
         return sum(1 for items in found for _ in items)
 
     def codes_until(self, now: int) -> int | None:
-        """When the last code ends that is known by an earlier key alone, in seconds since 1970; None without one."""
+        """Expiry of the last code known by an earlier key only, in seconds since the epoch; None if there is none."""
         condition, values = self._earlier("flow_id")
         wanted = f"begins_with(flow_id, :code) AND expires_at > :now AND {condition}"
         found = self._tables.scan(self._flows, wanted, code="code-", now=now, **values)
         return max((int(item["expires_at"]) for item in found), default=None)
 
     def _earlier(self, attribute: str) -> tuple[str, dict[str, str]]:
-        """What tells indexes of earlier keys: that they do not name the current one, which is the highest."""
+        """Filter for indexes under earlier keys: they do not name the current one, which is the highest."""
         return f"NOT contains({attribute}, :current)", {"current": f".{self._index.current.key_id}"}
 
     def _standing(self, old: str, current: str) -> int:
@@ -111,11 +110,11 @@ class FirmMoves:
             pairs += [self._pair(self._watches, item, current, ("blind_since",), replace=True) for item in watches]
             with suppress(ConditionFailed):
                 self._carry_out(pairs, current)
-                for item in watches:  # a change whose record comes from the stream only now looked under the old index
+                for item in watches:  # a late stream record was handled under the old index
                     self._reconcile(current, item["scope"], item["tenant"])
                 return len(pairs)
             time.sleep(random.uniform(0.05, 0.2))
-        raise Unavailable("a firm's authorisations change again and again; go on later")
+        raise Unavailable("too many concurrent changes of a firm's authorisations; continue later")
 
     def _history(self, old: str, current: str) -> int:
         pairs = [
@@ -131,7 +130,7 @@ class FirmMoves:
     def _pair(
         table: str, item: Item, current: str, optional: Sequence[str], *, replace: bool = False
     ) -> tuple[Step, Step]:
-        """The item at its new place, and taken away from the old one, if nothing of it has changed."""
+        """Write the item at its new key and delete the old one, if it is unchanged."""
         sort = "watch" if "watch" in item else "record"
         as_read = {name: value for name, value in item.items() if isinstance(value, str | int) and name != "moved"}
         absent = [name for name in optional if name not in item]

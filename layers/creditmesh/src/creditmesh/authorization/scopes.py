@@ -1,6 +1,6 @@
-"""The rights a firm may grant: purposes, longest validity, way of granting, and text.
+"""The rights that a firm may grant: purposes, longest validity, way of granting, text.
 
-Registry and judicial data are public; nobody's consent is asked for them, so they are not in this table.
+Registry and judicial data are public and need no consent, so they are not listed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Way(StrEnum):
     """How a right is granted."""
 
     REDIRECT = "redirect"
-    """By the source itself: the firm logs in there and brings back a code and its expiry."""
+    """At the source: the firm logs in there and returns with a code and its expiry."""
     PLATFORM = "platform"
-    """On the platform: the firm agrees to a published text and chooses how long it holds."""
+    """On the platform: the firm accepts a published text and chooses the validity."""
 
 
 class Purpose(StrEnum):
@@ -37,19 +37,19 @@ class Scope(BaseModel):
 
     name: str
     text_key: str
-    """Names the consent text; `authorization/texts/{text_key}.{text_version}.{language}.txt`."""
+    """Key of the consent text; `authorization/texts/{text_key}.{text_version}.{language}.txt`."""
     text_version: str
     purposes: tuple[Purpose, ...]
-    """What the text names."""
+    """The purposes that the text names."""
     longest_days: int
-    """The validity may not exceed this."""
+    """Maximum validity."""
     way: Way
     institution_kind: str
-    """The sources it opens, as the directory calls them."""
+    """Kind of the sources that it opens, as in the directory."""
     revoke_path: str | None = None
-    """Where a source takes a code back; None where there is no code."""
+    """Path at the source for revoking a code; None if there is no code."""
     required: bool = False
-    """A loan application cannot be assessed without it."""
+    """Whether a loan application needs it."""
 
 
 TAX = "tax"
@@ -79,14 +79,13 @@ _ALL = (
 )  # fmt: skip
 
 SCOPES = MappingProxyType({scope.name: scope for scope in _ALL})
-"""Every right by its name."""
 
 
 def scope_of(name: str) -> Scope:
-    """The right of that name.
+    """The right with that name.
 
     Raises:
-        InvalidInput: there is none.
+        InvalidInput: unknown name.
     """
     try:
         return SCOPES[name]

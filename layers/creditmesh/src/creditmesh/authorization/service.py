@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from creditmesh.platform.blind_index import BlindIndex
 
 FIRM = "taxpayer_id"
-"""The kind of index that a firm is found by."""
+"""Kind of the blind index of firms."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class ScopeStanding:
 
     scope: Scope
     authorization: Authorization | None
-    """What is stored, without its code; None where nothing ever was."""
+    """The stored authorisation without its code; None if never granted."""
     problem: str | None
-    """Why it cannot be used now, or None if it can."""
+    """Why it cannot be used now; None if it can."""
 
 
 class Rights:
@@ -58,10 +58,10 @@ class Rights:
         self._held, self._opened, self._clock = held, opened, clock
 
     def usable(self, scope: str, purpose: str) -> Authorization:
-        """The authorisation with its code, if it can be used now and for this.
+        """The authorisation with its code, if usable now for this purpose.
 
         Raises:
-            AuthorizationRequired: none is stored, it has run out, was refused or withdrawn, or is for other purposes.
+            AuthorizationRequired: missing, expired, refused, withdrawn, or for other purposes.
         """
         item = self._held.get(scope)
         found = _required(self._opened(item) if item else None, scope, self._clock)
@@ -71,10 +71,10 @@ class Rights:
 
 
 class Authorizations:
-    """The firms' authorisations: one per taxpayer, scope and tenant.
+    """Firms' authorisations, one per taxpayer, scope and tenant.
 
     Args:
-        correlation_id: names the request or run that a use belongs to.
+        correlation_id: id of the request or run that a use belongs to.
     """
 
     def __init__(
@@ -92,13 +92,13 @@ class Authorizations:
         self._index, self._clock, self._correlation_id = index, clock, correlation_id
 
     def usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> Authorization:
-        """The stored authorisation with its code, if it can be used now.
+        """The stored authorisation with its code, if usable now.
 
         Args:
-            tenant: the one that asks. Without it whichever tenant's is found, so who acts for a tenant names it.
+            tenant: the asking tenant; None finds any tenant's.
 
         Raises:
-            AuthorizationRequired: none is stored, or it has run out, was refused or withdrawn.
+            AuthorizationRequired: missing, expired, refused or withdrawn.
         """
         index = self._of(taxpayer_id)
         if tenant is None:
@@ -111,7 +111,7 @@ class Authorizations:
         return Rights(self._store.sealed(self._of(taxpayer_id), tenant), self._store.open, self._clock)
 
     def stands(self, authorization: Authorization) -> bool:
-        """Whether this authorisation, not a later one, can still be used."""
+        """Whether this very authorisation can still be used."""
         return self._ended_as(authorization) is None
 
     def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
@@ -125,7 +125,7 @@ class Authorizations:
         return found.problem(self._clock.now()) if found else NONE_STORED
 
     def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None:
-        """Record a use before it is made; fails once the authorisation has ended.
+        """Record a use before it happens; fails once the authorisation has ended.
 
         Args:
             purpose: one of `Purpose`.
@@ -133,7 +133,7 @@ class Authorizations:
             channel: the source's channel that is about to be called.
 
         Raises:
-            AuthorizationRequired: it has ended in the meantime, or does not cover the purpose.
+            AuthorizationRequired: it has ended meanwhile, or does not cover the purpose.
             ValueError: no such purpose.
         """
         wanted = Purpose(purpose).value
@@ -169,20 +169,20 @@ class Authorizations:
     ) -> Authorization:
         """Store a code that the borrower brought back, replacing an earlier one.
 
-        An expiry that has passed is stored too: collection will ask again and the record tells why.
+        A code that has expired is stored too: the collection will ask again, and the record says why.
 
         Args:
-            flow: the redirect he came back by; it serves this once. Without one, the caller's token vouches for him.
+            flow: the redirect that he returned by, valid once; without one, the caller's token identifies him.
 
         Raises:
-            InvalidInput: code or expiry are malformed, or the code was brought for another tenant or taxpayer before.
-            RedirectUsed: the redirect was returned from before.
+            InvalidInput: malformed code or expiry, or a code bound to another tenant or taxpayer.
+            RedirectUsed: the redirect was used before.
         """
         scope = scope_of(flow.scope if flow else TAX)
         code, expires_at = check_code(code), check_expiry(expires_at, scope, self._clock.now())
         indexes = self._index.every(FIRM, taxpayer_id)
         if flow and (flow.taxpayer_index not in indexes or flow.tenant != tenant):
-            raise InvalidInput("was made for another firm or account", field="state")
+            raise InvalidInput("belongs to another firm or account", field="state")
         self.redirects.claim(code, indexes, tenant, expires_at)
         if flow:
             self.redirects.use(flow)
@@ -191,7 +191,7 @@ class Authorizations:
         return self._grant(taxpayer_id, scope, tenant, granted, first=first)
 
     def was_brought(self, taxpayer_id: str, code: str, *, tenant: str) -> bool:
-        """Whether this firm's account has brought that code before."""
+        """Whether this tenant has presented that code for this firm before."""
         return self.redirects.is_claimed(code, self._index.every(FIRM, taxpayer_id), tenant)
 
     def consent(
@@ -206,14 +206,14 @@ class Authorizations:
         valid_days: int | None = None,
         until: str | None = None,
     ) -> Authorization:
-        """Store a consent given on the platform, for the text that was shown and the chosen time.
+        """Store a consent given on the platform for the displayed text and the chosen validity.
 
         Raises:
-            InvalidInput: naming field and rule.
+            InvalidInput: names field and rule.
         """
         right = scope_of(scope)
         if right.way is not Way.PLATFORM:
-            raise InvalidInput("is granted at its source, by the authorization link", field="scope")
+            raise InvalidInput("must be granted at its source, by the authorization link", field="scope")
         require_current(right, text_version)
         expires_at = chosen_expiry(right, self._clock.now(), valid_days=valid_days, until=until)
         granted = Granted(expires_at, granted_by, How.PLATFORM, language)
@@ -223,15 +223,15 @@ class Authorizations:
         """Withdraw a consent at once: erase its code and revoke it at the source. Idempotent.
 
         Raises:
-            InvalidInput: there is no such right.
-            NotFound: it was never granted.
+            InvalidInput: no such right.
+            NotFound: never granted.
         """
         self._changes.withdraw(self._of(taxpayer_id), scope_of(scope), tenant, taxpayer_id, by)
 
     def erase(self, taxpayer_id: str, by: str, *, tenant: str) -> list[str]:
         """Withdraw every right and erase what was read under them; returns the scopes.
 
-        Records of consents and uses stay: the law asks for the proof of what was done under which consent.
+        Records of consents and uses are kept as the legally required proof.
         """
         held = [one for one in self._store.all_of(self._of(taxpayer_id)) if one.tenant == tenant]
         for one in held:
@@ -283,12 +283,12 @@ class Authorizations:
         return [one for one in self._store.all_of(index) if one.scope == scope]
 
     def _best(self, held: Sequence[Authorization]) -> Authorization | None:
-        """The newest that can be used, else the newest."""
+        """The newest usable one, else the newest."""
         now = self._clock.now()
         return max(held, key=lambda one: (not one.problem(now), one.granted_at), default=None)
 
     def _ended_as(self, authorization: Authorization) -> str | None:
-        """Why this authorisation can no longer be used; None while it can."""
+        """Why this authorisation can no longer be used; None if it can."""
         stands = self._store.peek(authorization.taxpayer_index, authorization.record)
         if stands is None or stands.authorization_id != authorization.authorization_id:
             return SUPERSEDED
@@ -318,7 +318,7 @@ class Authorizations:
         return self._changes.grant(index, right, tenant, granted, elsewhere, first=first)
 
     def _of(self, taxpayer_id: str) -> str:
-        """The index under which what stands for a firm lies: a firm is moved to another key as a whole."""
+        """The index that a firm's items are under; a firm moves to another key as a whole."""
         indexes = self._index.each(FIRM, taxpayer_id)
         if len(indexes) == 1:
             return indexes[0]

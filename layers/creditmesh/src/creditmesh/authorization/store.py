@@ -23,8 +23,8 @@ class AuthorizationStore:
     """One item per taxpayer, scope and tenant; a new authorisation overwrites the old.
 
     Args:
-        table: what stands now.
-        records_table: what happened; only ever added to.
+        table: the current authorisations.
+        records_table: the history, append-only.
     """
 
     def __init__(self, tables: Tables, table: str, records_table: str, cipher: FieldCipher) -> None:
@@ -59,7 +59,7 @@ class AuthorizationStore:
         return [_without_code(item) for item in found]
 
     def holds(self, taxpayer_index: str) -> bool:
-        """Whether anything stands for a taxpayer under this index."""
+        """Whether there are authorisations under this index."""
         found = self._tables.query(
             self._table, "taxpayer_index", taxpayer_index, limit=1, consistent=True, fields=("record",)
         )
@@ -87,12 +87,12 @@ class AuthorizationStore:
         return Update(self._table, key, item, absent, where={"authorization_id": previous.authorization_id})
 
     def instead_of(self, authorization: Authorization) -> Delete:
-        """The step that takes an authorisation away, in whose place one is written under another index."""
+        """The step that deletes an authorisation which is rewritten under another index."""
         key = self._key(authorization.taxpayer_index, authorization.record)
         return Delete(self._table, key, {"authorization_id": authorization.authorization_id})
 
     def none_under(self, taxpayer_index: str, record: str) -> Absent:
-        """Demands that no such authorisation stands under another index."""
+        """Condition that there is no such authorisation under another index."""
         return Absent(self._table, self._key(taxpayer_index, record))
 
     def change(
@@ -116,17 +116,17 @@ class AuthorizationStore:
         """Apply all writes or none.
 
         Raises:
-            ConditionFailed: an item is not as its write expects it.
+            ConditionFailed: an item is not as expected.
         """
         self._tables.transact(writes, token)
 
     def consents(self, taxpayer_indexes: Sequence[str]) -> Iterator[ConsentRecord]:
-        """What happened to a taxpayer's authorisations, newest first."""
+        """Consent records of a taxpayer, newest first."""
         return map(ConsentRecord.model_validate, self._history(taxpayer_indexes, ("record", "consent#~")))
 
     def uses(self, taxpayer_indexes: Sequence[str]) -> Iterator[Use]:
-        """What a taxpayer's authorisations were used for, newest first."""
-        # Uses sort behind consents, so they come first from the end.
+        """Uses of a taxpayer's authorisations, newest first."""
+        # Uses sort after consents, so they come first in descending order.
         found = self._history(taxpayer_indexes)
         return map(Use.model_validate, takewhile(lambda item: item["entry"] == "use", found))
 

@@ -1,4 +1,4 @@
-"""The consent texts: files of the package, one per scope, version and language; a published one never changes."""
+"""The consent texts: files of the package, one per scope, version and language; published ones never change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ConsentText(BaseModel):
 
 @cache
 def text_of(scope: Scope, language: Language) -> ConsentText:
-    """The text in force; the first line is its title, the hash is of the whole file."""
+    """The current text; its first line is the title, the hash covers the whole file."""
     name = f"{scope.text_key}.{scope.text_version}.{language}.txt"
     content = resources.files(__package__).joinpath("texts").joinpath(name).read_bytes()
     title, _, body = content.decode().partition("\n")
@@ -46,7 +46,7 @@ def text_of(scope: Scope, language: Language) -> ConsentText:
 
 
 def consent_to(scope: Scope, language: Language) -> Consent:
-    """What consenting to the text in force means, for the record."""
+    """The consent to the current text, for the record."""
     text = text_of(scope, language)
     return Consent(
         purposes=tuple(purpose.value for purpose in scope.purposes),
@@ -58,10 +58,10 @@ def consent_to(scope: Scope, language: Language) -> Consent:
 
 
 def require_current(scope: Scope, version: str) -> None:
-    """A consent counts only for the text in force.
+    """Require that the consent is for the current text.
 
     Raises:
         InvalidInput: the borrower was shown another version.
     """
     if version != scope.text_version:
-        raise InvalidInput(f"must be the version in force, {scope.text_version}", field="text_version")
+        raise InvalidInput(f"must be the current version, {scope.text_version}", field="text_version")

@@ -1,4 +1,4 @@
-"""Watched authorisations: when one that monitoring needs has ended, its subject is a blind spot."""
+"""Watched authorisations: if one that monitoring needs has ended, its subject is a blind spot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLIND = "open"
 
 
 class Watch(BaseModel):
-    """One monitored subject that rests on one authorisation."""
+    """A monitored subject that depends on an authorisation."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,12 +31,12 @@ class Watch(BaseModel):
     subject_id: str
     """The loan or application."""
     lender_id: str | None = None
-    """The lender that may see its blind spot."""
+    """The lender that may see the blind spot."""
     watched_since: str
     blind_since: str | None = None
-    """Since when nothing can be seen; None while all is well."""
+    """Start of the blind spot; None if there is none."""
     blind_cause: str | None = None
-    """Why, as `Authorization.problem` says."""
+    """The reason, as in `Authorization.problem`."""
 
 
 class Watches:
@@ -58,7 +58,7 @@ class Watches:
             lender_id=lender_id,
             watched_since=iso(self._clock.now()),
         )
-        with suppress(ConditionFailed):  # it is watched already
+        with suppress(ConditionFailed):  # already watched
             self._tables.write(Put(self._table, watch.model_dump(mode="json", exclude_none=True), "watch"))
         self.reconcile(taxpayer_index, scope, tenant)
 
@@ -123,7 +123,7 @@ class Watches:
         try:
             self._store.apply([self._mark(watch, problem, now), self._store.record(entry)], entry.record)
         except ConditionFailed:
-            return False  # another call was quicker, or it is watched no longer
+            return False  # changed concurrently, or no longer watched
         return True
 
     def _mark(self, watch: Watch, problem: str | None, now: str) -> Update:

@@ -1,4 +1,4 @@
-"""What lenders answer: decision, contract, disbursement; taken once, however often it comes."""
+"""Lenders' answers: decision, contract, disbursement; each is accepted once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ANSWERS: dict[type[Any], Question] = {
 
 @dataclass(frozen=True)
 class _Received:
-    """A message, and what it meets."""
+    """A message with the records that it concerns."""
 
     webhook_id: str
     message: Message
@@ -52,25 +52,25 @@ class _Received:
 
 @dataclass(frozen=True)
 class _Taken:
-    """What a message changes."""
+    """The changes made by a message."""
 
     values: dict[str, Any]
-    """Of the closing."""
+    """Attributes of the closing to set."""
     absent: tuple[str, ...]
-    """What the closing must not have yet."""
+    """Attributes that the closing must not have."""
     answer: Answer = Answer()
-    """What the process goes on with."""
+    """Output for the process."""
     move: Move | None = None
-    """Of the application, if any."""
+    """Move of the application, if any."""
     note: str | None = None
     outcome: Outcome | None = None
 
 
 class LenderAnswers:
-    """Takes lenders' messages and lets the processes go on.
+    """Accepts lenders' messages and resumes the processes.
 
     Args:
-        answered: closes the operators' task about an application, its stage and the lender that has answered.
+        answered: closes the operators' task about an application, with its stage and the lender.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class LenderAnswers:
         self._store, self._applications, self._answered, self._waits = store, applications, answered, waits
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
-        """Take one authentic message; False if it was a repeat.
+        """Accept an authentic message; False for a repeat.
 
         Raises:
             NotFound: the lender has no such application.
-            ContradictoryAnswer, InvalidInput: it does not go with what was said before; nothing is changed.
+            ContradictoryAnswer, InvalidInput: contradicts earlier messages; nothing is changed.
         """
         return again(lambda: self._receive(institution_id, webhook_id, message))
 
@@ -100,14 +100,14 @@ class LenderAnswers:
         if not repeat:
             self._take(received)
         elif received.wait.answered:
-            # The first time may have died between write and call.
+            # The first attempt may have died between write and call.
             self._waits.give(received.wait.token, received.wait.answer)
         if repeat or application.status is Status.WITH_OPERATOR:
             self.tell_operators(application_id, question.stage)
         return not repeat
 
     def tell_operators(self, application_id: str, stage: str) -> None:
-        """Let the process go on without the operators if the lender has answered what they were to look into."""
+        """Let the process continue without the operators, if the lender has answered meanwhile."""
         question = next((one for one in Question if one.stage == stage), None)
         closing = self._store.find(application_id) if question else None
         if question and closing and closing.answered(question):
@@ -124,7 +124,7 @@ class LenderAnswers:
         else:
             taken = self._failure(closing, message)
         if application.status is Status.CLOSED or (taken.move and application.status not in taken.move.of):
-            raise ContradictoryAnswer("another answer was taken before, or none is awaited")
+            raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
         writes: list[Write] = [
             self._store.change(
                 closing.application_id, taken.values, absent=taken.absent, webhook=received.webhook_id
@@ -138,7 +138,7 @@ class LenderAnswers:
                     standing=application.status,
                 )
             )  # fmt: skip
-        told = not received.wait.answered  # else the wait failed, and a person looks
+        told = not received.wait.answered  # else the wait has failed and an operator handles it
         if told:
             writes.append(self._waits.answering(received.wait, taken.answer))
         self._store.transact(writes, received.webhook_id)
@@ -148,7 +148,7 @@ class LenderAnswers:
     def _decision(self, closing: Closing, message: LenderDecision) -> _Taken:
         data = message.data
         if closing.decision is not None:
-            raise ContradictoryAnswer("another answer was taken before, or none is awaited")
+            raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
         values = {"decision": data.model_dump(exclude_none=True, exclude={"application_id"})}
         if data.decision == "approved":
             self._check_approval(closing, message)
@@ -166,7 +166,8 @@ class LenderAnswers:
             raise InvalidInput(f"must be {terms.currency}", field="data.currency")
         if not 0 < _minor(data.approved_amount) <= _minor(terms.approvable_amount):
             raise InvalidInput("must be positive and within the limit", field="data.approved_amount")
-        # What the borrower chose is what she gets: a cheaper loan is still it, a dearer or a longer one is not.
+        # The borrower gets at least what was chosen: a cheaper loan is acceptable, a more expensive or longer one is
+        # not.
         if (data.annual_rate_bps or 0) > (rate := terms.annual_rate_bps):
             raise InvalidInput(f"must be at most {rate} as offered", field="data.annual_rate_bps")
         if data.term_months != (term := terms.term_months):
@@ -177,9 +178,9 @@ class LenderAnswers:
         if closing.decision is None or closing.rejected():
             raise ContradictoryAnswer("the loan has not been approved")
         if hashlib.sha256(data.document.encode()).hexdigest() != data.document_sha256:
-            raise InvalidInput("is not the SHA-256 of the document", field="data.document_sha256")
+            raise InvalidInput("must be the SHA-256 of the document", field="data.document_sha256")
         if closing.contract is not None:
-            raise ContradictoryAnswer("another answer was taken before, or none is awaited")
+            raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
         key = self._store.keep_document(closing.application_id, data.document)
         contract = {"contract_id": data.contract_id, "document_key": key, "document_sha256": data.document_sha256}
         return _Taken({"contract": contract}, ("contract",), move=DRAW_UP)
@@ -189,7 +190,7 @@ class LenderAnswers:
         if closing.signature is None or closing.contract is None or closing.decision is None:
             raise ContradictoryAnswer("the contract has not been signed")
         if data.contract_id != closing.contract["contract_id"]:
-            raise InvalidInput("is not the contract that was signed", field="data.contract_id")
+            raise InvalidInput("must be the signed contract", field="data.contract_id")
         agreed = (closing.decision["approved_amount"], closing.decision["currency"])
         if (data.amount, data.currency) != agreed:
             raise InvalidInput(f"must be {' '.join(agreed)} as approved", field="data.amount")
@@ -202,14 +203,14 @@ class LenderAnswers:
         if order is None or closing.contract is None:
             raise ContradictoryAnswer("no disbursement has been ordered")
         if message.data.contract_id != closing.contract["contract_id"]:
-            raise InvalidInput("is not the contract that was signed", field="data.contract_id")
+            raise InvalidInput("must be the signed contract", field="data.contract_id")
         values = {"failed": {**message.data.model_dump(exclude={"application_id"}), "order": order}}
         failed = Answer(error=LenderUnavailable.__name__, cause="the lender could not disburse")
         return _Taken(values, ("disbursement",), failed)
 
 
 def _already_said(closing: Closing, message: Message) -> bool:
-    """Whether a message says again, under another id, what was taken before."""
+    """Whether a message repeats an accepted one under another id."""
     kinds: dict[type[Any], dict[str, Any] | None] = {
         LenderDecision: closing.decision,
         ContractReady: closing.contract,

@@ -13,24 +13,20 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def closing_store() -> ClosingStore:
-    """Closings."""
     return ClosingStore(platform().tables, settings().closings_table, platform().data)
 
 
 @singleton
 def closings() -> Closings:
-    """Questions to lenders."""
     own = platform()
     return Closings(closing_store(), applications(), own.outbox, own.waits, own.clock)
 
 
 @singleton
 def lender_answers() -> LenderAnswers:
-    """Answers of lenders."""
     return LenderAnswers(closing_store(), applications(), operators().answered, platform().waits)
 
 
 @singleton
 def signatures() -> Signatures:
-    """Contracts and signatures."""
     return Signatures(closing_store(), applications(), platform().waits, platform().clock)

@@ -1,4 +1,4 @@
-"""From submission to disbursement: what is asked of a lender and what it answers."""
+"""From submission to disbursement: questions to a lender and its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from creditmesh.kernel.errors import Conflict, Unavailable
 
 
 class LenderUnavailable(Unavailable):
-    """The lender takes no message, or cannot disburse: a person has to look."""
+    """The lender accepts no messages, or cannot disburse; a person must look into it."""
 
     code = "lender_unavailable"
 
@@ -25,7 +25,7 @@ class LenderRejected(Conflict):
 
 
 class ContradictoryAnswer(Conflict):
-    """A lender's message does not go with what was agreed or said before."""
+    """A lender's message contradicts what was agreed or said before."""
 
     code = "contradictory_answer"
 
@@ -39,18 +39,18 @@ class Question(StrEnum):
 
     @property
     def answer(self) -> str:
-        """The attribute of `Closing` that holds the answer."""
+        """Attribute of `Closing` with the answer."""
         return str(self.value)
 
     @property
     def stage(self) -> str:
-        """The state of the process that puts it."""
+        """State of the process that asks it."""
         return {"decision": "SubmitToLender", "contract": "RequestContract"}.get(self.value, "OrderDisbursement")
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """How a question is put: message type and path at the lender (docs/reference/institutions.md)."""
+    """Message type and path at the lender for a question (docs/reference/institutions.md)."""
 
     type: str
     path: str
@@ -158,29 +158,27 @@ class Closing(BaseModel):
     terms: ChosenTerms
     created_at: str
     asked: dict[str, int] = {}
-    """How often each question was put; the number of its last message, and of the wait for its answer."""
+    """How often each question was asked: the number of its last message, and of the wait for the answer."""
     webhooks: list[str] = []
-    """Ids of the lender's messages taken so far; a repeat changes nothing."""
+    """Ids of the lender's accepted messages; repeats have no effect."""
     decision: dict[str, Any] | None = None
     contract: dict[str, Any] | None = None
     signature: dict[str, Any] | None = None
     disbursement: dict[str, Any] | None = None
     failed: dict[str, Any] | None = None
-    """The last failure to disburse, and `order`: the number of the order that it is the answer to."""
+    """The last failure to disburse, with `order`, the number of the failed order."""
 
     def answered(self, question: Question) -> bool:
-        """Whether the lender has answered that question."""
         return getattr(self, question.answer) is not None
 
     def disbursement_failed(self) -> bool:
-        """Whether the newest order to disburse came back as failed."""
+        """Whether the latest order to disburse failed."""
         return bool(self.failed) and (self.failed or {}).get("order") == self.asked.get(Question.DISBURSEMENT)
 
     @property
     def question(self) -> Question:
-        """What is to be answered next."""
+        """The next question to be answered."""
         return next((one for one in Question if not self.answered(one)), Question.DISBURSEMENT)
 
     def rejected(self) -> bool:
-        """Whether the lender decided against the loan."""
         return self.decision is not None and self.decision["decision"] == "rejected"

@@ -1,6 +1,6 @@
-"""Use cases towards the lender: submit, ask for the contract, order the disbursement.
+"""Messages to the lender: submission, request for the contract, order to disburse.
 
-The borrower's side is in `signature`, what lenders answer in `answers`.
+The borrower's side is in `signature`, lenders' answers are in `answers`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Closings:
-    """Puts the questions to the chosen lender; each through the outbox, each harmless to repeat."""
+    """Sends the questions to the chosen lender through the outbox; every method is idempotent."""
 
     def __init__(
         self, store: ClosingStore, applications: Applications, outbox: Outbox, waits: Waits, clock: Clock
@@ -31,7 +31,7 @@ class Closings:
         self._waits, self._clock = waits, clock
 
     def submit(self, application_id: str, token: str) -> None:
-        """Send report and chosen product to the lender; its decision answers the task."""
+        """Submit report and chosen product to the lender; its decision completes the task."""
         again(lambda: self._submit(application_id, token))
 
     def _submit(self, application_id: str, token: str) -> None:
@@ -45,7 +45,7 @@ class Closings:
             self._ask(application, closing, Question.DECISION, token, _submission(application))
 
     def request_contract(self, application_id: str, token: str) -> None:
-        """Ask for the contract of an approved loan; `loan.contract.ready` answers the task."""
+        """Request the contract of an approved loan; `loan.contract.ready` completes the task."""
         again(lambda: self._request_contract(application_id, token))
 
     def _request_contract(self, application_id: str, token: str) -> None:
@@ -56,7 +56,7 @@ class Closings:
         self._ask(application, closing, Question.CONTRACT, token, data)
 
     def order_disbursement(self, application_id: str, token: str) -> None:
-        """Send the signed contract, which is the order to pay; `loan.disbursed` answers the task."""
+        """Send the signed contract, which orders the payment; `loan.disbursed` completes the task."""
         again(lambda: self._order_disbursement(application_id, token))
 
     def _order_disbursement(self, application_id: str, token: str) -> None:
@@ -73,14 +73,14 @@ class Closings:
         self._ask(application, closing, Question.DISBURSEMENT, token, data)
 
     def message_parked(self, item: Item) -> None:
-        """Send the process on to a person: a message to the lender could not be delivered."""
+        """Hand the process over to a person, since a message to the lender could not be delivered."""
         closing = self._store.find(item["about"])
         if closing is None or closing.answered(closing.question):
             return
-        # Only the newest message carries the question that is waited for; an older one may be parked long after.
+        # Only the latest message matters: an older one may be parked long afterwards.
         if item["message_id"] == _message_id(closing, closing.question, closing.asked.get(closing.question, 0)):
             wait = self._waits.read(closing.application_id, closing.question)
-            self._waits.fail(wait, LenderUnavailable.__name__, "the lender takes no message")
+            self._waits.fail(wait, LenderUnavailable.__name__, "the lender accepts no messages")
 
     def _read(self, application_id: str) -> tuple[Application, Closing | None]:
         application, (item,) = self._applications.get_with(application_id, self._store.ref(application_id))
@@ -106,7 +106,7 @@ class Closings:
     def _ask(
         self, application: Application, closing: Closing, question: Question, token: str, data: dict[str, Any]
     ) -> None:
-        """Put a question, once more if it was put before without an answer."""
+        """Ask a question; asked again if it was asked before without an answer."""
         if closing.answered(question):
             self._waits.give(token, Answer())
             return

@@ -1,4 +1,4 @@
-"""The borrower's side of the contract: read it, sign it."""
+"""The borrower's side of the contract: reading and signing."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Signatures:
         self._store, self._applications, self._waits, self._clock = store, applications, waits, clock
 
     def await_signature(self, application_id: str, token: str) -> None:
-        """Wait for the borrower; goes on at once if they have signed already."""
+        """Wait for the borrower's signature; completes at once if the contract is signed."""
         self._waits.wait(application_id, _SIGNATURE, token)
 
     def contract(self, caller: Caller, application_id: str) -> tuple[Closing, str]:
         """The contract to read.
 
         Raises:
-            NotFound: there is none yet.
+            NotFound: no contract yet.
         """
         _, (item,) = self._applications.get_for(caller, application_id, self._store.ref(application_id))
         closing = self._store.read_as(item)
@@ -43,14 +43,14 @@ class Signatures:
         return closing, self._store.document(closing.contract["document_key"])
 
     def sign(self, caller: Caller, application_id: str, document_sha256: str, signer_name: str) -> Application:
-        """Take the borrower's signature under the document they were shown; signing the same twice changes nothing.
+        """Accept the borrower's signature under the displayed document; idempotent.
 
         Raises:
-            InvalidInput: the hash is not that of the contract, so they have read something else.
+            InvalidInput: the hash is not the contract's, so the borrower has read something else.
             NotAwaited: there is nothing to sign now.
         """
         if caller.role is not Role.BORROWER:
-            raise Forbidden("only the borrower signs")
+            raise Forbidden("only the borrower may sign")
         return again(lambda: self._signed(caller, application_id, document_sha256, signer_name))
 
     def _signed(self, caller: Caller, application_id: str, document_sha256: str, signer_name: str) -> Application:
@@ -61,7 +61,7 @@ class Signatures:
         if closing is None or closing.contract is None:
             raise NotAwaited("there is no contract to sign yet")
         if document_sha256 != closing.contract["document_sha256"]:
-            raise InvalidInput("is not the hash of this application's contract", field="document_sha256")
+            raise InvalidInput("must be the hash of this application's contract", field="document_sha256")
         if closing.signature is not None:
             self._waits.give(wait.token, answer)
             return application

@@ -23,12 +23,12 @@ class ClosingStore:
         return self.read_as(item)
 
     def ref(self, application_id: str) -> Ref:
-        """Where a closing lies, to be read by one call with other items."""
+        """The item of a closing, to be read together with others."""
         return Ref(self._table, {"application_id": application_id})
 
     @staticmethod
     def read_as(item: Item | None) -> Closing | None:
-        """The closing that was read there, or None."""
+        """Convert an item read by `ref`."""
         return Closing.model_validate(item) if item else None
 
     def create(self, closing: Closing) -> Put:
@@ -43,22 +43,21 @@ class ClosingStore:
         absent: Sequence[str] = (),
         webhook: str | None = None,
     ) -> Update:
-        """The write of a change; `absent` names what must not have happened yet."""
+        """The write of a change; `absent` names attributes that must not be set yet."""
         key = {"application_id": application_id}
         append = {"webhooks": [webhook]} if webhook else {}
         return Update(self._table, key, values, append=append, absent=absent)
 
     def transact(self, writes: Sequence[Write], token: str) -> None:
-        """Carry out writes of this and other aggregates together."""
+        """Execute writes of this and other aggregates in one transaction."""
         self._tables.transact(writes, token)
 
     def keep_document(self, application_id: str, document: str) -> str:
-        """Keep a contract's text; its key, which carries the text's hash, so that no other ever takes its place."""
+        """Store a contract's text; returns its key, which contains the text's hash and so is never overwritten."""
         content = document.encode()
         key = f"contracts/{application_id}-{hashlib.sha256(content).hexdigest()[:16]}.txt"
         self._documents.put(key, content, "text/plain; charset=utf-8")
         return key
 
     def document(self, key: str) -> str:
-        """A contract's text."""
         return self._documents.get(key).decode()

@@ -21,7 +21,6 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def stored_models() -> StoredModels:
-    """The decision models, verified."""
     own, names = platform(), settings()
     places = Places(names.model_id, names.models_table, names.artefact_bucket, names.model_key)
     verify = kms_verify(own.client("kms"), names.model_keys)
@@ -30,8 +29,6 @@ def stored_models() -> StoredModels:
 
 @singleton
 def champion() -> Champion:
-    """The model in force and any other by hash."""
-
     def log(record: Mapping[str, Any]) -> None:
         logger.error(record["event"], extra={name: value for name, value in record.items() if name != "event"})
 
@@ -41,13 +38,11 @@ def champion() -> Champion:
 
 @singleton
 def decision_log() -> DecisionLog:
-    """What was decided, and from what."""
     return DecisionLog(platform().tables, settings().decisions_table)
 
 
 @singleton
 def scoring_requests() -> ScoringRequestStore:
-    """What the resident Spark job is asked."""
     own, names = platform(), settings()
     ahead = timedelta(minutes=names.rules_utc_offset_minutes)
     return ScoringRequestStore(own.tables, names.scoring_requests_table, names.scoring_shards, own.clock, ahead)
@@ -55,19 +50,16 @@ def scoring_requests() -> ScoringRequestStore:
 
 @singleton
 def resident_jobs() -> ResidentJobs:
-    """Which resident jobs are ready."""
     return ResidentJobs(platform().tables, settings().scoring_requests_table, platform().clock)
 
 
 @singleton
 def choice() -> Choice:
-    """Which engine scores a request."""
     return Choice(Engine(settings().scoring_engine), resident_jobs(), platform().clock)
 
 
 @singleton
 def scoring_job() -> ScoringJob:
-    """The resident job's runs."""
     own = settings()
     emr = platform().client("emr-serverless")
     bucket = f"s3://{own.artefact_bucket}"
@@ -91,7 +83,6 @@ def scoring_job() -> ScoringJob:
 
 @singleton
 def assessment() -> Assessment:
-    """Scoring and report."""
     from creditmesh.gateway.bootstrap import key_data
     from creditmesh.intake.bootstrap import applications
 

@@ -1,7 +1,7 @@
-"""The log of decisions: of each application once, by the day it was decided, with what it was decided from.
+"""The log of decisions: one entry per application, by day, with the decision's inputs.
 
-Statistics of the rules are counted from it, and changed rules are tried on it. An entry is written once the decision is
-recorded on the application, under a key that follows from that record, so no retry of the step writes a second one.
+Rule statistics are counted from it, and simulations replay it. An entry is written after the decision is recorded on
+the application, under a key derived from that record, so retries write no second entry.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class DecisionLog:
         self._tables, self._table = tables, table
 
     def add(self, decision: Decision) -> None:
-        """Enter a decision; the same once more changes nothing."""
+        """Add a decision; idempotent."""
         log = partition(decision.model_id, decision.decided_at[:10], decision.application_id)
         with suppress(ConditionFailed):
             self._tables.write(
@@ -38,7 +38,7 @@ class DecisionLog:
         """Decisions of one day in one shard, by application id.
 
         Args:
-            after: the application id that those wanted come after.
+            after: exclusive lower bound of the application id.
         """
         found = self._tables.query(
             self._table,
@@ -56,18 +56,18 @@ class DecisionLog:
             yield from self.of_shard(model_id, day, shard)
 
     def totals(self, model_id: str, day: date) -> dict[str, Any] | None:
-        """What was counted of a day that is over, or None if nobody has counted it yet."""
+        """The stored totals of a past day, or None."""
         item = self._tables.get(self._table, {"log": f"{model_id}#totals", "entry": day.isoformat()})
         return None if item is None else dict(json.loads(item["totals"]))
 
     def keep_totals(self, model_id: str, day: date, totals: Mapping[str, Any]) -> None:
-        """Keep a day's count; whoever counts a day that is over comes to the same, so the last one may stay."""
+        """Store the totals of a past day; every count gives the same result, so overwriting is harmless."""
         item = {"log": f"{model_id}#totals", "entry": day.isoformat(), "totals": json.dumps(totals, sort_keys=True)}
         self._tables.write(Put(self._table, item, "entry", replace=True))
 
 
 def partition(model_id: str, day: str, application_id: str) -> str:
-    """Where the entry of an application lies."""
+    """Partition of an application's entry."""
     return _partition(model_id, day, crc32(application_id.encode()) % SHARDS)
 
 

@@ -1,4 +1,4 @@
-"""A decision as the log keeps it."""
+"""A decision as stored in the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from creditmesh.risk.model import Artefact
 from creditmesh.risk.rule_effects import deciding_rules, tried_rules
 
 SHARDS = 4
-"""A day's decisions are spread over so many partitions, each of which takes a thousand writes a second."""
+"""Partitions of a day's decisions; each takes a thousand writes per second."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Decision:
     application_id: str
     decided_at: str
     on: str
-    """The decision date, YYYY-MM-DD, whose rules were in force."""
+    """The decision date, YYYY-MM-DD, whose rules applied."""
     engine: str
     model_id: str
     model_version: str
@@ -35,7 +35,7 @@ class Decision:
     limit_minor: int | None
     annual_rate_bps: int | None
     tried_rules: list[str]
-    """Every rule that was looked at; `decided_rules`: the fired ones that the decision rests on."""
+    """Every rule that was applied; `decided_rules`: the fired ones that the decision rests on."""
     fired_rules: list[str]
     decided_rules: list[str]
     features: str
@@ -45,13 +45,13 @@ class Decision:
     def of(
         cls, application_id: str, request: Mapping[str, Any], result: Mapping[str, Any], artefact: Artefact, at: str
     ) -> Decision:
-        """The decision that a scored request came to.
+        """The decision of a scored request.
 
         Args:
-            request: the scoring request, which has `created_at`, `rules_of`, `features` and `engine`.
+            request: the scoring request with `created_at`, `rules_of`, `features` and `engine`.
             result: `RiskResult.to_dict()`.
             artefact: the model that made it.
-            at: when it was recorded, ISO 8601.
+            at: time of recording, ISO 8601.
         """
         on = rules_day(request["created_at"], request.get("rules_of"))
         rules = artefact.in_force(on)
@@ -71,12 +71,12 @@ class Decision:
         )
 
     def inputs(self) -> dict[str, Any]:
-        """The key data it was made from."""
+        """The key data of the decision."""
         return dict(json.loads(unpacked(self.features)))
 
 
 class Decisions(Protocol):
-    """The log, for those who count or replay it; `decisions.log` says what each method does."""
+    """Interface of the log for other contexts; implemented in `decisions.log`."""
 
     def of_shard(
         self, model_id: str, day: date, shard: int, after: str | None = None, limit: int | None = None

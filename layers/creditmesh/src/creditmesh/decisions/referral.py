@@ -1,4 +1,4 @@
-"""What readers of a report are told of a person's decision on a referral."""
+"""What readers of a report see of a person's decision on a referral."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from creditmesh.kernel.caller import STAFF, Caller, Role
 
 
 class Referral(BaseModel):
-    """How a referral stands. All is null until a person has decided."""
+    """State of a referral; all null until a person has decided."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,9 +21,9 @@ class Referral(BaseModel):
 
 
 def referral_for(caller: Caller, application: Application) -> Referral | None:
-    """What ``caller`` may read of the decision on this application's referral; None if the model referred nothing.
+    """What ``caller`` may read of the decision on this application's referral; None without a referral.
 
-    The firm, and the bank it came through, learn that a person decided, what and when.
+    The firm, and the bank it came through, see that a person decided, what and when.
     """
     if application.risk is None or application.risk.decision != "refer":
         return None

@@ -1,4 +1,4 @@
-"""An old decision made again: the stored features, the model it names, the rules of its day."""
+"""Repeats an old decision from the stored features, the model it names, and the rules of its day."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from creditmesh.risk.model import Artefact
 
 
 class ModelGone(Conflict):
-    """The model that a decision names is no longer stored as it was: altered, unsigned or missing."""
+    """The model of a decision is not stored unchanged any more: altered, unsigned or missing."""
 
     code = "model_gone"
 
 
 class Replay(BaseModel):
-    """What came of it."""
+    """The result of a replay."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,14 +38,14 @@ class Replay(BaseModel):
 
 
 def replay(application_id: str, report: Mapping[str, Any], model_of: Callable[[str], Artefact]) -> Replay:
-    """Evaluate what a report was made from once more, and compare.
+    """Evaluate a report's inputs again, and compare the results.
 
     Args:
-        report: the assessment report as it was stored.
-        model_of: gives the model of a hash, verified.
+        report: the assessment report as stored.
+        model_of: returns the verified model of a hash.
 
     Raises:
-        ModelGone: the model that decided cannot be had.
+        ModelGone: the model that decided is not available.
     """
     recorded = report["result"]
     try:

@@ -1,4 +1,4 @@
-"""Scoring requests in DynamoDB: the hand-over between a process and the resident Spark job."""
+"""Scoring requests in DynamoDB, through which processes and the resident Spark job communicate."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ RETENTION_SECONDS = 30 * 86400
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a decision is made from."""
+    """The inputs of a decision."""
 
     features: Mapping[str, Any] = field(repr=False)
     sources: Sequence[Mapping[str, Any]] = field(repr=False)
-    """Where the features come from, as the report tells."""
+    """Origin of the features, for the report."""
 
 
 class ScoringRequestStore:
-    """One request per application; the newest token is the one that is answered.
+    """One request per application; the newest task token is answered.
 
     Args:
-        shards: over how many index partitions open requests are spread.
-        utc_offset: what the days on which rules begin and end are ahead of those in UTC.
+        shards: number of index partitions of open requests.
+        utc_offset: offset of rules' days from UTC.
     """
 
     def __init__(
@@ -39,19 +39,18 @@ class ScoringRequestStore:
         self._utc_offset = utc_offset
 
     def today(self) -> date:
-        """The day whose rules decide on what is asked now."""
+        """The day whose rules apply to requests made now."""
         return (self._clock.now() + self._utc_offset).date()
 
     def ref(self, application_id: str) -> Ref:
-        """Where a request lies, to be read by one call with other items."""
+        """The item of a request, to be read together with others."""
         return Ref(self._table, {"request_id": application_id})
 
     def get(self, application_id: str) -> Item | None:
-        """The request, or None."""
         return self._tables.get(self._table, {"request_id": application_id})
 
     def put(self, application_id: str, inputs: Inputs, token: str) -> bool:
-        """Ask for a score; False if there is one. An older request without an answer is replaced."""
+        """Create a request; False if there is one. An older request without a result is replaced."""
         item = self._item(application_id, inputs, token, self.today())
         earlier = self._tables.put_or_find(Put(self._table, item, "request_id"))
         if earlier and earlier["state"] == "done":
@@ -61,11 +60,11 @@ class ScoringRequestStore:
         return True
 
     def answer(self, application_id: str, inputs: Inputs, result: Mapping[str, Any], on: date) -> None:
-        """Store a result made by the fallback evaluator, unless Spark's has come in after all.
+        """Store a result of the fallback evaluator, unless Spark's has arrived.
 
         Args:
-            inputs: what was scored; kept where the request itself never reached the table.
-            on: the day whose rules decided; kept likewise.
+            inputs: what was scored; stored if the request itself was not.
+            on: the day whose rules applied; stored likewise.
         """
         change = {
             "state": "done",
@@ -86,7 +85,7 @@ class ScoringRequestStore:
         try:
             self._tables.write(Put(self._table, item, "request_id"))
         except ConditionFailed:
-            return  # it has its result already
+            return  # has its result
 
     def _item(self, application_id: str, inputs: Inputs, token: str, on: date) -> Item:
         now = self._clock.now()

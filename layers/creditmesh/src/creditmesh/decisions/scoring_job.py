@@ -30,12 +30,12 @@ _ALIVE: list[JobRunStateType] = ["SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", 
 _FAILED_ATTEMPTS_PER_HOUR = 5
 _TOKEN_SECONDS = 60
 _GRACE_SECONDS = 30
-"""A job that is cancelled finishes its batch."""
+"""Time for a cancelled job to finish its batch."""
 
 
 @dataclass(frozen=True)
 class ResidentJob:
-    """What a job run is started with."""
+    """The arguments of a job run."""
 
     entry_point: str
     arguments: tuple[str, ...]
@@ -43,7 +43,7 @@ class ResidentJob:
 
     @cached_property
     def name(self) -> str:
-        """The run's name, another one for other code or arguments."""
+        """The run's name, which depends on code and arguments."""
         content = repr((self.entry_point, self.arguments, self.parameters))
         return f"{NAME}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
@@ -62,10 +62,10 @@ def resident_job(code: str, arguments: Mapping[str, str], archive: str, further:
     """The job of a deployment.
 
     Args:
-        code: where its code lies, s3://….
+        code: location of its code, s3://….
         arguments: the entry point's arguments.
-        archive: where its libraries lie, s3://…; empty where the interpreter has them.
-        further: more parameters of spark-submit, which win over those of `decisions.serving.spark_settings`.
+        archive: location of its libraries, s3://…; empty if the interpreter has them.
+        further: additional parameters of spark-submit, which override those of `decisions.serving.spark_settings`.
     """
     settings = {**RESIDENT, **RESIDENT_WORKERS, **INTERPRETER, **(libraries(archive) if archive else {})}
     parameters = f"--py-files {code}/creditmesh-spark.zip {spark_submit_parameters(settings)} {further}"
@@ -75,14 +75,14 @@ def resident_job(code: str, arguments: Mapping[str, str], archive: str, further:
 
 @dataclass(frozen=True)
 class Ensured:
-    """How the job stands."""
+    """State of the job."""
 
     job_run_id: str | None
-    """The run of the present code; None where none is wanted."""
+    """The run of the current code; None if no job is wanted."""
     started: bool
     """Whether it was started just now."""
     ready: bool | None
-    """Whether it has said that it takes requests; None where none is wanted."""
+    """Whether it has reported ready; None if no job is wanted."""
 
 
 class ScoringJob:
@@ -107,10 +107,10 @@ class ScoringJob:
         self._jobs, self._engine, self._threshold, self._clock = jobs, engine, threshold, clock
 
     def ensure(self) -> Ensured:
-        """Start the job if it is wanted and none of the present code runs; end those that are superseded.
+        """Start the job if it is wanted and none of the current code runs; end superseded ones.
 
-        Runs of other code go on until the present one is ready. Two calls at once start one run: within a minute the
-        client token is the same, and of two runs of one name the younger is ended.
+        Runs of other code continue until the current one is ready. Concurrent calls start one run: within a minute the
+        client token is the same, and of two runs with one name the younger is ended.
         """
         listed = self._emr.list_job_runs(applicationId=self._application_id, states=_ALIVE)["jobRuns"]
         runs = sorted((run for run in listed if run.get("name", "").startswith(NAME)), key=lambda run: run["createdAt"])

@@ -1,4 +1,4 @@
-"""Use cases of an assessment: ask Spark, fall back to Python, write the report and the decision."""
+"""Use cases of an assessment: scoring by Spark or by the fallback, report, decision."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Assessment:
     """Scores applications and reports on them.
 
     Args:
-        models: gives the model in force, and that of a hash.
+        models: returns the current model, and any by hash.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Assessment:
         self._log = log
 
     def request(self, application_id: str, token: str, on_spark: Callable[[], bool]) -> None:
-        """Put the application's key data before the resident Spark job; the task goes on with its answer.
+        """Pass the application's key data to the resident Spark job, whose result completes the task.
 
         Args:
-            on_spark: whether Spark is to score it; if not, it is scored here and the task goes on at once.
+            on_spark: whether Spark should score; if not, it is scored here and the task completed at once.
         """
         application = self._applications.get(application_id)
         application.require_open()
@@ -86,14 +86,14 @@ class Assessment:
         self._tasks.succeed(token, {})
 
     def complete(self, request: Mapping[str, Any]) -> None:
-        """Tell the process of a request that Spark has answered."""
+        """Complete the task of a request that Spark has answered."""
         if request["state"] == "done":
             self._tasks.succeed(request["task_token"], {"engine": request.get("engine", "spark")})
         elif request["state"] == "failed":
             self._tasks.fail(request["task_token"], ScoringFailed.__name__, "the request could not be scored")
 
     def score_in_process(self, application_id: str) -> None:
-        """Score with the plain evaluator: same artefact, same result, and the result says so."""
+        """Score with the plain evaluator: same artefact and result; the result names the engine."""
         application = self._applications.get(application_id)
         application.require_open()
         self._score(application)
@@ -105,7 +105,7 @@ class Assessment:
         self._requests.answer(application_id, inputs, evaluate(self._models(), inputs.features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
-        """Write the report, record the decision and log it; a repeat returns the recorded one."""
+        """Write the report, record the decision and log it; a repeat returns the recorded decision."""
         application, (request,) = self._applications.get_with(application_id, self._requests.ref(application_id))
         if application.risk is None:
             application.require_open()
@@ -114,43 +114,43 @@ class Assessment:
                 return application.risk
             raise ScoringFailed("the application has not been scored")
         result = json.loads(unpacked(request["result"]))
-        # The model that made the result: another one may have become champion since.
+        # The model that made the result; another may be champion by now.
         model = self._models.of(result["model_hash"])
         summary = application.risk or self._recorded(application, request, result, model)
-        # After the application and by the instant it holds: a repeat of this step logs the same entry, or none.
+        # After the application's record and with its time, so that a repeat logs the same entry or none.
         self._log.add(Decision.of(application_id, request, result, model, summary.decided_at))
         return summary
 
     def report(self, application: Application) -> dict[str, Any]:
-        """The assessment report as it was stored.
+        """The stored assessment report.
 
         Raises:
-            NotFound: the application has not been assessed yet.
+            NotFound: not assessed yet.
         """
         if application.report_key is None:
             raise NotFound("the application has no report yet", field="application_id")
         return dict(self._reports.get_json(application.report_key))
 
     def replay(self, application: Application) -> Replay:
-        """The decision made once more, from what it was made from.
+        """Repeat the decision from its stored inputs.
 
         Raises:
-            NotFound: the application has not been assessed yet.
-            ModelGone: the model that decided cannot be had.
+            NotFound: not assessed yet.
+            ModelGone: the model that decided is not available.
         """
         return replay(application.application_id, self.report(application), self._models.of)
 
     def report_for(self, caller: Caller, application: Application) -> dict[str, Any]:
-        """The report with `referral`: what a person has decided since, as far as ``caller`` may read it.
+        """The report with `referral`: a person's decision, as far as ``caller`` may read it.
 
         Raises:
-            NotFound: the application has not been assessed yet.
+            NotFound: not assessed yet.
         """
         referral = referral_for(caller, application)
         return {**self.report(application), "referral": referral.model_dump() if referral else None}
 
     def report_html(self, caller: Caller, application: Application, language: str) -> str:
-        """The same as a page to read; `language` is zh-CN or en."""
+        """The report as a page; `language` is zh-CN or en."""
         return render_html(self.report_for(caller, application), language)
 
     def _inputs(self, application: Application) -> Inputs:
@@ -189,14 +189,14 @@ class Assessment:
     def _recorded(
         self, application: Application, request: Mapping[str, Any], result: dict[str, Any], model: Artefact
     ) -> RiskSummary:
-        """Write the report and move the application on; the decision as it is recorded then."""
+        """Write the report and move the application; returns the recorded decision."""
         application_id, decided_at = application.application_id, iso(self._clock.now())
         summary = _summary(result, request["engine"], decided_at)
-        # By day, so that what reads many decisions (simulations, drift, training) reads the days it wants.
+        # By day, for readers of many decisions (simulations, drift, training).
         key = f"reports/on={decided_at[:10]}/{application_id}.json"
         self._reports.put_json(key, self._report(application, request, result, model, decided_at))
         risk = summary.model_dump(exclude_none=True)
-        if summary.decision != "decline":  # a referral goes to a person next, with the limit as a proposal
+        if summary.decision != "decline":  # a referral goes to a person, with the limit as a proposal
             write = self._applications.move(application_id, ASSESS, risk=risk, report_key=key)
         else:
             write = self._applications.move(
@@ -205,7 +205,7 @@ class Assessment:
             )  # fmt: skip
         try:
             self._applications.apply(replace(write, absent=("risk",)))
-        except ConditionFailed:  # another try of this step has recorded it
+        except ConditionFailed:  # recorded by an earlier attempt
             recorded = self._applications.get(application_id).risk
             if recorded is None:
                 raise

@@ -26,14 +26,11 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def collections() -> Collections:
-    """Collection from the channels of a plan."""
     return Collections(channels(), channel_fetcher(), answers(), key_data(), platform().clock)
 
 
 @singleton
 def channels() -> ChannelCatalogue:
-    """Channels and collection plans."""
-
     def documents(kind: str) -> VersionedDocuments:
         return VersionedDocuments(platform().tables, settings().documents_table, kind, platform().clock)
 
@@ -42,7 +39,6 @@ def channels() -> ChannelCatalogue:
 
 @singleton
 def source() -> Source:
-    """What channels call."""
     own = platform()
     exchanger = Exchanger(own.http, Authenticator(own.http, own.clock))
     return Source(own.directory, exchanger, BatchFiles(own.data, own.clock), lambda: settings().allowed_origins)
@@ -50,38 +46,32 @@ def source() -> Source:
 
 @singleton
 def answers() -> Answers:
-    """What sources answer."""
     return Answers(platform().data, platform().clock)
 
 
 @singleton
 def channel_calls() -> CallStore:
-    """Calls to sources."""
     return CallStore(platform().tables, settings().channel_calls_table, platform().clock)
 
 
 @singleton
 def guards() -> Guards:
-    """Channels' breakers and rates."""
     return Guards(platform().tables, settings().channel_states_table, platform().clock)
 
 
 @singleton
 def health() -> HealthBook:
-    """How channels do."""
     return HealthBook(platform().tables, settings().channel_states_table, platform().clock)
 
 
 @singleton
 def reference_records() -> ReferenceRecords:
-    """What missing fields are filled from."""
     own = platform()
     return ReferenceRecords(own.tables, settings().reference_records_table, own.cipher, own.blind_index, own.clock)
 
 
 @singleton
 def channel_fetcher() -> ChannelFetcher:
-    """One firm's data from one channel."""
     from creditmesh.authorization.bootstrap import authorizations
 
     def lookup(record: str, key: str) -> Any:
@@ -94,17 +84,14 @@ def channel_fetcher() -> ChannelFetcher:
 
 @singleton
 def late_answers() -> LateAnswers:
-    """Answers of sources that come later."""
     return LateAnswers(channel_calls(), answers(), health(), platform().waits, platform().clock)
 
 
 @singleton
 def answer_cache() -> AnswerCache:
-    """What goes when a consent goes."""
     return AnswerCache(channel_calls(), answers(), platform().waits)
 
 
 @singleton
 def key_data() -> KeyDataStore:
-    """Key data."""
     return KeyDataStore(platform().data)

@@ -1,7 +1,7 @@
-"""Key data: the flat document of exact features that risk control is given about a firm.
+"""Key data: a firm's features for risk control, as one flat document.
 
-Pure: no clock, no I/O. ``features`` holds the clean row and the feature table, which Spark shares; this module is what
-the platform calls. docs/reference/key-data.md tells what each feature means.
+Pure. ``features`` holds the clean row and the feature table, which Spark shares; the platform calls this module.
+docs/reference/key-data.md defines each feature.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FEATURE_TYPES = {feature.name: _TYPES[feature.type] for feature in FEATURES}
 
 
 class Finding(BaseModel):
-    """One remark on the quality of a source's data; ``features.findings.Note`` tells of the fields."""
+    """A remark on the quality of a source's data; for the fields see ``features.findings.Note``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,22 +34,22 @@ class Finding(BaseModel):
 
 
 class KeyData(BaseModel):
-    """A firm's features on one day, and what cleaning had to say."""
+    """A firm's features on one day, and the findings of cleaning."""
 
     model_config = ConfigDict(frozen=True)
 
     as_of: date
-    """The day the windows are counted from."""
+    """The as-of day."""
     features: dict[str, int | str | bool | None]
-    """Every name of ``FEATURE_TYPES``; None means not known. Amounts are fen, ratios basis points."""
+    """Every name of ``FEATURE_TYPES``; None means unknown. Amounts are fen, ratios basis points."""
     quality: list[Finding]
-    """Findings, in the order the sources were read."""
+    """In the order in which sources were read."""
     rows: dict[str, Any]
-    """The clean row that the features were drawn from (``features.row``), ready for JSON."""
+    """The clean row that the features were computed from (``features.row``), ready for JSON."""
     lineage: dict[str, list[dict[str, Any]]]
-    """Of each feature ``{"source", "paths"}``: where in which source's third information it comes from."""
+    """For each feature ``{"source", "paths"}``: its origin in the source's third information."""
     features_version: int = VERSION
-    """Version of the document of features that they were computed by."""
+    """Version of the document of features."""
 
 
 def extract(
@@ -67,18 +67,18 @@ def extract(
     """Clean the sources' data about a firm and compute its features.
 
     Args:
-        sources: By kind (``tax``, ``registry``, ``judicial``, ``credit_bureau``, ``shop``, ``education``,
-            ``anti_fraud``) the third information. None: asked and unavailable, which is a finding. A kind that
-            is not there was not asked for: its features are null without a finding.
+        sources: Third information by kind (``tax``, ``registry``, ``judicial``, ``credit_bureau``, ``shop``,
+            ``education``, ``anti_fraud``). None: unavailable, which is a finding. An absent kind was not requested: its
+            features are null without a finding.
         blacklist_hits: Entries on blacklists that match the firm.
-        requested_amount_minor: The amount applied for, in fen.
+        requested_amount_minor: In fen.
         requested_term_months: The term applied for.
-        as_of: The day of the collection; the running month is never part of a window of full months.
-        greylist_hits, whitelist_hits: Entries on those lists that match the firm; None where nobody looked.
-        blacklist_name_score_bps, greylist_name_score_bps: How alike the most similar name is; None where nobody looked.
+        as_of: The day of the collection; the current month is never part of a window of full months.
+        greylist_hits, whitelist_hits: Entries on those lists that match the firm; None if not looked up.
+        blacklist_name_score_bps, greylist_name_score_bps: Similarity of the most similar name; None if not looked up.
 
     Raises:
-        SourceDataInvalid: a document has not the shape of its kind.
+        SourceDataInvalid: a document has the wrong shape.
     """
     row = clean(
         sources,

@@ -1,4 +1,4 @@
-"""What a collection gives."""
+"""Subjects and results of collections."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from creditmesh.kernel.errors import Unavailable
 
 
 class SourceUnavailable(Unavailable):
-    """A required source gave nothing usable; the message names the channel and why."""
+    """A required source gave nothing usable; the message names channel and reason."""
 
     code = "source_unavailable"
 
 
 class AnswersPending(Unavailable):
-    """Sources answer later, by webhook. The message is what the process waits for, as JSON."""
+    """Sources answer later, by webhook. The message is the process's input as JSON."""
 
     code = "answers_pending"
 
@@ -30,23 +30,23 @@ class AnswersPending(Unavailable):
 
 @dataclass(frozen=True)
 class DataSubject:
-    """Whose data is collected, and for what."""
+    """The firm whose data is collected, and the purpose."""
 
     taxpayer_id: str = field(repr=False)
     taxpayer_index: str
     """The blind index of `taxpayer_id`."""
     fields: Mapping[str, Any] = field(repr=False)
-    """What is known of the firm, by field name."""
+    """Known data of the firm, by field name."""
     tenant: str
-    """Whose rights are used: an authorisation serves the account that brought it, and no other."""
+    """The tenant whose authorisations are used, and no other's."""
     by: str
-    """Id of the application or monitoring run; raw answers lie under it."""
+    """Id of the application or monitoring run; prefix of the raw answers' keys."""
     purpose: str
-    """As the consents name it."""
+    """As named in the consents."""
 
 
 class SourceRecord(BaseModel):
-    """What one channel gave, for the report and for replays: from here a feature leads back to the raw answer."""
+    """The contribution of one channel, for the report and for replays: it leads from a feature to the raw answer."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class SourceRecord(BaseModel):
     """Kind of data."""
     channel: str
     channel_version: int = 1
-    """Whose rules made the third information; the raw keys name the version that asked, which may be an earlier one."""
+    """The version whose rules made the third information; raw keys name the version that made the call."""
     outcome: str = "complete"
     reason: str | None = None
     missing: list[str] = []
@@ -65,7 +65,7 @@ class SourceRecord(BaseModel):
 
 
 class Collected(NamedTuple):
-    """Key data that was written: where it lies, and the features."""
+    """Key data as written: its key and the features."""
 
     key: str
     features: Mapping[str, int | str | bool | None]
@@ -85,9 +85,9 @@ class KeyDataDocument(BaseModel):
     features: dict[str, int | str | bool | None]
     quality: list[dict[str, Any]]
     lineage: dict[str, list[dict[str, Any]]] = {}
-    """Feature -> where in which source's third information it comes from; `sources` leads on to the raw answers and to
-    the version of the channel that read them."""
+    """Feature -> paths in the sources' third information; `sources` leads on to the raw answers and the channel
+    version."""
     row: dict[str, Any] = {}
-    """The clean row that the features were computed from, in the form that Spark takes."""
+    """The clean row that the features were computed from, as Spark takes it."""
     screening: dict[str, Any] | None = None
-    """What the look-up in the lists found, of which state of theirs (docs/reference/lists.md)."""
+    """Result of the look-up in the lists, with their state (docs/reference/lists.md)."""

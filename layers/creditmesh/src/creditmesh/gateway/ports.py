@@ -1,4 +1,4 @@
-"""What other contexts have the gateway do; `gateway.service` says how."""
+"""Interfaces of the gateway for other contexts; implemented in `gateway.service`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from creditmesh.gateway.model import Collected, DataSubject
 
 Screen = Callable[[Mapping[str, Mapping[str, Any] | None]], tuple[Mapping[str, int], dict[str, Any]]]
-"""Looks up in the lists who the sources tell of: figures for key data, and what they rest on."""
+"""Looks up the persons and firms named by the sources: returns figures for key data, and the look-up's record."""
 
 
 class Collections(Protocol):

@@ -1,4 +1,4 @@
-"""Collection: a plan's channels side by side, then key data of what they gave."""
+"""Collection: calls a plan's channels concurrently and computes key data from their answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ASKS_THE_BORROWER = (Outcome.NO_CONSENT, Outcome.REFUSED)
 
 
 class Collections:
-    """Collects one firm's data by a plan, each channel by itself."""
+    """Collects one firm's data by a plan."""
 
     def __init__(
         self,
@@ -56,16 +56,16 @@ class Collections:
     def collect(
         self, plan_id: str, subject: DataSubject, inputs: Mapping[str, int], screen: Screen, *, last_word: bool = False
     ) -> Collected:
-        """Ask a plan's channels, judge by the plan, and write key data of what they gave.
+        """Call a plan's channels, apply the plan's requirements, and write key data.
 
         Args:
             inputs: `requested_amount_minor`, `requested_term_months`.
-            screen: looks up in the lists who the sources tell of: figures for key data, and what they rest on.
-            last_word: an answer that is still to come is not waited for; the channel counts as unavailable.
+            screen: looks up the persons and firms named by the sources: figures for key data, and the look-up's record.
+            last_word: do not wait for pending answers; their channels count as unavailable.
 
         Raises:
-            AuthorizationRequired: a required channel's consent is lacking, or the source refused it.
-            SourceUnavailable: a required channel gave nothing usable, or something that cannot be read.
+            AuthorizationRequired: the consent of a required channel is missing, or the source refused it.
+            SourceUnavailable: a required channel gave nothing usable.
             AnswersPending: everything else is there, but some channels answer later.
         """
         made = self.call(plan_id, subject, last_word=last_word)
@@ -77,13 +77,12 @@ class Collections:
         return self._written(subject, made, inputs, screen)
 
     def call(self, plan_id: str, subject: DataSubject, *, last_word: bool = False) -> dict[str, list[CallResult]]:
-        """Ask a plan's channels side by side; whatever happens to one is its outcome.
+        """Call a plan's channels concurrently; every failure is an outcome of its channel.
 
-        Where a consent is lacking that the plan cannot do without, nobody is asked: what others answer might cost
-        something, and be of no use.
+        If a required consent is missing, no channel is called: the answers might be charged and be useless.
 
         Returns:
-            By planned channel: its own result, then those of the fallbacks that were asked in its stead.
+            By planned channel: its own result, then those of its fallbacks.
         """
         plan = self.planned(plan_id)
         rights = self._fetcher.rights(subject)
@@ -111,7 +110,7 @@ class Collections:
         self, channel_id: str | None, subject: DataSubject, rights: Rights, last_word: bool
     ) -> list[CallResult]:
         results: list[CallResult] = []
-        # Two operators at the same moment may still make a circle of fallbacks.
+        # Concurrent changes by two operators can still create a cycle of fallbacks.
         while channel_id and channel_id not in {one.channel_id for one in results}:
             results.append(self._ask(channel_id, subject, rights, last_word))
             channel_id = results[-1].fallback_channel
@@ -130,7 +129,7 @@ class Collections:
         except NotFound:
             reason = "no such channel"
         except AWS_ERRORS as error:
-            # AWS itself in trouble: the other channels go on; what was claimed comes free by its lease.
+            # An AWS failure: the other channels continue; the claim ends with its lease.
             reason = type(error).__name__
             logger.warning("channel lost", extra={"channel": channel_id, "error": reason, "place": place(error)})
         return CallResult(
@@ -175,7 +174,7 @@ class Collections:
 
 
 def _judge(plan: Sequence[PlannedChannel], results: Mapping[str, CallResult]) -> None:
-    """Hold the results to the plan; a lacking consent comes first, for only the borrower can help there."""
+    """Check the results against the plan; a missing consent comes first, since only the borrower can help."""
     lacking = [
         (one.channel_id, results.get(one.channel_id))
         for one in plan

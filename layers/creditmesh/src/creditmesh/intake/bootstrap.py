@@ -13,13 +13,11 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def applications() -> ApplicationStore:
-    """Applications."""
     return ApplicationStore(platform().tables, settings().applications_table, platform().cipher, platform().clock)
 
 
 @singleton
 def intake() -> Intake:
-    """Applications' use cases."""
     from creditmesh.authorization.bootstrap import authorizations
     from creditmesh.gateway.bootstrap import channels
 
@@ -31,20 +29,17 @@ def intake() -> Intake:
 
 @singleton
 def recovery() -> Recovery:
-    """What starts lost processes again."""
     return Recovery(applications(), platform().tasks, platform().waits, platform().clock)
 
 
 @singleton
 def operators() -> OperatorQueue:
-    """The operators' queue."""
     own = platform()
     return OperatorQueue(own.tables, settings().operator_tasks_table, applications(), own.waits, own.clock)
 
 
 @singleton
 def collecting() -> Collecting:
-    """Collection as a step of the process."""
     from creditmesh.gateway.bootstrap import collections
     from creditmesh.screening.bootstrap import lists
 

@@ -1,4 +1,4 @@
-"""Collection for an application, or for a later scan of its firm; each step harmless to repeat."""
+"""Collection for an application, or for a later scan of its firm; every step is idempotent."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SCAN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
 
 
 class Collecting:
-    """Has credit data collected.
+    """Collects credit data.
 
-    A scan looks at an application's firm anew, whatever has become of the application: for monitoring, under the
-    consents for that, into key data of its own. The application stays as it is.
+    A scan collects again for an application's firm, whatever the application's outcome: for monitoring, under the
+    consents for that, into its own key data. The application does not change.
     """
 
     def __init__(
@@ -35,19 +35,19 @@ class Collecting:
     def collect(
         self, application_id: str, scan_id: str | None = None, *, problem: str | None = None, last_word: bool = False
     ) -> str:
-        """Collect by the application's plan and write key data once; its key.
+        """Collect by the application's plan and write key data once; returns its key.
 
         Args:
-            problem: why the firm has to be asked for an authorisation anyway, where the process was started with that;
-                then it is asked first, unless it has been.
-            last_word: late answers are not waited for any more.
+            problem: why the firm must be asked for an authorisation anyway, if the process was started with that; then
+                it is asked first, unless it was asked before.
+            last_word: do not wait for late answers any more.
 
         Raises:
-            ApplicationClosed: it has ended, and this is no scan.
+            ApplicationClosed: it has ended, and this is not a scan.
             AuthorizationRequired: only the borrower can help.
-            SourceUnavailable: a source that is required gave nothing usable.
+            SourceUnavailable: a required source gave nothing usable.
             AnswersPending: some sources answer later.
-            InvalidInput: the scan's id is malformed.
+            InvalidInput: malformed scan id.
         """
         application = self._applications.get(application_id)
         if scan_id is not None:
@@ -79,9 +79,9 @@ class Collecting:
 
 
 def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | None]) -> list[Listed]:
-    """Who is looked up in the lists: the firm by its number and name, and as the registry has it.
+    """Subjects for the lists: the firm by number and name, as applied for and as registered.
 
-    Persons' names are not: they name too many.
+    Not persons by name: too many persons share one.
     """
     found = [Listed(kind=Kind.TAXPAYER_ID, value=application.taxpayer_id)]
     registered: Any = sources.get("registry")

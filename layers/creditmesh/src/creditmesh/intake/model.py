@@ -17,17 +17,17 @@ MIN_AMOUNT_MINOR = 1_000_00
 MAX_AMOUNT_MINOR = 100_000_000_00
 MAX_TERM_MONTHS = 360
 LENT_CURRENCY = "CNY"
-"""Key data, limits and grades are reckoned in it; an amount in another currency would be taken for one in this."""
+"""Key data, limits and grades use this currency; an amount in another would be misread."""
 
 
 class ApplicationClosed(Conflict):
-    """The application has its outcome already; nothing more happens to it."""
+    """The application has ended and cannot change any more."""
 
     code = "application_closed"
 
 
 class AuthorizationExhausted(Conflict):
-    """The borrower was asked for an authorisation as often as the platform asks."""
+    """The borrower was asked for an authorisation as often as allowed."""
 
     code = "authorization_exhausted"
 
@@ -39,7 +39,7 @@ class NotAwaited(Conflict):
 
 
 class Status(StrEnum):
-    """Where an application stands."""
+    """State of an application."""
 
     RECEIVED = "received"
     AUTHORIZATION_REQUIRED = "authorization_required"
@@ -83,11 +83,11 @@ WAITS = {
     Status.CONTRACT_READY: "signature",
     Status.WITH_OPERATOR: "operator",
 }
-"""What an application waits for by its status, as a kind of `platform.waits`. Lenders' answers are in `closing`."""
+"""The wait (kind in `platform.waits`) of each status; waits for lenders are in `closing`."""
 
 
 class LoanRequest(BaseModel):
-    """What a borrower asks for."""
+    """A borrower's loan request."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -99,17 +99,17 @@ class LoanRequest(BaseModel):
     purpose: str = Field(min_length=2, max_length=200)
 
     def money(self) -> Money:
-        """The amount asked for.
+        """The requested amount.
 
         Raises:
-            InvalidInput: malformed, or outside what the platform lends.
+            InvalidInput: malformed, or outside the platform's limits.
         """
         money = Money.parse(self.amount, self.currency)
         if money.currency != LENT_CURRENCY:
             raise InvalidInput(f"must be {LENT_CURRENCY}", field="currency")
         if not MIN_AMOUNT_MINOR <= money.minor <= MAX_AMOUNT_MINOR:
             low, high = Money(MIN_AMOUNT_MINOR, LENT_CURRENCY), Money(MAX_AMOUNT_MINOR, LENT_CURRENCY)
-            raise InvalidInput(f"must lie between {low} and {high}", field="amount")
+            raise InvalidInput(f"must be between {low} and {high}", field="amount")
         return money
 
     def checked_taxpayer_id(self) -> str:
@@ -123,19 +123,18 @@ class LoanRequest(BaseModel):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who caused something: a role, and whose it is; the platform has no subject."""
+    """The role and subject that caused something; the platform has no subject."""
 
     role: str
     subject: str | None = None
 
     @classmethod
     def of(cls, caller: Caller) -> Actor:
-        """The caller of a request."""
         return cls(caller.role, caller.subject)
 
 
 class TimelineEntry(BaseModel):
-    """One thing that happened."""
+    """One event of an application."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -146,14 +145,14 @@ class TimelineEntry(BaseModel):
     note: str | None = None
 
     def shown_to(self, caller: Caller) -> TimelineEntry:
-        """The entry as far as a caller may read it."""
+        """The entry as far as the caller may read it."""
         if self.by == Role.LENDER or caller.role in STAFF:
             return self
         return self.model_copy(update={"subject": None})
 
 
 class RiskSummary(BaseModel):
-    """The risk result in short; the report in S3 has all of it."""
+    """Summary of the risk result; the report in S3 is complete."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -171,7 +170,7 @@ class RiskSummary(BaseModel):
 
 
 class ReferralDecision(BaseModel):
-    """What a person decided on a firm that the model referred."""
+    """A person's decision on a referred firm."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -183,7 +182,7 @@ class ReferralDecision(BaseModel):
 
 
 class ChosenTerms(BaseModel):
-    """What the borrower chose, as it was offered."""
+    """The chosen offer's terms."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -195,7 +194,7 @@ class ChosenTerms(BaseModel):
 
 
 class ApplicationSummary(BaseModel):
-    """An application as lists show it: nothing sealed, nothing long."""
+    """An application as lists show it, without sealed or long attributes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -220,11 +219,10 @@ class ApplicationSummary(BaseModel):
     execution: str
 
     def requested(self) -> Money:
-        """The amount asked for."""
         return Money(self.amount_minor, self.currency)
 
     def require_open(self) -> None:
-        """Raises ApplicationClosed once there is an outcome."""
+        """Raise ApplicationClosed once there is an outcome."""
         if self.status is Status.CLOSED:
             raise ApplicationClosed(f"the application has ended: {self.outcome}")
 
@@ -238,20 +236,20 @@ class ApplicationSummary(BaseModel):
 
 
 class Application(ApplicationSummary):
-    """One application with all that is stored of it; the taxpayer id is sealed at rest, found by its blind index."""
+    """An application with all stored attributes; the taxpayer id is sealed at rest, found by its blind index."""
 
     created_by: str
     taxpayer_id: str = Field(repr=False)
     taxpayer_index: str
     timeline: list[TimelineEntry]
     stood: Status | None = None
-    """The status it had before a person began to look at it."""
+    """The status before a person began to examine it."""
     collection_plan: str = "standard"
-    """Which channels are asked for the firm's data."""
+    """Name of the collection plan."""
     authorization_requests: int = 0
     key_data_key: str | None = None
     industry: str | None = None
-    """As the key data has it; lenders' products may exclude it."""
+    """From the key data; lenders' products may exclude it."""
     report_key: str | None = None
     referral: ReferralDecision | None = None
     chosen_terms: ChosenTerms | None = None

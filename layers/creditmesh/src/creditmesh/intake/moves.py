@@ -1,6 +1,7 @@
-"""Every move of an application: from which statuses, to which, by whom, with what. The only way that a status changes.
+"""Every move of an application: from which statuses, to which, by whom, with which attributes.
 
-docs/reference/origination.md has the diagram; `tests/unit/intake/test_moves.py` compares the two.
+Nothing else changes a status. docs/reference/origination.md has the diagram; `tests/unit/intake/test_moves.py` compares
+the two.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ _APPLICANT = (Role.BORROWER, Role.BANK)
 
 @dataclass(frozen=True)
 class Move:
-    """One row of the table."""
+    """A row of the table."""
 
     name: str
     of: tuple[Status, ...]
-    """The statuses it may start from."""
+    """Statuses that it may start from."""
     to: Status | None
-    """The status it leads to; None: back to where the application stood before a person looked at it."""
+    """The new status; None: back to the status before a person examined it."""
     by: tuple[str, ...] = (PLATFORM.role,)
     """Roles that may cause it."""
     sets: tuple[str, ...] = ()
-    """Attributes that come with it, all of them."""
+    """Attributes that must be set with it."""
     may_set: tuple[str, ...] = ()
-    """Further ones that may."""
+    """Attributes that may be set with it."""
     outcomes: tuple[Outcome, ...] = ()
-    """Those that it may end the application with."""
+    """Outcomes that it may end the application with."""
 
     def check(self, by: Actor, sets: set[str], outcome: Outcome | None) -> None:
-        """Whether a use of the move is one that the table has.
+        """Check a use of the move against the table.
 
         Raises:
-            ValueError: it is not; a mistake of the program, not of a caller.
+            ValueError: not allowed; a programming error, not a caller's.
         """
         complete = set(self.sets) <= sets <= {*self.sets, *self.may_set}
         ends = outcome in self.outcomes if self.outcomes else outcome is None
@@ -45,9 +46,9 @@ class Move:
 
 
 def _process(*of: Status) -> tuple[Status, ...]:
-    """Where a step of the process may find an application.
+    """Statuses in which a step of the process may find an application.
 
-    A lost execution is started again, and goes through its steps also while a person looks at the application.
+    A lost execution is restarted and repeats its steps, also while a person examines the application.
     """
     return (*of, Status.WITH_OPERATOR)
 
@@ -98,7 +99,7 @@ WITHDRAW = Move("withdraw", tuple(WAITS), _S.CLOSED, by=_APPLICANT, outcomes=(Ou
 GIVE_UP = Move(
     "give up", _process(*_UNCOLLECTED), _S.CLOSED, outcomes=(Outcome.AUTHORIZATION_FAILED,)
 )  # fmt: skip
-# An answer that came just before the time-out stands; its process is started again.
+# An answer just before the time-out stands; its process is restarted.
 EXPIRE = Move(
     "expire", tuple(WAITS), _S.CLOSED,
     outcomes=(

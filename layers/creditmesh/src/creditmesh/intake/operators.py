@@ -1,4 +1,4 @@
-"""The operators' queue: what a machine could not finish waits here for a person."""
+"""The operators' queue: tasks for people, where the process cannot continue by itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from creditmesh.platform.waits import Answer, Wait, Waits
 
 OPEN_QUEUE = "open"
 REFERRAL = "Referral"
-"""The stage at which a person decides on a firm that the model referred."""
+"""The stage at which a person decides on a referred firm."""
 ACTIONS = ("retry", "close")
 REFERRAL_ACTIONS = ("approve", "decline", "close")
 _KIND = WAITS[Status.WITH_OPERATOR]
@@ -33,7 +33,7 @@ _ENDS = {"close": Outcome.CLOSED_BY_OPERATOR, "decline": Outcome.DECLINED_REFERR
 
 
 class OperatorTask(BaseModel):
-    """A piece of work for a person."""
+    """A task for a person."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,14 +50,14 @@ class OperatorTask(BaseModel):
 
 
 class OperatorQueue:
-    """Hands work to people and takes their resolutions back."""
+    """Creates tasks and accepts their resolutions."""
 
     def __init__(self, tables: Tables, table: str, applications: ApplicationStore, waits: Waits, clock: Clock) -> None:
         self._tables, self._table = tables, table
         self._applications, self._waits, self._clock = applications, waits, clock
 
     def hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
-        """Put an application before the operators and wait for their resolution."""
+        """Create a task for an application and wait for its resolution."""
         again(lambda: self._hand_over(application_id, token, stage, reason))
 
     def _hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
@@ -87,43 +87,43 @@ class OperatorQueue:
     def list(self, caller: Caller, limit: int) -> list[OperatorTask]:
         """Open tasks, oldest first."""
         if caller.role not in STAFF:
-            raise Forbidden("only the platform's staff sees the operators' queue")
+            raise Forbidden("only staff may see the operators' queue")
         found = self._tables.listed(self._table, ("task_id",), "queue", OPEN_QUEUE, index="by-queue", limit=limit)
         return [OperatorTask.model_validate(item) for item in found]
 
     def resolve(self, caller: Caller, task_id: str, action: str, note: str) -> OperatorTask:
-        """Say how an application goes on.
+        """Resolve a task.
 
         Args:
-            action: `retry` sends it through the stage again, `close` ends it. A referral takes `approve` and `decline`
+            action: `retry` repeats the stage, `close` ends the application. A referral takes `approve` and `decline`
                 instead of `retry`.
 
         Raises:
             NotFound: no such task.
-            InvalidInput: that is no answer to the task's question.
-            NotAwaited: it has been resolved otherwise.
+            InvalidInput: not an action of this task.
+            NotAwaited: resolved otherwise before.
         """
         if caller.role is not Role.OPERATOR:
-            raise Forbidden("only operators resolve tasks")
+            raise Forbidden("only operators may resolve tasks")
         task = self._get(task_id)
         allowed = REFERRAL_ACTIONS if task.stage == REFERRAL else ACTIONS
         if action not in allowed:
             raise InvalidInput(f"must be one of {', '.join(allowed)} at stage {task.stage}", field="action")
         task = self._resolved(task, Actor.of(caller), action, note)
         if task.action != action:
-            raise NotAwaited(f"the task has been resolved with {task.action}")
+            raise NotAwaited(f"the task was resolved with {task.action}")
         self._waits.tell(task.application_id, _KIND)
         return task
 
     def answered(self, application_id: str, stage: str, by: str) -> None:
-        """Let the process go on without the operators: what they were to look into has come after all."""
+        """Let the process continue without the operators, since the awaited answer has come."""
         application, wait = self._application(application_id)
         if task := self._unresolved(application, wait, stage, also_left=True):
             self._resolved(task, Actor(Role.LENDER, by), "retry", "the answer came")
             self._waits.tell(application_id, _KIND)
 
     def _resolved(self, task: OperatorTask, by: Actor, action: str, note: str) -> OperatorTask:
-        """Record the resolution unless the task is resolved; the task with the effective one."""
+        """Record the resolution unless there is one; returns the task with the effective one."""
         if task.action is not None:
             return task
         try:
@@ -135,7 +135,7 @@ class OperatorQueue:
         return self._get(task.task_id)
 
     def _resolve(self, task: OperatorTask, by: Actor, action: str, note: str) -> None:
-        """Task, application and wait change together."""
+        """Change task, application and wait in one transaction."""
         resolution = {"resolved_at": iso(self._clock.now()), "resolved_by": by.subject, "action": action, "note": note}
         write = Update(self._table, {"task_id": task.task_id}, resolution, remove=("queue",), absent=("action",))
         application, wait = self._application(task.application_id)
@@ -144,14 +144,14 @@ class OperatorQueue:
             writes.append(self._waits.answering(wait, Answer({"action": action})))
         if application.status is Status.WITH_OPERATOR:
             self._applications.apply(self._moved(application, task, by, resolution), *writes)
-        else:  # it has ended or moved on, by what was awaited
+        else:  # ended, or continued by the awaited answer
             self._tables.transact(writes, task.task_id)
 
     def _moved(
         self, application: Application, task: OperatorTask, by: Actor, resolution: dict[str, Any]
     ) -> Update:  # fmt: skip
         values: dict[str, Any] = {}
-        if task.stage == REFERRAL:  # the report tells of it
+        if task.stage == REFERRAL:  # part of the report
             decided = ReferralDecision(
                 action=resolution["action"], at=resolution["resolved_at"], role=by.role, subject=by.subject or "",
                 note=resolution["note"],
@@ -168,7 +168,7 @@ class OperatorQueue:
         """The open task of that stage which an application waits for.
 
         Args:
-            also_left: also where the application has moved on meanwhile, by what was awaited.
+            also_left: also if the application has continued meanwhile by the awaited answer.
         """
         if wait.number is None or not (also_left or application.status is Status.WITH_OPERATOR):
             return None

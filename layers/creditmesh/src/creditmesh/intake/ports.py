@@ -1,4 +1,4 @@
-"""How other contexts read applications and move them on; the store of this context does it."""
+"""Interface for reading and moving applications from other contexts; implemented in `intake.store`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from creditmesh.platform.tables import Item, Ref, Update, Write
 
 
 class Applications(Protocol):
-    """Applications, as `intake.store.ApplicationStore` keeps them; its methods say what each does and raises."""
+    """See the methods of `intake.store.ApplicationStore`."""
 
     def get(self, application_id: str) -> Application: ...
 

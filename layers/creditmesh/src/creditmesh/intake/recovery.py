@@ -1,7 +1,7 @@
-"""Applications whose process was lost or never told start again from their stored state.
+"""Restarts the processes of applications that were lost, and repeats answers that were not delivered.
 
-Step Functions reports each execution that fails, and its application is started again at once. Two sweeps find what no
-event reports: a frequent one looks at applications that have just changed their status, a daily one at everything open.
+Step Functions reports each failed execution, and its application is restarted at once. Two sweeps find what no event
+reports: a frequent one checks applications with a recent change of status, a daily one all open applications.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from creditmesh.platform.waits import Waits
 STALE_SECONDS = 30
 """An application that changed this recently may still be about to answer its process."""
 TRANSIT_SECONDS = 600
-"""How far back the frequent sweep looks: two of its intervals."""
+"""Period of the frequent sweep: two of its intervals."""
 DAY_SECONDS = 90_000
-"""How far back the daily sweep looks for answers that no process was told: a day and an hour."""
+"""Period for which the daily sweep checks undelivered answers: a day and an hour."""
 MOST_IN_TRANSIT = 500
 MOST_LOST = 1000
-"""Of each status, respectively altogether, in one run; what is left over is found by the next."""
+"""Limit per status (respectively in total) and run; the next run takes the rest."""
 PAUSE_SECONDS = 0.1
-"""Between applications that are looked at: DescribeExecution refills by ten a second in small regions."""
+"""Pause between applications: DescribeExecution refills by ten per second in small regions."""
 LIST_PAUSE_SECONDS = 0.5
-"""Between pages of running executions: ListExecutions refills by two a second in small regions."""
+"""Pause between pages of running executions: ListExecutions refills by two per second in small regions."""
 IMMEDIATE_RESTARTS = 10
-"""An execution that keeps failing is started again at once so often; from then on by the sweeps only."""
+"""Immediate restarts of an execution that keeps failing; afterwards only sweeps restart it."""
 ANSWERED = {
     Status.AUTHORIZED: WAITS[Status.AUTHORIZATION_REQUIRED],
     Status.CHOSEN: WAITS[Status.OFFERED],
     Status.SIGNED: WAITS[Status.CONTRACT_READY],
 }
-"""The borrower's answer to that kind of wait is stored; if its process was never told, it is told again."""
+"""Waits with a stored answer in this status; it is delivered again if the process did not get it."""
 TRANSIT = (Status.RECEIVED, Status.COLLECTED, Status.ASSESSED, Status.APPROVED, *ANSWERED)
-"""An application that has just got one of these is about to leave it, unless its process was lost or never told."""
+"""An application leaves these statuses soon, unless its process was lost or its answer not delivered."""
 
 
 class Recovery:
-    """Starts processes again and repeats answers that may not have reached them; every call may be repeated."""
+    """Restarts processes and repeats answers; every call is idempotent."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Recovery:
         self._store, self._tasks, self._waits, self._clock, self._sleep = store, tasks, waits, clock, sleep
 
     def execution_failed(self, name: str) -> bool:
-        """Start the application of a failed execution again; False if it goes on without that execution."""
+        """Restart the application of a failed execution; False if it continues without that execution."""
         application_id, number = _parts(name)
         try:
             application = self._store.summary(application_id)
@@ -68,11 +68,14 @@ class Recovery:
         return self._restart(application)
 
     def in_transit(self) -> int:
-        """Take up what has been in a passing status for longer than it takes to leave it; how many were."""
+        """Resume applications that stay too long in a transient status; returns their number."""
         return sum(self._moved_lately(status, TRANSIT_SECONDS) for status in TRANSIT)
 
     def lost(self) -> int:
-        """Take up every open application without an execution, and answers of the last day; how many were."""
+        """Resume every open application without an execution, and repeat answers of the last day.
+
+        Returns their number.
+        """
         until = self._clock.now() - timedelta(seconds=STALE_SECONDS)
         running = {_parts(name)[0] for name in self._tasks.running(lambda: self._sleep(LIST_PAUSE_SECONDS))}
         open_ids = (one for status in Status if status is not Status.CLOSED for one in self._store.ids(status, until))
@@ -86,7 +89,7 @@ class Recovery:
 
     def _take_up_each(self, application_ids: Iterator[str]) -> int:
         resumed = 0
-        for application_id in list(application_ids):  # restarting must not disturb the reading of the index
+        for application_id in list(application_ids):  # restarts must not disturb paging through the index
             resumed += self._take_up(self._store.summary(application_id))
             self._sleep(PAUSE_SECONDS)
         return resumed
@@ -103,11 +106,11 @@ class Recovery:
         try:
             self._store.apply(self._store.restarted(application, name))
         except Conflict:
-            return False  # it has ended, or another run was quicker
+            return False  # ended, or restarted concurrently
         return self._tasks.start(name, application_id)
 
 
 def _parts(execution: str) -> tuple[str, int]:
-    """The application's id and the number of the restart in an execution's name."""
+    """Application id and number of the restart, from an execution's name."""
     application_id, mark, number = execution.rpartition("-r")
     return (application_id, int(number)) if mark and number.isdecimal() else (execution, 0)

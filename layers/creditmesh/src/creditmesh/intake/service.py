@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _AUTHORIZATION = WAITS[Status.AUTHORIZATION_REQUIRED]
 OVERTAKEN = ("superseded", "withdrawn")
-"""The authorisation that was being used has ended; another one may stand already."""
+"""Reasons that mean: the authorisation in use has ended, but a new one may exist."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ class Brought:
     code: str = field(repr=False)
     expires_at: str
     by: str
-    """Who brought it, as the record of consents has it."""
+    """Who brought it, as in the record of consents."""
     flow: Flow | None = field(default=None, repr=False)
 
 
 class Intake:
-    """Takes applications in and lets their borrowers act on them.
+    """Accepts applications and the borrowers' actions on them.
 
     Args:
-        requires: whether a collection plan cannot do without a scope's consent.
+        requires: whether a collection plan requires a scope's consent.
     """
 
     def __init__(
@@ -75,17 +75,17 @@ class Intake:
         self._index, self._clock, self._requires = index, clock, requires
 
     def apply(self, caller: Caller, request: LoanRequest, key: str) -> Application:
-        """Take a loan request and start its process.
+        """Accept a loan request and start its process.
 
         Args:
-            key: the client's idempotency key; the same key of the same tenant meets the first application again.
+            key: the client's idempotency key; a repeat by the same tenant returns the first application.
 
         Raises:
-            InvalidInput: naming field and rule.
+            InvalidInput: names field and rule.
             KeyReused: the key was used for another request.
         """
         if caller.role not in (Role.BORROWER, Role.BANK):
-            raise Forbidden("only borrowers, and banks for their customers, apply")
+            raise Forbidden("only borrowers, and banks for their customers, may apply")
         money, taxpayer = request.money(), request.checked_taxpayer_id()
         now = iso(self._clock.now())
         application_id = derived_id("app", caller.tenant, key)
@@ -112,27 +112,27 @@ class Intake:
             self._store.create(application)
         except ConditionFailed:
             application = self._same_request(application, self._store.get(application_id))
-        # A repeat may have another problem to tell than the first request; the execution that runs is left alone then.
+        # A repeat may find another problem than the first request did; a running execution is then left alone.
         self._tasks.start(application.execution, application_id, self._problem(application))
         return application
 
     def read(self, caller: Caller, application_id: str) -> Application:
-        """An application the caller may see.
+        """An application that the caller may see.
 
         Raises:
-            NotFound: there is none, or it is another's; the answer does not tell which.
+            NotFound: missing, or not visible to the caller; the answer does not tell which.
         """
         return self._store.get_for(caller, application_id)[0]
 
     def list(self, caller: Caller, status: Status | None, limit: int) -> list[ApplicationSummary]:
-        """The caller's applications, newest first; staff name a status, and see those first that entered it last.
+        """The caller's applications, newest first; staff name a status and see the latest changes first.
 
         Raises:
             InvalidInput: staff named no status.
         """
         if caller.role in STAFF:
             if status is None:
-                raise InvalidInput("staff list applications by status", field="status")
+                raise InvalidInput("must be given for staff", field="status")
             return list(self._store.of_status(status, limit))
         found = self._own(caller, limit if status is None else 1000)
         return list(islice((one for one in found if one.visible_to(caller) and status in (None, one.status)), limit))
@@ -141,9 +141,9 @@ class Intake:
         """Ask the borrower for an authorisation and wait.
 
         Raises:
-            AuthorizationExhausted: they have been asked `allowed` times; recorded as outcome.
+            AuthorizationExhausted: asked `allowed` times; recorded as outcome.
         """
-        # The usual way, without a look: an application that was received and never asked.
+        # The usual case, without reading first: an application that was received and never asked.
         if allowed > 0 and reason not in OVERTAKEN and self._asked(application_id, Status.RECEIVED, 1, token, reason):
             return
         again(lambda: self._await_authorization(application_id, token, reason, allowed))
@@ -152,9 +152,9 @@ class Intake:
         application = self._store.get(application_id)
         application.require_open()
         if (application.status is Status.AUTHORIZED or reason in OVERTAKEN) and self._holds(application):
-            self._tasks.succeed(token, {})  # answered: this step runs once more, or another answer came
+            self._tasks.succeed(token, {})  # answered before, so this step was retried, or another answer came
             return
-        # A step that runs once more, while they have not answered yet, has not asked them again.
+        # A retry of this step, before the borrower has answered, does not count as asking again.
         repeated = application.status is Status.AUTHORIZATION_REQUIRED
         if application.authorization_requests >= allowed and not repeated:
             given_up = self._store.move(
@@ -164,11 +164,11 @@ class Intake:
             raise AuthorizationExhausted(reason)
         number = application.authorization_requests + (0 if repeated else 1)
         if not self._asked(application_id, application.status, number, token, reason):
-            # They answered while this step began; their answer must not be written over.
-            raise ConditionFailed("the application changed in the meantime")
+            # The borrower answered during this step; the answer must not be overwritten.
+            raise ConditionFailed("the application changed meanwhile")
 
     def _asked(self, application_id: str, standing: Status, number: int, token: str, reason: str) -> bool:
-        """Record that the borrower is asked, for the `number`th time; False if the application stands otherwise."""
+        """Record the request number `number` to the borrower; False if the application is in another state."""
         asking = self._store.move(
             application_id, ASK, note=reason, standing=standing, authorization_requests=number,
             authorization_problem=reason,
@@ -181,7 +181,7 @@ class Intake:
         return True
 
     def login_link(self, caller: Caller, application_id: str) -> Link:
-        """Where the borrower grants access to his tax data, also to renew it while his loan is monitored."""
+        """The login link for granting access to tax data, also to renew it while the loan is monitored."""
         application = self.read(caller, application_id)
         if not self._renews(application):
             application.require_open()
@@ -196,13 +196,13 @@ class Intake:
     def authorize(
         self, caller: Caller, application_id: str, code: str, expires_at: str, state: str | None = None
     ) -> Application:
-        """Take the code the borrower brought back and go on; the same code once more changes nothing.
+        """Accept the code that the borrower brought back and continue; idempotent.
 
         Args:
-            state: as the source sent it back with the code; the code then serves this application only.
+            state: as returned by the source with the code; the code is then valid for this application only.
         """
         if caller.role not in (Role.BORROWER, Role.BANK):
-            raise Forbidden("only the borrower brings an authorisation")
+            raise Forbidden("only the borrower may bring an authorisation")
         application, (asked,) = self._store.get_for(
             caller, application_id, self._waits.ref(application_id, _AUTHORIZATION)
         )
@@ -210,7 +210,7 @@ class Intake:
         try:
             flow = self._authorizations.redirects.named_by(state) if state is not None else None
             if flow and flow.application_id != application_id:
-                raise InvalidInput("was made for another application", field="state")
+                raise InvalidInput("belongs to another application", field="state")
             brought = Brought(code, expires_at, f"{caller.role}:{caller.subject}", flow)
             return self._authorized(application, wait, Actor.of(caller), brought)
         except (RedirectUsed, NotAwaited, ConditionFailed):
@@ -219,19 +219,19 @@ class Intake:
         return again(lambda: self._authorized_before(application_id, Actor.of(caller)))
 
     def authorize_on_return(self, flow: Flow, taxpayer_id: str, code: str, expires_at: str) -> Application:
-        """The same for a borrower whom the source sent back to us by a redirect of ours."""
+        """Like `authorize`, for a borrower who returns by our redirect."""
         ref = self._waits.ref(flow.application_id, _AUTHORIZATION)
         application, (asked,) = self._store.get_with(flow.application_id, ref)
         if taxpayer_id != application.taxpayer_id:
-            raise InvalidInput("is not the taxpayer of this application", field="taxpayer_id")
+            raise InvalidInput("must be the taxpayer of this application", field="taxpayer_id")
         wait = Wait(flow.application_id, _AUTHORIZATION, asked or {})
         brought = Brought(code, expires_at, "redirect", flow)
         return self._authorized(application, wait, Actor(Role.BORROWER), brought)
 
     def withdraw(self, caller: Caller, application_id: str) -> Application:
-        """End an application at the borrower's wish, as long as nothing is signed and no lender decides on it."""
+        """End an application at the borrower's request, unless the contract is signed or a lender is deciding."""
         if caller.role not in (Role.BORROWER, Role.BANK):
-            raise Forbidden("only the borrower withdraws")
+            raise Forbidden("only the borrower may withdraw")
         return again(lambda: self._withdrawn(caller, application_id))
 
     def _withdrawn(self, caller: Caller, application_id: str) -> Application:
@@ -251,10 +251,10 @@ class Intake:
     def _answered(
         self, application: Application, wait: Wait, answer: Answer, move: Move, by: Actor, **details: Any
     ) -> Application:  # fmt: skip
-        """Make a move that answers what the application waits for, and tell its process; the application then.
+        """Make a move that answers the current wait, and resume the process; returns the application.
 
         Raises:
-            ConditionFailed: it does not stand there any more, or the step that waits has begun once more.
+            ConditionFailed: the application changed, or the waiting step was retried meanwhile.
         """
         moved = self._store.move(application.application_id, move, by, standing=application.status, **details)
         self._store.apply(moved, self._waits.answering(wait, answer))
@@ -262,7 +262,7 @@ class Intake:
         return self._store.after(application, moved)
 
     def _problem(self, application: Application) -> str | None:
-        """Why the firm has to be asked for its tax data anyway; its process need not find that out by a collection."""
+        """Why the firm must be asked for tax data anyway, so that the process need not find out by a collection."""
         if not self._requires(application.collection_plan, TAX):
             return None
         return self._authorizations.problem(application.taxpayer_id, tenant=application.tenant)
@@ -271,7 +271,7 @@ class Intake:
         return self._authorizations.has_usable(application.taxpayer_id, tenant=application.tenant)
 
     def _renews(self, application: Application) -> bool:
-        """Whether a code renews what monitoring rests on, rather than answer this application's question."""
+        """Whether a code renews a monitored authorisation instead of answering this application's wait."""
         if application.status is Status.AUTHORIZATION_REQUIRED:
             return False
         return self._authorizations.is_watched(application.taxpayer_id, tenant=application.tenant)
@@ -289,7 +289,7 @@ class Intake:
         return application if renews else self._answered(application, wait, Answer(), AUTHORIZE, actor)
 
     def _authorized_before(self, application_id: str, actor: Actor) -> Application:
-        """After a code that was stored before: the first time may have died before the application was moved."""
+        """Complete an earlier call that stored the code but died before moving the application."""
         application, (asked,) = self._store.get_with(application_id, self._waits.ref(application_id, _AUTHORIZATION))
         if application.status is Status.AUTHORIZATION_REQUIRED and self._holds(application):
             wait = Wait(application_id, _AUTHORIZATION, asked or {})

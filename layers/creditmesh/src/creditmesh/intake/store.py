@@ -1,4 +1,4 @@
-"""Applications in DynamoDB: every change is conditional on the status it starts from and adds its timeline entry."""
+"""Applications in DynamoDB: every change is conditional on the previous status and adds a timeline entry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LISTED = tuple(ApplicationSummary.model_fields)
 
 
 class ApplicationStore:
-    """The aggregate's store; other contexts get it to read an application and to move it on."""
+    """The store of applications; other contexts use it to read and move them."""
 
     def __init__(self, tables: Tables, table: str, cipher: FieldCipher, clock: Clock) -> None:
         self._tables, self._table, self._cipher, self._clock = tables, table, cipher, clock
@@ -38,7 +38,7 @@ class ApplicationStore:
         """Store a new application.
 
         Raises:
-            ConditionFailed: one with that id exists.
+            ConditionFailed: the id exists.
         """
         item = application.model_dump(mode="json", exclude_none=True)
         item["status_at"] = application.updated_at
@@ -48,10 +48,10 @@ class ApplicationStore:
         self._tables.write(Put(self._table, item, "application_id"))
 
     def get(self, application_id: str) -> Application:
-        """The application of that id.
+        """An application by id.
 
         Raises:
-            NotFound: there is none.
+            NotFound: unknown id.
         """
         return self._opened(self._item(application_id))
 
@@ -59,16 +59,16 @@ class ApplicationStore:
         """The application, and items of other tables, by one call.
 
         Raises:
-            NotFound: there is no such application.
+            NotFound: unknown id.
         """
         item, *found = self._tables.get_each(self._ref(application_id), *others)
         return self._opened(_found(item)), found
 
     def get_for(self, caller: Caller, application_id: str, *others: Ref) -> tuple[Application, list[Item | None]]:
-        """The same for a caller who may see the application.
+        """Like `get_with`, for a caller who may see the application.
 
         Raises:
-            NotFound: there is none, or it is another's; the answer does not tell which.
+            NotFound: missing, or not visible to the caller; the answer does not tell which.
         """
         application, found = self.get_with(application_id, *others)
         if not application.visible_to(caller):
@@ -76,10 +76,10 @@ class ApplicationStore:
         return application, found
 
     def summary(self, application_id: str) -> ApplicationSummary:
-        """The same without what is sealed, which spares the call to KMS.
+        """The application without sealed attributes, which saves the call to KMS.
 
         Raises:
-            NotFound: there is none.
+            NotFound: unknown id.
         """
         return ApplicationSummary.model_validate(self._item(application_id))
 
@@ -95,17 +95,17 @@ class ApplicationStore:
         to: Status | None = None,
         **values: Any,
     ) -> Update:
-        """The write that makes a move of the table; for `apply` or for a transaction.
+        """The write of a move, for `apply` or for a transaction.
 
         Args:
-            standing: the one status it may have now, where not all of the move's will do.
-            to: where the move leads, if the table leaves it open.
-            values: what the move sets.
+            standing: the required status, if fewer than the move allows.
+            to: the new status, if the table leaves it open.
+            values: the attributes that the move sets.
         """
         move.check(by, set(values), outcome)
         now, status = iso(self._clock.now()), move.to or to
         if status is None:
-            raise ValueError(f"{move.name} leads nowhere")
+            raise ValueError(f"{move.name} has no target status")
         change = {**values, "status": status.value, "status_at": now, "updated_at": now}
         if outcome is not None:
             change |= {"outcome": outcome.value, "outcome_note": note}
@@ -119,17 +119,17 @@ class ApplicationStore:
         )
 
     def restarted(self, application: ApplicationSummary, execution: str) -> Update:
-        """The write that names another execution as the application's, unless there is another already."""
+        """The write that names a new execution for the application, unless there is another already."""
         key, change = {"application_id": application.application_id}, {"execution": execution}
         open_ = tuple(one.value for one in Status if one is not Status.CLOSED)
         return Update(self._table, key, change, where={"status": open_, "execution": application.execution})
 
     def apply(self, write: Update, *also: Write) -> None:
-        """Carry out one change; with `also`, all of them or none.
+        """Execute a write; with `also`, all of them or none.
 
         Raises:
-            ApplicationClosed: it has ended in the meantime.
-            ConditionFailed: it is in another open status than the change expects, or one of `also` was refused.
+            ApplicationClosed: it has ended meanwhile.
+            ConditionFailed: another open status than expected, or a condition of `also` failed.
         """
         try:
             if also:
@@ -141,7 +141,7 @@ class ApplicationStore:
             raise
 
     def expire(self, application_id: str, outcome: Outcome, note: str | None = None) -> bool:
-        """End an application whose wait ran out; False if it has ended already, or its answer has just come."""
+        """End an application whose wait timed out; False if it has ended, or was answered just now."""
         try:
             self.apply(self.move(application_id, EXPIRE, outcome=outcome, note=note))
         except (ApplicationClosed, ConditionFailed):
@@ -150,7 +150,7 @@ class ApplicationStore:
 
     @staticmethod
     def after(application: Application, write: Update) -> Application:
-        """An application as a write leaves it that was carried out on this very state of it."""
+        """The application after a write that was executed on this state."""
         state = application.model_dump()
         grown = {name: [*state.get(name, []), *entries] for name, entries in write.append.items()}
         return Application.model_validate({**state, **write.set, **grown})
@@ -158,10 +158,10 @@ class ApplicationStore:
     def summary_with(
         self, application_id: str, *others: Ref
     ) -> tuple[ApplicationSummary, list[Item | None]]:  # fmt: skip
-        """The same, and items of other tables, by one call.
+        """The summary, and items of other tables, by one call.
 
         Raises:
-            NotFound: there is no such application.
+            NotFound: unknown id.
         """
         item, *found = self._tables.get_each(self._ref(application_id), *others)
         return ApplicationSummary.model_validate(_found(item)), found
@@ -171,21 +171,21 @@ class ApplicationStore:
         return self._list("by-tenant", "tenant", tenant, limit)
 
     def of_channel(self, channel: str, limit: int) -> Iterator[ApplicationSummary]:
-        """What came through a channel, newest first."""
+        """Applications from a channel, newest first."""
         return self._list("by-channel", "channel", channel, limit)
 
     def of_lender(self, lender_id: str, limit: int) -> Iterator[ApplicationSummary]:
-        """What was given to a lender, newest first."""
+        """Applications submitted to a lender, newest first."""
         return self._list("by-lender", "chosen_lender_id", lender_id, limit)
 
     def of_status(self, status: Status, limit: int) -> Iterator[ApplicationSummary]:
-        """Applications in one status, those first that got it last."""
+        """Applications in a status, latest changes first."""
         return self._list("by-status", "status", status.value, limit)
 
     def ids(
         self, status: Status, until: datetime, since: datetime | None = None, limit: int | None = None
     ) -> Iterator[str]:
-        """Ids of applications that got a status by `until` and not before `since`; those first that got it first."""
+        """Ids of applications that entered a status by `until` and not before `since`, earliest first."""
         between = ("status_at", iso(since) if since else "0", iso(until))
         found = self._tables.query(
             self._table, "status", status.value, index="by-status", between=between, limit=limit,
@@ -194,10 +194,10 @@ class ApplicationStore:
         return (item["application_id"] for item in found)
 
     def indexed_otherwise(self, taxpayer_index_of: Callable[[str], str], *, every: bool) -> Iterator[Application]:
-        """Applications whose firm has another index by now.
+        """Applications whose firm's index has changed.
 
         Args:
-            every: those that are right already, too.
+            every: include those that are up to date.
         """
         for item in self._tables.scan(self._table):
             application = self._opened(item)
@@ -205,7 +205,7 @@ class ApplicationStore:
                 yield application
 
     def reindex(self, application: Application, taxpayer_index: str) -> None:
-        """Have an application name its firm by another index."""
+        """Replace the firm's index of an application."""
         key = {"application_id": application.application_id}
         self._tables.write(Update(self._table, key, {"taxpayer_index": taxpayer_index}))
 

@@ -1,4 +1,4 @@
-"""Who is asking: an authenticated subject with one role in one tenant."""
+"""The authenticated caller: a subject with one role in one tenant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a caller may do at all."""
+    """A caller's role, which decides what they may do."""
 
     BORROWER = "borrower"
     MANAGER = "manager"
@@ -26,8 +26,6 @@ class Caller:
     """The subject of a verified token."""
 
     subject: str
-    """The token's `sub`."""
     role: Role
-    """The one role it carries."""
     tenant: str
     """The firm, lender or bank it belongs to; `platform` for staff."""

@@ -1,4 +1,4 @@
-"""Time as a parameter: services are given a clock and never read the machine's."""
+"""Time as an argument: services get a clock and never read the machine's."""
 
 from __future__ import annotations
 
@@ -8,45 +8,42 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Whatever can tell the present instant in UTC."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
-        """The present instant, timezone-aware, in UTC."""
+        """The current instant, timezone-aware, in UTC."""
 
 
 class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """The present instant in UTC."""
         return datetime.now(UTC)
 
 
 @dataclass
 class FixedClock:
-    """A clock that stands still until it is moved; for tests and replays."""
+    """A clock that only moves on request; for tests and replays."""
 
     at: datetime
 
     def now(self) -> datetime:
-        """The instant the clock was set to."""
         return self.at
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
         self.at += timedelta(seconds=seconds)
 
 
 def iso(instant: datetime) -> str:
-    """An instant as ISO 8601 in UTC with milliseconds and `Z`; sorts as text in time order."""
+    """An instant as ISO 8601 in UTC with milliseconds and `Z`; sorts chronologically as text."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_instant(text: str) -> datetime:
-    """Read what `iso` wrote, or any ISO 8601 instant with an offset.
+    """Parse the output of `iso`, or any ISO 8601 instant with an offset.
 
     Raises:
-        ValueError: when the text is no instant or lacks its offset.
+        ValueError: not an instant, or without an offset.
     """
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:

@@ -1,14 +1,14 @@
-"""The errors a use case may raise.
+"""Base classes of the errors of use cases.
 
-A context derives its own from these; which HTTP answer each becomes is decided in one place (`functions/api`), by
-class and never by text. A state machine catches them by class name, so the names are part of the processes' contract.
+Contexts derive their own. Which HTTP answer a class becomes is decided in one place (`platform/web.py`), never by text.
+State machines catch them by class name, so the names are part of the processes' contract.
 """
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """A rule of the business said no."""
+    """A business rule was broken."""
 
     code = "domain_error"
     """Stable, machine-readable name; part of the API's contract."""
@@ -20,36 +20,36 @@ class DomainError(Exception):
 
 
 class InvalidInput(DomainError):
-    """A value breaks a rule; `field` names where, the message names the rule."""
+    """A value breaks a rule; `field` names the value, the message the rule."""
 
     code = "invalid_input"
 
 
 class NotFound(DomainError):
-    """The thing does not exist, or is not the caller's to see."""
+    """The object does not exist, or is not visible to the caller."""
 
     code = "not_found"
 
 
 class Forbidden(DomainError):
-    """The caller's role does not allow this act."""
+    """The caller's role does not allow this."""
 
     code = "forbidden"
 
 
 class Conflict(DomainError):
-    """The thing is not in a state that allows this act."""
+    """The object is not in a state that allows this."""
 
     code = "conflict"
 
 
 class Unavailable(DomainError):
-    """Something outside did not answer as it should; trying again later may help."""
+    """Something outside did not answer as expected; a retry may help."""
 
     code = "unavailable"
 
 
 class KeyReused(InvalidInput):
-    """An Idempotency-Key came again with another request."""
+    """An Idempotency-Key was reused for another request."""
 
     code = "idempotency_key_reused"

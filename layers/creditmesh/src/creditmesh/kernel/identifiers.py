@@ -1,4 +1,4 @@
-"""Identifiers issued by others, checked by their own rules."""
+"""Identifiers issued by others, validated by their own rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from creditmesh.kernel.errors import InvalidInput
 def taxpayer_id(text: str, *, field: str = "taxpayer_id") -> str:
     """A unified social credit code (GB 32100-2015) in its canonical form.
 
-    Full-width characters and spaces, as people paste them, are folded first.
+    Full-width characters and spaces, as in pasted text, are converted first.
 
     Raises:
         InvalidInput: wrong length, characters or check digit.
@@ -23,5 +23,5 @@ def taxpayer_id(text: str, *, field: str = "taxpayer_id") -> str:
         return str(uscc.validate(folded))
     except ValidationError:
         raise InvalidInput(
-            "must be a unified social credit code of 18 characters with a right check digit", field=field
+            "must be a unified social credit code of 18 characters with a valid check digit", field=field
         ) from None

@@ -25,14 +25,14 @@ class Money:
         if self.currency not in MINOR_UNITS:
             raise InvalidInput(f"currency must be one of {', '.join(MINOR_UNITS)}", field="currency")
         if not 0 <= self.minor <= MAX_MINOR:
-            raise InvalidInput("amount must lie between 0.00 and 10000000000000.00", field="amount")
+            raise InvalidInput("amount must be between 0.00 and 10000000000000.00", field="amount")
 
     @classmethod
     def parse(cls, amount: str, currency: str, *, field: str = "amount") -> Money:
-        """Read an amount as the API carries it: digits, a point, exactly two decimals.
+        """Parse an amount of the API: digits, a point, exactly two decimals.
 
         Raises:
-            InvalidInput: naming `field`, when the text is anything else.
+            InvalidInput: names `field`.
         """
         match = _AMOUNT.fullmatch(amount)
         if not match:
@@ -47,6 +47,6 @@ class Money:
 
 
 def format_minor(minor: int) -> str:
-    """Minor units as a decimal string; the inverse of `Money.parse`, also for negative figures of a report."""
+    """Minor units as a decimal string; the inverse of `Money.parse`, also for negative amounts of a report."""
     sign = "-" if minor < 0 else ""
     return f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02d}"

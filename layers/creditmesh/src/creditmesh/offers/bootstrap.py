@@ -10,7 +10,6 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def offers() -> Offers:
-    """Catalogue and matching."""
     from creditmesh.intake.bootstrap import applications
 
     own = platform()

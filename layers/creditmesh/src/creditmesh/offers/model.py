@@ -50,7 +50,7 @@ class ProductTerms(BaseModel):
         if self.min_term_months > self.max_term_months:
             raise ValueError("min_term_months must be at most max_term_months")
         if self.valid_from > self.valid_until:
-            raise ValueError("valid_from must not lie after valid_until")
+            raise ValueError("valid_from must not be after valid_until")
         return self
 
 
@@ -71,7 +71,7 @@ class Product(ProductTerms):
 
 
 class Need(BaseModel):
-    """What an assessed application needs from a product."""
+    """The requirements of an assessed application."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,7 +85,7 @@ class Need(BaseModel):
 
 
 class Offer(BaseModel):
-    """A product that fits, with what it means for this application."""
+    """A matching product with its terms for this application."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -102,7 +102,7 @@ class Offer(BaseModel):
 
 
 class Nearest(BaseModel):
-    """The product that misses the fewest terms, and which."""
+    """The product with the fewest unmet terms, and these terms."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -40,7 +40,7 @@ class Offers:
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
         """Enter or replace one of the lender's own products."""
         if caller.role is not Role.LENDER:
-            raise Forbidden("only lenders push products")
+            raise Forbidden("only lenders may push products")
         product = Product(
             **terms.model_dump(), lender_id=caller.tenant, product_id=product_id, pushed_at=iso(self._clock.now())
         )
@@ -50,7 +50,7 @@ class Offers:
     def take_back(self, caller: Caller, product_id: str) -> None:
         """Remove one of the lender's own products from the catalogue."""
         if caller.role is not Role.LENDER:
-            raise Forbidden("only lenders take products back")
+            raise Forbidden("only lenders may remove products")
         self._products.delete(caller.tenant, product_id)
 
     def catalogue(self) -> list[Product]:
@@ -58,12 +58,12 @@ class Offers:
         return list(self._products.all())
 
     def of(self, caller: Caller, application_id: str) -> tuple[Application, list[Offer]]:
-        """An application, and what it was offered, best first."""
+        """An application and its offers, best first."""
         application, (item,) = self._applications.get_for(caller, application_id, self._store.ref(application_id))
         return application, self._store.read_as(item)
 
     def offer(self, application_id: str, token: str) -> None:
-        """Match the application, show the borrower the offers and wait for their choice.
+        """Match the application, show the offers to the borrower and wait for the choice.
 
         Raises:
             NothingMatches: recorded as outcome, with the nearest product.
@@ -83,14 +83,14 @@ class Offers:
         try:
             self._applications.apply(offered, stored, asked)
         except ConditionFailed:
-            # They chose while this step ran once more, and the task that was told is an earlier one.
+            # The borrower chose while this step was retried, and an earlier task got the answer.
             if not self._waits.tell(application_id, _CHOICE, token):
                 raise
 
     def choose(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:
         """Accept the borrower's choice among the offers."""
         if caller.role not in (Role.BORROWER, Role.BANK):
-            raise Forbidden("only the borrower chooses")
+            raise Forbidden("only the borrower may choose")
         return again(lambda: self._chosen(caller, application_id, lender_id, product_id))
 
     def _chosen(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:

@@ -1,4 +1,4 @@
-"""The catalogue in DynamoDB, a partition per lender and an index over all; and what was offered to applications."""
+"""The catalogue in DynamoDB, partitioned by lender with an index over all, and the offers to applications."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class ProductStore:
         self._tables.write(Put(self._table, item, "lender_id", replace=True))
 
     def delete(self, lender_id: str, product_id: str) -> None:
-        """Remove a product from the catalogue."""
         self._tables.delete(self._table, {"lender_id": lender_id, "product_id": product_id})
 
     def all(self) -> Iterator[Product]:
@@ -36,23 +35,23 @@ class ProductStore:
 class OfferStore:
     """The offers of each application.
 
-    They lie in an item of their own, as one text: an application's own item is written a dozen times, and each write
-    is billed by the whole item.
+    Stored in an item of their own: an application's item is written a dozen times, and each write is billed by item
+    size.
     """
 
     def __init__(self, table: str) -> None:
         self._table = table
 
     def put(self, application_id: str, offers: Sequence[Offer]) -> Put:
-        """The write of an application's offers, best first, in the place of earlier ones."""
+        """The write of an application's offers, best first, replacing earlier ones."""
         text = json.dumps([offer.model_dump(mode="json") for offer in offers], ensure_ascii=False)
         return Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)
 
     def ref(self, application_id: str) -> Ref:
-        """Where an application's offers lie."""
+        """The item of an application's offers."""
         return Ref(self._table, {"application_id": application_id})
 
     @staticmethod
     def read_as(item: Item | None) -> list[Offer]:
-        """The offers that were read there, best first; none before they are made."""
+        """Convert an item read by `ref`; empty if there are no offers yet."""
         return [Offer.model_validate(one) for one in json.loads(item["offers"])] if item else []

@@ -1,4 +1,4 @@
-"""Wires delivery, and which context hears what became of a message."""
+"""Wires delivery, and which context handles a message's result."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from creditmesh.platform.tables import Item, Write
 
 @singleton
 def delivery_queue() -> DeliveryQueue:
-    """Tickets of messages to be delivered now."""
     return DeliveryQueue(platform().client("sqs"), settings().delivery_queue_url)
 
 
 @singleton
 def deliveries() -> Deliveries:
-    """What brings messages to their receivers."""
     own = platform()
     queue = SqsRetryQueue(own.client("sqs"), settings().retry_queue_url, settings().parked_queue_url)
 
@@ -40,5 +38,5 @@ def deliveries() -> Deliveries:
 
 
 def overdue_messages() -> Iterator[Ticket]:
-    """Tickets of messages that lost theirs."""
+    """Tickets for messages whose ticket was lost."""
     return overdue(platform().tables, settings().outbox_table, platform().clock)

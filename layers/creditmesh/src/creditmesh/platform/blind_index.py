@@ -1,8 +1,8 @@
-"""Blind indexes: how an item is found by a value that is stored only sealed, under keys that can be rotated.
+"""Blind indexes: items are found by a value that is stored only encrypted, under keys that can be rotated.
 
-The secret is one key, or names several. While a key and its predecessor are both in use, an item may lie under either:
-look-ups try both, what is new goes under the current one, and a transaction holds that nothing lies under both. How a
-key is rotated: docs/how-to/deploy-aws.md.
+The secret holds one key or several. During a rotation an item may be under the current key or its predecessor: look-ups
+try both, new items use the current one, and transactions ensure that nothing is under both. Rotation:
+docs/how-to/deploy-aws.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from creditmesh.kernel.clock import Clock, parse_instant
 
 KEYS_SECONDS = 300
-"""How long a process goes by the keys that it has read."""
+"""How long a process caches the keys."""
 _GENERATED = re.compile(r"[A-Za-z0-9]{32,128}")
 _FIRST = "1"
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -40,42 +40,41 @@ class IndexKey:
     key_id: str
     secret: bytes = field(repr=False)
     since: datetime = _ALWAYS
-    """From when on what is new goes under it."""
+    """New items use the key from this time on."""
     retired: bool = False
-    """Everything has been moved to a later key but the codes that were brought, which are known by their index alone.
-    """
+    """Everything has been moved to a later key, except codes, which are known by their index alone."""
 
     def of(self, kind: str, value: str) -> str:
-        """The index of one value; it tells its key, but of the first, whose indexes are bare."""
+        """The index of one value, prefixed by the key's id; the first key's indexes have no prefix."""
         digest = hmac.new(self.secret, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()
         return digest if self.key_id == _FIRST else f"{digest}.{self.key_id}"
 
 
 def read_keys(text: str) -> tuple[IndexKey, ...]:
-    """The keys of a secret, the newest first: a generated key alone, or `{"keys": [{id, key, from?, retired?}]}`.
+    """Parse a secret into keys, newest first: a single generated key, or `{"keys": [{id, key, from?, retired?}]}`.
 
     Raises:
-        IndexKeysInvalid: naming the fault.
+        IndexKeysInvalid: names the fault.
     """
     if _GENERATED.fullmatch(text):
         return (IndexKey(_FIRST, text.encode()),)
     try:
         document = json.loads(text)
     except ValueError:
-        raise IndexKeysInvalid("it is neither a generated key nor JSON") from None
+        raise IndexKeysInvalid("must be a generated key or JSON") from None
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list) or not listed:
-        raise IndexKeysInvalid("it lists no keys")
+        raise IndexKeysInvalid("must list at least one key")
     keys = tuple(_key(number, one) for number, one in enumerate(listed, 1))
     ids = [int(one.key_id) for one in keys]
     if ids != sorted(set(ids), reverse=True):
         raise IndexKeysInvalid("ids must fall from the newest key to the oldest")
     if len({one.secret for one in keys}) < len(keys):
-        raise IndexKeysInvalid("two ids have the same key")
+        raise IndexKeysInvalid("two ids must not have the same key")
     if keys[-1].since != _ALWAYS:
         raise IndexKeysInvalid("the oldest key must have no `from`")
     if keys[0].retired:
-        raise IndexKeysInvalid("the newest key is retired")
+        raise IndexKeysInvalid("the newest key must not be retired")
     return keys
 
 
@@ -98,39 +97,37 @@ def _key(number: int, given: Any) -> IndexKey:
 
 @dataclass
 class BlindIndex:
-    """Gives indexes: HMAC-SHA256 under the keys of the secret, which is read again after five minutes."""
+    """Computes indexes: HMAC-SHA256 under the secret's keys, which are reread every five minutes."""
 
     read: Callable[[], str]
-    """Gives the secret's text."""
     clock: Clock
-    """Says which key is the current one."""
     monotonic: Callable[[], float] = time.monotonic
     _keys: tuple[IndexKey, ...] = field(default=(), repr=False)
     _read_at: float = 0.0
 
     def of(self, kind: str, value: str) -> str:
-        """The index of one value under the current key; `kind` keeps equal texts of different meaning apart."""
+        """The index of a value under the current key; `kind` separates equal texts of different meaning."""
         return self.current.of(kind, value)
 
     def each(self, kind: str, value: str) -> list[str]:
-        """The indexes under which an item may lie, the newest key's first; only one outside of a rotation."""
+        """The indexes that an item may have, newest key first; only one outside of a rotation."""
         return [key.of(kind, value) for key in self.keys() if not key.retired]
 
     def every(self, kind: str, value: str) -> list[str]:
-        """The same, under retired keys too."""
+        """Like `each`, including retired keys."""
         return [key.of(kind, value) for key in self.keys()]
 
     @property
     def current(self) -> IndexKey:
-        """The key under which what is new goes."""
+        """The key for new items."""
         now = self.clock.now()
         return next(key for key in self.keys() if key.since <= now)
 
     def keys(self) -> tuple[IndexKey, ...]:
-        """All keys, the newest first.
+        """All keys, newest first.
 
         Raises:
-            IndexKeysInvalid: naming what is wrong with the secret.
+            IndexKeysInvalid: names the fault.
         """
         if not self._keys or self.monotonic() - self._read_at > KEYS_SECONDS:
             self._keys, self._read_at = read_keys(self.read()), self.monotonic()

@@ -1,6 +1,7 @@
-"""The AWS side of a process, made on first use: the one seam that tests replace.
+"""The AWS side of a process, created on first use; the one seam that tests replace.
 
-What only some functions need is imported where it is made, so that a function loads little more than its own context.
+Modules that only some functions need are imported where they are used, so that a function loads little more than its
+own context.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ T = TypeVar("T")
 
 
 class Platform:
-    """AWS, institutions and the clock, as the contexts get them."""
+    """AWS, institutions and clock for all contexts."""
 
     def __init__(self) -> None:
         self.made: dict[Callable[[], Any], Any] = {}
-        """What `singleton` has made on it, by what makes it."""
+        """Instances of `singleton`, by their factory."""
         self._clients: dict[str, Any] = {}
         self._making = Lock()
 
@@ -49,12 +50,12 @@ class Platform:
             return self._clients[service]
 
     def secret(self, name: str) -> str:
-        """A secret's text, read each time; callers cache what they make of it."""
+        """A secret's text, not cached; callers cache what they derive from it."""
         secrets: SecretsManagerClient = self.client("secretsmanager")
         return secrets.get_secret_value(SecretId=name)["SecretString"]
 
     def parameter(self, name: str) -> str:
-        """An SSM parameter's text, read each time."""
+        """An SSM parameter's text, not cached."""
         return str(self.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
     @cached_property
@@ -63,56 +64,49 @@ class Platform:
 
     @cached_property
     def tables(self) -> Tables:
-        """DynamoDB."""
         from creditmesh.platform.tables import Tables
 
         return Tables(self.client("dynamodb"))
 
     @cached_property
     def data(self) -> Objects:
-        """The bucket of raw answers, key data, reports and contracts."""
         from creditmesh.platform.objects import Objects
 
         return Objects(self.client("s3"), settings().data_bucket)
 
     @cached_property
     def artefacts(self) -> Objects:
-        """The bucket of models, jobs and the address book."""
         from creditmesh.platform.objects import Objects
 
         return Objects(self.client("s3"), settings().artefact_bucket)
 
     @cached_property
     def cipher(self) -> FieldCipher:
-        """Seals personal fields."""
         from creditmesh.platform.crypto import FieldCipher
 
         return FieldCipher(self.client("kms"), settings().field_key_id)
 
     @cached_property
     def bulk_cipher(self) -> BulkCipher:
-        """Seals files of many personal fields."""
         from creditmesh.platform.crypto import BulkCipher
 
         return BulkCipher(self.client("kms"), settings().field_key_id)
 
     @cached_property
     def blind_index(self) -> BlindIndex:
-        """Finds sealed values."""
         from creditmesh.platform.blind_index import BlindIndex
 
         return BlindIndex(lambda: self.secret(settings().index_secret), self.clock)
 
     @cached_property
     def guest_keys(self) -> GuestKeys:
-        """The keys of guests' tokens and of the `state` of redirects."""
         from creditmesh.platform.tokens import GuestKeys
 
         secrets: SecretsManagerClient = self.client("secretsmanager")
 
         def read() -> list[bytes]:
             keys = [self.secret(settings().guest_secret).encode()]
-            with suppress(secrets.exceptions.ResourceNotFoundException):  # there is none before the first rotation
+            with suppress(secrets.exceptions.ResourceNotFoundException):  # none before the first rotation
                 before = secrets.get_secret_value(SecretId=settings().guest_secret, VersionStage="AWSPREVIOUS")
                 keys.append(before["SecretString"].encode())
             return keys
@@ -121,48 +115,41 @@ class Platform:
 
     @cached_property
     def tasks(self) -> Tasks:
-        """Executions of the origination process and the tasks that wait in any process."""
         from creditmesh.platform.tasks import Tasks
 
         return Tasks(self.client("stepfunctions"), settings().origination_arn)
 
     def process(self, arn: str) -> Process:
-        """The state machine of that ARN."""
         from creditmesh.platform.tasks import Process
 
         return Process(self.client("stepfunctions"), arn)
 
     @cached_property
     def waits(self) -> Waits:
-        """Tasks that wait for answers."""
         from creditmesh.platform.waits import Waits
 
         return Waits(self.tables, settings().waits_table, self.tasks, self.clock)
 
     @cached_property
     def outbox(self) -> Outbox:
-        """What is to leave the platform."""
         from creditmesh.platform.outbox import Outbox
 
         return Outbox(settings().outbox_table, self.cipher, self.clock)
 
     @cached_property
     def events(self) -> EventPublisher:
-        """The platform's event bus."""
         from creditmesh.platform.events import EventPublisher
 
         return EventPublisher(self.client("events"), settings().event_bus)
 
     @cached_property
     def http(self) -> HttpClient:
-        """Calls to institutions."""
         from creditmesh.platform.http import HttpClient
 
         return HttpClient()
 
     @cached_property
     def directory(self) -> ConfiguredDirectory:
-        """The institutions."""
         from creditmesh.platform.institutions import ADDRESS_BOOK, ConfiguredDirectory
 
         secret = settings().institutions_secret
@@ -173,8 +160,8 @@ def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    # Types are checked before anything runs, and by the services; building the long user agent for each request, as
-    # boto3 does, takes a twelfth of a function's processor time.
+    # The services validate parameters themselves, and tests and type checks do before. Building boto3's long user agent
+    # for each request takes a twelfth of a function's processor time.
     config = Config(
         retries={"mode": "standard", "max_attempts": 4},
         connect_timeout=3,
@@ -183,8 +170,8 @@ def _client(service: str) -> Any:
         user_agent="creditmesh",
     )
     if service == "s3":
-        # An empty key must not reach S3: there it would stand for the bucket.
-        # A URL to upload to is signed the way that buckets encrypted by KMS ask for.
+        # An empty key must not reach S3, where it would mean the bucket. Upload URLs need the signature version that
+        # buckets encrypted by KMS require.
         config = config.merge(Config(parameter_validation=True, signature_version="s3v4"))
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
@@ -198,14 +185,14 @@ def platform() -> Platform:
 
 
 def replace(new: Platform) -> Platform:
-    """Put another in place, with nothing made on it yet; returns the one before. For tests."""
+    """Replace the platform and return the previous one; for tests."""
     global _current
     before, _current = _current, new
     return before
 
 
 def singleton(make: Callable[[], T]) -> Callable[[], T]:
-    """Keep what `make` returns as long as the platform stands."""
+    """Cache what `make` returns on the current platform."""
 
     @wraps(make)
     def made() -> T:

@@ -1,8 +1,8 @@
-"""Per-field encryption.
+"""Encryption of single fields and of bulk data.
 
-A field is sealed with AES-256-GCM under a KMS data key; table, key and field name are the associated data, so that a
-ciphertext moved elsewhere does not open. Data keys are reused for a few minutes per process: KMS is asked seldom, and
-each message has its own random nonce.
+A field is encrypted with AES-256-GCM under a KMS data key; table, key and field name are the associated data, so that a
+ciphertext copied elsewhere does not decrypt. A process reuses data keys for a few minutes to save calls to KMS; each
+message has its own random nonce.
 """
 
 from __future__ import annotations
@@ -28,21 +28,18 @@ _CONTEXT = {"purpose": "creditmesh-field"}
 
 
 class SealBroken(DomainError):
-    """A sealed field does not open: it was altered, or belongs to another item."""
+    """A sealed field does not decrypt: it was altered, or belongs to another item."""
 
     code = "seal_broken"
 
 
 @dataclass
 class FieldCipher:
-    """Seals and opens single fields."""
+    """Encrypts and decrypts single fields."""
 
     client: KMSClient
-    """KMS."""
     key_id: str
-    """The wrapping key."""
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds for the age of a data key."""
     _current: tuple[bytes, bytes, float] | None = field(default=None, repr=False)
     _uses: int = 0
     _opened: dict[bytes, bytes] = field(default_factory=dict, repr=False)
@@ -55,10 +52,10 @@ class FieldCipher:
         return base64.b64encode(len(wrapped).to_bytes(2, "big") + wrapped + nonce + body).decode()
 
     def open(self, sealed: str, *context: str) -> str:
-        """Decrypt what `seal` made under the same context.
+        """Decrypt the output of `seal` for the same context.
 
         Raises:
-            SealBroken: it was altered or belongs elsewhere.
+            SealBroken: altered, or of another context.
         """
         refusals = self.client.exceptions
         try:
@@ -94,22 +91,22 @@ class FieldCipher:
 
 @dataclass(frozen=True)
 class DataKey:
-    """One data key for much that belongs together, such as the blocks of one import."""
+    """One data key for data that belongs together, such as the blocks of one import."""
 
     wrapped: str
-    """What `BulkCipher.open_key` makes the key of again; may be stored."""
+    """The key in wrapped form, which may be stored; see `BulkCipher.open_key`."""
     plain: bytes = field(repr=False)
 
     def seal(self, content: bytes, *context: str) -> bytes:
-        """Encrypt; `context` says what and where it is."""
+        """Encrypt; `context` identifies what it is and where it is stored."""
         nonce = os.urandom(12)
         return nonce + AESGCM(self.plain).encrypt(nonce, content, "\x1f".join(context).encode())
 
     def open(self, sealed: bytes | memoryview, *context: str) -> bytes:
-        """Decrypt what `seal` made under the same context.
+        """Decrypt the output of `seal` for the same context.
 
         Raises:
-            SealBroken: it was altered or belongs elsewhere.
+            SealBroken: altered, or of another context.
         """
         try:
             return AESGCM(self.plain).decrypt(sealed[:12], sealed[12:], "\x1f".join(context).encode())
@@ -119,18 +116,16 @@ class DataKey:
 
 @dataclass(frozen=True)
 class BulkCipher:
-    """Makes and unwraps data keys for content of many megabytes; KMS is asked once a key."""
+    """Creates and unwraps data keys for many megabytes of content, with one call to KMS per key."""
 
     client: KMSClient
     key_id: str
 
     def new_key(self) -> DataKey:
-        """A key of its own."""
         answer = self.client.generate_data_key(KeyId=self.key_id, KeySpec="AES_256", EncryptionContext=_CONTEXT)
         return DataKey(base64.b64encode(answer["CiphertextBlob"]).decode(), answer["Plaintext"])
 
     def open_key(self, wrapped: str) -> DataKey:
-        """The key that was made with this wrapping."""
         blob = base64.b64decode(wrapped)
         answer = self.client.decrypt(CiphertextBlob=blob, KeyId=self.key_id, EncryptionContext=_CONTEXT)
         return DataKey(wrapped, answer["Plaintext"])

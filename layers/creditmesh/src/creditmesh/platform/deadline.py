@@ -1,7 +1,6 @@
-"""Ends a call at its deadline, whatever the other side does.
+"""Enforces a call's total deadline.
 
-A socket's time-out bounds each single wait only: who sends a byte now and then, in the head as in the body, could hold
-a call for hours.
+A socket's time-out bounds each wait only: a server that sends a byte now and then could hold a call for hours.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import HTTPResponse
 
-# Of an answer with a malformed head it would warn with the URL, which may hold a taxpayer's id.
+# urllib3 would log the URL of an answer with a malformed head, and a URL may contain a taxpayer's id.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _MARGIN_SECONDS = 0.05
-"""A wait that times out by itself says so better."""
+"""Lets a wait that times out by itself report that first."""
 
 
 class Watch:
-    """Shuts the connection of the call in progress once its time is over."""
+    """Shuts down the connection of the current call at its deadline."""
 
     def __init__(self, seconds: float) -> None:
         self.over = False
-        """The time is over."""
+        """Whether the deadline has passed."""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds + _MARGIN_SECONDS, self._end)
@@ -49,7 +48,6 @@ class Watch:
             self._socket = None
 
     def take(self, connected: socket.socket | None) -> None:
-        """Watch this socket."""
         with self._lock:
             self._socket = connected
             self._shut()
@@ -61,8 +59,8 @@ class Watch:
 
     def _shut(self) -> None:
         if self.over and self._socket is not None:
-            with suppress(OSError):  # it is gone already
-                # Not the TLS socket's own, which changes what another thread is reading from.
+            with suppress(OSError):  # already closed
+                # Not the TLS socket's own shutdown, which changes the state that another thread is reading.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -95,6 +93,6 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 def watched(pools: urllib3.PoolManager) -> urllib3.PoolManager:
-    """Let a manager's connections be watched."""
+    """Watch a manager's connections."""
     pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return pools

@@ -1,4 +1,4 @@
-"""Delivery of outbox messages: one at a time in each lane of an institution, tried again, then parked."""
+"""Delivery of outbox messages: in order within each lane of an institution, retried, then parked."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from creditmesh.platform.signing import signed_headers
 from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update, Write
 
 LANES = 4
-"""Deliveries to one institution at the same time; messages about the same share a lane and so keep their order."""
+"""Concurrent deliveries per institution; messages about the same subject share a lane and keep their order."""
 LONGEST_DELAY_SECONDS = 900
-"""What SQS can hold back; a message that waits longer is found by the sweep."""
+"""Maximum delay of SQS; the sweep finds messages that wait longer."""
 GRACE_SECONDS = 600
-"""A message not tried this long after it was due has lost its place in the queue; longer than SQS knows repeats."""
+"""A message not attempted for this long after it was due has lost its ticket; longer than SQS's deduplication."""
 MOST_OVERDUE = 500
 SENT_DAYS = 400
-"""A sent message is kept for longer than a process may last; then it goes."""
+"""Sent messages are kept longer than a process may last."""
 
 Result = Literal["sent", "later", "parked", "settled"]
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """A message's place in the queue; without what it says."""
+    """A message's ticket in the queue, without its content."""
 
     message_id: str
     lane: str
-    """Tickets of one lane are handled one after another."""
+    """Tickets of one lane are handled in order."""
     attempt: int
-    """How often delivery had failed when the ticket was made; a ticket of an earlier attempt does nothing."""
+    """Failed attempts when the ticket was made; tickets of earlier attempts have no effect."""
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Ticket:
-        """The ticket for the next try of a stored message."""
+        """The ticket for the next attempt of a stored message."""
         lane = zlib.crc32(item["about"].encode()) % LANES
         return cls(item["message_id"], f"{item['institution_id']}#{lane}", item["attempts"])
 
 
 class RetryQueue(Protocol):
-    """Where messages wait for another try, and where those end that nobody took."""
+    """Queue of messages to retry, and of those that nobody accepted."""
 
     def later(self, ticket: Ticket, seconds: int) -> None:
-        """Hand the ticket in again after `seconds`."""
+        """Enqueue the ticket again after `seconds`."""
 
     def park(self, message_id: str) -> None:
-        """Keep for an operator to replay."""
+        """Keep the message for an operator to replay."""
 
 
 def overdue(tables: Tables, table: str, clock: Clock) -> Iterator[Ticket]:
-    """Tickets for messages that should long have been tried, the oldest first: theirs was lost."""
+    """Tickets for messages that are long overdue because their ticket was lost, oldest first."""
     until = iso(clock.now() - timedelta(seconds=GRACE_SECONDS))
     found = tables.listed(
         table, ("message_id",), "queue", PENDING_QUEUE, index="by-due", until=("due_at", until), limit=MOST_OVERDUE,
@@ -68,11 +68,11 @@ def overdue(tables: Tables, table: str, clock: Clock) -> Iterator[Ticket]:
 
 
 class Deliveries:
-    """Brings messages to their receivers.
+    """Delivers messages to their receivers.
 
     Args:
-        beside: further writes with the one that settles a message, from its item and its state then.
-        on_parked: told of each parked message (its item), so that its process can go on to a person.
+        beside: further writes in the transaction that settles a message, from its item and its new state.
+        on_parked: called with the item of each parked message, so that its process can hand over to a person.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Deliveries:
         self._beside, self._on_parked = beside, on_parked
 
     def deliver(self, message_id: str, attempt: int) -> Result:
-        """Try once to deliver a message; a repeat of an attempt that was counted changes nothing."""
+        """Attempt delivery once. Idempotent for an attempt that was counted."""
         item = self._tables.get(self._table, {"message_id": message_id})
         if item is None or item["state"] != "pending" or item["attempts"] != attempt:
             return "settled"
@@ -115,14 +115,14 @@ class Deliveries:
         return self._http.call("POST", institution.address.base_url + item["path"], headers=headers, body=body)
 
     def _receiver(self, institution_id: str) -> Institution:
-        """Who gets the message; what is not configured yet counts as an outage."""
+        """The receiver; one that is not configured yet counts as unavailable."""
         try:
             return self._directory.get(institution_id)
         except NotFound:
             raise InstitutionUnavailable("is not in the directory") from None
 
     def _headers(self, item: Item, institution: Institution, body: bytes) -> dict[str, str]:
-        """What the receiver knows us by."""
+        """The headers by which the receiver authenticates us."""
         keys = institution.keys
         if item["manner"] == API_KEY:
             return {"content-type": "application/json", "x-api-key": keys.api_key}
@@ -140,7 +140,7 @@ class Deliveries:
         try:
             self._tables.write(self._update(item, change, where={"attempts": item["attempts"]}))
         except ConditionFailed:
-            return "settled"  # another delivery of the same message was quicker
+            return "settled"  # settled by a concurrent delivery
         if delay <= LONGEST_DELAY_SECONDS:
             self._queue.later(Ticket.of({**item, "attempts": attempts}), delay)
         return "later"

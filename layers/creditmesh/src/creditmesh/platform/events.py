@@ -1,4 +1,4 @@
-"""Every state change becomes an event on the platform's bus; without personal data."""
+"""Publishes every state change as an event on the platform's bus, without personal data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENTRIES_PER_CALL = 10
 
 
 class BusUnavailable(Unavailable):
-    """The bus took not all events; the whole batch is tried again, so consumers know events by id."""
+    """The bus did not accept all events; the whole batch is retried, so consumers deduplicate by event id."""
 
     code = "bus_unavailable"
 
@@ -46,7 +46,7 @@ def stream_events(
     """The events of a table's stream records.
 
     Args:
-        events_of: gives those of one change, from the item before (None where it is new) and after.
+        events_of: returns the events of one change, given the item before (None if new) and after.
     """
     details: list[dict[str, Any]] = []
     for record in records:
@@ -67,7 +67,7 @@ class EventPublisher:
         """Publish events of one kind.
 
         Raises:
-            BusUnavailable: not all were taken.
+            BusUnavailable: not all were accepted.
         """
         for start in range(0, len(details), ENTRIES_PER_CALL):
             answer = self.client.put_events(
@@ -82,4 +82,4 @@ class EventPublisher:
                 ]
             )
             if answer["FailedEntryCount"]:
-                raise BusUnavailable(f"{answer['FailedEntryCount']} events were not taken")
+                raise BusUnavailable(f"{answer['FailedEntryCount']} events were not accepted")

@@ -1,4 +1,4 @@
-"""Calls to institutions: deadlines, a limit on the answer's size, no redirects, errors by name."""
+"""HTTP calls to institutions: deadlines, limited size of answers, no redirects, named errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHUNK = 64 * 1024
 
 
 class InstitutionUnavailable(Unavailable):
-    """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth another try."""
+    """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth a retry."""
 
     code = "institution_unavailable"
 
@@ -34,7 +34,7 @@ class InstitutionUnavailable(Unavailable):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, the body as received; names of headers in lower case."""
+    """The answer with its body as received; header names in lower case."""
 
     status: int
     body: bytes
@@ -44,7 +44,7 @@ class Answer:
         """The body as JSON.
 
         Raises:
-            InstitutionUnavailable: it is none.
+            InstitutionUnavailable: not JSON.
         """
         try:
             return json.loads(self.body)
@@ -56,8 +56,8 @@ class HttpClient:
     """Connection pools for all institutions.
 
     Args:
-        connect_seconds, total_seconds: unless a call says otherwise; the body's last byte must be there by the latter.
-        monotonic: seconds, for the deadline.
+        connect_seconds, total_seconds: defaults of `call`; the last byte of the body must arrive within the latter.
+        monotonic: clock in seconds, for the deadline.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class HttpClient:
         tls: ssl.SSLContext | None = None,
         is_answer: Callable[[Answer], bool] = lambda answer: answer.status != 429 and answer.status < 500,
     ) -> Answer:
-        """Make one call; retries are the caller's business.
+        """Make one call, without retries.
 
         Args:
-            is_answer: whether what came is an answer, or says that the institution is in trouble.
+            is_answer: False for answers that mean that the institution is in trouble.
 
         Raises:
             InstitutionUnavailable: see the class.
@@ -101,10 +101,10 @@ class HttpClient:
                 )  # fmt: skip
                 content = self._body(response, deadline, answer_bytes)
             except urllib3.exceptions.HTTPError as error:
-                why = "it takes too long" if watch.over else type(error).__name__
+                why = "timed out" if watch.over else type(error).__name__
                 raise InstitutionUnavailable(f"no answer: {why}", sent=_reached(error)) from None
-            if watch.over:  # what looks like the end of the body may be the end of its time
-                raise InstitutionUnavailable("no answer: it takes too long")
+            if watch.over:  # what looks like the end of the body may be our shutdown
+                raise InstitutionUnavailable("no answer: timed out")
         given = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status, content, given)
         if not is_answer(answer):
@@ -119,7 +119,7 @@ class HttpClient:
         return self._pools[tls]
 
     def _body(self, response: urllib3.BaseHTTPResponse, deadline: float, limit: int) -> bytes:
-        """The whole body, unless it is too long or takes too long: a slow drip does not outlast the deadline."""
+        """Read the whole body within size limit and deadline, however slowly it arrives."""
         parts, size = [], 0
         while chunk := response.read1(_CHUNK):
             parts.append(chunk)
@@ -132,16 +132,16 @@ class HttpClient:
                 raise InstitutionUnavailable(fault)
         declared = response.headers.get("content-length", "")
         if declared.isdigit() and "content-encoding" not in response.headers and size != int(declared):
-            raise InstitutionUnavailable("no answer: the body was cut")
+            raise InstitutionUnavailable("no answer: the body was truncated")
         response.release_conn()
         return b"".join(parts)
 
 
 def _reached(error: Exception) -> bool:
-    """Whether a request may have been read by the other side before it failed."""
+    """Whether the other side may have read the request before the error."""
     return not isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
 
 
 def _seconds(text: str) -> int | None:
-    """A Retry-After in seconds; a date there is taken as none."""
+    """A Retry-After in seconds; dates are ignored."""
     return min(int(text), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() and len(text) < 8 else None

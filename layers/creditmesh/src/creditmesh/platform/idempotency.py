@@ -1,7 +1,7 @@
-"""The same request once: Powertools' idempotency over DynamoDB, for POST requests with an Idempotency-Key.
+"""Idempotency of POST requests with an Idempotency-Key, by Powertools over DynamoDB.
 
-It costs two writes a request, so it wraps only use cases that do not meet their own first result when repeated. Errors
-are not kept: a request that failed may be sent again.
+It costs two writes per request, so it wraps only use cases that do not recognise their own earlier result. Errors are
+not stored: a failed request may be retried.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KEPT_SECONDS = 86400
 
 
 class InProgress(Conflict):
-    """The first request with this key has not been answered yet."""
+    """The first request with this key is still in progress."""
 
     code = "request_in_progress"
 
@@ -44,17 +44,17 @@ def _layer() -> DynamoDBPersistenceLayer:
 
 
 def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], context: LambdaContext | None) -> Reply:
-    """What `act` answers, or what it answered to the same request in the last 24 hours.
+    """Return the answer of `act`, or the stored answer to the same request in the last 24 hours.
 
     Args:
-        scope: everything that makes requests the same: caller, route, path, key.
-        document: the parsed body; only its hash is kept.
-        act: carries the request out.
-        context: tells when this invocation is over, for then a repeat may try again.
+        scope: identifies the request: caller, route, path, key.
+        document: the parsed body; only its hash is stored.
+        act: carries out the request.
+        context: provides the end of this invocation, after which a repeat may try again.
 
     Raises:
-        KeyReused: the key came with another body.
-        InProgress: the first request is still at work.
+        KeyReused: the key was used with another body.
+        InProgress: the first request is still in progress.
         Unavailable: the table does not answer.
     """
     config = IdempotencyConfig(
@@ -77,7 +77,7 @@ def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], contex
     except IdempotencyValidationError:
         raise KeyReused("this key was used for another request", field="Idempotency-Key") from None
     except IdempotencyAlreadyInProgressError:
-        raise InProgress("the first request with this Idempotency-Key is still at work") from None
+        raise InProgress("the first request with this Idempotency-Key is still in progress") from None
     except (IdempotencyPersistenceLayerError, IdempotencyInconsistentStateError):
         raise Unavailable("try again in a moment") from None
 

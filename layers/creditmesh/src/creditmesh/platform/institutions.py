@@ -1,4 +1,4 @@
-"""The institutions the platform talks to: addresses from the address book, keys from Secrets Manager."""
+"""The directory of institutions: addresses from the address book, keys from Secrets Manager."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from creditmesh.kernel.errors import NotFound, Unavailable
 
 CACHE_SECONDS = 300
 ADDRESS_BOOK = "institutions.json"
-"""Key of the address book in the bucket of artefacts; a deployment puts it there."""
+"""Key of the address book in the bucket of artefacts, uploaded by the deployment."""
 
 
 class SecretMissing(Unavailable):
-    """A channel refers to a secret that is not there: an operator has to store it."""
+    """A channel refers to a missing secret, which an operator must store."""
 
     code = "secret_missing"
 
 
 class Address(BaseModel):
-    """One institution as the address book lists it; nothing secret."""
+    """An institution in the address book; nothing secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,26 +30,26 @@ class Address(BaseModel):
     name: str
     base_url: str
     login_url: str | None = None
-    """Where a browser reaches the login page, if elsewhere than `base_url`."""
+    """Where browsers find the login page, if not at `base_url`."""
 
 
 class Keys(BaseModel):
-    """One institution's keys as the secret lists them."""
+    """An institution's keys in the secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     api_key: str = Field(default="", repr=False)
     client_id: str = "creditmesh"
     webhook_secrets: list[str] = Field(default_factory=list, repr=False)
-    """Standard Webhooks secrets, newest first; ours are signed with the first, theirs may use any."""
+    """Standard Webhooks secrets, newest first: we sign with the first and accept all."""
     secrets: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Whatever else its channels refer to by name: signing secrets, client secrets, certificates."""
+    """Other secrets that its channels name: signing secrets, client secrets, certificates."""
 
     def secret(self, name: str) -> str:
-        """A secret by the name a channel refers to it by.
+        """A secret by the name that a channel uses.
 
         Raises:
-            SecretMissing: there is none of that name.
+            SecretMissing: unknown name.
         """
         found = self.api_key if name == "api_key" else self.secrets.get(name, "")
         if not found:
@@ -68,20 +68,20 @@ class Institution(BaseModel):
 
 
 class Directory(Protocol):
-    """Finds institutions."""
+    """Look-up of institutions."""
 
     def get(self, institution_id: str) -> Institution:
-        """The institution of that id.
+        """An institution by id.
 
         Raises:
-            NotFound: there is none.
+            NotFound: unknown id.
         """
 
     def of_kind(self, kind: str) -> list[Institution]:
         """All institutions of a kind, ordered by id."""
 
     def keys_of(self, institution_id: str) -> Keys:
-        """The keys of an institution, also of one that is not in the address book."""
+        """The keys of an institution, which need not be in the address book."""
 
 
 _ADDRESSES = TypeAdapter(dict[str, Address])
@@ -89,14 +89,14 @@ _KEYS = TypeAdapter(dict[str, Keys])
 
 
 class ConfiguredDirectory:
-    """The directory as address book and secret say, read again every few minutes.
+    """Reads address book and secret, again every few minutes.
 
-    Until an address book is there the directory is empty, and looked for again at the next question.
+    Without an address book the directory is empty and tries again at the next look-up.
 
     Args:
-        read_addresses: gives the address book's JSON; raises NotFound if there is none.
-        read_keys: gives the secret's JSON text.
-        monotonic: seconds, for the age of what was read.
+        read_addresses: returns the address book's JSON; raises NotFound if there is none.
+        read_keys: returns the secret's JSON text.
+        monotonic: clock in seconds, for the cache's age.
     """
 
     def __init__(
@@ -111,18 +111,15 @@ class ConfiguredDirectory:
         self._read_at: float | None = None
 
     def get(self, institution_id: str) -> Institution:
-        """See `Directory.get`."""
         try:
             return self._all()[institution_id]
         except KeyError:
             raise NotFound("no such institution", field="institution_id") from None
 
     def of_kind(self, kind: str) -> list[Institution]:
-        """See `Directory.of_kind`."""
         return [one for _, one in sorted(self._all().items()) if one.address.kind == kind]
 
     def keys_of(self, institution_id: str) -> Keys:
-        """See `Directory.keys_of`."""
         self._all()
         return self._keys.get(institution_id, Keys())
 

@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 
 class ObjectTooLarge(InvalidInput):
-    """What was to be read is larger than its reader takes."""
+    """The object is larger than the reader accepts."""
 
     code = "object_too_large"
 
 
 class ObjectChanged(Conflict):
-    """What is being read piece by piece is no longer what it was."""
+    """The object changed while it was read in pieces."""
 
     code = "object_changed"
 
 
 class Objects:
-    """One bucket. What is written once is never overwritten by other content: keys of raw answers carry their hash."""
+    """One bucket. Objects are never overwritten with other content: keys of raw answers contain their hash."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put(self, key: str, content: bytes, content_type: str) -> str:
-        """Store `content`; its SHA-256 in hex is the answer."""
+        """Store `content`; returns its SHA-256 in hex."""
         self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
         return hashlib.sha256(content).hexdigest()
 
     def put_json(self, key: str, document: Any) -> str:
-        """Store a document as canonical JSON (sorted keys, no floats of ours in it)."""
+        """Store a document as canonical JSON (sorted keys)."""
         text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return self.put(key, text.encode(), "application/json")
 
@@ -51,37 +51,37 @@ class Objects:
             at_most: bytes; a larger object is not read at all.
 
         Raises:
-            NotFound: there is none.
-            ObjectTooLarge: it has more than `at_most` bytes.
+            NotFound: no such object.
+            ObjectTooLarge: more than `at_most` bytes.
         """
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
-            raise NotFound(f"no document under {key}") from None
+            raise NotFound(f"no object {key}") from None
         if at_most is not None and found["ContentLength"] > at_most:
             found["Body"].close()
             raise ObjectTooLarge(f"has more than {at_most} bytes")
         return found["Body"].read()
 
     def stat(self, key: str) -> tuple[int, str]:
-        """Size in bytes and ETag of what lies under `key`.
+        """Size in bytes and ETag of an object.
 
         Raises:
-            NotFound: there is nothing.
+            NotFound: no such object.
         """
         try:
             found = self._client.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
-            raise NotFound(f"no document under {key}") from None
+            raise NotFound(f"no object {key}") from None
         return found["ContentLength"], found["ETag"]
 
     def get_range(self, key: str, start: int, length: int, etag: str) -> bytes:
-        """`length` bytes from `start` on, or as many as there are; `start` lies inside the object.
+        """Read up to `length` bytes from `start`, which is inside the object.
 
         Raises:
-            ObjectChanged: it is another object than the one of that ETag, or gone.
+            ObjectChanged: the ETag differs, or the object is gone.
         """
         wanted = f"bytes={start}-{start + length - 1}"
         try:
@@ -96,30 +96,29 @@ class Objects:
         return found["Body"].read()
 
     def upload_url(self, key: str, seconds: int) -> str:
-        """Where whoever has the URL may put one object with PUT, for so long."""
+        """A URL for uploading one object by PUT, valid that long."""
         return self._client.generate_presigned_url(
             "put_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds, HttpMethod="PUT"
         )
 
     def delete(self, key: str) -> None:
-        """Forget what lies under `key`; nothing happens if there is nothing."""
+        """Delete an object; idempotent."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def delete_below(self, prefix: str) -> None:
-        """Forget all that lies below `prefix`."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for one in page.get("Contents", []):
                 self.delete(one["Key"])
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys below `prefix`, in their order."""
+        """All keys below `prefix`, sorted."""
         found: list[str] = []
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             found += [one["Key"] for one in page.get("Contents", [])]
         return found
 
     def newest(self, prefix: str) -> tuple[str, datetime] | None:
-        """The last key by name below `prefix` and when it was stored, or None."""
+        """The last key by name below `prefix` and its time, or None."""
         found: tuple[str, datetime] | None = None
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for one in page.get("Contents", []):
@@ -128,5 +127,4 @@ class Objects:
         return found
 
     def get_json(self, key: str) -> Any:
-        """The JSON document under `key`."""
         return json.loads(self.get(key))

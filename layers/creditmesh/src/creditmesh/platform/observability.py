@@ -1,6 +1,6 @@
-"""Logs, metrics and traces: the one module that knows Powertools.
+"""Logs, metrics and traces; the only module that uses Powertools.
 
-Nothing personal or secret is ever logged: functions log ids, states and counts, and never an event as it came.
+Personal data and secrets are never logged: functions log ids, states and counts, and no event as received.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from creditmesh.kernel.errors import DomainError, Unavailable
 __all__ = ["AWS_ERRORS", "AwsCallFailed", "Handler", "LambdaContext", "count", "logger", "measure", "observed", "place"]
 
 AWS_ERRORS = (BotoCoreError, ClientError)
-"""What boto3 raises where a service refuses or does not answer."""
+"""Errors of boto3 when a service refuses or does not answer."""
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
@@ -29,23 +29,23 @@ logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "creditmesh"),
 class AwsCallFailed(Unavailable):
     """A service of AWS refused a call or did not answer.
 
-    One name for botocore's many, so that a state machine can try again by it.
+    One name for botocore's many, for Retry in state machines.
     """
 
     code = "aws_call_failed"
 
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:
-    """Add to a metric; `dimensions` stay few and never hold an id.
+    """Add to a metric; `dimensions` must be few and contain no ids.
 
-    Each count is a line of its own, so that neither threads nor dimensions mix.
+    Each count is its own log line, so that threads and dimensions do not mix.
     """
     measure(dimensions, {name: value}, {})
 
 
 def measure(dimensions: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]) -> None:
-    """Add to several metrics of one thing, in one line; `dimensions` stay few and never hold an id."""
-    # Powertools' `single_metric` takes one and drops the others.
+    """Add to several metrics with the same dimensions, in one line; `dimensions` must be few and contain no ids."""
+    # Powertools' `single_metric` accepts only one.
     metrics = EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "creditmesh"))
     for name, value in counts.items():
         metrics.add_metric(name, MetricUnit.Count, value)
@@ -57,7 +57,10 @@ def measure(dimensions: Mapping[str, str], counts: Mapping[str, float], millisec
 
 
 def observed(handler: Handler) -> Handler:
-    """Wrap a step: correlation id on each log line, errors logged by name and passed on without others' words."""
+    """Decorate a step: correlation id on each log line.
+
+    Errors are logged by class and re-raised without foreign texts.
+    """
 
     def wrapped(event: dict[str, Any], context: LambdaContext) -> Any:
         if isinstance(event, dict) and "application_id" in event:
@@ -65,8 +68,8 @@ def observed(handler: Handler) -> Handler:
         try:
             return handler(event, context)
         except Exception as error:
-            # Passed on at once: only its class is logged. A rule of the business that says no is no fault; what is
-            # logged as an error counts for the alarm.
+            # Re-raised below; only the class is logged. Domain errors are no faults: only what is logged as an error
+            # counts for the alarm.
             report = logger.warning if isinstance(error, DomainError) else logger.error
             report("step failed", extra={"error": type(error).__name__})
             raise _tight_lipped(error) from None
@@ -77,12 +80,9 @@ def observed(handler: Handler) -> Handler:
 
 
 def _tight_lipped(error: Exception) -> Exception:
-    """The error as Lambda may print it and Step Functions may keep it.
-
-    Its name stays, but not a message that could quote a firm's data or a secret, as pydantic's do.
-    """
+    """The error without a message that might quote personal data or a secret, as pydantic's do; the name stays."""
     if isinstance(error, DomainError):
-        return error  # its message is one of ours
+        return error  # the message is ours
     name = type(error).__name__
     if isinstance(error, AWS_ERRORS):
         return AwsCallFailed(name)
@@ -91,7 +91,7 @@ def _tight_lipped(error: Exception) -> Exception:
 
 
 def place(error: Exception) -> str:
-    """Module and line an error comes from; tells where without telling what."""
+    """Module and line of an error, without its message."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""The outbox: a message is written with the state it tells of; `deliveries` brings it to its receiver."""
+"""The outbox: a message is written with the state that it reports; `deliveries` delivers it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ class Manner:
     """How messages of one kind are delivered."""
 
     taken: frozenset[int]
-    """HTTP statuses by which the receiver takes a message."""
+    """HTTP statuses that mean accepted."""
     refuses: bool
-    """Whether any other status is the receiver's last answer; if not, it counts as a failed attempt."""
+    """Whether any other status is a final refusal; if not, it is a failed attempt."""
     attempts: int
-    """How many there are at most."""
+    """Maximum number of attempts."""
     first_pause: int
-    """Seconds that are doubled with each failed attempt."""
+    """Seconds; doubled after each failed attempt."""
     longest_pause: int
-    """Seconds."""
     erased: bool
-    """Whether what a message says goes as soon as it is settled, instead of being kept with it."""
+    """Erase the content once the message is settled."""
 
 
 WEBHOOK = "webhook"
@@ -42,7 +41,7 @@ MANNERS = {
     WEBHOOK: Manner(
         frozenset({200, 201, 202, 204}), refuses=True, attempts=8, first_pause=1, longest_pause=300, erased=False
     ),
-    # Also taken by a source that does not know the code any more: it is void. A code is kept no longer than it serves.
+    # 404 means that the source no longer knows the code, so it is void.
     API_KEY: Manner(
         frozenset({200, 202, 204, 404, 410}), refuses=False, attempts=12, first_pause=30, longest_pause=6 * 3600,
         erased=True,
@@ -52,21 +51,21 @@ MANNERS = {
 
 @dataclass(frozen=True)
 class Message:
-    """Something an institution must be told."""
+    """A message to an institution."""
 
     message_id: str
-    """Also the `webhook-id`; the receiver knows a repeat by it."""
+    """Also the `webhook-id`, by which the receiver recognises a repeat."""
     institution_id: str
     type: str
     path: str
     about: str
-    """Id of what it is about, such as an application; messages about the same keep their order."""
+    """Id of its subject, such as an application; messages about one subject keep their order."""
     data: dict[str, Any] = field(repr=False)
-    """Sealed at rest, for it may hold ids and names."""
+    """Sealed at rest, since it may hold ids and names."""
     manner: str = WEBHOOK
     """One of `MANNERS`."""
     notes: Mapping[str, str] = field(default_factory=dict)
-    """Open attributes for who is told how the delivery ended."""
+    """Unencrypted attributes for the handler of the delivery's result."""
 
 
 class Outbox:
@@ -76,7 +75,7 @@ class Outbox:
         self._table, self._cipher, self._clock = table, cipher, clock
 
     def put(self, message: Message) -> Put:
-        """The write that belongs into the transaction of the state change."""
+        """The write for the transaction of the state change."""
         now = self._clock.now()
         signed = message.manner == WEBHOOK
         body = {"type": message.type, "timestamp": iso(now), "data": message.data} if signed else message.data

@@ -1,4 +1,4 @@
-"""The outbox's queues on SQS; they carry tickets only, what messages say stays sealed in the table."""
+"""The outbox's queues on SQS. They carry tickets only; messages stay encrypted in the table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ _BATCH = 10
 
 
 def ticket(body: str) -> Ticket:
-    """The ticket in a message's body."""
     return Ticket(**json.loads(body))
 
 
@@ -26,19 +25,19 @@ def _body(one: Ticket) -> str:
 
 @dataclass(frozen=True)
 class DeliveryQueue:
-    """The FIFO queue: a message group for each lane, so that a lane that is stuck holds up no other."""
+    """The FIFO queue with one message group per lane, so that a blocked lane does not delay the others."""
 
     client: SQSClient
     url: str
 
     def enqueue(self, tickets: Mapping[str, Ticket]) -> Sequence[str]:
-        """Hand tickets in; a repeat within five minutes is dropped by the queue.
+        """Enqueue tickets; repeats within five minutes are dropped by the queue.
 
         Args:
-            tickets: by a name of the caller's.
+            tickets: by a name chosen by the caller.
 
         Returns:
-            The names of those that the queue did not take.
+            The names of those that the queue did not accept.
         """
         failed: list[str] = []
         names = list(tickets)
@@ -60,16 +59,16 @@ class DeliveryQueue:
 
 @dataclass(frozen=True)
 class SqsRetryQueue:
-    """The standard queue whose delays carry the backoff, which a FIFO queue has not; and the last resort."""
+    """The standard queue for retries, which delays single messages, and the queue of parked messages."""
 
     client: SQSClient
     retry_url: str
     parked_url: str
 
     def later(self, ticket: Ticket, seconds: int) -> None:
-        """Hand the ticket in again after `seconds`, at most 900."""
+        """Enqueue the ticket again after `seconds`, at most 900."""
         self.client.send_message(QueueUrl=self.retry_url, MessageBody=_body(ticket), DelaySeconds=seconds)
 
     def park(self, message_id: str) -> None:
-        """Keep for an operator to replay."""
+        """Keep the message for an operator to replay."""
         self.client.send_message(QueueUrl=self.parked_url, MessageBody=json.dumps({"message_id": message_id}))

@@ -1,4 +1,4 @@
-"""A function's environment, typed; a variable is read when it is asked for, so a function gets only what it reads."""
+"""A function's environment, typed. Variables are read on access, so a function needs only those it uses."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ T = TypeVar("T")
 
 
 class SettingInvalid(Exception):
-    """A variable of the environment is missing or malformed; the message names it."""
+    """An environment variable is missing or malformed; the message names it."""
 
 
 class Variable(Generic[T]):
-    """The environment variable named as the attribute, in capitals.
+    """An environment variable, named like the attribute in capitals.
 
     Args:
-        convert: makes the value of the text; its ValueError becomes SettingInvalid.
-        default: what a missing variable counts as; without one it must be there.
+        convert: converts the text; its ValueError becomes SettingInvalid.
+        default: value of a missing variable; without a default it is required.
     """
 
     def __init__(self, convert: Callable[[str], T], default: T | None = None) -> None:
         self._convert, self.default = convert, default
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Remember the variable's name."""
         self.name = name.upper()
 
     @overload
@@ -34,17 +33,12 @@ class Variable(Generic[T]):
     @overload
     def __get__(self, settings: Settings, owner: type) -> T: ...
     def __get__(self, settings: Settings | None, owner: type) -> Variable[T] | T:
-        """The value.
-
-        Raises:
-            SettingInvalid: it is missing or malformed.
-        """
         if settings is None:
             return self
         text = os.environ.get(self.name)
         if text is None:
             if self.default is None:
-                raise SettingInvalid(f"the environment has no {self.name}")
+                raise SettingInvalid(f"environment variable {self.name} is missing")
             return self.default
         try:
             return self._convert(text)
@@ -53,25 +47,22 @@ class Variable(Generic[T]):
 
 
 class Named:
-    """A name that follows from the stage, as template.yaml gives it; `{stage}` is filled in."""
+    """A resource name derived from the stage, as in template.yaml; `{stage}` is filled in."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
 
     def __get__(self, settings: Settings, owner: type) -> str:
-        """The name."""
         return self._pattern.format(stage=settings.stage)
 
 
 class Table:
-    """A table's name: `creditmesh-<stage>-` and the attribute's name without `_table`, with hyphens."""
+    """A table's name: `creditmesh-<stage>-` and the attribute's name without `_table`, hyphenated."""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Derive the name's last part."""
         self._part = name.removesuffix("_table").replace("_", "-")
 
     def __get__(self, settings: Settings, owner: type) -> str:
-        """The name."""
         return f"creditmesh-{settings.stage}-{self._part}"
 
 
@@ -80,7 +71,7 @@ def _listed(text: str) -> list[str]:
 
 
 class Settings:
-    """Names of resources and the few figures an operator sets; template.yaml gives each function those it reads."""
+    """Resource names and the parameters that an operator sets; template.yaml gives each function those it reads."""
 
     stage = Variable(str)
 
@@ -113,18 +104,18 @@ class Settings:
     public_url_parameter = Named("/creditmesh/{stage}/public-url")
 
     allowed_origins: Variable[list[str]] = Variable(_listed, [])
-    """Origins that channels may name besides those of the address book."""
+    """Origins that channels may use besides those of the address book."""
     pages_origin = Variable(str, "")
-    """The one origin whose pages may call the API."""
+    """The only origin whose pages may call the API (CORS)."""
     data_bucket = Variable(str)
     artefact_bucket = Variable(str)
     model_id = "origination"
     model_key = Variable(str, "models/origination-2.1.0.json")
-    """The shipped model's object."""
+    """Object key of the shipped model."""
     model_signing_key = Variable(str)
     """ARN of the KMS key that signs models."""
     trusted_model_keys: Variable[list[str]] = Variable(_listed, [])
-    """ARNs of further keys whose signatures count."""
+    """ARNs of further keys whose signatures are trusted."""
     field_key_id = Variable(str)
     """KMS key that wraps the field data keys."""
     index_secret = Variable(str)
@@ -137,11 +128,11 @@ class Settings:
     list_import_arn = Variable(str)
     training_arn = Variable(str)
     delivery_queue_url = Variable(str)
-    """SQS FIFO queue of messages to be delivered."""
+    """SQS FIFO queue of messages to deliver."""
     retry_queue_url = Variable(str)
-    """SQS queue of messages to be tried again."""
+    """SQS queue of messages to retry."""
     parked_queue_url = Variable(str)
-    """SQS queue of messages that no institution took."""
+    """SQS queue of messages that no institution accepted."""
     max_authorization_requests = Variable(int, 3)
     scoring_shards = Variable(int, 1)
     scoring_engine = Variable(str)
@@ -155,24 +146,23 @@ class Settings:
     scoring_spark_parameters = Variable(str)
     """Further parameters of spark-submit."""
     scoring_libraries = Variable(str)
-    """The object with the resident job's Python libraries; empty where its interpreter has them."""
+    """Object with the resident job's Python libraries; empty if its interpreter has them."""
     spark_code = Variable(str)
-    """The digest under which the jobs' code lies in the bucket of artefacts."""
+    """Digest of the jobs' code in the bucket of artefacts."""
     rules_utc_offset_minutes = Variable(int, 0)
-    """What the days of rules are ahead of those in UTC."""
+    """Offset of rules' days from UTC."""
 
     @property
     def model_keys(self) -> list[str]:
-        """Every key whose signatures of models count."""
+        """Every key whose signatures of models are trusted."""
         return [self.model_signing_key, *self.trusted_model_keys]
 
 
 def variables() -> dict[str, Variable[Any]]:
-    """Every variable that the settings know, by attribute."""
+    """All variables, by attribute."""
     return {name: one for name, one in vars(Settings).items() if isinstance(one, Variable)}
 
 
 @cache
 def settings() -> Settings:
-    """The settings of this process."""
     return Settings()

@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures, both ways."""
+"""Standard Webhooks signatures: signing and verification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOLERANCE_SECONDS = 300
 
 
 class SignatureRefused(DomainError):
-    """A webhook is not authentic; the answer never says why."""
+    """A webhook is not authentic; the response never says why."""
 
     code = "signature_refused"
 
@@ -30,7 +30,6 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The headers that go with a signed message."""
     return {
         "content-type": "application/json",
         "webhook-id": message_id,
@@ -40,7 +39,7 @@ def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) ->
 
 
 def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: int) -> str:
-    """Check a received message; any of `secrets` may have signed it, so that they can be rotated.
+    """Verify a received message; any of `secrets` may have signed it, so that they can be rotated.
 
     Args:
         headers: names in lower case.
@@ -50,7 +49,7 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
         The message's id.
 
     Raises:
-        SignatureRefused: whatever is wrong.
+        SignatureRefused: for any fault.
     """
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not message_id or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:

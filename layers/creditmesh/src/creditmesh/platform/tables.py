@@ -1,4 +1,4 @@
-"""DynamoDB as stores use it: plain dictionaries, conditional writes, transactions."""
+"""DynamoDB for stores: plain dictionaries, conditional writes, transactions."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Item = dict[str, Any]
 T = TypeVar("T")
 _BATCH = 100
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
-"""Seconds before each try to read what DynamoDB left of a batch."""
+"""Seconds before each attempt to read a batch's unprocessed keys."""
 _MEETINGS = 6
-"""How often a transaction is tried that meets others on the same item."""
+"""Attempts of a transaction that conflicts with others."""
 
 
 class _Serializer(TypeSerializer):
-    """Writes a set in one order, so that equal writes are equal requests."""
+    """Sorts sets, so that equal writes are equal requests."""
 
     def _serialize_ss(self, value: Any) -> list[str]:
         return sorted(value)
 
 
 class _Deserializer(TypeDeserializer):
-    """Reads numbers as integers: we store no others."""
+    """Reads numbers as integers; we store no others."""
 
     def _deserialize_n(self, value: str) -> int:
         return int(value)
@@ -47,24 +47,24 @@ decoded = _Deserializer().deserialize
 
 
 class ConditionFailed(Conflict):
-    """The item is no longer in the state this write expects."""
+    """The item is not in the state that this write expects."""
 
     code = "state_changed"
 
 
 def encode(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain dictionary in DynamoDB's wire form; attributes that are None stay away."""
+    """Convert a dictionary to DynamoDB's wire format, without attributes that are None."""
     return {name: encoded(value) for name, value in item.items() if value is not None}
 
 
 def decode(item: Mapping[str, Any]) -> Item:
-    """The inverse of `encode`, also for a stream record's image."""
+    """The inverse of `encode`; also for images of stream records."""
     return {name: decoded(value) for name, value in item.items()}
 
 
 @dataclass(frozen=True)
 class Ref:
-    """Where an item lies."""
+    """Table and key of an item."""
 
     table: str
     key: Mapping[str, str]
@@ -72,29 +72,26 @@ class Ref:
 
 @dataclass(frozen=True)
 class Update:
-    """One conditional change of one item."""
+    """A conditional update of one item."""
 
     table: str
     key: Mapping[str, str]
     set: Mapping[str, Any] = field(default_factory=dict)
-    """Attributes to set."""
     remove: Sequence[str] = ()
-    """Attributes to take away."""
     append: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """List attribute -> entries to add at its end."""
+    """List attribute -> entries to append."""
     add: Mapping[str, int | frozenset[str]] = field(default_factory=dict)
-    """Counter or set -> number, or members, to add; without the attribute, to nothing."""
+    """Counter or set -> number or members to add; a missing attribute counts as empty."""
     where: Mapping[str, Any] = field(default_factory=dict)
-    """Attribute, or path with dots into maps -> value or tuple of allowed values."""
+    """Attribute, or dotted path into maps -> value or tuple of allowed values."""
     absent: Sequence[str] = ()
-    """Attributes that must not be there yet."""
+    """Attributes that must not exist."""
     lacks: Mapping[str, str] = field(default_factory=dict)
-    """Set -> a member that it must not have yet."""
+    """Set -> a member that it must not contain."""
     creates: bool = False
-    """Whether the item is made where it does not exist; otherwise it must exist."""
+    """Create the item if it does not exist; otherwise it must exist."""
 
     def request(self) -> dict[str, Any]:
-        """The arguments of UpdateItem, or of an Update inside a transaction."""
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
 
@@ -139,7 +136,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Put:
-    """One new item; it must not exist yet unless `replace` is set."""
+    """A new item; it must not exist unless `replace` is set."""
 
     table: str
     item: Mapping[str, Any]
@@ -147,7 +144,6 @@ class Put:
     replace: bool = False
 
     def request(self) -> dict[str, Any]:
-        """The arguments of PutItem, or of a Put inside a transaction."""
         arguments: dict[str, Any] = {"TableName": self.table, "Item": encode(self.item)}
         if not self.replace:
             arguments["ConditionExpression"] = "attribute_not_exists(#0)"
@@ -157,17 +153,16 @@ class Put:
 
 @dataclass(frozen=True)
 class Delete:
-    """One item taken away; it must be as it was read."""
+    """Deletion of an item that must be unchanged."""
 
     table: str
     key: Mapping[str, str]
     where: Mapping[str, Any] = field(default_factory=dict)
-    """Attribute -> the value it must have."""
+    """Attribute -> required value."""
     absent: Sequence[str] = ()
-    """Attributes that must not be there."""
+    """Attributes that must not exist."""
 
     def request(self) -> dict[str, Any]:
-        """The arguments of a Delete inside a transaction."""
         names = {f"#{n}": name for n, name in enumerate([next(iter(self.key)), *self.where, *self.absent])}
         values = {f":{n}": encoded(value) for n, value in enumerate(self.where.values(), 1)}
         conditions = ["attribute_exists(#0)", *(f"#{n} = :{n}" for n in range(1, len(values) + 1))]
@@ -183,13 +178,12 @@ class Delete:
 
 @dataclass(frozen=True)
 class Absent:
-    """Demands inside a transaction that there is no such item."""
+    """A condition in a transaction: the item does not exist."""
 
     table: str
     key: Mapping[str, str]
 
     def request(self) -> dict[str, Any]:
-        """The arguments of a ConditionCheck."""
         names = {"#0": next(iter(self.key))}
         return {
             "ConditionCheck": {
@@ -200,19 +194,19 @@ class Absent:
 
 
 Write = Update | Put
-"""What can be written alone."""
+"""A single write."""
 Step = Write | Delete | Absent
-"""What a transaction consists of."""
+"""A step of a transaction."""
 
 
 _TRIES = 5
 
 
 def again(act: Callable[[], T]) -> T:
-    """What `act` comes to: it reads, checks and writes, and begins again where another's write came between.
+    """Run `act`, which reads, checks and writes, and retry it after concurrent changes.
 
     Raises:
-        ConditionFailed: it was overtaken every time.
+        ConditionFailed: every attempt conflicted.
     """
     for _ in range(_TRIES - 1):
         with suppress(ConditionFailed):
@@ -221,25 +215,25 @@ def again(act: Callable[[], T]) -> T:
 
 
 class Tables:
-    """Reads and writes over one DynamoDB client."""
+    """Reads and writes through one DynamoDB client."""
 
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = client
 
     def get(self, table: str, key: Mapping[str, str]) -> Item | None:
-        """The item under `key`, read consistently, or None."""
+        """The item under `key`, or None; strongly consistent."""
         found = self._client.get_item(TableName=table, Key=encode(key), ConsistentRead=True).get("Item")
         return decode(found) if found else None
 
     def batch_get(self, table: str, keys: Sequence[Mapping[str, str]], fields: Sequence[str] = ()) -> list[Item]:
-        """The items under so many keys, in the keys' order, without those that are not there; not read consistently.
+        """The existing items of many keys, in the order of the keys; eventually consistent.
 
         Args:
-            keys: each once.
-            fields: the attributes to read, the keys' among them; all by default.
+            keys: without repetition.
+            fields: attributes to read, including the key; all by default.
 
         Raises:
-            Unavailable: DynamoDB did not give them all.
+            Unavailable: DynamoDB did not return all.
         """
         found: list[Item] = []
         for start in range(0, len(keys), _BATCH):
@@ -253,10 +247,10 @@ class Tables:
         return [by_key[value] for key in keys if (value := tuple(key[part] for part in parts)) in by_key]
 
     def get_each(self, *wanted: Ref) -> list[Item | None]:
-        """Items of several tables, one of each, read consistently by one call; None in the place of none.
+        """One item each of several tables, strongly consistent, by one call; None for missing ones.
 
         Raises:
-            Unavailable: DynamoDB did not give them all.
+            Unavailable: DynamoDB did not return all.
         """
         found = dict(self._batch({one.table: {"Keys": [encode(one.key)], "ConsistentRead": True} for one in wanted}))
         return [found.get(one.table) for one in wanted]
@@ -271,19 +265,19 @@ class Tables:
             asked = page.get("UnprocessedKeys") or {}
             if not asked:
                 return
-        raise Unavailable("DynamoDB gives only a part of what was asked for")
+        raise Unavailable("DynamoDB returned only a part of the requested items")
 
     def write(self, write: Write) -> None:
-        """Carry out one write.
+        """Execute one write.
 
         Raises:
-            ConditionFailed: the item is not as the write expects it.
+            ConditionFailed: the item is not as expected.
         """
         (kind, arguments), *_ = write.request().items()
         self._conditional(self._client.put_item if kind == "Put" else self._client.update_item, arguments)
 
     def put_or_find(self, put: Put) -> Item | None:
-        """Store a new item; None, or the item that is there already."""
+        """Store a new item; returns None, or the existing item."""
         arguments = {**put.request()["Put"], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
             self._client.put_item(**arguments)
@@ -292,10 +286,10 @@ class Tables:
         return None
 
     def update(self, update: Update) -> Item:
-        """Carry out one change; the item as it is then.
+        """Execute one update; returns the updated item.
 
         Raises:
-            ConditionFailed: the item is not as the change expects it.
+            ConditionFailed: the item is not as expected.
         """
         arguments = {**update.request()["Update"], "ReturnValues": "ALL_NEW"}
         return decode(self._conditional(self._client.update_item, arguments)["Attributes"])
@@ -307,14 +301,13 @@ class Tables:
             raise ConditionFailed("the item changed in the meantime") from None
 
     def transact(self, writes: Sequence[Step], token: str) -> None:
-        """Carry out all writes or none; exactly the same writes under the same token within ten minutes change nothing.
+        """Execute all writes or none; idempotent for equal writes and token within ten minutes.
 
-        A later try, whose time stamps differ, is another request to DynamoDB; there the writes' own conditions decide.
-
-        A transaction that meets another on the same item is tried again.
+        A later attempt with other time stamps is a new request for DynamoDB; then the writes' conditions decide.
+        Conflicts with other transactions are retried.
 
         Raises:
-            ConditionFailed: one of the items is not as its write expects it.
+            ConditionFailed: an item is not as expected.
         """
         items = [write.request() for write in writes]
         digest = hashlib.sha256(f"{token}\x1f{items!r}".encode()).hexdigest()
@@ -348,14 +341,14 @@ class Tables:
         fields: Sequence[str] = (),
         consistent: bool = False,
     ) -> Iterator[Item]:
-        """Items of one partition, in sort-key order, page after page.
+        """Items of one partition in sort-key order, all pages.
 
         Args:
             until: sort attribute and its highest value.
-            after: sort attribute and the value that those wanted lie above; not with `until`.
-            between: sort attribute, its lowest and its highest value; instead of the two.
-            fields: the attributes to read; all by default.
-            consistent: whether what was just written must be among them; not with an index.
+            after: sort attribute and its exclusive lower bound; not together with `until`.
+            between: sort attribute with lowest and highest value; instead of the two.
+            fields: attributes to read; all by default.
+            consistent: strongly consistent; not for an index.
         """
         names = {"#0": attribute}
         values = {":0": encoded(equals)}
@@ -409,13 +402,13 @@ class Tables:
         until: tuple[str, str] | None = None,
         fields: Sequence[str] = (),
     ) -> Iterator[Item]:
-        """Items that an index of keys only lists, read from the table.
+        """Items listed by a keys-only index, read from the table.
 
-        An item that has changed meanwhile and does not belong into the list any more is left out.
+        Items that have changed meanwhile and no longer match are left out.
 
         Args:
             key: the table's key attributes.
-            fields: the attributes to read, `key` and `attribute` among them; all by default.
+            fields: attributes to read, including `key` and `attribute`; all by default.
         """
         entries = self.query(
             table, attribute, equals, index=index, limit=limit, newest_first=newest_first, until=until, fields=key
@@ -426,10 +419,10 @@ class Tables:
                     yield item
 
     def scan(self, table: str, filtered: str = "", **values: Any) -> Iterator[Item]:
-        """All items, page after page, read consistently.
+        """All items, all pages, strongly consistent.
 
         Args:
-            filtered: a condition over attributes, in which `:name` stands for the value of that name.
+            filtered: a filter expression; `:name` stands for the value of that name.
         """
         arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
         if filtered:
@@ -440,6 +433,6 @@ class Tables:
             yield from map(decode, page["Items"])
 
     def delete(self, table: str, key: Mapping[str, str]) -> Item | None:
-        """Remove an item; the item as it was, or None if there was none."""
+        """Delete an item; returns its last state, or None if it did not exist."""
         found = self._client.delete_item(TableName=table, Key=encode(key), ReturnValues="ALL_OLD").get("Attributes")
         return decode(found) if found else None

@@ -1,4 +1,4 @@
-"""Step Functions as the platform uses it: start an execution, answer a waiting task."""
+"""Step Functions: start executions, answer waiting tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# A token whose task has ended cannot be answered; the execution has gone on without it, so that is no error here.
+# The task has ended and the execution has gone on without the answer; not an error here.
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
@@ -25,16 +25,16 @@ class Tasks:
     def start(self, name: str, application_id: str, problem: str | None = None) -> bool:
         """Start the process; False if an execution of that name has ended, or runs with other input.
 
-        A repeat with the same input while the execution runs is answered like the first call (StartExecution).
+        Idempotent for the same input while the execution runs.
 
         Args:
-            problem: why the firm has to be asked for an authorisation first, where that is known.
+            problem: why the firm must be asked for an authorisation first, if known.
         """
         given = {"application_id": application_id, **({"problem": problem} if problem else {})}
         return _started(self._client, self._origination_arn, name, given)
 
     def running(self, between_pages: Callable[[], None]) -> Iterator[str]:
-        """Names of the executions that run; one that has begun a moment ago may be missing."""
+        """Names of running executions; one started a moment ago may be missing."""
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=self._origination_arn, statusFilter="RUNNING", PaginationConfig={"PageSize": 1000}
         )
@@ -44,7 +44,6 @@ class Tasks:
             yield from (execution["name"] for execution in page["executions"])
 
     def is_running(self, name: str) -> bool:
-        """Whether the execution of that name still runs."""
         arn = self._origination_arn.replace(":stateMachine:", ":execution:") + f":{name}"
         try:
             return self._client.describe_execution(executionArn=arn)["status"] in ("RUNNING", "PENDING_REDRIVE")
@@ -52,11 +51,11 @@ class Tasks:
             return False
 
     def succeed(self, token: str | None, output: Mapping[str, Any]) -> bool:
-        """Let a waiting task go on with `output`; False if it no longer waits."""
+        """Complete a waiting task with `output`; False if it no longer waits."""
         return self._answer("send_task_success", token, output=json.dumps(dict(output)))
 
     def fail(self, token: str | None, error: str, cause: str = "") -> bool:
-        """Let a waiting task fail by the error's name; False if it no longer waits."""
+        """Fail a waiting task with the error's name; False if it no longer waits."""
         return self._answer("send_task_failure", token, error=error, cause=cause)
 
     def _answer(self, call: str, token: str | None, **arguments: str) -> bool:
@@ -72,7 +71,7 @@ class Tasks:
 
 
 class Process:
-    """Starts one state machine's executions."""
+    """Starts executions of one state machine."""
 
     def __init__(self, client: SFNClient, arn: str) -> None:
         self._client, self._arn = client, arn
@@ -80,7 +79,7 @@ class Process:
     def start(self, name: str, document: Mapping[str, Any]) -> bool:
         """Start an execution; False if one of that name has ended, or runs with other input.
 
-        A repeat with the same input while the execution runs is answered like the first call.
+        Idempotent for the same input while the execution runs.
         """
         return _started(self._client, self._arn, name, document)
 

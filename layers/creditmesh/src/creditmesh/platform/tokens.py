@@ -1,8 +1,8 @@
-"""Who sends a request: tokens of OIDC issuers (RS256), and guests' tokens of our own (HS256).
+"""Authenticates callers: tokens of OIDC issuers (RS256), and our own tokens for guests (HS256).
 
-Each algorithm belongs to one kind of key and one issuer, so no token can be checked with the other's: an RS256 token
-meets only RSA keys from the issuer's key set, an HS256 token only the platform's guest key. Any other algorithm, `none`
-among them, is refused before a key is looked for.
+Each algorithm is bound to one kind of key and issuer: RS256 tokens are verified only with RSA keys from the issuer's
+key set, HS256 tokens only with the platform's guest keys. Any other algorithm, including `none`, is refused before a
+key is looked up.
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class TokenRefused(DomainError):
-    """A token does not prove who sends it; the answer never says why."""
+    """A token does not authenticate its sender; the response never says why."""
 
     code = "token_refused"
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """An OIDC issuer the platform trusts."""
+    """A trusted OIDC issuer."""
 
     issuer: str
     audiences: tuple[str, ...]
-    """Any of them must be in `aud`."""
+    """`aud` must contain one of them."""
     roles: frozenset[Role] = frozenset(Role)
-    """Those that its tokens may carry."""
+    """Roles that its tokens may carry."""
     keys_url: str | None = None
-    """Where the key set is; None: as the issuer's discovery document says."""
+    """URL of the key set; None: from the issuer's discovery document."""
     role_claim: str = "cognito:groups"
-    """Claim that holds the role, a text or a list of which exactly one is a role of ours."""
+    """Claim with the role: a text, or a list with exactly one of our roles."""
     tenant_claim: str = "custom:tenant"
-    """Claim that holds the tenant; staff may lack it."""
+    """Claim with the tenant; optional for staff."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> list[Issuer]:
-        """From OIDC_ISSUER, OIDC_AUDIENCE (several with commas), OIDC_JWKS_URL, ROLE_CLAIM and TENANT_CLAIM.
+        """From OIDC_ISSUER, OIDC_AUDIENCE (comma-separated), OIDC_JWKS_URL, ROLE_CLAIM and TENANT_CLAIM.
 
-        STAFF_ISSUER, STAFF_AUDIENCE and STAFF_JWKS_URL name the staff's own issuer; then neither vouches for the
-        other's roles. Without them the one issuer vouches for all.
+        STAFF_ISSUER, STAFF_AUDIENCE and STAFF_JWKS_URL configure a separate issuer for staff; then neither may assign
+        the other's roles. Without them the one issuer may assign all.
         """
         given = {name: environment.get(f"{name}_ISSUER", "") for name in ("OIDC", "STAFF")}
         own = {"OIDC": frozenset(Role) - STAFF, "STAFF": STAFF} if given["STAFF"] else {"OIDC": frozenset(Role)}
@@ -82,9 +82,9 @@ class Issuer:
 
 @dataclass
 class KeySet:
-    """An issuer's public keys, kept for an hour.
+    """An issuer's public keys, cached for an hour.
 
-    An unknown key id makes them be read again, but at most twice a minute: strangers can make up key ids.
+    An unknown key id reloads them, at most twice a minute, since anybody can make up key ids.
     """
 
     issuer: Issuer
@@ -94,10 +94,10 @@ class KeySet:
     _read_at: float | None = None
 
     def get(self, key_id: str) -> jwt.PyJWK:
-        """The RSA key of that id.
+        """The RSA key with that id.
 
         Raises:
-            TokenRefused: the issuer has none.
+            TokenRefused: unknown id.
             InstitutionUnavailable: the issuer does not answer.
         """
         age = None if self._read_at is None else self.monotonic() - self._read_at
@@ -132,31 +132,30 @@ class KeySet:
 
 @dataclass
 class GuestKeys:
-    """The keys of guests' tokens: the current one signs, the one before it still verifies.
+    """The keys of guests' tokens: the current one signs, the previous one still verifies.
 
-    Read again after five minutes, and sooner where neither key fits, but at most twice a minute: a process that lives
-    through a rotation meets tokens of the new key.
+    Reloaded after five minutes, or at most twice a minute if no key matches: during a rotation a process may meet
+    tokens of the new key.
     """
 
     read: Callable[[], Sequence[bytes]]
-    """Gives the keys, the current one first."""
+    """Returns the keys, the current one first."""
     monotonic: Callable[[], float] = time.monotonic
     _keys: Sequence[bytes] = field(default=(), repr=False)
     _read_at: float = 0.0
 
     @property
     def current(self) -> bytes:
-        """The key that signs."""
         return self.all()[0]
 
     def all(self, *, older_than: float = GUEST_KEYS_SECONDS) -> Sequence[bytes]:
-        """The keys, read again if they were read longer ago than that."""
+        """The keys, reloaded if older than that."""
         if not self._keys or self.monotonic() - self._read_at > older_than:
             self._keys, self._read_at = self.read(), self.monotonic()
         return self._keys
 
     def fitting(self, fits: Callable[[bytes], bool]) -> bytes | None:
-        """The first key that fits, if there is one."""
+        """The first key for which `fits` is true, or None."""
         for older_than in (GUEST_KEYS_SECONDS, KEYS_PAUSE_SECONDS):
             if found := next((key for key in self.all(older_than=older_than) if fits(key)), None):
                 return found
@@ -165,19 +164,18 @@ class GuestKeys:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Tells who a token belongs to."""
+    """Authenticates tokens."""
 
     guest_keys: Callable[[], GuestKeys] = field(repr=False)
-    """Gives the keys of guests' tokens."""
     keys: Sequence[KeySet]
-    """The issuers' keys; none where only guests are known."""
+    """The issuers' keys; empty if only guests are supported."""
 
     def caller(self, token: str) -> Caller:
         """The caller of a valid token.
 
         Raises:
-            TokenRefused: whatever is wrong with it.
-            InstitutionUnavailable: its issuer's keys cannot be had now.
+            TokenRefused: for any fault.
+            InstitutionUnavailable: the issuer's keys are unavailable.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -187,7 +185,7 @@ class Verifier:
                 return self._member(token, self._keys_of(token), header["kid"])
         except jwt.PyJWTError:
             raise TokenRefused("not authentic") from None
-        raise TokenRefused("not an algorithm of ours")
+        raise TokenRefused("unsupported algorithm")
 
     def _guest(self, token: str) -> Caller:
         key = self.guest_keys().fitting(lambda one: _signed_by(one, token))
@@ -205,12 +203,12 @@ class Verifier:
         return Caller(subject=claims["sub"], role=Role.BORROWER, tenant=claims["sub"])
 
     def _keys_of(self, token: str) -> KeySet:
-        """The keys of the issuer that a token claims to come from."""
+        """The keys of the issuer that a token names."""
         claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
         for keys in self.keys:
             if keys.issuer.issuer == claimed:
                 return keys
-        raise TokenRefused("not an issuer of ours")
+        raise TokenRefused("unknown issuer")
 
     def _member(self, token: str, keys: KeySet, key_id: str) -> Caller:
         claims = jwt.decode(
@@ -224,7 +222,7 @@ class Verifier:
         )
         role = _role(claims.get(keys.issuer.role_claim))
         if role not in keys.issuer.roles:
-            raise TokenRefused("not a role that its issuer vouches for")
+            raise TokenRefused("the issuer may not assign this role")
         tenant = claims.get(keys.issuer.tenant_claim, "platform" if role in STAFF else None)
         if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant):
             raise TokenRefused("no tenant")
@@ -242,18 +240,18 @@ def _signed_by(key: bytes, token: str) -> bool:
 def guest_tenant(key: bytes, idempotency_key: str) -> str:
     """The tenant of a guest's one application.
 
-    A guest has no account: what makes an application his is the Idempotency-Key he drew, so it must be long and random
-    (`functions/api` asks for 22 characters, 130 bits). The tenant follows from the key under a secret of ours, so that
-    neither tenant nor application id betrays the key. Repeating a request gives the token again only with the same body
-    to the last field, and never a longer-lived one; with any other body the answer is 422 and no token. So a stranger
-    who guesses a key still has no token: he would have to guess the whole request with it.
+    A guest has no account: the Idempotency-Key that he drew makes an application his, so it must be long and random
+    (`functions/api` requires 22 characters, 130 bits). The tenant is derived from the key under a secret, so that
+    neither tenant nor application id reveals the key. A repeated request returns the token only if the whole body is
+    the same, and never with a longer validity; otherwise the answer is 422 without a token. So guessing the key is not
+    enough for an attacker: the whole request would have to be guessed.
     """
     mac = hmac.new(key, f"guest-tenant\x1f{idempotency_key}".encode(), hashlib.sha256).hexdigest()
     return f"{GUEST_PREFIX}{mac[:40]}"
 
 
 def guest_token(key: bytes, *, tenant: str, application_id: str, issued_at: datetime) -> str:
-    """The token that opens one guest's application for seven days; equal arguments give the same token."""
+    """The token for one guest's application, valid for seven days; deterministic."""
     claims = {
         "iss": GUEST_ISSUER,
         "aud": GUEST_AUDIENCE,
@@ -269,7 +267,7 @@ def _role(claim: Any) -> Role:
     named = claim if isinstance(claim, list) else [claim]
     known = {Role(name) for name in named if isinstance(name, str) and name in set(Role)}
     if len(known) != 1:
-        raise TokenRefused("not exactly one role")
+        raise TokenRefused("must have exactly one role")
     return known.pop()
 
 

@@ -1,4 +1,4 @@
-"""Tasks of state machines that wait for answers: token and answer come in either order, the first answer wins."""
+"""Tasks of state machines that wait for answers: token and answer come in either order; the first answer wins."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from creditmesh.platform.tables import ConditionFailed, Item, Ref, Tables, Updat
 from creditmesh.platform.tasks import Tasks
 
 KEPT_DAYS = 200
-"""How long a wait and its answer are remembered; longer than any execution lasts."""
+"""How long a wait and its answer are kept; longer than any execution."""
 ONLY = "1"
 """The number of a wait that is asked only once."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a task goes on with; or the error by which it fails."""
+    """The output that a task continues with, or the error that it fails with."""
 
     output: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     cause: str = ""
 
     def stored(self) -> dict[str, Any]:
-        """As the wait keeps it."""
         return {"error": self.error, "cause": self.cause} if self.error else {"output": dict(self.output)}
 
 
 @dataclass(frozen=True)
 class Wait:
-    """One wait as it was read."""
+    """A wait as read."""
 
     owner: str
     kind: str
@@ -41,50 +40,48 @@ class Wait:
 
     @property
     def token(self) -> str | None:
-        """The newest task's."""
         return self.item.get("token")
 
     @property
     def number(self) -> str | None:
-        """Which asking of this kind the newest task waits for; None before any."""
+        """The number that the newest task waits for; None before any."""
         return next(iter(self.item.get("numbers", ())), None)
 
     @property
     def answered(self) -> bool:
-        """Whether all that is awaited has been answered; nothing has, before anybody asks."""
+        """Whether everything asked for has been answered; False before any question."""
         return "numbers" in self.item and self.item.get("answered", set()).issuperset(self.item["numbers"])
 
     @property
     def answer(self) -> Answer:
-        """What was answered last."""
+        """The last answer."""
         return Answer(**self.item.get("answer", {}))
 
 
 class Waits:
-    """One item per owner and kind of wait: the newest task's token, what it waits for, what has been answered.
+    """One item per owner and kind of wait: the newest task's token, what it waits for, what was answered.
 
-    `asking` and `answering` belong into the transaction that changes the state they go with: whichever comes second is
-    refused (`ConditionFailed`) where it has not seen the first. `wait` and `answer` write alone.
+    `asking` and `answering` are part of the transaction that changes the related state: the second of the two fails
+    (`ConditionFailed`) if it has not seen the first. `wait` and `answer` write alone.
     """
 
     def __init__(self, tables: Tables, table: str, tasks: Tasks, clock: Clock) -> None:
         self._tables, self._table, self._tasks, self._clock = tables, table, tasks, clock
 
     def ref(self, owner: str, kind: str) -> Ref:
-        """Where a wait lies, to be read by one call with other items."""
+        """The item of a wait, to be read together with others."""
         return Ref(self._table, {"owner": owner, "kind": kind})
 
     def read(self, owner: str, kind: str) -> Wait:
-        """A wait as it is now."""
         ref = self.ref(owner, kind)
         return Wait(owner, kind, self._tables.get(ref.table, ref.key) or {})
 
     def asking(self, owner: str, kind: str, token: str, number: str = ONLY) -> Update:
-        """The write by which a task begins to wait; a later token for the same number replaces the earlier one."""
+        """The write by which a task starts to wait; a later token for the same number replaces the earlier one."""
         return self._change(owner, kind, {"token": token, "numbers": [number]}, lacks={"answered": number})
 
     def answering(self, wait: Wait, answer: Answer) -> Update:
-        """The write that answers the asking which was read; `give` follows it."""
+        """The write that answers the wait that was read; call `give` afterwards."""
         number = wait.number or ONLY
         return self._change(
             wait.owner,
@@ -97,31 +94,31 @@ class Waits:
         )
 
     def give(self, token: str | None, answer: Answer) -> bool:
-        """Let a task go on, or fail; False if it does not wait (any more)."""
+        """Complete or fail a task; False if it does not wait (any more)."""
         if answer.error:
             return self._tasks.fail(token, answer.error, answer.cause)
         return self._tasks.succeed(token, answer.output)
 
     def wait(self, owner: str, kind: str, token: str, numbers: Collection[str] = (ONLY,)) -> None:
-        """Let a task wait until each of `numbers` is answered; it goes on at once if they are."""
+        """Let a task wait until each of `numbers` is answered; completes it at once if they are."""
         self._tell(owner, kind, self._change(owner, kind, {"token": token, "numbers": sorted(numbers)}))
 
     def answer(self, owner: str, kind: str, number: str) -> None:
-        """One of several answers is there, or will never come. It may come before anybody waits for it."""
+        """Record that one of several answers has come, or will never come; it may come before the task waits."""
         self._tell(owner, kind, self._change(owner, kind, {}, add={"answered": frozenset({number})}))
 
     def fail(self, wait: Wait, error: str, cause: str) -> None:
-        """Let the task that waits fail, unless its answer has come."""
+        """Fail the waiting task, unless it has been answered."""
         answer = Answer(error=error, cause=cause)
         with suppress(ConditionFailed):
             self._tables.write(self.answering(wait, answer))
             self.give(wait.token, answer)
 
     def tell(self, owner: str, kind: str, token: str | None = None) -> bool:
-        """Repeat the answer of a wait that has it; False if it has none, or nobody waits for it.
+        """Repeat the answer of a wait; False if it has none, or no task waits.
 
         Args:
-            token: the task to tell; by default the one that is stored.
+            token: the task; by default the stored one.
         """
         wait = self.read(owner, kind)
         return wait.answered and self.give(token or wait.token, wait.answer)

@@ -1,4 +1,4 @@
-"""HTTP for handlers, whatever framework calls them: strict JSON in, problem details (RFC 9457) out."""
+"""HTTP for handlers, independent of the framework: strict JSON in, problem details (RFC 9457) out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000",
     "x-content-type-options": "nosniff",
 }
-"""On every answer. Pages carry their style inline and nothing else is loaded; a URL may hold a code, so no referrer."""
+"""On every response. Pages have inline styles and load nothing else; no referrer, since a URL may contain a code."""
 
 _PASSING = frozenset(
     {
@@ -48,11 +48,11 @@ _PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
-"""AWS error codes that pass by themselves."""
+"""Transient AWS error codes."""
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """A fault of one field."""
 
     field: str = Field(description="path of the field, like `data.approved_amount`")
     rule: str = Field(description="the rule it breaks")
@@ -101,7 +101,7 @@ class MethodNotAllowed(DomainError):
 
 
 class InvalidFields(InvalidInput):
-    """Several fields of the input break their rules."""
+    """Several fields break their rules."""
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{one.field}: {one.rule}" for one in errors), field=errors[0].field)
@@ -120,13 +120,13 @@ STATUS_OF: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (UnsupportedMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (MethodNotAllowed, HTTPStatus.METHOD_NOT_ALLOWED),
 )
-"""The one place that says which answer an error becomes, by class; any other error is a 500."""
+"""The only mapping from error classes to responses; any other error is a 500."""
 
 _TITLES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
-"""As RFC 9110 names them; older Pythons have older names."""
+"""Names of RFC 9110, which older Pythons lack."""
 
 _EXTRA_HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
@@ -137,7 +137,7 @@ _EXTRA_HEADERS = {
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; the security headers are added on the way out."""
+    """A response; security headers are added when it is sent."""
 
     status: int
     body: str = ""
@@ -145,17 +145,16 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def all_headers(self) -> dict[str, str]:
-        """Every header of the answer, names in lower case."""
         own = {"content-type": self.content_type} if self.body else {}
         return {**SECURITY_HEADERS, **own, **self.headers}
 
     def proxy(self) -> dict[str, Any]:
-        """The answer as a Lambda proxy integration gives it to API Gateway."""
+        """The response in the format of a Lambda proxy integration."""
         return {"statusCode": self.status, "headers": self.all_headers(), "body": self.body, "isBase64Encoded": False}
 
 
 def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: list[FieldError] | None = None) -> Reply:
-    """A problem document."""
+    """A problem document as response."""
     document = Problem(
         type=f"urn:creditmesh:problem:{code}",
         title=_TITLES.get(status, status.phrase),
@@ -170,7 +169,7 @@ def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: l
 
 
 def answer(error: Exception, instance: str) -> Reply:
-    """The problem document an error becomes; what no one foresaw is logged by class and place, and tells nothing."""
+    """The problem document for an error; unexpected errors are logged by class and place, and reveal nothing."""
     if isinstance(error, DomainError):
         for kind, status in STATUS_OF:
             if isinstance(error, kind):
@@ -178,21 +177,21 @@ def answer(error: Exception, instance: str) -> Reply:
     if _is_passing(error):
         logger.warning("a service did not answer", extra={"error": type(error).__name__, "at": place(error)})
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, Unavailable.code, "try again in a moment", instance)
-    # Only class and place: a message might quote what a user typed.
+    # Only class and place: the message might contain user input.
     logger.error("unexpected error", extra={"error": type(error).__name__, "at": place(error)})
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "an unexpected error happened", instance)
 
 
 def safely(act: Callable[[], Reply], instance: str) -> Reply:
-    """What `act` answers, or the problem document of what it raises."""
+    """The response of `act`, or the problem document for its error."""
     try:
         return act()
-    except Exception as error:  # the outermost line of defence: a client always gets a document
+    except Exception as error:  # last resort: a client always gets a problem document
         return answer(error, instance)
 
 
 def read_json(raw: bytes, content_type: str | None, limit: int = MAX_BODY_BYTES) -> Any:
-    """The body as JSON, read strictly, so that sender and receiver cannot understand it differently.
+    """Parse the body as JSON, strictly, so that sender and receiver read the same.
 
     Raises:
         BodyTooLarge, UnsupportedMediaType, MalformedBody: see the classes.
@@ -208,15 +207,15 @@ def read_json(raw: bytes, content_type: str | None, limit: int = MAX_BODY_BYTES)
 
 
 def validated(adapter: TypeAdapter[T], document: Any, *, tagged: bool = False) -> T:
-    """A document as a model.
+    """Convert a document to a model.
 
     Args:
-        adapter: reads the model.
+        adapter: of the model.
         document: the parsed JSON.
-        tagged: the adapter is of a discriminated union; pydantic then puts the tag before each field's path.
+        tagged: the model is a discriminated union, for which pydantic prefixes each path with the tag.
 
     Raises:
-        InvalidFields: naming each field and rule.
+        InvalidFields: names each field and rule.
     """
     try:
         return adapter.validate_python(document)

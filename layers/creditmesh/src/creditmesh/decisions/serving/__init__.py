@@ -1,1 +1,1 @@
-"""What functions and the resident Spark job share: queue, models in force, worker. Clients come in as arguments."""
+"""Shared by functions and the resident Spark job: queue, current models, worker. Clients are arguments."""

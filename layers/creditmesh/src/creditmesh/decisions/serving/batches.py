@@ -1,9 +1,9 @@
-"""Scores small batches by ``evaluate`` in Spark's Python workers, on a context that stays up.
+"""Scores small batches by ``evaluate`` in Spark's Python workers, on a persistent context.
 
-Everything but the scoring is prepared once: an RDD over «cells», one-element partitions that hold a batch as
-bytes in an array of the JVM. Spark sends a partition's content to the task anew in each run, so writing other bytes
-into the cells and running the same RDD again scores another batch. The day is part of the batch, the model is a
-broadcast variable. ``creditmesh.decisions.serving.worker_daemon`` makes small tasks fast.
+Everything but the scoring is prepared once: an RDD over «cells», one-element partitions that hold a batch as bytes in a
+JVM array. Spark sends a partition's content to the task in each run, so writing new bytes into the cells and running
+the same RDD again scores another batch. The day is part of the batch, the model is a broadcast variable.
+``creditmesh.decisions.serving.worker_daemon`` makes small tasks fast.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from creditmesh.risk.result import RiskResult
 
 Batch = Sequence[Mapping[str, FeatureValue]]
 _WORTH_A_TASK = 20
-"""A second task pays off from so many firms on."""
+"""Batch size from which a second task pays off."""
 
 
 def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(values)
 
 
-# The artefact has read-only mappings, which pickle does not support.
+# The artefact contains read-only mappings, which pickle does not support.
 copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 
 class ResidentScorer:
-    """Scores batches one after the other; not for use by several threads at a time."""
+    """Scores one batch at a time; not thread-safe."""
 
     def __init__(self, context: SparkContext, artefact: Artefact, partitions: int = 1) -> None:
         """Score with ``artefact`` in up to ``partitions`` tasks at once (as many as there are cores to use)."""
@@ -56,15 +56,15 @@ class ResidentScorer:
         reader: Any = AutoBatchedSerializer
         cells: RDD[Any] = RDD(pickled, context, reader(CPickleSerializer()))
         scored: Any = cells.mapPartitions(partial(_score, context.broadcast(artefact)))
-        # RDD.collect would create all of this again for each batch.
+        # RDD.collect would create all of this for each batch.
         self._rdd, self._results = scored._jrdd, scored._jrdd_deserializer
         self._context, self._run, self._list = java.sc(), jvm.PythonRDD.runJob, jvm.java.util.ArrayList
 
     def score_batch(self, batch: Batch, on: date) -> list[RiskResult]:
-        """Return the result of each set of features by the rules in force on the day ``on``, in order.
+        """Return the result of each set of features by the rules in force on ``on``, in order.
 
         Raises:
-            Py4JJavaError: for example because a value breaks the feature schema; ``Artefact.checked`` tells which.
+            Py4JJavaError: for example if a value breaks the feature schema; ``Artefact.checked`` names it.
         """
         tasks = min(len(self._cells), -(-len(batch) // _WORTH_A_TASK))
         for number in range(tasks):
@@ -79,21 +79,20 @@ class ResidentScorer:
         return results
 
     def warm_up(self, on: date, calls: int = 100) -> None:
-        """Score two made-up applications ``calls`` times, until the JVM has compiled what a job runs."""
+        """Score two made-up applications ``calls`` times, until the JVM has compiled the code."""
         zero: dict[FeatureType, FeatureValue] = {"integer": 0, "string": "", "boolean": False}
         full = {name: zero[feature.type] for name, feature in self.artefact.features.items()}
         for _ in range(calls):
             self.score_batch([{}, full], on)
 
     def _collected(self, tasks: int) -> list[list[RiskResult]]:
-        """Each cell's results."""
         if not tasks:
             return []
         return list(_load_from_socket(self._run(self._context, self._rdd, self._list(range(tasks))), self._results))
 
 
 def _score(model: Broadcast[Artefact], cells: Iterable[tuple[bytes]]) -> Iterator[list[RiskResult]]:
-    """In a worker: one cell's results."""
+    """Runs in a worker: one cell's results."""
     for (content,) in cells:
         on, batch = pickle.loads(content)
         artefact = model.value.in_force(on)

@@ -1,6 +1,6 @@
-"""The model in force, as a process sees it: looked up every few seconds, loaded once, verified.
+"""A process's view of the current models: checked every few seconds, loaded once, verified.
 
-What is corrupt or unsigned is refused and logged by its hash and the rule it breaks; the last good one goes on.
+A corrupt or unsigned model is refused and logged with its hash and the broken rule; the last good one stays in use.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from creditmesh.risk.errors import ArtefactInvalid
 
 Log = Callable[[Mapping[str, Any]], None]
 _KEPT = 4
-"""How many versions a process keeps: champion, previous, challenger, and one that an old decision names."""
+"""Number of versions kept per process: champion, previous, challenger, and one of an old decision."""
 
 
 class Champion:
-    """Gives the champion, the challenger and any version by hash.
+    """Provides the champion, the challenger and any version by hash.
 
     Args:
         stored: where models are stored.
-        seconds: how long the pointer is believed.
-        log: takes a flat record about each version refused.
-        transient: what the clients raise when a service does not answer: the last good model goes on.
+        seconds: how long the pointer is cached.
+        log: takes a flat record about each refused version.
+        transient: errors of the clients when a service does not answer; the last good model stays in use.
     """
 
     def __init__(
@@ -47,30 +47,30 @@ class Champion:
         self._looked = float("-inf")
 
     def __call__(self) -> Artefact:
-        """The model in force.
+        """The current model.
 
         Raises:
-            ArtefactInvalid: there is no good one, and never was in this process.
+            ArtefactInvalid: there is no good one, and this process never had one.
         """
-        # A clock set back is no reason to believe for longer.
+        # After the clock was set back, read again.
         if self._champion is None or not 0 <= self._monotonic() - self._looked < self._seconds:
             self._look()
         if self._champion is None:
-            raise ArtefactInvalid("$", "is a good model, in force or before")
+            raise ArtefactInvalid("$", "no valid current or previous model")
         return self._champion
 
     def of(self, content_hash: str) -> Artefact:
-        """The version of that hash, whatever stands in force by now.
+        """The version with that hash, current or not.
 
         Raises:
-            ArtefactInvalid: it is not stored as it was.
+            ArtefactInvalid: missing or altered.
         """
         if content_hash not in self._kept:
             self._keep(self._stored.load(content_hash))
         return self._kept[content_hash]
 
     def challenger(self) -> Artefact | None:
-        """The version that scores in the shadow, as of the last look at the pointer; None if it cannot be had."""
+        """The challenger, as of the last read of the pointer; None if there is none or it is invalid."""
         if self._pointer.challenger is None:
             return None
         try:
@@ -79,7 +79,7 @@ class Champion:
             return None
 
     def _look(self) -> None:
-        """Take up what the pointer names; without a last good one, what stood in force before it."""
+        """Load what the pointer names; without a last good model, the previous champion."""
         try:
             self._pointer = self._stored.pointer()
             champion = self._good(self._pointer.champion)
@@ -108,7 +108,7 @@ class Champion:
         return artefact
 
     def _refuse(self, content_hash: str, error: ArtefactInvalid) -> None:
-        """Log a version refused, once."""
+        """Log a refused version, once."""
         if content_hash not in self._refused:
             self._refused.add(content_hash)
             self._log({"event": "model_refused", "model_hash": content_hash, "path": error.path, "rule": error.rule})

@@ -1,7 +1,7 @@
-"""Which resident jobs are ready for requests: each says so itself, in one item of the table ``scoring-requests``.
+"""Heartbeats of resident jobs, in one item of the table ``scoring-requests``.
 
-The item has one attribute for each job, named as the job run, with the epoch second until which the job counts as
-ready. Requests go to Spark only while one of them does.
+The item has one attribute per job, named like the job run, with the epoch second until which the job counts as ready.
+Requests go to Spark only while a job does.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ KEY = "resident-jobs"
 """Key of the item; ids of applications are UUIDs."""
 NAME = "score-applications"
 EVERY_SECONDS, BELIEVED_SECONDS = 60, 150
-"""How often a job says that it is ready, and for how long it is believed: one beat may be lost."""
+"""Interval of heartbeats, and how long each is valid: one may be lost."""
 _FORGOTTEN_SECONDS = 86_400
 
 
 def ready_jobs(item: Mapping[str, Any] | None, now: float) -> set[str]:
-    """The names of the jobs that are ready at the epoch second ``now``."""
+    """The names of the jobs that are ready at epoch second ``now``."""
     return {name for name, until in job_times(item).items() if until > now}
 
 
 def job_times(item: Mapping[str, Any] | None) -> dict[str, int]:
-    """Until when each job counts as ready, as the item says."""
+    """Until when each job counts as ready."""
     return {name: int(until) for name, until in (item or {}).items() if name.startswith(NAME)}
 
 
 class Heartbeat:
-    """One job's own entry.
+    """One job's entry.
 
     Args:
         job: the name of its job run.
@@ -53,7 +53,7 @@ class Heartbeat:
         self._beaten = float("-inf")
 
     def beat(self) -> None:
-        """Say that the job is ready, if it is time to; a beat that arrives late never shortens a later one."""
+        """Report that the job is ready, if due; a late report never shortens a newer one."""
         if self._monotonic() - self._beaten < EVERY_SECONDS:
             return
         now = int(self._now())
@@ -65,7 +65,7 @@ class Heartbeat:
         self._beaten = self._monotonic()
 
     def end(self) -> None:
-        """Say that the job takes no more requests."""
+        """Report that the job takes no more requests."""
         self._update("REMOVE #job", "attribute_exists(#job)", {})
 
     def _update(self, update: str, condition: str, values: dict[str, Any]) -> None:
@@ -80,4 +80,4 @@ class Heartbeat:
                 **arguments,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return  # it stands as it should
+            return  # up to date

@@ -1,6 +1,6 @@
-"""Signatures of artefacts by a KMS key: who may decide is said by who holds the key.
+"""Signatures of artefacts by KMS keys: access to the key decides who may release models.
 
-The KMS client comes in as an argument: this package imports nothing of AWS.
+The KMS client is an argument: this package imports nothing of AWS.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 ALGORITHM: Literal["ECDSA_SHA_256"] = "ECDSA_SHA_256"
 
 Sign = Callable[[str], dict[str, str]]
-"""Signs a content hash; the answer is the artefact's ``signature``."""
+"""Signs a content hash; returns the artefact's ``signature``."""
 
 
 def kms_sign(client: KMSClient, key_id: str) -> Sign:
-    """Return what signs with the KMS key of that id, ARN or alias; the signature names the key by its ARN."""
+    """Return a signer with the KMS key of that id, ARN or alias; signatures name the key by its ARN."""
 
     def sign(content_hash: str) -> dict[str, str]:
         made = client.sign(KeyId=key_id, Message=content_hash.encode(), MessageType="RAW", SigningAlgorithm=ALGORITHM)
@@ -33,9 +33,9 @@ def kms_sign(client: KMSClient, key_id: str) -> Sign:
 
 
 def kms_verify(client: KMSClient, trusted_keys: Collection[str]) -> Verify:
-    """Return what says whether a signature is one of the hash by a key among ``trusted_keys`` (ARNs).
+    """Return a verifier that accepts signatures by ``trusted_keys`` (ARNs).
 
-    KMS is not asked about a signature by another key. An outage of KMS is the client's own error, not «no».
+    Signatures by other keys are rejected without a call. An outage of KMS raises the client's error.
     """
     trusted = frozenset(trusted_keys)
 
@@ -64,10 +64,9 @@ def kms_verify(client: KMSClient, trusted_keys: Collection[str]) -> Verify:
 
 
 def signed(document: Mapping[str, Any], sign: Sign) -> dict[str, Any]:
-    """Return ``document`` sealed and signed."""
     sealed = seal(document)
     return {**sealed, "signature": sign(sealed["content_hash"])}
 
 
 _LONGEST = 72
-"""DER of two 256-bit numbers takes at most 72 bytes."""
+"""Maximum DER length of two 256-bit numbers."""

@@ -1,8 +1,8 @@
-"""The table ``scoring-requests`` as a queue: items are put, claimed for a while by a worker, and answered.
+"""The table ``scoring-requests`` as a queue: requests are stored, claimed by a worker with a lease, and answered.
 
-An item is in the index ``by-queue`` only while it has its attribute ``queue`` (``open#<shard>``), that is until it is
-answered. Every change is one conditional write, so of any number of workers exactly one answers. The DynamoDB client
-comes in as an argument: this package imports nothing of AWS.
+An item is in the index ``by-queue`` only while it has the attribute ``queue`` (``open#<shard>``), that is until it is
+answered. Every change is one conditional write, so exactly one worker answers. The DynamoDB client is an argument: this
+package imports nothing of AWS.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MINE = "#state = :claimed AND claimed_by = :me AND attempts = :attempt"
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """A claimed request. ``attempts`` counts claims, this one included, and fences off earlier ones."""
+    """A claimed request. ``attempts`` counts claims, including this one, and fences off earlier ones."""
 
     request_id: str
     application_id: str
@@ -41,24 +41,24 @@ class ScoringRequest:
 
     @property
     def on(self) -> date:
-        """The day whose rules decide: every engine that takes it up gives the same answer.
+        """The day whose rules apply, for every engine.
 
         Raises:
-            ValueError: ``rules_of`` is no day, or without it ``created_at`` no instant.
+            ValueError: ``rules_of`` is not a day, or without it ``created_at`` not an instant.
         """
         return rules_day(self.created_at, self.rules_of)
 
 
 def packed(text: str) -> str:
-    """A text as items hold it: DynamoDB bills every write by what it holds."""
+    """Compress a text for storage, since DynamoDB bills writes by size."""
     return b64encode(zlib.compress(text.encode())).decode()
 
 
 def unpacked(stored: str) -> str:
-    """The text of which `packed` made this.
+    """The inverse of `packed`.
 
     Raises:
-        ValueError: it made none of it.
+        ValueError: not packed by `packed`.
     """
     try:
         return zlib.decompress(b64decode(stored)).decode()
@@ -76,11 +76,11 @@ def open_item(
     shards: int,
     rules_of: date | None = None,
 ) -> dict[str, str | int]:
-    """Return the item that asks for scoring, as plain values.
+    """Return the item of a scoring request, as plain values.
 
     Args:
         created_at: ISO 8601 instant in UTC.
-        rules_of: the day whose rules are to decide; without it the day of ``created_at`` in UTC.
+        rules_of: the day whose rules apply; default: the day of ``created_at`` in UTC.
     """
     return {
         "request_id": request_id,
@@ -96,19 +96,19 @@ def open_item(
 
 
 def rules_day(created_at: str, rules_of: str | None) -> date:
-    """Return the day whose rules decide on a request: the one it names, else that of its ``created_at`` in UTC.
+    """Return the day whose rules apply: the given one, else that of ``created_at`` in UTC.
 
     Raises:
-        ValueError: it names no day; without one, ``created_at`` is no instant of ISO 8601.
+        ValueError: not a day; without one, ``created_at`` is not an ISO 8601 instant.
     """
     try:
         return date.fromisoformat(rules_of or created_at[:10])
     except ValueError as error:
-        raise ValueError("rules_of: is a day" if rules_of else "created_at: is an instant") from error
+        raise ValueError("rules_of: must be a day" if rules_of else "created_at: must be an instant") from error
 
 
 def _text(stored: str) -> str:
-    """The features as text; what is unreadable becomes so for the worker, which closes the request with an error."""
+    """The features as text; for unreadable ones the worker closes the request with an error."""
     try:
         return unpacked(stored)
     except ValueError:
@@ -140,7 +140,7 @@ class ScoringQueue:
         self._first_shard = 0
 
     def claimable(self, limit: int) -> list[str]:
-        """Return up to ``limit`` ids of requests that are open or whose lease ran out, oldest first in each shard."""
+        """Return up to ``limit`` ids of requests that are open or whose lease has ended, oldest first in each shard."""
         found: list[str] = []
         for offset in range(self._shards):
             if len(found) < limit:
@@ -166,7 +166,7 @@ class ScoringQueue:
         return found[:limit]
 
     def claim(self, request_id: str) -> ScoringRequest | None:
-        """Take the request until the lease ends; None if another worker holds or has answered it."""
+        """Claim the request; None if another worker holds or has answered it."""
         now = self._now_ms()
         values: dict[str, AttributeValueTypeDef] = {
             **self._claim_values(now),
@@ -189,7 +189,7 @@ class ScoringQueue:
         )
 
     def answer(self, request: ScoringRequest, result: RiskResult) -> bool:
-        """Write the result; False if the lease ran out and another worker took the request."""
+        """Write the result; False if the lease ended and another worker claimed the request."""
         text = packed(json.dumps(result.to_dict(), ensure_ascii=False))
         return self._close(request, "done", "#result = :text, engine = :engine", text, {"#result": "result"})
 
@@ -198,7 +198,7 @@ class ScoringQueue:
         return self._close(request, "failed", "#error = :text, engine = :engine", error, {"#error": "error"})
 
     def release(self, request: ScoringRequest) -> bool:
-        """Give a claim back unanswered, for any worker to take at once."""
+        """Release a claim, so that any worker can take it at once."""
         values: dict[str, AttributeValueTypeDef] = {":open": {"S": "open"}, **self._mine_values(request)}
         update = "SET #state = :open REMOVE lease_until, claimed_by, claimed_at_ms"
         return self._update(request.request_id, update, _MINE, values) is not None
@@ -233,7 +233,7 @@ class ScoringQueue:
         values: dict[str, AttributeValueTypeDef],
         names: dict[str, str] | None = None,
     ) -> dict[str, Any] | None:
-        """Return the item after the update, or None where the condition does not hold."""
+        """Return the updated item, or None if the condition failed."""
         try:
             answer = self._client.update_item(
                 TableName=self._table,

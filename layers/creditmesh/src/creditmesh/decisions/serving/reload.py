@@ -1,7 +1,7 @@
-"""A new champion for the resident job, without a restart and without a stall.
+"""Switches the resident job to a new champion without a restart and without a stall.
 
-A thread of its own looks at the pointer, loads and verifies what it names, plans it and warms it up beside the running
-one; the worker takes it up between two batches. What is bad is refused and the running one stays.
+A thread watches the pointer, and loads, verifies and warms up a new champion beside the current one; the worker
+switches between two batches. A bad model is refused; the current one stays in use.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ S = TypeVar("S")
 
 
 class Reloader(Generic[S]):
-    """Prepares champions; one thread looks, another takes.
+    """Prepares champions in one thread for use in another.
 
     Args:
-        prepare: makes what scores by a model, ready for requests; may take its time.
-        running: what scores already.
-        errors: what ``prepare`` raises when it cannot.
+        prepare: creates a scorer for a model, ready for requests; may take long.
+        running: the current scorer.
+        errors: what ``prepare`` raises on failure.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Reloader(Generic[S]):
         self.challenger: Artefact | None = None
 
     def look(self) -> None:
-        """Look at the pointer once, and prepare a champion that is new."""
+        """Read the pointer once, and prepare a new champion."""
         wanted = self._champion()
         self.challenger = self._champion.challenger()
         if wanted.content_hash == self._latest:
@@ -59,7 +59,7 @@ class Reloader(Generic[S]):
             self._prepare_ms = round((time.monotonic() - began) * 1000)
 
     def take(self) -> tuple[S, Artefact] | None:
-        """The champion prepared since the last call, if any; from now on it is the running one."""
+        """The champion prepared since the last call, if any; it then counts as the current one."""
         with self._lock:
             taken, self._prepared = self._prepared, None
         if taken:
@@ -67,11 +67,11 @@ class Reloader(Generic[S]):
         return taken
 
     def run(self, stop: threading.Event, seconds: float) -> None:
-        """Look every so often until ``stop`` is set."""
+        """Check periodically until ``stop`` is set."""
         while not stop.wait(seconds):
             try:
                 self.look()
-            except Exception as error:  # a watch that ended would leave an old model in force for good
+            except Exception as error:  # if the thread ended, the old model would stay in use
                 self._log({"event": "model_watch_failed", "error": type(error).__name__})
 
 

@@ -1,8 +1,8 @@
-"""Shadow scoring: a challenger scores what the champion has decided, and nobody waits for it.
+"""Shadow scoring: a challenger scores the champion's applications, and nobody waits for it.
 
-It works in the pauses between batches and with the plain evaluator, whose results are those of every engine. What it
-cannot keep up with is dropped and counted: a comparison needs many applications, not each. Records hold results only,
-no features. The DynamoDB client comes in as an argument: this package imports nothing of AWS.
+It runs in the pauses between batches with the plain evaluator, whose results equal every engine's. What exceeds its
+capacity is dropped and counted: a comparison needs many applications, not all. Records contain results, no features.
+The DynamoDB client is an argument: this package imports nothing of AWS.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SHARDS = 4
-"""A challenger's records are spread over so many partitions, each of which takes a thousand writes a second."""
+"""Partitions of a challenger's records; each takes a thousand writes per second."""
 KEPT_SECONDS = 90 * 86400
 _MOST_WAITING = 1_000
 _WRITTEN_AT_ONCE = 25
@@ -34,14 +34,14 @@ _FIELDS = ("decision", "stage", "score", "pd_ppm", "limit_minor", "grade")
 
 @dataclass(frozen=True)
 class ShadowTable:
-    """Where records go; ``now_ms`` is the wall clock in epoch milliseconds."""
+    """Writes records; ``now_ms`` is the wall clock in epoch milliseconds."""
 
     client: DynamoDBClient
     name: str
     now_ms: Callable[[], int]
 
     def write(self, items: Sequence[Mapping[str, Any]]) -> int:
-        """Write at most 25 records, once; return how many the table did not take."""
+        """Write at most 25 records, once; return how many were not accepted."""
         answer = self.client.batch_write_item(
             RequestItems={self.name: [{"PutRequest": {"Item": dict(item)}} for item in items]}
         )
@@ -49,7 +49,7 @@ class ShadowTable:
 
 
 def shadow_item(request: ScoringRequest, champion: RiskResult, challenger: RiskResult, now_ms: int) -> dict[str, Any]:
-    """Return the record of one application that both scored, in DynamoDB's wire form."""
+    """Return the record of an application that both scored, in DynamoDB's wire format."""
     shard = crc32(request.request_id.encode()) % SHARDS
     texts = {
         "challenger": f"{challenger.model_hash}#{shard}",
@@ -66,12 +66,12 @@ def shadow_item(request: ScoringRequest, champion: RiskResult, challenger: RiskR
 
 
 class Shadow:
-    """The backlog of what has been answered and the challenger has not seen yet; used by one thread.
+    """The backlog for the challenger; for use by one thread.
 
     Args:
-        challenger: gives the challenger, or None; must not block.
-        pool: carries writes out.
-        errors: what the table's client raises.
+        challenger: returns the challenger, or None; must not block.
+        pool: executes writes.
+        errors: errors of the table's client.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Shadow:
         self._dropped = 0
 
     def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
-        """Take up what the champion has answered, if there is a challenger at all."""
+        """Add the champion's results to the backlog, if there is a challenger."""
         if self._challenger() is None:
             self._waiting.clear()
             return
@@ -98,7 +98,7 @@ class Shadow:
         self._waiting.extend(answered)
 
     def work(self, seconds: float) -> float:
-        """Score in the shadow for at most so long; return the seconds spent."""
+        """Score in the shadow for at most that long; return the seconds spent."""
         began = self._monotonic()
         challenger = self._challenger()
         if challenger is None or not self._waiting or (self._writing and not self._writing.done()):
@@ -110,7 +110,7 @@ class Shadow:
                 continue
             try:
                 result = evaluate(challenger, json.loads(request.features), request.on)
-            except ValueError:  # these features are not what the challenger's schema says
+            except ValueError:  # the features do not match the challenger's schema
                 failed += 1
                 continue
             items.append(shadow_item(request, decided, result, self._table.now_ms()))

@@ -1,4 +1,4 @@
-"""How Spark is to be started: for the resident job, and for scans over many rows."""
+"""Spark settings of the resident job, scans and training."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ RESIDENT: dict[str, str] = {
     "spark.python.daemon.module": "creditmesh.decisions.serving.worker_daemon",
     "spark.cleaner.periodicGC.interval": "5min",
 }
-"""Small batches in Python workers. Their daemon's module is in the archive of --py-files, which Spark puts into an
+"""Small batches in Python workers. The workers' daemon module is in the archive of --py-files, which Spark puts into an
 executor's working directory; the job adds it to the workers' PYTHONPATH."""
 
 SMALL_MACHINE: dict[str, str] = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-"""On top of the others on a developer's machine: half the processor time until ready and a quarter less memory, for
-some 10 ms more per batch once warm. Not for EMR, which has Java options of its own under this name."""
+"""Additional settings on a developer's machine: half the processor time until ready and a quarter less memory, for some
+10 ms more per batch once warm. Not for EMR, which sets its own Java options under this name."""
 SMALL_RESIDENT: dict[str, str] = {**SMALL_MACHINE, "spark.driver.memory": "512m"}
 
 SCAN: dict[str, str] = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.codegen.hugeMethodLimit": "8000",
 }
-"""Millions of rows: whole-stage code, but no method beyond the 8,000 bytes up to which HotSpot compiles."""
+"""Millions of rows: whole-stage code, but no method above the 8,000 bytes that HotSpot compiles."""
 
 KERNEL: dict[str, str] = {**SCAN, "spark.executorEnv.POLARS_MAX_THREADS": "1"}
-"""Splits handed to Python workers that read and score by themselves: one thread each, as there is one for each core."""
+"""Splits read and scored by Python workers: one thread each, as there is one worker per core."""
 
 
 PYTHON = "python3.11"
-"""The interpreter that emr-spark-8.0.0 has and the archives of libraries are built for."""
+"""An interpreter that emr-spark-8.0.0 has, for which the archives of libraries are built."""
 INTERPRETER: dict[str, str] = {
     "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": PYTHON,
     "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,
@@ -47,9 +47,9 @@ RESIDENT_WORKERS: dict[str, str] = {
     "spark.executor.memory": "1g",
     "spark.executor.memoryOverhead": "1g",
 }
-"""Two workers of 1 vCPU and 2 GB, the smallest that EMR Serverless has (heap and overhead together make the worker).
-They stay: with dynamic allocation an idle job loses its executor, and the next request waits for another one. The
-overhead holds Python: the job's own process beside the driver, the workers that score beside the executor."""
+"""Two workers of 1 vCPU and 2 GB, the smallest of EMR Serverless (heap and overhead together). Fixed: with dynamic
+allocation an idle job loses its executor, and the next request waits for a new one. The overhead holds Python: the
+job's own process beside the driver, the scoring workers beside the executor."""
 
 SCAN_WORKERS: dict[str, str] = {
     "spark.driver.cores": "2",
@@ -59,8 +59,8 @@ SCAN_WORKERS: dict[str, str] = {
     "spark.executor.memory": "12g",
     "spark.executor.memoryOverhead": "4g",
 }
-"""Workers of a scan: a driver of 2 vCPU and 8 GB, executors of 4 vCPU and 16 GB, as many as the application's maximum
-capacity allows. The overhead holds the Python workers."""
+"""Workers of a scan: a driver of 2 vCPU and 8 GB, executors of 4 vCPU and 16 GB, up to the application's maximum
+capacity. The overhead holds the Python workers."""
 
 TRAINING_WORKERS: dict[str, str] = {
     **SCAN_WORKERS,
@@ -68,12 +68,11 @@ TRAINING_WORKERS: dict[str, str] = {
     "spark.driver.memory": "6g",
     "spark.driver.memoryOverhead": "24g",
 }
-"""Workers of training, which learns in the driver's Python: a driver of 4 vCPU and 30 GB, most of it outside the heap.
-"""
+"""Workers of training, which runs in the driver's Python: a driver of 4 vCPU and 30 GB, mostly outside the heap."""
 
 
 def libraries(archive: str) -> dict[str, str]:
-    """Settings that put the unpacked archive at ``archive`` (s3://…) on the path of driver and executors."""
+    """Settings that put the archive at ``archive`` (s3://…) on the path of driver and executors."""
     return {
         "spark.archives": f"{archive}#libraries",
         "spark.emr-serverless.driverEnv.PYTHONPATH": "./libraries",
@@ -82,5 +81,5 @@ def libraries(archive: str) -> dict[str, str]:
 
 
 def spark_submit_parameters(settings: dict[str, str]) -> str:
-    """Return ``settings`` as the ``--conf`` arguments of spark-submit, quoted as a shell wants them."""
+    """Return ``settings`` as ``--conf`` arguments of spark-submit, quoted for a shell."""
     return " ".join(f"--conf {shlex.quote(f'{name}={value}')}" for name, value in settings.items())

@@ -1,7 +1,7 @@
-"""Artefacts where they are stored: the pointer in DynamoDB, the documents in S3.
+"""Stored artefacts: the pointer in DynamoDB, the documents in S3.
 
-Functions and the resident job read them by this one way. The clients come in as arguments: this package imports
-nothing of AWS. The registry (``creditmesh.governance``) is what writes them.
+Used by functions and the resident job. The clients are arguments: this package imports nothing of AWS. The registry
+(`creditmesh.governance`) writes them.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Places:
     table: str
     bucket: str
     shipped_key: str
-    """The object that decides as long as nobody has promoted another."""
+    """The object that decides until another version is promoted."""
 
 
 class ArtefactMissing(ArtefactInvalid):
-    """No document is stored there."""
+    """No such document is stored."""
 
 
 def object_key(model_id: str, content_hash: str) -> str:
@@ -51,14 +51,13 @@ def object_key(model_id: str, content_hash: str) -> str:
 
 
 class StoredModels:
-    """Reads one model's pointer and its versions; each document is checked by hash and signature when it is read."""
+    """Reads one model's pointer and versions; each document is verified by hash and signature."""
 
     def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, places: Places, verify: Verify) -> None:
         """``verify`` decides whose signatures count."""
         self._dynamodb, self._s3, self.places, self._verify = dynamodb, s3, places, verify
 
     def pointer(self) -> Pointer:
-        """Return the pointer as it stands."""
         key = {"model_id": {"S": self.places.model_id}, "record": {"S": CURRENT}}
         item = self._dynamodb.get_item(TableName=self.places.table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
@@ -67,10 +66,10 @@ class StoredModels:
         return Pointer(**texts, revision=int(item["revision"]["N"]))
 
     def load(self, content_hash: str | None) -> Artefact:
-        """Return the version of that hash; the shipped one for None.
+        """Return the version with that hash; the shipped one for None.
 
         Raises:
-            ArtefactInvalid: what is stored is altered, unsigned, another one or nothing.
+            ArtefactInvalid: missing, altered, unsigned, or another one.
         """
         artefact = load(self.shipped_text() if content_hash is None else self.text(content_hash), self._verify)
         if artefact.model_id != self.places.model_id:
@@ -80,10 +79,10 @@ class StoredModels:
         return artefact
 
     def text(self, content_hash: str) -> str:
-        """Return the document of that hash as it is stored, unchecked; the shipped one where there is none.
+        """Return the stored document of that hash, unverified; the shipped one if missing.
 
         Raises:
-            ArtefactInvalid: there is neither, or it is no text.
+            ArtefactInvalid: neither exists, or it is not text.
         """
         try:
             return self._text(object_key(self.places.model_id, content_hash))
@@ -91,10 +90,10 @@ class StoredModels:
             return self.shipped_text()
 
     def shipped_text(self) -> str:
-        """Return the shipped document as it is stored, unchecked.
+        """Return the shipped document, unverified.
 
         Raises:
-            ArtefactInvalid: there is none, or it is no text.
+            ArtefactInvalid: missing, or not text.
         """
         return self._text(self.places.shipped_key)
 

@@ -1,4 +1,4 @@
-"""The resident job's loop: look for requests, claim them, score them as one batch, write the answers."""
+"""The resident job's loop: find requests, claim them, score them as one batch, write the results."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from creditmesh.risk.result import RiskResult
 MAX_ATTEMPTS = 5
 _IDLE_FACTOR = 4
 AWAKE_SECONDS = 300.0
-"""For so long after a request the queue is looked at several times a second; afterwards every few seconds, which makes
-17,280 queries of a day without requests."""
+"""How long after a request the queue is polled several times a second; afterwards every few seconds, which costs 17,280
+queries on a day without requests."""
 _MAX_PAUSE_SECONDS = 5.0
 _WRITERS = 8
 
@@ -30,7 +30,7 @@ Log = Callable[[Mapping[str, Any]], None]
 
 
 class Scorer(Protocol):
-    """What scores a batch: the resident Spark session."""
+    """Scores a batch: the resident Spark session."""
 
     def score_batch(self, batch: Sequence[Mapping[str, FeatureValue]], on: date) -> list[RiskResult]:
         """Return the results in the batch's order, by the rules of that day."""
@@ -38,35 +38,33 @@ class Scorer(Protocol):
 
 
 class Models(Protocol):
-    """What prepares a new champion beside the running one (``reload``)."""
+    """Prepares a new champion beside the current one (`decisions.serving.reload`)."""
 
     def take(self) -> tuple[Scorer, Artefact] | None:
-        """Return what is to score from now on, if there is something new."""
+        """Return the new scorer, if there is one."""
         ...
 
 
 class ShadowScoring(Protocol):
-    """What scores again by a challenger, for nobody to wait for (``shadow``)."""
+    """Scores again by a challenger (`decisions.serving.shadow`)."""
 
-    def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
-        """Take up what has been answered."""
-        ...
+    def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None: ...
 
     def work(self, seconds: float) -> float:
-        """Work for at most so long; return the seconds spent."""
+        """Work for at most that long; return the seconds spent."""
         ...
 
 
 @dataclass(frozen=True)
 class WorkerErrors:
-    """Which exceptions mean what, so that this module needs neither botocore nor py4j."""
+    """Exceptions by meaning, so that this module imports neither botocore nor py4j."""
 
     transient: Errors = ()
     scoring: Errors = ()
 
 
 class Worker:
-    """One worker over one queue."""
+    """One worker of one queue."""
 
     def __init__(
         self,
@@ -100,12 +98,12 @@ class Worker:
         self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
 
     def run(self, stop: threading.Event, poll_ms: int, keep_on: Callable[[], bool]) -> None:
-        """Work until ``stop`` is set or ``keep_on`` says no; a batch begun is always finished.
+        """Work until ``stop`` is set or ``keep_on`` returns False; a started batch is always finished.
 
-        Polls every ``poll_ms`` after work, ever more slowly down to a quarter of that rate when there is none, and
-        every five seconds after ``AWAKE_SECONDS`` without any. On a busy machine a batch takes longer, and the pause
-        after it is as long, at most four polls: meanwhile requests gather, which cost hardly more together than one
-        alone. A full batch is followed by the next without that pause.
+        Polls every ``poll_ms`` after work, then ever more slowly down to a quarter of that rate, and every five seconds
+        after ``AWAKE_SECONDS`` without work. The pause after a batch is as long as the batch took, at most four polls:
+        on a busy machine requests gather meanwhile, which together cost hardly more than one. After a full batch there
+        is no such pause.
         """
         busy_pause, pause = poll_ms / 1000, poll_ms / 1000
         longest, worked = busy_pause * _IDLE_FACTOR, self._monotonic()
@@ -129,7 +127,7 @@ class Worker:
         self._pool.shutdown()
 
     def run_once(self) -> int:
-        """Claim, score and answer one batch; return how many requests were claimed."""
+        """Claim, score and answer one batch; return the number of claimed requests."""
         started = self._monotonic()
         claimed = [item for item in self._pool.map(self._claim, self._queue.claimable(self._max_batch)) if item]
         if not claimed:
@@ -160,13 +158,13 @@ class Worker:
         return len(claimed)
 
     def _switch(self) -> None:
-        """Score by a new champion from now on, if one is ready."""
+        """Switch to a new champion, if one is ready."""
         taken = self._models.take() if self._models else None
         if taken:
             self._scorer, self._artefact = taken
 
     def _claim(self, request_id: str) -> ScoringRequest | None:
-        """A claim that fails for a moment must not drop the others: the request is found again by the next poll."""
+        """A claim that fails for a moment must not affect the others; the next poll finds the request again."""
         try:
             return self._queue.claim(request_id)
         except self._errors.transient as error:
@@ -178,14 +176,14 @@ class Worker:
         try:
             if request.attempts > MAX_ATTEMPTS:
                 raise ValueError(f"given up after {MAX_ATTEMPTS} attempts")
-            _ = request.on  # refused here, alone, and not in the midst of the batch
+            _ = request.on  # refused here, before it can fail the batch
             return self._artefact.checked(parse_features(request.features))
         except ValueError as error:
             self._refuse(request, str(error))
             return None
 
     def _release(self, requests: Sequence[ScoringRequest]) -> None:
-        """Give back what a dead engine cannot score, so that nobody need wait for the leases to end."""
+        """Release requests that a dead engine cannot score, so that nobody waits for the leases to end."""
         released = list(self._pool.map(self._queue.release, requests))
         self._log({"event": "batch_released", "count": sum(released)})
 
@@ -203,7 +201,7 @@ class Worker:
     def _score_day(
         self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]], on: date
     ) -> list[tuple[ScoringRequest, RiskResult]]:
-        """Score all as one batch; if that fails, one by one, so that one request cannot hold up the others."""
+        """Score all as one batch; if that fails, one by one, so that one request cannot block the others."""
         requests = [request for request, _ in readable]
         try:
             results = self._scorer.score_batch([features for _, features in readable], on)
@@ -221,7 +219,7 @@ def parse_features(text: str) -> Mapping[str, Any]:
     """Return the JSON object in ``text``.
 
     Raises:
-        FeatureInvalid: it is something else; the message does not quote it.
+        FeatureInvalid: not an object; the message does not quote it.
     """
     try:
         features = json.loads(text)

@@ -1,8 +1,8 @@
-"""Spark's daemon of Python workers, made fast for small tasks (setting ``spark.python.daemon.module``).
+"""Spark's daemon of Python workers, optimised for small tasks (setting ``spark.python.daemon.module``).
 
-Workers are forked from it and share what it has imported. Two things make up most of a small task otherwise: before
-each task a worker invalidates its import caches, after which Python 3.11 reads the directory of pyspark's zip again
-(the archives never change), and it waits for TCP acknowledgements that the kernel delays.
+Workers are forked from it and share its imports. Otherwise two things dominate a small task: before each task a worker
+invalidates its import caches, so that Python 3.11 reads the directory of pyspark's zip again (the archives never
+change), and it waits for TCP acknowledgements that the kernel delays.
 """
 
 from __future__ import annotations

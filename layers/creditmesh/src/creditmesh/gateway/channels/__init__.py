@@ -1,1 +1,1 @@
-"""Channels: how a source of credit data is asked and read, by configuration alone."""
+"""Channels: sources of credit data, called and read by configuration alone."""

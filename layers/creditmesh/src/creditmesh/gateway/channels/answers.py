@@ -1,4 +1,4 @@
-"""Turns an answer into an outcome; keeps the raw answer and the third information."""
+"""Turns an answer into an outcome; stores the raw answer and the third information."""
 
 from __future__ import annotations
 
@@ -18,29 +18,28 @@ from creditmesh.kernel.clock import Clock, iso
 from creditmesh.platform.objects import Objects
 
 MESSAGE = Response()
-"""A webhook's message is JSON in UTF-8, whatever else a channel reads."""
+"""A webhook's message is always JSON in UTF-8."""
 _LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An answer, read."""
+    """A parsed answer."""
 
     outcome: Outcome
     bodies: list[bytes] = field(repr=False)
     reason: str | None = None
     third: dict[str, Any] | None = field(default=None, repr=False)
-    """Third information; None where there is none."""
+    """None if there is none."""
     missing: tuple[str, ...] = ()
-    """Completeness expressions that gave nothing."""
+    """Completeness expressions without a result."""
     status: int | None = None
-    """That the answer came with."""
     late: bool = False
-    """It came as a webhook's message."""
+    """The answer was a webhook's message."""
 
 
 class Answers:
-    """Reads and stores answers: raw ones for good, third information while it is fresh."""
+    """Reads and stores answers: raw ones permanently, third information while it is fresh."""
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
@@ -77,7 +76,7 @@ class Answers:
 
     @staticmethod
     def _structured(channel: Channel, document: Any, bodies: list[bytes]) -> Reading:
-        """Make third information of a document that was read."""
+        """Apply the structure rules to a parsed document."""
         made = structured(channel.structure, document)
         if made.missing:
             return Reading(Outcome.INCOMPLETE, bodies, "answer", made.document, made.missing)
@@ -90,8 +89,8 @@ class Answers:
         """Store an answer; returns the fields to write to the call's record.
 
         Args:
-            version: of the channel's document that read it; by default the one it was asked by, which the raw
-                answer's key names in either case.
+            version: of the document whose rules read it; by default the one that made the call, which always names the
+                raw answer's key.
         """
         keys, suffix = [], channel.response.format
         for body in reading.bodies:
@@ -115,8 +114,8 @@ class Answers:
             outcome = Outcome.FILLED
         third_key = None
         if reading.third is not None:
-            # With its holder: who comes back after his lease never overwrites what another has made of the same call.
-            # With its version: two who read the same answer anew by the same rules write the same under the same key.
+            # The key contains the holder, so that a late worker never overwrites another's result of the same call, and
+            # the version, so that two who reread the same answer write the same object.
             third_key = f"{_third_of(record)}{record.number}-{record.holder[:8]}-v{version}.json"
             self._objects.put(third_key, _dumped(reading.third), "application/json")
         return {
@@ -128,19 +127,19 @@ class Answers:
         }
 
     def raw(self, record: CallRecord) -> list[bytes]:
-        """A call's raw answers, one a page.
+        """A call's raw answers, one per page.
 
         Raises:
-            NotFound: they are not kept any more.
+            NotFound: no longer stored.
         """
         return [self._objects.get(key) for key in record.raw_keys]
 
     def drop(self, kept: Mapping[str, Any], *, raw: bool) -> None:
-        """Delete an answer that its call no longer awaits and nothing uses yet.
+        """Delete an answer that nothing uses yet and its call no longer awaits.
 
         Args:
-            kept: what `keep` said.
-            raw: what came too; without consent not even that stays.
+            kept: the result of `keep`.
+            raw: delete the raw answer too, as without consent.
         """
         for key in [*(kept.get("raw_keys", ()) if raw else ()), kept.get("third_key")]:
             if key:
@@ -148,7 +147,6 @@ class Answers:
 
     @staticmethod
     def stored_form(reading: Reading) -> dict[str, Any] | None:
-        """Third information just as `third` would give it back."""
         return None if reading.third is None else json.loads(_dumped(reading.third))
 
     def third(self, key: str) -> dict[str, Any]:
@@ -158,13 +156,13 @@ class Answers:
     def erase(self, record: CallRecord) -> None:
         """Delete a call's third information, including that of earlier windows and versions.
 
-        Raw answers that a decision rests on stay, for its replay.
+        Raw answers of decisions are kept for replays.
         """
         self._objects.delete_below(_third_of(record))
 
 
 def _third_of(record: CallRecord) -> str:
-    """What the keys of all third information of a call begin with."""
+    """Prefix of the keys of all third information of a call."""
     return f"third/{record.call_key[:32]}-"
 
 
@@ -173,7 +171,7 @@ def _unreadable(fault: reader.Unreadable, bodies: list[bytes]) -> Reading:
 
 
 def _joined(channel: Channel, pages: list[Any]) -> Any:
-    """One document of all pages: the first, with the items of all."""
+    """The first page with the items of all pages."""
     transport = channel.transport
     if not isinstance(transport, Http) or transport.paging is None or len(pages) == 1:
         return pages[0]
@@ -184,5 +182,5 @@ def _joined(channel: Channel, pages: list[Any]) -> Any:
 
 
 def _dumped(document: Any) -> bytes:
-    """Canonical JSON; a decimal keeps its digits as text."""
+    """Canonical JSON; decimals become text with all digits."""
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode()

@@ -28,7 +28,7 @@ _LONGEST_TOKEN_ANSWER = 100_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """One rendered HTTP request, not authenticated yet."""
+    """A rendered HTTP request before authentication."""
 
     method: str
     url: str
@@ -48,7 +48,7 @@ class Authenticator:
     """Authenticates requests.
 
     Args:
-        nonce: gives a fresh random text.
+        nonce: returns a fresh random text.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Authenticator:
         """The headers and certificates of one request.
 
         Args:
-            seconds: how long getting them may take.
+            seconds: time limit for obtaining them.
 
         Raises:
-            SecretMissing: the channel refers to a secret that is not there, or that cannot be used as such.
-            InstitutionUnavailable: the institution issues no token; the source itself was not asked.
+            SecretMissing: a secret that the channel refers to is missing or unusable.
+            InstitutionUnavailable: no token was issued; the source itself was not called.
         """
         scheme = channel.authentication
         if isinstance(scheme, ApiKey):
@@ -138,7 +138,7 @@ class Authenticator:
             if answer.status == 200:
                 answer.json()
         except InstitutionUnavailable as failure:
-            # Nothing has been asked of the source itself, so nothing can have been charged.
+            # The source itself was not called, so nothing was charged.
             raise InstitutionUnavailable(
                 f"issues no token: {failure.message}", sent=False, status=failure.status,
                 retry_after=failure.retry_after,
@@ -151,7 +151,7 @@ def _token_key(channel: Channel, scheme: OAuth2, origin: str) -> tuple[str, ...]
 
 
 def _sendable(name: str, secret: str) -> str:
-    """A secret that fits into a header; one with a line's end is refused there, and quoted in the refusal."""
+    """A secret that fits into a header; a line break would be refused later, in a message that quotes it."""
     if not secret.isascii() or not secret.isprintable():
         raise SecretMissing(f"the secret {name} cannot be sent in a header")
     return secret
@@ -169,7 +169,7 @@ def _own_certificate(scheme: MutualTls, keys: Keys) -> ssl.SSLContext:
 
 @lru_cache(maxsize=32)
 def _tls(certificate: str, private_key: str, authority: str | None) -> ssl.SSLContext:
-    """A context that shows a certificate. OpenSSL reads such from files only, so they are there for a moment."""
+    """A context with a client certificate. OpenSSL reads files only, so they exist for a moment."""
     context = ssl.create_default_context(cadata=authority)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Sources that send files: the firm's rows in the newest file an institution dropped in S3."""
+"""Sources that deliver files: the firm's rows in the newest file of an institution in S3."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class BatchFiles:
         self._objects, self._clock = objects, clock
 
     def rows(self, channel: Channel, transport: BatchFile, key: str) -> bytes:
-        """The firm's rows as a JSON document ``{"file", "rows"}``, escaped to ASCII.
+        """The firm's rows as a JSON document ``{"file", "rows"}`` in ASCII.
 
-        So it is read the same in any charset that contains ASCII, should a later version of the document say another.
+        ASCII is read the same in any charset that a later version of the document may name.
 
         Raises:
-            InstitutionUnavailable: no file, too old a one, too large a one, or one that cannot be read.
+            InstitutionUnavailable: no file, or one that is too old, too large or unreadable.
         """
         name, content = self._newest(channel, transport)
         read = _csv_rows if transport.format == "csv" else _json_rows
@@ -39,27 +39,27 @@ class BatchFiles:
         except (ValueError, csv.Error, RecursionError):
             raise InstitutionUnavailable(f"the file cannot be read as {transport.format}", sent=False) from None
         file = json.dumps(name.rpartition("/")[2])
-        # Rows stay text, so that a number keeps each of its digits.
+        # Rows stay text, so that numbers keep their digits.
         return f'{{"file":{file},"rows":[{",".join(rows)}]}}'.encode(channel.response.charset)
 
     def _newest(self, channel: Channel, transport: BatchFile) -> tuple[str, bytes]:
         found = self._objects.newest(f"incoming/{channel.institution}/{transport.prefix}")
         if found is None:
-            raise InstitutionUnavailable("has sent no file", sent=False)
+            raise InstitutionUnavailable("has delivered no file", sent=False)
         name, stored_at = found
         if self._clock.now() - stored_at > timedelta(days=transport.oldest_days):
             raise InstitutionUnavailable("the newest file is too old", sent=False)
         try:
             return name, self._objects.get(name, at_most=MAX_ANSWER_BYTES)
         except NotFound:
-            raise InstitutionUnavailable("took its file away", sent=False) from None
+            raise InstitutionUnavailable("removed its file", sent=False) from None
         except ObjectTooLarge as error:
             raise InstitutionUnavailable(f"the file is too large: {error.message}", sent=False) from None
 
 
 def _lines(transport: BatchFile, content: bytes, charset: str) -> Iterator[str]:
-    """A file's lines, decoded as they are read: as one text they would take several times the file's room."""
-    # CSV ends lines in its own ways. `splitlines` would also end them at characters that JSON has within its strings.
+    """A file's lines, decoded one by one: the whole text would take several times the file's memory."""
+    # The csv module splits lines itself. `splitlines` would also split at characters that JSON strings may contain.
     newline = "" if transport.format == "csv" else "\n"
     for number, line in enumerate(io.TextIOWrapper(io.BytesIO(content), encoding=charset, newline=newline)):
         yield line if number else line.removeprefix("\ufeff")

@@ -17,18 +17,18 @@ class AnswerCache:
     def erase(self, authorization_id: str) -> int:
         """Erase what was collected under an authorisation; returns the number of calls.
 
-        Raw answers stay where a decision rests on them; nothing finds them by the firm any more. What waits for a
-        late answer goes on without it.
+        Raw answers of decisions are kept; nothing finds them by the firm any more. Processes that wait for a late
+        answer continue without it.
         """
         erased = 0
         for record in list(self._calls.of_consent(authorization_id)):
             self._answers.erase(record)
-            # Before the record goes, so that a repeat after a failure still finds whom to tell.
+            # Before the record is deleted, so that a retry still knows whom to resume.
             self._tell(record)
             forgotten = self._calls.forget(record)
-            if forgotten is not None and forgotten != record:  # somebody began to wait meanwhile
+            if forgotten is not None and forgotten != record:  # a collection began to wait meanwhile
                 self._tell(forgotten)
-            # What was settled between the two has no record any more; what comes now finds none, and is dropped.
+            # A result written in between has no record any more; later ones find none and are dropped.
             self._answers.erase(record)
             erased += 1
         return erased

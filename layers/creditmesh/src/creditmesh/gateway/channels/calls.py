@@ -18,9 +18,9 @@ from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
 
 KEPT_DAYS = 100
-"""How long a call is remembered; longer than any window."""
+"""How long a call is stored; longer than any window."""
 _MARKS = ("state", "number", "until", "holder", "channel_version")
-"""By these a writer knows that a call is still as he has seen it."""
+"""A writer compares these to detect that a call has changed."""
 
 
 class CallState(StrEnum):
@@ -30,9 +30,9 @@ class CallState(StrEnum):
     PENDING = "pending"
     ANSWERED = "answered"
     FAILED = "failed"
-    """Not charged: it may be made again at once."""
+    """Not charged: may be repeated at once."""
     UNCERTAIN = "uncertain"
-    """Perhaps charged, without an answer: not made again before the window ends."""
+    """Possibly charged, without an answer: not repeated before the window ends."""
 
 
 class CallRecord(BaseModel):
@@ -43,20 +43,20 @@ class CallRecord(BaseModel):
     call_key: str
     channel_id: str
     channel_version: int
-    """Of the document that the call was made by; once there is an answer, of the one whose rules read it."""
+    """Version of the document that made the call; once answered, of the one whose rules read the answer."""
     state: CallState
     number: int
-    """Counts the windows; with the key it makes the request's id."""
+    """Number of the window; part of the request's id."""
     until: int
-    """When the state ends: a claim's lease, an answer's freshness, the window of a pending or uncertain call."""
+    """End of the state: a claim's lease, an answer's freshness, the window of a pending or uncertain call."""
     consent: str | None = None
-    """The authorisation it was made under; with it the call's record goes."""
+    """The authorisation of the call; the record is deleted with it."""
     consent_until: int | None = None
     by: str = ""
     holder: str = ""
-    """Who holds or held the claim; fresh for each, for a step repeated at once has the same `by` and `until`."""
+    """Id of the claim, fresh for each, since a step retried at once has the same `by` and `until`."""
     waiters: list[str] = []
-    """Other collections that wait for this call's late answer; `by` always does."""
+    """Other collections that wait for this call's late answer, besides `by`."""
     outcome: Outcome | None = None
     reason: str | None = None
     missing: list[str] = []
@@ -64,18 +64,17 @@ class CallRecord(BaseModel):
     raw_keys: list[str] = []
     sha256: str | None = None
     status: int | None = None
-    """HTTP status that the raw answer came with."""
+    """HTTP status of the raw answer."""
     late: bool = False
     """The raw answer is a webhook's message."""
     third_key: str | None = None
     paid: bool = False
-    """Counted as charged; a repeat under the same id is not counted again."""
+    """Counted as charged; a repeat with the same id is not counted again."""
     filled: bool = False
-    """Fields of the request came from stored records."""
+    """Fields of the request were filled from stored records."""
 
     @property
     def owners(self) -> list[str]:
-        """The collections that wait for this call."""
         return [self.by, *self.waiters]
 
     @property
@@ -85,7 +84,7 @@ class CallRecord(BaseModel):
 
 
 def call_key(channel_id: str, subject: str, consent_id: str | None, fields: Mapping[str, Any]) -> str:
-    """Identity of a call: channel, consent, or the firm where none is needed, and fields."""
+    """Identity of a call: channel, consent (or the firm if none is needed), and fields."""
     parts = [channel_id, consent_id or f"public {subject}", *(f"{name}={fields[name]}" for name in sorted(fields))]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
@@ -117,15 +116,14 @@ class CallStore:
                 yield record
 
     def claim(self, wanted: CallRecord, doubt_until: int | None = None) -> CallRecord:
-        """Claim the call, or return the call that stands in the way.
+        """Claim the call, or return the existing one.
 
         Args:
-            wanted: a claim, with the end of its lease.
-            doubt_until: where a call of which nobody knows how it ended may have been charged: until when it is not
-                made again; None where it can be.
+            wanted: a claim with the end of its lease.
+            doubt_until: for a call with unknown end that may have been charged: not repeated before; None if it may be.
 
         Returns:
-            The record as it stands; it is the caller's own claim if and only if its `holder` is that of `wanted`.
+            The stored record; the caller's claim if and only if its `holder` is that of `wanted`.
         """
         item = self._tables.put_or_find(Put(self._table, self._item(wanted), "call_key"))
         if item is None:
@@ -140,10 +138,10 @@ class CallStore:
 
     @staticmethod
     def _next(found: CallRecord, wanted: CallRecord, doubt_until: int | None) -> CallRecord:
-        """What follows a call whose state has ended."""
+        """The successor of a call whose state has ended."""
         if found.state in (CallState.CALLING, CallState.PENDING) and doubt_until is not None:
             return found.model_copy(update={"state": CallState.UNCERTAIN, "until": doubt_until})
-        # A window that ended is followed by another; a call that came to nothing is the same call once more.
+        # After the end of a window comes the next one; a failed call is repeated as the same call.
         ended = found.state in (CallState.ANSWERED, CallState.UNCERTAIN)
         number, paid = (found.number + 1, False) if ended else (found.number, found.paid)
         return wanted.model_copy(update={"number": number, "paid": paid})
@@ -152,19 +150,19 @@ class CallStore:
         """Record the result of a claimed or pending call; returns the updated call.
 
         Raises:
-            ConditionFailed: it is no longer this claim's, or was erased.
+            ConditionFailed: claimed by another, or erased.
         """
         return self._replace(claim, claim.model_copy(update=change))
 
     def join(self, record: CallRecord, owner: str) -> CallRecord | None:
-        """Let another collection wait for a pending call too; returns the updated call, None if it was erased."""
+        """Let another collection wait for a pending call; returns the updated call, None if it was erased."""
         if owner in record.owners:
             return record
         key = {"call_key": record.call_key}
         where = {"state": CallState.PENDING.value, "number": record.number}
         try:
             joined = self._tables.update(Update(self._table, key, append={"waiters": [owner]}, where=where))
-        except ConditionFailed:  # answered or erased in the meantime
+        except ConditionFailed:  # answered or erased meanwhile
             return self.find(record.call_key)
         return CallRecord.model_validate(joined)
 
@@ -185,7 +183,7 @@ class CallStore:
 
     def _item(self, record: CallRecord) -> dict[str, Any]:
         forget_at = int((self._clock.now() + timedelta(days=KEPT_DAYS)).timestamp())
-        item = record.model_dump(mode="json", exclude_none=True, exclude={"waiters"})  # `join` alone writes those
+        item = record.model_dump(mode="json", exclude_none=True, exclude={"waiters"})  # only `join` writes those
         return {**item, "request_id": record.request_id, "expires_at": forget_at}
 
     def _now(self) -> int:

@@ -20,19 +20,19 @@ CACHE_SECONDS = 30
 
 @dataclass(frozen=True)
 class ChannelVersion:
-    """A channel and which version of its document it is."""
+    """A channel and the version of its document."""
 
     channel: Channel
     version: int
 
 
 class ChannelCatalogue:
-    """The channels and plans in force.
+    """The current channels and plans.
 
-    A change is in force everywhere within `CACHE_SECONDS`.
+    Changes take effect everywhere within `CACHE_SECONDS`.
 
     Args:
-        monotonic: seconds, for the age of what was read.
+        monotonic: clock in seconds, for the cache's age.
     """
 
     def __init__(
@@ -48,35 +48,34 @@ class ChannelCatalogue:
         self._known_plans: dict[str, tuple[float, CollectionPlan]] = {}
 
     def channel(self, channel_id: str) -> ChannelVersion:
-        """The channel in force.
+        """A channel.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: unknown id.
         """
         found = self._all().get(channel_id)
         if found is None:
-            self._read_at = None  # it may have been written since the last look
+            self._read_at = None  # it may be new
             found = self._all().get(channel_id)
         if found is None:
             raise NotFound("no such channel", field="channel_id")
         return found
 
     def all(self) -> list[ChannelVersion]:
-        """All channels in force, by id."""
         return list(self._all().values())
 
     def of_institution(self, institution: str) -> list[ChannelVersion]:
         return [one for one in self._all().values() if one.channel.institution == institution]
 
     def listed(self) -> list[Stored]:
-        """The documents in force, read again, by id."""
+        """The current documents by id, uncached."""
         return list(self._channels.all())
 
     def stored(self, channel_id: str, version: int | None = None) -> Stored:
-        """A version of a channel's document, the current one by default, read again.
+        """A version of a channel's document, the current one by default, uncached.
 
         Raises:
-            NotFound: there is none.
+            NotFound: unknown id or version.
         """
         return self._channels.get(channel_id, version)
 
@@ -84,13 +83,13 @@ class ChannelCatalogue:
         """Write a channel's next version.
 
         Raises:
-            InvalidInput: it would call where no channel may, or falls back on a channel that is not there.
-            VersionConflict: somebody else was quicker.
+            InvalidInput: a forbidden origin, or a missing fallback channel.
+            VersionConflict: changed concurrently.
         """
         self._source.origin(channel)
         if channel.fallback_channel:
             self._check_fallback(channel)
-        # In full: a default that changes in the code must not change what an earlier version means.
+        # With all defaults, so that changed defaults in the code do not change earlier versions.
         document = channel.model_dump(mode="json", by_alias=True)
         stored = self._channels.put(channel.channel_id, document, by, based_on)
         self._read_at = None
@@ -100,7 +99,7 @@ class ChannelCatalogue:
         """A collection plan.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: unknown id.
         """
         read_at, plan = self._known_plans.get(plan_id, (None, None))
         if plan is None or read_at is None or self._monotonic() - read_at > CACHE_SECONDS:
@@ -109,7 +108,7 @@ class ChannelCatalogue:
         return plan
 
     def requires(self, plan_id: str, scope: str) -> bool:
-        """Whether a plan requires a channel that needs this consent; False if there is no such plan."""
+        """Whether a plan requires a channel that needs this consent; False if the plan does not exist."""
         try:
             needed = [self.channel(one.channel_id).channel for one in self.plan(plan_id).channels if one.required]
         except NotFound:
@@ -120,7 +119,7 @@ class ChannelCatalogue:
         """A plan's document.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: unknown id.
         """
         return self._plans.get(plan_id)
 
@@ -128,28 +127,28 @@ class ChannelCatalogue:
         """Write a plan's next version.
 
         Raises:
-            InvalidInput: it names a channel that is not there.
-            VersionConflict: somebody else was quicker.
+            InvalidInput: it names a missing channel.
+            VersionConflict: changed concurrently.
         """
         for number, one in enumerate(plan.channels):
             try:
                 self._channels.get(one.channel_id)
             except NotFound:
-                raise InvalidInput("is not a channel", field=f"channels.{number}.channel_id") from None
+                raise InvalidInput("must be a channel", field=f"channels.{number}.channel_id") from None
         stored = self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
         self._known_plans.pop(plan.plan_id, None)
         return stored
 
     def _check_fallback(self, channel: Channel) -> None:
-        """A fallback channel must exist, be of the same kind, and not lead back to this one."""
+        """A fallback channel must exist, have the same kind, and not lead back to this one."""
         seen, name = {channel.channel_id}, channel.fallback_channel
         while name:
             if name in seen:
-                raise InvalidInput("leads back to itself", field="fallback_channel")
+                raise InvalidInput("must not lead back to this channel", field="fallback_channel")
             try:
                 other = Channel.model_validate(self._channels.get(name).document)
             except (NotFound, ValidationError):
-                raise InvalidInput("is not a channel", field="fallback_channel") from None
+                raise InvalidInput("must be a channel", field="fallback_channel") from None
             if other.kind != channel.kind:
                 raise InvalidInput(f"must be of kind {channel.kind}", field="fallback_channel")
             seen.add(name)
@@ -168,5 +167,5 @@ def _read(stored: Stored) -> ChannelVersion | None:
     try:
         return ChannelVersion(Channel.model_validate(stored.document), stored.version)
     except ValidationError:
-        logger.error("channel out of order", extra={"channel": stored.document_id, "version": stored.version})
+        logger.error("invalid channel document", extra={"channel": stored.document_id, "version": stored.version})
         return None

@@ -1,4 +1,4 @@
-"""Versioned documents in DynamoDB: channels and collection plans. A version, once written, never changes."""
+"""Versioned documents in DynamoDB: channels and collection plans. Written versions are immutable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Stored:
 
 
 class VersionedDocuments:
-    """One kind of documents; several kinds share a table."""
+    """Documents of one kind; several kinds share a table."""
 
     def __init__(self, tables: Tables, table: str, kind: str, clock: Clock) -> None:
         self._tables, self._table, self._kind, self._clock = tables, table, kind, clock
@@ -41,7 +41,7 @@ class VersionedDocuments:
         """A version, the current one by default.
 
         Raises:
-            NotFound: there is none.
+            NotFound: unknown id or version.
         """
         found = self._tables.get(self._table, self._key(document_id, version))
         if found is None:
@@ -49,17 +49,17 @@ class VersionedDocuments:
         return _stored(found)
 
     def all(self) -> Iterator[Stored]:
-        """The current version of each, by id."""
+        """The current versions, by id."""
         return map(_stored, self._tables.query(self._table, "listing", self._kind, index="by-listing"))
 
     def put(self, document_id: str, document: Mapping[str, Any], by: str, based_on: int | None) -> Stored:
-        """Write the next version; writing the current one again changes nothing.
+        """Write the next version; no effect if the document equals the current one.
 
         Args:
-            based_on: the version the writer has seen; 0 for a new document; None to take whatever there is.
+            based_on: the version that the writer has seen; 0 for a new document; None for any.
 
         Raises:
-            VersionConflict: somebody else was quicker.
+            VersionConflict: changed concurrently.
         """
         found = self._tables.get(self._table, self._key(document_id, None))
         current = _stored(found) if found else None
@@ -78,7 +78,7 @@ class VersionedDocuments:
                 f"{document_id} {version + 1}",
             )
         except ConditionFailed:
-            raise VersionConflict("the document was changed in the meantime") from None
+            raise VersionConflict("the document was changed meanwhile") from None
         return _stored(item)
 
     def _current(self, document_id: str, item: Item, current: Stored | None) -> Write:

@@ -1,4 +1,4 @@
-"""Try a channel document on a sample, step by step, without calling anybody."""
+"""Tests a channel document on a sample, step by step, without calling a source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = "***"
 
 
 class Sample(BaseModel):
-    """What a dry run works on."""
+    """The input of a dry run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,14 +43,14 @@ class Step(BaseModel):
 
 
 class DryRun(BaseModel):
-    """How a document would work on the sample."""
+    """How the document would work on the sample."""
 
     outcome: str | None
     steps: list[Step]
 
 
 def dry_run(channel: Channel, sample: Sample, origin: str, answers: Answers) -> DryRun:
-    """Go through fields, fill, request, and, if the sample has an answer, reading and structure.
+    """Run fields, fill, request and, if the sample has an answer, reading and structure.
 
     Raises:
         InvalidInput: the sample is malformed.
@@ -80,7 +80,7 @@ def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
     if not isinstance(transport, Http):
         place = f"incoming/{channel.institution}/{transport.prefix}"
         return Step(name="request", ok=True, result={"file": place, "key": values.get(transport.key)})
-    # What the platform itself puts in is shown as stars: nothing secret leaves by a dry run.
+    # The platform's own values are shown as stars: a dry run reveals no secrets.
     shown = {"request_id": SHOWN, "authorization_code": SHOWN, "authorization_id": SHOWN, "now": SHOWN, "today": SHOWN}
     request = prepare(transport, origin, {**shown, **values})
     written_in = "ascii" if transport.type == "form" else transport.charset

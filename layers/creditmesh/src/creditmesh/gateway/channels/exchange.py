@@ -24,10 +24,10 @@ _CONTENT_TYPES = {
 }
 _LONGEST_PAUSE = 5.0
 _TURNED_AWAY = (429, 503)
-"""Statuses with which a call was not carried out, and so not charged."""
+"""Statuses that mean that the call was not executed, and so not charged."""
 
 Admit = Callable[[float], bool]
-"""Takes a place in the channel's rate, waiting at most so many seconds; False if there was none."""
+"""Takes a slot of the channel's rate limit, waiting at most that many seconds; False if there was none."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class ExchangeFailed(InstitutionUnavailable):
             failure.message, sent=failure.sent, status=failure.status, retry_after=failure.retry_after
         )  # fmt: skip
         self.calls = calls
-        """Tries that went out."""
+        """Number of calls that were sent."""
         self.maybe_charged = pages > 0 or (failure.sent and failure.status not in _TURNED_AWAY)
-        """Whether the source may have carried something out, by what is known here."""
+        """Whether the source may have executed something."""
 
 
 @dataclass
 class _Run:
-    """An exchange under way."""
+    """An exchange in progress."""
 
     channel: Channel
     origin: str
@@ -97,11 +97,11 @@ def _body(transport: Http, values: Mapping[str, Any]) -> bytes | None:
 
 
 class Exchanger:
-    """Carries exchanges out.
+    """Executes exchanges.
 
     Args:
-        monotonic, sleep: for the deadline and the pauses between tries.
-        jitter: gives a number from 0 to 1, so that many that failed together do not come back together.
+        monotonic, sleep: for the deadline and the pauses between attempts.
+        jitter: returns a number from 0 to 1 that spreads retries.
     """
 
     def __init__(
@@ -124,11 +124,11 @@ class Exchanger:
         next_mark: Callable[[Answer], str | None],
         admit: Admit = lambda _: True,
     ) -> Exchange:
-        """Ask for all pages.
+        """Request all pages.
 
         Args:
-            next_mark: reads from a page the mark of the one after it; None ends.
-            admit: asked before each call after the first, for which the caller has a place already.
+            next_mark: returns the mark of the next page, or None at the end.
+            admit: called before each call except the first, which the caller has admitted.
 
         Raises:
             ExchangeFailed: no answer, or none in time.
@@ -169,7 +169,7 @@ class Exchanger:
                 self._sleep(pause)
                 attempt += 1
                 continue
-            # A token may end early; a fresh one is worth one more try.
+            # A token may end early; retry once with a fresh one.
             if answer.status == 401 and not renewed and self._authenticator.forget_token(run.channel, run.origin):
                 renewed = True
                 continue
@@ -213,5 +213,5 @@ def _is_answer(channel: Channel, answer: Answer) -> bool:
 def _repeatable(channel: Channel, failure: InstitutionUnavailable) -> bool:
     """Whether a retry cannot be charged twice: it was not sent, was rejected, or the source recognises the repeat."""
     if failure.status is not None and 400 <= failure.status < 500 and failure.status != 429:
-        return False  # no token for these credentials; asking again could lock the account
+        return False  # no token for these credentials; a retry could lock the account
     return not failure.sent or failure.status in _TURNED_AWAY or channel.idempotent or not channel.charged

@@ -37,7 +37,7 @@ _NOT_CHARGED = (Outcome.REFUSED, Outcome.NO_DATA)
 
 @dataclass(frozen=True)
 class _Attempt:
-    """All that belongs to one call."""
+    """The data of one call."""
 
     channel: Channel
     version: int
@@ -48,7 +48,7 @@ class _Attempt:
     started: float
 
     def ends(self, outcome: Outcome, reason: str) -> CallResult:
-        """The result without an answer."""
+        """A result without an answer."""
         return plain_result(
             self.channel, self.version, outcome, reason,
             call_key=self.claim.call_key, request_id=self.claim.request_id,
@@ -59,8 +59,8 @@ class ChannelFetcher:
     """Collects from channels.
 
     Args:
-        lookup: stored records, for fields that have to be filled.
-        monotonic, sleep: for the wait for another's call of the same kind.
+        lookup: stored records for fields to fill.
+        monotonic, sleep: for waiting on another's call of the same kind.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ChannelFetcher:
         """Collect one firm's data; every result, failures included, is an outcome.
 
         Args:
-            rights: what the method `rights` gave; one look serves all channels of a collection.
+            rights: of the method `rights`; read once for all channels of a collection.
         """
         if not channel.enabled:
             return plain_result(channel, version, Outcome.UNAVAILABLE, "disabled")
@@ -117,7 +117,7 @@ class ChannelFetcher:
         return self._authorizations.rights(subject.taxpayer_id, tenant=subject.tenant)
 
     def refusal(self, channel: Channel, version: int, subject: DataSubject, rights: Rights) -> CallResult | None:
-        """The result if the channel's consent is missing; None if it may be asked."""
+        """The result if the channel's consent is missing; None if the channel may be called."""
         found = self._consent(channel, version, subject, rights)
         return found if isinstance(found, CallResult) else None
 
@@ -160,8 +160,8 @@ class ChannelFetcher:
         """A claim, or the result of another's claim."""
         deadline = self._monotonic() + channel.limits.total_seconds
         while True:
-            # The lease counts from now: after a wait for another, the call itself still needs all its time. It
-            # spans the wait for a place in the rate and the exchange.
+            # The lease starts now: after a wait for another, the call still needs all its time. It covers the wait for
+            # a slot of the rate limit and the exchange.
             now = int(self._clock.now().timestamp())
             lease = now + int(2 * channel.limits.total_seconds) + LEASE_MARGIN_SECONDS
             doubt = window_end(channel, wanted, self._clock) if channel.charged and not channel.idempotent else None
@@ -182,7 +182,7 @@ class ChannelFetcher:
         if record.state is CallState.PENDING:
             return result_of(channel, record)
         if record.state is CallState.ANSWERED:
-            if record.by != by:  # what this collection asked for is counted already
+            if record.by != by:  # this collection's own call is counted already
                 self._note(channel, record.outcome or Outcome.UNAVAILABLE, cached=True)
             return result_of(channel, record, cached=True)
         reason = "may_have_been_charged" if record.state is CallState.UNCERTAIN else "in_progress"
@@ -205,7 +205,7 @@ class ChannelFetcher:
         return self._kept(attempt, reading, came) if self._still_allowed(attempt) else self._withdrawn(attempt, came)
 
     def _not_now(self, attempt: _Attempt) -> CallResult | None:
-        """Why the call must not be made now, or None."""
+        """Why the call must not be made now; None if it may."""
         channel = attempt.channel
         if not self._guards.may_call(channel):
             return attempt.ends(Outcome.UNAVAILABLE, "circuit_open")
@@ -277,9 +277,9 @@ class ChannelFetcher:
         return elsewhere or made.model_copy(update={"third": self._answers.stored_form(reading)})
 
     def _settle(self, attempt: _Attempt, **change: Any) -> CallResult | None:
-        """Record the result of a claim; returns a result if the call has moved on without it.
+        """Record the result of a claim; returns a result if the call has changed meanwhile.
 
-        Its late answer was quicker than its receipt, a withdrawal erased it, or its lease ran out.
+        That is, its late answer arrived before its receipt, a withdrawal erased it, or its lease ended.
         """
         try:
             self._calls.settle(attempt.claim, **change)
@@ -302,16 +302,16 @@ class ChannelFetcher:
 
 
 def window_end(channel: Channel, record: CallRecord, clock: Clock) -> int:
-    """Until when a call is not repeated; an answer is never kept longer than the consent lasts."""
+    """The time until which a call is not repeated; an answer is never kept longer than the consent."""
     now = int(clock.now().timestamp())
     end = now + max(channel.cache_seconds, LEAST_WINDOW_SECONDS if channel.charged else 0)
     return end if record.consent_until is None else min(end, record.consent_until)
 
 
 def settled(channel: Channel, record: CallRecord, reading: Reading, clock: Clock) -> dict[str, Any]:
-    """State and window of a call that was answered.
+    """State and window of an answered call.
 
-    What could not be read may come out better next time, unless that would be charged once more.
+    An unreadable answer may be requested again, unless that would be charged again.
     """
     again = reading.outcome is Outcome.UNAVAILABLE and (channel.idempotent or not channel.charged)
     return {"state": CallState.FAILED if again else CallState.ANSWERED, "until": window_end(channel, record, clock)}

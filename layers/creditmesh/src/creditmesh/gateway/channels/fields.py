@@ -54,10 +54,10 @@ def _fits(value: Any, wanted: RequiredField) -> bool:
 
 
 def _sendable(channel: Channel, name: str, value: Any) -> bool:
-    """Whether a value can be written in its place of the request.
+    """Whether a value can be written at its position in the request.
 
-    A segment of nothing but dots would change a URL's route, and there is no way to escape it. What a charset or XML
-    cannot say would ask for another firm or person.
+    A path segment of only dots would change a URL's route and cannot be escaped. A value that the charset or XML cannot
+    represent would request another firm or person.
     """
     transport, written = channel.transport, str(value)
     if not isinstance(transport, Http):

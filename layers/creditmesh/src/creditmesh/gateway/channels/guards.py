@@ -31,7 +31,7 @@ class Breaker:
 
     state: BreakerState
     failures: int = 0
-    """In a row."""
+    """Consecutive failures."""
     opened_at: int | None = None
     """Seconds since the epoch."""
 
@@ -39,17 +39,15 @@ class Breaker:
 class Guards:
     """Rate limits and breakers, shared by all functions through DynamoDB.
 
-    The breaker counts failures across functions and by our own clock, which is why it is not the one of Powertools:
-    that counts in each process by itself.
+    Powertools' breaker counts per process only; ours counts across functions.
     """
 
     def __init__(self, tables: Tables, table: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
         self._tables, self._table, self._clock, self._sleep = tables, table, clock, sleep
-        self._failures: dict[str, int] = {}  # by channel, at the last look
-        self._faultless: dict[str, float] = {}  # by channel, when it was last seen without failures
+        self._failures: dict[str, int] = {}  # by channel, as last read
+        self._faultless: dict[str, float] = {}  # by channel, when last read without failures
 
     def breaker(self, channel: Channel) -> Breaker:
-        """Read the state of a channel's breaker."""
         item = self._tables.get(self._table, _breaker_key(channel)) or {}
         return self._read(channel, item)
 
@@ -74,7 +72,7 @@ class Guards:
         now, probe = self._now(), item.get("probe_until", 0)
         if probe > now:
             return False
-        # As long as the call may take, its wait for a place in the rate included.
+        # As long as the call may take, including its wait for the rate limit.
         until = now + int(2 * channel.limits.total_seconds) + 1
         expected = {"where": {"probe_until": probe}} if probe else {"absent": ("probe_until",)}
         try:
@@ -86,8 +84,7 @@ class Guards:
     def succeeded(self, channel: Channel) -> None:
         """Record that the source answered, which resets its failures.
 
-        Where the last look found none there is nothing to end: a call that began before another's failure says
-        nothing of what came after it.
+        Skipped if the last read found none: a call that began before another's failure says nothing about later ones.
         """
         if self._failures.get(channel.channel_id) == 0:
             return

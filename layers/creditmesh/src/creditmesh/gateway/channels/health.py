@@ -21,9 +21,9 @@ KEPT_DAYS = 35
 BOUNDS_MS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000)
 """Upper bounds of the latency buckets; a quantile is its bucket's upper bound."""
 _ALL = "*"
-"""The partition of what is counted of all channels; no channel has such an id."""
+"""The partition of all channels' counters; no channel has this id."""
 _AT_ONCE = 200
-"""Counters in one addition; DynamoDB takes 300 operators."""
+"""Counters per update; DynamoDB allows 300 operators."""
 GOOD = (Outcome.COMPLETE, Outcome.FILLED, Outcome.NO_DATA)
 
 
@@ -47,7 +47,7 @@ class ChannelHealth(BaseModel):
 
 
 class HealthBook:
-    """Counts and sums in DynamoDB: one item per five minutes for all channels, one addition per collection."""
+    """Counters in DynamoDB: one item per five minutes for all channels, one update per collection."""
 
     def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
         self._tables, self._table, self._clock = tables, table, clock
@@ -55,7 +55,7 @@ class HealthBook:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Collect the counts of all threads inside and write them once at the end."""
+        """Collect the counts of all threads inside the block and write them once at its end."""
         with self._lock:
             self._gathering += 1
         try:
@@ -74,9 +74,9 @@ class HealthBook:
 
         Args:
             late: the answer came after the collection was counted.
-            calls: tries that went out.
+            calls: calls that were sent.
             charged: calls that cost something.
-            millis: how long they took together.
+            millis: their total duration.
         """
         amounts = {f"outcome_{outcome.value}": 1}
         if not late:

@@ -17,35 +17,35 @@ from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.waits import Waits
 
 ANSWERS = "answers"
-"""The kind of wait of a collection for its late answers; each is numbered by its call's `holder`."""
+"""Kind of a collection's wait for late answers, numbered by the calls' `holder`."""
 
 
 class LateAnswers:
-    """Takes each late answer once and resumes the waiting collections."""
+    """Accepts each late answer once and resumes the waiting collections."""
 
     def __init__(self, calls: CallStore, answers: Answers, health: HealthBook, waits: Waits, clock: Clock) -> None:
         self._calls, self._answers, self._health = calls, answers, health
         self._waits, self._clock = waits, clock
 
     def receive(self, channels: Iterable[ChannelVersion], message: str, body: bytes) -> bool:
-        """Take an authentic message of an institution; False if it was a repeat.
+        """Accept an authentic message of an institution; False for a repeat.
 
         Args:
-            channels: the institution's, as they are in force: their rules read the answer, whoever asked for it.
-            body: the message as received; it is kept as the raw answer.
+            channels: the institution's current channels, whose rules read the answer.
+            body: the message as received, stored as the raw answer.
 
         Raises:
-            InvalidInput: no channel awaits such a message, or it carries no request id.
-            NotFound: no call of that request id is known; it may have been erased with its consent.
+            InvalidInput: no channel awaits such a message, or it has no request id.
+            NotFound: unknown request id; the call may have been erased with its consent.
         """
         awaiting = [one for one in channels if one.channel.callback and one.channel.callback.message == message]
         if not awaiting:
-            raise InvalidInput("is not a message that is awaited", field="type")
+            raise InvalidInput("must be a message that a channel awaits", field="type")
         by, record = self._call_of(awaiting, body)
-        # A quick institution tells its answer before its receipt has been read, so the call may still be under way;
-        # and a call that was given up may have reached it all the same.
+        # A fast institution may answer before its receipt was read, so the call may still be in progress; and a call
+        # that was given up may have reached it.
         taken = None if record.state is CallState.ANSWERED else self._take(by, record, body)
-        # Also after a repeat: the first time may have died between the two.
+        # Also after a repeat: the first attempt may have died in between.
         answered(self._waits, taken or record)
         return taken is not None
 
@@ -65,10 +65,10 @@ class LateAnswers:
                     return by, record
         if known:
             raise NotFound("no such request", field="request_id")
-        raise InvalidInput("carries no request id", field="request_id")
+        raise InvalidInput("must contain a request id", field="request_id")
 
     def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> CallRecord | None:
-        """The call with its answer; None if the answer was not accepted."""
+        """The answered call; None if the answer was not accepted."""
         channel = by.channel
         reading = self._answers.read_message(channel, body)
         kept = self._answers.keep(channel, record, reading, by.version)
@@ -80,14 +80,14 @@ class LateAnswers:
         return taken
 
     def _met(self, by: ChannelVersion, record: CallRecord, body: bytes, kept: dict[str, object]) -> CallRecord | None:
-        """Handle a call that moved on while its answer was read."""
+        """Handle a call that changed while its answer was read."""
         now = self._calls.find(record.call_key)
         if now is None:  # erased by a withdrawal
             self._answers.drop(kept, raw=True)
             return None
         if now.request_id != record.request_id or now.state is CallState.ANSWERED or now == record:
-            return None  # another delivery of the same answer was quicker
-        return self._take(by, now, body)  # its receipt was read meanwhile
+            return None  # accepted by a concurrent delivery
+        return self._take(by, now, body)  # its receipt was processed meanwhile
 
 
 def answered(waits: Waits, call: CallRecord) -> None:

@@ -1,4 +1,4 @@
-"""Where a channel may call: the address book's origin or an allow-listed one; a document cannot widen it."""
+"""Where a channel may call: the address book's origin or an allow-listed one; a document cannot extend it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class _Origin:
 
 
 def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) -> str:
-    """The origin for a channel's calls, rebuilt from its parts so that no other parser can read another address.
+    """The origin for a channel's calls, rebuilt from its parts so that no parser can read another address.
 
     Args:
-        base_url: what the document says; empty for the address book's.
+        base_url: from the document; empty means the address book's.
         book_url: the institution's URL in the address book, or None.
-        allowed: allow-listed origins, e.g. ``https://api.bureau.example`` or ``https://*.bureau.example``; an entry
-            that is none allows nothing.
+        allowed: allow-listed origins, e.g. ``https://api.bureau.example`` or ``https://*.bureau.example``; invalid
+            entries allow nothing.
 
     Raises:
-        InvalidInput: none is known, it is malformed, or nothing allows it.
+        InvalidInput: none given, malformed, or not allowed.
     """
     if book_url is not None:
         if base_url and _origin(base_url) != _of(_split(book_url)):
@@ -48,15 +48,15 @@ def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) 
         raise InvalidInput("is required: the institution is not in the address book", field="base_url")
     origin = _origin(base_url)
     if not any(_matches(origin, one) for one in allowed):
-        raise InvalidInput("is not an allow-listed origin", field="base_url")
+        raise InvalidInput("must be an allow-listed origin", field="base_url")
     return str(origin)
 
 
 def _origin(url: str) -> _Origin:
-    """The origin of a URL that has no other part.
+    """Parse a URL that must be an origin.
 
     Raises:
-        InvalidInput: it is more than that, or less.
+        InvalidInput: not exactly an origin.
     """
     parts = _split(url)
     if parts.path not in ("", "/") or not re.fullmatch(r"[a-z]+://[^/?#]+/?", url, re.IGNORECASE):
@@ -87,7 +87,7 @@ def _malformed() -> InvalidInput:
 
 
 def _is_host(host: str) -> bool:
-    """Whether a host is a name or a canonical address; anything like an address is rejected."""
+    """Whether a host is a name or a canonical address; anything similar to an address is rejected."""
     if _is_address(host):
         return True
     return _HOST.fullmatch(host) is not None and not _NUMBER.fullmatch(host.rpartition(".")[2])
@@ -102,7 +102,7 @@ def _is_address(host: str) -> bool:
 
 
 def _matches(origin: _Origin, entry: str) -> bool:
-    """Whether an entry of the allow-list covers an origin; a wildcard stands for whole labels at the left."""
+    """Whether an allow-list entry covers an origin; a wildcard stands for whole labels on the left."""
     wild = entry.partition("://")[2].startswith("*.")
     try:
         expected = _origin(entry.replace("*.", "", 1) if wild else entry)

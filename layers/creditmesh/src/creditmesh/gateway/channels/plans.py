@@ -19,7 +19,7 @@ class PlannedChannel(BaseModel):
     channel_id: Identifier
     required: bool = False
     accepted: Annotated[list[Accepted], Field(min_length=1)] = ["complete", "filled"]
-    """Outcomes with which a required channel's part is done."""
+    """Outcomes that satisfy a required channel."""
 
 
 class CollectionPlan(BaseModel):
@@ -35,5 +35,5 @@ class CollectionPlan(BaseModel):
     def _once(cls, channels: list[PlannedChannel]) -> list[PlannedChannel]:
         names = [one.channel_id for one in channels]
         if len(set(names)) != len(names):
-            raise ValueError("names a channel twice")
+            raise ValueError("must not name a channel twice")
         return channels

@@ -18,7 +18,7 @@ from creditmesh.kernel.errors import Unavailable
 
 LONGEST_PATH = 200
 DEEPEST = 64
-"""Levels of an answer; what reads it further on follows them by recursion."""
+"""Maximum nesting; later steps recurse."""
 
 
 class Unreadable(Unavailable):
@@ -76,7 +76,7 @@ def _check_depth(document: Any) -> None:
 
 
 def _inside(value: Any) -> list[Any]:
-    """The lists and objects right inside a value."""
+    """The lists and objects directly inside a value."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [one for one in inner if isinstance(one, dict | list)]
 
@@ -88,7 +88,7 @@ def _validator(schema: str) -> Any:
 
 def _json(written: str, _: Response) -> Any:
     try:
-        # Decimals, so that an amount sent as a number keeps each of its digits.
+        # Decimals keep all digits of amounts sent as numbers.
         return json.loads(written, parse_float=Decimal, parse_constant=_refuse_constant)
     except ValueError:
         raise Unreadable("is not JSON") from None
@@ -109,13 +109,13 @@ def _xml(written: str, response: Response) -> Any:
 
 
 def _without_declaration(written: str) -> str:
-    """The text is decoded already; an encoding in its declaration would be believed a second time."""
+    """The text is decoded already; a declared encoding would be applied a second time."""
     stripped = written.lstrip(" \t\r\n")
     return stripped.partition("?>")[2] if stripped.startswith("<?xml") else stripped
 
 
 def _plain(_: Any, key: str, value: Any) -> Any:
-    """Names without their namespace prefix; declarations of namespaces go."""
+    """Removes namespace prefixes and declarations."""
     if key.startswith("@xmlns"):
         return None
     return key.rpartition(":")[2] if not key.startswith("@") else key, value

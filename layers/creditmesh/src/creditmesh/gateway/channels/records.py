@@ -1,4 +1,4 @@
-"""Stored records from which missing fields of requests are filled."""
+"""Stored records that fill missing fields of requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ReferenceRecords:
-    """Records by collection and key; the key is found by its blind index, the document sealed."""
+    """Records by collection and key; the key is stored as blind index, the document encrypted."""
 
     def __init__(self, tables: Tables, table: str, cipher: FieldCipher, index: BlindIndex, clock: Clock) -> None:
         self._tables, self._table, self._cipher, self._index, self._clock = tables, table, cipher, index, clock
@@ -34,7 +34,7 @@ class ReferenceRecords:
                 self._tables.delete(self._table, other)
 
     def rekey(self) -> int:
-        """Put what lies under an earlier index key under the current one; how many."""
+        """Move records under an earlier index key to the current one; returns their number."""
         return sum(map(self._rekeyed, self._tables.scan(self._table)))
 
     def _rekeyed(self, item: Item) -> bool:
@@ -46,13 +46,13 @@ class ReferenceRecords:
         put = Put(self._table, {**item, **self._sealed(place, opened["key"], opened["document"])}, "record")
         try:
             self._tables.transact([put, Delete(self._table, old, {"document": item["document"]})], item["document"])
-        except ConditionFailed:  # it was written anew meanwhile: under the current key, or once more under this one
+        except ConditionFailed:  # rewritten meanwhile, under the current key or again under this one
             if self._tables.get(self._table, place):
                 self._tables.delete(self._table, old)
         return True
 
     def _sealed(self, place: dict[str, str], key: str, document: dict[str, Any]) -> Item:
-        """An item; the key is sealed with the document, for its index could not be made again without it."""
+        """An item; the key is encrypted with the document, since its index could not be recomputed otherwise."""
         text = json.dumps({"key": key, "document": document}, ensure_ascii=False)
         return {**place, "document": self._cipher.seal(text, self._table, *place.values(), "document")}
 

@@ -12,7 +12,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 
 
 def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] | None:
-    """Outcome and reason of a refusal, or None if the answer is not one."""
+    """Outcome and reason of a refusal; None if the answer is not a refusal."""
     for rule in channel.response.refusals:
         if status == rule.status:
             reason = _reason(channel, rule, body)
@@ -22,7 +22,7 @@ def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] |
 
 
 def _told(rule: Refusal, reason: str | None) -> str | None:
-    """A code that the document lists, or that looks like one: other text of a source may name persons."""
+    """A code that the document lists, or that looks like one: other texts may name persons."""
     return reason if reason and (reason in rule.reasons or _CODE.fullmatch(reason)) else None
 
 

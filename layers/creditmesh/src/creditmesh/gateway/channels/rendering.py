@@ -1,4 +1,4 @@
-"""Placeholders of a channel's templates, each value escaped for where it stands."""
+"""Placeholders of a channel's templates, each value escaped for its position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from creditmesh.gateway.channels.rules import PLACEHOLDER
 
 Values = Mapping[str, Any]
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write (its production 2)."""
+"""Characters that XML 1.0 cannot represent (its production 2)."""
 
 
 def text(template: str, values: Values) -> str:
@@ -23,19 +23,19 @@ def text(template: str, values: Values) -> str:
 def path(template: str, values: Values, charset: str = "utf-8") -> str:
     """Fill a URL path; a value cannot leave its segment, so it changes neither host nor route (no request forgery).
 
-    Values of nothing but dots are refused before, see `fields`: they cannot be escaped.
+    Values of only dots are refused earlier, see `fields`: they cannot be escaped.
     """
     return _filled(template, values, lambda value: quote(value, safe="", encoding=charset, errors="replace"))
 
 
 def xml(template: str, values: Values) -> str:
-    """Fill an XML document; a value stays character data, without characters that XML forbids."""
+    """Fill an XML document; values stay character data, without characters that XML forbids."""
     entities = {'"': "&quot;", "'": "&apos;"}
     return _filled(template, values, lambda value: escape(NOT_XML.sub("", value), entities))
 
 
 def json_value(template: Any, values: Values) -> Any:
-    """A JSON document; a string that is one placeholder takes the value's own type."""
+    """Fill a JSON template; a string that is one placeholder takes the value's own type."""
     if isinstance(template, dict):
         return {name: json_value(one, values) for name, one in template.items()}
     if isinstance(template, list):

@@ -23,7 +23,7 @@ _READ = (Outcome.COMPLETE, Outcome.FILLED)
 def is_outdated(record: CallRecord, version: int) -> bool:
     """Whether a call's answer was parsed by an earlier version of its document and can be parsed again.
 
-    A later version is no reason: where a change is not in force yet, what it made is taken as it is.
+    A later version does not count: if a change has not reached this process yet, its results are used as they are.
     """
     return (
         record.channel_version < version
@@ -33,7 +33,7 @@ def is_outdated(record: CallRecord, version: int) -> bool:
 
 
 class Rereading:
-    """Parses stored answers by the rules in force; no source is called, nothing is charged."""
+    """Parses stored answers by the current rules; no source is called, nothing is charged."""
 
     def __init__(self, calls: CallStore, answers: Answers, authorizations: Grants) -> None:
         self._calls, self._answers, self._authorizations = calls, answers, authorizations
@@ -41,24 +41,24 @@ class Rereading:
     def renewed(
         self, channel: Channel, version: int, record: CallRecord, authorization: Authorization | None
     ) -> CallRecord | None:
-        """The outdated call, updated by what the document in force makes of its answer.
+        """The outdated call, updated by reading its answer with the current document.
 
-        Window, raw answers and the instant they came stay. Third information of the earlier version stays too, for a
-        collection under way may have its key; it goes with the consent.
+        Window, raw answers and their time stay. Third information of the earlier version stays too, since a running
+        collection may use it; it is erased with the consent.
 
         Returns:
-            The call as it stands now; None where it is to be claimed: its answer is no longer of use and can be had
-            again without a second charge, or it was erased or followed by another.
+            The updated call; None if it must be claimed: the answer is useless now and can be requested again without a
+                second charge, or it was erased or superseded.
         """
         try:
             bodies = self._answers.raw(record)
         except NotFound:
-            return record  # it stays what it was, and says by which version
+            return record  # unchanged; it names the version that read it
         reading = self._read(channel, record, bodies)
         again = _is_worse(record, reading) and _may_be_repeated(channel, record)
         change = _given_up(version, reading) if again else self._answers.keep_third(record, version, reading)
         logger.info(
-            "answer read anew",
+            "answer reread",
             extra={
                 "channel": channel.channel_id, "was_version": record.channel_version, "version": version,
                 "was": record.outcome, "outcome": change["outcome"], "asked_again": again,
@@ -75,7 +75,7 @@ class Rereading:
         else:
             reading = self._answers.read(channel, Came(record.status or 0, bodies, 0))
         if reading.outcome is Outcome.PENDING:
-            # What it promises was never awaited, and will not come now.
+            # The announced late answer was never awaited, and will not come now.
             reading = replace(reading, outcome=Outcome.UNAVAILABLE, reason="answer is a receipt")
         if reading.outcome is Outcome.UNAVAILABLE:
             return replace(reading, reason=f"reread: {reading.reason}")
@@ -87,13 +87,13 @@ class Rereading:
             found: CallRecord | None = self._calls.settle(record, **change)
         except ConditionFailed:
             found = self._calls.find(record.call_key)
-            if found is None:  # erased by a withdrawal
+            if found is None:  # erased by a withdrawal of consent
                 self._answers.drop(change, raw=False)
         return found if found is not None and found.state is CallState.ANSWERED else None
 
 
 def _is_worse(record: CallRecord, reading: Reading) -> bool:
-    """Whether the rules in force get less out of an answer, as rules for another endpoint or format do."""
+    """Whether the current rules get less out of an answer, as rules for another endpoint or format do."""
     if reading.outcome is Outcome.INCOMPLETE:
         return record.outcome in _READ
     return reading.outcome is Outcome.UNAVAILABLE

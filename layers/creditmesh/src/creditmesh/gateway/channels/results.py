@@ -17,7 +17,7 @@ class CallResult(BaseModel):
 
     channel_id: str
     channel_version: int
-    """Whose rules made the third information; the raw keys name the version that asked, which may be an earlier one."""
+    """The version whose rules made the third information; raw keys name the version that made the call."""
     kind: str
     outcome: Outcome
     reason: str | None = None
@@ -29,16 +29,16 @@ class CallResult(BaseModel):
     sha256: str | None = None
     third_key: str | None = None
     third: dict[str, Any] | None = Field(default=None, repr=False)
-    """Third information, where this collection has just made it; else it lies under `third_key`."""
+    """Set if this collection has just made it; else it is stored under `third_key`."""
     cached: bool = False
     asked_by: str | None = None
     """The collection that made the call."""
     wait_seconds: int | None = None
-    """Of a pending answer: how long it may take."""
+    """For a pending answer: how long it may take."""
     awaited: str | None = None
-    """Of a pending answer: its number among what the collection waits for."""
+    """For a pending answer: its number in the collection's wait."""
     fallback_channel: str | None = None
-    """What to ask instead of a channel that is unavailable."""
+    """The channel to call instead of an unavailable one."""
 
 
 def plain_result(channel: Channel, version: int, outcome: Outcome, reason: str | None, **more: Any) -> CallResult:

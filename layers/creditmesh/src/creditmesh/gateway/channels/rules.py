@@ -18,16 +18,16 @@ MOST_BRACKETS = 200
 PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,63})\s*\}\}")
 _BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"})
-"""Headers that say where a request goes and where it ends: no document sets them."""
+"""Headers that control routing and framing; documents must not set them."""
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
-"""Headers that carry secrets, which come by reference only."""
+"""Headers that carry secrets, which documents only reference."""
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
-    """A JSON Schema, ready to check documents; it may refer to nothing outside itself.
+    """A compiled JSON Schema; it must not refer to anything outside itself.
 
     Raises:
-        ValueError: it is not a JSON Schema, or refers to something outside itself.
+        ValueError: not a JSON Schema, or with external references.
     """
     return jsonschema_rs.validator_for(dict(schema), retriever=_nothing_outside)
 
@@ -64,12 +64,12 @@ def placeholders(template: Any) -> set[str]:
 
 
 def _nothing_outside(uri: str) -> Any:
-    # Without this the validator would fetch whatever a document names, from the network or from disk.
+    # Otherwise the validator would fetch whatever a document names, from the network or from disk.
     raise ValueError(f"may not refer to {uri[:80]}")
 
 
 def _rule(text: str) -> str:
-    # The parser goes down a level of Python's stack with each bracket: how far it gets depends on who calls it.
+    # The parser recurses per bracket, so its limit would depend on the caller's stack.
     if text.count("(") + text.count("[") + text.count("{") > MOST_BRACKETS:
         raise ValueError("is not a JMESPath expression: nested too deeply")
     try:
@@ -105,7 +105,7 @@ def _pattern(text: str) -> str:
 
 def _charset(name: str) -> str:
     try:
-        # Of nothing at all, Python reads and writes any charset, even one that it does not know.
+        # Python decodes an empty text in any charset, even an unknown one.
         if "a".encode(name).decode(name) != "a":
             raise ValueError("is not a known charset")
     except (LookupError, UnicodeError):

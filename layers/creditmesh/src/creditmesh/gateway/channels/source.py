@@ -19,21 +19,20 @@ from creditmesh.platform.institutions import Directory
 
 @dataclass(frozen=True)
 class Came:
-    """What came back."""
+    """The response of a source."""
 
     status: int
-    """Of the last page."""
     bodies: list[bytes] = field(repr=False)
-    """One a page, as received."""
+    """One per page, as received."""
     calls: int
-    """Tries that went out."""
+    """Calls that were sent."""
 
 
 class Source:
-    """Asks sources.
+    """Calls sources.
 
     Args:
-        allowed_origins: gives the origins that channels may name besides the address book's.
+        allowed_origins: returns the origins that channels may use besides the address book's.
     """
 
     def __init__(
@@ -47,10 +46,10 @@ class Source:
         self._allowed_origins = allowed_origins
 
     def origin(self, channel: Channel) -> str:
-        """Where the channel's calls go.
+        """The origin of the channel's calls.
 
         Raises:
-            InvalidInput: nowhere it may call.
+            InvalidInput: not allowed.
         """
         try:
             book_url = self._directory.get(channel.institution).address.base_url
@@ -59,20 +58,20 @@ class Source:
         return allowed_origin(channel.base_url or "", book_url, self._allowed_origins())
 
     def ask(self, channel: Channel, values: Mapping[str, Any], admit: Admit = lambda _: True) -> Came:
-        """Ask for one firm's data.
+        """Request one firm's data.
 
         Args:
             admit: see `Exchanger.exchange`.
 
         Raises:
-            InstitutionUnavailable: no answer came; an `ExchangeFailed` where calls went out.
+            InstitutionUnavailable: no answer; an `ExchangeFailed` if calls were sent.
             SecretMissing: see `Authenticator`.
         """
         transport = channel.transport
         if isinstance(transport, BatchFile):
             return Came(200, [self._files.rows(channel, transport, str(values.get(transport.key, "")))], 0)
         try:
-            # Checked at each call too: the allow-list may have become narrower since the document was stored.
+            # Checked at each call, since the allow-list may have become narrower.
             origin = self.origin(channel)
         except InvalidInput as error:
             raise InstitutionUnavailable(f"base_url {error.message}", sent=False) from None
@@ -89,5 +88,5 @@ def _mark(channel: Channel, transport: Http, page: Answer) -> str | None:
     try:
         found = search(transport.paging.next, parse(channel.response, page.body))
     except Unreadable:
-        return None  # the reading of the whole answer says what is wrong
+        return None  # reading the whole answer will report the fault
     return None if found is None or found is False or found == "" else str(found)

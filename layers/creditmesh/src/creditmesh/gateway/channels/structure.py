@@ -12,7 +12,7 @@ from jmespath.exceptions import JMESPathError
 from creditmesh.gateway.channels.document import Structure
 
 MOST_VALUES = 500_000
-"""Of third information. A few doublings in a rule make more of a small answer than any memory holds."""
+"""Maximum size of third information: a few doublings in a rule can turn a small answer into more than memory holds."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Structured:
     """Third information."""
 
     document: Any
-    """What the rule made; None where it made nothing."""
+    """The rule's result; None if there was none."""
     missing: tuple[str, ...]
-    """Completeness expressions that gave nothing."""
+    """Completeness expressions without a result."""
     by_fallback: bool = False
-    """The fallback rule made it."""
+    """Made by the fallback rule."""
 
 
 def structured(structure: Structure, document: Any) -> Structured:
-    """Apply the rule; where its result is not complete, the fallback rule."""
+    """Apply the rule; if its result is incomplete, the fallback rule."""
     first = _applied(structure, structure.rule, document)
     if not first.missing or structure.fallback is None:
         return first
@@ -39,7 +39,7 @@ def structured(structure: Structure, document: Any) -> Structured:
 
 
 def search(expression: str, document: Any) -> Any:
-    """What an expression finds; None where it does not fit the document."""
+    """The result of an expression; None if it does not fit the document."""
     try:
         return _compiled(expression).search(document)
     except (JMESPathError, TypeError, ValueError, RecursionError):
