@@ -230,7 +230,7 @@ def test_a_promotion_proposed_against_an_earlier_champion_lapses(registry: Model
     for content_hash in (first, second):
         registry.propose_promotion(MODEL, content_hash, maker="bob")
     registry.confirm_promotion(MODEL, second, checker="cid")
-    with pytest.raises(WrongState, match="propose it anew"):
+    with pytest.raises(WrongState, match="propose it again"):
         registry.confirm_promotion(MODEL, first, checker="cid")
     registry.propose_promotion(MODEL, first, maker="ann")
     assert registry.confirm_promotion(MODEL, first, checker="cid").previous == second

@@ -1,1 +1,1 @@
-"""Decision models as they are proposed, checked, compared, put in force and watched."""
+"""The life of decision models: proposal, checks, comparison, promotion, monitoring."""

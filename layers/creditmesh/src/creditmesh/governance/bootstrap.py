@@ -22,7 +22,6 @@ from creditmesh.platform.settings import settings
 
 @singleton
 def model_registry() -> ModelRegistry:
-    """Versions of the model, and which of them decides."""
     own = platform()
     store = ModelStore(own.tables, settings().models_table, own.artefacts, own.clock)
     sign = kms_sign(own.client("kms"), settings().model_signing_key)
@@ -31,14 +30,11 @@ def model_registry() -> ModelRegistry:
 
 @singleton
 def shadow_scores() -> ShadowScores:
-    """What challengers said."""
     return ShadowScores(platform().tables, settings().shadow_scores_table)
 
 
 @singleton
 def labels() -> Labels:
-    """What became of loans."""
-
     def decision_of(application_id: str) -> Decided:
         from creditmesh.decisions.bootstrap import assessment
         from creditmesh.intake.bootstrap import applications
@@ -55,31 +51,26 @@ def labels() -> Labels:
 
 @singleton
 def learning() -> Learning:
-    """Training runs."""
     return Learning(platform().data, labels(), model_registry, platform().process(settings().training_arn))
 
 
 @singleton
 def drift_watch() -> DriftWatch:
-    """The daily watch over the model in force."""
     own = platform()
     return DriftWatch(own.data, decision_log(), champion().of, labels(), model_registry, learning, own.clock)
 
 
 @singleton
 def rule_workbench() -> RuleWorkbench:
-    """Changes of rules."""
     return RuleWorkbench(model_registry())
 
 
 @singleton
 def rule_statistics() -> Statistics:
-    """Hits of the rules."""
     return Statistics(decision_log(), platform().clock)
 
 
 @singleton
 def simulations() -> Simulations:
-    """Versions tried on past decisions."""
     store = SimulationStore(platform().tables, settings().models_table, platform().data)
     return Simulations(model_registry(), decision_log(), store, platform().clock)

@@ -1,6 +1,6 @@
-"""What rules can be written over, and which rules there are: the typed catalogue and the matrix of rules.
+"""The features that rules can use, and the matrix of existing rules.
 
-Everything is drawn from a version's artefact and from the table of key data; nothing is kept twice.
+Derived from a version's artefact and the table of key data.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _KEY_DATA = {feature.name: feature for feature in FEATURES}
 
 
 class FeatureUse(Value):
-    """What of a version looks at a feature."""
+    """The parts of a version that use a feature."""
 
     rules: list[str]
     characteristics: list[str]
     """`segment/characteristic` of the scorecard."""
     segments: list[str]
-    """Segments of the scorecard whose condition asks for it."""
+    """Segments of the scorecard whose condition uses it."""
     risk_index: list[str]
     """`dimension/characteristic` of the risk index."""
     limit_methods: list[str]
@@ -41,7 +41,7 @@ class FeatureUse(Value):
 
 
 class FeatureEntry(Value):
-    """One feature of the catalogue, in the terms of the artefact."""
+    """One feature of the catalogue, as in the artefact."""
 
     name: str
     type: str
@@ -56,7 +56,7 @@ class FeatureEntry(Value):
 
 
 class FeatureCatalogue(Value):
-    """Every feature that key data has or the version knows, those of the version first."""
+    """Every feature of key data or of the version, the version's first."""
 
     model_id: str
     version: str
@@ -65,14 +65,14 @@ class FeatureCatalogue(Value):
 
 
 class Cell(Value):
-    """Where a rule stands: whose data it looks at, and what it judges."""
+    """A rule's position in the matrix: whose data it reads, and what it judges."""
 
     source: str
     aspect: str
 
 
 class RuleEntry(Value):
-    """A rule as people read it."""
+    """A rule in words."""
 
     id: str
     label: Texts
@@ -103,16 +103,16 @@ class RuleBook(Value):
     content_hash: str
     rules: list[RuleEntry]
     matrix: dict[str, dict[str, list[str]]]
-    """Source → aspect → ids of the rules that stand there; every cell is there."""
+    """Source → aspect → rule ids; every cell is present."""
     empty_cells: list[Cell]
-    """Those without a rule."""
+    """Cells without a rule."""
     hits_from: str
     hits_until: str = Field(description="exclusive")
     hits_pending: list[str] = Field(description="days not counted yet; asking again counts them")
 
 
 def feature_catalogue(artefact: Artefact) -> FeatureCatalogue:
-    """The catalogue as one version sees it."""
+    """The catalogue for one version."""
     uses = _uses(artefact)
     known = [
         FeatureEntry(
@@ -137,11 +137,11 @@ def feature_catalogue(artefact: Artefact) -> FeatureCatalogue:
 
 
 def rule_book(artefact: Artefact, document: Mapping[str, Any], today: date, hits: RuleStatistics) -> RuleBook:
-    """The rules in the order in which they are tried.
+    """The rules in the order in which they are applied.
 
     Args:
-        document: what `artefact` was read from.
-        hits: of whichever versions decided, by rule id.
+        document: the document of `artefact`.
+        hits: of all versions, by rule id.
     """
     raw = {rule["id"]: rule for rule in document["rules"]}
     entries = [
@@ -168,7 +168,7 @@ def rule_book(artefact: Artefact, document: Mapping[str, Any], today: date, hits
 
 
 def key_data_feature(name: str) -> KeyDataFeature | None:
-    """The feature of that name in the table of key data, or None."""
+    """The feature with that name in the table of key data, or None."""
     return _KEY_DATA.get(name)
 
 
@@ -217,7 +217,7 @@ def _unlisted(feature: KeyDataFeature) -> FeatureEntry:
 
 
 def _source_class(name: str) -> str:
-    """Whose data it is, where no artefact says so: a value that stands on several sources is a third party's."""
+    """Whose data it is, if no artefact says so; a value from several sources counts as a third party's."""
     classes = {_CLASSES.get(source, "third_party") for source, _ in lineage()[name]}
     return classes.pop() if len(classes) == 1 else "third_party"
 
@@ -236,7 +236,7 @@ def _use(uses: Mapping[str, Mapping[str, list[str]]], name: str) -> FeatureUse:
 
 
 def _uses(artefact: Artefact) -> dict[str, dict[str, list[str]]]:
-    """Feature → kind of use → what uses it."""
+    """Feature → kind of use → users."""
     found: dict[str, dict[str, list[str]]] = {}
     for kind, user, names in _users(artefact):
         for name in sorted(names):

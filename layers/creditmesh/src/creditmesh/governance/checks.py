@@ -1,4 +1,4 @@
-"""The test cases kept with a model, carried out."""
+"""Runs the test cases kept with a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from creditmesh.risk.model import Artefact, TestCase
 
 
 def run_tests(artefact: Artefact) -> list[CaseResult]:
-    """Return what each test case of the model gives."""
+    """Run each test case of the model."""
     return [_run(artefact, case) for case in artefact.tests]
 
 
@@ -29,7 +29,7 @@ def _run(artefact: Artefact, case: TestCase) -> CaseResult:
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and sequences as JSON has them, so that a tuple equals a list."""
+    """Mappings and sequences as in JSON, so that a tuple equals a list."""
     if hasattr(value, "items"):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

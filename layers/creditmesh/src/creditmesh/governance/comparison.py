@@ -1,4 +1,4 @@
-"""Champion and challenger side by side, over the applications that both scored."""
+"""Comparison of champion and challenger over the applications that both scored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CENTI = 100
 
 
 def compare(current: Current, scores: Sequence[ShadowScore]) -> Comparison:
-    """Count agreement, approvals and referrals, and how scores, default rates and limits shift."""
+    """Count agreement, approvals and referrals, and the shifts of scores, default rates and limits."""
     pairs = [(one.champion_result, one.challenger_result) for one in scores]
     decisions = Counter(f"{ours['decision']}/{theirs['decision']}" for ours, theirs in pairs)
     agreed = sum(ours["decision"] == theirs["decision"] for ours, theirs in pairs)
@@ -45,7 +45,7 @@ def _rate(pairs: Sequence[Sequence[dict[str, Any]]], whose: int, decision: str) 
 
 
 def _shift(pairs: Iterable[Sequence[dict[str, Any]]], name: str, factor: int = 1) -> int | None:
-    """The mean of the challenger's minus the champion's value, where both have one, rounded to whole ones."""
+    """Mean of challenger's minus champion's value, where both have one, rounded."""
     found = [(ours[name], theirs[name]) for ours, theirs in pairs]
     known = [theirs - ours for ours, theirs in found if ours is not None and theirs is not None]
     return round(sum(known) * factor / len(known)) if known else None

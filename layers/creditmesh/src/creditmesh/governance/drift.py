@@ -1,4 +1,4 @@
-"""Whether the firms that apply now are those a model was trained on, and default as it foretold. Pure.
+"""Drift: whether current applicants resemble the training population and default as predicted.
 
 All figures are parts per million, so that they can be stored and compared exactly.
 """
@@ -16,17 +16,17 @@ from creditmesh.risk.model import Artefact
 
 PPM = 1_000_000
 SHIFTED_PPM = 250_000
-"""Above this index, populations count as different (the field's usual mark)."""
+"""Above this index, populations count as shifted (the usual threshold)."""
 LEAST_DECISIONS = 100
-"""Decisions without which nothing is said."""
+"""Fewer decisions give no result."""
 MAX_SIGMA = 3.0
-"""Defaults seen may differ from those foretold by so many standard errors."""
+"""Accepted difference of observed and predicted defaults, in standard errors."""
 SCORE_BAND = 20
 _LEAST_SHARE = 1e-4
 
 
 class Distribution(BaseModel):
-    """How decisions spread: by band of the score, and by bin of each characteristic."""
+    """Distribution of decisions by score band, and by bin of each characteristic."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,29 +36,28 @@ class Distribution(BaseModel):
 
 
 class Drift(BaseModel):
-    """What a comparison found."""
+    """Result of a comparison."""
 
     model_config = ConfigDict(frozen=True)
 
     decisions: int
     score_psi_ppm: int | None
     characteristics: dict[str, int]
-    """Population stability index of each, in parts per million; the worst first."""
+    """Population stability index of each, in parts per million, worst first."""
     matured: int = 0
     expected_bad_ppm: int | None = None
     observed_bad_ppm: int | None = None
     calibration_sigma_milli: int | None = None
-    """By how many thousandths of a standard error more loans defaulted than foretold."""
+    """Excess of defaults over the prediction, in thousandths of a standard error."""
     alarms: list[str]
-    """What is beyond its mark, by name."""
+    """Names of exceeded thresholds."""
 
 
 def distribution(artefact: Artefact, decided: Iterable[tuple[int, Mapping[str, Any]]]) -> Distribution:
     """Count decisions by the bands and bins of a model.
 
     Args:
-        artefact: the model.
-        decided: of each decision with a score, that score and the features it was made from.
+        decided: score and features of each decision with a score.
     """
     scores: Counter[str] = Counter()
     bins: dict[str, Counter[str]] = {name: Counter() for name, _ in artefact.scorecard.named}
@@ -73,7 +72,7 @@ def distribution(artefact: Artefact, decided: Iterable[tuple[int, Mapping[str, A
 
 
 def merged(parts: Iterable[Distribution]) -> Distribution:
-    """Return several days' distributions as one."""
+    """Merge the distributions of several days."""
     scores: Counter[str] = Counter()
     bins: dict[str, Counter[str]] = {}
     decisions = 0
@@ -86,7 +85,7 @@ def merged(parts: Iterable[Distribution]) -> Distribution:
 
 
 def compare(before: Distribution, now: Distribution, matured: Sequence[tuple[int, bool]] = ()) -> Drift:
-    """Compare decisions of two times, and of matured loans (default rate foretold in ppm, whether bad) both rates."""
+    """Compare two periods, and predicted (ppm) with actual defaults of matured loans."""
     calibration = _calibration(matured)
     if min(before.decisions, now.decisions) < LEAST_DECISIONS:
         return Drift(decisions=now.decisions, score_psi_ppm=None, characteristics={}, **calibration)
@@ -114,7 +113,7 @@ def psi_ppm(before: Mapping[str, int], now: Mapping[str, int]) -> int:
 
 
 def _calibration(matured: Sequence[tuple[int, bool]]) -> dict[str, Any]:
-    """Defaults foretold and seen; each loan is a throw of its own, so their variances add up."""
+    """Predicted and actual defaults; loans are independent, so their variances add up."""
     if len(matured) < LEAST_DECISIONS:
         return {"matured": len(matured), "alarms": []}
     rates = [rate / PPM for rate, _ in matured]

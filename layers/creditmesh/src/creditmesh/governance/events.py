@@ -1,4 +1,4 @@
-"""What happened to a model, as events of the platform's bus."""
+"""Changes of a model's versions as events of the platform's bus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from creditmesh.platform.tables import Item
 
 
 def model_events(before: Item | None, after: Item) -> list[dict[str, Any]]:
-    """One event per line that a change added to a version's history; other records of the table have none."""
+    """One event per line added to a version's history; other records of the table have none."""
     history = after.get("history", [])
     known = len(before.get("history", [])) if before else 0
     return [

@@ -1,4 +1,4 @@
-"""Use cases of labels: record what became of a loan, count and export what there is to learn from."""
+"""Labels: recording outcomes of loans, counting and exporting them for training."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Updat
 
 BY_MONTH = "by-month"
 EXPORT_MONTHS = 60
-"""How far back an export goes."""
+"""Period of an export."""
 
 
 class RecordedMeanwhile(Conflict):
-    """Somebody recorded an outcome of the same loan at the same moment; ask again."""
+    """An outcome of the same loan was recorded concurrently; try again."""
 
     code = "recorded_meanwhile"
 
 
 class Labels:
-    """The labels of all disbursed applications; an item each, its earlier observations in its history.
+    """The labels of all disbursed applications, each with its earlier observations.
 
     Args:
-        decision_of: gives what decided about an application; raises if it was never disbursed.
+        decision_of: returns the decision on an application; raises if it was never disbursed.
     """
 
     def __init__(self, tables: Tables, table: str, decision_of: Callable[[str], Decided], clock: Clock) -> None:
         self._tables, self._table, self._decision_of, self._clock = tables, table, decision_of, clock
 
     def record(self, seen: Observation, by: str) -> Label:
-        """Record what was seen of a loan; the same again changes nothing.
+        """Record an observation of a loan. Idempotent.
 
         Raises:
-            InvalidInput: seen in the future, before the decision, or before what was seen already.
-            RecordedMeanwhile: another observation came at the same moment.
+            InvalidInput: in the future, before the decision, or before an earlier observation.
+            RecordedMeanwhile: a concurrent observation.
         """
         now = self._clock.now()
         if seen.observed_until > now.date():
-            raise InvalidInput("must not lie in the future", field="observed_until")
+            raise InvalidInput("must not be in the future", field="observed_until")
         earlier = self.get(seen.application_id)
         decided = earlier or self._decision_of(seen.application_id)
         if seen.observed_until < (earlier.observed_until if earlier else decided.decided_on):
-            raise InvalidInput("must not lie before the decision or the last observation", field="observed_until")
+            raise InvalidInput("must not be before the decision or the last observation", field="observed_until")
         label = Label(
             **seen.model_dump(),
             decided_on=decided.decided_on,
@@ -64,12 +64,12 @@ class Labels:
         return label
 
     def get(self, application_id: str) -> Label | None:
-        """The label as it stands, or None."""
+        """The current label, or None."""
         item = self._tables.get(self._table, {"application_id": application_id})
         return Label.model_validate(item) if item else None
 
     def counts(self, month: str) -> dict[LabelValue, int]:
-        """How many applications decided in a month (YYYY-MM) have which label."""
+        """Number of applications by label, decided in a month (YYYY-MM)."""
         found = Counter(LabelValue(item["value"]) for item in self._of_month(month))
         return {value: found.get(value, 0) for value in LabelValue}
 
@@ -79,13 +79,13 @@ class Labels:
             yield json.dumps(_line(label), sort_keys=True)
 
     def matured(self, model_hash: str) -> Iterator[tuple[int, bool]]:
-        """Of each settled loan that a model decided on: the default rate foretold, in ppm, and whether it was bad."""
+        """For each settled loan of a model: the predicted default rate in ppm, and whether it was bad."""
         for label in self._settled():
             if label.model_hash == model_hash:
                 yield label.pd_ppm, label.value is LabelValue.BAD
 
     def _settled(self) -> Iterator[Label]:
-        """The labels of the last five years that say good or bad, by month."""
+        """Labels good or bad of the last five years, by month."""
         today = self._clock.now().date()
         for back in range(EXPORT_MONTHS, -1, -1):
             for item in self._of_month(after_months(today, -back).isoformat()[:7]):
@@ -121,7 +121,7 @@ def _line(label: Label) -> dict[str, str | int | bool]:
 
 
 def _flips(earlier: Label | None, value: LabelValue) -> int:
-    """A bad label that becomes another one is turned round; a good loan that defaults later only grows older."""
+    """Number of reversals: a bad label that changes is one; a good loan that defaults later is not."""
     if earlier is None:
         return 0
     return earlier.flips + int(earlier.value is LabelValue.BAD and value is not LabelValue.BAD)

@@ -1,4 +1,4 @@
-"""The learning loop: what a training run is given, what becomes of its candidate, and what starts one."""
+"""The learning loop: starts training runs, prepares their input, and proposes their candidates."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ SETS = "training-sets"
 _SET = re.compile(rf"{SETS}(?:/[A-Za-z0-9][A-Za-z0-9._=+-]*)+/?", re.ASCII)
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 TRAINER = "training"
-"""Who makes a candidate that nobody asked for by name: a person has to approve it in any case."""
+"""Maker of candidates of automatic runs; a person must approve them in any case."""
 
 
 class AlreadyStarted(Conflict):
-    """A training run of that name has ended, or goes on with another request."""
+    """A training run of that name has ended, or runs with another request."""
 
     code = "training_already_started"
 
 
 class Prepared(BaseModel):
-    """What a run may begin with."""
+    """The input of a run."""
 
     model_config = ConfigDict(frozen=True)
 
     outcome: Literal["prepared", "nothing_to_learn"]
     goods: int = 0
-    """Labels of loans paid; bads: of loans that defaulted; both of the platform's own applications."""
+    """Labels of repaid loans; bads: of defaulted ones; both of the platform's own applications."""
     bads: int = 0
 
 
 class Proposed(BaseModel):
-    """What became of a run's candidate."""
+    """Result of a run's candidate."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,7 +62,7 @@ class Learning:
     Args:
         data: the bucket of training sets and runs.
         process: the training process.
-        registry: gives the registry of models.
+        registry: returns the registry of models.
     """
 
     def __init__(self, data: Objects, labels: Labels, registry: Callable[[], ModelRegistry], process: Process) -> None:
@@ -72,13 +72,13 @@ class Learning:
         """Start a run.
 
         Args:
-            model_id: of the model to learn.
-            run: its name; the same request once more, while the run goes on, changes nothing.
-            by: who wants it; the maker of the candidate.
-            training_set: a folder below ``training-sets/`` with rows of one's own; else the platform's own labels.
+            model_id: the model to train.
+            run: its name; idempotent for the same request while the run is active.
+            by: who asks; becomes the candidate's maker.
+            training_set: a folder below ``training-sets/`` with rows; default: the platform's own labels.
 
         Raises:
-            InvalidInput: a name or folder that is none.
+            InvalidInput: an invalid name or folder.
             AlreadyStarted: a run of that name has ended, or was started by another request.
         """
         if not _RUN.fullmatch(run):
@@ -90,7 +90,7 @@ class Learning:
             raise AlreadyStarted("a run of that name has been started before", field="run")
 
     def prepare(self, run: str, model_id: str, training_set: str | None) -> Prepared:
-        """Lay out for the job what it needs: the model in force, and the labels unless rows are given."""
+        """Write the job's input: the champion, and the labels unless rows are given."""
         place = f"{RUNS}/{run}"
         self._data.put(f"{place}/champion.json", self._registry().champion_text(model_id).encode(), "application/json")
         if training_set is not None:
@@ -103,7 +103,7 @@ class Learning:
         return Prepared(outcome="prepared", goods=len(lines) - bads, bads=bads)
 
     def propose(self, run: str, model_id: str, by: str) -> Proposed:
-        """Put a run's candidate before the people who may approve it, with what its gates found."""
+        """Propose a run's candidate, with the results of its gates."""
         place = f"{RUNS}/{run}"
         report = GateReport.model_validate(self._data.get_json(f"{place}/gates.json"))
         registry = self._registry()
@@ -119,7 +119,7 @@ class Learning:
 
 
 def _above(highest: str, document: dict[str, Any]) -> dict[str, Any]:
-    """The candidate under a number above all that are known: others may have been proposed since its champion."""
+    """Give the candidate a version above all existing ones, since others may have been proposed meanwhile."""
     if precedence(document["version"]) > precedence(highest):
         return document
     return seal({**document, "version": next_minor(highest)})
@@ -145,5 +145,5 @@ def _outcome(version: ModelVersion, report: GateReport) -> Proposed:
 
 
 def run_name(model_id: str, cause: str, day: str) -> str:
-    """The name of a run that the platform starts by itself: at most one a month for each cause."""
+    """The name of an automatic run: at most one per month and cause."""
     return f"{model_id}-{cause}-{day[:7]}"

@@ -1,6 +1,6 @@
-"""Versions of a decision model, from their proposal to their retirement: values only.
+"""Versions of a decision model, from proposal to retirement.
 
-A hash is the ``content_hash`` of the artefact, ``sha256:<64 hex digits>``; it names a version everywhere.
+A hash is the ``content_hash`` of the artefact, ``sha256:<64 hex digits>``; it identifies a version everywhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.ASCII)
 
 
 class ModelState(StrEnum):
-    """Where a version stands: proposed → approved → champion → retired, or proposed → rejected."""
+    """State of a version: proposed → approved → champion → retired, or proposed → rejected."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -27,13 +27,13 @@ class ModelState(StrEnum):
 
 
 class ModelKind(StrEnum):
-    """Where a version comes from."""
+    """Origin of a version."""
 
     TRAINING = "training"
     RULES = "rules"
     POLICY = "policy"
     SHIPPED = "shipped"
-    """Put there by the deployment, before anybody proposed one."""
+    """Deployed with the platform, before any proposal."""
 
 
 class UnknownVersion(NotFound):
@@ -43,50 +43,50 @@ class UnknownVersion(NotFound):
 
 
 class WrongState(Conflict):
-    """The version does not stand where this act needs it."""
+    """The version is not in the state that this needs."""
 
     code = "wrong_model_state"
 
 
 class SamePerson(Forbidden):
-    """Who made a proposal may not be the one who checks it."""
+    """The proposer may not check the proposal."""
 
     code = "same_person"
 
 
 class TestsFailed(Conflict):
-    """A test case kept with the model does not give what it expects."""
+    """A test case kept with the model fails."""
 
     code = "model_tests_failed"
     __test__ = False
 
 
 class GatesFailed(Conflict):
-    """A version made by training lacks its gates, or did not pass one."""
+    """A trained version has no gates, or failed one."""
 
     code = "model_gates_failed"
 
 
 class Outdated(Conflict):
-    """The champion or its challenger was changed by somebody else in the meantime."""
+    """The champion or its challenger was changed concurrently."""
 
     code = "model_outdated"
 
 
 class ModelRefused(Conflict):
-    """The stored artefact breaks a rule: altered, unsigned, signed by a key not trusted, or no artefact at all."""
+    """The stored artefact breaks a rule: altered, unsigned, signed by an untrusted key, or not an artefact."""
 
     code = "model_refused"
 
 
 class Value(BaseModel):
-    """What is kept and given out as it is."""
+    """Base of values that are stored and shown as they are."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Gate(Value):
-    """One condition of a version made by training."""
+    """A condition for a trained version."""
 
     id: str
     passed: bool
@@ -104,7 +104,7 @@ class GateReport(Value):
 
 
 class CaseResult(Value):
-    """What a test case kept with the model gave: by field, what was expected and what came, where they differ."""
+    """Result of a test case: fields with expected and actual value, where they differ."""
 
     name: str
     passed: bool
@@ -121,12 +121,12 @@ class Change(Value):
 
 
 class Promotion(Value):
-    """A promotion that waits for its second person."""
+    """A promotion that waits for the second person."""
 
     maker: str
     at: str
     champion: str
-    """The champion it was proposed against."""
+    """The champion at the time of the proposal."""
 
 
 class ModelVersion(Value):
@@ -151,27 +151,26 @@ class ModelVersion(Value):
 
     @property
     def tests_passed(self) -> bool:
-        """Whether every test case kept with the model gives what it expects."""
         return all(case.passed for case in self.tests)
 
 
 class Current(Value):
-    """Which versions of a model decide, or score in the shadow."""
+    """The versions of a model that decide or score in the shadow."""
 
     model_id: str
     champion: str
     """Hash of the version that decides."""
     previous: str | None = None
-    """Hash of the one that a rollback returns to."""
+    """Hash of the version for a rollback."""
     challenger: str | None = None
-    """Hash of the one that scores the same applications without deciding."""
+    """Hash of the version that scores the same applications without deciding."""
     revision: int = 0
-    """Grows with every change; 0 while the shipped model decides and nobody has changed anything."""
+    """Incremented by each change; 0 while the shipped model decides and nothing was changed."""
     since: str | None = None
 
 
 class ShadowScore(Value):
-    """What champion and challenger said of the same application; no features."""
+    """Results of champion and challenger for one application, without features."""
 
     request_id: str
     application_id: str
@@ -197,19 +196,19 @@ class Comparison(Value):
     champion_referral_bps: int | None
     challenger_referral_bps: int | None
     decisions: dict[str, int]
-    """``"approve/decline"`` (champion's/challenger's) → how many."""
+    """``"approve/decline"`` (champion's/challenger's) → count."""
     score_shift: int | None
-    """Mean of challenger's minus champion's score, in hundredths of a point; None if none has both."""
+    """Mean of challenger's minus champion's score, in hundredths of a point; None without common scores."""
     mean_pd_shift_ppm: int | None
     limit_shift_minor: int | None
     """Mean of challenger's minus champion's limit where both approve, in minor units."""
 
 
 def full_hash(text: str) -> str:
-    """Return a hash given with or without its ``sha256:``, in full.
+    """Return the full form of a hash given with or without ``sha256:``.
 
     Raises:
-        UnknownVersion: it is no such hash.
+        UnknownVersion: not a hash.
     """
     match = _HASH.fullmatch(text)
     if match is None:
@@ -218,7 +217,7 @@ def full_hash(text: str) -> str:
 
 
 def precedence(version: str) -> tuple[tuple[int, ...], int, tuple[tuple[int, int, str], ...]]:
-    """Return what orders semantic versions: 1.0.0-rc.1 comes before 1.0.0."""
+    """Sort key of semantic versions: 1.0.0-rc.1 comes before 1.0.0."""
     core, _, pre = version.partition("-")
     numbers = tuple(int(part) for part in core.split("."))
     parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".") if pre)

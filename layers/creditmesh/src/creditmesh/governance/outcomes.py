@@ -1,4 +1,4 @@
-"""What became of loans: the labels that models learn from. Pure."""
+"""Outcomes of loans: the labels for training."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 BAD_DAYS_PAST_DUE = 90
-"""A loan this long past due counts as defaulted (the Basel definition of default)."""
+"""From here a loan counts as defaulted (the Basel definition)."""
 GOOD_DAYS_PAST_DUE = 30
-"""Up to here a loan counts as paid on time; between the two it says neither."""
+"""Up to here a loan counts as paid on time; in between it is indeterminate."""
 WINDOW_MONTHS = 12
-"""How long a loan must have been watched before it may be called good."""
+"""Observation period before a loan may be called good."""
 
 
 class LabelValue(StrEnum):
@@ -24,21 +24,21 @@ class LabelValue(StrEnum):
 
 
 class Observation(BaseModel):
-    """What was seen of a loan up to a day."""
+    """Observation of a loan up to a day."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     application_id: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")
     days_past_due: int = Field(ge=0, le=20_000, strict=True)
-    """The most days past due that it ever was."""
+    """Maximum days past due so far."""
     written_off: bool = Field(default=False, strict=True)
     observed_until: date
     source: str = Field(default="servicing", min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    """Who says so: servicing, or a named import."""
+    """Origin: servicing, or a named import."""
 
 
 class Decided(BaseModel):
-    """When an application was decided, by which model, and the default rate that it foretold."""
+    """When an application was decided, by which model, and the predicted default rate."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,7 +48,7 @@ class Decided(BaseModel):
 
 
 class Label(Decided):
-    """The label of one application as it stands; ``revision`` counts how often it was observed anew."""
+    """The current label of an application; ``revision`` counts observations."""
 
     application_id: str
     decided_month: str
@@ -64,12 +64,12 @@ class Label(Decided):
 
     @property
     def changed(self) -> bool:
-        """Whether a label that was settled, good or bad, was turned round afterwards other than from good to bad."""
+        """Whether a settled label was reversed, other than from good to bad."""
         return self.flips > 0
 
 
 def label_of(decided_on: date, seen: Observation) -> LabelValue:
-    """The label that an observation gives: bad at once, good only after the whole window."""
+    """The label of an observation: bad at once, good only after the whole period."""
     if seen.written_off or seen.days_past_due >= BAD_DAYS_PAST_DUE:
         return LabelValue.BAD
     if seen.days_past_due < GOOD_DAYS_PAST_DUE and seen.observed_until >= after_months(decided_on, WINDOW_MONTHS):
@@ -78,7 +78,7 @@ def label_of(decided_on: date, seen: Observation) -> LabelValue:
 
 
 def after_months(day: date, months: int) -> date:
-    """The same day some months later; the month's last day where it has none such."""
+    """The same day some months later; the month's last day if there is no such day."""
     place = day.month - 1 + months
     year, month = day.year + place // 12, place % 12 + 1
     following = date(year + month // 12, month % 12 + 1, 1)

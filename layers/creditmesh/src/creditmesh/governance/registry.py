@@ -1,4 +1,4 @@
-"""The registry of decision models: proposals, four eyes, the champion and its challenger."""
+"""The registry of decision models: proposals, four eyes, champion and challenger."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ Shadows = Callable[[str], "list[ShadowScore]"]
 
 
 class ModelRegistry:
-    """Versions of the platform's model and which of them decides.
+    """Versions of the platform's model, and which of them decides.
 
     Args:
-        store: the records and documents, for writing.
-        stored: the same as those read them who decide by them: verified.
+        store: records and documents, for writing.
+        stored: the same as engines read them: verified.
         sign: signs an approved version's hash.
-        shadows: what the challenger of that hash said of applications that the champion decided.
+        shadows: returns the shadow scores of the challenger with that hash.
     """
 
     def __init__(self, store: ModelStore, stored: StoredModels, sign: Sign, shadows: Shadows, clock: Clock) -> None:
@@ -62,14 +62,14 @@ class ModelRegistry:
         note: str = "",
         evidence: Mapping[str, Any] | None = None,
     ) -> ModelVersion:
-        """Keep a new version, with what its test cases give; the same content again is the version there is.
+        """Store a new version with the results of its test cases. Idempotent for the same content.
 
         Args:
-            document: a sealed artefact, with or without a signature, which is not kept.
-            evidence: what speaks for it: a model card's figures, a simulation's; JSON.
+            document: a sealed artefact; a signature is dropped.
+            evidence: JSON that supports it, such as figures of a model card or a simulation.
 
         Raises:
-            InvalidInput: the artefact breaks a rule (path and rule are named), or its version is not higher than all.
+            InvalidInput: the artefact breaks a rule (path and rule are named), or its version is not the highest.
         """
         artefact, unsigned = _readable(document)
         self._known_model(artefact.model_id, "document.model_id")
@@ -102,10 +102,10 @@ class ModelRegistry:
         return version
 
     def attach_gates(self, model_id: str, content_hash: str, report: GateReport, *, by: str = "gates") -> ModelVersion:
-        """Keep what the gates of a proposed version say; a later report takes an earlier one's place.
+        """Store the gates of a proposed version; a later report replaces an earlier one.
 
         Raises:
-            InvalidInput: the report contradicts itself or has no gates.
+            InvalidInput: the report is inconsistent or has no gates.
         """
         if not report.gates or report.passed != all(gate.passed for gate in report.gates):
             raise InvalidInput("must be true if and only if all gates, at least one, passed", field="report.passed")
@@ -115,11 +115,11 @@ class ModelRegistry:
         return self._store.change(Act(version, what, failed, {"gates": report}), by)
 
     def approve(self, model_id: str, content_hash: str, *, checker: str, note: str = "") -> ModelVersion:
-        """Release a proposed version: sign it, so that it may decide once promoted. A repeat repairs its document.
+        """Approve and sign a proposed version, so that it can be promoted. A repeat repairs its document.
 
         Raises:
             SamePerson, TestsFailed, GatesFailed, WrongState: see the classes.
-            ModelRefused: the stored document is no longer the one proposed.
+            ModelRefused: the stored document is no longer the proposed one.
         """
         version = self.get(model_id, content_hash)
         repeated = version.state is ModelState.APPROVED and version.checker == checker
@@ -136,10 +136,10 @@ class ModelRegistry:
         return version
 
     def reject(self, model_id: str, content_hash: str, *, checker: str, note: str) -> ModelVersion:
-        """Turn a proposed version down; its maker may do so too.
+        """Reject a proposed version; its maker may do so too.
 
         Raises:
-            InvalidInput: no reason is given.
+            InvalidInput: no reason given.
         """
         if not note.strip():
             raise InvalidInput("says why", field="note")
@@ -148,7 +148,7 @@ class ModelRegistry:
         return self._store.change(Act(version, "rejected", note, values), checker)
 
     def challenge(self, model_id: str, content_hash: str, *, by: str) -> Current:
-        """Make an approved version the challenger: it scores what the champion decides, and decides nothing."""
+        """Make an approved version the challenger, which scores the champion's applications without deciding."""
         version = self._in_state(model_id, content_hash, ModelState.APPROVED)
         current = self.current(model_id)
         if current.challenger == version.content_hash:
@@ -158,38 +158,38 @@ class ModelRegistry:
         return self._store.point(current, by, acts, challenger=version.content_hash)
 
     def withdraw_challenger(self, model_id: str, *, by: str) -> Current:
-        """Let the challenger score no longer; nothing happens if there is none."""
+        """Remove the challenger; idempotent."""
         current = self.current(model_id)
         if current.challenger is None:
             return current
         return self._store.point(current, by, self._challenger_leaves(current), challenger=None)
 
     def propose_promotion(self, model_id: str, content_hash: str, *, maker: str, note: str = "") -> ModelVersion:
-        """Ask for an approved version to take the present champion's place.
+        """Propose an approved version as champion.
 
         Raises:
-            WrongState: it is not approved, somebody else has asked already, or it is a change of the rules of another
-                champion: it would take back all that has changed since.
+            WrongState: not approved, proposed already, or a rule change based on another champion, which would revert
+                later changes.
         """
         version = self._in_state(model_id, content_hash, ModelState.APPROVED)
         champion = self.current(model_id).champion
         if version.kind is ModelKind.RULES and version.evidence.get("based_on", champion) != champion:
-            raise WrongState("its rules were changed from those of another champion: propose the change anew")
+            raise WrongState("its rule change is based on another champion: propose the change again")
         waiting = version.promotion
         if waiting and waiting.champion == champion:
             if waiting.maker == maker:
                 return version
-            raise WrongState(f"its promotion was proposed by {waiting.maker} already: confirm it")
+            raise WrongState(f"its promotion was already proposed by {waiting.maker}: confirm it")
         promotion = Promotion(maker=maker, at=iso(self._clock.now()), champion=champion)
         return self._store.change(Act(version, "promotion_proposed", note, {"promotion": promotion}), maker)
 
     def confirm_promotion(self, model_id: str, content_hash: str, *, checker: str) -> Current:
-        """Put the proposed version in the champion's place; both steps of one repeat are the same.
+        """Promote the proposed version. Idempotent.
 
         Raises:
-            SamePerson: the one who proposed the promotion confirms it.
-            WrongState: no promotion waits, or it was proposed against another champion.
-            ModelRefused: the stored document would not decide: altered, unsigned, signed by another key.
+            SamePerson: the proposer cannot confirm.
+            WrongState: no promotion is proposed, or it was proposed against another champion.
+            ModelRefused: the stored document is unusable: altered, unsigned, signed by another key.
         """
         version = self.get(model_id, content_hash)
         current = self.current(model_id)
@@ -198,10 +198,10 @@ class ModelRegistry:
         _require(version, ModelState.APPROVED)
         promotion = version.promotion
         if promotion is None:
-            raise WrongState("nobody has proposed its promotion")
+            raise WrongState("its promotion was not proposed")
         _other_person(checker, promotion.maker)
         if promotion.champion != current.champion:
-            raise WrongState("another version has become champion since its promotion was proposed: propose it anew")
+            raise WrongState("another version has become champion since its promotion was proposed: propose it again")
         self._loadable(version)
         leaving = self.get(model_id, current.champion)
         values = {"state": ModelState.CHAMPION, "promotion": None, "replaced": current.champion}
@@ -215,18 +215,18 @@ class ModelRegistry:
         return self._store.point(current, checker, acts, **pointer)
 
     def rollback(self, model_id: str, *, by: str, reason: str) -> Current:
-        """Give the place back to the version before the champion, in one call by one person.
+        """Make the previous champion decide again; one call by one person.
 
         Raises:
-            InvalidInput: no reason is given.
-            WrongState: there is no version before.
-            ModelRefused: the stored document of the one before would not decide.
+            InvalidInput: no reason given.
+            WrongState: there is no previous champion.
+            ModelRefused: the previous champion's document is unusable.
         """
         if not reason.strip():
             raise InvalidInput("says why", field="reason")
         current = self.current(model_id)
         if current.previous is None:
-            raise WrongState("there is no version before the champion")
+            raise WrongState("there is no previous champion")
         leaving, back = self.get(model_id, current.champion), self.get(model_id, current.previous)
         self._loadable(back)
         acts = [
@@ -236,26 +236,25 @@ class ModelRegistry:
         return self._store.point(current, by, acts, champion=back.content_hash, previous=back.replaced)
 
     def current(self, model_id: str) -> Current:
-        """Which versions decide and score in the shadow."""
         self._known_model(model_id, "model_id")
         found = self._store.current(model_id)
         return found or Current(model_id=model_id, champion=self._shipped().content_hash)
 
     def champion_text(self, model_id: str) -> str:
-        """The champion's document, as those read it who decide by it.
+        """The champion's document, as engines read it.
 
         Raises:
-            ModelRefused: it would not decide.
+            ModelRefused: unusable.
         """
         champion = self.get(model_id, self.current(model_id).champion)
         self._loadable(champion)
         return self.text_of(model_id, champion.content_hash)
 
     def text_of(self, model_id: str, content_hash: str) -> str:
-        """A version's document as it was proposed, and signed if it was approved.
+        """A version's document as proposed, and signed if approved.
 
         Raises:
-            ModelRefused: it is no longer the one proposed.
+            ModelRefused: no longer the proposed one.
         """
         version = self.get(model_id, content_hash)
         return json.dumps(self._unaltered(version), ensure_ascii=False)
@@ -264,7 +263,7 @@ class ModelRegistry:
         """One version.
 
         Raises:
-            UnknownVersion: nobody proposed it.
+            UnknownVersion: never proposed.
         """
         self._known_model(model_id, "model_id")
         wanted = full_hash(content_hash)
@@ -272,20 +271,19 @@ class ModelRegistry:
         return shipped if shipped and shipped.content_hash == wanted else self._store.get(model_id, wanted)
 
     def comparison(self, model_id: str) -> Comparison:
-        """What champion and challenger said of the same applications."""
+        """Champion and challenger over the same applications."""
         current = self.current(model_id)
         scores = self._shadows(current.challenger) if current.challenger else []
         return compare(current, [one for one in scores if one.champion == current.champion])
 
     def list(self, model_id: str) -> list[ModelVersion]:
-        """All versions, the highest first."""
         self._known_model(model_id, "model_id")
         found = self._store.versions(model_id) or [self._shipped_version()]
         return sorted(found, key=lambda version: precedence(version.version), reverse=True)
 
     def _known_model(self, model_id: str, field: str) -> None:
         if model_id != self._stored.places.model_id:
-            raise UnknownVersion(f"the platform decides by {self._stored.places.model_id} only", field=field)
+            raise UnknownVersion(f"must be {self._stored.places.model_id}, the platform's only model", field=field)
 
     def _shipped(self) -> Artefact:
         try:
@@ -308,7 +306,7 @@ class ModelRegistry:
         )
 
     def _adopt_shipped(self) -> None:
-        """Make the shipped model a version among others, before the first one is proposed."""
+        """Register the shipped model as a version, before the first proposal."""
         if self._store.current(self._stored.places.model_id) is None:
             version = self._shipped_version()
             document = json.loads(self._stored.shipped_text())
@@ -326,7 +324,7 @@ class ModelRegistry:
         return (Act(self.get(current.model_id, current.challenger), "challenge_ended"),)
 
     def _unaltered(self, version: ModelVersion) -> dict[str, Any]:
-        """The stored document, if it still has the content that was proposed."""
+        """The stored document, if its content is unchanged."""
         try:
             text = self._stored.text(version.content_hash)
             if load(text).content_hash != version.content_hash:
@@ -336,7 +334,7 @@ class ModelRegistry:
         return dict(json.loads(text))
 
     def _loadable(self, version: ModelVersion) -> None:
-        """Make sure that those who decide would take the stored document."""
+        """Check that engines would accept the stored document."""
         try:
             self._stored.load(version.content_hash)
         except ArtefactInvalid as error:
@@ -360,7 +358,7 @@ def _require(version: ModelVersion, state: ModelState) -> None:
 
 def _other_person(checker: str, maker: str) -> None:
     if checker == maker:
-        raise SamePerson("another person than the one who proposed it has to check it")
+        raise SamePerson("another person than the proposer must check it")
 
 
 def _releasable(version: ModelVersion) -> None:

@@ -1,4 +1,4 @@
-"""Changed rule sets: made of the champion, tried on their test cases, proposed; never the ones in force."""
+"""Rule changes: derived from the champion, checked by test cases, proposed as a new version."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Document = dict[str, Any]
 
 
 class BaseOutdated(Conflict):
-    """The champion is no longer the one that the change was made for."""
+    """The champion has changed since the change was prepared."""
 
     code = "model_outdated"
 
 
 class RuleChange(Value):
-    """What shall be different from the champion's rules."""
+    """Differences from the champion's rules."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,14 +53,14 @@ class RuleChange(Value):
 
 
 class ChangeProposal(Value):
-    """What became of a change."""
+    """Result of a rule change."""
 
     model_id: str
     based_on: str
     content_hash: str
     version: str
     state: ModelState | None
-    """Where the new version stands; null after a dry run."""
+    """State of the new version; null after a dry run."""
     added: list[str]
     replaced: list[str]
     removed: list[str]
@@ -68,17 +68,17 @@ class ChangeProposal(Value):
 
 
 class RuleWorkbench:
-    """Makes proposals of changes of rules."""
+    """Creates proposals of rule changes."""
 
     def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
 
     def propose(self, model_id: str, change: RuleChange, *, maker: str) -> ChangeProposal:
-        """Propose the champion with changed rules, if its test cases pass; the same change again is the same proposal.
+        """Propose the champion with changed rules, if its test cases pass. Idempotent.
 
         Raises:
-            BaseOutdated: the change names another champion than the present one.
-            InvalidFields: a rule is broken, with its path; or a test case fails, with what it expected and got.
+            BaseOutdated: the change names another champion than the current one.
+            InvalidFields: a rule is broken, with its path; or a test case fails, with expected and actual values.
         """
         base = json.loads(self._registry.champion_text(model_id))
         based_on = base["content_hash"]
@@ -103,14 +103,14 @@ class RuleWorkbench:
 
 @dataclass
 class _Edit:
-    """A document under change, and where in the change each of its rules and test cases comes from."""
+    """A document being changed, with the origin of each rule and test case."""
 
     document: Document
     rules: dict[int, str] = field(default_factory=dict)
     tests: dict[int, str] = field(default_factory=dict)
 
     def place(self, path: str) -> str:
-        """The path in the change that a path in the document stands for; `champion.…` of what was there before."""
+        """The path in the change for a path in the document; `champion.…` for existing parts."""
         path = path.removeprefix("$").removeprefix(".")
         for kind, origins in (("rules", self.rules), ("tests", self.tests)):
             if match := re.match(rf"{kind}\[(\d+)\]", path):
@@ -118,7 +118,7 @@ class _Edit:
         return path.removeprefix("feature_schema.")
 
     def subject(self, path: str) -> str:
-        """The rule or test case that a path in the document lies in, for the reader of a message; or nothing."""
+        """Prefix for messages: the rule or test case that contains the path; may be empty."""
         match = re.match(r"\$\.(rules|tests)\[(\d+)\]", path)
         if match is None:
             return ""
@@ -128,7 +128,7 @@ class _Edit:
 
 
 def _edited(base: Mapping[str, Any], change: RuleChange) -> _Edit:
-    """The champion's document with the change made."""
+    """The champion's document with the change applied."""
     document = json.loads(json.dumps(base))
     edit = _Edit(document)
     errors = [*_misnamed(base, change), *_unknown_features(change)]
@@ -148,7 +148,7 @@ def _merged(
     present: Sequence[Document], key: str, gone: Sequence[str], given: Mapping[str, Sequence[Document]],
     origins: dict[int, str],
 ) -> list[Document]:  # fmt: skip
-    """Those present without those gone; the given ones stand where their namesake stood, or at the end."""
+    """Existing items without the removed ones; given items replace those of the same name, or are appended."""
     kept = [one for one in present if one[key] not in gone]
     places = {one[key]: index for index, one in enumerate(kept)}
     for name, items in given.items():
@@ -160,7 +160,7 @@ def _merged(
 
 
 def _misnamed(base: Mapping[str, Any], change: RuleChange) -> Iterator[FieldError]:
-    """Ids that are there already, or not there, or named twice."""
+    """Ids that exist already, are missing, or are repeated."""
     rules, tests = {rule["id"] for rule in base["rules"]}, {test["name"] for test in base["tests"]}
     seen: set[str] = set()
     for field_name, ids, known, wanted in (
@@ -189,7 +189,7 @@ def _misnamed(base: Mapping[str, Any], change: RuleChange) -> Iterator[FieldErro
 
 
 def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
-    """A rule over what key data never has would count as unknown for ever."""
+    """A rule over an unknown feature would be unknown for ever."""
     for name, given in change.features.items():
         feature = key_data_feature(name)
         if feature is None:
@@ -206,16 +206,16 @@ def _loaded(document: Document, edit: _Edit) -> Artefact:
 
 
 def _require_passed(tests: Sequence[CaseResult], edit: _Edit) -> None:
-    """Every test case gives what it expects.
+    """Require that every test case passes.
 
     Raises:
-        InvalidFields: by test and field, what was expected and what came.
+        InvalidFields: by test and field, expected and actual value.
     """
     errors = []
     for index, test in enumerate(tests):
         place = edit.place(f"$.tests[{index}]")
         for name, one in test.differences.items():
-            if "rule" in one:  # a value that no engine would take
+            if "rule" in one:  # a value that no engine would accept
                 errors.append(FieldError(field=f"{place}.features.{name}", rule=f"test {test.name}: {one['rule']}"))
                 continue
             expected, got = (json.dumps(one[side], ensure_ascii=False) for side in ("expected", "got"))
@@ -232,7 +232,7 @@ def _next_minor(versions: Sequence[str]) -> str:
 
 
 def _names(change: RuleChange) -> dict[str, list[str]]:
-    """What a change is about, without the contents: those are the document's."""
+    """The names in a change, without contents, which are in the document."""
     return {
         "added": [str(rule["id"]) for rule in change.add],
         "replaced": [str(rule["id"]) for rule in change.replace],
@@ -258,7 +258,11 @@ def _proposed_already(versions: Sequence[ModelVersion], digest: str) -> ModelVer
 def _proposal(
     change: RuleChange, based_on: str, made: ModelVersion | Artefact, tests: Sequence[CaseResult] = ()
 ) -> ChangeProposal:
-    """Args: made: the version kept, with its test results; or what would have been proposed, with `tests`."""
+    """The proposal of a change.
+
+    Args:
+        made: the stored version with its test results; or for a dry run the artefact, with `tests`.
+    """
     named = _names(change)
     return ChangeProposal(
         model_id=made.model_id,

@@ -1,4 +1,4 @@
-"""What challengers said of applications that the champion decided, as the resident job keeps it."""
+"""Shadow scores, as written by the resident job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ShadowScores:
         self._tables, self._table = tables, table
 
     def of_challenger(self, content_hash: str) -> list[ShadowScore]:
-        """What is kept of one challenger, 20,000 applications at most: a call of the API reads them all."""
+        """The stored scores of one challenger; at most 20,000, since an API call reads all of them."""
         partitions = (f"{content_hash}#{shard}" for shard in range(SHARDS))
         most = MOST // SHARDS
         found = (self._tables.query(self._table, "challenger", part, limit=most) for part in partitions)

@@ -1,4 +1,4 @@
-"""Two versions asked about the same firms, and what they say counted side by side."""
+"""Evaluates two versions on the same firms and counts their differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from creditmesh.risk.rule_effects import deciding_rules, tried_rules
 
 @dataclass
 class Pair:
-    """Two versions that are asked about the same firms."""
+    """Two versions to compare."""
 
     champion: Artefact
     candidate: Artefact
@@ -26,7 +26,7 @@ class Pair:
         self._in_force: dict[tuple[str, str], Artefact] = {}
 
     def add(self, tally: dict[str, Any], decision: Decision) -> None:
-        """Count one decision, as both versions would make it."""
+        """Evaluate one decision by both versions and count the result."""
         on = tally["on"] or decision.on
         versions = {side: self._version(side, on) for side in ("champion", "candidate")}
         features, day = decision.inputs(), date.fromisoformat(on)
@@ -44,7 +44,7 @@ class Pair:
             tally["not_reproduced"].append(decision.application_id)
 
     def _version(self, side: str, on: str) -> Artefact:
-        """The version with the rules of that day; made once, since each copy works out its prices anew."""
+        """The version with the rules of that day; cached, since each copy recomputes its prices."""
         if (side, on) not in self._in_force:
             self._in_force[side, on] = getattr(self, side).in_force(date.fromisoformat(on))
         return self._in_force[side, on]
@@ -82,7 +82,7 @@ def _count_changes(
 
 
 def _reproduced(decision: Decision, result: Mapping[str, Any]) -> bool:
-    """Whether the champion says what it said; nothing can be held against another version's decision."""
+    """Whether the champion repeats its own decision; decisions of other versions do not count."""
     if decision.model_hash != result["model_hash"]:
         return True
     same = ("decision", "stage", "score", "limit_minor", "fired_rules")

@@ -1,8 +1,8 @@
-"""A version tried on past decisions beside the champion, before it is released.
+"""Simulation: a version compared with the champion on past decisions, before its release.
 
-A simulation goes through the log of decisions from the newest day back, a few hundred at a time. After each step its
-whole state, with the place it has come to, is stored as one document: it goes on from there after any interruption,
-and counts nothing twice, since count and place are one.
+A simulation reads the log of decisions backwards from the newest day, a few hundred at a time. After each step its
+whole state, including its position, is stored as one document. So it can continue after any interruption and counts
+nothing twice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _RECORD = "simulation#"
 
 
 class Place(Value):
-    """Up to where the log has been read: the last application of a day's shard."""
+    """Position in the log: the last application read in a day's shard."""
 
     day: str
     shard: int
@@ -41,20 +41,20 @@ class Place(Value):
 
 
 class Side(Value):
-    """What one version says of the decisions; amounts in minor units."""
+    """Results of one version; amounts in minor units."""
 
     version: str
     content_hash: str
     decisions: dict[str, int] = {}
-    """Approve, refer, decline → how many; `stages`: where it ended → how many."""
+    """Approve, refer, decline → count; `stages`: last stage → count."""
     stages: dict[str, int] = {}
     approved_minor: int = 0
-    """Sum of the limits of those approved; `referred_minor`: of those referred, as proposed."""
+    """Sum of approved limits; `referred_minor`: of proposed limits of referrals."""
     referred_minor: int = 0
 
 
 class RuleEffect(Value):
-    """A rule's hits by the champion and by the candidate; null where one of them has no such rule in force."""
+    """A rule's hits by champion and candidate; null if it is not in force in that version."""
 
     champion: RuleHits | None = None
     candidate: RuleHits | None = None
@@ -68,7 +68,7 @@ class Simulation(Period):
     state: Literal["running", "done"] = "running"
     limit: int
     on: str | None
-    """The decision date to assume for all; null: of each its own."""
+    """The assumed decision date; null: each decision's own."""
     started_by: str
     started_at: str
     finished_at: str | None = None
@@ -76,21 +76,21 @@ class Simulation(Period):
     champion: Side
     candidate: Side
     changes: dict[str, list[str]] = {}
-    """`champion's decision/candidate's` → ids of the applications (the swap set)."""
+    """`champion's decision/candidate's` → application ids (the swap set)."""
     limits_changed: int = 0
-    """Approved by both, with another limit; `rates_changed`: with another rate."""
+    """Approved by both with different limits; `rates_changed`: with different rates."""
     rates_changed: int = 0
     rules: dict[str, RuleEffect] = {}
     refused: list[str] = []
-    """Ids of applications whose key data one of the versions does not take."""
+    """Ids of applications whose key data one of the versions refuses."""
     not_reproduced: list[str] = []
-    """Ids of applications that the champion itself decided, and would now decide otherwise."""
+    """Ids of applications that the champion decided and would now decide differently."""
     place: Place | None = Field(default=None)
-    """Where the log is to be read next; null once it is done."""
+    """Next position in the log; null when finished."""
 
 
 class SimulationSummary(Period):
-    """A simulation as the version's list of evidence names it; the whole of it is the document under `key`."""
+    """A simulation in the version's list; `key` names the complete document."""
 
     simulation_id: str
     state: str
@@ -105,13 +105,12 @@ class SimulationSummary(Period):
 
 
 class SimulationStore:
-    """Documents in the data bucket, and beside the version's record in the table `Models` what names them."""
+    """Stores simulations in the data bucket, and their summaries in the table `Models`."""
 
     def __init__(self, tables: Tables, table: str, documents: Objects) -> None:
         self._tables, self._table, self._documents = tables, table, documents
 
     def put(self, simulation: Simulation) -> None:
-        """Keep a simulation as it stands."""
         one, key = simulation, _key(simulation.model_id, simulation.candidate.content_hash, simulation.simulation_id)
         self._documents.put_json(key, one.model_dump(mode="json"))
         summary = SimulationSummary(
@@ -125,11 +124,6 @@ class SimulationStore:
         self._tables.write(Put(self._table, item, "model_id", replace=True))
 
     def get(self, model_id: str, content_hash: str, simulation_id: str) -> Simulation:
-        """A simulation of a version.
-
-        Raises:
-            NotFound: there is none of that id.
-        """
         found = self._tables.get(
             self._table, {"model_id": model_id, "record": f"{_RECORD}{content_hash}#{simulation_id}"}
         )
@@ -138,7 +132,6 @@ class SimulationStore:
         return Simulation.model_validate(self._documents.get_json(_key(model_id, content_hash, simulation_id)))
 
     def of_version(self, model_id: str, content_hash: str) -> list[SimulationSummary]:
-        """The simulations of a version, oldest first."""
         start = f"{_RECORD}{content_hash}#"
         found = []
         for item in self._tables.query(self._table, "model_id", model_id, after=("record", start), consistent=True):
@@ -149,10 +142,10 @@ class SimulationStore:
 
 
 class Simulations:
-    """Starts simulations and carries them on.
+    """Starts and continues simulations.
 
     Args:
-        step: how many decisions are compared between two savings.
+        step: decisions between two saves.
     """
 
     def __init__(
@@ -163,14 +156,14 @@ class Simulations:
     def start(
         self, model_id: str, content_hash: str, *, since: date, until: date, limit: int, on: date | None, by: str
     ) -> Simulation:
-        """Begin to compare a version with the present champion; `run` does the work.
+        """Create a simulation against the current champion; `run` does the work.
 
         Args:
-            limit: at most so many decisions, the newest first.
-            on: the decision date to assume, such as the day of the release; None: of each decision its own.
+            limit: maximum number of decisions, newest first.
+            on: the assumed decision date, such as the day of the release; None: each decision's own.
 
         Raises:
-            InvalidInput: the days are in the wrong order or too many, or the limit is out of range.
+            InvalidInput: an invalid period, or a limit out of range.
         """
         if not 0 < limit <= MAX_DECISIONS:
             raise InvalidInput(f"must be from 1 to {MAX_DECISIONS}", field="limit")
@@ -195,7 +188,7 @@ class Simulations:
         return simulation
 
     def run(self, simulation: Simulation, time_left: Callable[[], bool]) -> Simulation:
-        """Go on until all is compared or the time is up, at least one step; the simulation as it stands then."""
+        """Continue until everything is compared or time is up, at least one step; returns the updated simulation."""
         if simulation.state == "done":
             return simulation
         pair = Pair(self._artefact(simulation, "champion"), self._artefact(simulation, "candidate"))
@@ -208,11 +201,9 @@ class Simulations:
         return Simulation.model_validate(tally)
 
     def get(self, model_id: str, content_hash: str, simulation_id: str) -> Simulation:
-        """A simulation of a version."""
         return self._store.get(model_id, content_hash, simulation_id)
 
     def of_version(self, model_id: str, content_hash: str) -> list[SimulationSummary]:
-        """The simulations of a version, oldest first."""
         return self._store.of_version(model_id, content_hash)
 
     def _step(self, tally: dict[str, Any], pair: Pair) -> None:
@@ -227,9 +218,9 @@ class Simulations:
             tally.update(state="done", place=None, finished_at=iso(self._clock.now()))
 
     def _decisions(self, tally: Mapping[str, Any], wanted: int) -> Iterator[tuple[Decision | None, Place | None]]:
-        """The next decisions, each with the place behind it; without one where a shard of a day is at its end.
+        """The next decisions, each with the position after it; (None, position) at the end of a shard.
 
-        A shard that is at its end counts like a few decisions, so that a long time without any ends a step too.
+        The end of a shard counts like a few decisions, so that a long period without any ends a step too.
         """
         place: Place | None = Place.model_validate(tally["place"])
         while wanted > 0 and place is not None:

@@ -1,7 +1,7 @@
-"""Hit statistics of the rules, counted from the log of decisions.
+"""Hit statistics of rules, counted from the log of decisions.
 
-The log has every decision once, so no retry counts twice. A day that is over is counted once and its count kept; today
-is counted anew each time.
+The log has every decision once, so retries do not count twice. A past day is counted once and its totals are stored;
+today is counted each time.
 """
 
 from __future__ import annotations
@@ -19,55 +19,52 @@ from creditmesh.kernel.errors import InvalidInput
 
 MAX_DAYS = 366
 SETTLED = timedelta(hours=1)
-"""A decision is in the log within seconds of its time stamp; a day is over for good this long after midnight."""
+"""Decisions reach the log within seconds; a day is complete this long after midnight."""
 
 
 class RuleHits(Value):
-    """How often a rule was tried, how often it fired, how often the decision rested on it."""
+    """How often a rule was applied, fired, and decided."""
 
     tried: int = 0
     fired: int = 0
     decided: int = 0
 
     def plus(self, other: RuleHits) -> RuleHits:
-        """Both together."""
         return RuleHits(
             tried=self.tried + other.tried, fired=self.fired + other.fired, decided=self.decided + other.decided
         )
 
 
 class VersionDay(Value):
-    """What one version decided on one day."""
+    """Decisions of one version on one day."""
 
     day: str
     model_version: str
     model_hash: str
     decisions: dict[str, int]
-    """Approve, refer, decline → how many."""
+    """Approve, refer, decline → count."""
     rules: dict[str, RuleHits]
-    """Of each rule that was tried."""
+    """Of each rule that was applied."""
 
 
 class Period(Value):
-    """Days by which decisions are counted; `from` in JSON, which Python keeps for itself."""
+    """A period of decisions; `from` in JSON, which is a keyword in Python."""
 
     model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
     since: str = Field(validation_alias=AliasChoices("since", "from"), serialization_alias="from")
-    """First day."""
     until: str = Field(description="exclusive")
-    """Exclusive."""
 
 
 class RuleStatistics(Period):
-    """Hits by rule, in all and by day and version."""
+    """Hits by rule, in total and by day and version."""
 
     model_id: str
     decisions: int
     rules: dict[str, RuleHits]
     days: list[VersionDay]
     pending: list[str]
-    """Days for which the time did not suffice; asking again counts them."""
+    """Days not counted for lack of time; repeat the request to count them."""
 
 
 class Statistics:
@@ -77,13 +74,13 @@ class Statistics:
         self._log, self._clock = log, clock
 
     def of_rules(self, model_id: str, since: date, until: date, time_left: Callable[[], bool]) -> RuleStatistics:
-        """Hits of the days from `since` until, not including, `until`; by the day on which was decided (UTC).
+        """Hits of decisions from `since` until `until`, exclusive (UTC).
 
         Args:
             time_left: whether there is time to count one more day.
 
         Raises:
-            InvalidInput: the days are in the wrong order, or too many.
+            InvalidInput: an empty or too long period.
         """
         found: list[VersionDay] = []
         pending: list[str] = []
@@ -118,10 +115,10 @@ class Statistics:
 
 
 def days_between(since: date, until: date) -> list[date]:
-    """The days from `since` until, not including, `until`.
+    """The days from `since` until `until`, exclusive.
 
     Raises:
-        InvalidInput: there is none, or more than a year of them.
+        InvalidInput: none, or more than a year.
     """
     count = (until - since).days
     if not 0 < count <= MAX_DAYS:
@@ -130,7 +127,7 @@ def days_between(since: date, until: date) -> list[date]:
 
 
 def count(day: date, decisions: Iterable[Decision]) -> list[VersionDay]:
-    """What each version decided, by version."""
+    """Count a day's decisions by version."""
     by_hash: dict[tuple[str, str], list[Decision]] = {}
     for one in decisions:
         by_hash.setdefault((one.model_version, one.model_hash), []).append(one)

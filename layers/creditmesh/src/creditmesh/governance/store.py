@@ -16,15 +16,15 @@ from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
 
 LATEST = "latest"
-"""Sort key of the record of the highest version ever proposed."""
+"""Sort key of the record with the highest version proposed."""
 _VERSION = "version#"
 _TEXTS = ("evidence", "tests", "gates", "promotion")
-"""Kept as JSON texts: their numbers may be fractions, their depth is anybody's."""
+"""Stored as JSON texts, since they may contain fractions and any depth."""
 
 
 @dataclass(frozen=True)
 class Act:
-    """What happens to one version: a line of its history, and attributes to set (None: to take away)."""
+    """A change of one version: a line of its history, and attributes to set (None: to remove)."""
 
     version: ModelVersion
     what: str
@@ -33,7 +33,7 @@ class Act:
 
 
 class ModelStore:
-    """One table and one bucket; every change is conditional on what was read before."""
+    """One table and one bucket; every change is conditional on what was read."""
 
     def __init__(self, tables: Tables, table: str, objects: Objects, clock: Clock) -> None:
         self._tables, self._table, self._objects, self._clock = tables, table, objects, clock
@@ -42,7 +42,7 @@ class ModelStore:
         """One version.
 
         Raises:
-            UnknownVersion: nobody proposed it.
+            UnknownVersion: never proposed.
         """
         found = self._tables.get(self._table, _key(model_id, _VERSION + content_hash))
         if found is None:
@@ -50,33 +50,32 @@ class ModelStore:
         return _version(found)
 
     def versions(self, model_id: str) -> list[ModelVersion]:
-        """All versions, in no particular order."""
+        """All versions, unordered."""
         found = self._tables.query(self._table, "model_id", model_id, after=("record", _VERSION), consistent=True)
         return [_version(item) for item in found]
 
     def current(self, model_id: str) -> Current | None:
-        """The pointer, or None while the shipped model decides and nothing was ever proposed."""
+        """The pointer; None while the shipped model decides and nothing was proposed."""
         found = self._tables.get(self._table, _key(model_id, CURRENT))
         return Current.model_validate(found) if found else None
 
     def latest(self, model_id: str) -> str | None:
-        """The highest version number proposed so far."""
         found = self._tables.get(self._table, _key(model_id, LATEST))
         return str(found["number"]) if found else None
 
     def add(self, version: ModelVersion, after: str | None) -> None:
-        """Write a new version, whose number becomes the highest; ``after`` is the highest one up to now.
+        """Write a new version, which becomes the highest; ``after`` is the highest so far.
 
         Raises:
-            Outdated: somebody has proposed another one in the meantime.
+            Outdated: another version was proposed concurrently.
         """
         try:
             self._tables.transact([self._put(version), self._latest(version, after)], version.content_hash)
         except ConditionFailed:
-            raise Outdated("another version was proposed in the meantime") from None
+            raise Outdated("another version was proposed concurrently") from None
 
     def adopt(self, version: ModelVersion) -> None:
-        """Write the shipped model as the first champion; nothing happens if that has been done."""
+        """Write the shipped model as the first champion; idempotent."""
         first = Current(model_id=version.model_id, champion=version.content_hash, revision=1, since=version.created_at)
         pointer = Put(self._table, {**_key(version.model_id, CURRENT), **first.model_dump()}, "model_id")
         try:
@@ -85,24 +84,24 @@ class ModelStore:
             return
 
     def change(self, act: Act, by: str) -> ModelVersion:
-        """Change one version as it was read; the version as it is then.
+        """Change one version; returns the updated version.
 
         Raises:
-            Outdated: somebody else has changed it.
+            Outdated: changed concurrently.
         """
         try:
             return _version(self._tables.update(self._update(act, by)))
         except ConditionFailed:
-            raise Outdated("the version was changed in the meantime") from None
+            raise Outdated("the version was changed concurrently") from None
 
     def point(self, current: Current, by: str, acts: Sequence[Act], **pointer: str | None) -> Current:
-        """Change the pointer and the versions concerned, all or nothing; the pointer as it is then.
+        """Change the pointer and the affected versions in one transaction; returns the updated pointer.
 
         Args:
-            pointer: champion, previous or challenger, as they shall be.
+            pointer: new values of champion, previous or challenger.
 
         Raises:
-            Outdated: one of them is not as it was read.
+            Outdated: one of them was changed concurrently.
         """
         after = current.model_copy(update={**pointer, "revision": current.revision + 1})
         if after.champion != current.champion:
@@ -120,15 +119,14 @@ class ModelStore:
                 [update, *(self._update(act, by) for act in acts)], f"{current.model_id} {after.revision}"
             )
         except ConditionFailed:
-            raise Outdated("the champion, its challenger or a version was changed in the meantime") from None
+            raise Outdated("the champion, its challenger or a version was changed concurrently") from None
         return after
 
     def put_document(self, model_id: str, content_hash: str, document: Mapping[str, Any]) -> None:
-        """Store a version's document."""
         self._objects.put_json(object_key(model_id, content_hash), document)
 
     def line(self, by: str, what: str, note: str = "") -> Change:
-        """A line of history, of now."""
+        """A line of history with the current time."""
         return Change(at=iso(self._clock.now()), by=by, what=what, note=note)
 
     def _put(self, version: ModelVersion) -> Put:

@@ -1,4 +1,4 @@
-"""The daily watch over the model in force: who applies now, and does what it foretold come true."""
+"""The daily drift watch over the champion: current applicants, and predicted against actual defaults."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from creditmesh.governance.registry import ModelRegistry
 
 DAYS = 30
-"""Decisions of so many days make «now»; so many days of the model's beginning stand in where training left no baseline.
-"""
+"""Current period in days; also the length of the baseline if training left none."""
 
 
 class DriftReport(BaseModel):
-    """What the watch found on one day."""
+    """Result of one day's watch."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,12 +40,12 @@ class DriftReport(BaseModel):
 
 
 class DriftWatch:
-    """Counts each day's decisions once, compares a month of them with the model's baseline, starts a training run.
+    """Counts each day's decisions once, compares a month with the baseline, and starts a training run on an alarm.
 
     Args:
         data: the bucket of runs and counts.
-        decisions: what the model has decided, by day.
-        artefact: gives a model by its hash.
+        decisions: the model's decisions, by day.
+        artefact: returns a model by its hash.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class DriftWatch:
         self._registry, self._learning, self._clock = registry, learning, clock
 
     def run(self, model_id: str) -> DriftReport:
-        """Watch the model as of yesterday; a repeat on the same day finds the same and starts nothing anew."""
+        """Watch the model as of yesterday; idempotent within a day."""
         day = self._clock.now().date() - timedelta(days=1)
         champion = self._registry().current(model_id).champion
         for back in range(DAYS):
@@ -79,10 +78,10 @@ class DriftWatch:
         return report
 
     def read(self, model_id: str, day: date | None = None) -> DriftReport:
-        """What the watch found on a day, or last.
+        """The result of a day, by default the last.
 
         Raises:
-            NotFound: it has not watched then.
+            NotFound: no result for that day.
         """
         if day is None:
             found = self._data.newest(f"drift/{model_id}/reports/")
@@ -92,7 +91,7 @@ class DriftWatch:
         return DriftReport.model_validate(self._data.get_json(_report_key(model_id, day)))
 
     def _count(self, model_id: str, champion: str, day: date) -> None:
-        """Count a day's decisions by the model, unless that was done before."""
+        """Count a day's decisions of the model, unless counted before."""
         key = _count_key(model_id, champion, day)
         with contextlib.suppress(NotFound):
             self._data.get(key)
@@ -107,7 +106,7 @@ class DriftWatch:
                 yield Distribution.model_validate(self._data.get_json(_count_key(model_id, champion, day)))
 
     def _baseline(self, model_id: str, champion: str, day: date) -> tuple[str, Distribution]:
-        """The rows the model was trained on; without them the first days that it decided on."""
+        """The distribution of the training rows; without them, of the first days that it decided."""
         key = self._registry().get(model_id, champion).evidence.get("baseline")
         if isinstance(key, str):
             with contextlib.suppress(NotFound):

@@ -1,6 +1,6 @@
-"""The artefact's document: what it must be, checked when it is saved.
+"""The artefact's document, validated when it is saved.
 
-Those who decide by it read it as plain data (`creditmesh.risk.artefact.load`) and rely on its hash and signature.
+Engines read it as plain data (`creditmesh.risk.artefact.load`) and rely on its hash and signature.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ class ArtefactDocument(_Named):
 
 
 def checked(document: Mapping[str, Any]) -> Artefact:
-    """The model of a sealed document in which every rule of the format holds.
+    """Validate a sealed document; returns its model.
 
     Raises:
-        ArtefactInvalid: with the place and the rule that is broken.
+        ArtefactInvalid: names path and rule.
     """
     text = json.dumps(document, ensure_ascii=False)
     content = parse_json(text)
-    if content.get("format_version", 2) != 2:  # one of another format has other parts
+    if content.get("format_version", 2) != 2:  # other formats have other parts
         raise ArtefactInvalid("$.format_version", "must be 2")
     try:
         named = _Named.model_validate({name: content[name] for name in _Named.model_fields if name in content})
@@ -127,10 +127,10 @@ def checked(document: Mapping[str, Any]) -> Artefact:
 
 
 def _refusal(error: ErrorDetails, content: Any) -> ArtefactInvalid:
-    """The first error, in the words of the format."""
+    """The first error, as a rule of the format."""
     path, place, last = "$", content, error["loc"][-1] if error["loc"] else ""
     for key in error["loc"]:
-        # Some steps are not in the document: tags of unions, `[key]`.
+        # Some path elements are not in the document: tags of unions, `[key]`.
         if isinstance(key, int) and isinstance(place, list):
             path, place = f"{path}[{key}]", place[key]
         elif isinstance(place, dict) and key in place:

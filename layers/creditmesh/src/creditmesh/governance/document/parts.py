@@ -1,4 +1,4 @@
-"""What the parts of an artefact's document are made of: texts, numbers, names that must be known, rules of lists."""
+"""Building blocks of the artefact's document: texts, numbers, references, rules of lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLOSED: dict[str, JsonValue] = {"additionalProperties": False}
 
 
 class Known(NamedTuple):
-    """What other parts of a document refer to; the context of a validation."""
+    """Names that other parts of a document refer to; the context of a validation."""
 
     types: Mapping[str, FeatureType]
     reasons: frozenset[str]
@@ -42,12 +42,11 @@ class Part(BaseModel):
 
 
 def types(info: ValidationInfo) -> Mapping[str, FeatureType]:
-    """The features' types."""
     return cast(Known, info.context).types
 
 
 def must(holds: Callable[[Any], bool], rule: str) -> AfterValidator:
-    """A rule of a value."""
+    """A validator for a rule."""
 
     def check(value: Any) -> Any:
         if not holds(value):
@@ -58,12 +57,12 @@ def must(holds: Callable[[Any], bool], rule: str) -> AfterValidator:
 
 
 def distinct(name: str) -> AfterValidator:
-    """No two items of a list have the same attribute."""
+    """Items of a list have different values of the attribute."""
     return must(lambda items: len({getattr(item, name) for item in items}) == len(items), f"must not repeat {name}")
 
 
 def falling(name: str) -> AfterValidator:
-    """A list must go from the highest down."""
+    """A list is in descending order."""
     return must(
         lambda items: all(getattr(upper, name) > getattr(lower, name) for upper, lower in pairwise(items)),
         f"must go from the highest {name} down",
@@ -79,7 +78,7 @@ def never_less_below(name: str) -> AfterValidator:
 
 
 def has(key: str) -> Discriminator:
-    """Which of two kinds of object it is: «with» the key or «without»."""
+    """Discriminates two kinds of object: «with» the key or «without»."""
     return Discriminator(lambda given: "with" if isinstance(given, dict) and key in given else "without")
 
 
