@@ -95,7 +95,7 @@ class LenderAnswers:
         closing = self._store.read_as(stored)
         if closing is None or closing.lender_id != institution_id:
             raise NotFound("nothing has been submitted for this application", field="data.application_id")
-        received = _Received(webhook_id, message, application, closing, Wait(application_id, question, asked or {}))
+        received = _Received(webhook_id, message, application, closing, Wait(application_id, question, asked))
         repeat = webhook_id in closing.webhooks or _already_said(closing, message)
         if not repeat:
             self._take(received)

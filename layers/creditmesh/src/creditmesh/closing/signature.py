@@ -57,7 +57,7 @@ class Signatures:
         application, (stored, asked) = self._applications.get_for(
             caller, application_id, self._store.ref(application_id), self._waits.ref(application_id, _SIGNATURE)
         )
-        closing, wait, answer = self._store.read_as(stored), Wait(application_id, _SIGNATURE, asked or {}), Answer()
+        closing, wait, answer = self._store.read_as(stored), Wait(application_id, _SIGNATURE, asked), Answer()
         if closing is None or closing.contract is None:
             raise NotAwaited("there is no contract to sign yet")
         if document_sha256 != closing.contract["document_sha256"]:

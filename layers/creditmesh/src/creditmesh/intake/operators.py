@@ -177,7 +177,7 @@ class OperatorQueue:
 
     def _application(self, application_id: str) -> tuple[Application, Wait]:
         application, (item,) = self._applications.get_with(application_id, self._waits.ref(application_id, _KIND))
-        return application, Wait(application_id, _KIND, item or {})
+        return application, Wait(application_id, _KIND, item)
 
     def _get(self, task_id: str) -> OperatorTask:
         item = self._tables.get(self._table, {"task_id": task_id})

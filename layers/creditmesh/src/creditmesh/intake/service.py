@@ -206,7 +206,7 @@ class Intake:
         application, (asked,) = self._store.get_for(
             caller, application_id, self._waits.ref(application_id, _AUTHORIZATION)
         )
-        wait = Wait(application_id, _AUTHORIZATION, asked or {})
+        wait = Wait(application_id, _AUTHORIZATION, asked)
         try:
             flow = self._authorizations.redirects.named_by(state) if state is not None else None
             if flow and flow.application_id != application_id:
@@ -224,7 +224,7 @@ class Intake:
         application, (asked,) = self._store.get_with(flow.application_id, ref)
         if taxpayer_id != application.taxpayer_id:
             raise InvalidInput("must be the taxpayer of this application", field="taxpayer_id")
-        wait = Wait(flow.application_id, _AUTHORIZATION, asked or {})
+        wait = Wait(flow.application_id, _AUTHORIZATION, asked)
         brought = Brought(code, expires_at, "redirect", flow)
         return self._authorized(application, wait, Actor(Role.BORROWER), brought)
 
@@ -292,7 +292,7 @@ class Intake:
         """Complete an earlier call that stored the code but died before moving the application."""
         application, (asked,) = self._store.get_with(application_id, self._waits.ref(application_id, _AUTHORIZATION))
         if application.status is Status.AUTHORIZATION_REQUIRED and self._holds(application):
-            wait = Wait(application_id, _AUTHORIZATION, asked or {})
+            wait = Wait(application_id, _AUTHORIZATION, asked)
             return self._answered(application, wait, Answer(), AUTHORIZE, actor)
         return application
 

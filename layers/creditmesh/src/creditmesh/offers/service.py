@@ -111,7 +111,7 @@ class Offers:
             application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=product_id,
             chosen_lender_id=lender_id, chosen_terms=offer.model_dump(include=set(ChosenTerms.model_fields)),
         )  # fmt: skip
-        wait, answer = Wait(application_id, _CHOICE, asked or {}), Answer()
+        wait, answer = Wait(application_id, _CHOICE, asked), Answer()
         self._applications.apply(moved, self._waits.answering(wait, answer))
         self._waits.give(wait.token, answer)
         return self._applications.after(application, moved)

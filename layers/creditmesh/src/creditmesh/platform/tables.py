@@ -26,6 +26,8 @@ _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each attempt to read a batch's unprocessed keys."""
 _MEETINGS = 6
 """Attempts of a transaction that conflicts with others."""
+PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError"})
+"""Why DynamoDB cancels a transaction that may be tried again as it is."""
 
 
 class _Serializer(TypeSerializer):
@@ -322,7 +324,7 @@ class Tables:
                 reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
                 if "ConditionalCheckFailed" in reasons:
                     raise ConditionFailed("an item of the transaction changed in the meantime") from None
-                if "TransactionConflict" not in reasons or attempt == _MEETINGS - 1:
+                if not reasons & PASSING_REASONS or attempt == _MEETINGS - 1:
                     raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
 

@@ -36,26 +36,31 @@ class Wait:
 
     owner: str
     kind: str
-    item: Item = field(repr=False)
+    item: Item | None = field(repr=False)
+    """None before anybody asks or answers."""
 
     @property
     def token(self) -> str | None:
-        return self.item.get("token")
+        return self._stored.get("token")
 
     @property
     def number(self) -> str | None:
         """The number that the newest task waits for; None before any."""
-        return next(iter(self.item.get("numbers", ())), None)
+        return next(iter(self._stored.get("numbers", ())), None)
 
     @property
     def answered(self) -> bool:
         """Whether everything asked for has been answered; False before any question."""
-        return "numbers" in self.item and self.item.get("answered", set()).issuperset(self.item["numbers"])
+        return "numbers" in self._stored and self._stored.get("answered", set()).issuperset(self._stored["numbers"])
 
     @property
     def answer(self) -> Answer:
         """The last answer."""
-        return Answer(**self.item.get("answer", {}))
+        return Answer(**self._stored.get("answer", {}))
+
+    @property
+    def _stored(self) -> Item:
+        return self.item or {}
 
 
 class Waits:
@@ -74,7 +79,7 @@ class Waits:
 
     def read(self, owner: str, kind: str) -> Wait:
         ref = self.ref(owner, kind)
-        return Wait(owner, kind, self._tables.get(ref.table, ref.key) or {})
+        return Wait(owner, kind, self._tables.get(ref.table, ref.key))
 
     def asking(self, owner: str, kind: str, token: str, number: str = ONLY) -> Update:
         """The write by which a task starts to wait; a later token for the same number replaces the earlier one."""

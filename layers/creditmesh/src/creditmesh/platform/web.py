@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from creditmesh.kernel.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, Unavailable
 from creditmesh.platform.observability import logger, place
+from creditmesh.platform.tables import PASSING_REASONS
 
 T = TypeVar("T")
 
@@ -245,7 +246,7 @@ def _detail(error: DomainError) -> str:
 def _is_passing(error: Exception) -> bool:
     if isinstance(error, ClientError):
         reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-        return error.response["Error"]["Code"] in _PASSING or bool(reasons & {"TransactionConflict", "ThrottlingError"})
+        return error.response["Error"]["Code"] in _PASSING or bool(reasons & PASSING_REASONS)
     return isinstance(error, (HTTPClientError, AwsConnectionError))
 
 
