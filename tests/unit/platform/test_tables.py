@@ -64,19 +64,20 @@ def test_what_a_batch_leaves_is_asked_for_again() -> None:
 class Busy:
     """DynamoDB, where a transaction meets others on its items so many times."""
 
-    def __init__(self, meetings: int) -> None:
-        self.meetings, self.tokens = meetings, list[str]()
+    def __init__(self, meetings: int, reason: str = "TransactionConflict") -> None:
+        self.meetings, self.reason, self.tokens = meetings, reason, list[str]()
 
     def transact_write_items(self, *, ClientRequestToken: str, **_: Any) -> None:
         self.tokens.append(ClientRequestToken)
         if len(self.tokens) <= self.meetings:
-            reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+            reasons = [{"Code": "None"}, {"Code": self.reason}]
             response = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
             raise ClientError(cast(Any, response), "TransactWriteItems")
 
 
-def test_a_transaction_that_meets_others_is_tried_again_as_the_same() -> None:
-    busy = Busy(2)
+@pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError"])
+def test_a_transaction_that_meets_others_is_tried_again_as_the_same(reason: str) -> None:
+    busy = Busy(2, reason)
     Tables(cast(Any, busy)).transact([Put(TABLE, KEY, "task_id")], "token")
     assert len(busy.tokens) == 3
     assert len(set(busy.tokens)) == 1
