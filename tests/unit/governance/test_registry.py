@@ -210,11 +210,11 @@ def test_a_rejected_version_is_done_with(registry: ModelRegistry) -> None:
 
 def test_promotion_takes_two_and_names_both(registry: ModelRegistry) -> None:
     content_hash = approve(registry)
-    with pytest.raises(WrongState, match="nobody has proposed"):
+    with pytest.raises(WrongState, match="was not proposed"):
         registry.confirm_promotion(MODEL, content_hash, checker="cid")
     first = registry.propose_promotion(MODEL, content_hash, maker="bob")
     assert registry.propose_promotion(MODEL, content_hash, maker="bob") == first
-    with pytest.raises(WrongState, match="by bob already"):
+    with pytest.raises(WrongState, match="already proposed by bob"):
         registry.propose_promotion(MODEL, content_hash, maker="ann")
     current = registry.confirm_promotion(MODEL, content_hash, checker="cid")
     assert (current.champion, current.previous, current.revision) == (content_hash, SHIPPED_HASH, 2)
@@ -259,7 +259,7 @@ def test_a_proposed_version_neither_challenges_nor_is_promoted(registry: ModelRe
 
 
 def test_rollback_in_one_call_and_further_back(registry: ModelRegistry) -> None:
-    with pytest.raises(WrongState, match="no version before"):
+    with pytest.raises(WrongState, match="no previous champion"):
         registry.rollback(MODEL, by="dan", reason="bad")
     first, second = promote(registry, "2.2.0"), promote(registry, "2.3.0", change=stricter)
     with pytest.raises(InvalidInput):
