@@ -9,6 +9,8 @@ LOCAL := cloud client institutions run aws
 SHARED := -n 4 --dist loadgroup --no-loadscope-reorder
 # Of tests/infrastructure what runs functions; the rest is part of `make check`.
 WALK := tests/infrastructure/test_permissions.py
+# Thorough tests are those that repeat, at length or with many, what others prove (docs/conventions.md).
+QUICK := -m "not thorough"
 export PYTHONPATH := local:functions:emr
 # Many short processes import the same libraries: their byte-code is kept in one folder of ours, also where the
 # environment or a system directory forbids it beside the sources.
@@ -46,17 +48,24 @@ check-template:
 	env -u AWS_PROFILE AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_EC2_METADATA_DISABLED=true \
 	  SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=.venvs/sam/settings \
 	  .venvs/sam/bin/sam validate --lint --region eu-west-1 --template template.yaml
-	$(DEV)/pytest -q tests/infrastructure --ignore $(WALK)
+	$(DEV)/pytest -q $(QUICK) tests/infrastructure --ignore $(WALK)
+
+TESTED := $(addprefix tests/,contract conformance stepfunctions spark unit property testbed integration)
 
 # More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test
-test: check ## every check and every test
-	$(DEV)/pytest $(SHARED) $(addprefix tests/,contract conformance stepfunctions spark unit property testbed integration) $(WALK)
+test: check ## every check and every test but the thorough ones: what CI runs
+	$(DEV)/pytest $(SHARED) $(QUICK) $(TESTED) $(WALK)
+	$(DEV)/pytest tests/e2e
+
+.PHONY: test-all
+test-all: check ## every check and every test
+	$(DEV)/pytest $(SHARED) $(TESTED) tests/infrastructure
 	$(DEV)/pytest tests/e2e
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no running platform
-	$(DEV)/pytest $(SHARED) $(addprefix tests/,unit property infrastructure)
+	$(DEV)/pytest $(SHARED) $(QUICK) $(addprefix tests/,unit property infrastructure)
 
 .PHONY: bench-origination
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/

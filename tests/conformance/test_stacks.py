@@ -8,6 +8,8 @@ import pytest
 
 from tests.conformance.place import Place, stack, table
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_stack_is_created_once(place: Place, stage: str, folder: Path) -> None:
     """All of it is there; a second deployment with nothing changed does nothing."""

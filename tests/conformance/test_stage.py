@@ -9,6 +9,8 @@ import pytest
 
 from tests.conformance.place import Place
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def alarms(aws: Place) -> list[str]:

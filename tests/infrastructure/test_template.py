@@ -320,6 +320,7 @@ def test_steps_end_before_the_process_gives_them_up(source: Template) -> None:
             assert functions[function].get("Timeout", default) < state["TimeoutSeconds"], name
 
 
+@pytest.mark.thorough
 def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it() -> None:
     """The source itself is looked at by `make check`."""
     path = ROOT / "build" / "transformed.json"

@@ -14,6 +14,8 @@ from tests.property.test_evaluators_agree import DAY, ROOT, differences
 from tests.support.artefact_strategies import feature_rows
 from training.data import sba
 
+pytestmark = pytest.mark.thorough
+
 Row = Mapping[str, Any]
 
 

@@ -19,6 +19,8 @@ from tests.spark.conftest import ROOT
 from tests.spark.test_features_agree import NAMES
 from tests.support.third_information import AS_OF, INPUTS, documents, line
 
+pytestmark = pytest.mark.thorough
+
 BINARIES = ROOT / ".venvs/spark/bin"
 SOURCE = ROOT / "layers/creditmesh/src"
 DAY = AS_OF.isoformat()

@@ -29,6 +29,8 @@ from tests.spark.job_cloud import BUCKET, MODEL_ID, MODEL_KEY, MODELS, SHADOWS, 
 from tests.spark.resident_job import DAY, Job, closed, get, put, until
 from tests.support.candidates import SHIPPED, candidate, stricter
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:

@@ -88,6 +88,7 @@ def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("portfolio")
 
 
+@pytest.mark.thorough
 def test_scores_a_local_portfolio(portfolio: Path, origination: Artefact, good_firm: dict[str, Any]) -> None:
     """Every firm's result is the evaluator's; the counts are told, and what counts as unknown with them."""
     data, output = portfolio / "data", portfolio / "out"

@@ -17,6 +17,8 @@ from creditmesh.decisions.serving.spark_settings import SCAN, SMALL_MACHINE, spa
 from tests.spark.conftest import ROOT
 from tests.support.populations import training_set
 
+pytestmark = pytest.mark.thorough
+
 BINARIES = ROOT / ".venvs/spark/bin"
 SOURCE = ROOT / "layers/creditmesh/src"
 CONFIG = {

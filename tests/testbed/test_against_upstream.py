@@ -12,6 +12,8 @@ import pytest
 from localstack_host.config import PYTHONPATH
 from run.places import ROOT
 
+pytestmark = pytest.mark.thorough
+
 PYTHON = ROOT / ".venvs" / "localstack" / "bin" / "python"
 
 if not PYTHON.exists():

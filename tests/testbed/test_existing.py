@@ -15,6 +15,8 @@ import pytest
 from localstack_host import relay
 from localstack_host.existing import endpoint_from, identity, issuer_of
 
+pytestmark = pytest.mark.thorough
+
 
 @contextmanager
 def serving(answers: dict[str, str]) -> Iterator[str]:

@@ -8,6 +8,8 @@ import pytest
 
 from localstack_host.substitutions.rest_api_authorizers import Refused, allows, identity_values, judge
 
+pytestmark = pytest.mark.thorough
+
 METHOD = "arn:aws:execute-api:eu-west-1:000000000000:abc/local/GET/v1/applications"
 STAGE = "arn:aws:execute-api:eu-west-1:000000000000:abc/local/*"
 

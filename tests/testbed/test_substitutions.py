@@ -17,6 +17,8 @@ from localstack_host.substitutions.forwarded_services import SERVICES, Forwarder
 from localstack_host.substitutions.lambda_processes import worker_settings
 from run.places import ROOT
 
+pytestmark = pytest.mark.thorough
+
 
 def template_types() -> set[str]:
     template = yaml.safe_load((ROOT / "template.yaml").read_text())

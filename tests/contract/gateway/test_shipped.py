@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import httpx
 import pytest
 
 from creditmesh.gateway.channels.catalogue import ChannelVersion
@@ -26,7 +25,7 @@ from institutions.registry_figures import registry_data
 from institutions.shop_figures import shop_data
 from institutions.tax_figures import tax_data
 
-from .conftest import AS_OF, World, shipped
+from .conftest import AS_OF, HTTP, World, shipped
 
 Figures = Callable[[Firm, date], Any]
 DIRECT: dict[str, tuple[Figures, bool]] = {
@@ -127,7 +126,7 @@ def test_a_code_the_bureau_has_revoked_is_refused_and_remembered(world: World) -
     consent = world.engine.consents.granted[firm.taxpayer_id, "tax"]
     asked = {"taxpayer_id": firm.taxpayer_id, "authorization_code": consent.code}
     key = {"x-api-key": world.config.institutions["tax-bureau"].api_key}
-    assert httpx.post(f"{world.urls['tax-bureau']}/oauth/revoke", json=asked, headers=key).status_code == 204
+    assert HTTP.post(f"{world.urls['tax-bureau']}/oauth/revoke", json=asked, headers=key).status_code == 204
     result = world.collect(shipped("tax-bureau"), firm)
     assert (result.outcome, result.reason) == ("refused", "code_revoked")
     assert world.engine.consents.refused == {consent.authorization_id: "code_revoked"}
@@ -148,7 +147,7 @@ def test_an_answer_serves_until_its_window_ends(world: World, name: str) -> None
 def test_the_shops_token_serves_many_firms(world: World) -> None:
     for _ in range(3):
         assert world.collect(shipped("market-square"), world.firm()).outcome is Outcome.COMPLETE
-    calls = httpx.get(f"{world.urls['market-square']}/_calls").json()["calls"]
+    calls = HTTP.get(f"{world.urls['market-square']}/_calls").json()["calls"]
     assert calls["POST /oauth/token"] == 1
     assert calls["GET /v1/sales"] >= 9
 

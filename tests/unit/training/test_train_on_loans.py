@@ -12,6 +12,8 @@ from training.data import columns, sba
 from training.errors import TrainingSetInvalid
 from training.frame import TrainingSet
 
+pytestmark = pytest.mark.thorough
+
 SAMPLE = Path(__file__).parents[2] / "data/sba_sample.csv.gz"
 
 
