@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def aws_clients() -> dict[str, Any]:
-    """One client per AWS service: DynamoDB and S3 in memory, the others reach moto inside `mock_aws`."""
+    """One client per AWS service: DynamoDB, S3 and SSM in memory, the others reach moto inside `mock_aws`."""
     return aws.clients()
 
 

@@ -258,7 +258,7 @@ def emr() -> Any:
 def aws_clients() -> dict[str, Any]:
     """All of moto, DynamoDB and S3 too: here every store works on it once."""
     keys: Any = {"region_name": REGION, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return {name: boto3.client(name, **keys) for name in ("dynamodb", "s3", *SERVICES)}
+    return {name: boto3.client(name, **keys) for name in ("dynamodb", "s3", "ssm", *SERVICES)}
 
 
 @pytest.fixture(scope="module")

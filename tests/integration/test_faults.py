@@ -65,12 +65,10 @@ FIRST, NEXT = 0.6, 0.4
 
 
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.parametrize(
-    ("applications", "skip"), [(20, 300), pytest.param(100, 0, marks=pytest.mark.thorough)], ids=["some", "many"]
-)
-def test_nothing_is_lost_or_paid_twice(local: LocalPlatform, applications: int, skip: int) -> None:
+@pytest.mark.parametrize("applications", [20, pytest.param(100, marks=pytest.mark.thorough)])
+def test_nothing_is_lost_or_paid_twice(local: LocalPlatform, applications: int) -> None:
     """All applications end, and each one disbursed stands once in the lenders' books."""
-    firms = many.cases(applications, skip=skip)
+    firms = many.cases(applications)
     waiting = list(KILLS)
 
     def in_the_middle(done: int) -> None:

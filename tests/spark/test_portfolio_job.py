@@ -47,6 +47,15 @@ def submit(directory: Path, *arguments: str, **more: str) -> subprocess.Complete
     return subprocess.run(command, env=env, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
 
 
+def refused(*arguments: str, **more: str) -> str:
+    """What the job says where it ends before it asks for Spark."""
+    command = [str(BINARIES / "python"), str(ROOT / "emr/jobs/score_portfolio.py"), *arguments]
+    env = {**os.environ, **more, "PYTHONPATH": str(SOURCE)}
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode != 0
+    return ran.stderr
+
+
 def told(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """What the job said last."""
     assert ran.returncode == 0, ran.stdout[:4000]
@@ -108,9 +117,7 @@ def test_scores_a_local_portfolio(portfolio: Path, origination: Artefact, good_f
     assert found["stages"] == dict(sorted(Counter(row["stage"] for row in results).items()))
     assert (found["rows"], found["not_a_number"]) == (ROWS, {"debt_ratio_bps": odd})
     assert json.loads((output / "_SUCCESS").read_text())["stages"] == found["stages"]
-    again = submit(portfolio, *arguments)
-    assert again.returncode != 0
-    assert "must be an empty folder" in again.stdout
+    assert "must be an empty folder" in refused(*arguments)
 
 
 def test_splits_hold_every_row_once_whatever_the_workers(tmp_path: Path) -> None:
@@ -151,9 +158,7 @@ def test_scores_a_portfolio_in_s3(
     base = f"s3://{BUCKET}"
     arguments = [f"--data-uri={base}/portfolio", f"--model-uri={base}/{MODEL_KEY}", f"--output-uri={base}/scored/one"]
     arguments += [f"--on={DAY}", "--ids=firm"]
-    refused = submit(portfolio, *arguments, **environment(cloud))
-    assert refused.returncode != 0
-    assert "--trusted-keys must be given" in refused.stdout
+    assert "--trusted-keys must be given" in refused(*arguments, **environment(cloud))
     found = told(submit(portfolio, *arguments, f"--trusted-keys={signing_key(cloud)}", **environment(cloud)))
     listed = [item["Key"] for item in storage.list_objects_v2(Bucket=BUCKET, Prefix="scored/one/")["Contents"]]
     assert sorted(listed) == ["scored/one/_SUCCESS", "scored/one/part-00000.parquet"]

@@ -14,9 +14,12 @@ import boto3
 
 from tests.support import template
 from tests.support.memory_objects import MemoryObjects
+from tests.support.memory_parameters import MemoryParameters
 from tests.support.memory_tables import MemoryTables
 
-SERVICES = ("kms", "sqs", "ssm", "secretsmanager", "events")
+IN_MEMORY = (MemoryTables, MemoryObjects, MemoryParameters)
+SERVICES = ("kms", "sqs", "secretsmanager", "events")
+"""What moto stands for."""
 STAGE = "test"
 ORIGIN = "https://source.test"
 """Where channels may call besides the address book."""
@@ -31,8 +34,8 @@ def table_name(logical_id: str) -> str:
 
 
 def clients() -> dict[str, Any]:
-    """A client per service; made once, for making them is what costs. All but DynamoDB and S3 are moto's."""
-    made: dict[str, Any] = {one.name: one(template.REGION).client for one in (MemoryTables, MemoryObjects)}
+    """A client per service; made once, for making them is what costs."""
+    made: dict[str, Any] = {one.name: one(template.REGION).client for one in IN_MEMORY}
     for service in SERVICES:
         made[service] = boto3.client(  # type: ignore[call-overload]
             service, region_name=template.REGION, aws_access_key_id="test", aws_secret_access_key="test"

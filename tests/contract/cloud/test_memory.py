@@ -13,8 +13,7 @@ from moto import mock_aws
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.objects import ObjectChanged, Objects, ObjectTooLarge
 from creditmesh.platform.tables import Absent, ConditionFailed, Delete, Put, Ref, Tables, Update
-from tests.support.memory_objects import MemoryObjects
-from tests.support.memory_tables import MemoryTables
+from tests.support.aws import IN_MEMORY
 
 from .clouds import REGION, refused
 
@@ -26,7 +25,7 @@ KEY = {"task_id": "t-1"}
 def place(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Gives clients."""
     if request.param == "memory":
-        yield lambda service: {"dynamodb": MemoryTables, "s3": MemoryObjects}[service](REGION).client
+        yield lambda service: next(one for one in IN_MEMORY if one.name == service)(REGION).client
     elif request.param == "moto":
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         with mock_aws():
@@ -365,3 +364,10 @@ def test_an_object_piece_by_piece(bucket: Objects) -> None:
     bucket.delete("a")
     with pytest.raises(ObjectChanged):
         bucket.get_range("a", 3, 4, etag)
+
+
+def test_parameters(place: Any, name: str) -> None:
+    client = place("ssm")
+    client.put_parameter(Name=f"/{name}/a", Value="text", Type="String")
+    assert client.get_parameter(Name=f"/{name}/a")["Parameter"]["Value"] == "text"
+    assert refused(lambda: client.get_parameter(Name=f"/{name}/b"))[0] == "ParameterNotFound"
