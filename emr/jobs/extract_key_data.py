@@ -1,7 +1,7 @@
-"""Batch Spark job: third information of many firms made key data, as Parquet.
+"""Batch Spark job: third information of many firms to key data, as Parquet.
 
 Run by spark-submit with ``--py-files creditmesh-spark.zip`` and the settings
-``creditmesh.decisions.serving.spark_settings.SCAN``. docs/reference/key-data.md tells the form of input and output.
+``creditmesh.decisions.serving.spark_settings.SCAN``. Input and output: docs/reference/key-data.md.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ THIRD_INFORMATION, CLEAN_ROWS = "third-information", "clean-rows"
 
 
 def main() -> None:
-    """Read, clean where need be, draw the features, write."""
     arguments = parse_arguments()
     started = time.monotonic()
     spark = SparkSession.builder.appName("extract-key-data").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     counts = write(features_of(spark, arguments.input, arguments.input_kind, arguments.rows_output), arguments.output)
     if arguments.summary:
-        # Last: who finds the summary finds all of the features.
+        # Last: a summary means that all features are written.
         write_text(spark, arguments.summary, json.dumps(counts))
     took_ms = round((time.monotonic() - started) * 1000)
     print(json.dumps({"job": "extract-key-data", "event": "written", "took_ms": took_ms, **counts}), flush=True)
@@ -35,7 +34,10 @@ def main() -> None:
 
 
 def features_of(spark: SparkSession, path: str, kind: str, rows_output: str | None) -> DataFrame:
-    """Compute the features of an input: JSON lines, or Parquet of clean rows. Writes the clean rows if asked to."""
+    """Compute the features of an input: JSON lines, or Parquet of clean rows.
+
+    Also writes the clean rows if asked to.
+    """
     if kind == CLEAN_ROWS:
         return features_of_rows(spark, spark.read.parquet(path))
     if rows_output is None:
@@ -46,11 +48,11 @@ def features_of(spark: SparkSession, path: str, kind: str, rows_output: str | No
 
 
 def write(features: DataFrame, path: str) -> dict[str, Any]:
-    """Write the features over what is there; the counts of what was written, taken on the way.
+    """Write the features, replacing earlier ones, and count them on the way.
 
     Returns:
-        ``rows``, ``unreadable`` (lines that are none), ``with_errors`` (rows with a finding of that severity) and the
-        first and the last as-of day, None where no line has one.
+        ``rows``, ``unreadable`` (lines), ``with_errors`` (rows with a finding of that severity) and the first and last
+            as-of day, None without rows.
     """
     seen = Observation("written")
     day = F.col("as_of").cast("string")
@@ -66,7 +68,7 @@ def write(features: DataFrame, path: str) -> dict[str, Any]:
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:
-    """Write one small file where Spark's own files lie: by Hadoop, which knows s3:// and local paths."""
+    """Write one small file through Hadoop, which supports s3:// and local paths."""
     jvm: Any = spark._jvm
     target = jvm.org.apache.hadoop.fs.Path(path)
     stream = target.getFileSystem(spark._jsc.hadoopConfiguration()).create(target, True)
@@ -77,7 +79,6 @@ def write_text(spark: SparkSession, path: str, text: str) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the job's entry point arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", required=True, help="directory or file, s3:// or local")
     parser.add_argument("--input-kind", choices=(THIRD_INFORMATION, CLEAN_ROWS), default=THIRD_INFORMATION)

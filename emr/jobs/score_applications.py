@@ -1,7 +1,7 @@
 """Resident Spark job: answers scoring requests in near real time.
 
 Run by spark-submit with ``--py-files creditmesh-spark.zip`` and the settings
-``creditmesh.decisions.serving.spark_settings.RESIDENT``. boto3 finds endpoints and credentials in the environment.
+``creditmesh.decisions.serving.spark_settings.RESIDENT``. boto3 takes endpoints and credentials from the environment.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Connect = Callable[[str], Any]
 
 
 def main() -> None:
-    """Start Spark, fetch the model, warm up, then work until told to stop."""
+    """Start Spark, load the model, warm up, then work until told to stop."""
     arguments = parse_arguments()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -97,14 +97,14 @@ def main() -> None:
         worker.run(stop, arguments.poll_ms, keep_on(arguments.run_for_seconds))
     finally:
         stop.set()
-        with contextlib.suppress(*_SERVICE):  # then the last beat is believed a little longer
+        with contextlib.suppress(*_SERVICE):  # then the last heartbeat simply expires
             heartbeat.end()
     log({"event": "stopped", "worker_id": arguments.worker_id})
     context.stop()
 
 
 def spark_context() -> SparkContext:
-    """Start Spark and put this code on the workers' PYTHONPATH, from which their daemon is loaded before any task.
+    """Start Spark with this code on the workers' PYTHONPATH, from which their daemon is loaded before any task.
 
     Executors have the archive of --py-files in their working directory; a local master has it where this process does.
     """
@@ -117,7 +117,6 @@ def spark_context() -> SparkContext:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the job's entry point arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--job", required=True, help="the name of this job run, under which it says that it is ready")
     parser.add_argument("--region", required=True, help="the region of all that it uses")
@@ -140,7 +139,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def make_champion(arguments: argparse.Namespace, connect: Connect) -> Champion:
-    """Return the model in force, looked up in the real table and bucket."""
+    """The champion, read from table and bucket."""
     place = urlsplit(arguments.model_uri)
     if place.scheme != "s3" or not place.netloc or not place.path.strip("/"):
         raise SystemExit(f"--model-uri must be s3://bucket/key, not {arguments.model_uri}")
@@ -155,7 +154,7 @@ def make_champion(arguments: argparse.Namespace, connect: Connect) -> Champion:
 
 
 def make_reloader(context: SparkContext, champion: Champion, running: Artefact) -> Reloader[Scorer]:
-    """Return what prepares a new champion beside the running one."""
+    """Prepares a new champion beside the current one."""
 
     def prepare(artefact: Artefact) -> Scorer:
         scorer = ResidentScorer(context, artefact, partitions=context.defaultParallelism)
@@ -166,14 +165,14 @@ def make_reloader(context: SparkContext, champion: Champion, running: Artefact) 
 
 
 def make_shadow(arguments: argparse.Namespace, connect: Connect, reloader: Reloader[Scorer]) -> Shadow:
-    """Return what scores in the shadow, into the real table."""
+    """Scores in the shadow, into the table."""
     table = ShadowTable(connect("dynamodb"), arguments.shadow_table, lambda: time.time_ns() // 1_000_000)
     pool = ThreadPoolExecutor(1, thread_name_prefix="shadow")
     return Shadow(table, lambda: reloader.challenger, pool, log, _SERVICE)
 
 
 def make_queue(arguments: argparse.Namespace, connect: Connect) -> ScoringQueue:
-    """Return the queue over the real table."""
+    """The queue over the table."""
     return ScoringQueue(
         connect("dynamodb"),
         table=arguments.table,
@@ -186,7 +185,7 @@ def make_queue(arguments: argparse.Namespace, connect: Connect) -> ScoringQueue:
 
 
 def keep_on(run_for_seconds: float | None) -> Callable[[], bool]:
-    """Return what says whether to go on: not beyond the time given, nor once spark-submit, our parent, is gone."""
+    """Whether to go on: until the given time, and while spark-submit, our parent, lives."""
     parent, deadline = os.getppid(), None if run_for_seconds is None else time.monotonic() + run_for_seconds
 
     def check() -> bool:
@@ -196,8 +195,8 @@ def keep_on(run_for_seconds: float | None) -> Callable[[], bool]:
 
 
 def log(record: Mapping[str, Any]) -> None:
-    """Write one structured line to standard output; records carry ids, counts and times, never features."""
-    with contextlib.suppress(BrokenPipeError):  # spark-submit, which reads our output, may be gone before us.
+    """Write one structured line to standard output; records contain ids, counts and times, never features."""
+    with contextlib.suppress(BrokenPipeError):  # spark-submit, which reads our output, may end before us
         print(json.dumps({"job": "score-applications", **record}), flush=True)
 
 

@@ -1,8 +1,9 @@
-"""Batch Spark job: every firm of a portfolio scored by one model, as Parquet.
+"""Batch Spark job: scores every firm of a portfolio by one model, as Parquet.
 
 Run by spark-submit with ``--py-files creditmesh-spark.zip`` and the settings
-``creditmesh.decisions.serving.spark_settings.KERNEL``. Spark hands out splits only; a Python worker reads its own from
-storage, scores it by ``creditmesh.risk.bulk`` and writes its part. How to run it: docs/how-to/score-a-portfolio.md.
+``creditmesh.decisions.serving.spark_settings.KERNEL``. Spark distributes splits only; a Python worker reads its split
+from storage, scores it by ``creditmesh.risk.bulk`` and writes its part. How to run it:
+docs/how-to/score-a-portfolio.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from creditmesh.risk.bulk.storage import Place, place
 
 
 def main() -> None:
-    """Split, score, write, tell the counts."""
     arguments = parse_arguments()
     started = time.monotonic()
     output = empty(place(arguments.output_uri))
@@ -39,7 +39,7 @@ def main() -> None:
     for part in spark.sparkContext.parallelize(pieces, len(pieces)).map(work).collect():
         counts.update(part)
     told = {"model": f"{artefact.model_id}-{artefact.version}", "model_hash": artefact.content_hash, **summary(counts)}
-    # Last: who finds it finds all of the parts.
+    # Last: its presence means that all parts are written.
     output.below("_SUCCESS").write_text(json.dumps(told))
     took_ms = round((time.monotonic() - started) * 1000)
     print(json.dumps({"job": "score-portfolio", "event": "scored", "took_ms": took_ms, **told}), flush=True)
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def verifier(arguments: argparse.Namespace) -> Verify | None:
-    """Return what checks the model's signature; only a developer's file may do without."""
+    """The verifier of the model's signature; only a developer's local file needs none."""
     if arguments.trusted_keys:
         return kms_verify(boto3.client("kms"), arguments.trusted_keys)
     if place(arguments.model_uri).remote:
@@ -56,19 +56,19 @@ def verifier(arguments: argparse.Namespace) -> Verify | None:
 
 
 def empty(folder: Place) -> Place:
-    """Return the folder if nothing is in it: the parts of two runs must not lie beside each other."""
+    """Require an empty folder, so that the parts of two runs do not mix."""
     if not folder.is_empty():
         raise SystemExit(f"--output-uri must be an empty folder, which {folder.uri} is not")
     return folder
 
 
 def score_split(split: Split, model: str, on: date, ids: list[str], output: Place) -> Counts:
-    """Score one split into its file, in a worker."""
+    """Score one split into its file; runs in a worker."""
     return write_scored(split, kernel_of(model, on), ids, output)
 
 
 def summary(counts: Counts) -> dict[str, Any]:
-    """Firms by stage, and how many values each quality finding concerns, by feature."""
+    """Firms by stage, and values per quality finding, by feature."""
 
     def of(kind: str) -> dict[str, int]:
         return {name: count for (found, name), count in sorted(counts.items()) if found == kind}
@@ -78,7 +78,6 @@ def summary(counts: Counts) -> dict[str, Any]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the job's entry point arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-uri", required=True, help="folder or file of Parquet, s3:// or local")
     parser.add_argument("--model-uri", required=True, help="the artefact, s3:// or local")
@@ -92,7 +91,6 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def comma_separated(text: str) -> list[str]:
-    """Return the names in ``one,another``."""
     return [name for name in text.split(",") if name]
 
 

@@ -1,12 +1,12 @@
-"""Batch Spark job: loans with an outcome made a candidate scorecard, its model card and its gates.
+"""Batch Spark job: trains a candidate scorecard with model card and gates from loans with known outcome.
 
-Run by spark-submit with ``--py-files creditmesh-spark.zip``.
-Spark reads; one scorecard is small work, so it is trained on the driver. Below ``--output-uri`` it writes
-``diagnostics.json``, ``card.html``, ``card.zh-CN.html``, ``candidate.json`` and, last, ``summary.json``:
+Run by spark-submit with ``--py-files creditmesh-spark.zip``. Spark reads the rows; the scorecard is trained on the
+driver. Below ``--output-uri`` it writes ``diagnostics.json``, ``card.html``, ``card.zh-CN.html``, ``candidate.json``
+and, last, ``summary.json``:
 
-* With ``--champion-uri`` the candidate is a whole artefact, the champion's policy around what was learnt, and there are
-  ``baseline.json`` and ``gates.json``. Rows that cannot be learnt from are an outcome that the summary tells.
-* Without, the candidate is the sections alone, and such rows end the job with exit status 2.
+* With ``--champion-uri`` the candidate is a complete artefact with the champion's policy, and there are
+``baseline.json`` and ``gates.json``. Unusable rows are an outcome in the summary.
+* Without, the candidate consists of the trained sections only, and unusable rows end the job with exit status 2.
 
 In both cases the output has a line ``training_set_invalid: <code>: <message>``.
 """
@@ -35,7 +35,6 @@ INVALID = 2
 
 
 def main() -> None:
-    """Read, train, write."""
     arguments = parse_arguments()
     started = time.monotonic()
     output = place(arguments.output_uri)
@@ -50,7 +49,7 @@ def main() -> None:
         print(f"training_set_invalid: {problem}", file=sys.stderr, flush=True)
         summary = {"outcome": "training_set_invalid", "code": problem.code, "message": problem.message,
                    "columns": list(problem.columns)}  # fmt: skip
-    # Last: who finds the summary finds the rest.
+    # Last: a summary means that everything else is written.
     summary = {**summary, "run": arguments.run_id, "took_ms": round((time.monotonic() - started) * 1000)}
     write(output, "summary.json", summary)
     print(json.dumps({"job": "train-scorecard", "event": summary["outcome"], **summary}), flush=True)
@@ -62,7 +61,7 @@ def main() -> None:
 def read(
     spark: SparkSession, arguments: argparse.Namespace, settings: TrainingConfig, champion: str | None
 ) -> TrainingSet:
-    """Return the rows given, or the platform's own decisions with what became of them."""
+    """The given rows, or the platform's own decisions with their outcomes."""
     if arguments.data_uri:
         return collected.training_set(spark.read.parquet(arguments.data_uri), settings)
     if champion is None:
@@ -72,7 +71,7 @@ def read(
 
 
 def learn(rows: TrainingSet, settings: TrainingConfig, champion: str | None, output: Place) -> dict[str, Any]:
-    """Train, and write all but the summary, which is returned."""
+    """Train, and write everything but the summary, which is returned."""
     model = train(rows, settings)
     write(output, "diagnostics.json", model.diagnostics)
     output.below("card.html").write_text(render_card(model.diagnostics, "en"))
@@ -87,7 +86,7 @@ def learn(rows: TrainingSet, settings: TrainingConfig, champion: str | None, out
 
 
 def propose(model: TrainedModel, settings: TrainingConfig, champion: str, output: Place) -> dict[str, Any]:
-    """Write the candidate's artefact, the baseline of its drift and its gates."""
+    """Write the candidate's artefact, the baseline for drift, and the gates."""
     document, artefact = candidate(champion, model.sections())
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     checked = gates.check(
@@ -107,7 +106,6 @@ def write(output: Place, name: str, document: dict[str, Any]) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the job's entry point arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     rows = parser.add_mutually_exclusive_group(required=True)
     rows.add_argument("--data-uri", help="Parquet: features, bad, observed and, where there are, weight and labels")

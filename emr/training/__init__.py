@@ -1,1 +1,1 @@
-"""Training of the scorecard: from loans with an outcome to integer tables of points."""
+"""Training of the scorecard: from loans with known outcome to integer points tables."""

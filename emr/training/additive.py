@@ -1,8 +1,8 @@
-"""Tables fitted together: a sum of table values is the log-odds of default (a generalised additive model).
+"""Tables fitted together: the sum of their values is the log-odds of default (a generalised additive model).
 
-Each table in turn takes one penalised Newton step for all of its cells. The penalty of a table is what its own values
-show to be noise (their variance under a normal prior, estimated on the way), so cells with few rows stay near the
-values they had from the stage before.
+Each table in turn takes one penalised Newton step for all of its cells. A table's penalty follows from the noise in its
+values (their variance under a normal prior, estimated on the way), so cells with few rows stay near their values of the
+previous stage.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Table:
 
     Args:
         axes: one or two.
-        values: log-odds of default of each cell, to be added up.
-        centre: what the values are drawn towards.
-        trends: for each axis, how values must go over its intervals.
-        ridge: strength of the pull.
+        values: each cell's contribution to the log-odds of default.
+        centre: the values are shrunk towards these.
+        trends: for each axis, the required trend over its intervals.
+        ridge: strength of the shrinkage.
     """
 
     axes: Axes
@@ -43,17 +43,15 @@ class Table:
 
     @classmethod
     def empty(cls, axes: Axes, trends: tuple[Trend, ...]) -> Table:
-        """A table that says nothing yet."""
+        """A table of zeros."""
         zeros = np.zeros(cell_count(axes))
         return cls(axes, zeros, zeros.copy(), trends)
 
     @property
     def name(self) -> str:
-        """The features it is over."""
         return "_x_".join(axis.feature for axis in self.axes)
 
     def copy(self) -> Table:
-        """A copy with values of its own."""
         return Table(self.axes, self.values.copy(), self.centre.copy(), self.trends, self.ridge)
 
 
@@ -72,17 +70,15 @@ class Additive:
         return total
 
     def copy(self) -> Additive:
-        """A copy whose tables are its own."""
         return Additive(self.intercept, [table.copy() for table in self.tables])
 
 
 class Fit:
-    """Fits an additive model to rows; tables may be added between the cycles.
+    """Fits an additive model to rows; tables may be added between cycles.
 
     Args:
-        rows: the rows.
-        bad: 1 or 0; a share between them where the outcome is inferred.
-        weight: what each row counts.
+        bad: 1 or 0, or a share in between for inferred outcomes.
+        weight: weight of each row.
         model: is changed.
     """
 
@@ -92,13 +88,13 @@ class Fit:
         self._cells = [rows.cells(table.axes) for table in model.tables]
 
     def add(self, table: Table) -> None:
-        """Add a table; its values count from now on."""
+        """Add a table, effective immediately."""
         self.model.tables.append(table)
         self._cells.append(self.rows.cells(table.axes))
         self.log_odds += table.values[self._cells[-1]]
 
     def cycle(self, times: int) -> None:
-        """Let each table take its step, so many times."""
+        """Let each table take its step, that many times."""
         for _ in range(times):
             for table, cells in zip(self.model.tables, self._cells, strict=True):
                 self._step(table, cells)
@@ -126,7 +122,7 @@ class Fit:
 
 
 def constrained(table: Table, values: Floats, weight: Floats) -> Floats:
-    """Values that go as the table's trends say, over the intervals of each axis."""
+    """Values constrained to the table's trends over the intervals of each axis."""
     if all(trend == "free" for trend in table.trends):
         return values
     shape = tuple(axis.size for axis in table.axes)
@@ -147,7 +143,7 @@ def log_loss(log_odds: Floats, bad: Floats) -> Floats:
 
 
 def _ridge(drawn: Floats, h: Floats, ridge: float) -> float:
-    """The penalty under which the values that were found are as great as expected (one step of EM)."""
+    """The penalty under which the estimated values are as large as expected (one EM step)."""
     seen = h > 0
     if not seen.any():
         return ridge

@@ -1,4 +1,4 @@
-"""The bins of one feature: the same value falls into the same bin here as in the artefact's evaluators."""
+"""The bins of one feature; values fall into the same bins as in the artefact's evaluators."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ Codes = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Axis:
-    """Bins in the artefact's order: intervals or groups, specials, «other» (no integers), «missing».
+    """Bins in the artefact's order: intervals or groups, specials, «other» (except integers), «missing».
 
     Args:
-        feature: its name.
-        kind: its type.
-        bounds: of an integer, rising; a bin holds its lower bound, not its upper.
-        groups: of strings and booleans; the values of each bin.
+        bounds: for integers, ascending; a bin includes its lower bound, not its upper.
+        groups: for strings and booleans; the values of each bin.
         specials: integers that are looked up before the intervals.
     """
 
@@ -41,7 +39,6 @@ class Axis:
 
     @property
     def size(self) -> int:
-        """Number of bins."""
         return self.regular + len(self.specials) + (1 if self.kind == "integer" else 2)
 
     def codes(self, column: pd.Series) -> Codes:
@@ -54,7 +51,6 @@ class Axis:
         return np.asarray(bins[codes], dtype=np.int32)
 
     def labels(self) -> list[str]:
-        """What each bin is called."""
         if self.kind == "integer":
             ends: list[int | None] = [None, *self.bounds, None]
             told = [_interval(low, high) for low, high in zip(ends[:-1], ends[1:], strict=True)]
@@ -70,7 +66,7 @@ class Axis:
 
     @classmethod
     def of_section(cls, section: dict[str, Any], kind: Kind) -> Axis:
-        """Read an axis of an artefact."""
+        """Parse an axis of an artefact."""
         return cls(
             section["feature"], kind, tuple(section.get("bounds", ())),
             tuple(tuple(group) for group in section.get("groups", ())),
@@ -88,7 +84,7 @@ class Axis:
 
 
 class Coded:
-    """Rows as bin numbers, worked out once for each axis.
+    """Rows as bin numbers, computed once per axis.
 
     Args:
         frame: the rows' features.
@@ -109,7 +105,7 @@ class Coded:
         return self._codes[axis]
 
     def cells(self, axes: Sequence[Axis]) -> NDArray[np.intp]:
-        """The cell of each row in a table over one axis or two, row by row."""
+        """The cell of each row in a table over one or two axes, row by row."""
         cells = self.codes(axes[0]).astype(np.intp)
         for axis in axes[1:]:
             cells = cells * axis.size + self.codes(axis)
@@ -117,17 +113,16 @@ class Coded:
 
 
 def sums(cells: NDArray[Any], part: NDArray[Any], size: int) -> NDArray[np.float64]:
-    """Sum of the rows' values in each of so many cells."""
+    """Sum of the rows' values in each cell."""
     return np.bincount(cells, part, size).astype(np.float64, copy=False)
 
 
 def cell_count(axes: Sequence[Axis]) -> int:
-    """Number of cells of a table."""
     return int(np.prod([axis.size for axis in axes]))
 
 
 def _key(value: Any) -> tuple[type, Any]:
-    # True is not 1 and not "True".
+    # True is neither 1 nor "True".
     return (bool, bool(value)) if isinstance(value, bool | np.bool_) else (str, str(value))
 
 

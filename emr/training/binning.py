@@ -1,4 +1,4 @@
-"""Bins of single features: few and monotone for the logistic part (optbinning), finer ones for what it leaves."""
+"""Bins of single features: few and monotone for the logistic part (optbinning), finer ones for the additive part."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ Floats = NDArray[np.float64]
 Trend = Literal["rising", "falling", "free"]
 _QUANTILES = 200
 _ATOM_SHARE = 0.005
-"""A single value that this share of rows has is a bin of its own to begin with (round amounts, nought)."""
+"""A single value with this share of rows starts as a bin of its own (round amounts, zero)."""
 _TREND_LOSS = 0.05
-"""A monotone trend is kept where it loses no more than this share of the information value."""
+"""A monotone trend is kept if it loses no more than this share of the information value."""
 _PENALTY = 3.0
 _LARGEST = 2**63 - 1
-"""Bounds are 64-bit integers; optbinning works with floats, which may round up beyond them."""
+"""Bounds are 64-bit integers; optbinning uses floats, which may round up beyond them."""
 
 
 @dataclass(frozen=True)
 class CoarseBins:
-    """What optbinning made of a feature."""
+    """Result of optbinning for a feature."""
 
     axis: Axis
     trend: Trend
-    """How the default rate goes with the value; ``free`` where it has a peak or valley, and for strings and booleans.
-    """
+    """Trend of the default rate; ``free`` with a peak or valley, and for strings and booleans."""
 
 
 def coarse(column: pd.Series, bad: NDArray[np.int8], weight: Floats, feature: FeatureConfig) -> CoarseBins:
-    """Optimal bins of one feature; monotone where that is configured or costs little."""
+    """Optimal bins of one feature; monotone if configured or nearly free."""
     if feature.kind == "integer":
         return _coarse_numbers(column, bad, weight, feature)
     return CoarseBins(_coarse_groups(column, bad, weight, feature), "free")
@@ -54,10 +53,10 @@ def fine(
         column: the rows' values.
         g: gradient of each row.
         h: curvature of each row.
-        feature: settings; forced bins stay as they are.
-        settings: least and most.
-        kept: an axis whose bounds are kept among the new ones.
-        penalty: log-likelihood that a bin of its own must gain.
+        feature: settings; forced bins are kept.
+        settings: minimum and maximum sizes.
+        kept: an axis whose bounds are kept.
+        penalty: log-likelihood that a separate bin must gain.
     """
     if feature.bounds is not None or feature.groups is not None or feature.kind == "boolean":
         return _forced(feature)
@@ -73,7 +72,7 @@ def fine(
 
 
 def shrunk(axis: Axis, column: pd.Series, g: Floats, h: Floats, max_bins: int) -> Axis:
-    """The axis with at most so many intervals or groups, those merged that lose least."""
+    """Reduce the axis to that many intervals or groups by the least costly merges."""
     if axis.regular <= max_bins:
         return axis
     summed = _sums(axis, column, g, h)
@@ -87,7 +86,7 @@ def shrunk(axis: Axis, column: pd.Series, g: Floats, h: Floats, max_bins: int) -
 
 
 def regrouped(axis: Axis, numbers: NDArray[np.intp]) -> Axis:
-    """The axis with the groups of one number made one."""
+    """Merge the groups with equal numbers."""
     groups = tuple(
         tuple(sorted(value for place in np.flatnonzero(numbers == number) for value in axis.groups[place]))
         for number in sorted(set(numbers.tolist()))
@@ -119,7 +118,7 @@ def _fine_groups(
     column: pd.Series, g: Floats, h: Floats, feature: FeatureConfig, settings: BinningConfig, least: float,
     penalty: float, kept: Axis | None,
 ) -> Axis:  # fmt: skip
-    """Groups of values alike; where an axis is kept, each lies within one of its groups or outside of all."""
+    """Groups of similar values; with a kept axis, each is inside one of its groups or outside all."""
     counts = column.value_counts()
     often = {str(value) for value, count in counts.items() if count >= least}
     within = [[str(value) for value in group] for group in (kept.groups if kept else ())]
@@ -163,7 +162,7 @@ def _numbers(
     """Optbinning's bins under a trend, and their information value."""
     binning = _optimal(name=feature.name, dtype="numerical", monotonic_trend=trend)
     binning.fit(values, bad, sample_weight=weight)
-    # Integers: below 3.5 is below 4.
+    # For integers, below 3.5 means below 4.
     bounds = tuple(sorted({min(max(int(np.ceil(split)), -_LARGEST), _LARGEST) for split in binning.splits}))
     axis = Axis(feature.name, "integer", bounds, (), _specials(feature))
     codes = np.searchsorted(np.asarray(bounds, dtype=np.float64), values, side="right")
@@ -193,11 +192,11 @@ def information(codes: NDArray[Any], bad: NDArray[np.int8], weight: Floats, bins
 
 
 def _optimal(**settings: Any) -> Any:
-    # Here: optbinning imports solvers for seconds, and some of them tell of what they miss.
+    # Imported here: optbinning takes seconds to import solvers, some of which print warnings.
     from optbinning import OptimalBinning
 
     warnings.filterwarnings("ignore", module="optbinning|sklearn|cvxpy")
-    # The MIP solver works in one thread, so the same data give the same bins.
+    # The MIP solver uses one thread, so the same data give the same bins.
     return OptimalBinning(solver="mip", time_limit=600, **settings)
 
 

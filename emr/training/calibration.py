@@ -1,7 +1,7 @@
-"""From scores to default rates that hold: measured on rows that the model had not seen.
+"""Calibration: from scores to default rates, measured on rows that the model has not seen.
 
-A logistic curve through all rows gives the shape; bands of neighbouring scores correct it where many rows say
-otherwise; pooling keeps a lower score from ever having a lower rate.
+A logistic curve through all rows gives the shape; bands of neighbouring scores correct it where they have many rows;
+pooling ensures that a lower score never has a lower rate.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Ints = NDArray[np.int64]
 _PPM = 1_000_000
 _BANDS = 40
 _BAND_CLASS_ROWS = 25
-"""Defaults, and rows that did not, that a band must have."""
+"""Minimum of defaults, and of non-defaults, in a band."""
 _CURVE_ROWS = 100.0
-"""Rows that the curve counts for in every band."""
+"""Weight of the curve in every band, in rows."""
 _STEPS_PER_PDO = 10
-"""Steps of a table in a doubling of the odds."""
+"""Table steps per doubling of the odds."""
 
 
 def calibrate(score: Floats, bad: NDArray[np.int8], weight: Floats, scale: ScaleConfig) -> list[dict[str, int]]:
     """The calibration table of the artefact, from the highest score down.
 
     Args:
-        score: scores of rows the model was not fitted on.
+        score: scores of rows that the model was not fitted on.
         bad: their outcomes.
-        weight: what each row counts.
+        weight: weight of each row.
         scale: base score and PDO.
     """
     model_odds = to_log_odds(score, scale)
@@ -48,7 +48,7 @@ def calibrate(score: Floats, bad: NDArray[np.int8], weight: Floats, scale: Scale
     bads = sums(bands, weight * outcome, count)
     expected = sums(bands, weight * expit(curve), count) / mass
     rate = (bads + _CURVE_ROWS * expected) / (mass + _CURVE_ROWS)
-    # From low scores to high: the rate falls.
+    # From low to high scores: the rate falls.
     pooled = isotonic(rate, mass, rising=False)
     correction = logit(np.clip(pooled, 1e-6, 1 - 1e-6)) - logit(np.clip(expected, 1e-6, 1 - 1e-6))
     centre = sums(bands, weight * score, count) / mass
@@ -71,13 +71,13 @@ def _table(
             table[-1]["min_score"] = start
         else:
             table.append({"min_score": start, "pd_ppm": ppm})
-    # The last one catches every score.
+    # The last step covers every lower score.
     table[-1]["min_score"] = -(10**6)
     return table
 
 
 def _bands(score: Floats, bad: NDArray[np.int8]) -> NDArray[np.intp]:
-    """Bands of like many rows, few enough that each has its share of both classes."""
+    """Bands of similar size, few enough that each has enough rows of both classes."""
     smaller = int(min((bad == 1).sum(), (bad == 0).sum()))
     count = int(np.clip(smaller // _BAND_CLASS_ROWS, 1, _BANDS))
     bounds = np.unique(np.quantile(score, np.linspace(0, 1, count + 1)[1:-1], method="lower"))

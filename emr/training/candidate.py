@@ -1,4 +1,4 @@
-"""From what was learnt to a candidate: its artefact, the baseline that drift is told from, and its gates."""
+"""From training results to a candidate: its artefact, the baseline for drift, and its gates."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from creditmesh.risk.assembly import assemble
 from training.scoring import cells, scores
 
 SCORE_BAND = 20
-"""As wide as the bands of ``creditmesh.governance.drift``."""
+"""The same width as in ``creditmesh.governance.drift``."""
 
 
 def candidate(champion: str, sections: Mapping[str, Any]) -> tuple[dict[str, Any], Artefact]:
-    """Return the candidate's document and model: the champion's policy around what was learnt.
+    """The candidate's document and model: the training results with the champion's policy.
 
-    Whether they fit (a reason code that the champion does not know) is told when the candidate is proposed.
+    Whether they fit (e.g. an unknown reason code) is checked when the candidate is proposed.
     """
     document = assemble(json.loads(champion), sections)
     return document, load(json.dumps(document))

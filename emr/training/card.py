@@ -1,4 +1,4 @@
-"""The model card: what a training run found, as a page that a risk officer reads and keeps."""
+"""The model card: results of a training run as a page for risk officers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _PARTS = ("train", "test", "out_of_time")
 
 
 def render_card(diagnostics: dict[str, Any], language: str = "en") -> str:
-    """Make the card of ``TrainedModel.diagnostics``.
+    """Render the card from ``TrainedModel.diagnostics``.
 
     Args:
-        diagnostics: as the training gives them, or as read back from their JSON.
+        diagnostics: from the training, or parsed from their JSON.
         language: ``en`` or ``zh-CN``.
     """
     environment = Environment(autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True)
     environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.2%}"
     environment.filters["shade"] = _shade
-    # By the package's own loader, so that it is found inside a zip that Spark brings along.
+    # Through the package's loader, so that it is found inside a zip.
     template = environment.from_string(files("training").joinpath("templates/card.html").read_text(encoding="utf-8"))
     words = WORDS[language]
     return template.render(
@@ -60,6 +60,6 @@ def _charts(found: dict[str, Any], words: dict[str, str]) -> dict[str, str]:
 
 
 def _shade(points: int, most: int) -> str:
-    """A cell's background: green gains points, red loses them."""
+    """A cell's background: green for gained points, red for lost ones."""
     strength = min(abs(points) / max(most, 1), 1.0) * 0.55
     return f"rgba({'13,122,79' if points > 0 else '179,38,30'},{strength:.2f})"

@@ -1,4 +1,4 @@
-"""Charts of the model card as SVG text: drawn here, so that the page needs nothing from elsewhere."""
+"""Charts of the model card as inline SVG, so that the page is self-contained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def lines(
     series: Sequence[tuple[str, Sequence[Point]]], x_title: str, y_title: str, *, diagonal: bool = False,
     most: tuple[float, float] = (1.0, 1.0), marks: bool = False,
 ) -> str:  # fmt: skip
-    """Lines over common axes from nought to ``most``."""
+    """Lines over common axes from 0 to ``most``."""
     parts = [_frame(x_title, y_title, most)]
     if diagonal:
         (x0, y0), (x1, y1) = _place((0, 0), most), _place((min(most), min(most)), most)
@@ -32,7 +32,7 @@ def lines(
 
 
 def intervals(points: Sequence[tuple[float, float, float, float]], x_title: str, y_title: str) -> str:
-    """Foretold against seen rates, with the interval of what was seen: (foretold, seen, low, high)."""
+    """Predicted against actual rates, with the interval of the actual: (predicted, actual, low, high)."""
     top = max((max(point) for point in points), default=1.0) * 1.05 or 1.0
     most = (top, top)
     parts = [_frame(x_title, y_title, most)]
@@ -49,7 +49,7 @@ def intervals(points: Sequence[tuple[float, float, float, float]], x_title: str,
 def bars(
     starts: Sequence[int], series: Sequence[tuple[str, Sequence[int]]], x_title: str, y_title: str
 ) -> str:  # fmt: skip
-    """Shares of rows by band of the score, series side by side."""
+    """Shares of rows by score band, series side by side."""
     shares = [(name, [value / max(sum(values), 1) for value in values]) for name, values in series]
     top = max((value for _, values in shares for value in values), default=1.0) * 1.05 or 1.0
     parts = [_frame(x_title, y_title, (1.0, top), ticks_x=False)]

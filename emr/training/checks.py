@@ -1,4 +1,4 @@
-"""What a training set must be before anything is fitted: each check has a code that says what is wrong."""
+"""Checks of a training set before anything is fitted; each has an error code."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from training.errors import TrainingSetInvalid
 from training.rows import column_words
 
 _LEAK_BINS = 200
-"""Values of a column that the check for leaks tells apart."""
+"""Distinct values of a column in the leak check."""
 
 
 def check_outcome(
     bad: NDArray[np.int8], weight: NDArray[np.float64], observed: NDArray[np.datetime64], config: TrainingConfig
 ) -> None:
-    """Both classes, enough rows, weights that count, dates that are known.
+    """Check for both classes, enough rows, valid weights and known dates.
 
     Raises:
         TrainingSetInvalid: ``bad_outcome``, ``too_few_rows``, ``one_class_only``, ``bad_weight`` or ``no_date``.
@@ -47,7 +47,7 @@ def check_outcome(
 
 
 def check_columns(frame: pd.DataFrame, config: TrainingConfig) -> None:
-    """Every feature is there, of its type, and not one of the forbidden names.
+    """Check that every feature is present, has its type, and no forbidden name.
 
     Raises:
         TrainingSetInvalid: ``missing_column``, ``leaked_target`` (a forbidden name) or ``bad_dtype``.
@@ -62,7 +62,7 @@ def check_columns(frame: pd.DataFrame, config: TrainingConfig) -> None:
 
 
 def has_kind(column: pd.Series, feature: FeatureConfig) -> bool:
-    """Are the column's values of the feature's type? A column without any value is of every type."""
+    """Whether the column's values have the feature's type; an empty column has every type."""
     dtype: Any = column.dtype
     if feature.kind == "boolean":
         return pd.api.types.is_bool_dtype(dtype) or bool(column.isna().all())
@@ -76,10 +76,10 @@ def has_kind(column: pd.Series, feature: FeatureConfig) -> bool:
 
 
 def unusable(frame: pd.DataFrame, config: TrainingConfig) -> dict[str, str]:
-    """Columns that say nothing, with the reason; optbinning fails on them.
+    """Columns without information, with the reason; optbinning fails on them.
 
     Raises:
-        TrainingSetInvalid: ``empty_column`` or ``constant_column``, where the configuration asks for an error.
+        TrainingSetInvalid: ``empty_column`` or ``constant_column``, if configured as errors.
     """
     reasons: dict[str, str] = {}
     for feature in config.features:
@@ -100,7 +100,7 @@ def unusable(frame: pd.DataFrame, config: TrainingConfig) -> dict[str, str]:
 
 
 def check_leaks(frame: pd.DataFrame, bad: NDArray[np.int8], config: TrainingConfig, left_out: dict[str, str]) -> None:
-    """No feature tells the outcome by itself.
+    """Check that no single feature reveals the outcome.
 
     Raises:
         TrainingSetInvalid: ``leaked_target``.
@@ -116,7 +116,7 @@ def check_leaks(frame: pd.DataFrame, bad: NDArray[np.int8], config: TrainingConf
 
 
 def single_auc(column: pd.Series, bad: NDArray[np.int8]) -> float:
-    """AUC of one column by itself, whatever its shape: default rates of its bins, each half judged by the other."""
+    """AUC of a single column, of any shape: default rates of its bins, each half judged by the other."""
     codes = _codes(column)
     half = (np.arange(len(bad)) * 2_654_435_761 >> 7) % 2 == 0
     rates = np.empty(len(bad))

@@ -1,4 +1,4 @@
-"""Rows that Spark reads, brought to the driver as a training set."""
+"""Collects rows from Spark on the driver as a training set."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def training_set(rows: DataFrame, config: TrainingConfig) -> TrainingSet:
     """Collect a DataFrame's rows.
 
     Args:
-        rows: the features, ``bad`` (1, 0, or -1 or null where nobody knows), ``observed`` (a date), and where there
-            are: ``weight``, ``label_source``, ``label_changed`` and the columns of ``config.fairness``. An integer
-            feature may be any number: it becomes one as in the evaluators.
+        rows: the features, ``bad`` (1, 0, or -1 or null if unknown), ``observed`` (a date), and optionally ``weight``,
+            ``label_source``, ``label_changed`` and the columns of ``config.fairness``. Integer features may be any
+            number and are converted as in the evaluators.
         config: names features and their types.
 
     Raises:
@@ -52,7 +52,7 @@ def training_set(rows: DataFrame, config: TrainingConfig) -> TrainingSet:
 
 
 def _frame(table: pa.Table, whole_numbers: Collection[str]) -> pd.DataFrame:
-    """The table in pandas' types, with ``whole_numbers`` made what the evaluators make of any number."""
+    """The table in pandas' types, with ``whole_numbers`` converted as in the evaluators."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get, date_as_object=False)
     for name, kind in zip(table.schema.names, table.schema.types, strict=True):

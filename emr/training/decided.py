@@ -1,4 +1,4 @@
-"""The platform's own decisions as training rows: each report joined with what became of the loan."""
+"""The platform's own decisions as training rows: reports joined with loan outcomes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ LABEL_SCHEMA = "application_id string, bad tinyint, observed date, label_source 
 
 
 def training_rows(spark: SparkSession, labels: str, reports: str, artefact: Artefact) -> DataFrame:
-    """Return a row for each application with a label, and for each one declined, whose outcome nobody knows.
+    """A row per labelled application, and per declined one, whose outcome is unknown.
 
     Args:
-        spark: the session.
         labels: folder of JSON lines, as ``creditmesh.governance.labels`` exports them.
         reports: folder of the assessment reports, one JSON document each.
         artefact: names the features, and their types.
 
     Returns:
-        The features, ``bad`` (1, 0, or -1 where declined), ``observed``, ``label_source`` and ``label_changed``.
+        The features, ``bad`` (1, 0, or -1 if declined), ``observed``, ``label_source`` and ``label_changed``.
     """
     decided = _newest(spark.read.schema(_report_schema(artefact)).json(reports))
     known = spark.read.schema(LABEL_SCHEMA).json(labels)
@@ -48,7 +47,7 @@ def _report_schema(artefact: Artefact) -> T.StructType:
 
 
 def _newest(reports: DataFrame) -> DataFrame:
-    """A report that was written twice, around midnight, counts once: the later one."""
+    """Keeps the later one of two reports, as a retry around midnight may write two."""
     order = Window.partitionBy("application_id").orderBy(F.desc("decided_at"))
     readable = reports.where(F.col("application_id").isNotNull())
     return readable.withColumn("place", F.row_number().over(order)).where("place = 1").drop("place")

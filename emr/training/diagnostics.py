@@ -1,6 +1,6 @@
-"""What a model card tells: data, selection, bins, separation, calibration, stability, fairness, limits.
+"""The contents of a model card: data, selection, bins, separation, calibration, stability, fairness, limits.
 
-Everything is measured on the integer scores and calibrated rates that ship.
+Everything is measured on the shipped integer scores and calibrated rates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "optbinning")
 
 
 def diagnose(run: Finished) -> dict[str, Any]:
-    """The diagnostics, as values that JSON has."""
     parts = {
         name: _part(run, rows)
         for name, rows in ((TRAIN, run.parts.train), (TEST, run.parts.test), (OUT_OF_TIME, run.parts.out_of_time))
@@ -88,7 +87,7 @@ def _counts(part: Part) -> dict[str, Any]:
 
 
 def _complexity(run: Finished) -> dict[str, Any]:
-    """The way from the plain scorecard to the rich one, and why it ended where it did."""
+    """The steps from the simple to the complex scorecard, and why the last one was chosen."""
     steps = [
         {"step": number, "added": added, "log_loss": round(loss, 6)}
         for number, (added, loss) in enumerate(zip(run.judged.added, run.judged.losses, strict=True))
@@ -110,7 +109,7 @@ def _performance(part: Part) -> dict[str, Any]:
 
 
 def _distribution(parts: dict[str, Part]) -> dict[str, Any]:
-    """Scores in bands of like width: rows and defaults of each part."""
+    """Score bands of equal width: rows and defaults of each part."""
     every = np.concatenate([part.score for part in parts.values()])
     low, high = int(every.min()), int(every.max()) + 1
     width = max(1, -(-(high - low) // _SCORE_BANDS))
@@ -126,7 +125,7 @@ def _distribution(parts: dict[str, Part]) -> dict[str, Any]:
 
 
 def _stability(run: Finished, parts: dict[str, Part]) -> dict[str, Any]:
-    """PSI of score and characteristics, from the training rows to the others."""
+    """PSI of score and characteristics, from the training rows to the other parts."""
     bounds = np.unique(np.quantile(parts[TRAIN].score, np.linspace(0, 1, 11)[1:-1]))
     bands = {name: np.searchsorted(bounds, part.score, side="right") for name, part in parts.items()}
     told: dict[str, Any] = {}
@@ -151,7 +150,7 @@ def _drifts(run: Finished, before: pd.DataFrame, after: pd.DataFrame) -> dict[st
 
 
 def _rounding(run: Finished, parts: dict[str, Part]) -> dict[str, float]:
-    """AUC of the unrounded tables less that of the points."""
+    """AUC of the unrounded tables minus that of the points."""
     told = {}
     for name, part in parts.items():
         exact = run.step.predict(Coded(part.rows.features))
@@ -185,7 +184,7 @@ def _limits(run: Finished) -> list[str]:
 
 
 def _gates(found: dict[str, Any], run: Finished) -> list[dict[str, Any]]:
-    """What the candidate must keep by itself; the comparison with the model in force is elsewhere."""
+    """Gates of the candidate alone; see `gates` for the comparison with the champion."""
     gates, performance = run.config.gates, found["performance"]
     judged = performance.get(OUT_OF_TIME, performance.get(TEST, performance[TRAIN]))
     shifts = [part["score"] for part in found["stability"].values()]

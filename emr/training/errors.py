@@ -1,4 +1,4 @@
-"""What goes wrong with a training set or its configuration, by name."""
+"""Errors of a training set or its configuration."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 
 class TrainingFailed(Exception):
-    """Base of all that a training run reports instead of a model; ``code`` names it for machines."""
+    """Base of what a training run reports instead of a model; ``code`` is for machines."""
 
     code = "training_failed"
 
 
 class TrainingSetInvalid(TrainingFailed):
-    """The rows cannot be learnt from.
+    """The rows cannot be used for training.
 
     Args:
         code: ``too_few_rows``, ``one_class_only``, ``bad_outcome``, ``bad_weight``, ``no_date``, ``missing_column``,
             ``bad_dtype``, ``constant_column``, ``empty_column``, ``leaked_target`` or ``nothing_predicts``.
-        message: what a person is told.
-        columns: the features meant, if any.
+        message: for people.
+        columns: the affected features, if any.
     """
 
     def __init__(self, code: str, message: str, columns: Sequence[str] = ()) -> None:
@@ -29,7 +29,7 @@ class TrainingSetInvalid(TrainingFailed):
 
 
 class ConfigInvalid(TrainingFailed):
-    """The configuration says what it may not; ``path`` tells where."""
+    """The configuration is invalid at ``path``."""
 
     code = "config_invalid"
 

@@ -1,4 +1,4 @@
-"""How a model treats groups: approval, default rate, separation and calibration side by side."""
+"""Fairness: approval, default rate, separation and calibration by group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fairness(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """For each column of ``config.fairness`` its groups, and the four-fifths ratio of their approval rates.
 
-    A group with fewer than 30 rows is left out: its rates would be chance.
+    Groups with fewer than 30 rows are left out: their rates would be chance.
     """
     approved = score >= sections["scorecard"]["cutoff"]
     told = []

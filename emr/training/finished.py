@@ -1,4 +1,4 @@
-"""What a training run ended with, for those who tell of it."""
+"""The results of a training run, for its reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Finished:
-    """All that a training run ended with."""
+    """All results of a training run."""
 
     rows: TrainingSet
     parts: Split

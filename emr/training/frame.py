@@ -1,4 +1,4 @@
-"""The rows a scorecard is trained on, and the checks they must pass."""
+"""The rows of a training run, and their validation."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ REJECTED = -1
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Applications with what was known when they were decided, and what became of them.
+    """Applications with the data known at decision, and their outcomes.
 
     Args:
-        name: what a person calls the set; shown in the model card.
+        name: of the set, for the model card.
         features: one column per feature: ``Int64`` (nullable), ``object`` of str or None, or nullable ``boolean``.
-            Columns that no feature of the configuration names (a segment for the fairness table) may be there too.
-        bad: 1 defaulted, 0 did not, -1 rejected, so that no outcome is known.
-        observed: the day each application was decided; the out-of-time split goes by it.
-        weight: what each row counts, not negative; one by default.
-        outcome_kind: ``simulated`` where outcomes were made up; it shows in the card and in every characteristic.
+            Further columns are allowed (for the fairness table).
+        bad: 1 defaulted, 0 not, -1 rejected, so that the outcome is unknown.
+        observed: the day of each decision, for the out-of-time split.
+        weight: of each row, not negative; 1 by default.
+        outcome_kind: ``simulated`` for made-up outcomes; shown in the card and in every characteristic.
     """
 
     name: str
@@ -56,18 +56,17 @@ class TrainingSet:
         return len(self.features)
 
     def take(self, rows: NDArray[np.intp]) -> TrainingSet:
-        """The set of these rows, in this order."""
         return TrainingSet(
             self.name, self.features.iloc[rows], self.bad[rows], self.observed[rows], self.weight[rows],
             self.outcome_kind,
         )  # fmt: skip
 
     def canonical(self) -> TrainingSet:
-        """The same rows in an order that depends on their content only, not on how the file was cut or read."""
+        """The same rows in an order that depends on their content only."""
         return self.take(canonical_order(self._columns()))
 
     def content_hash(self) -> str:
-        """``sha256:`` over names, types and values of all rows, whatever their order."""
+        """``sha256:`` over names, types and values of all rows, regardless of order."""
         digest = hashlib.sha256()
         columns = self._columns()
         order = canonical_order(columns)
@@ -84,13 +83,13 @@ class TrainingSet:
 
 
 def validate(training_set: TrainingSet, config: TrainingConfig) -> dict[str, str]:
-    """Refuse rows that nothing can be learnt from.
+    """Refuse unusable rows.
 
     Returns:
-        Features that are left out, with the reason; only where ``config.checks.unusable`` is ``drop``.
+        Features that are left out, with the reason; only if ``config.checks.unusable`` is ``drop``.
 
     Raises:
-        TrainingSetInvalid: with the code of the first thing that is wrong, and the columns.
+        TrainingSetInvalid: with the code of the first fault, and the columns.
     """
     checks.check_outcome(training_set.bad, training_set.weight, training_set.observed, config)
     checks.check_columns(training_set.features, config)

@@ -1,7 +1,7 @@
-"""What a candidate must show before it may replace the model in force.
+"""Gates: what a candidate must show before it may replace the champion.
 
-Both are judged on the same rows, which neither was fitted to: the youngest ones. Labels themselves are judged too, so
-that a batch of wrong ones does not teach the next model.
+Both are judged on the same rows, the newest, which neither was fitted to. Labels are checked too, so that a batch of
+wrong ones does not reach the next model.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LABEL_SOURCE = "label_source"
-"""Columns that a training set may carry beside its features, for these checks only."""
+"""Optional columns of a training set, for these checks only."""
 LABEL_CHANGED = "label_changed"
 _EPSILON = 1e-4
-_SURE = 3.0  # standard errors: what chance does once in 700 times
+_SURE = 3.0  # standard errors; exceeded by chance once in 700 times
 _PPM = 1_000_000
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One check: what was found and what was asked for, in the unit that ``note`` tells."""
+    """A check with its result and threshold, in the unit of ``note``."""
 
     id: str
     passed: bool
@@ -46,7 +46,6 @@ class Gate:
 
 
 def report(gates: Iterable[Gate], made_at: str) -> dict[str, Any]:
-    """Return the gates as JSON values; ``passed`` says whether all are."""
     listed = [asdict(gate) for gate in gates]
     return {"passed": all(gate["passed"] for gate in listed), "gates": listed, "made_at": made_at}
 
@@ -65,11 +64,11 @@ def check(
     Args:
         candidate: the new model.
         champion: the model in force.
-        fitted: the rows that the candidate was fitted to.
-        kept_back: rows that neither model was fitted to, the youngest ones.
-        rounding_loss: AUC that the integer points lost against the unrounded model.
+        fitted: the candidate's training rows.
+        kept_back: the newest rows, which neither model was fitted to.
+        rounding_loss: AUC lost by rounding to integer points.
         config: thresholds.
-        fairness: columns of the sets by which approval is compared.
+        fairness: columns for comparing approval.
     """
     test = _labelled(kept_back)
     risk = {"candidate": -scores(candidate, test.features), "champion": -scores(champion, test.features)}
@@ -88,7 +87,7 @@ def check(
 
 
 def check_labels(fitted: TrainingSet, kept_back: TrainingSet, config: GatesConfig) -> list[Gate]:
-    """Judge the labels: a jump of the newest ones, a source unlike the others, many that were changed afterwards."""
+    """Judge the labels: a jump of the newest ones, a deviating source, too many changed later."""
     both = [_labelled(part) for part in (fitted, kept_back)]
     frame = pd.DataFrame(
         {
@@ -153,7 +152,7 @@ def _rounding(loss: float, config: GatesConfig) -> Gate:
 
 
 def _ordered(candidate: Artefact, score: Ints, test: TrainingSet) -> Gate:
-    """No grade defaults surely more often than the next worse one."""
+    """No grade defaults significantly more often than the next worse one."""
     counts = []
     unplaced = np.ones(len(score), dtype=bool)
     for grade in candidate.grades:
@@ -170,7 +169,7 @@ def _surely_more(bads: int, rows: int, other_bads: int, other_rows: int) -> bool
 
 
 def _z(bads: int, rows: int, other_bads: int, other_rows: int) -> float:
-    """Return by how many standard errors one default rate is above another."""
+    """Difference of two default rates in standard errors."""
     pooled = (bads + other_bads) / (rows + other_rows)
     error = np.sqrt(pooled * (1 - pooled) * (1 / rows + 1 / other_rows))
     return float((bads / rows - other_bads / other_rows) / error) if error > 0 else 0.0
@@ -197,7 +196,7 @@ def _approvals(candidate: Artefact, champion: Artefact, rows: TrainingSet, confi
 
 
 def _fair(candidate: Artefact, rows: TrainingSet, columns: Iterable[str], config: GatesConfig) -> list[Gate]:
-    """Four-fifths rule: no group's approval rate is below that share of the best group's; small groups say nothing."""
+    """Four-fifths rule: no group's approval rate is below that share of the best group's; small groups are ignored."""
     approved = scores(candidate, rows.features) >= candidate.scorecard.cutoff
     found = []
     for column in columns:
@@ -210,7 +209,7 @@ def _fair(candidate: Artefact, rows: TrainingSet, columns: Iterable[str], config
 
 
 def _jump(frame: pd.DataFrame, config: GatesConfig) -> Gate:
-    """The newest month with enough labels against the year before it: a jump, surely and by more than a factor."""
+    """The newest month with enough labels against the year before: significantly, and by more than a factor."""
     months = frame.groupby("month")["bad"].agg(["sum", "size"])
     months = months[months["size"] >= config.min_class_rows]
     if len(months) < 2:

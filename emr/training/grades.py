@@ -1,4 +1,4 @@
-"""Grades: bands of scores whose default rates differ beyond doubt."""
+"""Grades: score bands whose default rates differ significantly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Band:
     bads: float
 
     def joined(self, lower: Band) -> Band:
-        """With the band below."""
         return Band(lower.min_score, self.rows + lower.rows, self.bads + lower.bads)
 
 
@@ -36,8 +35,8 @@ def grade(
 ) -> list[dict[str, Any]]:
     """The grade table of the artefact, from the best down to the cutoff.
 
-    Neighbours are merged, those first that are hardest to tell apart, until the confidence intervals of all are apart
-    and there are no more than the names given.
+    Neighbours that differ least are merged first, until all confidence intervals are separate and there are no more
+    grades than names.
     """
     kept = score >= cutoff
     if not kept.any():
@@ -54,7 +53,7 @@ def grade(
 
 
 def _first(score: Ints, bad: NDArray[np.int8], weight: Floats) -> list[Band]:
-    """Bands of like many rows, from the highest scores down."""
+    """Bands of similar size, from the highest scores down."""
     bounds = np.unique(np.quantile(score, np.linspace(0, 1, _FIRST_BANDS + 1)[:-1], method="lower"))
     place = np.searchsorted(bounds, score, side="right") - 1
     rows, bads = (np.bincount(place, part, len(bounds)) for part in (weight, weight * bad))
@@ -63,7 +62,7 @@ def _first(score: Ints, bad: NDArray[np.int8], weight: Floats) -> list[Band]:
 
 
 def _gap(high: Band, low: Band, confidence: float) -> float:
-    """How far apart the intervals of two bands are, in standard errors of their difference; below nought: not."""
+    """Distance of the intervals of two bands in standard errors of their difference; negative if they overlap."""
     apart = wilson(low.bads, low.rows, confidence)[0] - wilson(high.bads, high.rows, confidence)[1]
     rate = (low.bads + high.bads) / (low.rows + high.rows)
     error = math.sqrt(max(rate * (1 - rate), 1e-9) * (1 / low.rows + 1 / high.rows))

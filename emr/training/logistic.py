@@ -1,4 +1,4 @@
-"""Weight of evidence and logistic regression: which features stay, and why the others go."""
+"""Weight of evidence and logistic regression with feature selection."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Choice:
-    """What became of one feature in the selection."""
+    """The result of the selection for one feature."""
 
     feature: str
     bins: CoarseBins
     iv: float
     woe: Floats
     reason: str | None = None
-    """None: it stays."""
+    """None if selected."""
     coefficient: float | None = None
 
 
 def woe(axis: Axis, sample: Sample, least: int) -> Floats:
-    """Log-odds of default of each bin against all rows.
+    """Log-odds of default of each bin relative to all rows.
 
-    Nought for a bin that no row is in. Specials, «other» and «missing» of less than ``least`` rows are not better than
-    nought: what a handful of rows happened to do must not make it pay to withhold a value.
+    0 for an empty bin. Specials, «other» and «missing» with fewer than ``least`` rows are not better than 0: a few rows
+    must not make it profitable to withhold a value.
     """
     codes = sample.rows.codes(axis)
     bads, goods = (np.bincount(codes, sample.weight * (sample.bad == kind), axis.size) for kind in (1, 0))
@@ -59,7 +59,7 @@ def choices(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) ->
 
 
 def fit(sample: Sample, config: TrainingConfig, found: list[Choice]) -> Additive:
-    """Select features, giving each that goes its reason, and fit the rest.
+    """Select features, noting a reason for each that is dropped, and fit the rest.
 
     Returns:
         The logistic regression as a sum of tables over the coarse bins.
@@ -113,7 +113,7 @@ def _drop_correlated(
 def _signed(
     found: list[Choice], columns: dict[str, Floats], sample: Sample, selection: SelectionConfig
 ) -> tuple[float, dict[str, float]]:
-    """Fit; while a coefficient has the wrong sign, leave the worst out and fit again."""
+    """Fit; while a coefficient has the wrong sign, drop the worst and fit again."""
     while kept := [choice for choice in found if choice.reason is None]:
         fitted = regression().fit(
             np.column_stack([columns[choice.feature] for choice in kept]), sample.bad, sample.weight
@@ -128,5 +128,5 @@ def _signed(
 
 
 def regression() -> LogisticRegression:
-    """With a slight ridge on all coefficients but the intercept; fitted until they stand still."""
+    """With a slight ridge on all coefficients except the intercept; fitted to convergence."""
     return LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10)

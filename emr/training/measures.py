@@ -1,4 +1,4 @@
-"""Measures of a score: separation, calibration, stability. A higher score here always means more risk."""
+"""Measures of a score: separation, calibration, stability. Here a higher score always means more risk."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Outcome = NDArray[np.integer]
 
 
 def ks(risk: NDArray[np.number], bad: Outcome) -> float:
-    """Kolmogorov–Smirnov: the widest gap between both classes' cumulative shares."""
+    """Kolmogorov–Smirnov: the maximum distance between both classes' cumulative shares."""
     alarms, hits, _ = roc_curve(bad, risk)
     return float(np.abs(hits - alarms).max())
 
 
 def delong(first: NDArray[np.number], second: NDArray[np.number], bad: Outcome) -> tuple[float, float]:
-    """The difference of two AUCs on the same rows and its standard error (DeLong and others, 1988)."""
+    """The difference of two AUCs on the same rows and its standard error (DeLong et al., 1988)."""
     parts = [a - b for a, b in zip(_placements(first, bad), _placements(second, bad), strict=True)]
     return float(parts[0].mean()), _error(parts)
 
 
 def auc_interval(risk: NDArray[np.number], bad: Outcome, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of the AUC (DeLong and others, 1988), rows counted alike."""
+    """Confidence interval of the AUC (DeLong et al., 1988), unweighted."""
     parts = _placements(risk, bad)
     area = float(parts[0].mean())
     half = NormalDist().inv_cdf(0.5 + confidence / 2) * _error(parts)
@@ -35,7 +35,10 @@ def auc_interval(risk: NDArray[np.number], bad: Outcome, confidence: float = 0.9
 
 
 def _placements(risk: NDArray[np.number], bad: Outcome) -> list[Floats]:
-    """For each bad row the share of good ones below it, and for each good row that of bad ones above; ties are half."""
+    """For each bad row the share of good ones below it, and for each good row that of bad ones above.
+
+    Ties count half.
+    """
     bads, goods = risk[bad == 1], risk[bad == 0]
     every = rankdata(np.concatenate([bads, goods]))
     among_goods = (every[: len(bads)] - rankdata(bads)) / len(goods)
@@ -47,7 +50,7 @@ def _error(parts: list[Floats]) -> float:
 
 
 def roc(risk: NDArray[np.number], bad: Outcome, points: int = 100) -> list[dict[str, float]]:
-    """The ROC curve, at most so many points and its beginning, from the riskiest rows on."""
+    """The ROC curve from the riskiest rows on, with at most that many points plus the first."""
     alarms, hits, _ = roc_curve(bad, risk, drop_intermediate=False)
     chosen = np.unique([0, *np.searchsorted(alarms[1:], np.linspace(0, 1, points)) + 1])
     return [{"good_share": round(float(alarms[i]), 5), "bad_share": round(float(hits[i]), 5)} for i in chosen]
@@ -69,7 +72,7 @@ def gains(risk: NDArray[np.number], bad: Outcome, parts: int = 10) -> list[dict[
 
 
 def reliability(rate: Floats, bad: Outcome, parts: int = 10) -> list[dict[str, float]]:
-    """Rows by foretold rate in equal parts: what was foretold, and what was seen with its 95 % interval."""
+    """Rows by predicted rate in equal parts: predicted rate, and actual rate with its 95 % interval."""
     order = np.argsort(rate, kind="stable")
     table = []
     for rows in np.array_split(order, parts):
@@ -84,13 +87,13 @@ def reliability(rate: Floats, bad: Outcome, parts: int = 10) -> list[dict[str, f
 
 
 def calibration_error(table: list[dict[str, float]]) -> float:
-    """Mean difference of foretold and seen rates over the parts of ``reliability``."""
+    """Mean difference of predicted and actual rates over the parts of ``reliability``."""
     rows = sum(part["rows"] for part in table)
     return sum(part["rows"] * abs(part["foretold"] - part["seen"]) for part in table) / rows
 
 
 def hosmer_lemeshow(table: list[dict[str, float]]) -> dict[str, float]:
-    """Hosmer and Lemeshow's test over the parts of ``reliability``; with many rows it refuses what is near enough."""
+    """Hosmer–Lemeshow test over the parts of ``reliability``; with many rows it rejects negligible differences."""
     statistic = sum(
         part["rows"] * (part["seen"] - part["foretold"]) ** 2 / max(part["foretold"] * (1 - part["foretold"]), 1e-9)
         for part in table
@@ -104,7 +107,7 @@ def hosmer_lemeshow(table: list[dict[str, float]]) -> dict[str, float]:
 
 
 def psi(before: NDArray[np.integer], after: NDArray[np.integer], bins: int) -> float:
-    """Population stability index between two samples of bin numbers; below 0.1 is calm, above 0.25 is a shift."""
+    """Population stability index of two samples of bin numbers; below 0.1 is stable, above 0.25 a shift."""
     first, second = (
         np.maximum(np.bincount(part, minlength=bins) / max(len(part), 1), 1e-4) for part in (before, after)
     )

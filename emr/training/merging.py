@@ -1,7 +1,7 @@
-"""Bins merged from the bottom up: neighbours that say the same become one, until a table is as small as it may be.
+"""Bottom-up merging of bins: similar neighbours are merged until a table is small enough.
 
-A bin is told by two sums over its rows: gradient ``g`` and curvature ``h`` of the log-likelihood. ``g² / 2h`` is what
-the bin gains by a value of its own; what two bins lose when they share one decides the merge (as in ChiMerge).
+A bin is described by two sums over its rows: gradient ``g`` and curvature ``h`` of the log-likelihood. ``g² / 2h`` is
+the gain of a separate value; the loss of sharing one decides the merge (as in ChiMerge).
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
 _TINY = 1e-9
-"""Curvature added to every bin, so that empty ones do not divide by nought."""
+"""Curvature added to every bin, to avoid division by zero."""
 
 
 def gain(g: Floats, h: Floats, ridge: float = _TINY) -> Floats:
-    """Log-likelihood gained by a value of its own for each cell."""
+    """Log-likelihood gained by a separate value for each cell."""
     return np.asarray(g * g / (2 * (h + ridge)))
 
 
 def merge_line(
     g: Floats, h: Floats, count: Floats, *, max_bins: int, min_count: float, penalty: float, ridge: float = _TINY
 ) -> NDArray[np.intp]:
-    """Merge neighbours on a line.
+    """Merge neighbouring bins.
 
     Args:
         g: gradient of each bin.
         h: curvature of each bin.
         count: rows of each bin.
-        max_bins: bins that may be left.
-        min_count: rows that a bin must have.
-        penalty: log-likelihood that a bin of its own must gain to stay.
+        max_bins: maximum number of bins.
+        min_count: minimum rows of a bin.
+        penalty: log-likelihood that a separate bin must gain.
         ridge: curvature added to each bin.
 
     Returns:
-        For each bin given the number of the bin it is in now.
+        The new bin number of each bin.
     """
     starts = list(range(len(g)))
     sums = np.stack([g, h, count]).astype(np.float64)
@@ -65,13 +65,13 @@ def merge_grid(
         g: gradient of each cell.
         h: curvature of each cell.
         ordered: for rows and columns: only neighbours may be merged.
-        fixed: for rows and columns: how many at the end (specials, other, missing) stay as they are.
-        max_cells: cells that may be left.
-        penalty: log-likelihood for each cell that a row or column of its own must gain.
+        fixed: for rows and columns: number at the end (specials, other, missing) that are kept.
+        max_cells: maximum number of cells.
+        penalty: log-likelihood per cell that a separate row or column must gain.
         ridge: curvature added to each cell.
 
     Returns:
-        For each row, and for each column, the number of the one it is in now; numbers follow the first in each.
+        The new number of each row, and of each column, ordered by first occurrence.
     """
     tables = [np.array(g, dtype=np.float64), np.array(h, dtype=np.float64)]
     members: list[list[list[int]]] = [[[i] for i in range(size)] for size in g.shape]
@@ -89,7 +89,7 @@ def merge_grid(
 
 
 def _losses(tables: list[Floats], axis: int, ordered: bool, fixed: int, ridge: float) -> Floats:
-    """What is lost when row i takes in row j > i; infinite where that may not be."""
+    """The loss when row j > i is merged into row i; infinite where that is not allowed."""
     g, h = (table if axis == 0 else table.T for table in tables)
     free = len(g) - fixed
     losses = np.full((len(g), len(g)), np.inf)
@@ -127,6 +127,6 @@ def _numbers(members: list[list[int]], size: int) -> NDArray[np.intp]:
 
 
 def isotonic(values: Floats, weight: Floats, rising: bool) -> Floats:
-    """The nearest values that rise (or fall)."""
+    """The nearest monotone values."""
     fitted = isotonic_regression(values, weights=np.maximum(weight, _TINY), increasing=rising)
     return np.asarray(fitted.x)

@@ -1,7 +1,7 @@
-"""Which tables to add: what each would gain on rows that did not set its values; and how its cells are cut.
+"""Chooses additional tables by their gain on rows that did not set their values, and cuts their cells.
 
-Candidates are pairs of features, and single features that the logistic part left out but that tell something beside
-the others. They are screened on few bins; the table that is added has cells cut for it.
+Candidates are pairs of features, and single features that the logistic part dropped but that add information. They are
+screened on few bins; a table that is added gets cells of its own.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ Floats = NDArray[np.float64]
 _SCREEN_BINS, _START_BINS = 24, 64
 _SCREEN_RIDGE, _GRID_RIDGE = 20.0, 10.0
 _CELL_PENALTY = 0.3
-"""Log-likelihood that a cell must gain to stay by itself. Noise gains half; what is kept of it the ridge holds down."""
+"""Log-likelihood that a separate cell must gain. Noise gains half; the ridge shrinks what remains of it."""
 _LEAST_GAIN = 2.0
-"""Log-likelihood on rows not used that a table must gain to be added."""
+"""Log-likelihood on unused rows that a table must gain to be added."""
 
 
 @dataclass(frozen=True)
 class Menu:
-    """The bins of one feature for each use."""
+    """The bins of one feature by use."""
 
     single: Axis
     trend: Trend
     start: Axis
-    """What a pair's axis is cut from."""
+    """Fine bins that a pair's axis is cut from."""
     screen: Axis
     """Few bins, for screening."""
     pair_trend: Trend
-    """The direction that holds in pairs as well."""
+    """The trend that also holds in pairs."""
     may_pair: bool
 
 
 def menu(name: str, sample: Sample, fit: Fit, coarse: Axis, trend: Trend, config: TrainingConfig) -> Menu:
-    """Bins for a feature, from what the model says now and from the outcome by itself."""
+    """Bins for a feature, from the current model and from the outcome alone."""
     feature, column = config.feature(name), sample.rows.frame[name]
     g, h = fit.derivatives()
     single = fine(column, g, h, feature, config.binning, coarse)
@@ -62,7 +62,7 @@ def menu(name: str, sample: Sample, fit: Fit, coarse: Axis, trend: Trend, config
 def screen(
     fit: Fit, sample: Sample, menus: dict[str, Menu], candidates: Sequence[tuple[str, ...]]
 ) -> list[tuple[float, tuple[str, ...]]]:
-    """What each candidate would gain, the most first; those that gain nothing are left out."""
+    """The gain of each candidate, greatest first, without those that gain nothing."""
     g, h = fit.derivatives()
     half = np.arange(len(g)) % 2 == 0
     gains = []
@@ -75,14 +75,14 @@ def screen(
 
 
 def all_candidates(menus: dict[str, Menu], singles: set[str]) -> list[tuple[str, ...]]:
-    """Every feature without a table of its own, and every two that may be paired."""
+    """Every feature without a table of its own, and all pairs allowed."""
     names = sorted(menus)
     pairs = [pair for pair in itertools.combinations(names, 2) if all(menus[name].may_pair for name in pair)]
     return [*((name,) for name in names if name not in singles), *pairs]
 
 
 def table(names: tuple[str, ...], fit: Fit, sample: Sample, menus: dict[str, Menu], max_cells: int) -> Table:
-    """An empty table for a candidate, its cells cut where the model errs now."""
+    """An empty table for a candidate, its cells cut where the model errs."""
     if len(names) == 1:
         one = menus[names[0]]
         return Table.empty((one.single,), (one.trend,))
@@ -118,6 +118,6 @@ def _cut(axis: Axis, numbers: NDArray[np.intp]) -> Axis:
 
 
 def _each(axis: Axis) -> Axis:
-    """Every value in a group of its own."""
+    """Each value in a group of its own."""
     values = sorted(value for group in axis.groups for value in group)
     return Axis(axis.feature, axis.kind, (), tuple((value,) for value in values))

@@ -1,4 +1,4 @@
-"""From the plain scorecard to the rich one, step by step; rows kept back say how far to go."""
+"""Grows the model step by step from simple to complex; held-out rows decide how far."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ from training.segments import Card
 
 Floats = NDArray[np.float64]
 _MANY = 50_000
-"""Rows from which several tables are added at once, and from which one part kept back is enough."""
+"""From this many rows on, several tables are added at once, and one fold is enough."""
 _PATIENCE = 3
 _CYCLES_ADDITIVE, _CYCLES_STEP, _CYCLES_LAST = 8, 3, 10
 
 
 @dataclass
 class Step:
-    """One model on the way, and what was added to the one before."""
+    """A model on the path, and what was added to the previous one."""
 
     model: Additive
     added: list[str]
     choices: list[Choice]
     cards: list[Card] = field(default_factory=list)
-    """Scorecards by segment; empty where one serves all."""
+    """Scorecards by segment; empty if there is one for all."""
 
     def predict(self, rows: Coded) -> Floats:
-        """Log-odds of default of rows."""
         if not self.cards:
             return self.model.predict(rows)
         place = segments.places([card.segment for card in self.cards], rows)
@@ -43,21 +42,21 @@ class Step:
 
 @dataclass
 class Judged:
-    """How far to go, and what that was told by."""
+    """How far to go, and the evidence."""
 
     steps: int
     losses: list[float]
-    """For each step the mean log-loss of the rows kept back."""
+    """Mean log-loss of the held-out rows, by step."""
     log_odds: Floats
-    """Log-odds of the rows kept back, at the step that was chosen, and which rows those are."""
+    """Log-odds of the held-out rows at the chosen step, and their row numbers."""
     rows: NDArray[np.intp]
     added: list[list[str]] = field(default_factory=list)
     cards: int = 0
-    """Scorecards by segment that the chosen step had; 0 where one served all."""
+    """Number of scorecards by segment at the chosen step; 0 if there is one for all."""
 
 
 def grow(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> Iterator[Step]:
-    """Yield the logistic regression, then richer and richer models; the segments that are configured have each."""
+    """Yield the logistic regression, then increasingly complex models, with the configured segments."""
     named = segments.wanted(config)
     for step in _grown(sample, config, left_out):
         if named:
@@ -111,7 +110,7 @@ def _with_more(
 
 
 def choose(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> Judged:
-    """Grow models on parts of the rows and judge every step by the others."""
+    """Grow models on folds of the rows and judge every step on the held-out rows."""
     parts = _parts(sample, config.split.folds)
     kept_back = [0] if len(sample) >= _MANY else list(range(config.split.folds))
     runs = [_judge(sample, parts, part, config, left_out) for part in kept_back]
@@ -126,7 +125,7 @@ def choose(sample: Sample, config: TrainingConfig, left_out: dict[str, str]) -> 
 
 
 def final(sample: Sample, config: TrainingConfig, left_out: dict[str, str], judged: Judged) -> Step:
-    """Grow a model on all rows as far as was judged best, and let its tables settle."""
+    """Grow a model on all rows up to the chosen step, and let its tables settle."""
     step = as_far(grow(sample, config, left_out), judged, by_number=config.segments != "auto")
     if step.cards:
         place = segments.places([card.segment for card in step.cards], sample.rows)
@@ -138,10 +137,10 @@ def final(sample: Sample, config: TrainingConfig, left_out: dict[str, str], judg
 
 
 def as_far(steps: Iterator[Step], judged: Judged, by_number: bool) -> Step:
-    """The step that is like the chosen one, or the last before it.
+    """The step that corresponds to the chosen one, or the last before it.
 
-    On all rows there may be more or fewer pairs worth adding before segments begin: so segments that were looked for
-    are told by how many they are, everything else by its number.
+    On all rows the number of pairs before the first segments may differ: so steps with automatic segments are matched
+    by number of segments, others by position.
     """
     for number, step in enumerate(steps):
         if number and len(step.cards) > judged.cards:
@@ -163,7 +162,7 @@ def _finer(model: Additive, menus: dict[str, pairs.Menu]) -> Additive:
 
 
 def _places(table: Table, one: pairs.Menu) -> NDArray[np.intp]:
-    """For each finer bin the coarse bin it lies in."""
+    """For each finer bin the coarse bin that contains it."""
     coarse, single = table.axes[0], one.single
     tail = np.arange(coarse.regular, coarse.size)
     if coarse.kind == "integer":
@@ -175,7 +174,7 @@ def _places(table: Table, one: pairs.Menu) -> NDArray[np.intp]:
 
 
 def _unlike(ranked: list[tuple[str, ...]], count: int) -> list[tuple[str, ...]]:
-    """The first ones that share no feature: two that do often tell the same."""
+    """The first ones without a common feature: those with one often carry the same information."""
     chosen: list[tuple[str, ...]] = []
     for names in ranked:
         if len(chosen) < count and not any(set(names) & set(other) for other in chosen):
@@ -184,7 +183,7 @@ def _unlike(ranked: list[tuple[str, ...]], count: int) -> list[tuple[str, ...]]:
 
 
 def _parts(sample: Sample, folds: int) -> NDArray[np.intp]:
-    """The part of each row: rows of each class in turn, in an order that the seed has shuffled before."""
+    """The fold of each row: rows of each class in turn, in a seeded order."""
     parts = np.empty(len(sample), dtype=np.intp)
     for kind in (0, 1):
         rows = np.flatnonzero(sample.bad == kind)
@@ -195,7 +194,7 @@ def _parts(sample: Sample, folds: int) -> NDArray[np.intp]:
 def _judge(
     sample: Sample, parts: NDArray[np.intp], part: int, config: TrainingConfig, left_out: dict[str, str]
 ) -> tuple[list[Floats], list[list[str]], NDArray[np.intp], list[int]]:
-    """Log-odds of one part at every step of a model grown on the others, until nothing is gained any more."""
+    """Log-odds of one fold at every step of a model grown on the others, until nothing is gained any more."""
     held = parts == part
     fitted, judged = sample.take(~held), sample.take(held)
     found, added, losses, cards = [], [], [], []

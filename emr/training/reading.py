@@ -1,4 +1,4 @@
-"""JSON documents read into dataclasses, strictly: no unknown field, no value of another type."""
+"""Parses JSON documents into dataclasses, strictly: no unknown field, no value of another type."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], value: Any, path: str) -> T:
-    """Make a dataclass of a JSON object.
+    """Convert a JSON object to a dataclass.
 
     Raises:
-        ConfigInvalid: with the path of what is wrong.
+        ConfigInvalid: names the path.
     """
     return typing.cast(T, _value(kind, value, path))
 
@@ -59,7 +59,7 @@ def _either(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
         try:
             return _value(kind, value, path)
         except ConfigInvalid as failed:
-            # The problem that lies deepest is the one of the kind that was meant.
+            # Report the deepest fault: it belongs to the intended alternative.
             if problem is None or len(failed.path) > len(problem.path):
                 problem = failed
     assert problem is not None

@@ -1,6 +1,6 @@
-"""Reject inference: what the applications that were turned down would have done. Off by default.
+"""Reject inference: assumed outcomes of declined applications. Off by default.
 
-Nobody knows their outcome, so each method rests on an assumption, which the model card names.
+Their outcome is unknown, so each method is an assumption, which the model card names.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ _MOST_WEIGHT = 10.0
 
 
 def inferred(accepted: Sample, rejected: pd.DataFrame, config: TrainingConfig, left_out: dict[str, str]) -> Sample:
-    """The rows to fit on when the rejected are to count.
+    """The rows to fit on, including the rejected.
 
-    ``reweighting``: accepted rows stand for the rejected that look like them, by one over the chance of acceptance.
-    ``fuzzy``: each rejected row counts twice, as a default and as none, by its chance under a model of the accepted.
-    ``parcelling``: rejected rows of a band of that chance get outcomes in the band's proportion.
+    ``reweighting``: accepted rows represent similar rejected ones, weighted by the inverse probability of acceptance.
+    ``fuzzy``: each rejected row counts twice, as a default and as none, by its probability under a model of the
+    accepted.
+    ``parcelling``: rejected rows of a band of that probability get outcomes in the band's proportion.
     The latter two multiply the odds of default of the rejected by ``config.reject_prudence``.
     """
     if config.reject_inference == "none" or rejected.empty:
@@ -45,7 +46,7 @@ def _reweighted(accepted: Sample, rejected: pd.DataFrame, config: TrainingConfig
     turned_down = np.repeat(np.array([0, 1], dtype=np.int8), [len(accepted), len(rejected)])
     both = Sample.of(frame, turned_down, np.concatenate([accepted.weight, np.ones(len(rejected))]))
     model = logistic.fit(both, config, logistic.choices(both, config, left_out))
-    # One over the chance of acceptance is one and the odds of rejection.
+    # 1 / P(acceptance) is 1 plus the odds of rejection.
     factor = np.minimum(1.0 + np.exp(model.predict(accepted.rows)), _MOST_WEIGHT)
     return Sample.of(accepted.rows.frame, accepted.bad, accepted.weight * factor)
 
@@ -58,7 +59,7 @@ def _fuzzy(accepted: Sample, rejected: pd.DataFrame, chance: Floats) -> Sample:
 
 
 def _parcelled(accepted: Sample, rejected: pd.DataFrame, chance: Floats) -> Sample:
-    """Outcomes evenly spread within each band: every time the sum of chances passes a whole number, a default."""
+    """Outcomes spread evenly within each band: a default each time the sum of probabilities passes an integer."""
     outcome = np.zeros(len(rejected), dtype=np.int8)
     ranks = np.argsort(np.argsort(chance, kind="stable"), kind="stable")
     bands = ranks * _BANDS // len(chance)

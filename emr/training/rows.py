@@ -1,4 +1,4 @@
-"""Rows told apart by their content: the same data give the same order and the same hash on every machine."""
+"""Order and hash of rows by content: equal data give the same results on every machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def canonical_order(columns: dict[str, pd.Series]) -> NDArray[np.intp]:
-    """Row numbers ordered by the content of the rows; rows that are equal are interchangeable."""
+    """Row numbers ordered by content; equal rows are interchangeable."""
     return np.argsort(row_words(columns), kind="stable")
 
 
 def row_words(columns: dict[str, pd.Series]) -> Words:
-    """64 bits drawn from each row's values; the order of the columns does not count."""
+    """A 64-bit hash of each row's values, regardless of the order of columns."""
     total: Words | None = None
     for name in sorted(columns):
         words = mixed(column_words(columns[name]) ^ _text_word(name))
@@ -28,12 +28,12 @@ def row_words(columns: dict[str, pd.Series]) -> Words:
 
 
 def column_words(column: pd.Series) -> Words:
-    """64 bits for each value of a column; unknown values are all alike and like no other."""
+    """A 64-bit hash of each value of a column; unknown values are equal to each other only."""
     missing = column.isna().to_numpy(dtype=bool)
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype):
         words = column.astype("Int64").fillna(0).to_numpy(dtype=np.int64).view(np.uint64) + np.uint64(1)
     elif pd.api.types.is_float_dtype(column.dtype):
-        # Minus nought is nought.
+        # -0.0 equals 0.0.
         words = (column.fillna(0.0).to_numpy(dtype=np.float64) + 0.0).view(np.uint64) + np.uint64(1)
     else:
         codes, values = pd.factorize(column)
@@ -43,7 +43,7 @@ def column_words(column: pd.Series) -> Words:
 
 
 def column_bytes(name: str, column: pd.Series) -> Iterator[bytes]:
-    """What a hash of a column is taken over: its name, its type, which values are unknown, and the values."""
+    """The content hashed for a column: name, type, mask of unknown values, and values."""
     missing = column.isna().to_numpy(dtype=bool)
     yield f"{name}|{len(column)}|".encode()
     yield missing.tobytes()

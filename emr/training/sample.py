@@ -1,4 +1,4 @@
-"""Rows with an outcome and a weight, as the fits take them."""
+"""Rows with outcome and weight, as the fits use them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ class Sample:
     """Rows to fit on, or to judge by.
 
     Args:
-        rows: the features.
         bad: 1 or 0.
-        weight: what each row counts.
+        weight: weight of each row.
     """
 
     rows: Coded
@@ -27,7 +26,7 @@ class Sample:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, bad: NDArray[np.int8], weight: NDArray[np.float64]) -> Sample:
-        """Rows whose weights have a mean of one, so that penalties mean the same for all sets."""
+        """Rows with weights of mean 1, so that penalties mean the same for all sets."""
         mean = float(weight.mean()) if len(weight) else 1.0
         return cls(Coded(frame.reset_index(drop=True)), bad, weight / (mean if mean > 0 else 1.0))
 
@@ -35,5 +34,4 @@ class Sample:
         return len(self.bad)
 
     def take(self, chosen: NDArray[np.bool_]) -> Sample:
-        """The rows chosen."""
         return Sample.of(self.rows.frame[chosen], self.bad[chosen], self.weight[chosen])

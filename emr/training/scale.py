@@ -1,4 +1,4 @@
-"""From log-odds to whole points: base score, PDO, and tables a person can read."""
+"""From log-odds to integer points: base score, PDO, and readable tables."""
 
 from __future__ import annotations
 
@@ -21,31 +21,30 @@ _ID_LENGTH, _ID_WORD = 64, 8
 
 
 def per_log_odds(scale: ScaleConfig) -> float:
-    """Points for each unit of log-odds."""
     return scale.pdo / math.log(2)
 
 
 def to_score(log_odds: Floats, scale: ScaleConfig) -> Floats:
-    """The score, before rounding, of log-odds of default."""
+    """The unrounded score of log-odds of default."""
     return np.asarray(scale.base_score - per_log_odds(scale) * (log_odds + math.log(scale.base_odds)))
 
 
 def to_log_odds(score: Floats, scale: ScaleConfig) -> Floats:
-    """The log-odds of default that a score stands for."""
+    """The log-odds of default of a score."""
     return np.asarray((scale.base_score - score) / per_log_odds(scale) - math.log(scale.base_odds))
 
 
 def segment(told: SegmentConfig, model: Additive, sample: Sample, config: TrainingConfig, kind: str) -> dict[str, Any]:
-    """One segment's scorecard in whole points.
+    """One segment's scorecard in integer points.
 
-    Each table is moved so that its mean over the sample is nought; what it was moved by is in the base points.
+    Each table is centred over the sample; the base points include the shifts.
 
     Args:
         told: the segment's id and condition.
         model: its tables.
-        sample: rows the means are taken over.
+        sample: rows for the means.
         config: scale and reason codes.
-        kind: where the outcomes are from (``observed`` or ``simulated``).
+        kind: origin of the outcomes (``observed`` or ``simulated``).
     """
     base = float(to_score(np.array([model.intercept]), config.scale)[0])
     characteristics = []
@@ -76,7 +75,7 @@ def _characteristic(table: Table, points: Ints, config: TrainingConfig, kind: st
 
 
 def characteristic_id(name: str) -> str:
-    """An id of the artefact: small letters, digits and ``_``, at most 64; a long one ends in a word of its own."""
+    """An id for the artefact: lower-case letters, digits and ``_``, at most 64; long ones end with a hash."""
     plain = re.sub(r"[^a-z0-9_]", "_", name.lower())
     plain = plain if plain[:1].isalpha() else f"f_{plain}"
     if len(plain) <= _ID_LENGTH and plain == name:
@@ -86,7 +85,7 @@ def characteristic_id(name: str) -> str:
 
 
 def feature_schema(config: TrainingConfig, used: Sequence[str]) -> dict[str, Any]:
-    """The features that are used, with what the configuration says of them."""
+    """The used features, as configured."""
     features = {}
     for name in used:
         feature = config.feature(name)

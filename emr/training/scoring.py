@@ -1,4 +1,4 @@
-"""Rows scored by the kernel, from an artefact or from its sections alone: what ships is what is measured."""
+"""Scores rows by the kernel, from an artefact or from trained sections: what is measured is what ships."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Ints = NDArray[np.int64]
 
 
 class Columns(Mapping[str, Column]):
-    """A frame's features as the kernel has them, each converted when it is first asked for.
+    """A frame's features as kernel columns, each converted on first use.
 
     Args:
         frame: the rows.
-        types: of the features; those that the frame lacks are unknown. Without it, what the frame's own types say.
+        types: of the features; those missing from the frame are unknown. By default the frame's own types.
     """
 
     def __init__(self, frame: pd.DataFrame, types: Mapping[str, FeatureType] | None = None) -> None:
@@ -57,10 +57,10 @@ class Columns(Mapping[str, Column]):
 
 
 def holds(condition: Mapping[str, Any], columns: Columns, rows: int) -> NDArray[np.bool_]:
-    """The rows for which the condition is true; not those for which it is unknown.
+    """The rows for which the condition is true (not unknown).
 
     Raises:
-        ConfigInvalid: it is no condition over the columns.
+        ConfigInvalid: not a condition over the columns.
     """
     try:
         parsed = parse_condition(Node(condition, "segments"), columns.types)
@@ -70,12 +70,11 @@ def holds(condition: Mapping[str, Any], columns: Columns, rows: int) -> NDArray[
 
 
 def scores(artefact: Artefact, frame: pd.DataFrame) -> Ints:
-    """The score of each row, without the rules; features that ``frame`` lacks are unknown."""
+    """The score of each row, without rules; features missing from ``frame`` are unknown."""
     return Cards(artefact.scorecard.segments).score(_columns(artefact, frame), len(frame))[1]
 
 
 def cells(item: Characteristic, frame: pd.DataFrame) -> Ints:
-    """The index of each row's cell in a characteristic."""
     first, *others = [bins(axis, frame) for axis in item.axes]
     for axis, found in zip(item.axes[1:], others, strict=True):
         first = first * axis.size + found
@@ -83,7 +82,6 @@ def cells(item: Characteristic, frame: pd.DataFrame) -> Ints:
 
 
 def bins(axis: Axis, frame: pd.DataFrame) -> Ints:
-    """The index of each row's bin on an axis."""
     return (places(axis, Columns(frame, {axis.feature: axis.type})[axis.feature]).astype(np.int64) - 1) % axis.size
 
 
@@ -93,7 +91,7 @@ def segments_of(sections: Mapping[str, Any], frame: pd.DataFrame) -> NDArray[np.
 
 
 def scores_of(sections: Mapping[str, Any], frame: pd.DataFrame) -> Ints:
-    """The score of each row, by what was learnt and is no artefact yet."""
+    """The score of each row, by trained sections that are not an artefact yet."""
     return _scored(sections, frame)[1]
 
 
@@ -105,7 +103,7 @@ def pd_ppm(sections: Mapping[str, Any], score: Ints) -> Ints:
 
 
 def grades(sections: Mapping[str, Any], score: Ints) -> Ints:
-    """The number of each score's grade, from 0 for the best; scores below all grades are in the last."""
+    """The grade number of each score, from 0 for the best; scores below all grades get the last."""
     least = np.asarray([grade["min_score"] for grade in sections["grades"]])
     return np.asarray(np.minimum((score[:, None] < least[None, :]).sum(axis=1), len(least) - 1), dtype=np.int64)
 

@@ -1,7 +1,7 @@
-"""Scorecards by segment: where the same tables should say something else, and by how much.
+"""Scorecards by segment: where tables should differ, and by how much.
 
-A segment starts from the tables of all rows; its values are drawn towards them, so it differs only where its own rows
-show it. Splits are looked for where tables would gain most on rows that did not set their values.
+A segment starts from the tables of all rows, and its values are shrunk towards them, so it differs only where its own
+rows show it. Splits are chosen by the gain on rows that did not set the values.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from training.scoring import holds
 Floats = NDArray[np.float64]
 Condition = dict[str, Any]
 _LEAST_SHARE = 0.1
-"""A side of a split has at least this share of all rows."""
+"""Minimum share of rows on each side of a split."""
 _SEARCH_ROWS, _SEARCH_TABLES = 150_000, 12
-"""Rows and tables that the search looks at."""
+"""Rows and tables used by the search."""
 _SEARCH_RIDGE = 30.0
 _LEAST_GAIN = 5.0
 _FIRST_RIDGE = 50.0
@@ -49,7 +49,7 @@ def places(segments: list[SegmentConfig], rows: Coded) -> NDArray[np.intp]:
 
 
 def fit_cards(sample: Sample, model: Additive, segments: list[SegmentConfig], cycles: int) -> list[Card]:
-    """Fit a scorecard for each segment, drawn towards the one for all."""
+    """Fit a scorecard for each segment, shrunk towards the common one."""
     place = places(segments, sample.rows)
     cards = []
     for number, segment in enumerate(segments):
@@ -62,14 +62,14 @@ def fit_cards(sample: Sample, model: Additive, segments: list[SegmentConfig], cy
 
 
 def refit(sample: Sample, model: Additive, inside: NDArray[np.bool_], cycles: int) -> None:
-    """Let a segment's tables settle on its rows; without rows they stay."""
+    """Let a segment's tables settle on its rows; no effect without rows."""
     if inside.any():
         rows = Coded(sample.rows.frame[inside])
         Fit(rows, sample.bad[inside].astype(np.float64), sample.weight[inside], model).cycle(cycles)
 
 
 def found(sample: Sample, model: Additive, axes: dict[str, Axis], most: int) -> Iterator[list[SegmentConfig]]:
-    """Yield two segments, then four, then four more each time; every split is the one that gains most."""
+    """Yield two segments, then four, then four more each time; each split is the one with the greatest gain."""
     search = _Search(sample, model, axes)
     conditions: list[Condition | None] = [None]
     while len(conditions) < most:
@@ -84,7 +84,7 @@ def found(sample: Sample, model: Additive, axes: dict[str, Axis], most: int) -> 
 
 
 class _Search:
-    """Splits and what they would gain, on some of the rows."""
+    """Searches splits and their gain, on a part of the rows."""
 
     def __init__(self, sample: Sample, model: Additive, axes: dict[str, Axis]) -> None:
         step = -(-len(sample) // _SEARCH_ROWS)
@@ -99,7 +99,7 @@ class _Search:
         self._sides = [holds(split, self._rows.columns, len(self._rows)) for split in self._splits]
 
     def best(self, conditions: list[Condition | None], number: int) -> tuple[float, int, Condition | None]:
-        """The best split of one segment: what it gains, the segment's number, the condition."""
+        """The best split of one segment: gain, segment number, condition."""
         segments = [SegmentConfig(str(place), when) for place, when in enumerate(conditions)]
         inside = np.flatnonzero(places(segments, self._rows) == number)
         best: tuple[float, int, Condition | None] = (0.0, number, None)
@@ -125,7 +125,7 @@ class _Search:
 
 
 def _splits(axis: Axis) -> list[Condition]:
-    """The conditions that cut an axis in two."""
+    """The conditions that split an axis in two."""
     feature = {"var": axis.feature}
     if axis.kind == "integer":
         return [{"<": [feature, bound]} for bound in axis.bounds]
@@ -135,7 +135,7 @@ def _splits(axis: Axis) -> list[Condition]:
 
 
 def wanted(config: TrainingConfig) -> list[SegmentConfig]:
-    """The segments that the configuration names, the last for all others."""
+    """The configured segments, the last for all others."""
     if not isinstance(config.segments, list):
         return []
     named = [segment for segment in config.segments if segment.when is not None]

@@ -1,4 +1,4 @@
-"""Which rows are fitted, which are kept back for the test, and which are the youngest."""
+"""Splits rows into fitted, test and newest ones."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Split:
 
 
 def split(training_set: TrainingSet, settings: SplitConfig, seed: int) -> Split:
-    """Cut a set in its canonical order; the seed shuffles within it.
+    """Split a set in canonical order; the seed shuffles within it.
 
     Raises:
-        TrainingSetInvalid: ``one_class_only``, where a part that is fitted or tested lacks a class.
+        TrainingSetInvalid: ``one_class_only``, if a fitted or tested part lacks a class.
     """
     shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(training_set))
     bad = training_set.bad[shuffled]

@@ -1,4 +1,4 @@
-"""Features and characteristics as the model card shows them: kept or not and why, bins, points."""
+"""Tables of the model card: selection with reasons, bins, points."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _tables_by_feature(run: Finished) -> dict[str, list[str]]:
 
 
 def characteristics(run: Finished) -> list[dict[str, Any]]:
-    """Each characteristic with its bins as the training rows fill them."""
+    """Each characteristic with its bins and their training rows."""
     trends = {characteristic_id(table.name): [str(trend) for trend in table.trends] for table in run.step.model.tables}
     features = run.rows.features.iloc[run.parts.train]
     place = scoring.segments_of(run.sections, features)
@@ -87,7 +87,7 @@ def _bins(axes: list[Axis], points: Sequence[int], rows: Coded, bad: NDArray[np.
 
 
 def _turns(points: Ints) -> int:
-    """How often points change their direction over the intervals: nought is monotone."""
+    """Number of changes of direction of the points over the intervals; 0 is monotone."""
     steps = np.sign(np.diff(points))
     steps = steps[steps != 0]
     return int((steps[1:] != steps[:-1]).sum())

@@ -1,4 +1,4 @@
-"""Training: rows and a configuration in, the sections of an artefact and what a model card tells out."""
+"""Training: from rows and a configuration to the sections of an artefact and the content of a model card."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _PPM = 1_000_000
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A candidate: what the artefact takes over, and what was found on the way."""
+    """A candidate: sections for the artefact, and diagnostics."""
 
     _sections: dict[str, Any]
     diagnostics: dict[str, Any]
-    """JSON-able; training/card.py makes the model card of it."""
+    """JSON values; training/card.py renders them."""
     fitted: TrainingSet
-    """The rows it was fitted to, and those kept back to judge it: the youngest, else the test's."""
+    """The rows it was fitted to, and the held-out ones: the newest, else the test's."""
     kept_back: TrainingSet
 
     def sections(self) -> dict[str, Any]:
@@ -42,18 +42,17 @@ class TrainedModel:
         return scoring.scores_of(self._sections, features)
 
     def pd_ppm(self, features: pd.DataFrame) -> NDArray[np.int64]:
-        """Calibrated default rates of rows, in parts per million."""
         return scoring.pd_ppm(self._sections, self.score(features))
 
 
 def train(training_set: TrainingSet, config: TrainingConfig) -> TrainedModel:
-    """Train a scorecard. The same rows, in any order, and the same configuration give the same sections.
+    """Train a scorecard. Deterministic for the same rows in any order and the same configuration.
 
     Raises:
-        TrainingSetInvalid: the rows cannot be learnt from.
+        TrainingSetInvalid: the rows are unusable.
     """
     left_out = validate(training_set, config)
-    # In one thread: sums in several come out otherwise from run to run.
+    # In one thread: parallel sums vary from run to run.
     with threadpool_limits(1):
         return _train(training_set.canonical(), config, left_out)
 

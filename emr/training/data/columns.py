@@ -1,4 +1,4 @@
-"""Columns as a training set wants them, out of a polars frame."""
+"""Converts columns of a polars frame for a training set."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def kind_of(column: pl.Series) -> Kind:
     """The artefact's type of a column.
 
     Raises:
-        TypeError: neither whole numbers of 64 bits, text nor booleans.
+        TypeError: neither 64-bit integers, text nor booleans.
     """
     kind = _KINDS.get(column.dtype)
     if kind is None:
-        raise TypeError(f"{column.name} is {column.dtype}, no feature")
+        raise TypeError(f"{column.name} is {column.dtype}, which cannot be a feature")
     return kind
 
 
 def feature_configs(frame: pl.DataFrame, columns: Sequence[str]) -> list[FeatureConfig]:
-    """Each column as a feature with nothing but its kind told; amounts are minor units, shares basis points."""
+    """Each column as a feature by its type; amounts are minor units, shares basis points."""
     return [FeatureConfig(name=name, kind=kind_of(frame[name]), unit=_unit(name)) for name in columns]
 
 
@@ -42,12 +42,12 @@ def training_set(
     observed: str,
     outcome_kind: OutcomeKind = "observed",
 ) -> TrainingSet:
-    """Rows of a frame to be trained on.
+    """A training set from a frame.
 
     Args:
         frame: all rows have an outcome.
         columns: the features.
-        target: boolean column, true where the loan went bad.
+        target: boolean column, true if the loan defaulted.
         observed: column with the day of the decision.
     """
     return TrainingSet(

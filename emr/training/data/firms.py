@@ -1,8 +1,7 @@
-"""Made-up firms of the embedded institutions, with key data as the platform draws it and a simulated outcome.
+"""Made-up firms of the embedded institutions, with key data as on the platform and simulated outcomes.
 
-They carry what the public loans lack: taxes, invoices, courts, credit, shop. What both have (``SHARED``) goes by the
-same names and units as in ``sba``. Whatever is learnt from them is to be marked as simulated; ``outcomes`` says how
-their outcome comes about.
+They have what the public loans lack: taxes, invoices, courts, credit, shop. Common features (``SHARED``) have the same
+names and units as in ``sba``. Anything learnt from them must be marked as simulated; ``outcomes`` defines the outcomes.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ TARGET = "defaulted"
 DECIDED_ON = "decided_on"
 FIRMS = 20_000
 SEED = 101
-"""Not the seed of `make run`: firms that are applied for are not those that were learnt from."""
+"""Not the seed of `make run`, so that applicants are not training rows."""
 _FIRST_DAY, _DAYS = date(2023, 1, 1), 900
-"""Days on which the made-up decisions fell; outcomes are of the year after."""
+"""Days of the made-up decisions; outcomes are of the following year."""
 _TERMS = (6, 12, 12, 12, 24, 36)
 _STEP_FEN = 1_000_000
 _FEN_PER_CENT = 7
@@ -57,7 +56,7 @@ _KINDS: dict[str, Any] = {
 }
 _POLARS: dict[type, Any] = {int: pl.Int64, str: pl.String, bool: pl.Boolean}
 SHARED = ("industry_sector", "industry_group", "employees", "new_business", "approved_minor")
-"""What a model may learn from: the same as for the public loans, then what only the institutions tell."""
+"""Features for models: first those shared with the public loans, then those of the institutions only."""
 FEATURES = (
     *SHARED,
     "tax_credit_rating", "industry", "revenue_12m_minor", "revenue_growth_bps", "profit_margin_bps", "debt_ratio_bps",
@@ -72,14 +71,14 @@ NAICS = {
     "C13": "31", "C18": "31", "C34": "31", "C39": "31", "E50": "23", "F51": "42", "F52": "44", "G54": "48",
     "H62": "72", "I65": "51", "L72": "56", "M74": "54",
 }  # fmt: skip
-"""Division of GB/T 4754 → sector of NAICS, with the names that ``sba`` gives the sectors."""
+"""Division of GB/T 4754 → sector of NAICS, with the sector names of ``sba``."""
 NAICS_GROUPS = {"C13": "311", "C18": "315", "C34": "333", "C39": "334", "E50": "238", "G54": "484", "H62": "722"}
-"""The divisions that lie within one three-digit group of NAICS. The others are spread over several, or are all of their
-sector's small firms, so that the group says nothing more."""
+"""Divisions within one three-digit group of NAICS. The others span several groups, or cover all small firms of their
+sector, so that the group adds no information."""
 
 
 def cached(count: int = FIRMS, seed: int = SEED, directory: Path = DIRECTORY) -> pl.DataFrame:
-    """``frame``, kept as a Parquet file: the firms take minutes to make, and the same code makes the same firms."""
+    """``frame``, cached as a Parquet file: making the firms takes minutes and is deterministic."""
     path = directory / f"firms-{seed}-{count}-{_makers()}.parquet"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
@@ -90,11 +89,11 @@ def cached(count: int = FIRMS, seed: int = SEED, directory: Path = DIRECTORY) ->
 
 
 def frame(count: int = FIRMS, seed: int = SEED, workers: int | None = None) -> pl.DataFrame:
-    """Firms with the features of key data, those that go by the names of ``sba``, day of decision and outcome.
+    """Firms with the features of key data and of ``sba``, day of decision and outcome.
 
     Args:
-        count: as many firms; populations of the following seeds join in beyond 10,000.
-        workers: processes to make them in; one for each core by default.
+        count: number of firms; above 10,000 from populations of the following seeds.
+        workers: processes; by default one per core.
     """
     wanted = list(_applications(count, seed))
     processes = workers or os.cpu_count() or 1
@@ -109,14 +108,14 @@ def frame(count: int = FIRMS, seed: int = SEED, workers: int | None = None) -> p
 
 
 def training_set(firms: pl.DataFrame, names: Sequence[str] = FEATURES) -> TrainingSet:
-    """Firms to be trained on; every outcome is simulated, and says so."""
+    """A training set with simulated outcomes, marked as such."""
     return columns.training_set(
         firms, names, name="made-up firms", target=TARGET, observed=DECIDED_ON, outcome_kind="simulated"
     )
 
 
 def application(seed: int, index: int) -> dict[str, Any]:
-    """One firm's application: what was known on the day, and what became of it."""
+    """One firm's application: what was known on the day, and the outcome."""
     decided_on = _day(seed, index)
     firm = _population(seed).firm(index, decided_on)
     draw = Draw(seed, index, "application")
@@ -131,7 +130,7 @@ def application(seed: int, index: int) -> dict[str, Any]:
 
 
 def key_data(firm: Firm, as_of: date, amount_minor: int, term_months: int) -> dict[str, int | str | bool | None]:
-    """The features that risk control would be given about a firm, every source having answered."""
+    """The features that risk control would get if every source answered."""
     answers = {kind: read(firm, as_of) for kind, read in _KINDS.items()}
     told = {kind: answer for kind, answer in answers.items() if answer is not None}
     return extract(
@@ -140,9 +139,9 @@ def key_data(firm: Firm, as_of: date, amount_minor: int, term_months: int) -> di
 
 
 def mapped(features: dict[str, int | str | bool | None]) -> dict[str, int | str | bool | None]:
-    """The features, and beside them those that the public loans have, in their names and units.
+    """The features, and those of the public loans in their names and units.
 
-    ``approved_minor`` is US cents at seven fen to the cent: a scale, not a rate of exchange of any day.
+    ``approved_minor`` is US cents at seven fen to the cent: a scale, not an exchange rate.
     """
     age, amount, industry = (
         features["company_age_months"],
@@ -160,14 +159,14 @@ def mapped(features: dict[str, int | str | bool | None]) -> dict[str, int | str 
 
 
 def with_ratio(features: dict[str, int | str | bool | None]) -> dict[str, int | str | bool | None]:
-    """The features, and what the formula of outcomes alone looks at: the amount asked for on a year's revenue."""
+    """The features, and the requested amount relative to annual revenue, which only the outcomes use."""
     amount, revenue = features["requested_amount_minor"], features["revenue_12m_minor"]
     known = isinstance(amount, int) and isinstance(revenue, int) and revenue > 0
     return {**features, "requested_to_revenue_bps": amount * 10_000 // revenue if known else None}  # type: ignore[operator]
 
 
 def _applications(count: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Seed and index of firms that are registered for tax on their day; personas stay out."""
+    """Seed and index of firms registered for tax on their day, without personas."""
     found = 0
     while True:
         for index in range(len(PERSONAS), LARGEST_POPULATION):
@@ -200,7 +199,7 @@ def _schema() -> dict[str, Any]:
 
 
 def _makers() -> str:
-    """Sixteen digits that change with the code that draws firms, their figures, key data or outcomes."""
+    """A digest of the code that creates firms, their figures, key data or outcomes."""
     package, institutions = Path(drawn.__file__).parents[1], Path(population.__file__).parent
     basic = [institutions / f"{name}.py" for name in ("draw", "history", "identity", "population", "sectors")]
     files = [

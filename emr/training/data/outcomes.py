@@ -1,7 +1,7 @@
-"""Made-up outcomes: how likely a made-up firm is to fail, by a formula that anybody may check.
+"""Made-up outcomes: a firm's probability of default by a published formula.
 
-Nothing here is learnt from anything. ``log-odds = BASE + STRENGTH × effects + noise``; an outcome is drawn from it.
-An effect runs straight between two values of a feature and is flat outside, so that signs and sizes can be read off.
+Nothing here is learnt from data. ``log-odds = BASE + STRENGTH × effects + noise``; the outcome is drawn from it. An
+effect is linear between two values of a feature and constant outside, so signs and sizes can be read from the tables.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from statistics import NormalDist
 
 Features = Mapping[str, int | str | bool | None]
 BASE = -3.2
-"""About seven in a hundred of the made-up firms fail within the year."""
+"""About 7 % of the made-up firms fail within the year."""
 STRENGTH = 0.6
-"""The features of a firm go together, so their effects pile up; weakened so that a perfect model's AUC is 0.8."""
+"""The features of a firm are correlated, so effects add up; weakened so that a perfect model's AUC is 0.8."""
 NOISE = 0.55
-"""What no feature tells: standard deviation, in log-odds."""
+"""Standard deviation, in log-odds, of what no feature explains."""
 _NORMAL = NormalDist()
 
 
@@ -35,7 +35,6 @@ class Slope:
     missing: float = 0.0
 
     def of(self, features: Features) -> float:
-        """Log-odds for a firm."""
         value = features.get(self.feature)
         if not isinstance(value, int) or isinstance(value, bool):
             return self.missing
@@ -45,27 +44,25 @@ class Slope:
 
 @dataclass(frozen=True)
 class Classes:
-    """Log-odds of default by a text feature's value; ``missing`` also for values that are not named."""
+    """Log-odds of default by a text feature's value; ``missing`` also applies to unlisted values."""
 
     feature: str
     values: Mapping[str, float]
     missing: float = 0.0
 
     def of(self, features: Features) -> float:
-        """Log-odds for a firm."""
         return self.values.get(str(features.get(self.feature)), self.missing)
 
 
 @dataclass(frozen=True)
 class Both:
-    """Log-odds added when two things come together: each beyond its bound (``above`` or below it)."""
+    """Log-odds added when two conditions hold, each ``above`` or below its bound."""
 
     first: tuple[str, int, bool]
     second: tuple[str, int, bool]
     log_odds: float
 
     def of(self, features: Features) -> float:
-        """Log-odds for a firm."""
         return self.log_odds if all(_beyond(features, *side) for side in (self.first, self.second)) else 0.0
 
 
@@ -98,28 +95,28 @@ EFFECTS: tuple[Slope | Classes | Both, ...] = (
     Slope("shop_refund_rate_bps", 200, 1_200, -0.08, 0.30),
     Slope("fraud_score", 60, 600, -0.10, 0.60),
     Slope("requested_to_revenue_bps", 300, 3_000, -0.20, 0.45, missing=0.10),
-    # Debt is borne while sales grow, and not when they fall.
+    # Debt is sustainable while sales grow, not when they fall.
     Both(("debt_ratio_bps", 6_000, True), ("revenue_growth_bps", 0, False), 0.45),
-    # A long list of enquiries hurts where credit is used up.
+    # Many enquiries matter when credit is used up.
     Both(("enquiry_count_6m", 3, True), ("credit_utilisation_bps", 7_000, True), 0.40),
-    # Late with taxes is forgiven where margins are good.
+    # Late tax payments matter less with good margins.
     Both(("tax_late_count_24m", 2, True), ("profit_margin_bps", 400, False), 0.35),
 )
 
 
 def log_odds(features: Features) -> float:
-    """Log-odds of default within a year, as far as features tell."""
+    """Log-odds of default within a year, as far as features explain."""
     return BASE + STRENGTH * sum(effect.of(features) for effect in EFFECTS)
 
 
 def probability(features: Features) -> float:
-    """Probability of default within a year of a firm with these features, all unseen circumstances averaged."""
-    # A logit averaged over normal noise is nearly a logit again, drawn towards a half.
+    """Probability of default within a year for these features, averaged over the noise."""
+    # A logit averaged over normal noise is nearly a logit again, shrunk towards 0.5.
     return 1.0 / (1.0 + math.exp(-log_odds(features) / math.sqrt(1.0 + 0.346 * NOISE * NOISE)))
 
 
 def defaulted(features: Features, *key: int | str) -> bool:
-    """What became of the firm; the same for the same key, and nothing but chance between different ones."""
+    """The firm's outcome; deterministic for a key, independent between keys."""
     noise = NOISE * _NORMAL.inv_cdf(_chance("noise", *key))
     return _chance("outcome", *key) < 1.0 / (1.0 + math.exp(-(log_odds(features) + noise)))
 
@@ -132,6 +129,6 @@ def _beyond(features: Features, name: str, bound: int, above: bool) -> bool:
 
 
 def _chance(*key: int | str) -> float:
-    """Evenly between 0 and 1, both left out."""
+    """Uniform between 0 and 1, both excluded."""
     digest = hashlib.sha256("|".join(map(str, key)).encode()).digest()
     return (int.from_bytes(digest[:6], "big") + 0.5) / 2**48

