@@ -1,4 +1,4 @@
-"""The callbacks that an institution owes the platform: kept in its file, so that no death of the process loses one."""
+"""The callbacks that an institution owes the platform, stored in its file, so that none is lost with the process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 def callback_schema(subject: str) -> str:
-    """The table of callbacks; ``subject`` names the column that says what each is about."""
+    """The table of callbacks; ``subject`` names the column with the subject's id."""
     return f"""
 CREATE TABLE IF NOT EXISTS callbacks (
     webhook_id TEXT PRIMARY KEY, {subject} TEXT NOT NULL, answers TEXT NOT NULL, type TEXT NOT NULL,
@@ -18,16 +18,16 @@ CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (state, due_at);
 
 
 class CallbackStore:
-    """The part of an institution's store that the ``Deliverer`` works from."""
+    """The part of an institution's store that the ``Deliverer`` uses."""
 
     subject: ClassVar[str] = "application_id"
-    """The column that says what a callback is about, such as ``application_id``."""
+    """Column with the subject's id, such as ``application_id``."""
     _db: sqlite3.Connection
 
     def plan_callback(
         self, *, webhook_id: str, subject_id: str, answers: str, type: str, body: bytes, due_at: float
     ) -> None:
-        """Owe the platform a message in the place of any older answer to the same question.
+        """Store a message to the platform, replacing an older answer to the same question.
 
         ``answers`` is the type of the message that it answers.
         """
@@ -42,7 +42,7 @@ class CallbackStore:
         )
 
     def resend(self, subject_id: str, answers: str, due_at: float) -> None:
-        """Owe the latest answer anew, under its old id, since the question was put again."""
+        """Send the latest answer again under its old id, since the question was repeated."""
         self._db.execute(
             "UPDATE callbacks SET state = 'pending', attempts = 0, due_at = ? WHERE state <> 'pending' AND rowid ="
             f" (SELECT MAX(rowid) FROM callbacks WHERE {self.subject} = ? AND answers = ?)",
@@ -50,19 +50,19 @@ class CallbackStore:
         )
 
     def due_callbacks(self, now: float, limit: int) -> list[dict[str, Any]]:
-        """Callbacks to be sent now, the longest due first."""
+        """Callbacks that are due, longest overdue first."""
         rows = self._db.execute(
             "SELECT * FROM callbacks WHERE state = 'pending' AND due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
         )
         return [dict(row) for row in rows]
 
     def next_due(self) -> float | None:
-        """When the next callback is due, in seconds since the epoch."""
+        """Next due time in seconds since the epoch."""
         row = self._db.execute("SELECT MIN(due_at) FROM callbacks WHERE state = 'pending'").fetchone()
         return None if row[0] is None else float(row[0])
 
     def set_callback(self, webhook_id: str, *, state: str, attempts: int, due_at: float, status: int | None) -> None:
-        """Note how a sending ended, unless another answer has taken its place meanwhile."""
+        """Record the result of an attempt, unless another answer has replaced it meanwhile."""
         self._db.execute(
             "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, last_status = ?"
             " WHERE webhook_id = ? AND state = 'pending'",
@@ -70,6 +70,6 @@ class CallbackStore:
         )
 
     def callbacks(self) -> list[dict[str, Any]]:
-        """All callbacks without their bodies, in the order they were planned."""
+        """All callbacks without their bodies, in order of creation."""
         columns = f"webhook_id, {self.subject}, type, state, attempts, due_at, last_status"
         return [dict(row) for row in self._db.execute(f"SELECT {columns} FROM callbacks ORDER BY rowid")]

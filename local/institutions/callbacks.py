@@ -22,14 +22,14 @@ _log = logging.getLogger("institutions.callbacks")
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 30.0
 AT_ONCE = 8
-# The platform has understood the message and will never take it; anything else is worth another try.
+# Final refusals by the platform; any other failure is retried.
 FINAL_REFUSALS = (400, 409, 410, 413, 422)
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 _LONGEST_SLEEP_SECONDS = 5.0
 
 
 class Deliverer:
-    """Sends what the store says is due.
+    """Sends the store's due callbacks.
 
     Args:
         url: Where every callback goes.
@@ -54,12 +54,12 @@ class Deliverer:
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
-        """There may be something new to send."""
+        """Check for new callbacks now."""
         self._wake.set()
 
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
-        """Send as long as the server runs; what is left is taken up at the next start."""
+        """Send while the server runs; the rest is sent after the next start."""
         task = asyncio.create_task(self.run())
         yield
         task.cancel()
@@ -67,11 +67,10 @@ class Deliverer:
             await task
 
     async def run(self) -> None:
-        """Send for ever; cancelled at shutdown."""
         while True:
             self._wake.clear()
             self._start_due()
-            # Not wait_for: before Python 3.12 it may swallow a cancellation that comes together with the event.
+            # Not wait_for: before Python 3.12 it may swallow a cancellation that coincides with the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._until_next()):
                     await self._wake.wait()
@@ -96,7 +95,7 @@ class Deliverer:
         due = self._store.next_due()
         if due is None or len(self._under_way) >= AT_ONCE:
             return _LONGEST_SLEEP_SECONDS
-        # What is under way is still due in the store, so never spin on it.
+        # Callbacks in progress are still due in the store, so avoid a busy loop.
         least = 0.05 if self._under_way else 0.0
         return min(_LONGEST_SLEEP_SECONDS, max(least, due - self._clock()))
 
@@ -114,7 +113,7 @@ class Deliverer:
         self._store.set_callback(callback["webhook_id"], state=state, attempts=attempts, due_at=due_at, status=status)
 
     async def _send(self, callback: dict[str, Any]) -> int | None:
-        """The answer's status, or None where there was no answer."""
+        """The response's status, or None without a response."""
         if self._faults.take(("drop",), callback["type"]):
             return 299
         body = callback["body"]

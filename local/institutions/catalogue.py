@@ -1,18 +1,18 @@
-"""The lenders' products: small and quick, large and cheap, for good grades and for middling ones."""
+"""The lenders' products: small and fast, large and cheap, for good grades and for average ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-# Best first; the platform's artefact uses A to F of them.
+# Best first; the platform's artefact uses A to F.
 GRADES = ("AAA", "AA", "A", "B", "C", "D", "E", "F")
 CURRENCY = "CNY"
 
 
 @dataclass(frozen=True)
 class Product:
-    """One product; amounts in yuan, the rate in basis points a year."""
+    """A product; amounts in yuan, the rate in basis points a year."""
 
     lender_id: str
     product_id: str
@@ -27,7 +27,7 @@ class Product:
     industries_excluded: tuple[str, ...] = ()
 
     def terms(self) -> dict[str, Any]:
-        """What is pushed to the platform: the body of ``PUT /v1/products/{product_id}``."""
+        """The body of ``PUT /v1/products/{product_id}``."""
         return {
             "name": self.name,
             "currency": CURRENCY,
@@ -58,7 +58,7 @@ _PRODUCTS = (
 
 
 def products_of(lender_id: str) -> list[Product]:
-    """A lender's products; a lender without any of its own lends on terms drawn up for new lenders."""
+    """A lender's products; an unknown lender gets the terms of new lenders."""
     own = [product for product in _PRODUCTS if product.lender_id == lender_id]
     general = Product(lender_id, f"{lender_id}-general", "General Loan", 50_000, 1_000_000, 3, 24, 900, 24, "C")
     return own or [general]

@@ -1,4 +1,4 @@
-"""What a source that costs money has charged: one line for each request id, however often it came."""
+"""Charges of a source: one per request id, however often it is repeated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CREATE TABLE IF NOT EXISTS charges (
 
 
 class ContentDiffers(Exception):
-    """Raised when a request id comes again with another content (409)."""
+    """A request id was reused with other content (409)."""
 
 
 def digest(content: bytes) -> str:
-    """By which a repeat is known for one."""
+    """Digest that identifies a repeat."""
     return hashlib.sha256(content).hexdigest()
 
 
 class Charge(NamedTuple):
-    """One row of the ledger; ``answer`` is what a repeat gets again."""
+    """One row of the ledger; ``answer`` is returned to repeats."""
 
     charge_id: str
     request_id: str | None
@@ -39,16 +39,16 @@ class Charge(NamedTuple):
 
 
 class Charges:
-    """The ledger in an institution's file; what is charged and the answer to it are one row."""
+    """The ledger in an institution's file; charge and answer are one row."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def known(self, request_id: str | None, body: bytes) -> str | None:
-        """The answer that was paid for already; None for a new request.
+        """The answer that was already paid for; None for a new request.
 
         Raises:
-            ContentDiffers: the id was another request's.
+            ContentDiffers: the id belongs to another request.
         """
         row = self._db.execute("SELECT * FROM charges WHERE request_id = ?", (request_id,)).fetchone()
         if row is None:
@@ -58,11 +58,11 @@ class Charges:
         return str(row["answer"])
 
     def add(self, charge: Charge) -> None:
-        """Charge a request; without a request id it can have no repeat."""
+        """Charge a request; without a request id it cannot be repeated."""
         self._db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?, ?, ?)", charge)
 
     def ledger(self) -> dict[str, Any]:
-        """All that was charged, in the order it came, and what it comes to."""
+        """All charges in order, and their sum."""
         rows = self._db.execute("SELECT * FROM charges ORDER BY rowid").fetchall()
         charges = [
             {

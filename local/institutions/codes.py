@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 
 
 class CodeRefused(Exception):
-    """Raised when a code gives no access; ``reason`` is the error of the interface."""
+    """A code gives no access; ``reason`` is the error of the interface."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -34,7 +34,7 @@ class CodeRefused(Exception):
 
 @dataclass(frozen=True)
 class Session:
-    """A taxpayer who has logged in and not yet decided."""
+    """A taxpayer who has logged in and not decided yet."""
 
     taxpayer_id: str
     client_id: str
@@ -43,21 +43,21 @@ class Session:
 
 
 class Codes:
-    """The bureau's register of codes; only their hashes are kept."""
+    """The bureau's register of codes; only hashes are stored."""
 
     def __init__(self, state_dir: Path, name: str, clock: Callable[[], float] = time.time) -> None:
         self._db: sqlite3.Connection = connect(state_dir, name, _SCHEMA)
         self._clock = clock
 
     def add_expired(self, code: str, taxpayer_id: str) -> None:
-        """Make a code known as one that expired a day ago; repeating it changes nothing."""
+        """Register a code that expired a day ago; idempotent."""
         self._db.execute(
             "INSERT OR IGNORE INTO codes VALUES (?, ?, ?, NULL)",
             (_hashed(code), taxpayer_id, self._clock() - DAY_SECONDS),
         )
 
     def open_session(self, session: Session) -> str:
-        """Start a login session; the answer is its secret."""
+        """Start a login session; returns its secret."""
         secret = secrets.token_urlsafe(24)
         row = (_hashed(secret), session.taxpayer_id, session.client_id, session.redirect_uri, session.state)
         with transaction(self._db):
@@ -66,7 +66,7 @@ class Codes:
         return secret
 
     def close_session(self, secret: str) -> Session | None:
-        """End a session, once; None where there is none (any more)."""
+        """End a session, once; None if there is none."""
         with transaction(self._db):
             row = self._db.execute(
                 "DELETE FROM sessions WHERE session_sha256 = ? RETURNING *", (_hashed(secret),)
@@ -76,21 +76,21 @@ class Codes:
         return Session(row["taxpayer_id"], row["client_id"], row["redirect_uri"], row["state"])
 
     def issue(self, taxpayer_id: str, validity_days: int) -> tuple[str, float]:
-        """A new code and the moment it expires, in seconds since the epoch."""
+        """A new code and its expiry in seconds since the epoch."""
         code = secrets.token_urlsafe(24)
         expires_at = self._clock() + validity_days * DAY_SECONDS
         self._db.execute("INSERT INTO codes VALUES (?, ?, ?, NULL)", (_hashed(code), taxpayer_id, expires_at))
         return code, expires_at
 
     def revoke(self, taxpayer_id: str, code: str) -> None:
-        """Make a code worthless; revoking what does not exist is no error, so that it tells nothing."""
+        """Revoke a code; an unknown code is no error, so that nothing is revealed."""
         self._db.execute(
             "UPDATE codes SET revoked_at = ? WHERE code_sha256 = ? AND taxpayer_id = ? AND revoked_at IS NULL",
             (self._clock(), _hashed(code), taxpayer_id),
         )
 
     def check(self, taxpayer_id: str, code: str) -> None:
-        """Check that a code opens a taxpayer's data now.
+        """Check that a code is valid for a taxpayer's data now.
 
         Raises:
             CodeRefused: unknown, another taxpayer's, revoked or expired.

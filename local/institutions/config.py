@@ -1,4 +1,4 @@
-"""The one configuration file that all embedded institutions of a machine share."""
+"""The configuration file shared by all embedded institutions of a machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {
     "fraud-shield": "anti_fraud",
 }
 CLIENT_ID = "creditmesh"
-# What each kind has to know of the platform, besides its port; the secret ones are drawn anew for each machine.
+# Required settings per kind, besides the port; secrets are generated per machine.
 SETTINGS = {
     "tax": ("api_key", "client_id"),
     "registry": ("api_key",),
@@ -45,28 +45,28 @@ class InstitutionConfig:
     kind: str
     """One of ``SETTINGS``."""
     port: int
-    """On 127.0.0.1."""
     api_key: str = ""
-    """Tax, registry, judicial, education: the key that ``x-api-key`` must carry."""
+    """Tax, registry, judicial, education: the required ``x-api-key``."""
     client_id: str = CLIENT_ID
     """Tax: the platform's name in ``/oauth/authorize``; credit bureau, anti-fraud: in ``x-client-id``; shop: in
     ``/oauth/token``."""
     client_secret: str = ""
-    """Shop: what a token is given for."""
+    """Shop: required for a token."""
     signing_secret: str = ""
-    """Credit bureau, anti-fraud: the key, as text, of the requests' signatures."""
+    """Credit bureau, anti-fraud: the key (text) of requests' signatures."""
     redirect_uris: tuple[str, ...] = ()
-    """Tax: prefixes to which a code may be sent, besides this machine itself."""
+    """Tax: allowed prefixes of redirect URIs, besides this machine."""
     webhook_secret: str = ""
-    """Lender, credit bureau: ``whsec_`` + base64, for both directions; several, separated by spaces, while rotated."""
+    """Lender, credit bureau: ``whsec_`` + base64, for both directions; several, separated by spaces, during a rotation.
+    """
     decision_delay_ms: int = 50
-    """Lender: how long a decision takes."""
+    """Lender: time to a decision."""
     delay_ms: int = 150
-    """Credit bureau: how long a report takes."""
+    """Credit bureau: time to a report."""
     token_seconds: int = 300
-    """Shop: how long a token is good for."""
+    """Shop: lifetime of a token."""
     latency_ms: int = 0
-    """Any: by how much every answer is held up."""
+    """Any: delay of every answer."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,19 @@ class Config:
     seed: int
     population: int
     as_of: date | None
-    """The day of the data, or None for the present day."""
+    """The day of the data; None for today."""
     callback_url: str
     """The platform's API; callbacks go to ``{callback_url}/webhooks/{institution_id}``, or to the URL itself with
-    ``{institution_id}`` filled in where it holds that."""
+    ``{institution_id}`` filled in, if present."""
     state_dir: Path
-    """Where each institution keeps its SQLite file."""
+    """Folder of the institutions' SQLite files."""
     institutions: Mapping[str, InstitutionConfig] = field(default_factory=dict)
 
     def today(self) -> date:
-        """The day of the data."""
         return self.as_of or datetime.now(UTC).date()
 
     def callback_for(self, institution_id: str) -> str:
-        """Where an institution sends its callbacks."""
+        """The URL of an institution's callbacks."""
         if "{institution_id}" in self.callback_url:
             return self.callback_url.replace("{institution_id}", institution_id)
         return f"{self.callback_url.rstrip('/')}/webhooks/{institution_id}"
@@ -126,7 +125,7 @@ def default_document(
     population: int = 400,
     as_of: str = "today",
 ) -> dict[str, Any]:
-    """A document for all institutions, on consecutive ports, with fresh random keys and secrets."""
+    """A document for all institutions, on consecutive ports, with random keys and secrets."""
     institutions: dict[str, dict[str, Any]] = {}
     for offset, (name, kind) in enumerate(KINDS.items()):
         settings: dict[str, Any] = {"kind": kind, "port": base_port + offset}
@@ -156,7 +155,7 @@ def _institution(settings: Mapping[str, Any]) -> InstitutionConfig:
 
 
 def main() -> None:
-    """Write a configuration for all institutions, with fresh keys; the file is readable by its owner only."""
+    """Write a configuration for all institutions with new keys; readable by its owner only."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--callback-url", required=True)

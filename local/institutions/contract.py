@@ -1,4 +1,4 @@
-"""The loan contract's text: parties, terms, and the instalments to the fen."""
+"""The loan contract's text: parties, terms, and exact instalments."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ class Instalment:
 
     @property
     def amount(self) -> int:
-        """Principal and interest."""
         return self.principal + self.interest
 
 
 def annuity(amount_fen: int, annual_rate_bps: int, term_months: int) -> list[Instalment]:
-    """Equal monthly instalments; the last takes what rounding left over, so that the principal adds up."""
+    """Equal monthly instalments; the last one includes the rounding differences."""
     with localcontext() as context:
         context.prec = 50
         rate = Decimal(annual_rate_bps) / _MONTHLY_BPS
@@ -54,7 +53,7 @@ def contract_text(
     term_months: int,
     drawn_up_at: str,
 ) -> str:
-    """A contract that a person can read; the same arguments give the same text to the byte."""
+    """A readable contract; deterministic."""
     rows = annuity(amount_fen, annual_rate_bps, term_months)
     table = "\n".join(
         f"{row.number:>3}  {money(row.amount):>14}  {money(row.principal):>14}  "

@@ -1,4 +1,4 @@
-"""The court register: SOAP 1.1, for who has a key."""
+"""The court register: SOAP 1.1, authenticated by a key."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 NAMESPACE = "urn:court-register:judicial-query:1"
 _OPERATION = "QueryJudicialRecord"
 _LARGEST_BODY = 65_536
-# What one element of each repeated section is called.
+# Names of the elements of repeated sections.
 _ITEMS = {"cases": "Case", "enforcement": "Order"}
 ElementTree.register_namespace("soap", SOAP)
 
 
 class RequestRefused(ValueError):
-    """Raised when a request is no query that the register understands."""
+    """The request is not a valid query."""
 
 
 class CourtRegister:
-    """The register's one service over the made-up population."""
+    """The register's service over the made-up population."""
 
     def __init__(self, name: str, config: Config) -> None:
         self._settings = config.institutions[name]
@@ -36,7 +36,6 @@ class CourtRegister:
         self._population = Population(config.seed, config.population)
 
     def routes(self) -> list[Route]:
-        """All routes of the interface."""
         return [Route("/services/JudicialQuery", self.query, methods=["POST"])]
 
     async def query(self, request: Request) -> Response:
@@ -52,7 +51,7 @@ class CourtRegister:
         day = self._config.today()
         firm = self._population.by_taxpayer_id(taxpayer_id, day)
         if firm is None:
-            # A SOAP fault over HTTP is a 500 whoever is to blame (SOAP 1.1, section 6.2).
+            # A SOAP fault over HTTP is always a 500 (SOAP 1.1, section 6.2).
             return _fault(500, "Client", "no_such_company")
         return _answer(200, _element(f"{_OPERATION}Response", judicial_data(firm, day), xmlns=NAMESPACE))
 
@@ -74,7 +73,7 @@ def _asked(body: bytes) -> str:
 
 
 def _element(name: str, value: Any, **attributes: str) -> ElementTree.Element:
-    """A value as an element: names in CamelCase, lists as repeated elements, what is null left out."""
+    """A value as an element: names in CamelCase, lists as repeated elements, without nulls."""
     element = ElementTree.Element(name, attributes)
     if isinstance(value, dict):
         for key, one in value.items():

@@ -1,4 +1,4 @@
-"""What the court register holds about a firm: cases, enforcement, the list of dishonest debtors."""
+"""The court register's data about a firm: cases, enforcement, the list of dishonest debtors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _CAUSES = {
     "labour": ("追索劳动报酬纠纷", "劳动合同纠纷"),
 }
 _LISTING_REASON = "有履行能力而拒不履行生效法律文书确定义务"
-# The persona's story, long past on any day on which the data are looked at.
+# The persona's story, in the past on every day of the data.
 _PERSONA_FILED_ON = date(2022, 3, 14)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One case and what came of it; days may lie in the future of the day that is asked for."""
+    """A case and its result; days may be after the requested day."""
 
     case_no: str
     role: str
@@ -51,7 +51,7 @@ class _Enforcement:
 
 
 def judicial_data(firm: Firm, as_of: date) -> dict[str, Any]:
-    """All that the register knows about a firm on a day, as third information of the kind ``judicial``."""
+    """The register's data about a firm on a day, as third information of the kind ``judicial``."""
     cases = [case for case in _cases(firm, as_of) if firm.established_on <= case.filed_on <= as_of]
     orders = [case.enforcement for case in cases if case.enforcement and case.enforcement.filed_on <= as_of]
     return {
@@ -87,7 +87,7 @@ def _enforcement_row(order: _Enforcement, as_of: date) -> dict[str, Any]:
 
 
 def _listing(orders: list[_Enforcement], as_of: date) -> dict[str, Any]:
-    """The latest listing; one that was lifted is still told of, with the day."""
+    """The latest listing; a lifted one is still reported, with the day."""
     listed = [order for order in orders if order.listed_on is not None and order.listed_on <= as_of]
     if not listed:
         return {"listed": False, "listed_on": None, "removed_on": None, "reason": None}
@@ -109,7 +109,7 @@ def _cases(firm: Firm, as_of: date) -> list[_Case]:
 
 
 def _case(firm: Firm, year: int, slot: int) -> _Case | None:
-    """Whether a case was begun in one of a year's slots: large firms sue, ill-disciplined firms are sued."""
+    """The case in one of a year's slots, if any: large firms sue, ill-disciplined firms are sued."""
     draw, factors = firm.draw("case", year, slot), firm.factors
     sued = clamp(0.05 - 0.06 * factors.discipline - 0.02 * factors.quality, 0.0, 0.5)
     sues = clamp(0.02 + 0.015 * factors.size, 0.0, 0.2) if firm.persona == "ordinary" else 0.0
@@ -135,7 +135,10 @@ def _case(firm: Firm, year: int, slot: int) -> _Case | None:
 
 
 def _enforcement(firm: Firm, closed_on: date, number: int, claim_fen: int) -> _Enforcement | None:
-    """A judgment that the firm did not obey of itself; in the worst case nothing is found, and the firm is listed."""
+    """Enforcement of a judgment that the firm did not obey.
+
+    In the worst case nothing is found, and the firm is listed.
+    """
     draw, discipline = firm.draw("enforcement", closed_on.year, number), firm.factors.discipline
     if not draw.chance(clamp(0.30 - 0.15 * discipline, 0.05, 0.8)):
         return None
@@ -156,7 +159,7 @@ def _enforcement(firm: Firm, closed_on: date, number: int, claim_fen: int) -> _E
 
 
 def _persona_case(firm: Firm) -> _Case:
-    """Why the persona is listed to this day: a judgment it could obey and does not."""
+    """The reason for the persona's listing: a judgment that it could obey and does not."""
     filed_on, closed_on = _PERSONA_FILED_ON, _PERSONA_FILED_ON + timedelta(days=200)
     enforced_on = closed_on + timedelta(days=60)
     amount = _round(firm.annual_revenue_fen * 0.05)
@@ -185,10 +188,10 @@ def _kind(lot: float) -> str:
 
 
 def _number(firm: Firm, year: int, word: str, number: int) -> str:
-    """A case number as courts write it; the court code 9901 is no court's."""
+    """A case number in the courts' format; court code 9901 does not exist."""
     return f"（{year}）{firm.city[0]}9901{word}{number}号"
 
 
 def _round(fen: float) -> int:
-    """To whole hundreds of yuan, at least one."""
+    """Rounded to hundreds of yuan, at least one hundred."""
     return max(1, int(fen / 10_000)) * 10_000

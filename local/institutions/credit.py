@@ -1,4 +1,4 @@
-"""The credit bureau: signed enquiries, each charged once, answered late by callback."""
+"""The credit bureau: signed enquiries, each charged once, answered later by callback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGEST_BODY = 65_536
 
 @dataclass(frozen=True)
 class Enquiry:
-    """What is asked; the consent's reference is kept for whoever audits the bureau."""
+    """An enquiry; the consent's reference is kept for audits."""
 
     taxpayer_id: str
     consent_reference: str
@@ -51,7 +51,7 @@ class CreditBureau:
         self.lifespan = self._deliverer.lifespan
 
     def routes(self) -> list[Route]:
-        """All routes of the interface, and those for the tester, which begin with ``/_``."""
+        """All routes; those for testers begin with ``/_``."""
         return [
             Route("/api/v1/enquiries", self.enquire, methods=["POST"]),
             Route("/api/v1/enquiries/{enquiry_id}", self.status, methods=["GET"]),
@@ -60,7 +60,7 @@ class CreditBureau:
         ]
 
     async def enquire(self, request: Request) -> Response:
-        """Take an enquiry: charge it and owe its report, once for each request id."""
+        """Accept an enquiry: charge it and schedule its report, once per request id."""
         body, now = await request.body(), time.time()
         if not self._authentic(request, body, now):
             return JSONResponse({"error": "unauthorized"}, 401)
@@ -86,7 +86,7 @@ class CreditBureau:
         return JSONResponse({"enquiry_id": enquiry_id}, 200 if known else 202)
 
     async def status(self, request: Request) -> Response:
-        """How an enquiry stands, with its report once it is ready."""
+        """State of an enquiry, with its report once it is ready."""
         now = time.time()
         if not self._authentic(request, b"", now):
             return JSONResponse({"error": "unauthorized"}, 401)
@@ -97,15 +97,15 @@ class CreditBureau:
         return JSONResponse({"status": "pending"} if now < ready_at else {"status": "ready", "report": report})
 
     async def ledger(self, _: Request) -> Response:
-        """Every enquiry that was charged."""
+        """Every charged enquiry."""
         return JSONResponse(self._store.charges.ledger())
 
     async def callbacks(self, _: Request) -> Response:
-        """Every callback and how its delivery stands."""
+        """Every callback with its delivery state."""
         return JSONResponse({"callbacks": self._store.callbacks()})
 
     def _authentic(self, request: Request, body: bytes, now: float) -> bool:
-        """Whether the client signed this request, in time and for the first time."""
+        """Whether the client signed this request, in time and with a new nonce."""
         names = ("x-client-id", "x-timestamp", "x-nonce", "x-signature")
         client_id, timestamp, nonce, signature = (request.headers.get(name, "") for name in names)
         if not (fresh(timestamp, now) and 8 <= len(nonce) <= 128 and same(client_id, self._settings.client_id)):
@@ -146,7 +146,7 @@ def _parse(body: bytes) -> Enquiry | None:
 
 
 def _outer_form(data: dict[str, Any]) -> dict[str, Any]:
-    """The report as the bureau writes it: sections within sections, names of its own."""
+    """The report in the bureau's own format: nested sections, own names."""
     return {
         "subject": {"id_type": "uscc", "id": data["taxpayer_id"]},
         "credit": {

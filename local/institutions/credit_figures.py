@@ -1,4 +1,4 @@
-"""What the credit bureau holds about a firm: accounts, arrears, enquiries."""
+"""The credit bureau's data about a firm: accounts, arrears, enquiries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from institutions.population import Firm
 from institutions.tax_figures import money, month_of, month_text
 
 _MONTHS = 24
-# Accounts opened longer ago than this are no longer shown once they are closed.
+# Closed accounts older than this are not shown.
 _YEARS_BACK = 6
 _LENDERS = ("银行", "农商银行", "融资租赁公司", "小额贷款公司")
 _TERMS = (12, 12, 24, 36)
@@ -23,7 +23,7 @@ _LONGEST_ARREARS = 6
 
 @dataclass(frozen=True)
 class Account:
-    """One account over its whole life; amounts in fen, the term in months (0: until further notice)."""
+    """An account over its lifetime; amounts in fen, the term in months (0: open-ended)."""
 
     account_id: str
     kind: str
@@ -35,7 +35,7 @@ class Account:
 
     @property
     def instalment_fen(self) -> int:
-        """What falls due each month of what is paid back in instalments."""
+        """The monthly instalment of an instalment loan."""
         return self.limit_fen // self.term_months if self.kind in ("loan", "leasing") else 0
 
 
@@ -54,7 +54,7 @@ def credit_bureau_data(firm: Firm, as_of: date) -> dict[str, Any]:
 
 
 def _accounts(firm: Firm, as_of: date) -> list[Account]:
-    """The accounts that a report shows: open ones, and those closed in the last years; oldest first."""
+    """The accounts in a report: open ones, and those closed in recent years; oldest first."""
     first = as_of - timedelta(days=365 * _YEARS_BACK)
     drawn = (
         _account(firm, year, slot) for year in range(firm.established_on.year, as_of.year + 1) for slot in range(2)
@@ -66,7 +66,7 @@ def _accounts(firm: Firm, as_of: date) -> list[Account]:
 
 @lru_cache(maxsize=2048)
 def _first_card(firm: Firm) -> Account | None:
-    """Most firms get a credit card soon after they begin."""
+    """Most firms get a credit card soon after their start."""
     draw = firm.draw("first-card")
     if not draw.chance(0.8) and firm.persona == "ordinary":
         return None
@@ -77,7 +77,7 @@ def _first_card(firm: Firm) -> Account | None:
 
 @lru_cache(maxsize=8192)
 def _account(firm: Firm, year: int, slot: int) -> Account | None:
-    """What was opened in one slot of a year: the more a firm lives on debt, the more often."""
+    """The account opened in one slot of a year: more debt, more accounts."""
     draw = firm.draw("account", year, slot)
     if not draw.chance(clamp(0.15 + 0.4 * firm.leverage, 0.05, 0.7)):
         return None
@@ -97,7 +97,7 @@ def _account(firm: Firm, year: int, slot: int) -> Account | None:
 def _account_row(firm: Firm, account: Account, overdue: list[dict[str, Any]], as_of: date) -> dict[str, Any]:
     closed_on = happened(account.closes_on, as_of)
     now = month_of(as_of)
-    # What was late at the end of last month, if it still is: this month's own lateness shows only at its end.
+    # Lateness at the end of last month, if it continues: this month's shows only at its end.
     late = _months_late(firm, account, now - 1) if not closed_on and _months_late(firm, account, now) else 0
     balance, due = (0, 0) if closed_on else _balance_fen(firm, account, late, as_of)
     return {
@@ -115,7 +115,7 @@ def _account_row(firm: Firm, account: Account, overdue: list[dict[str, Any]], as
 
 
 def _balance_fen(firm: Firm, account: Account, late: int, as_of: date) -> tuple[int, int]:
-    """What is owed, and what of it falls due in a month; who is late owes the instalments not paid as well."""
+    """Balance, and the part due within a month; late instalments are added."""
     if account.kind == "guarantee":
         return account.limit_fen, 0
     if account.kind == "credit_card":
@@ -127,7 +127,7 @@ def _balance_fen(firm: Firm, account: Account, late: int, as_of: date) -> tuple[
 
 
 def _overdue(firm: Firm, account: Account, as_of: date) -> list[dict[str, Any]]:
-    """One row for each past month of the last 24 that ended in arrears."""
+    """One row for each of the last 24 months that ended in arrears."""
     now = month_of(as_of)
     rows = []
     for month in range(max(now - _MONTHS, month_of(account.opened_on) + 1), now):
@@ -142,7 +142,7 @@ def _overdue(firm: Firm, account: Account, as_of: date) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=65_536)
 def _months_late(firm: Firm, account: Account, month: int) -> int:
-    """How many instalments stand out at the end of a month; a spell of lateness begins by chance and ends at once."""
+    """Unpaid instalments at the end of a month; a spell of lateness begins at random and ends at once."""
     first = month_of(account.opened_on) + 1
     last = month_of(account.closes_on) - 1 if account.closes_on else month
     if account.kind == "guarantee" or not first <= month <= last:
@@ -152,7 +152,7 @@ def _months_late(firm: Firm, account: Account, month: int) -> int:
 
 
 def _spell(firm: Firm, account: Account, begun: int) -> int:
-    """How many months a spell of lateness lasts that begins in a month; 0 where none does."""
+    """Length in months of the spell of lateness that begins in a month; 0 if none does."""
     draw, discipline = firm.draw("spell", account.account_id, begun), firm.factors.discipline
     if not draw.chance(clamp(0.008 - 0.014 * discipline - 0.004 * firm.factors.quality, 0.0, 0.12)):
         return 0
@@ -164,7 +164,7 @@ def _spell(firm: Firm, account: Account, begun: int) -> int:
 
 
 def _enquiries(firm: Firm, accounts: list[Account], as_of: date) -> list[dict[str, Any]]:
-    """Who asked in the last 24 months: before each account, and besides the more often the less disciplined a firm."""
+    """Enquiries of the last 24 months: before each account, and more often for less disciplined firms."""
     now = month_of(as_of)
     found = []
     for month in range(max(now - _MONTHS, month_of(firm.registered_on) + 1), now + 1):

@@ -1,4 +1,4 @@
-"""What the credit bureau remembers: enquiries with their reports, what it charged, and the callbacks it owes."""
+"""The credit bureau's store: enquiries with their reports, charges, and callbacks."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ class CreditStore(CallbackStore):
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """One transaction: an enquiry, its charge and the callback it leads to, or nothing of it."""
+        """One transaction for an enquiry, its charge and its callback."""
         with transaction(self._db):
             yield
 
     def note_nonce(self, nonce: str, now: float) -> bool:
-        """Remember a nonce as long as its time could be fresh; False if it was used."""
+        """Store a nonce for as long as its time could be fresh; False if it was used."""
         self._db.execute("DELETE FROM nonces WHERE seen_at < ?", (now - 2 * TOLERANCE_SECONDS,))
         return self._db.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (nonce, now)).rowcount == 1
 
     def add_enquiry(self, enquiry_id: str, report: Mapping[str, Any], ready_at: float) -> None:
-        """Keep an enquiry with the report that it will give."""
+        """Store an enquiry with its future report."""
         text = json.dumps(report, ensure_ascii=False)
         self._db.execute("INSERT INTO enquiries VALUES (?, ?, ?)", (enquiry_id, text, ready_at))
 
     def enquiry(self, enquiry_id: str) -> tuple[dict[str, Any], float] | None:
-        """An enquiry's report and when it is ready, or None."""
+        """An enquiry's report and the time when it is ready, or None."""
         row = self._db.execute("SELECT * FROM enquiries WHERE enquiry_id = ?", (enquiry_id,)).fetchone()
         return None if row is None else (json.loads(row["report"]), float(row["ready_at"]))

@@ -1,4 +1,4 @@
-"""SQLite as the institutions use it: one file each, write-ahead log, every change one transaction."""
+"""SQLite for institutions: one file each, write-ahead log, every change one transaction."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pathlib import Path
 
 
 def connect(state_dir: Path, name: str, schema: str) -> sqlite3.Connection:
-    """Open (and if need be create) an institution's file.
+    """Open an institution's file, creating it if missing.
 
-    What a transaction committed survives the process's death at any moment; the server uses the connection from its
-    one event-loop thread only.
+    Committed transactions survive the process's death. The server uses the connection from its event-loop thread only.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(state_dir / f"{name}.sqlite3", isolation_level=None, check_same_thread=False)
@@ -27,7 +26,7 @@ def connect(state_dir: Path, name: str, schema: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All or nothing; takes the write lock at once, so that what was read still holds when it is written."""
+    """All or nothing; takes the write lock first, so that reads stay valid."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection

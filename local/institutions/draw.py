@@ -1,4 +1,4 @@
-"""Reproducible chance: the same key gives the same draws on every machine and Python.
+"""Reproducible randomness: the same key gives the same draws on every machine and Python.
 
 Only ``random()`` of the Mersenne Twister is used (its sequence is guaranteed) and only + − × ÷ on floats (IEEE 754
 fixes their results); ``exp``, ``pow`` and ``gauss`` may differ in the last bit between C libraries.
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Draw:
-    """A stream of draws that depends on its key alone."""
+    """A stream of draws that depends on its key only."""
 
     def __init__(self, *key: int | str) -> None:
         self._random = Random(":".join(str(part) for part in key))
@@ -24,19 +24,17 @@ class Draw:
         return self._random.random()
 
     def normal(self) -> float:
-        """Near enough to standard normal: twelve uniforms less six; never beyond ±6."""
+        """Approximately standard normal: the sum of twelve uniforms minus six; within ±6."""
         return sum(self._random.random() for _ in range(12)) - 6.0
 
     def chance(self, probability: float) -> bool:
-        """True with the given probability."""
         return self._random.random() < probability
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``, both included."""
+        """An integer from ``low`` to ``high``, inclusive."""
         return low + int(self._random.random() * (high - low + 1))
 
     def pick(self, items: Sequence[T]) -> T:
-        """One of the items."""
         return items[int(self._random.random() * len(items))]
 
 
@@ -46,7 +44,7 @@ def clamp(value: float, low: float, high: float) -> float:
 
 
 def power(base: float, exponent: int) -> float:
-    """``base`` to a whole exponent by multiplication, the same to the bit everywhere."""
+    """``base`` to an integer exponent by multiplication; the same result everywhere."""
     result = 1.0
     for _ in range(abs(exponent)):
         result *= base

@@ -1,4 +1,4 @@
-"""The education register: a form in, JSON in GB18030 out, for who has a key."""
+"""The education register: form requests, JSON in GB18030, authenticated by a key."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ class EducationRegister:
         self._population = Population(config.seed, config.population)
 
     def routes(self) -> list[Route]:
-        """All routes of the interface."""
         return [Route("/query", self.query, methods=["POST"])]
 
     async def query(self, request: Request) -> Response:
-        """The degrees of a firm's legal representative, who must be asked for by name."""
+        """The degrees of a firm's legal representative, who must be named."""
         if not key_right(request.headers, self._settings.api_key):
             return _answer(401, {"error": "invalid_api_key"})
         body = await request.body()
@@ -45,14 +44,14 @@ class EducationRegister:
         if firm is None:
             return _answer(404, {"error": "no_such_company"})
         data = education_data(firm, day)
-        # A form does not say its charset. Bytes of one can be text in the other, so either reading may be the name.
+        # A form does not declare its charset, and bytes may be valid in both, so try both.
         if all(form["person_name"] != data["person"]["name"] for form in readings):
             return _answer(404, {"error": "no_such_person"})
         return _answer(200, _outer_form(data))
 
 
 def _form(body: bytes, charset: str) -> dict[str, str] | None:
-    """The form as read in a charset; None where it is not one, or a field is missing."""
+    """The form decoded with a charset; None if it is not one, or a field is missing."""
     if len(body) > _LARGEST_BODY:
         return None
     try:
@@ -64,7 +63,7 @@ def _form(body: bytes, charset: str) -> dict[str, str] | None:
 
 
 def _outer_form(data: dict[str, Any]) -> dict[str, Any]:
-    """As such registers write it: short names after the pinyin of the terms."""
+    """In the format of such registers: short names after the pinyin of the terms."""
     degrees = [
         {
             "xlcc": row["level"],

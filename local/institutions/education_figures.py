@@ -1,4 +1,4 @@
-"""What the education register holds about a firm's legal representative."""
+"""The education register's data about a firm's legal representative."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from institutions.identity import CITIES
 from institutions.population import Firm
 from institutions.registry_figures import legal_representative
 
-# Level, what it takes to have reached it, usual age at the end of it.
+# Level, threshold to reach it, usual age at its end.
 _LADDER = (
     ("secondary", -9.0, 18),
     ("associate", -0.9, 21),
@@ -39,17 +39,17 @@ def education_data(firm: Firm, as_of: date) -> dict[str, Any]:
 
 
 def _degrees(firm: Firm, as_of: date) -> list[dict[str, Any]]:
-    """The highest degree and, above school, what it builds on; the well-run firm's head has studied a little longer."""
+    """The highest degree and, above school, its prerequisites; heads of well-run firms have studied longer."""
     draw = firm.draw("education")
     reached = 0.45 * firm.factors.quality + draw.normal()
     unknown = draw.chance(_UNKNOWN)
     if firm.persona != "ordinary":
         reached, unknown = clamp(reached, 0.1, 2.3), False
-    # The year of birth, or a year or two later for who began school late or stayed longer.
+    # Year of birth, adjusted for those who started school late or stayed longer.
     born = firm.established_on.year - draw.whole(25, 48)
     levels = [] if unknown else [level for level, least, _ in _LADDER if reached >= least]
     if len(levels) > 1:
-        # Who studied does not show school; who has a full degree does not show the shorter one.
+        # Degrees imply school; a full degree implies the shorter one.
         levels = levels[2:] or levels[1:]
     rows = [_degree(firm, level, born, as_of) for level in levels]
     return in_order([row for row in rows if row is not None], "graduated_on")

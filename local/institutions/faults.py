@@ -1,4 +1,4 @@
-"""Faults on demand, the same for every institution: the next N requests or callbacks go wrong as ordered."""
+"""Faults on demand, for every institution: the next N requests or callbacks fail as ordered."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ _LONGEST_TEXT = 2_048
 
 @dataclass
 class Fault:
-    """One order: what goes wrong, how many times still, and where (a path prefix, or a callback's type)."""
+    """An order: the fault, how many more times, and where (a path prefix, or a callback's type)."""
 
     id: int
     kind: str
     count: int
     path: str | None
     status: int
-    """Of ``status``; ``retry_after`` its header ``Retry-After``, in seconds."""
+    """For ``status``; ``retry_after`` is its ``Retry-After`` in seconds."""
     retry_after: int | None
     delay_ms: int
-    """Of ``delay``."""
+    """For ``delay``."""
     megabytes: int
-    """Of ``huge``: how much is sent."""
+    """For ``huge``: size of the answer."""
     location: str | None
-    """Of ``redirect``: where it leads."""
+    """For ``redirect``: its target."""
     field: str | None
-    """Of ``drift``: the field that changes, wherever it stands; None for the document's first."""
+    """For ``drift``: the field that changes, at any depth; None for the document's first."""
     how: str
-    """Of ``drift``: ``rename`` or ``retype``."""
+    """For ``drift``: ``rename`` or ``retype``."""
 
 
 class FaultRefused(ValueError):
-    """Raised when an order for a fault is malformed; the text names the field."""
+    """An order for a fault is malformed; the text names the field."""
 
 
 class Faults:
-    """The faults on order; they live in memory, so a restart heals the institution."""
+    """Pending faults, in memory: a restart clears them."""
 
     def __init__(self) -> None:
         self._orders: list[Fault] = []
         self._ids = itertools.count(1)
 
     def order(self, document: Mapping[str, Any]) -> Fault:
-        """Take an order.
+        """Accept an order.
 
         Raises:
             FaultRefused: a field is malformed.
@@ -82,15 +82,14 @@ class Faults:
         return fault
 
     def pending(self) -> list[Fault]:
-        """The orders not used up."""
+        """Orders that are not used up."""
         return list(self._orders)
 
     def clear(self) -> None:
-        """Cancel every order."""
         self._orders.clear()
 
     def take(self, kinds: tuple[str, ...], path: str) -> Fault | None:
-        """Use up one count of the oldest order that fits, if any."""
+        """Use up one count of the oldest matching order, if any."""
         for fault in self._orders:
             if fault.kind in kinds and (fault.path is None or path.startswith(fault.path)):
                 fault.count -= 1

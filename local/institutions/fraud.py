@@ -1,4 +1,4 @@
-"""The anti-fraud service: a signed question, a score at once, each request id paid for once."""
+"""The anti-fraud service: signed requests, immediate scores, each request id charged once."""
 
 from __future__ import annotations
 
@@ -34,14 +34,13 @@ class FraudShield:
         self._charges = Charges(self._db)
 
     def routes(self) -> list[Route]:
-        """All routes of the interface, and those for the tester, which begin with ``/_``."""
         return [
             Route("/score", self.score, methods=["POST"]),
             Route("/_ledger", self.ledger, methods=["GET"]),
         ]
 
     async def score(self, request: Request) -> Response:
-        """The score of a firm; a ``device_id`` may be told, but the service knows no devices."""
+        """The score of a firm; a ``device_id`` is accepted and ignored."""
         body, now = await request.body(), time.time()
         if not self._authentic(request, body, now):
             return JSONResponse({"error": "unauthorized"}, 401)
@@ -59,7 +58,7 @@ class FraudShield:
         return Response(answer, media_type="application/json")
 
     async def ledger(self, _: Request) -> Response:
-        """Every call that was charged."""
+        """Every charged call."""
         return JSONResponse(self._charges.ledger())
 
     def _authentic(self, request: Request, body: bytes, now: float) -> bool:
@@ -71,7 +70,7 @@ class FraudShield:
         return bool(secret) and same(signature, base64_signature(secret, timestamp, body))
 
     def _charge(self, taxpayer_id: str, request_id: str | None, body: bytes, now: float) -> str | None:
-        """Answer a new request and charge for it; what is nobody's costs nothing."""
+        """Answer a new request and charge for it; unknown firms cost nothing."""
         day = self._config.today()
         firm = self._population.by_taxpayer_id(taxpayer_id, day)
         if firm is None:
@@ -83,7 +82,7 @@ class FraudShield:
 
 
 def _asked(body: bytes) -> str | None:
-    """The taxpayer id of a well-formed question."""
+    """The taxpayer id of a well-formed request."""
     try:
         document: Any = json.loads(body) if len(body) <= _LARGEST_BODY else None
     except (ValueError, RecursionError):
@@ -95,7 +94,7 @@ def _asked(body: bytes) -> str | None:
 
 
 def _outer_form(data: dict[str, Any], charge_id: str) -> dict[str, Any]:
-    """The answer as the service writes it."""
+    """The answer in the service's own format."""
     signals = [{"rule": hit["code"], "weight": hit["severity"], "seen": hit["on"]} for hit in data["hits"]]
     verdict = {"points": data["score"], "band": data["level"], "signals": signals}
     return {"entity": data["taxpayer_id"], "verdict": verdict, "at": data["checked_at"], "charge": charge_id}

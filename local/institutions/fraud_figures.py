@@ -1,4 +1,4 @@
-"""What the anti-fraud service says about a firm: a score, mostly low, and the hits behind it."""
+"""The anti-fraud service's data about a firm: a score, mostly low, and the hits behind it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from institutions.population import Firm
 
 MEDIUM_FROM, HIGH_FROM = 400, 700
 _WINDOW_DAYS = 730
-# Code, severity, how often in a year with an ordinary firm.
+# Code, severity, yearly frequency for an ordinary firm.
 _SIGNALS = (
     ("shared_address", "low", 0.05),
     ("frequent_applications", "low", 0.03),
@@ -24,7 +24,7 @@ _WEIGHT = {"low": 60, "medium": 220, "high": 420}
 
 
 def anti_fraud_data(firm: Firm, as_of: date) -> dict[str, Any]:
-    """The service's answer about a firm on a day, as third information of the kind ``anti_fraud``."""
+    """The service's data about a firm on a day, as third information of the kind ``anti_fraud``."""
     hits = _hits(firm, as_of)
     score = _score(firm, hits)
     return {
@@ -38,7 +38,7 @@ def anti_fraud_data(firm: Firm, as_of: date) -> dict[str, Any]:
 
 def _hits(firm: Firm, as_of: date) -> list[dict[str, Any]]:
     first = max(firm.established_on, as_of - timedelta(days=_WINDOW_DAYS))
-    # The disciplined are below half of the usual, and the best have none.
+    # Disciplined firms have less than half of the usual hits, the best none.
     proneness = clamp(1.0 - 0.8 * firm.factors.discipline - 0.2 * firm.factors.quality, 0.0, 6.0)
     found = []
     for year in years(firm, as_of, 2):

@@ -1,4 +1,4 @@
-"""Walk through the tax bureau's forms as a browser would and bring back the code."""
+"""Fills in the tax bureau's forms like a browser, and returns the code."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from institutions.population import password
 
 
 class GrantFailed(Exception):
-    """Raised when the bureau gives no code; tells at which form, and the answer's status."""
+    """The bureau issued no code; names the form and the status."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A code as the firm brings it to the platform; ``state`` as it was sent, empty where no page waited for it."""
+    """A code as the firm brings it to the platform; ``state`` as sent, or empty."""
 
     code: str
     expires_at: str
@@ -35,7 +35,7 @@ def obtain_code(
     redirect_uri: str = "",
     state: str = "",
 ) -> Grant:
-    """Log in as a made-up firm, grant access and return the code; the redirect itself is not followed.
+    """Log in as a made-up firm, grant access and return the code without following the redirect.
 
     Raises:
         GrantFailed: the bureau refused a form.

@@ -1,4 +1,4 @@
-"""Histories that never change: what happened lies by year in a firm's draws, and a day shows what lies before it."""
+"""Immutable histories: a firm's draws define events by year, and a day shows those before it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ CURRENCY = "CNY"
 
 
 def years(firm: Firm, as_of: date, back: int) -> range:
-    """The years from ``back`` years ago, but not before the firm was established, to the present one."""
+    """The years from ``back`` years ago (or the firm's establishment) to the current one."""
     return range(max(firm.established_on.year, as_of.year - back), as_of.year + 1)
 
 
 def day_in(draw: Draw, year: int) -> date:
-    """A day of a year."""
     return date(year, draw.whole(1, 12), draw.whole(1, 28))
 
 
 def happened(day: date | None, as_of: date) -> str | None:
-    """The day as text, or None where it has not come (yet)."""
+    """The day as text, or None if it is in the future."""
     return None if day is None or day > as_of else day.isoformat()
 
 

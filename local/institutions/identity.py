@@ -1,4 +1,4 @@
-"""Who a made-up firm is: a valid unified social credit code and a name, both found from its index and back."""
+"""Identities of made-up firms: a valid unified social credit code and a name, computed from the index and back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from stdnum.cn import uscc
 LARGEST_POPULATION = 10_000
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CODES = 31**6
-# Prime to 31, so that index → code is a permutation that can be undone.
+# Prime to 31, so that index → code is an invertible permutation.
 _STEP = 104_729
 _NAME_STEP = 7_919
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
-# No such cities exist; their region codes start with 99, which GB/T 2260 assigns to nobody.
+# No such cities exist; their region codes start with 99, which GB/T 2260 does not assign.
 CITIES = (
     ("云岭", "Yunling"), ("栖川", "Qichuan"), ("澜港", "Langang"), ("星渡", "Xingdu"), ("墨原", "Moyuan"),
     ("霁州", "Jizhou"), ("青屿", "Qingyu"), ("鹿泽", "Luze"), ("望溪", "Wangxi"), ("临岫", "Linxiu"),
@@ -49,7 +49,7 @@ class Name:
 
 
 def taxpayer_id(seed: int, index: int) -> str:
-    """The firm's unified social credit code (GB 32100-2015), its two check characters right."""
+    """The firm's unified social credit code (GB 32100-2015) with both check characters."""
     number = (index * _STEP + _offset(seed)) % _CODES
     letters = ""
     for _ in range(6):
@@ -62,7 +62,7 @@ def taxpayer_id(seed: int, index: int) -> str:
 
 
 def index_of(seed: int, code: str) -> int | None:
-    """The index whose code this is, or None if it is nobody's."""
+    """The index of a code, or None."""
     if len(code) != 18 or code[8:10] != "MA" or any(letter not in _ALPHABET for letter in code[10:16]):
         return None
     number = 0
@@ -73,7 +73,7 @@ def index_of(seed: int, code: str) -> int | None:
 
 
 def name(seed: int, index: int) -> Name:
-    """A made-up name; no two firms of a population share one."""
+    """A made-up name, unique within a population."""
     rest, second = divmod(_name_number(seed, index), len(_SECOND))
     place, first = divmod(rest, len(_FIRST))
     city, city_latin = CITIES[place]

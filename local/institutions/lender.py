@@ -1,4 +1,4 @@
-"""A lender: takes applications, decides, draws up contracts and disburses exactly once."""
+"""A lender: accepts applications, decides, draws up contracts and disburses exactly once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from institutions.tax_figures import money
 
 
 class Lender:
-    """The lender's routes over its store; what it decides is in ``Desk``."""
+    """The lender's routes over its store; its decisions are in ``Desk``."""
 
     def __init__(self, name: str, config: Config, faults: Faults) -> None:
         self._name = name
@@ -37,7 +37,7 @@ class Lender:
         self.lifespan = self._deliverer.lifespan
 
     def routes(self) -> list[Route]:
-        """All routes of the interface, and those for the tester, which begin with ``/_``."""
+        """All routes; those for testers begin with ``/_``."""
         return [
             *(Route(path, self.receive, methods=["POST"]) for path in EXCHANGES),
             Route("/v1/catalogue", self.catalogue, methods=["GET"]),
@@ -48,7 +48,7 @@ class Lender:
         ]
 
     async def receive(self, request: Request) -> Response:
-        """Take one message: check it, then in one transaction note it, act on it and plan the answer."""
+        """Accept a message: check it, then in one transaction store it, act on it and schedule the answer."""
         body, now = await request.body(), time.time()
         webhook_id = authentic_id(self._settings.webhook_secret, request.headers, body, now)
         if webhook_id is None:
@@ -74,12 +74,11 @@ class Lender:
         return 200
 
     async def catalogue(self, _: Request) -> Response:
-        """The lender's products."""
         products = [{"product_id": one.product_id, **one.terms()} for one in products_of(self._name)]
         return JSONResponse({"products": products})
 
     async def applications(self, _: Request) -> Response:
-        """Every application the lender knows."""
+        """All applications of the lender."""
         shown = [_shown(row) for row in self._store.applications()]
         return JSONResponse({"applications": shown})
 
@@ -89,7 +88,7 @@ class Lender:
         return JSONResponse({"disbursements": shown})
 
     async def callbacks(self, _: Request) -> Response:
-        """Every callback and how its delivery stands."""
+        """Every callback with its delivery state."""
         return JSONResponse({"callbacks": self._store.callbacks()})
 
     async def push(self, request: Request) -> Response:
@@ -107,5 +106,5 @@ class Lender:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as the interface writes it: the amount in yuan, as text."""
+    """A row in the interface's format: the amount in yuan, as text."""
     return {**{name: value for name, value in row.items() if name != "amount_fen"}, "amount": money(row["amount_fen"])}

@@ -1,4 +1,4 @@
-"""The lender's desk: what each message leads to. Runs inside the store's transaction that took the message."""
+"""The lender's reactions to messages. Runs inside the transaction of the store that accepted the message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from institutions.underwriting import decide
 
 
 class Desk:
-    """Acts on messages: changes the store and plans callbacks, never sends."""
+    """Handles messages: changes the store and schedules callbacks, never sends."""
 
     def __init__(self, name: str, config: Config, store: LenderStore, faults: Faults) -> None:
         self._name = name
@@ -31,10 +31,10 @@ class Desk:
         self._silent = persona_id(config.seed, "lender_silent")
 
     def act(self, message_type: str, data: dict[str, Any], now: float) -> None:
-        """Act on a message that is new.
+        """Handle a new message.
 
         Raises:
-            MessageRefused: it does not go with what is known; nothing is changed.
+            MessageRefused: it contradicts the stored state; nothing is changed.
         """
         if message_type == "loan.application.submitted":
             self._take_application(data, now)
@@ -44,7 +44,7 @@ class Desk:
             self._take_signature(data, now)
 
     def answer_again(self, message_type: str, data: dict[str, Any], now: float) -> None:
-        """A question put again, in a new message, is answered again; a disbursement that failed is tried again."""
+        """Answer a repeated question again; retry a failed disbursement."""
         application = self._application(data)
         if message_type == "loan.contract.signed" and application["state"] == "disbursement_failed":
             self._disburse(application, now)
@@ -163,6 +163,6 @@ class Desk:
         )
 
     def _id(self, kind: str, application_id: str) -> str:
-        """An id that the same application always gets again."""
+        """A deterministic id for the application."""
         digest = hashlib.sha256(f"{self._name}:{kind}:{application_id}".encode()).hexdigest()
         return f"{kind}-{digest[:20]}" if kind.isupper() else digest[:32]

@@ -1,4 +1,4 @@
-"""Reading what the platform sends a lender, field by field."""
+"""Parses the platform's messages to a lender, field by field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_TEXT = 200
 
 
 class MessageRefused(Exception):
-    """Raised when a message cannot be taken; ``status`` and ``error`` are the answer's."""
+    """A message cannot be accepted; ``status`` and ``error`` are the response's."""
 
     def __init__(self, status: int, error: str, field: str) -> None:
         super().__init__(f"{status} {error} {field}")
@@ -32,10 +32,10 @@ class MessageRefused(Exception):
 
 
 def parse_message(path: str, body: bytes) -> tuple[str, dict[str, Any]]:
-    """A message's type and data, with an application id at least.
+    """A message's type and data, with at least an application id.
 
     Raises:
-        MessageRefused: it is malformed, or of a type that does not belong to the path.
+        MessageRefused: malformed, or its type does not match the path.
     """
     try:
         document = json.loads(body)
@@ -76,7 +76,7 @@ def parse_submission(data: Mapping[str, Any]) -> Submission:
 
 
 def text(data: Mapping[str, Any], name: str, prefix: str = "") -> str:
-    """A text that is neither empty nor endless; raises MessageRefused."""
+    """A text that is neither empty nor too long; raises MessageRefused."""
     value = data.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TEXT:
         raise MessageRefused(422, "invalid_field", prefix + name)

@@ -1,4 +1,4 @@
-"""What a lender remembers: messages, applications, disbursements, and the callbacks it owes."""
+"""A lender's store: messages, applications, disbursements, callbacks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS disbursements (
 
 
 class ContentDiffers(Exception):
-    """Raised when an exchange is repeated with other content (409)."""
+    """An exchange is repeated with other content (409)."""
 
 
 class LenderStore(CallbackStore):
@@ -40,20 +40,20 @@ class LenderStore(CallbackStore):
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """One transaction: a message, what it changes and the callbacks it leads to, or nothing of it."""
+        """One transaction for a message, its changes and its callbacks."""
         with transaction(self._db):
             yield
 
     def note_message(self, webhook_id: str, received_at: float) -> bool:
-        """Remember a message; False if it is known."""
+        """Store a message; False if it is known."""
         cursor = self._db.execute("INSERT OR IGNORE INTO messages VALUES (?, ?)", (webhook_id, received_at))
         return cursor.rowcount == 1
 
     def note_exchange(self, application_id: str, message_type: str, data: Mapping[str, Any]) -> bool:
-        """Remember an exchange; False if it was had with the same content.
+        """Store an exchange; False if it is known with the same content.
 
         Raises:
-            ContentDiffers: it was had with other content.
+            ContentDiffers: it is known with other content.
         """
         content = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
         key = (application_id, message_type)
@@ -66,29 +66,27 @@ class LenderStore(CallbackStore):
         return False
 
     def application(self, application_id: str) -> dict[str, Any] | None:
-        """One application, or None."""
         row = self._db.execute("SELECT * FROM applications WHERE application_id = ?", (application_id,)).fetchone()
         return None if row is None else dict(row)
 
     def applications(self) -> list[dict[str, Any]]:
-        """All applications, in the order they came."""
+        """All applications, in order of arrival."""
         return [dict(row) for row in self._db.execute("SELECT * FROM applications ORDER BY rowid")]
 
     def add_application(self, values: Mapping[str, Any]) -> None:
-        """Keep a new application."""
+        """Store a new application."""
         columns = ", ".join(values)
         marks = ", ".join("?" for _ in values)
         self._db.execute(f"INSERT INTO applications ({columns}) VALUES ({marks})", tuple(values.values()))
 
     def set_application(self, application_id: str, values: Mapping[str, Any]) -> None:
-        """Change some of an application's columns."""
         changes = ", ".join(f"{column} = ?" for column in values)
         self._db.execute(
             f"UPDATE applications SET {changes} WHERE application_id = ?", (*values.values(), application_id)
         )
 
     def lent_fen(self, taxpayer_id: str) -> int:
-        """What a firm was lent so far."""
+        """Total lent to a firm so far."""
         return int(
             self._db.execute(
                 "SELECT COALESCE(SUM(d.amount_fen), 0) FROM disbursements d JOIN applications USING (application_id)"
@@ -106,5 +104,5 @@ class LenderStore(CallbackStore):
         )
 
     def ledger(self) -> list[dict[str, Any]]:
-        """All disbursements, in the order they were made."""
+        """All disbursements, in order."""
         return [dict(row) for row in self._db.execute("SELECT * FROM disbursements ORDER BY rowid")]

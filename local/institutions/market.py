@@ -1,4 +1,4 @@
-"""The shop platform: OAuth 2.0 client credentials and pages of a shop's sales."""
+"""The shop platform: OAuth 2.0 client credentials, and paged sales of a shop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGEST_BODY = 8_192
 
 
 class TokenRefused(Exception):
-    """Raised when no token is given; ``error`` is one of RFC 6749, section 5.2."""
+    """No token is issued; ``error`` is one of RFC 6749, section 5.2."""
 
     def __init__(self, error: str, status: int = 400) -> None:
         super().__init__(error)
@@ -39,14 +39,13 @@ class MarketSquare:
         self._population = Population(config.seed, config.population)
 
     def routes(self) -> list[Route]:
-        """All routes of the interface."""
         return [
             Route("/oauth/token", self.token, methods=["POST"]),
             Route("/v1/sales", self.sales, methods=["GET"]),
         ]
 
     async def token(self, request: Request) -> Response:
-        """A token for who knows the client's secret (RFC 6749, section 4.4)."""
+        """A token for the client's secret (RFC 6749, section 4.4)."""
         try:
             self._check(await request.body(), request.headers.get("authorization"))
         except TokenRefused as refusal:
@@ -75,7 +74,7 @@ class MarketSquare:
         return JSONResponse(_page(shop, first))
 
     def _check(self, body: bytes, authorization: str | None) -> None:
-        """Raises TokenRefused unless the request is the client's own."""
+        """Raise TokenRefused unless the client is authenticated."""
         try:
             pairs = parse_qsl(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=20)
         except ValueError as error:
@@ -100,7 +99,7 @@ _NO_STORE = {"cache-control": "no-store"}
 
 
 def _basic(authorization: str) -> tuple[str, str]:
-    """Client id and secret of the header; both are form-encoded within it (RFC 6749, section 2.3.1)."""
+    """Client id and secret of the header, which are form-encoded (RFC 6749, section 2.3.1)."""
     scheme, _, value = authorization.partition(" ")
     try:
         client_id, colon, secret = base64.b64decode(value.strip(), validate=True).decode("ascii").partition(":")
@@ -117,7 +116,7 @@ def _unauthorized(why: str) -> Response:
 
 
 def _page(shop: dict[str, Any], first: str) -> dict[str, Any]:
-    """Six months from ``first`` on; a cursor names a month, so that a new month between two pages shifts nothing."""
+    """Six months from ``first`` on; a cursor names a month, so that a new month does not shift pages."""
     rows = zip(shop["orders"], shop["refunds"], shop["ratings"], strict=True)
     items = [
         {"month": orders["month"], "orders": _rest(orders), "refunds": _rest(refunds), "rating": _rest(rating)}
@@ -142,7 +141,7 @@ def _cursor(month: str) -> str:
 
 
 def _month_of(cursor: str | None) -> str | None:
-    """The month a cursor names; the first of all without one; None where it is none of ours."""
+    """The month of a cursor; the first of all without one; None if invalid."""
     if not cursor:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Standard Webhooks as a lender speaks it; written from the specification, apart from the platform's own."""
+"""Standard Webhooks for lenders, written from the specification, independent of the platform's code."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ TOLERANCE_SECONDS = 300
 
 
 def encode(message_type: str, timestamp: str, data: Mapping[str, Any]) -> bytes:
-    """The body of a message."""
     document = {"type": message_type, "timestamp": timestamp, "data": data}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def headers(secrets: str, webhook_id: str, now: float, body: bytes) -> dict[str, str]:
-    """A message's headers, with one signature for each of the secrets (separated by spaces)."""
+    """A message's headers, with one signature per secret (separated by spaces)."""
     timestamp = str(int(now))
     signatures = (f"v1,{_signature(secret, webhook_id, timestamp, body)}" for secret in secrets.split())
     return {
@@ -32,7 +31,7 @@ def headers(secrets: str, webhook_id: str, now: float, body: bytes) -> dict[str,
 
 
 def authentic_id(secrets: str, received: Mapping[str, str], body: bytes, now: float) -> str | None:
-    """The ``webhook-id`` of an authentic message that is not older or newer than five minutes; else None."""
+    """The ``webhook-id`` of an authentic message within five minutes of now; else None."""
     webhook_id, timestamp = received.get("webhook-id", ""), received.get("webhook-timestamp", "")
     if not webhook_id or len(webhook_id) > 256 or not timestamp.isascii() or not timestamp.isdigit():
         return None

@@ -1,4 +1,4 @@
-"""What stands before every institution: a count of its calls, its latency, and the faults on demand."""
+"""Middleware of every institution: counts calls, adds latency, applies faults."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CHARSET = re.compile(r"charset=([\w-]+)", re.IGNORECASE)
 
 
 def is_testers(scope: Scope) -> bool:
-    """Paths that begin with ``/_`` are the tester's: never counted, held up or spoiled."""
+    """Paths that begin with ``/_`` are for testers: never counted, delayed or spoiled."""
     return scope["type"] != "http" or str(scope.get("path", "")).startswith("/_")
 
 
 class CallCounter:
-    """Counts what reaches the institution, by method and path, spoiled or not."""
+    """Counts requests by method and path, spoiled or not."""
 
     def __init__(self, app: ASGIApp, calls: Counter[str], latency_ms: int) -> None:
         self._app = app
@@ -29,7 +29,7 @@ class CallCounter:
         self._latency = latency_ms / 1000
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count one request and hold it up as configured."""
+        """Count one request and delay it as configured."""
         if not is_testers(scope):
             self._calls[f"{scope['method']} {scope['path']}"] += 1
             if self._latency:
@@ -38,14 +38,13 @@ class CallCounter:
 
 
 class FaultMiddleware:
-    """Spoils requests as ordered."""
+    """Applies ordered faults."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, spoiled or not."""
         fault = None if is_testers(scope) else self._faults.take(REQUEST_KINDS, str(scope["path"]))
         if fault is None:
             await self._app(scope, receive, send)
@@ -61,7 +60,7 @@ class FaultMiddleware:
             await _send_spoiled(fault, start, body, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
-        """What the institution really answers: all that the request does is done."""
+        """The institution's real answer, with all effects of the request."""
         start: list[Message] = []
         pieces: list[bytes] = []
 
@@ -76,7 +75,7 @@ class FaultMiddleware:
 
 
 def _instead(fault: Fault, scope: Scope) -> Response | None:
-    """What is answered in the institution's place, without anything being done."""
+    """The answer instead of the institution's, without any effect."""
     if fault.kind == "status":
         return refusal(fault)
     if fault.kind == "garbage":
@@ -93,7 +92,7 @@ def _instead(fault: Fault, scope: Scope) -> Response | None:
 async def _send_spoiled(fault: Fault, start: Message, body: bytes, send: Send) -> None:
     kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
     if fault.kind == "cut":
-        # The rest never comes: the server closes the connection once this returns.
+        # The rest never comes: the server closes the connection after this.
         declared = (b"content-length", str(max(len(body), 2)).encode())
         await send({**start, "headers": [*kept, declared]})
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})

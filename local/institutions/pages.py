@@ -1,4 +1,4 @@
-"""The tax bureau's web pages: plain forms, no scripts, everything that comes from outside escaped."""
+"""The tax bureau's web pages: plain forms, no scripts, all external input escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADERS = {
 
 
 def login_page(fields: dict[str, str], error: str | None = None, status_code: int = 200) -> HTMLResponse:
-    """Where the taxpayer logs in; ``fields`` come from the query and go on with the form."""
+    """The login page; ``fields`` come from the query and are passed on with the form."""
     kept = "".join(_hidden(name, fields.get(name, "")) for name in ("client_id", "redirect_uri", "state"))
     message = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     return _page(
@@ -38,7 +38,7 @@ asks to read your company's tax data.</p>{message}
 
 
 def grant_page(session: str, firm_name: str, client_id: str) -> HTMLResponse:
-    """Where access is granted and its validity chosen."""
+    """The page for granting access and choosing the validity."""
     options = "".join(
         f'<option value="{days}"{" selected" if days == 365 else ""}>{label}</option>'
         for days, label in (
@@ -61,7 +61,7 @@ Let it read: registration, financial statements, tax payments, invoices.</p>
 
 
 def code_page(code: str, expires_at: str, taxpayer_id: str) -> HTMLResponse:
-    """The code, shown to be copied, where no page waits for it."""
+    """The code to copy, if there is no redirect."""
     return _page(
         "授权码 · Authorisation code",
         f"""<p>请复制授权码并交给服务方。Copy this code and give it to the service.</p>
@@ -72,7 +72,6 @@ def code_page(code: str, expires_at: str, taxpayer_id: str) -> HTMLResponse:
 
 
 def message_page(title: str, message: str, status_code: int) -> HTMLResponse:
-    """A page that only tells something."""
     return _page(title, f'<p role="alert">{escape(message)}</p>', status_code)
 
 

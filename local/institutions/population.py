@@ -1,4 +1,4 @@
-"""The made-up firms that every embedded institution knows, each drawn from (seed, index) alone."""
+"""The made-up firms known to every embedded institution, each derived from (seed, index)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from institutions.sectors import FLAT, SECTORS, Sector
 
 DEFAULT_SEED = 7
 DEFAULT_POPULATION = 400
-# Fixed places in every population, whatever its seed.
+# Fixed positions in every population.
 PERSONAS = (
     "good_firm",
     "blacklisted",
@@ -33,16 +33,16 @@ _THIN_FILE_MONTHS = 7
 
 @dataclass(frozen=True)
 class Factors:
-    """What lies behind a firm's figures; each about standard normal, ``growth`` a yearly rate."""
+    """Latent factors behind a firm's figures; each about standard normal, ``growth`` a yearly rate."""
 
     size: float
     """Scale of the business."""
     quality: float
-    """How well it is run: margin, leverage, steadiness."""
+    """How well it is run: margin, leverage, stability."""
     discipline: float
-    """How well it keeps to its duties: tax, filings, penalties."""
+    """How well it meets its duties: tax, filings, penalties."""
     growth: float
-    """Change of turnover a year, as a fraction."""
+    """Yearly change of turnover, as a fraction."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Firm:
     """One of ``PERSONAS``, or ``ordinary``."""
     taxpayer_id: str
     name: str
-    """The registered name, in Chinese; ``name_latin`` the English trade name."""
+    """The registered name, in Chinese; ``name_latin`` is the English trade name."""
     name_latin: str
     city: str
     sector: Sector
@@ -63,53 +63,52 @@ class Firm:
     established_on: date
     registered_on: date
     annual_revenue_fen: int
-    """Turnover of a year at the level of January 2024."""
+    """Yearly turnover at the level of January 2024."""
     margin: float
     leverage: float
-    """Liabilities on assets."""
+    """Liabilities / assets."""
 
     def draw(self, *topic: int | str) -> Draw:
-        """Chance for one topic; draws of one topic never shift those of another."""
+        """Draws for one topic, independent of other topics."""
         return Draw(self.seed, self.index, *topic)
 
 
 def password(taxpayer_id: str) -> str:
-    """The made-up password with which a firm logs in at the tax bureau."""
+    """The made-up password of a firm at the tax bureau."""
     return "pw-" + taxpayer_id[-6:]
 
 
 def expired_code(seed: int) -> str:
-    """The authorisation code of ``expired_code`` that the tax bureau knows from the start, and knows as expired."""
+    """The code of persona ``expired_code``, which the tax bureau knows as expired."""
     return "expired-" + hashlib.sha256(f"expired:{seed}".encode()).hexdigest()[:24]
 
 
 def persona_id(seed: int, persona: str) -> str:
-    """The taxpayer id of a persona."""
     return identity.taxpayer_id(seed, PERSONAS.index(persona))
 
 
 def blacklist_entries(seed: int, population: int = DEFAULT_POPULATION) -> list[str]:
-    """The taxpayer ids for the platform's blacklist: the persona's, and about one ordinary firm in a hundred."""
+    """The taxpayer ids for the platform's blacklist: the persona's, and about 1 % of ordinary firms."""
     ordinary = range(len(PERSONAS) + 33, population, 97)
     return [persona_id(seed, "blacklisted"), *(identity.taxpayer_id(seed, index) for index in ordinary)]
 
 
 class Population:
-    """The firms of one seed; each is made when first asked for.
+    """The firms of one seed, each created on first use.
 
     Args:
-        seed: Another seed gives other firms; the same gives the same to the bit.
+        seed: Determines all firms exactly.
         size: Number of firms, at most 10,000.
     """
 
     def __init__(self, seed: int = DEFAULT_SEED, size: int = DEFAULT_POPULATION) -> None:
         if not len(PERSONAS) <= size <= identity.LARGEST_POPULATION:
-            raise ValueError(f"population must lie between {len(PERSONAS)} and {identity.LARGEST_POPULATION}")
+            raise ValueError(f"population must be between {len(PERSONAS)} and {identity.LARGEST_POPULATION}")
         self.seed = seed
         self.size = size
 
     def firm(self, index: int, as_of: date) -> Firm:
-        """The firm at ``index``; the day matters for ``thin_file`` only, who is seven months old on every day.
+        """The firm at ``index``; the day matters only for ``thin_file``, which is always seven months old.
 
         Raises:
             IndexError: no such firm.
@@ -119,7 +118,6 @@ class Population:
         return _firm(self.seed, index, as_of if index == PERSONAS.index("thin_file") else _EPOCH)
 
     def persona(self, persona: str, as_of: date) -> Firm:
-        """The firm that plays a persona."""
         return self.firm(PERSONAS.index(persona), as_of)
 
     def by_taxpayer_id(self, code: str, as_of: date) -> Firm | None:
@@ -134,7 +132,7 @@ def _firm(seed: int, index: int, as_of: date) -> Firm:
     persona = PERSONAS[index] if index < len(PERSONAS) else "ordinary"
     drawn = _factors(draw)
     factors = drawn if persona == "ordinary" else _persona_factors(persona)
-    # Personas are steady by design: a seasonal trade would blur what they show.
+    # Personas are steady by design: a seasonal trade would blur their figures.
     sector = draw.pick(SECTORS if persona == "ordinary" else [one for one in SECTORS if one.season is FLAT])
     established_on, registered_on = _dates(draw, persona, as_of)
     called = identity.name(seed, index)
@@ -150,7 +148,7 @@ def _firm(seed: int, index: int, as_of: date) -> Firm:
         factors=factors,
         established_on=established_on,
         registered_on=registered_on,
-        # (1 + x/16)^16 stands for e^x.
+        # (1 + x/16)^16 approximates e^x.
         annual_revenue_fen=int(_TYPICAL_REVENUE_FEN * power(1.0 + 0.8 * factors.size / 16.0, 16)),
         margin=sector.margin + 0.025 * factors.quality + 0.01 * draw.normal(),
         leverage=clamp(0.50 - 0.11 * factors.quality + 0.06 * draw.normal(), 0.05, 1.3),

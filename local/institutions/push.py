@@ -1,4 +1,4 @@
-"""Lenders push their products to the platform ahead of time."""
+"""Pushes lenders' products to the platform."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FIRST_WAIT_SECONDS = 0.5
 
 
 class PushFailed(Exception):
-    """Raised when the platform does not take a product; tells which, and the answer's status."""
+    """The platform refused a product; names it and the status."""
 
 
 def push_catalogue(api_url: str, token: str, lender_id: str, config: Config) -> list[str]:
-    """Put every product of a lender into the platform's catalogue; repeating it changes nothing.
+    """Write every product of a lender to the platform's catalogue; idempotent.
 
     Args:
         api_url: The platform's API, without ``/v1``.
@@ -30,7 +30,7 @@ def push_catalogue(api_url: str, token: str, lender_id: str, config: Config) -> 
         config: The institutions' configuration.
 
     Returns:
-        The ids of the products pushed.
+        The ids of the products.
 
     Raises:
         KeyError: the configuration has no such lender.
@@ -65,7 +65,7 @@ def _put(http: urllib3.PoolManager, url: str, body: bytes, headers: dict[str, st
 
 
 def main() -> None:
-    """Push one lender's catalogue; the token comes from the environment so that no process list shows it."""
+    """Push one lender's catalogue; the token comes from the environment, so that process lists do not show it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
     parser.add_argument("--id", required=True, help="the lender's institution id")

@@ -1,4 +1,4 @@
-"""The company registry: what it holds about a firm, for who has a key."""
+"""The company registry: a firm's record, authenticated by a key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ class CompanyRegistry:
         self._population = Population(config.seed, config.population)
 
     def routes(self) -> list[Route]:
-        """All routes of the interface."""
         return [Route("/api/v1/companies/{taxpayer_id}", self.company, methods=["GET"])]
 
     async def company(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What the company registry holds about a firm (docs/reference/institutions.md)."""
+"""The company registry's data about a firm (docs/reference/institutions.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from institutions.population import Firm
 from institutions.tax_figures import money
 
 _FILING_YEARS = 5
-# A firm's revenue is that of the beginning of 2024; so are its people.
+# Revenue and staff are defined at the beginning of 2024.
 _STAFF_YEAR = 2023
 _LEFT_OUT = 0.06
 _SURNAMES = ("王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林")
@@ -20,7 +20,7 @@ _PENALTIES = ("tax_filing_late", "safety", "environment", "labour", "advertising
 
 
 def registry_data(firm: Firm, as_of: date) -> dict[str, Any]:
-    """The registry's whole answer about a firm on a day."""
+    """The registry's complete answer about a firm on a day."""
     return {
         "registration": _registration(firm),
         "filings": _filings(firm, as_of),
@@ -34,7 +34,6 @@ def registry_data(firm: Firm, as_of: date) -> dict[str, Any]:
 
 
 def legal_representative(firm: Firm) -> str:
-    """The name of the person who stands for the firm."""
     return str(_registration(firm)["legal_representative"])
 
 
@@ -75,13 +74,12 @@ def _filings(firm: Firm, as_of: date) -> list[dict[str, Any]]:
 
 
 def _insured(firm: Firm, year: int) -> int | None:
-    """How many people were insured at a year's end, by its annual report; None where the report leaves it out.
+    """Insured employees at a year's end in the annual report; None if the report omits them.
 
-    People go with revenue and the trade; they come and go more slowly than revenue. Not all of them are insured, and
-    fewer where duties are taken lightly.
+    Staff follows revenue and trade, more slowly than revenue. Not all are insured; fewer in ill-disciplined firms.
     """
     lasting, yearly = firm.draw("staff"), firm.draw("insured", year)
-    # (1 + x/8)^8 stands for e^x.
+    # (1 + x/8)^8 approximates e^x.
     usual = firm.annual_revenue_fen / firm.sector.per_head_fen * power(1.0 + 0.4 * lasting.normal() / 8.0, 8)
     people = usual * power(1.0 + firm.factors.growth / 2.0, year - _STAFF_YEAR) * (0.94 + 0.12 * yearly.unit())
     insured = clamp(0.8 + 0.1 * firm.factors.discipline + 0.1 * lasting.normal(), 0.2, 1.0)

@@ -1,10 +1,10 @@
-"""The trades of the made-up population, with what is usual in each."""
+"""The trades of the made-up population, with typical figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Each month's turnover as a percentage of the average month.
+# Each month's turnover in percent of the average month.
 FLAT = (96, 88, 101, 101, 101, 102, 101, 101, 102, 102, 102, 103)
 SPRING_FESTIVAL = (132, 108, 84, 90, 93, 95, 94, 96, 104, 98, 99, 107)
 SUMMER = (80, 72, 90, 98, 108, 118, 126, 124, 108, 98, 92, 86)
@@ -20,17 +20,17 @@ class Sector:
     chinese: str
     english: str
     margin: float
-    """Usual profit on revenue."""
+    """Typical profit / revenue."""
     turnover: float
-    """Usual revenue on assets."""
+    """Typical revenue / assets."""
     vat: float
-    """Usual VAT on revenue."""
+    """Typical VAT / revenue."""
     ticket_fen: int
-    """Usual amount of one invoice."""
+    """Typical amount of an invoice."""
     per_head_fen: int
-    """Usual revenue of a year for each person employed."""
+    """Typical yearly revenue per employee."""
     season: tuple[int, ...]
-    """Percentages of the average month, January first."""
+    """Percent of the average month, January first."""
 
 
 SECTORS = (

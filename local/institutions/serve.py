@@ -23,11 +23,11 @@ from institutions.testing_routes import testing_routes
 
 
 def build(name: str, config: Config) -> Starlette:
-    """The institution's application.
+    """The institution's ASGI application.
 
     Raises:
-        KeyError: the configuration has no such institution.
-        ValueError: its kind is unknown.
+        KeyError: not in the configuration.
+        ValueError: unknown kind.
     """
     settings = config.institutions[name]
     faults, calls = Faults(), Counter[str]()
@@ -43,7 +43,7 @@ def build(name: str, config: Config) -> Starlette:
 
 
 def _institution(name: str, kind: str, config: Config, faults: Faults) -> tuple[list[Route], Any]:
-    """Its routes, and what runs beside them; each process loads its own kinds only, to stay small."""
+    """Routes and background task; each process imports its own kinds only, to stay small."""
     if kind == "tax":
         from institutions.tax import TaxBureau
 
@@ -82,16 +82,16 @@ def _institution(name: str, kind: str, config: Config, faults: Faults) -> tuple[
 
 
 class _Server(uvicorn.Server):
-    """One of several servers of a process: signals are the process's business."""
+    """One of several servers of a process, which handles signals itself."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Install no signal handlers."""
         yield
 
 
 async def serve(names: Sequence[str], config: Config) -> None:
-    """Serve all on their ports until the process is told to stop, or one of them ends."""
+    """Serve all on their ports until stopped, or until one of them ends."""
     servers = [_Server(_server_settings(name, config)) for name in names]
 
     def stop() -> None:
@@ -120,7 +120,6 @@ def _server_settings(name: str, config: Config) -> uvicorn.Config:
 
 
 def main() -> None:
-    """Serve on 127.0.0.1 until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="the shared configuration file")
     parser.add_argument("--id", required=True, action="append", help="which institution to be; may be given again")

@@ -1,4 +1,4 @@
-"""What the shop platform holds about a firm's shop: a part of its turnover, with refunds and ratings."""
+"""The shop platform's data about a firm's shop: a part of its turnover, with refunds and ratings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from institutions.population import Firm
 from institutions.tax_figures import invoiced_fen, money, month_of, month_text
 
 _MONTHS = 24
-# How many firms of a trade sell on the platform; a trade not named here is a service or builds to order.
+# Share of firms with a shop, by trade; others are services or build to order.
 _SELLS = {"C13": 0.9, "C18": 0.9, "F51": 0.85, "F52": 0.95, "H62": 0.85, "C39": 0.65, "C34": 0.5}
 _OTHERS_SELL = 0.4
 _ALWAYS_SELL = ("good_firm", "thin_file")
@@ -20,7 +20,7 @@ _LEAST_ORDER_FEN = 3_000
 
 
 def shop_data(firm: Firm, as_of: date) -> dict[str, Any] | None:
-    """The shop on a day, as third information of the kind ``shop``; None where the firm has none."""
+    """The shop on a day, as third information of the kind ``shop``; None if the firm has none."""
     opened_on = _opened_on(firm)
     if opened_on is None or opened_on > as_of:
         return None
@@ -49,7 +49,7 @@ def _opened_on(firm: Firm) -> date | None:
 
 
 def _standing(firm: Firm, opened_on: date, as_of: date) -> tuple[str, date | None]:
-    """Whether it is open, and since when not."""
+    """Whether it is open, and since when it is closed."""
     draw = firm.draw("shop-end")
     ends = firm.persona == "ordinary" and draw.chance(clamp(0.07 - 0.05 * firm.factors.quality, 0.0, 0.3))
     ended_on = opened_on + timedelta(days=draw.whole(400, 4_000))

@@ -1,4 +1,4 @@
-"""How an answer is spoiled: cut, recoded, drifted from its schema, or something else altogether."""
+"""Spoils answers: truncated, recoded, with a drifted schema, or replaced."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ _FIRST_ELEMENT = re.compile(r"<([A-Za-z]\w*)>")
 
 
 def refusal(fault: Fault) -> Response:
-    """The answer of the fault ``status``."""
     later = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     return JSONResponse({"error": "fault_on_demand"}, status_code=fault.status, headers=later)
 
 
 def huge(megabytes: int, *, xml: bool) -> Response:
-    """Well-formed, and far larger than anyone should read; sent in pieces, without telling its length."""
+    """Well-formed and far too large; sent in chunks, without a length."""
     head, tail = ("<filler>", "</filler>") if xml else ('{"filler": "', '"}')
 
     async def pieces() -> AsyncIterator[bytes]:
         yield head.encode()
         for _ in range(megabytes * 2**20 // _CHUNK):
             yield b"x" * _CHUNK
-            # Lets the server notice that the other side has had enough; else it would go on to the end, blindly.
+            # Lets the server notice that the client has disconnected.
             await asyncio.sleep(0)
         yield tail.encode()
 
@@ -40,7 +39,7 @@ def huge(megabytes: int, *, xml: bool) -> Response:
 
 
 def xml_bomb() -> Response:
-    """A small document whose entities would expand to ten thousand million words."""
+    """A small document whose entities would expand to ten billion words."""
     levels = [f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, _BOMB_LEVELS + 1)]
     text = (
         f'<?xml version="1.0"?>\n<!DOCTYPE bomb [<!ENTITY l0 "boom">{"".join(levels)}]>\n<bomb>&l{_BOMB_LEVELS};</bomb>'
@@ -49,14 +48,14 @@ def xml_bomb() -> Response:
 
 
 def recoded(body: bytes, charset: str) -> bytes:
-    """The same text in another charset than the declared one; ASCII alone would look the same, so it gets UTF-16."""
+    """The text in another charset than declared; pure ASCII becomes UTF-16, as it would look the same otherwise."""
     text = body.decode(charset)
     other = text.encode("utf-8" if charset.lower().startswith("gb") else "gb18030")
     return text.encode("utf-16") if other == body else other
 
 
 def drifted(body: bytes, charset: str, field: str | None, how: str) -> bytes:
-    """A document of another version: a field is called otherwise, or is of another type, wherever it stands."""
+    """A document of another version: a field renamed or retyped, at any depth."""
     text = body.decode(charset)
     if text.lstrip().startswith("<"):
         return _drifted_xml(text, field, how).encode(charset)

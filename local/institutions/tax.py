@@ -33,7 +33,6 @@ class TaxBureau:
         self._codes.add_expired(expired_code(config.seed), persona_id(config.seed, "expired_code"))
 
     def routes(self) -> list[Route]:
-        """All routes of the interface."""
         return [
             Route("/oauth/authorize", self.authorize, methods=["GET"]),
             Route("/oauth/login", self.login, methods=["POST"]),
@@ -43,12 +42,12 @@ class TaxBureau:
         ]
 
     async def authorize(self, request: Request) -> Response:
-        """Show the login page, unless the request is not one the bureau knows how to answer."""
+        """Show the login page, unless the request is invalid."""
         fields = {name: request.query_params.get(name, "") for name in _REQUEST_FIELDS}
         return self._refused(fields) or login_page(fields)
 
     async def login(self, request: Request) -> Response:
-        """Check the password; then ask what is granted."""
+        """Check the password; then ask for the grant."""
         form = await _form(request)
         fields = {name: form.get(name, "") for name in _REQUEST_FIELDS}
         refused = self._refused(fields)
@@ -63,7 +62,7 @@ class TaxBureau:
         return grant_page(self._codes.open_session(session), f"{firm.name} · {firm.name_latin}", session.client_id)
 
     async def grant(self, request: Request) -> Response:
-        """Issue a code, or note the refusal, and go back to who asked."""
+        """Issue a code, or record the refusal, and redirect back."""
         form = await _form(request)
         days = form.get("validity_days", "")
         if not days.isascii() or not days.isdigit() or len(days) > 4 or not 1 <= int(days) <= LONGEST_VALIDITY_DAYS:
@@ -82,7 +81,6 @@ class TaxBureau:
         return self._answer(session, answer) or code_page(code, instant(expires), session.taxpayer_id)
 
     async def revoke(self, request: Request) -> Response:
-        """Make a code worthless."""
         if not key_right(request.headers, self._settings.api_key):
             return JSONResponse({"error": "invalid_api_key"}, status_code=401)
         asked = await _taxpayer_and_code(request)
@@ -92,7 +90,7 @@ class TaxBureau:
         return Response(status_code=204)
 
     async def taxpayer_data(self, request: Request) -> Response:
-        """Verify the code and give the data."""
+        """Verify the code and return the data."""
         if not key_right(request.headers, self._settings.api_key):
             return JSONResponse({"error": "invalid_api_key"}, status_code=401)
         asked = await _taxpayer_and_code(request)
@@ -111,7 +109,7 @@ class TaxBureau:
         return self._population.by_taxpayer_id(taxpayer_id, self._config.today())
 
     def _refused(self, fields: dict[str, str]) -> Response | None:
-        """A code goes only to who is registered for it; anything else is told here and never redirected."""
+        """A code goes only to a registered redirect URI; other requests are refused here without a redirect."""
         if fields["client_id"] != self._settings.client_id:
             return message_page("未知应用 · Unknown client", "client_id", 400)
         if fields["redirect_uri"] and not self._redirect_allowed(fields["redirect_uri"]):

@@ -1,4 +1,4 @@
-"""What the tax bureau holds about a firm: statements, payments, invoices in fen (docs/reference/institutions.md)."""
+"""The tax bureau's data about a firm: statements, payments, invoices in fen (docs/reference/institutions.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILED_AFTER_DAYS = 15
 
 
 def tax_data(firm: Firm, as_of: date) -> dict[str, Any]:
-    """The bureau's whole answer about a firm on a day."""
+    """The bureau's complete answer about a firm on a day."""
     return {
         "basics": {
             "taxpayer_id": firm.taxpayer_id,
@@ -52,7 +52,7 @@ def money(fen: int) -> str:
 
 @lru_cache(maxsize=4096)
 def invoiced_fen(firm: Firm, month: int) -> int:
-    """What the firm invoices in a month; the same whenever it is asked, so that history never changes."""
+    """A month's invoiced amount; deterministic, so that history never changes."""
     if month < month_of(firm.registered_on):
         return 0
     draw = firm.draw("month", month)
@@ -84,7 +84,7 @@ def _rating(firm: Firm, as_of: date) -> str | None:
 
 
 def _quarters(as_of: date) -> list[int]:
-    """The last months of the last eight quarters whose statements are filed by now, oldest first."""
+    """The last months of the last eight quarters whose statements are filed, oldest first."""
     month = month_of(as_of - timedelta(days=_FILED_AFTER_DAYS)) - 1
     last = month - (month + 1) % 3
     return [last - 3 * back for back in range(_QUARTERS - 1, -1, -1)]
@@ -96,7 +96,7 @@ def _months(firm: Firm, as_of: date) -> range:
 
 
 def _revenue_fen(firm: Firm, month: int) -> int:
-    """Declared revenue: a little above what is invoiced, since not every sale is."""
+    """Declared revenue: slightly above the invoiced amount, since not every sale is invoiced."""
     return int(invoiced_fen(firm, month) * (1.02 + 0.01 * firm.draw("declared", month).unit()))
 
 

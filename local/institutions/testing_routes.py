@@ -1,4 +1,4 @@
-"""The tester's own routes, the same at every institution: faults, the count of calls, health."""
+"""Routes for testers, the same at every institution: faults, call counts, health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lender's own decision on what the platform submits; it trusts the platform's assessment but not blindly."""
+"""A lender's own decision on a submission; it checks the platform's assessment."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from institutions.catalogue import GRADES, Product
 
-# What one firm may owe one lender at a time.
+# Maximum debt of one firm at one lender.
 MOST_FOR_ONE_FIRM_FEN = 500_000_000
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What the platform submits; amounts in fen."""
+    """A submission by the platform; amounts in fen."""
 
     application_id: str
     product_id: str
@@ -28,25 +28,24 @@ class Submission:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision; approved where there is no reason against it."""
+    """A decision; approved without reasons against it."""
 
     reason_code: str | None = None
     reason: str | None = None
 
     @property
     def approved(self) -> bool:
-        """Whether the lender will lend."""
         return self.reason_code is None
 
 
 def decide(submission: Submission, product: Product | None, owed_fen: int, *, unwanted: bool) -> Verdict:
-    """The lender's verdict.
+    """The lender's decision.
 
     Args:
-        submission: What is asked.
-        product: The lender's product of that id, if it has one.
-        owed_fen: What the firm was lent by this lender before.
-        unwanted: The lender's own file on the firm says no, whatever the platform found.
+        submission: the request.
+        product: The lender's product with that id, if any.
+        owed_fen: What this lender lent to the firm before.
+        unwanted: The lender's own file on the firm is negative.
     """
     if product is None:
         return Verdict("product_unknown", "We do not offer this product.")

@@ -1,6 +1,6 @@
-"""Write ``examples/applications.jsonl``: every persona among ordinary firms, each with what it asks for.
+"""Write ``examples/applications.jsonl``: personas among ordinary firms, each with a loan request.
 
-``python -m institutions.write_examples`` writes the same file to the byte every time; a test holds it to that.
+``python -m institutions.write_examples`` is deterministic; a test compares the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from institutions.population import DEFAULT_SEED, PERSONAS, Firm, Population, blacklist_entries, expired_code
 
 LINES = 30
-# Only who a firm is goes into the file, and that does not depend on the day.
+# The file contains identities only, which do not depend on the day.
 _DAY = date(2026, 11, 21)
 _OUTCOMES = {
     "good_firm": "disbursed",
@@ -38,12 +38,11 @@ def lines(seed: int = DEFAULT_SEED) -> list[dict[str, Any]]:
 
 
 def text(seed: int = DEFAULT_SEED) -> str:
-    """The file's text."""
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines(seed))
 
 
 def _mixed(population: Population) -> Iterator[Firm]:
-    """Every third a persona; of the ordinary, one in ten is a firm that may well be declined."""
+    """Every third is a persona; of ordinary firms, one in ten may well be declined."""
     personas = iter(PERSONAS)
     steady, shaky = _ordinary(population, steady=True), _ordinary(population, steady=False)
     for number in range(LINES):
@@ -68,12 +67,12 @@ def _is_steady(firm: Firm) -> bool:
 
 
 def _line(firm: Firm, number: int) -> dict[str, Any]:
-    # Three per cent of a year's turnover, in steps, is what such a firm would ask for, and may have.
+    # Three per cent of yearly turnover, in steps: a request that such a firm can get.
     yuan = firm.annual_revenue_fen * 3 // 100 // 100 // _STEP_YUAN * _STEP_YUAN
     application = {
         "amount": f"{max(100_000, min(1_000_000, yuan))}.00",
         "currency": "CNY",
-        # No product lends for ten years.
+        # No product has a term of ten years.
         "term_months": 120 if firm.persona == "no_product_fits" else _TERMS[number % len(_TERMS)],
         "purpose": _PURPOSES[number % len(_PURPOSES)],
     }
@@ -90,7 +89,6 @@ def _line(firm: Firm, number: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("examples/applications.jsonl"))
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
