@@ -1,1 +1,1 @@
-"""Deploying to a real AWS account (docs/how-to/deploy-aws.md)."""
+"""Deployment to a real AWS account (docs/how-to/deploy-aws.md)."""

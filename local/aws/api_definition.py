@@ -1,11 +1,11 @@
-"""API Gateway's definition of the API, made from the declared routes; ``make api`` writes it to `PATH`.
+"""Generates API Gateway's definition of the API from the declared routes; ``make api`` writes it to `PATH`.
 
-The file holds what API Gateway itself acts on: routes, who needs a token, which function answers, and what the gateway
-says where no function is reached. Schemas stay in the description that the API serves (`api.openapi`): the functions
-check them, and API Gateway's importer refuses much of JSON Schema.
+The file contains what API Gateway itself needs: routes, which of them need a token, the functions, and the gateway's
+own responses. Schemas are only in the description that the API serves (`api.openapi`): the functions validate requests,
+and API Gateway's importer refuses much of JSON Schema.
 
-SAM adds nothing to an included definition, so the authoriser and the gateway responses stand here too. Intrinsic
-functions have their long form, the only one that ``AWS::Include`` reads.
+SAM adds nothing to an included definition, so the authoriser and the gateway responses are here too. Intrinsic
+functions have their long form, as ``AWS::Include`` requires.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PATH = Path(__file__).resolve().parents[2] / "infrastructure" / "generated" / "a
 HEAD = "# Made by `make api` from the routes in functions/api; do not edit.\n"
 
 AUTHORIZER_SECONDS = 300
-"""How long API Gateway keeps the authoriser's answer for a token."""
+"""How long API Gateway caches the authoriser's answer for a token."""
 
 # Not the request id, which a client may set.
 INSTANCE = "urn:creditmesh:request:$context.extendedRequestId"
@@ -47,7 +47,7 @@ GATEWAY_PROBLEMS: dict[str, tuple[HTTPStatus, str, str]] = {
     "AUTHORIZER_FAILURE": _LATER,
     "BAD_REQUEST_BODY": _INVALID,
     "BAD_REQUEST_PARAMETERS": _INVALID,
-    # Every other type is named here, so this one is left for an unknown route called with a bearer token: API Gateway
+    # Every other type is listed below, so this one remains for an unknown route called with a bearer token: API Gateway
     # takes the token for a malformed AWS signature.
     "DEFAULT_4XX": _NO_ROUTE,
     "DEFAULT_5XX": _FAULT,
@@ -67,7 +67,7 @@ GATEWAY_PROBLEMS: dict[str, tuple[HTTPStatus, str, str]] = {
         web.UnsupportedMediaType.code,
         f"content-type must be {web.JSON}",
     ),
-    "WAF_FILTERED": _TOO_MANY,  # the stack's web ACL has nothing but limits of rate
+    "WAF_FILTERED": _TOO_MANY,  # the stack's web ACL has only rate limits
 }
 """Status, code and detail of every gateway response type."""
 
@@ -82,7 +82,7 @@ def definition(description: Json) -> Json:
         path: {method: _operation(operation) for method, operation in methods.items()}
         for path, methods in description["paths"].items()
     }
-    # A request whose method its path does not have goes to the greedy path: here every browser's preflight.
+    # Requests whose method the path lacks go to the greedy path, here every browser's preflight.
     paths["/{proxy+}"] = {"options": _method(["proxy"], "ApiFunction")}
     return {
         "openapi": "3.0.1",
@@ -135,7 +135,7 @@ def _authorizer() -> Json:
 
 def _gateway_response(status: HTTPStatus, code: str, detail: str) -> Json:
     reply = web.problem(status, code, detail, INSTANCE)
-    # A literal stands in single quotes, so one that has some itself cannot be said.
+    # Literals are in single quotes, so they must not contain any.
     headers = {name: text for name, text in reply.all_headers().items() if "'" not in text}
     for_pages = {**headers, **cors.answer_headers("${PagesOrigin}")}
     return {
@@ -153,7 +153,7 @@ def _literals(headers: dict[str, str]) -> Json:
 
 
 def written(document: Json) -> str:
-    """A definition as YAML: one line for each method, so that a change of routes reads well."""
+    """A definition as YAML, one line per method, for readable diffs."""
     return HEAD + "\n".join(_lines(document, 3)) + "\n"
 
 
@@ -169,7 +169,6 @@ def _lines(document: Json, levels: int) -> list[str]:
 
 
 def main() -> None:
-    """Write the file."""
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text(written(definition(openapi.document(app))), encoding="utf-8")
 

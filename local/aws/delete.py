@@ -1,4 +1,4 @@
-"""`make delete STAGE=…`: delete a stage's stack and retain what holds data (docs/how-to/deploy-aws.md).
+"""`make delete STAGE=…`: delete a stage's stack, retaining its data (docs/how-to/deploy-aws.md).
 
 ``PYTHONPATH=local .venvs/cloud/bin/python -m aws.delete --stage test``
 """
@@ -19,7 +19,7 @@ from cloud.emr_applications import NotStopped
 from cloud.stack import DeployFailed, Stack
 
 _MACHINE = "AWS::StepFunctions::StateMachine"
-# How what is retained is removed for good, by type.
+# How to remove retained resources for good, by type.
 _REMOVAL = {
     "AWS::DynamoDB::Table": "dynamodb delete-table --table-name {id}",
     "AWS::S3::Bucket": "s3 rb --force s3://{id}  (after every version is gone: docs/how-to/deploy-aws.md)",
@@ -31,14 +31,14 @@ _REMOVAL = {
 
 
 def required_answer(target: Target) -> str:
-    """What a person must type; for the production stage more than its name, which is typed often."""
+    """What a person must type; for production more than its name, which is typed often."""
     return f"delete {target.stack} in {target.account}" if target.stage == "prod" else target.stage
 
 
 def confirmed(target: Target, answer: str, environment: Mapping[str, str]) -> bool:
-    """Whether a person, or a pipeline by ``CONFIRM=delete/<account>/<region>/<stage>``, agreed.
+    """Whether a person, or a pipeline by ``CONFIRM=delete/<account>/<region>/<stage>``, confirmed.
 
-    A deployment's confirmation does not confirm a deletion.
+    The confirmation of a deployment does not confirm a deletion.
     """
     given = environment.get("CONFIRM")
     if given:
@@ -47,9 +47,9 @@ def confirmed(target: Target, answer: str, environment: Mapping[str, str]) -> bo
 
 
 def stop_executions(states: Any, machines: list[str]) -> int:
-    """Stop what runs; how many executions that were.
+    """Stop running executions; returns their number.
 
-    A state machine is gone only after its last execution, and applications wait for people for days.
+    A state machine disappears only after its last execution, and applications wait for people for days.
     """
     stopped = 0
     for machine in machines:
@@ -64,10 +64,10 @@ def stop_executions(states: Any, machines: list[str]) -> int:
 
 
 def delete(target: Target, session: Any) -> str:
-    """Stop executions and jobs and delete the stack; what was retained and how it is removed.
+    """Stop executions and jobs and delete the stack; returns what was retained and how to remove it.
 
     Raises:
-        Refused: there is no such stack.
+        Refused: no such stack.
         DeployFailed: the stack could not be deleted.
         NotStopped: an EMR Serverless application could not be stopped.
     """
@@ -80,7 +80,7 @@ def delete(target: Target, session: Any) -> str:
 
 
 def retained(target: Target, left: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is still there, with the commands that remove it."""
+    """The retained resources, with the commands that remove them."""
     lines = [f"{target.stack} is deleted. Retained, since a stage's data is not deleted with its stack:"]
     for name, one in sorted(left.items()):
         command = _REMOVAL.get(one["ResourceType"], "").format(id=one["PhysicalResourceId"])
@@ -93,7 +93,6 @@ def retained(target: Target, left: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")
     options = arguments.parse_args()
@@ -107,7 +106,7 @@ def main() -> None:
             sys.exit("Not confirmed; nothing was done.")
         print(delete(target, session))
     except EOFError:
-        sys.exit("Nobody is there to confirm; set CONFIRM=delete/<account>/<region>/<stage> in a pipeline.")
+        sys.exit("There is no terminal to confirm; set CONFIRM=delete/<account>/<region>/<stage> in a pipeline.")
     except (Refused, DeployFailed, NotStopped, ClientError, BotoCoreError) as problem:
         sys.exit(str(problem))
 

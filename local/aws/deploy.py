@@ -30,7 +30,7 @@ from cloud.template import parse
 
 
 def deploy(target: Target, values: Mapping[str, str], address_book: Path | None, session: Any) -> dict[str, str]:
-    """Build for Lambda and EMR, check the layer, deploy, upload jobs, libraries and models; the stack's outputs.
+    """Build for Lambda and EMR, check the layer, deploy, upload jobs, libraries and models; returns the outputs.
 
     Raises:
         DeployFailed: a step failed.
@@ -63,7 +63,6 @@ def _prepare(options: argparse.Namespace, session: Any) -> tuple[Target, dict[st
 
 
 def main() -> None:
-    """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")
     arguments.add_argument("--parameters", type=Path, help="JSON file of the template's parameters")
@@ -80,7 +79,7 @@ def main() -> None:
     except Refused as refusal:
         sys.exit(str(refusal))
     except EOFError:
-        sys.exit("Nobody is there to confirm; set CONFIRM=<account>/<region> in a pipeline.")
+        sys.exit("There is no terminal to confirm; set CONFIRM=<account>/<region> in a pipeline.")
     except (DeployFailed, NotStopped, ClientError, BotoCoreError, subprocess.CalledProcessError) as problem:
         sys.exit(f"The deployment failed: {problem}")
     print(json.dumps(outputs, indent=1))

@@ -1,6 +1,6 @@
-"""Rotates the key of the blind indexes: `begin`, then `go-on` until it says that the earlier key is removed.
+"""Rotates the key of the blind indexes: `begin`, then `go-on` until it reports that the earlier key is removed.
 
-Each run may be stopped and repeated; what it moves it moves conditionally, while the platform serves. When to run it:
+Each run may be interrupted and repeated; items are moved conditionally, while the platform serves. When to run it:
 docs/how-to/deploy-aws.md.
 """
 
@@ -30,13 +30,12 @@ from creditmesh.platform.bootstrap import platform
 from creditmesh.screening.bootstrap import list_entries, list_imports
 
 ANNOUNCED = timedelta(minutes=10)
-"""A new key is known for so long before it counts: every process has read it by then."""
+"""Time between the announcement of a key and its use: every process has read it by then."""
 SETTLED = timedelta(minutes=20)
-"""So long after that nothing is at work any more that began under the earlier key."""
+"""Time after which no process works with the earlier key any more."""
 
 
 def document(keys: tuple[IndexKey, ...]) -> str:
-    """The secret's text."""
     return json.dumps({"keys": [_written(key) for key in keys]})
 
 
@@ -52,7 +51,7 @@ class Rotation:
 
     Args:
         store: replaces the secret's text.
-        fresh: makes a key.
+        fresh: generates a key.
     """
 
     store: Callable[[str], object]
@@ -62,24 +61,24 @@ class Rotation:
         """Announce a new key.
 
         Raises:
-            Refused: a rotation is under way.
+            Refused: a rotation is in progress.
         """
         keys, now = platform().blind_index.keys(), platform().clock.now()
         if len(keys) > 1:
-            raise Refused("A rotation is under way; say `go-on`.")
+            raise Refused("A rotation is in progress; run `go-on`.")
         key = IndexKey(str(int(keys[0].key_id) + 1), self.fresh().encode(), now + ANNOUNCED)
         self.store(document((key, replace(keys[0], since=datetime.min.replace(tzinfo=UTC)))))
         return f"Key {key.key_id} counts from {iso(key.since)}. Say `go-on` after {iso(key.since + SETTLED)}."
 
     def go_on(self) -> str:
-        """Do what comes next, and say what is left.
+        """Do the next step, and report what is left.
 
         Raises:
-            Refused: it is too early, or no rotation is under way.
+            Refused: too early, or no rotation is in progress.
         """
         (newest, *earlier), now = platform().blind_index.keys(), platform().clock.now()
         if not earlier:
-            raise Refused("No rotation is under way; `begin` begins one.")
+            raise Refused("No rotation is in progress; `begin` starts one.")
         if any(not key.retired for key in earlier):
             return self._move(newest, earlier, now)
         if until := firm_moves().codes_until(int(now.timestamp())):
@@ -90,7 +89,7 @@ class Rotation:
 
     def _move(self, newest: IndexKey, earlier: list[IndexKey], now: datetime) -> str:
         if now < (settled := newest.since + SETTLED):
-            raise Refused(f"What began under the earlier key may still be at work; go on after {iso(settled)}.")
+            raise Refused(f"Processes may still use the earlier key; go on after {iso(settled)}.")
         moved = move()
         again = move(every=firm_moves().left() > 0)
         told = ", ".join(f"{count} {name}" for name, count in moved.items())
@@ -101,17 +100,17 @@ class Rotation:
 
 
 def move(*, every: bool = False) -> dict[str, int]:
-    """Bring what lies under earlier keys under the current one; how much of each.
+    """Move items under earlier keys to the current one; returns counts.
 
     Args:
-        every: look at firms too whose applications have been moved.
+        every: include firms whose applications have been moved.
     """
     index, firms = platform().blind_index, firm_moves()
     found = {"revocations": firms.move_revocations(), "items of firms": 0, "applications": 0}
     for one in applications().indexed_otherwise(lambda taxpayer: index.of(FIRM, taxpayer), every=every):
         found["items of firms"] += firms.move(one.taxpayer_id)
         if (current := index.of(FIRM, one.taxpayer_id)) != one.taxpayer_index:
-            applications().reindex(one, current)  # last: it tells that its firm was moved
+            applications().reindex(one, current)  # last, as it marks the firm as moved
             found["applications"] += 1
     found["imported lists"] = list_imports().rekey()
     found["list entries"] = list_entries().rekey()
@@ -120,10 +119,10 @@ def move(*, every: bool = False) -> dict[str, int]:
 
 
 def environment(session: Any, target: Target) -> dict[str, str]:
-    """What the platform's parts read, for this stage.
+    """The environment of the platform's code for this stage.
 
     Raises:
-        Refused: there is no such stack.
+        Refused: no such stack.
     """
     stacks = session.client("cloudformation")
     try:
@@ -143,7 +142,6 @@ def environment(session: Any, target: Target) -> dict[str, str]:
 
 
 def main() -> None:
-    """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("step", choices=("begin", "go-on"))
     arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")

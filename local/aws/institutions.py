@@ -1,4 +1,4 @@
-"""The institutions' address book for a real account, checked before it is uploaded."""
+"""The institutions' address book for a real account, checked before its upload."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from aws.parameters import read_object
 from aws.target import Refused
 
 KINDS = ("tax", "registry", "lender", "judicial", "credit_bureau", "shop", "education", "anti_fraud", "source")
-"""What the platform tells apart; ``source`` is any other source of data, which channels refer to by its id."""
+"""Kinds known to the platform; ``source`` is any other source of data, which channels name by id."""
 _FIELDS = {"kind", "name", "base_url", "login_url"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 def check(path: Path) -> Path:
-    """The file, if each institution in it can be talked to.
+    """Check the address book; returns its path.
 
     Raises:
-        Refused: it cannot be read, or an institution has no id, name, known kind or address with https.
+        Refused: unreadable, or an institution lacks id, name, known kind or https address.
     """
     for name, one in read_object(path).items():
         _check(name, one)

@@ -1,4 +1,4 @@
-"""Whether a built layer can run on Lambda: its size, its byte-code, the architecture of every shared object."""
+"""Checks whether a built layer can run on Lambda: size, byte-code, architecture of shared objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aws.target import Refused
 
-# AWS Lambda quotas: a function's code and layers together, unpacked. The functions themselves are small.
+# AWS Lambda's quota of a function's code and layers together, unpacked. The functions themselves are small.
 MOST_BYTES = 250 * 1024 * 1024
 _ELF = b"\x7fELF"
 _MACHINES = {0x3E: "x86-64", 0xB7: "arm64", 0x03: "x86"}  # ELF header, e_machine
@@ -17,7 +17,7 @@ WANTED = "arm64"
 
 @dataclass(frozen=True)
 class Layer:
-    """What was found."""
+    """Result of the check."""
 
     size: int
     objects: int
@@ -33,7 +33,7 @@ class Layer:
 
 
 def machine(path: Path) -> str | None:
-    """The architecture of an ELF file, or None for another kind of file."""
+    """The architecture of an ELF file; None for other files."""
     with path.open("rb") as file:
         header = file.read(20)
     if len(header) < 20 or not header.startswith(_ELF):
@@ -51,7 +51,7 @@ def check(folder: Path, most_bytes: int = MOST_BYTES) -> Layer:
     """Size and architecture of the layer below ``folder``.
 
     Raises:
-        Refused: it is empty, too large, or carries code of another machine.
+        Refused: empty, too large, or with code of another architecture.
     """
     size = objects = compiled = 0
     for path in _files(folder):

@@ -1,8 +1,8 @@
-"""The Python libraries that Spark jobs take along to EMR: an archive for each kind of job, from the lock.
+"""The Python libraries of Spark jobs on EMR: an archive per kind of job, from the lock.
 
-``PYTHONPATH=local .venvs/cloud/bin/python -m aws.libraries`` makes them in ``build/emr/libraries/``. An archive holds
-what ``sys.path`` needs, not an environment: an interpreter of arm64 cannot be made on another machine, and EMR has one.
-Archives are reproducible: the same lock gives the same bytes. Their names carry the digest of what they are made from.
+``PYTHONPATH=local .venvs/cloud/bin/python -m aws.libraries`` builds them in ``build/emr/libraries/``. An archive is a
+folder for ``sys.path``, not an environment: an arm64 interpreter cannot be built on another machine, and EMR has one.
+Archives are reproducible, and their names contain the digest of their inputs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from aws.target import Refused
 from cloud.build import digest
 
 LOCK = Path("locks") / "spark.txt"
-# What emr-spark-8.0.0 has on arm64 (3.11, 3.12 and 3.13 are there; the jobs' settings say which one runs), on a glibc
-# that takes wheels of this platform.
+# An interpreter of emr-spark-8.0.0 on arm64 (3.11, 3.12 and 3.13 exist; the jobs' settings choose), with a glibc for
+# wheels of this platform.
 PYTHON = "3.11"
 _PLATFORM = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", PYTHON)
-# EMR's Spark brings its own build of them.
+# EMR's Spark has its own build of them.
 _LEFT_OUT = frozenset({"py4j", "pyspark"})
 # No job reads these.
 _UNWANTED = frozenset({"tests", "include", "__pycache__"})
@@ -35,16 +35,15 @@ _SERVICES = Path("botocore") / "data"
 
 @dataclass(frozen=True)
 class Archive:
-    """What one kind of job takes along."""
+    """The libraries of one kind of job."""
 
     name: str
     packages: frozenset[str] = frozenset()
-    """The packages of the lock; all but Spark's own where there are none."""
+    """Packages of the lock; empty means all but Spark's own."""
     services: frozenset[str] = frozenset()
-    """The AWS services whose descriptions botocore keeps; all where there are none."""
+    """AWS services whose descriptions botocore keeps; empty means all."""
 
     def requirements(self, lock: str) -> str:
-        """The part of the lock that goes into the archive."""
         blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
         return "".join(block for block in blocks if self._takes(re.split(r"[=\[\s]", block, maxsplit=1)[0]))
 
@@ -52,19 +51,19 @@ class Archive:
         return package in self.packages if self.packages else package not in _LEFT_OUT
 
     def key(self, lock: Path) -> str:
-        """Where it lies in the bucket of artefacts, and below ``build/``."""
+        """Its key in the bucket of artefacts, and its path below ``build/``."""
         made_from = digest([Path(__file__)], f"{self.requirements(lock.read_text('utf-8'))}{self}")
         return f"emr/libraries/{self.name}-{made_from[:16]}.tar.gz"
 
     def drop(self, folder: Path) -> None:
-        """Remove the descriptions of services that the job does not call; most of botocore's size."""
+        """Remove descriptions of services that the job does not call, which are most of botocore's size."""
         for path in (folder / _SERVICES).iterdir() if self.services else ():
             if path.is_dir() and path.name not in self.services:
                 shutil.rmtree(path)
 
 
 TRAINING = Archive("training")
-# boto3 and all that it needs: whether EMR's interpreter has one, and which, is nowhere documented.
+# boto3 and its requirements: it is undocumented whether EMR's interpreter has it, and in which version.
 SCORING = Archive(
     "scoring",
     packages=frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}),
@@ -73,16 +72,16 @@ SCORING = Archive(
 
 
 def make(archive: Archive, root: Path, build: Path, lock: Path) -> Path:
-    """The archive made from ``lock``, wheels only, checked by hash; nothing is done where it is there already.
+    """Build the archive from ``lock``, wheels only, verified by hash; no effect if it exists.
 
     Args:
         root: the repository.
-        build: the folder below which it lies, under its key.
+        build: the parent folder of the archive's key.
         lock: the requirements with their hashes.
 
     Raises:
-        subprocess.CalledProcessError: a package could not be installed, or is not what the lock says.
-        Refused: there is code of another machine in it.
+        subprocess.CalledProcessError: a package could not be installed, or does not match the lock.
+        Refused: it contains code of another architecture.
     """
     target = build / archive.key(lock)
     if target.exists():
@@ -103,10 +102,10 @@ def make(archive: Archive, root: Path, build: Path, lock: Path) -> Path:
 
 
 def pack(folder: Path, target: Path) -> None:
-    """Archive what a job needs of ``folder``; names sorted, no times, no owners.
+    """Archive the needed files of ``folder``; sorted, without times and owners.
 
     Raises:
-        Refused: there is code of another machine in it.
+        Refused: it contains code of another architecture.
     """
     unfinished = target.with_suffix(".part")
     with (
@@ -134,7 +133,7 @@ def _wanted(folder: Path) -> Iterator[Path]:
 
 
 def uploads(root: Path) -> dict[str, Path]:
-    """The archives of this checkout's lock by their keys, made if need be; says how large they are."""
+    """The archives of this checkout's lock by key, built if needed; prints their sizes."""
     lock, made = root / LOCK, dict[str, Path]()
     for archive in (TRAINING, SCORING):
         target = make(archive, root, root / "build", lock)
@@ -145,7 +144,6 @@ def uploads(root: Path) -> dict[str, Path]:
 
 
 def parameters(root: Path) -> dict[str, str]:
-    """The parameters of the template that name the archives."""
     lock = root / LOCK
     return {"TrainingLibraries": TRAINING.key(lock), "ScoringLibraries": SCORING.key(lock)}
 

@@ -1,4 +1,4 @@
-"""The template's parameters for a real account: from a file outside the repository, checked against the template."""
+"""The template's parameters for a real account, from a file outside the repository, checked against the template."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from aws.target import Refused
 
 SET_BY_DEPLOYMENT = ("Stage", "SparkCode", "TrainingLibraries", "ScoringLibraries")
-_MOST_CHARACTERS = 4096  # of one parameter's value, CloudFormation's quota
-# What exists for the embedded cloud only.
+_MOST_CHARACTERS = 4096  # CloudFormation's quota for a parameter's value
+# For the embedded cloud only.
 _LOCAL_ONLY = ("JwksUrlPrefix", "PublicUrlPrefix", "PublicUrlSuffix")
 
 
 def read(path: Path | None) -> dict[str, str]:
-    """Parameters of a JSON file: name to text, or to a JSON document, which is passed on as text.
+    """Parameters of a JSON file: name → text, or a JSON document, which is passed on as text.
 
     Raises:
         Refused: the file is missing or malformed.
@@ -27,10 +27,10 @@ def read(path: Path | None) -> dict[str, str]:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object that a file holds.
+    """The JSON object in a file.
 
     Raises:
-        Refused: it is missing or malformed.
+        Refused: missing or malformed.
     """
     try:
         document = json.loads(path.read_text("utf-8"))
@@ -48,7 +48,7 @@ def _text(value: Any) -> str:
 
 
 def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], partition: str) -> dict[str, str]:
-    """What the stack is told.
+    """Complete and check the stack's parameters.
 
     Args:
         given: from the file.
@@ -57,8 +57,8 @@ def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], 
         partition: ``aws``, ``aws-cn``, …
 
     Raises:
-        Refused: a parameter is unknown or missing, belongs to the embedded cloud, has a value that the template does
-            not allow, or cannot work in this account.
+        Refused: a parameter is unknown, missing, for the embedded cloud only, has a forbidden value, or cannot work in
+            this account.
     """
     for name, value in given.items():
         if name in _LOCAL_ONLY:
@@ -84,7 +84,7 @@ def _meant(name: str, declared: Mapping[str, Any]) -> str:
 
 
 def _check_value(name: str, value: str, declaration: Mapping[str, Any]) -> None:
-    """What CloudFormation would refuse, or find out only when the stack is made."""
+    """Faults that CloudFormation would report later, when the stack is created."""
     if declaration.get("Type") == "Number":
         try:
             number = float(value)

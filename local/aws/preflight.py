@@ -1,4 +1,4 @@
-"""What is looked at before a deployment changes anything; each finding is one sentence that says what to do."""
+"""Checks before a deployment changes anything; each finding is one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -20,19 +20,15 @@ class Preflight:
     """The checks for one target."""
 
     session: Any
-    """A boto3 session."""
     target: Target
-    """Where the deployment goes."""
     template: Mapping[str, Any]
-    """The SAM template."""
     values: Mapping[str, str]
-    """Its parameters, as they will be passed."""
 
     def check(self) -> None:
-        """All checks.
+        """Run all checks.
 
         Raises:
-            Refused: something must be put right first.
+            Refused: something must be fixed first.
         """
         self.package_bucket()
         self.log_role()
@@ -42,7 +38,7 @@ class Preflight:
         return self.session.client(service)
 
     def package_bucket(self) -> None:
-        """Bucket names are global: somebody else may have this one."""
+        """Bucket names are global: another account may have this one."""
         storage, name = self._client("s3"), self.target.package_bucket
         try:
             storage.head_bucket(Bucket=name, ExpectedBucketOwner=self.target.account)
@@ -54,7 +50,10 @@ class Preflight:
                 ) from problem
 
     def log_role(self) -> None:
-        """API Gateway writes access logs by a role set once per account and region; without it the stack fails late."""
+        """API Gateway needs a role for access logs, set once per account and region.
+
+        Without it the stack fails late.
+        """
         if not self._client("apigateway").get_account().get("cloudwatchRoleArn"):
             raise Refused(
                 f"API Gateway in {self.target.account}/{self.target.region} has no role for CloudWatch Logs, which "
@@ -62,7 +61,7 @@ class Preflight:
             )
 
     def stack(self) -> None:
-        """Whether the stack may be updated, or its stage be taken by a new one."""
+        """Check whether the stack can be updated, or a new one can use the stage."""
         stack = Stack(self._client, self.target.stack)
         found = stack.found()
         if found is None:
@@ -77,12 +76,12 @@ class Preflight:
             stack.require_ready()
         except DeployFailed as problem:
             raise Refused(str(problem)) from problem
-        if found["StackStatus"] not in CREATE_ROLLED_BACK:  # else it is created again
+        if found["StackStatus"] not in CREATE_ROLLED_BACK:  # else it is recreated
             self.set_back(found)
             self.secrets_and_keys(stack)
 
     def set_back(self, found: Mapping[str, Any]) -> None:
-        """A parameter that is not given takes its default: what the stack has instead must be given again."""
+        """A parameter that is not given takes its default: the stack's other values must be given again."""
         summary = self._client("cloudformation").get_template_summary(StackName=self.target.stack)
         defaults = {one["ParameterKey"]: one.get("DefaultValue") for one in summary["Parameters"]}
         lost = sorted(
@@ -98,7 +97,7 @@ class Preflight:
             )
 
     def secrets_and_keys(self, stack: Stack) -> None:
-        """Secrets and keys of the stack that somebody deleted outside CloudFormation."""
+        """Secrets and keys of the stack that were deleted outside CloudFormation."""
         region = f"--region {self.target.region}"
         for one in stack.resources("AWS::SecretsManager::Secret"):
             name, secrets = one["PhysicalResourceId"], self._client("secretsmanager")
@@ -106,12 +105,12 @@ class Preflight:
                 gone = "DeletedDate" in secrets.describe_secret(SecretId=name)
             except secrets.exceptions.ResourceNotFoundException:
                 raise Refused(
-                    f"{one['LogicalResourceId']} of {self.target.stack} ({name}) is gone for good; "
+                    f"{one['LogicalResourceId']} of {self.target.stack} ({name}) was deleted; "
                     "see docs/how-to/deploy-aws.md, Rotation, for what depends on it."
                 ) from None
             if gone:
                 raise Refused(
-                    f"{one['LogicalResourceId']} of {self.target.stack} is scheduled for deletion; take it back with "
+                    f"{one['LogicalResourceId']} of {self.target.stack} is scheduled for deletion; restore it with "
                     f"`aws secretsmanager restore-secret {region} --secret-id {name}`."
                 )
         for one in stack.resources("AWS::KMS::Key"):
@@ -120,12 +119,12 @@ class Preflight:
             if state in _UNUSABLE:
                 cancel = f"aws kms cancel-key-deletion {region} --key-id {name} && " if state != "Disabled" else ""
                 raise Refused(
-                    f"{one['LogicalResourceId']} of {self.target.stack} is {state}, and what it encrypted unreadable; "
-                    f"take it back with `{cancel}aws kms enable-key {region} --key-id {name}`."
+                    f"{one['LogicalResourceId']} of {self.target.stack} is {state}, so its data is unreadable; "
+                    f"restore it with `{cancel}aws kms enable-key {region} --key-id {name}`."
                 )
 
     def leftovers(self) -> None:
-        """What a deleted stack of this stage left, whose names a new one needs."""
+        """Resources of a deleted stack of this stage whose names the new one needs."""
         found = [
             *(("dynamodb delete-table --table-name", name) for name in self._tables()),
             *(("logs delete-log-group --log-group-name", name) for name in self._log_groups()),
@@ -143,7 +142,7 @@ class Preflight:
             )
 
     def _fixed_names(self, kind: str, property_name: str) -> set[str]:
-        """The names that the template itself gives to resources of a type."""
+        """Names that the template itself gives to resources of a type."""
         named = (
             (resource.get("Properties") or {}).get(property_name)
             for resource in self.template["Resources"].values()

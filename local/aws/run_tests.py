@@ -1,6 +1,6 @@
 """`make test-aws STAGE=…`: integration and conformance tests against a deployed stage (docs/how-to/deploy-aws.md).
 
-The tests make users and applications, so the production stage is refused.
+The tests create users and applications, so the production stage is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOLDERS = ("integration", "conformance")
 
 
 def refuse_production(stage: str) -> str:
-    """The stage, unless real customers are on it.
+    """The stage, unless it is the production stage.
 
     Raises:
         Refused: it is ``prod``.
@@ -38,7 +38,7 @@ def stack_outputs(stacks: Any, target: Target) -> dict[str, str]:
     """The deployed stack's outputs.
 
     Raises:
-        Refused: there is no such stack, or it is in no state to be tested.
+        Refused: no such stack, or not in a state for tests.
     """
     try:
         stack = stacks.describe_stacks(StackName=target.stack)["Stacks"][0]
@@ -51,10 +51,10 @@ def stack_outputs(stacks: Any, target: Target) -> dict[str, str]:
 
 
 def test_environment(outputs: Mapping[str, str], target: Target) -> dict[str, str]:
-    """What tests/integration and tests/conformance read.
+    """The environment of tests/integration and tests/conformance.
 
     Raises:
-        Refused: the stage has no Cognito pool, so the tests cannot make users.
+        Refused: the stage has no Cognito pool, so the tests cannot create users.
     """
     if "UserPoolId" not in outputs:
         raise Refused("This stage takes tokens of another issuer; the tests make users in a Cognito pool only.")
@@ -72,7 +72,7 @@ def test_environment(outputs: Mapping[str, str], target: Target) -> dict[str, st
 
 
 def main() -> int:
-    """Command line; further arguments go to pytest."""
+    """Further arguments go to pytest."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--stage", default=os.environ.get("STAGE"))
     options, rest = arguments.parse_known_args()

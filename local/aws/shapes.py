@@ -1,19 +1,19 @@
-"""Resource types of ours: what a part of the template declares in a few fields becomes resources of CloudFormation.
+"""Our resource types: short declarations in the template's parts that expand to CloudFormation resources.
 
 =======================  ============================================================================================
-``creditmesh::Alarm``    ``Metrics`` (namespace, name, dimensions), ``Statistic`` of each, and where there are several
+``creditmesh::Alarm``    ``Metrics`` (namespace, name, dimensions), ``Statistic`` of each, and for several metrics
                          the ``Expression`` over them, by default their sum
-``creditmesh::Function`` ``Reads`` variables of its environment, is a ``StepOf`` a process; one that reads a stream
-                         gets an alarm for being ``Late``
-``creditmesh::Grant``    what a function or role of another part may do here besides
+``creditmesh::Function`` ``Reads``: its environment variables, ``StepOf``: its process; readers of a stream get an
+                         alarm if they are ``Late``
+``creditmesh::Grant``    additional permissions here for a function or role of another part
 ``creditmesh::Policy``   a managed policy
 ``creditmesh::Process``  a state machine, defined in the file of its name, with its steps and an alarm for failures
 ``creditmesh::Role``     a role for one service of AWS
-``creditmesh::Table``    ``Key`` and ``Indexes`` (partition, sort), the attribute by which items expire; a ``Busy`` one
-                         gets an alarm for throttling
+``creditmesh::Table``    ``Key`` and ``Indexes`` (partition, sort), the expiry attribute; a ``Busy`` one gets an
+                         alarm for throttling
 =======================  ============================================================================================
 
-``Allow`` lists what a resource alone may do, ``Policies`` names managed policies. Other fields are CloudFormation's.
+``Allow`` lists the resource's own permissions, ``Policies`` names managed policies. Other fields are CloudFormation's.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from typing import Any
 Json = dict[str, Any]
 
 SCHEDULER = "SchedulerRole"
-"""The role by which schedules start functions and processes."""
+"""The role that schedules use to start functions and processes."""
 
 
 class Malformed(Exception):
-    """Parts do not make a template; the message names part, resource and field."""
+    """The parts do not form a template; the message names part, resource and field."""
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """What to say of a name that is not one of the known."""
+    """The message for an unknown name."""
     close = get_close_matches(name, [*known], n=1)
     return f"{name} is not known" + (f"; is {close[0]} meant?" if close else "")
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A resource as a part declares it."""
+    """A resource as declared in a part."""
 
     part: str
     name: str
@@ -51,15 +51,14 @@ class Declared:
 
     @property
     def kind(self) -> str:
-        """Its type."""
         return str(self.given["Type"])
 
     def refuse(self, field: str, reason: str) -> Malformed:
-        """What is wrong with a field."""
+        """The error for a field."""
         return Malformed(f"infrastructure/{self.part}.yaml: {self.name}.{field}: {reason}")
 
     def check(self, fields: Json, required: str, optional: str = "", inside: str = "") -> None:
-        """Refuse fields that are missing or unknown."""
+        """Refuse missing and unknown fields."""
         known = [*required.split(), *optional.split()]
         for name in fields:
             if name not in known:
@@ -69,18 +68,18 @@ class Declared:
                 raise self.refuse(f"{inside}{name}", "is missing")
 
     def allowed(self) -> list[Json]:
-        """What the resource allows, as statements."""
+        """What the resource may do, as policy statements."""
         for number, one in enumerate(self.given.get("Allow", [])):
             self.check(one, "Action Resource", "Condition", inside=f"Allow[{number}].")
         return [{"Effect": "Allow", **one} for one in self.given.get("Allow", [])]
 
     def event_types(self) -> set[str]:
-        """The types of the events that start it."""
+        """Types of the events that start it."""
         return {event["Type"] for event in self.given.get("Events", {}).values()}
 
 
 class Stack:
-    """What resources take from elsewhere: variables, defaults, and what others give to them."""
+    """What resources take from other parts: variables, defaults, grants."""
 
     def __init__(self, variables: Json, defaults: Json, resources: Mapping[str, Declared]) -> None:
         self.variables, self.defaults, self._resources = variables, defaults, resources
@@ -101,14 +100,14 @@ class Stack:
                 self._grants[SCHEDULER].append(start)
 
     def _other(self, one: Declared, field: str, *kinds: str) -> str:
-        """The resource that a field of another names."""
+        """The resource that a field names."""
         name = str(one.given[field])
         if name not in self._resources or self._resources[name].kind.removeprefix("creditmesh::") not in kinds:
-            raise one.refuse(field, f"{name} is no {' or '.join(kinds)} of any part")
+            raise one.refuse(field, f"{name} must be a {' or '.join(kinds)} of some part")
         return name
 
     def policies(self, one: Declared, *more: Json) -> list[Json]:
-        """The managed policies that a resource names, and what it alone may do."""
+        """The managed policies that a resource names, and its own statements."""
         own = [*more, *one.allowed(), *self._grants[one.name]]
         return [*map(_ref, one.given.get("Policies", [])), *([_document(own)] if own else [])]
 
@@ -146,7 +145,7 @@ def _function(one: Declared, stack: Stack) -> Json:
     properties = {name: one.given.get(name) for name in ("Handler", "Timeout", "MemorySize", "Events")}
     properties["Environment"] = {"Variables": {name: stack.variables[name] for name in reads}} if reads else None
     properties["Policies"] = stack.policies(one)
-    if events & {"ScheduleV2", "EventBridgeRule"}:  # nobody waits for the answer, so what fails is kept
+    if events & {"ScheduleV2", "EventBridgeRule"}:  # asynchronous, so failed events are kept
         kept = stack.defaults.get("EventInvokeConfig", {})
         properties["EventInvokeConfig"] = {**kept, **one.given.get("EventInvokeConfig", {})}
     made = {one.name: _resource("AWS::Serverless::Function", properties)}
@@ -236,7 +235,7 @@ _INVOKE = "lambda:InvokeFunction"
 
 
 def _resource(kind: str, properties: Json) -> Json:
-    """A resource without the properties that say nothing."""
+    """A resource without empty properties."""
     return {"Type": kind, "Properties": {name: value for name, value in properties.items() if value not in (None, [])}}
 
 
@@ -264,7 +263,7 @@ def _words(name: str, between: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", between, name).lower()
 
 
-# Type -> the fields it needs, others, what it becomes.
+# Type -> required fields, optional fields, conversion.
 TYPES: dict[str, tuple[str, str, Callable[[Declared, Stack], Json]]] = {
     "creditmesh::Alarm": (
         "Description Metrics",

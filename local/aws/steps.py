@@ -1,4 +1,4 @@
-"""What a deployment to an account needs besides the stack: a bucket before, a person's next steps after."""
+"""Steps of a deployment outside the stack: a bucket before it, instructions after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aws.target import Target
 
 
 def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
-    """What a person must do after a first deployment."""
+    """Instructions after a first deployment."""
     lines = [
         "",
         f"API: {outputs['ApiUrl']}",
@@ -39,9 +39,9 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
 
 
 def make_package_bucket(storage: Any, bucket: str, region: str) -> None:
-    """A private bucket for code archives; nothing happens if it is there.
+    """Create a private bucket for code archives, if missing.
 
-    Archives stay: CloudFormation needs the earlier ones to roll an update back.
+    Archives are kept: CloudFormation needs the earlier ones to roll back an update.
     """
     if bucket in {known["Name"] for known in storage.list_buckets()["Buckets"]}:
         return

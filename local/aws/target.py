@@ -1,4 +1,4 @@
-"""Where a deployment goes: stage, account, region; refused with one clear sentence where something is missing."""
+"""The target of a deployment: stage, account, region. Anything missing is refused with one sentence."""
 
 from __future__ import annotations
 
@@ -29,42 +29,40 @@ class Target:
 
     @property
     def stack(self) -> str:
-        """The stack's name."""
         return f"creditmesh-{self.stage}"
 
     @property
     def package_bucket(self) -> str:
-        """Bucket of the code archives; bucket names are global, so the account is part of it."""
+        """Bucket of the code archives; bucket names are global, so the account is part of the name."""
         return f"creditmesh-packages-{self.account}-{self.region}"
 
     @property
     def place(self) -> str:
-        """Account and region."""
         return f"{self.account}/{self.region}"
 
     @property
     def question(self) -> str:
-        """What a person must type to go on: the stage, so that nobody confirms the wrong one by habit."""
+        """What a person must type to confirm: the stage, so that nobody confirms the wrong one by habit."""
         return f"Deploy stack {self.stack} to account {self.account}, region {self.region}, as {self.caller}."
 
 
 def stage_name(given: str | None) -> str:
-    """A valid stage name.
+    """Validate a stage name.
 
     Raises:
-        Refused: none was given, or CloudFormation would not take it.
+        Refused: missing or invalid.
     """
     if not given:
         raise Refused("Which stage? Say for example `make deploy STAGE=test`.")
     if not _STAGE.fullmatch(given):
-        raise Refused(f"STAGE={given} is no stage name: 2 to 12 lower-case letters and digits, a letter first.")
+        raise Refused(f"STAGE={given} is invalid: 2 to 12 lower-case letters and digits, a letter first.")
     if given == "local":
         raise Refused("STAGE=local is the embedded cloud's; `make run` deploys it.")
     return given
 
 
 def refuse_emulators(environment: Mapping[str, str]) -> None:
-    """A deployment to AWS must not end in an emulator that somebody set in this shell.
+    """Refuse endpoints of an emulator that are set in this shell.
 
     Raises:
         Refused: a variable names an endpoint.
@@ -75,19 +73,19 @@ def refuse_emulators(environment: Mapping[str, str]) -> None:
 
 
 def region_of(environment: Mapping[str, str]) -> str | None:
-    """The region named in the environment; boto3 itself does not read ``AWS_REGION``, other tools do."""
+    """The region in the environment; boto3 itself does not read ``AWS_REGION``, other tools do."""
     return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
 
 
 def find(session: Any, stage: str) -> Target:
-    """Who deploys where, as AWS itself says.
+    """The account, region and caller, as reported by AWS.
 
     Args:
         session: a boto3 session.
         stage: a valid stage name.
 
     Raises:
-        Refused: no region or one that lacks a service, no credentials or wrong ones, or no way to AWS.
+        Refused: no region or one that lacks a service, no or wrong credentials, or AWS is unreachable.
     """
     region = session.region_name
     if not region:
@@ -100,14 +98,14 @@ def find(session: Any, stage: str) -> Target:
     try:
         identity = session.client("sts").get_caller_identity()
     except ClientError as problem:
-        raise Refused(f"AWS does not take these credentials ({problem}); log in again.") from problem
+        raise Refused(f"AWS rejects these credentials ({problem}); log in again.") from problem
     except BotoCoreError as problem:
         raise Refused(f"AWS cannot be reached: {problem}") from problem
     return Target(stage, str(identity["Account"]), str(region), str(identity["Arn"]))
 
 
 def _require_services(session: Any, region: str) -> None:
-    """What boto3 knows of regions; a region that is younger than boto3 is unknown to it."""
+    """Checks boto3's data of regions; it does not know regions that are newer than itself."""
     partitions = session.get_available_partitions()
     known = [one for one in partitions if region in session.get_available_regions("cloudformation", one)]
     if not known:
@@ -118,10 +116,10 @@ def _require_services(session: Any, region: str) -> None:
 
 
 def confirmed(target: Target, answer: str, environment: Mapping[str, str]) -> bool:
-    """Whether a person, or an automatic pipeline that names account and region, agreed.
+    """Whether a person, or a pipeline that names account and region, confirmed.
 
     Args:
-        answer: what was typed; ignored where ``CONFIRM=<account>/<region>`` is set.
+        answer: what was typed; ignored if ``CONFIRM=<account>/<region>`` is set.
     """
     given = environment.get("CONFIRM")
     if given:

@@ -32,13 +32,13 @@ _SECTIONS = ("Parameters", "Conditions", "Globals", "Variables", "Defaults", "Re
 
 
 def template(parts: Mapping[str, Any]) -> Json:
-    """The template that parts make.
+    """Combine parts to a template.
 
     Args:
-        parts: each part's document, by its name.
+        parts: each part's document, by name.
 
     Raises:
-        Malformed: they make none.
+        Malformed: the parts do not form a template.
     """
     sections: dict[str, Json] = {section: {} for section in _SECTIONS}
     places: dict[tuple[str, str], str] = {}
@@ -79,7 +79,7 @@ def _map(part: str, what: str, value: Any) -> Json:
 
 
 def _complete(one: Json, defaults: Json) -> Json:
-    """A resource or an event with what its type has by default."""
+    """Merge the defaults of a resource's or event's type."""
     made: Json = _merged(defaults.get(one["Type"], {}), one)
     events = made.get("Properties", {}).get("Events", {})
     if not events:
@@ -95,18 +95,17 @@ def _merged(default: Any, own: Any) -> Any:
 
 
 def _is_map(value: Any) -> bool:
-    """Whether it is no intrinsic function, which is one value."""
+    """Whether it is a map and not an intrinsic function."""
     return isinstance(value, dict) and not any(name == "Ref" or name.startswith("Fn::") for name in value)
 
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
-        """Write what stands twice twice: CloudFormation reads no anchors."""
+        """Write repeated values in full: CloudFormation has no anchors."""
         return True
 
 
 def written(document: Json) -> str:
-    """A template's text."""
     return HEAD + yaml.dump(document, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=1_000_000)
 
 
@@ -114,7 +113,7 @@ def read(folder: Path) -> Json:
     """The documents of a folder's parts, by name.
 
     Raises:
-        Malformed: there are none, or one is no YAML.
+        Malformed: no parts, or one is not YAML.
     """
     found = {}
     for path in sorted(folder.glob("*.yaml")):
@@ -128,7 +127,6 @@ def read(folder: Path) -> Json:
 
 
 def main() -> None:
-    """Write the file."""
     try:
         PATH.write_text(written(template(read(ROOT / "infrastructure"))), encoding="utf-8")
     except Malformed as error:

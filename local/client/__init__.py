@@ -1,6 +1,6 @@
-"""A client of the platform's REST API and a borrower who uses it, as another firm's developers would write them.
+"""A client of the platform's REST API and a simulated borrower, as another firm's developers would write them.
 
-Used by `make run`, the benchmarks and the tests; knows the platform by docs/reference/api.md only.
+Used by `make run`, the benchmarks and the tests; depends on docs/reference/api.md only.
 """
 
 from client.api import Api, ProblemError

@@ -1,4 +1,4 @@
-"""Typed access to the REST API over httpx, with retries that can do no harm."""
+"""Typed access to the REST API over httpx, with safe retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=64)
 
 
 class ProblemError(Exception):
-    """The API said no (RFC 9457)."""
+    """The API refused a request (RFC 9457)."""
 
     def __init__(self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
         super().__init__(
@@ -29,25 +29,25 @@ class ProblemError(Exception):
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine; emulators answer under names like ``x.execute-api.localhost``."""
+    """Whether a URL names this machine; emulators have names such as ``x.execute-api.localhost``."""
     host = urlsplit(url).hostname or ""
     return host in _LOOPBACK or host.endswith(".localhost")
 
 
 def http_client(base_url: str, timeout: float = 30.0) -> httpx.Client:
-    """A pooled client for many threads; on this machine no proxy of the environment gets between."""
+    """A pooled client for many threads; on this machine without the environment's proxy."""
     return httpx.Client(timeout=timeout, limits=_CONNECTIONS, trust_env=not is_loopback(base_url))
 
 
 class Api:
-    """The platform as one caller sees it. Safe to share between threads.
+    """The platform for one caller. Thread-safe.
 
     Args:
         base_url: without a trailing slash, e.g. the stack's output ``ApiUrl``.
-        token: bearer token, or what gives one when it is needed.
-        http: a client to share; made if left out.
-        patience_seconds: how long a request is repeated when nobody answers or the answer is 429 or 5xx; every POST
-            carries an idempotency key, so that a repeat changes nothing.
+        token: bearer token, or a function that returns one.
+        http: a shared client; created by default.
+        patience_seconds: how long a request is retried without an answer or after 429 or 5xx; every POST has an
+            idempotency key, so that retries are harmless.
     """
 
     def __init__(
@@ -57,54 +57,49 @@ class Api:
         self._token, self._http, self._patience = token, http or http_client(base_url), patience_seconds
 
     def as_caller(self, token: Token) -> Api:
-        """The same API for another caller, over the same connections."""
+        """The API for another caller, over the same connections."""
         return Api(self.base_url, token, http=self._http, patience_seconds=self._patience)
 
     def apply(self, request: Mapping[str, Any], key: str | None = None) -> ApplicationView:
-        """Hand in a loan request; ``key`` is the idempotency key."""
+        """Submit a loan request; ``key`` is the idempotency key."""
         return ApplicationView.model_validate(self.call("POST", "/v1/applications", request, key=key))
 
     def apply_as_guest(self, request: Mapping[str, Any], key: str | None = None) -> tuple[ApplicationView, Api]:
-        """Hand in a loan request without an account; the second part is the API as that guest."""
+        """Submit a loan request without an account; also returns the API for that guest."""
         answer = self.as_caller(None).call("POST", "/v1/guest/applications", request, key=key)
         return ApplicationView.model_validate(answer["application"]), self.as_caller(answer["access_token"])
 
     def application(self, application_id: str) -> ApplicationView:
-        """How an application stands."""
         return ApplicationView.model_validate(self.call("GET", f"/v1/applications/{application_id}"))
 
     def applications(self, status: str | None = None, limit: int = 100) -> list[ApplicationView]:
-        """The caller's applications, newest first."""
         wanted = f"?limit={limit}" + (f"&status={status}" if status else "")
         answer = self.call("GET", f"/v1/applications{wanted}")
         return [ApplicationView.model_validate(one) for one in answer["applications"]]
 
     def timeline(self, application_id: str) -> list[TimelineEntry]:
-        """What happened to an application, oldest first."""
+        """Events of an application, oldest first."""
         answer = self.call("GET", f"/v1/applications/{application_id}/timeline")
         return [TimelineEntry.model_validate(one) for one in answer["timeline"]]
 
     def authorization_link(self, application_id: str) -> str:
-        """Where the borrower grants access to his tax data."""
         return str(self.call("GET", f"/v1/applications/{application_id}/authorization-link")["url"])
 
     def authorize(self, application_id: str, code: str, expires_at: str) -> ApplicationView:
-        """Bring the authorisation code."""
+        """Submit the authorisation code."""
         body = {"authorization_code": code, "expires_at": expires_at}
         return ApplicationView.model_validate(
             self.call("POST", f"/v1/applications/{application_id}/authorization", body)
         )
 
     def scopes(self) -> dict[str, dict[str, Any]]:
-        """The rights a firm may grant, with the texts in force, by name."""
         return {one["scope"]: one for one in self.call("GET", "/v1/consent-scopes")["scopes"]}
 
     def consents(self, application_id: str) -> list[dict[str, Any]]:
-        """How every right of the application's firm stands."""
+        """State of every right of the application's firm."""
         return list(self.call("GET", f"/v1/applications/{application_id}/consents")["consents"])
 
     def give_consent(self, application_id: str, scope: Mapping[str, Any], valid_days: int) -> None:
-        """Agree to a right's text for so many days."""
         body = {
             "scope": scope["scope"], "text_version": scope["text_version"], "language": scope["language"],
             "valid_days": valid_days, "agreed": True,
@@ -112,76 +107,65 @@ class Api:
         self.call("POST", f"/v1/applications/{application_id}/consents", body)
 
     def withdraw_consent(self, application_id: str, scope: str) -> None:
-        """Withdraw a right; it counts at once."""
+        """Withdraw a right immediately."""
         self.call("DELETE", f"/v1/applications/{application_id}/consents/{scope}")
 
     def report(self, application_id: str) -> dict[str, Any]:
-        """The assessment report."""
         return dict(self.call("GET", f"/v1/applications/{application_id}/report"))
 
     def matches(self, application_id: str) -> list[Offer]:
-        """The offers, best first."""
         answer = self.call("GET", f"/v1/applications/{application_id}/matches")
         return [Offer.model_validate(one) for one in answer["matches"]]
 
     def choose(self, application_id: str, lender_id: str, product_id: str) -> ApplicationView:
-        """Take an offer."""
         body = {"lender_id": lender_id, "product_id": product_id}
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/choice", body))
 
     def contract(self, application_id: str) -> Contract:
-        """The contract to read."""
         return Contract.model_validate(self.call("GET", f"/v1/applications/{application_id}/contract"))
 
     def sign(self, application_id: str, document_sha256: str, signer_name: str) -> ApplicationView:
-        """Sign the contract."""
         body = {"document_sha256": document_sha256, "signer_name": signer_name, "consent": True}
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/signature", body))
 
     def withdraw(self, application_id: str) -> ApplicationView:
-        """Withdraw an application."""
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/withdrawal", {}))
 
     def products(self) -> list[dict[str, Any]]:
-        """The catalogue."""
         return list(self.call("GET", "/v1/products")["products"])
 
     def put_blacklist_entry(self, entry: Mapping[str, Any]) -> None:
-        """Enter a firm into the blacklist."""
         self.call("PUT", "/v1/blacklist", entry)
 
     def put_channel(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a channel's next version."""
         return dict(self.call("PUT", f"/v1/channels/{document['channel_id']}", document))
 
     def put_plan(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a collection plan's next version."""
         return dict(self.call("PUT", f"/v1/collection-plans/{document['plan_id']}", document))
 
     def put_record(self, record: str, key: str, document: Mapping[str, Any]) -> None:
-        """Store a record from which missing fields of requests are filled."""
+        """Store a record that fills missing fields of requests."""
         self.call("PUT", f"/v1/reference-records/{record}/{key}", document)
 
     def channel_health(self, minutes: int = 60) -> list[dict[str, Any]]:
-        """How the channels did."""
+        """Health of the channels."""
         return list(self.call("GET", f"/v1/channels-health?minutes={minutes}")["channels"])
 
     def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
-        """What waits for a person."""
         return [
             OperatorTask.model_validate(one) for one in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]
         ]
 
     def resolve(self, task_id: str, action: str, note: str) -> None:
-        """Settle a person's task: ``retry`` or ``close``; a referral is approved, declined or closed."""
+        """Resolve a task: ``retry`` or ``close``; a referral is approved, declined or closed."""
         self.call("POST", f"/v1/operator-tasks/{task_id}/resolution", {"action": action, "note": note})
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
-        """One request; the JSON answer, or None where there is none.
+        """Send one request; returns the JSON answer, or None if there is none.
 
         Raises:
             ProblemError: the API refused.
-            httpx.TransportError: nobody answered for as long as the patience lasts.
+            httpx.TransportError: no answer within the patience.
         """
         headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method == "POST" else {}
         answer = self._patiently(method, path, body, headers)
@@ -190,11 +174,10 @@ class Api:
         return answer.json() if answer.content else None
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request as it is, without a retry and whatever the answer; ``options`` go to httpx."""
+        """Send one request without retries; returns any response. ``options`` go to httpx."""
         return self._http.request(method, f"{self.base_url}{path}", **options)
 
     def bearer(self) -> str | None:
-        """The caller's token."""
         return self._token() if callable(self._token) else self._token
 
     def _patiently(

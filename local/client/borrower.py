@@ -1,4 +1,4 @@
-"""A borrower who does what the application asks of him, until it has ended."""
+"""A borrower who reacts to an application's state until it has ended."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _NOT_AWAITED = {"not_awaited", "application_closed", "conflict"}
 
 
 class ContractMismatch(Exception):
-    """The contract's text is not what its hash says; nobody should sign that."""
+    """The contract's text does not match its hash, so it must not be signed."""
 
 
 class TooSlow(Exception):
-    """The application did not end in the time the borrower gives it."""
+    """The application did not end in time."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """An authorisation code the borrower has from elsewhere."""
+    """An authorisation code that the borrower already has."""
 
     code: str = field(repr=False)
     expires_at: str
@@ -34,26 +34,26 @@ class Code:
 
 @dataclass(frozen=True)
 class Journey:
-    """What a borrower lived through."""
+    """The history of a borrower's application."""
 
     application: ApplicationView
     timeline: list[TimelineEntry]
     logins: int
-    """How often he had to log in at the tax bureau; 0 where a stored authorisation was reused."""
+    """Logins at the tax bureau; 0 if a stored authorisation was reused."""
     report: dict[str, Any] | None
 
 
 class Borrower:
-    """One borrower with one wish.
+    """One borrower with one request.
 
     Args:
         api: the platform, with the borrower's token.
         password: his password at the tax bureau.
-        first_code: a code he brings instead of logging in when he is asked the first time.
-        validity_days: for how long he grants access.
-        consents: the further rights he grants when he is asked the first time, by scope.
-        watch: told of each new standing of the application.
-        poll_seconds: least and greatest pause between two looks at the application.
+        first_code: a code used instead of the first login.
+        validity_days: validity of the granted access.
+        consents: further rights granted when first asked, by scope.
+        watch: called with each new state of the application.
+        poll_seconds: minimum and maximum pause between polls.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Borrower:
         self._report: dict[str, Any] | None = None
 
     def live_through(self, key: str, seconds: float = 120.0) -> Journey:
-        """Apply and answer whatever is asked, until the application has ended.
+        """Apply and react until the application has ended.
 
         Args:
             key: idempotency key of the application.
-            seconds: how long he waits for its end.
+            seconds: time limit.
 
         Raises:
-            TooSlow: it did not end within ``seconds``, or a person of the platform has to look at it.
-            ContractMismatch: the contract is not what its hash says.
+            TooSlow: not ended within ``seconds``, or an operator must help.
+            ContractMismatch: the contract does not match its hash.
         """
         view = self.apply(key)
         deadline, (pause, longest) = time.monotonic() + seconds, self._poll
@@ -104,13 +104,12 @@ class Borrower:
         return Journey(view, self._api.timeline(view.application_id), self._logins, self._read_report(view))
 
     def apply(self, key: str) -> ApplicationView:
-        """Hand in the request."""
         view = self._api.apply(self._request, key)
         self._watch(view)
         return view
 
     def _answer(self, view: ApplicationView) -> ApplicationView | None:
-        """Do what is awaited; None if nothing is, or if somebody was quicker."""
+        """Do what the application waits for; None if it waits for nothing, or was answered concurrently."""
         acts = {"authorization": self.authorize, "choice": self.choose, "signature": self.sign}
         act = acts.get(view.awaits or "")
         if act is None:
@@ -123,7 +122,7 @@ class Borrower:
             raise
 
     def authorize(self, application_id: str) -> ApplicationView:
-        """Agree to further rights; bring a code: the one at hand, or a new one from the bureau's pages."""
+        """Grant further rights; submit a code: the existing one, or a new one from the bureau's pages."""
         self._agree(application_id)
         if self._first_code is not None:
             code, self._first_code = self._first_code, None
@@ -141,18 +140,18 @@ class Borrower:
             self._api.give_consent(application_id, scopes[name], days)
 
     def choose(self, application_id: str) -> ApplicationView:
-        """Read report and offers, take the best."""
+        """Read report and offers, choose the best."""
         self._report = self._api.report(application_id)
         best: Offer = self._api.matches(application_id)[0]
         return self._api.choose(application_id, best.lender_id, best.product_id)
 
     def sign(self, application_id: str) -> ApplicationView:
-        """Read the contract, check that it is what its hash says, sign it."""
+        """Read the contract, verify its hash, sign it."""
         contract = self._api.contract(application_id)
         if hashlib.sha256(contract.document.encode()).hexdigest() != contract.document_sha256:
             raise ContractMismatch(f"{application_id}: the document does not have the hash {contract.document_sha256}")
         return self._api.sign(application_id, contract.document_sha256, self._signer_name)
 
     def _read_report(self, view: ApplicationView) -> dict[str, Any] | None:
-        """The report, where risk control got as far as writing one."""
+        """The report, if risk control has written one."""
         return self._report or (self._api.report(view.application_id) if view.decision else None)

@@ -1,4 +1,4 @@
-"""A browser at the tax bureau: reads its forms, logs in, grants access and comes back with the code."""
+"""A simulated browser at the tax bureau: reads forms, logs in, grants access and returns with the code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from client.api import http_client
 
 
 class BureauError(Exception):
-    """The bureau did not let the borrower in, or showed a page he cannot use."""
+    """The bureau refused the borrower, or showed an unexpected page."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Grant:
 
 @dataclass
 class Form:
-    """One form of a page: where it goes and what it would send if nobody typed anything."""
+    """A form of a page: its target and default values."""
 
     action: str
     fields: dict[str, str]
@@ -39,7 +39,6 @@ class _Forms(HTMLParser):
         self.found: list[Form] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect forms and their inputs."""
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.found.append(Form(values.get("action", ""), {}))
@@ -48,17 +47,17 @@ class _Forms(HTMLParser):
 
 
 class Bureau:
-    """Walks through the bureau's pages. Safe to share between threads.
+    """Walks through the bureau's pages. Thread-safe.
 
     Args:
-        http: a client to share; made if left out.
+        http: a shared client; created by default.
     """
 
     def __init__(self, http: httpx.Client | None = None) -> None:
         self._http = http or http_client("http://127.0.0.1")
 
     def grant(self, login_url: str, password: str, *, validity_days: int = 365) -> Grant:
-        """Log in at the page that the platform's link leads to, grant access, read code and expiry off the redirect.
+        """Log in at the link's page, grant access, and read code and expiry from the redirect.
 
         Raises:
             BureauError: wrong password, an unexpected page, or the bureau refused.

@@ -1,4 +1,4 @@
-"""Put the repository's channels and collection plans into a platform; a repeat with nothing changed changes nothing.
+"""Write the repository's channels and collection plans to a platform; idempotent.
 
 ``CREDITMESH_TOKEN=… python -m client.channels --api-url https://…/prod`` does it with an operator's token.
 """
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "channels"
 
 
 def documents(folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """The channel documents, fallbacks before those that name them."""
+    """The channel documents, fallbacks before the channels that name them."""
     found = {one["channel_id"]: one for one in map(_read, sorted(folder.glob("*.yaml")))}
     ordered: dict[str, dict[str, Any]] = {}
 
@@ -34,12 +34,11 @@ def documents(folder: Path = FOLDER) -> list[dict[str, Any]]:
 
 
 def plans(folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """The collection plans."""
     return list(map(_read, sorted((folder / "plans").glob("*.yaml"))))
 
 
 def push(operator: Api, folder: Path = FOLDER) -> int:
-    """Write channels, then plans; how many channels there are.
+    """Write channels, then plans; returns the number of channels.
 
     Raises:
         ProblemError: a document was refused; it names path and rule.
@@ -58,7 +57,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--api-url", required=True)
     arguments.add_argument("--folder", type=Path, default=FOLDER)

@@ -1,4 +1,4 @@
-"""Many borrowers at the same time, looked after with few requests: a look at each list of those who are waited for."""
+"""Many concurrent borrowers with few requests: polls the lists of applications that wait."""
 
 from __future__ import annotations
 
@@ -24,28 +24,27 @@ _ACTS: dict[str, Callable[[Borrower, str], ApplicationView]] = {
 
 @dataclass
 class Outcome:
-    """What came of a crowd."""
+    """Result of a crowd."""
 
     ended: dict[str, ApplicationView]
     """Application id to its last view."""
     seconds: float
-    """From the first application handed in to the last one seen to have ended."""
+    """From the first submission to the last end seen."""
     open: dict[str, str]
-    """Application id to the status of those that had not ended in time."""
+    """Application id -> status, for those that did not end in time."""
     problems: list[str] = field(default_factory=list)
-    """What went wrong on the borrowers' side, each told once."""
+    """Errors of the borrowers, each once."""
 
 
 class Crowd:
-    """Hands in many applications and does for each what it awaits.
+    """Submits many applications and does what each waits for.
 
     Args:
-        staff: the API as an operator; lists by status, and sends on what was handed to a person.
-        groups: the borrowers of each tenant, at most 100 in one, with the API as that tenant.
-        workers: requests at the same time.
-        look_seconds: pause between two looks.
-        retry_tasks: whether tasks of these applications are settled with ``retry``; what the model referred to a person
-            is approved in any case, for that is no fault.
+        staff: the API as an operator, for lists by status and tasks.
+        groups: the borrowers of each tenant, at most 100 per tenant, with the API as that tenant.
+        workers: concurrent requests.
+        look_seconds: pause between polls.
+        retry_tasks: whether tasks of these applications are resolved with ``retry``; referrals are always approved.
     """
 
     def __init__(
@@ -68,13 +67,12 @@ class Crowd:
         self._lock = threading.Lock()
 
     def live_through(self, batch: str, seconds: float, meanwhile: Callable[[int], None] = lambda _: None) -> Outcome:
-        """Hand in all applications and look after them until all have ended.
+        """Submit all applications and handle them until all have ended.
 
         Args:
-            batch: makes the idempotency keys of these applications.
-            seconds: how long to go on at most.
-            meanwhile: called after each look with the number of things done so far: codes brought, offers chosen,
-                contracts signed.
+            batch: prefix of the idempotency keys.
+            seconds: time limit.
+            meanwhile: called after each poll with the number of actions so far: codes, choices, signatures.
         """
         started = time.monotonic()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="crowd") as pool:
@@ -97,7 +95,7 @@ class Crowd:
             self._mine[view.application_id] = borrower
 
     def _look(self, pool: ThreadPoolExecutor) -> bool:
-        """Have done what is awaited; whether there was anything to do."""
+        """Do what is awaited; returns whether there was anything."""
         found = False
         for status, act in _ACTS.items():
             for view in self._listed(status):
@@ -150,7 +148,7 @@ class Crowd:
             return False
 
     def _count_ended(self) -> None:
-        """Nothing is awaited: each tenant looks at what has ended."""
+        """Nothing is awaited: check each tenant's ended applications."""
         for tenant in self._tenants:
             for view in self._listed("closed", tenant):
                 if view.application_id in self._mine:

@@ -1,4 +1,4 @@
-"""What the API answers, as far as a client reads it; unknown members are kept, so that the API may grow."""
+"""The parts of API responses that a client reads; unknown members are kept, so that the API may grow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class _View(BaseModel):
 
 
 class Chosen(_View):
-    """The product a borrower took."""
+    """The product that the borrower chose."""
 
     lender_id: str
     product_id: str
@@ -37,12 +37,12 @@ class ApplicationView(_View):
 
     @property
     def ended(self) -> bool:
-        """Whether it has its outcome."""
+        """Whether it has an outcome."""
         return self.status == "closed"
 
 
 class TimelineEntry(_View):
-    """One thing that happened."""
+    """One event."""
 
     at: str
     status: str
@@ -51,7 +51,7 @@ class TimelineEntry(_View):
 
 
 class Offer(_View):
-    """One matched product; the list is ranked, best first."""
+    """A matched product; the list is ranked, best first."""
 
     lender_id: str
     product_id: str
@@ -78,5 +78,4 @@ class OperatorTask(_View):
 
     @property
     def is_referral(self) -> bool:
-        """Whether the model asks a person to decide on the firm."""
         return self.stage == "Referral"

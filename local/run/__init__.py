@@ -1,1 +1,1 @@
-"""`make run`: the whole platform on this machine, and loan applications that go through it (docs/how-to/run.md)."""
+"""`make run`: the whole platform on this machine, with loan applications that go through it (docs/how-to/run.md)."""

@@ -1,4 +1,4 @@
-"""Start the platform on this machine, send the example applications through it, and keep it up until Ctrl-C."""
+"""Start the platform on this machine, run the example applications, and keep it up until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from run.results import Row, summary
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the applications (for CI)")
     parser.add_argument("--no-applications", action="store_true", help="only start the platform")
@@ -34,7 +33,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run; 0 if every application ended as expected."""
+    """Run; returns 0 if every application ended as expected."""
     options, began = arguments(), time.monotonic()
     out = console(to_stderr=options.json)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: shells start background jobs with it ignored
@@ -113,7 +112,7 @@ def _stay_up(out: Console, platform: LocalPlatform) -> None:
     except KeyboardInterrupt:
         out.print("\nstopping …")
     else:
-        out.print(f"\nThe embedded cloud has ended, and with it all it held; see {platform.places.log('cloud')}.")
+        out.print(f"\nThe embedded cloud has ended and lost its data; see {platform.places.log('cloud')}.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The loan applications of examples/applications.jsonl: who asks for what, and what should come of it."""
+"""The loan applications of examples/applications.jsonl, with their expected outcomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXPIRED_ON = "2026-01-01T00:00:00Z"
 
 
 class Firm(BaseModel):
-    """Who asks."""
+    """The applicant."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,7 +30,7 @@ class Firm(BaseModel):
 
 
 class Behaviour(BaseModel):
-    """What the borrower does when he is asked something; the best offer is chosen, and the contract signed."""
+    """How the borrower reacts; chooses the best offer and signs the contract."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,34 +52,31 @@ class Case(BaseModel):
     firm: Firm
     application: dict[str, Any]
     expected_outcome: str = ANY
-    """The outcome; ``any`` for firms drawn at random; ``with_operator`` where a person has to help, whatever that
-    person does then."""
+    """The outcome; ``any`` for random firms; ``with_operator`` if a person must help, whatever they decide."""
     behaviour: Behaviour = Behaviour()
 
     @property
     def tenant(self) -> str:
         """The firm's tenant at the platform.
 
-        Tenants are named in events and logs, so they say nothing of who it is.
+        Tenants appear in events and logs, so they reveal no identity.
         """
         return "firm-" + hashlib.sha256(self.firm.taxpayer_id.encode()).hexdigest()[:16]
 
     @property
     def password(self) -> str:
-        """The firm's password at the tax bureau."""
         return password(self.firm.taxpayer_id)
 
     @property
     def first_code(self) -> Code | None:
-        """The old code that this firm tries before it logs in, if it has one."""
+        """The expired code that this firm tries before it logs in, if it has one."""
         return Code(self.behaviour.first_code, _EXPIRED_ON) if self.behaviour.first_code else None
 
     def request(self) -> Mapping[str, Any]:
-        """The body of the loan request."""
         return {"taxpayer_id": self.firm.taxpayer_id, "firm_name": self.firm.name, **self.application}
 
     def met_by(self, outcome: str | None, statuses: Sequence[str]) -> bool:
-        """Whether what came of it is what should."""
+        """Whether the actual outcome is the expected one."""
         if self.expected_outcome == ANY:
             return outcome is not None
         return self.expected_outcome == outcome or (
@@ -88,5 +85,4 @@ class Case(BaseModel):
 
 
 def read(path: Path = EXAMPLES) -> list[Case]:
-    """All cases of a file."""
     return [Case.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""A crowd of borrowers on a running platform, and the proof from the lenders' own books that none was paid twice."""
+"""A crowd of borrowers on a running platform, and the proof from the lenders' ledgers that none was paid twice."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def crowd(
     *,
     retry_tasks: bool = False,
 ) -> Outcome:
-    """All cases at the same time; see `client.crowd`.
+    """Run all cases concurrently; see `client.crowd`.
 
     Args:
         platform: running.
-        cases: who asks for what.
+        cases: the applications.
         seconds: how long to wait for all to end.
-        meanwhile: called after each look with the number of things the borrowers have done so far.
-        retry_tasks: whether an operator sends on what was handed to a person.
+        meanwhile: called after each poll with the number of borrowers' actions so far.
+        retry_tasks: whether an operator retries tasks.
     """
     batch, groups = uuid.uuid4().hex[:12], []
     for start in range(0, len(cases), _PER_TENANT):
@@ -43,14 +43,14 @@ def crowd(
 
 
 def paid(platform: LocalPlatform) -> Counter[str]:
-    """How often each application was disbursed, by the books of all lenders."""
+    """Number of disbursements per application, in the ledgers of all lenders."""
     return Counter(
         str(entry["application_id"]) for name in platform.estate.lenders for entry in platform.estate.ledger(name)
     )
 
 
 def discrepancies(outcome: Outcome, books: Counter[str]) -> list[str]:
-    """Where outcomes and books differ: paid twice, paid without an outcome, an outcome without a payment."""
+    """Differences of outcomes and ledgers: paid twice, paid without an outcome, an outcome without a payment."""
     found = []
     for application_id, view in outcome.ended.items():
         times, wanted = books[application_id], int(view.outcome == "disbursed")

@@ -1,4 +1,4 @@
-"""What a newcomer sees: a live display on a terminal, plain lines elsewhere."""
+"""Output of `make run`: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _SHOWN_UNDER = {"authorization_required": "received", "chosen": "offered", "cont
 
 
 def console(*, to_stderr: bool = False) -> Console:
-    """The console; wide where nobody folds the lines."""
+    """The console; wide if its output is not a terminal."""
     made = Console(stderr=to_stderr, highlight=False)
     return made if made.is_terminal else Console(stderr=to_stderr, highlight=False, width=_PLAIN_WIDTH)
 
 
 class Display:
-    """Shows the start's steps and the applications' stages; safe to be told by many threads."""
+    """Shows the steps of the start and the stages of applications; thread-safe."""
 
     def __init__(self, out: Console) -> None:
         self._out, self._lock = out, threading.Lock()
@@ -44,7 +44,6 @@ class Display:
         self._live = Live(console=out, refresh_per_second=8, transient=False) if out.is_terminal else None
 
     def __enter__(self) -> Display:
-        """Begin to show."""
         if self._live:
             self._live.start()
         return self
@@ -52,35 +51,32 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the last picture standing."""
+        """Keep the last frame."""
         if self._live:
             self._draw()
             self._live.stop()
 
     def begin(self, step: str) -> None:
-        """A step of the start begins."""
         with self._lock:
             self._began[step] = time.monotonic()
             self._steps[step] = Spinner("dots", text=step)
             self._draw()
 
     def end(self, step: str, note: str = "") -> None:
-        """It is done."""
         self._close(step, "✓", note)
 
     def fail(self, step: str) -> None:
-        """It failed."""
         self._close(step, "✗", "failed")
 
     def expect(self, count: int) -> None:
-        """So many applications will come."""
+        """Number of applications to come."""
         with self._lock:
             self._stages = {stage: self._bars.add_task(stage, total=count) for stage in STAGES}
             self._reached = {stage: set() for stage in STAGES}
             self._draw()
 
     def stage(self, case: Case, stage: str) -> None:
-        """An application was seen in a stage, and so has passed those before it."""
+        """An application reached a stage, and so has passed the earlier ones."""
         stage = _SHOWN_UNDER.get(stage, stage)
         passed = STAGES[: STAGES.index(stage) + 1] if stage in STAGES[:-1] else [stage]
         self._count(case.firm.taxpayer_id, passed)
@@ -93,7 +89,7 @@ class Display:
             self._draw()
 
     def row(self, row: Row) -> None:
-        """An application has ended; now its stages are known for sure."""
+        """An application has ended; its stages are now final."""
         self._count(row.taxpayer_id, row.stages)
         if self._live:
             return

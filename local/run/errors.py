@@ -1,4 +1,4 @@
-"""What can go wrong with a start, told so that a newcomer can act on it."""
+"""Errors of the start, with advice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class RunError(Exception):
-    """The platform could not be started or went away; the message says what to do."""
+    """The platform could not be started or has ended; the message says what to do."""
 
 
 def tail(log: Path, lines: int = 15) -> str:

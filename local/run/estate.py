@@ -1,4 +1,4 @@
-"""The embedded institutions as `make run` uses them: their configuration, their keys, the catalogue, the blacklist."""
+"""The embedded institutions of `make run`: configuration, keys, catalogue, blacklist."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from run.places import ROOT, Places, Ports, write_private
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
 PROFILES = 12
-"""Firms whose profile the platform holds; the others' education cannot be asked for, and that is said."""
+"""Number of firms whose legal representative is known; for the others the education source cannot be called."""
 SOURCES = "sources"
-"""The one program that serves the sources besides tax bureau and registry."""
+"""The program that serves all sources except tax bureau and registry."""
 _ALONE = ("tax", "registry", "lender")
 
 
@@ -55,20 +55,17 @@ class Estate:
 
     @property
     def settings(self) -> Mapping[str, dict[str, Any]]:
-        """Each institution's settings by its id."""
         return dict(self._document["institutions"])
 
     @property
     def lenders(self) -> list[str]:
-        """Ids of the lenders."""
         return [name for name, one in self.settings.items() if one["kind"] == "lender"]
 
     def url(self, name: str) -> str:
-        """Where an institution listens."""
         return f"http://127.0.0.1:{self.settings[name]['port']}"
 
     def addresses(self) -> str:
-        """The address book: what a deployment puts into the bucket of artefacts."""
+        """The address book, as a deployment uploads it."""
         known = {
             name: {"kind": one["kind"], "name": name.replace("-", " ").title(), "base_url": self.url(name)}
             for name, one in self.settings.items()
@@ -76,7 +73,7 @@ class Estate:
         return json.dumps(known, separators=(",", ":"))
 
     def keys(self) -> str:
-        """What the secret of the institutions' keys holds."""
+        """The content of the institutions' secret."""
         known = {}
         for name, one in self.settings.items():
             keys: dict[str, Any] = {"api_key": one.get("api_key", ""), "client_id": one.get("client_id", "creditmesh")}
@@ -86,19 +83,19 @@ class Estate:
         return json.dumps(known)
 
     def programs(self) -> dict[str, list[str]]:
-        """What each program serves: those whose failures are played each in one of its own, the others together."""
+        """Institutions per program: those with failure tests have their own, the others share one."""
         found: dict[str, list[str]] = {}
         for name, one in self.settings.items():
             found.setdefault(name if one["kind"] in _ALONE else SOURCES, []).append(name)
         return found
 
     def configure(self, callback_url: str) -> None:
-        """Write the institutions' configuration, now that the address of the API is known."""
+        """Write the institutions' configuration, now that the API's address is known."""
         self._document["callback_url"] = callback_url
         write_private(self._places.institutions, json.dumps(self._document, indent=1))
 
     def start(self, supervisor: Supervisor, pool: Executor) -> None:
-        """Start all institutions side by side and wait until they serve.
+        """Start all institutions concurrently and wait until they serve.
 
         Args:
             supervisor: keeps them running.
@@ -113,15 +110,15 @@ class Estate:
             supervisor.start(program, [*command, *ids], environment, f"{self.url(names[-1])}/_health")
 
         starts = [pool.submit(begin, program, names) for program, names in self.programs().items()]
-        wait(starts)  # all of them, for what starts after a stop would be left running
+        wait(starts)  # wait for all: one that starts after a stop would be left running
         for start in starts:
             start.result()
 
     def push_catalogue(self, api_url: str, token: Callable[[str], str], pool: Executor) -> int:
-        """Have every lender push its products; how many there are.
+        """Let every lender push its products; returns their number.
 
         Raises:
-            RunError: the platform did not take one.
+            RunError: the platform refused one.
         """
 
         def push(name: str) -> int:
@@ -134,23 +131,22 @@ class Estate:
         return sum(pool.map(push, self.lenders))
 
     def load_blacklist(self, operator: Api, pool: Executor) -> int:
-        """Enter the population's blacklisted firms; a repeat changes nothing. How many there are."""
+        """Add the population's blacklisted firms; idempotent. Returns their number."""
         listed = blacklist_entries(self.seed, self.population)
         try:
             list(pool.map(lambda firm: operator.put_blacklist_entry(_entry(firm)), listed))
         except ProblemError as problem:
-            raise RunError(f"The platform did not take a blacklist entry: {problem}") from problem
+            raise RunError(f"The platform refused a blacklist entry: {problem}") from problem
         return len(listed)
 
     def firm(self, index: int) -> Firm:
-        """The population's firm of that number, as of today."""
         return self._firms.firm(index, date.today())
 
     def firm_of(self, taxpayer_id: str) -> Firm:
-        """The firm of that taxpayer id.
+        """The firm with that taxpayer id.
 
         Raises:
-            KeyError: the population has none.
+            KeyError: unknown.
         """
         found = self._firms.by_taxpayer_id(taxpayer_id, date.today())
         if found is None:
@@ -159,17 +155,17 @@ class Estate:
 
     @staticmethod
     def profile(firm: Firm) -> dict[str, str]:
-        """What the platform may know of a firm: who represents it."""
+        """The stored record of a firm: its legal representative."""
         return {"legal_representative": legal_representative(firm)}
 
     def load_profiles(self, operator: Api, pool: Executor) -> int:
-        """Store who represents the firms of which the platform knows it; how many there are."""
+        """Store the legal representatives that the platform knows; returns their number."""
         firms = [self.firm(index) for index in range(min(PROFILES, self.population))]
         list(pool.map(lambda one: operator.put_record("firm-profiles", one.taxpayer_id, self.profile(one)), firms))
         return len(firms)
 
     def ledger(self, name: str) -> list[dict[str, Any]]:
-        """Every disbursement a lender has made; a lender that is being started again is waited for."""
+        """Every disbursement of a lender; waits for a lender that is being restarted."""
         with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=20.0) as http:
             return list(http.get(f"{self.url(name)}/_ledger").raise_for_status().json()["disbursements"])
 

@@ -1,7 +1,7 @@
 """Start a program that the kernel ends when its starter dies: ``python guard.py program arguments…``.
 
 Linux only (``prctl``); elsewhere the program is started as it is. The death signal belongs to the thread that starts
-this process, so such a thread must live as long as the process should.
+this process, so that thread must live as long as the process should.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Ask for the signal, then become the program."""
+    """Request the signal, then become the program."""
     starter = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != starter:
-            sys.exit(1)  # it died before the signal was asked for
+            sys.exit(1)  # the starter died before the signal was requested
     os.execv(sys.argv[1], sys.argv[1:])
 
 

@@ -1,4 +1,4 @@
-"""Where everything is, and commands ready to be pasted."""
+"""Addresses and ready-made commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from run.results import Row
 
 
 def guide(platform: LocalPlatform, rows: Sequence[Row]) -> str:
-    """Addresses and commands; the token comes from a file, so that no shell history keeps it."""
+    """Addresses and commands; the token comes from a file, so that no shell history contains it."""
     api, token = platform.api_url, platform.places.token
     shown = next((row for row in rows if row.outcome == "disbursed"), next((row for row in rows if row.score), None))
     places = {

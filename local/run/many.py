@@ -1,4 +1,4 @@
-"""Any number of applications of ordinary firms, for the bench and the fault tests; the same each time."""
+"""Any number of applications of ordinary firms, for benchmarks and fault tests; deterministic."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _STEP_YUAN = 10_000
 
 
 def cases(count: int, *, skip: int = 0, seed: int = DEFAULT_SEED, population: int = POPULATION) -> list[Case]:
-    """Firms that most lenders like, each asking for what such a firm needs.
+    """Firms that most lenders accept, each with a typical request.
 
     Raises:
-        ValueError: the population has not that many.
+        ValueError: the population has too few.
     """
     found = [_case(firm, number) for number, firm in enumerate(_sound(Population(seed, population)))]
     if len(found) < skip + count:
@@ -31,7 +31,7 @@ def cases(count: int, *, skip: int = 0, seed: int = DEFAULT_SEED, population: in
 
 
 def platform(state_dir: Path, first_port: int, steps: Steps | None = None) -> LocalPlatform:
-    """An instance with firms enough and patience with busy lenders."""
+    """An instance with enough firms and patience with busy lenders."""
     return LocalPlatform(
         state_dir,
         Ports(first_port),

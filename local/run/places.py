@@ -1,4 +1,4 @@
-"""Where one instance of the platform keeps its things, and which ports it uses."""
+"""Files and ports of one instance of the platform."""
 
 from __future__ import annotations
 
@@ -22,27 +22,24 @@ _OWN = (
 
 @dataclass(frozen=True)
 class Ports:
-    """A block of ports on 127.0.0.1: the cloud first, then each institution."""
+    """A block of ports on 127.0.0.1: the cloud first, then the institutions."""
 
     first: int = DEFAULT_PORT
 
     @property
     def cloud(self) -> int:
-        """The embedded cloud's port, where AWS clients and the API's callers connect."""
         return self.first
 
     @property
     def institutions(self) -> int:
-        """First port of the institutions."""
         return self.first + 1
 
     @property
     def guest(self) -> int:
-        """Where a source of the developer's own may listen: channels may call it, nothing of ours listens there."""
+        """For a developer's own source: channels may call it, and nothing of ours listens there."""
         return self.first + 1 + INSTITUTIONS
 
     def all(self) -> list[int]:
-        """Every port used."""
         return list(range(self.first, self.first + 1 + INSTITUTIONS))
 
 
@@ -54,31 +51,28 @@ class Places:
 
     @property
     def cloud(self) -> Path:
-        """Working files of the embedded cloud."""
         return self.state_dir / "cloud"
 
     @property
     def institutions(self) -> Path:
-        """Configuration that the institutions share; holds keys."""
+        """Configuration shared by the institutions; contains keys."""
         return self.state_dir / "institutions.json"
 
     @property
     def institutions_state(self) -> Path:
-        """The institutions' own data."""
         return self.state_dir / "institutions"
 
     @property
     def user_key(self) -> Path:
-        """The key from which this machine's users' passwords are made."""
+        """The key that local users' passwords are derived from."""
         return self.state_dir / "users.key"
 
     @property
     def token(self) -> Path:
-        """A staff token for ready-made curl commands."""
         return self.state_dir / "token"
 
     def forget(self) -> None:
-        """Delete what an earlier run has left here, and nothing else."""
+        """Delete the files of earlier runs, and nothing else."""
         for name in _OWN:
             path = self.state_dir / name
             if path.is_dir():
@@ -87,11 +81,10 @@ class Places:
                 path.unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
-        """Log file of one program."""
         return self.state_dir / "logs" / f"{name}.log"
 
     def lock(self) -> IO[str]:
-        """Hold the state directory for this process alone, until the file is closed.
+        """Lock the state directory for this process, until the file is closed.
 
         Raises:
             RunError: another process uses it.
@@ -114,7 +107,7 @@ class Places:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, all of it or nothing."""
+    """Write a file that only its owner may read, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The platform on this machine: started in the right order, as much as possible at a time, stopped without a trace."""
+"""The platform on this machine: started in order and concurrently where possible, stopped without leftovers."""
 
 from __future__ import annotations
 
@@ -32,41 +32,35 @@ _AWS = Config(
 
 
 class Steps(Protocol):
-    """Who is told how the start goes on."""
+    """Observer of the start."""
 
-    def begin(self, step: str) -> None:
-        """A step begins."""
+    def begin(self, step: str) -> None: ...
 
-    def end(self, step: str, note: str = "") -> None:
-        """It is done."""
+    def end(self, step: str, note: str = "") -> None: ...
 
-    def fail(self, step: str) -> None:
-        """It failed."""
+    def fail(self, step: str) -> None: ...
 
 
 class Silent:
-    """Tells nobody."""
+    """Ignores all steps."""
 
-    def begin(self, step: str) -> None:
-        """See `Steps`."""
+    def begin(self, step: str) -> None: ...
 
-    def end(self, step: str, note: str = "") -> None:
-        """See `Steps`."""
+    def end(self, step: str, note: str = "") -> None: ...
 
-    def fail(self, step: str) -> None:
-        """See `Steps`."""
+    def fail(self, step: str) -> None: ...
 
 
 class LocalPlatform:
     """One instance: embedded cloud, stack, institutions, Spark.
 
     Args:
-        state_dir: where it keeps everything; another directory and other ports make another instance.
-        ports: what it listens on, on 127.0.0.1 only.
-        steps: told how the start goes on.
+        state_dir: all its files; another directory and other ports make another instance.
+        ports: on 127.0.0.1 only.
+        steps: observer of the start.
         population: number of made-up firms.
-        latency_ms: how long every source takes to answer; for benchmarks.
-        report_ms: how long after its receipt the credit bureau sends a report; for benchmarks.
+        latency_ms: latency of every source; for benchmarks.
+        report_ms: delay of the credit bureau's reports; for benchmarks.
         lender_seconds: how long a lender may take for an answer before it counts as silent.
     """
 
@@ -92,12 +86,10 @@ class LocalPlatform:
 
     @property
     def endpoint(self) -> str:
-        """Where AWS clients reach the embedded cloud."""
         return f"http://127.0.0.1:{self.ports.cloud}"
 
     @property
     def api_url(self) -> str:
-        """Base URL of the REST API."""
         return self.outputs["ApiUrl"]
 
     @cached_property
@@ -107,7 +99,6 @@ class LocalPlatform:
 
     @cached_property
     def users(self) -> Users:
-        """Users and their tokens."""
         members, staff = (
             Pool(self.outputs[f"{kind}PoolId"], self.outputs[f"{kind}PoolClientId"]) for kind in ("User", "Staff")
         )
@@ -115,7 +106,6 @@ class LocalPlatform:
 
     @cached_property
     def bureau(self) -> Bureau:
-        """A browser at the tax bureau."""
         return Bureau(http_client(self.estate.url("tax-bureau")))
 
     @cached_property
@@ -123,21 +113,19 @@ class LocalPlatform:
         return Api(self.api_url)
 
     def api(self, role: str, tenant: str) -> Api:
-        """The API as a user of that role in that tenant."""
         return self._anybody.as_caller(self.users.token(role, tenant))
 
     def aws(self, service: str) -> Any:
-        """A boto3 client of the embedded cloud."""
         return boto3.client(  # type: ignore[call-overload]
             service, endpoint_url=self.endpoint, region_name=stack.REGION, config=_AWS,
             aws_access_key_id="test", aws_secret_access_key="test",
         )  # fmt: skip
 
     def start(self) -> None:
-        """Bring everything up, with nothing of earlier runs.
+        """Start everything, without data of earlier runs.
 
         Raises:
-            RunError: with what went wrong and what to do; nothing is left running then.
+            RunError: says what went wrong and what to do; nothing is left running.
         """
         self._lock = self.places.lock()
         try:
@@ -153,7 +141,7 @@ class LocalPlatform:
     def _start(self) -> None:
         for port in self.ports.all():
             require_free_port(port, "The platform")
-        # These threads live until the end: the kernel ends the institutions together with the thread that started them.
+        # These threads must live until the end: the kernel ends the institutions with the thread that started them.
         self._pool = pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="platform")
         with self._step("embedded cloud"):
             self._start_cloud()
@@ -176,7 +164,7 @@ class LocalPlatform:
                               revive=False)  # fmt: skip
 
     def _open_for_business(self, pool: ThreadPoolExecutor) -> None:
-        """Institutions, users, catalogue, blacklist: side by side, as far as they do not need each other."""
+        """Institutions, users, catalogue and blacklist, concurrently where they are independent."""
         self.estate.configure(self.api_url)
         staff = pool.submit(self._make_staff)
         with self._step("institutions"):
@@ -228,7 +216,7 @@ class LocalPlatform:
         self._steps.end(name, *note)
 
     def stop(self) -> None:
-        """End every process; may be called twice, and after a start that failed."""
+        """End every process; idempotent, also after a failed start."""
         with self._stopping:
             self.supervisor.stop_all()
             if self._pool:

@@ -1,4 +1,4 @@
-"""What came of the applications: one row each, and the medians of all."""
+"""Results of applications: one row each, and medians."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Row(BaseModel):
     score: int | None = None
     limit: str | None = None
     engine: str | None = None
-    """Who computed the score."""
+    """Engine that computed the score."""
     product: str | None = None
     lender: str | None = None
     logins: int = 0
-    """How often the borrower had to log in at the tax bureau; 0 where a stored authorisation was reused."""
+    """Logins at the tax bureau; 0 if a stored authorisation was reused."""
     stages: dict[str, float] = {}
-    """Seconds from the application's receipt until each stage was reached (for the last time)."""
+    """Seconds from the application's receipt until each stage was (last) reached."""
     error: str | None = None
 
 
 def seconds_of(timeline: Sequence[TimelineEntry]) -> dict[str, float]:
-    """When each stage was reached, in seconds since the first entry."""
+    """Seconds from the first entry until each stage."""
     begin = _instant(timeline[0].at)
     return {
         _SHOWN_AS.get(entry.status, entry.status): round((_instant(entry.at) - begin).total_seconds(), 3)
@@ -73,7 +73,7 @@ def row_of(case: Case, journey: Journey) -> Row:
 
 
 def failed_row(case: Case, problem: BaseException) -> Row:
-    """The row of an application that did not end, or was not taken."""
+    """The row of an application that did not end, or was not accepted."""
     error = f"{type(problem).__name__}: {problem}"
     return Row(
         persona=case.persona,
@@ -86,14 +86,14 @@ def failed_row(case: Case, problem: BaseException) -> Row:
 
 
 def medians(rows: Sequence[Row]) -> dict[str, float | None]:
-    """Median seconds from receipt to the report, and to the money, over those that came so far."""
+    """Median seconds from receipt to report and to disbursement, over those that came so far."""
     assessed = [row.stages["assessed"] for row in rows if "assessed" in row.stages]
     disbursed = [row.stages["ended"] for row in rows if row.outcome == "disbursed"]
     return {"to_report_seconds": _median(assessed), "to_disbursement_seconds": _median(disbursed)}
 
 
 def summary(rows: Sequence[Row], wall_seconds: float) -> dict[str, Any]:
-    """All of it in figures."""
+    """All results in figures."""
     return {
         "applications": len(rows),
         "ended": sum(row.outcome is not None for row in rows),

@@ -1,4 +1,4 @@
-"""Send the applications through the API, each by a borrower of its own, all at the same time."""
+"""Runs the applications through the API concurrently, each by its own borrower."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPEr
 
 
 class Operator:
-    """The person who settles what the platform hands over.
+    """The operator who resolves tasks.
 
-    A firm that the model refers he approves. What the lender has approved he sends through again: such a lender
-    answers. The rest he closes.
+    Approves referred firms, retries stages after the lender's approval (that lender answers), and closes the rest.
     """
 
     def __init__(self, platform: LocalPlatform) -> None:
@@ -37,12 +36,10 @@ class Operator:
         self._thread = threading.Thread(target=self._work, name="operator", daemon=True)
 
     def __enter__(self) -> Operator:
-        """Come to work."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Go home."""
         self._over.set()
         self._thread.join(timeout=30)
 
@@ -52,17 +49,17 @@ class Operator:
                 for task in self._api.operator_tasks():
                     self._settle(task)
             except (ProblemError, httpx.HTTPError):
-                continue  # another try a second later; what nobody settles is seen in the table
+                continue  # retry a second later; unresolved ones appear in the table
 
     def _settle(self, task: OperatorTask) -> None:
-        """Have a look first, and settle it the next time."""
+        """Wait one round, and resolve the task in the next."""
         if task.task_id not in self._seen:
             self._seen.add(task.task_id)
             return
         self._api.resolve(task.task_id, *self._word(task))
 
     def _word(self, task: OperatorTask) -> tuple[str, str]:
-        """What to do, and why."""
+        """The action and its note."""
         if task.is_referral:
             return "approve", "the firm has explained it"
         if any(entry.status == "approved" for entry in self._api.timeline(task.application_id)):
@@ -76,13 +73,13 @@ def run(
     watch: Callable[[Case, str], None] = lambda _case, _stage: None,
     done: Callable[[Row], None] = lambda _: None,
 ) -> tuple[list[Row], float]:
-    """Let every case live through its application; the rows in the cases' order, and the seconds all took.
+    """Run every case to its end; returns the rows in the order of cases, and the total seconds.
 
     Args:
         platform: running.
-        cases: who asks for what.
-        watch: told of every stage that a case's application is seen in.
-        done: told of each that has ended, or been given up.
+        cases: the applications.
+        watch: called with every stage that a case's application reaches.
+        done: called with each row when its application has ended, or was given up.
     """
     batch, started = uuid.uuid4().hex[:12], time.monotonic()
     rows: dict[int, Row] = {}

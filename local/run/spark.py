@@ -1,4 +1,4 @@
-"""The resident Spark job: see to it that one runs and is warm."""
+"""Starts the resident Spark job and waits until it is warm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OVER = ("FAILED", "CANCELLED", "SUCCESS")
 
 
 def ensure(lambda_client: Any, function: str) -> str:
-    """Have the platform's own function start the job unless one lives; its job run id.
+    """Let the platform's function start the job unless one runs; returns its job run id.
 
     Raises:
         RunError: the function failed.
@@ -27,14 +27,14 @@ def ensure(lambda_client: Any, function: str) -> str:
 
 
 def wait(emr: Any, application_id: str, run_id: str, logs: Path, seconds: float = 300.0) -> float:
-    """Wait until the log of the job's last attempt says that it is ready; the seconds it took to start, as it says.
+    """Wait until the log of the job's last attempt reports that it is ready; returns the reported seconds.
 
     Args:
         emr: a boto3 client.
         application_id: the job's application.
         run_id: the job run.
-        logs: where the embedded cloud writes its log.
-        seconds: how long to wait.
+        logs: folder of the job's logs.
+        seconds: time limit.
 
     Raises:
         RunError: it ended, or was not ready in time; with the end of its log.
@@ -60,7 +60,6 @@ def _ready(logs: Path) -> Mapping[str, Any] | None:
 
 
 def _newest(logs: Path) -> Path | None:
-    """The log of the last attempt."""
     return max(logs.glob("attempt-*.log"), key=lambda log: int(log.stem.rpartition("-")[2]), default=None)
 
 

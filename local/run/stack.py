@@ -15,8 +15,8 @@ NAME = "creditmesh-local"
 STAGE = "local"
 REGION = "eu-west-1"
 CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
-LENDER_SECONDS = 12  # a newcomer should not wait two days to see how a silent lender is dealt with
-PATIENT_LENDER_SECONDS = 90  # where many applications at once keep lenders and machine busy
+LENDER_SECONDS = 12  # so that a silent lender's case can be seen without waiting two days
+PATIENT_LENDER_SECONDS = 90  # for many concurrent applications
 
 # Two cores and no time to warm up: the quick compiler only, and less memory than an EMR worker
 # (docs/explanation/resident-job.md).
@@ -26,7 +26,7 @@ SMALL_JVM = f"{_QUICK} --conf spark.driver.memory=1g"
 
 
 def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str, str]:
-    """What the template is told on this machine."""
+    """The template's parameters on this machine."""
     return {
         "Stage": STAGE,
         "AllowedOrigins": f"http://127.0.0.1:{guest_port}",
@@ -34,7 +34,7 @@ def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str,
         "PublicUrlPrefix": f"{endpoint}/restapis/",
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",
         "LenderSeconds": str(lender_seconds),
-        "ScoringWarmUpCalls": "10",  # a developer waits for the start, and hardly sees the slower first answers
+        "ScoringWarmUpCalls": "10",  # a fast start matters more than the first answers
         "ScoringSparkParameters": RESIDENT_JVM,
         "ExtractionSparkParameters": SMALL_JVM,
         "TrainingSparkParameters": SMALL_JVM,
@@ -44,13 +44,13 @@ def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str,
 def deploy(
     endpoint: str, values: Mapping[str, str], institutions: str, folder: Path, *, name: str = NAME, on_aws: bool = False
 ) -> dict[str, str]:
-    """Build and deploy template.yaml, which does nothing where nothing has changed; the stack's outputs.
+    """Build and deploy template.yaml, if anything has changed; returns the stack's outputs.
 
     Args:
-        endpoint: where AWS is played.
+        endpoint: of the embedded cloud.
         values: the template's parameters.
         institutions: the address book, as JSON.
-        folder: where parameters, address book and log are kept.
+        folder: for parameters, address book and log.
         name: the stack's name.
         on_aws: build for AWS's machines instead of this one.
 

@@ -1,4 +1,4 @@
-"""Users in the Cognito pools and their id tokens; a user is made when first needed."""
+"""Users in the Cognito pools and their id tokens; users are created when first needed."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _RENEW_SECONDS = 300.0
 
 
 class Pool(NamedTuple):
-    """A user pool and the client that people log in by."""
+    """A user pool and the client for logins."""
 
     pool_id: str
     client_id: str
 
 
 class Users:
-    """Gives tokens for (role, tenant).
+    """Provides tokens by (role, tenant).
 
-    Passwords are made from a random key of this machine. The staff's pool demands a second factor: their authenticator
-    apps are played; a user whose app another process has is made anew.
+    Passwords are derived from a random key of this machine. The staff's pool requires a second factor: this class acts
+    as their authenticator apps and recreates users whose app another process has.
 
     Args:
         members: the pool of borrowers, lenders and banks.
         staff: the staff's pool.
-        key_file: where the key lies; made with mode 0600 if there is none.
+        key_file: file of the key; created with mode 0600 if missing.
     """
 
     def __init__(self, cognito: CognitoIdentityProviderClient, members: Pool, staff: Pool, key_file: Path) -> None:
@@ -52,7 +52,7 @@ class Users:
         self._guard = threading.Lock()
 
     def token(self, role: str, tenant: str) -> Callable[[], str]:
-        """What gives a valid id token of a user with that role in that tenant whenever it is called."""
+        """A function that returns a valid id token of a user with that role and tenant."""
         name = f"{role}-{tenant}"
 
         def current() -> str:
@@ -70,11 +70,11 @@ class Users:
     def _log_in(self, name: str, role: str, tenant: str) -> tuple[str, float]:
         refusals = self._cognito.exceptions
         pool = self._staff if role in STAFF else self._members
-        for _ in range(2):  # another process may have both: another password, and an app
+        for _ in range(2):  # another process may have set both, another password and an app
             try:
                 return self._authenticate(pool, name)
             except (refusals.UserNotFoundException, refusals.NotAuthorizedException):
-                # Cognito may not tell an unknown user from a wrong password.
+                # Cognito may not distinguish an unknown user from a wrong password.
                 self._create(pool, name, role, tenant)
             except AppElsewhere:
                 self._cognito.admin_delete_user(UserPoolId=pool.pool_id, Username=name)
@@ -104,14 +104,14 @@ class Users:
         )
 
     def _register_app(self, name: str, session: str) -> str:
-        """Register an authenticator app; the session to go on with."""
+        """Register an authenticator app; returns the session to continue with."""
         begun = self._cognito.associate_software_token(Session=session)
         self._apps[name] = begun["SecretCode"]
         code = one_time_code(self._apps[name], time.time())
         return self._cognito.verify_software_token(Session=begun["Session"], UserCode=code)["Session"]
 
     def _create(self, pool: Pool, name: str, role: str, tenant: str) -> None:
-        with suppress(self._cognito.exceptions.UsernameExistsException):  # made under another key of this machine
+        with suppress(self._cognito.exceptions.UsernameExistsException):  # created with another key of this machine
             self._cognito.admin_create_user(
                 UserPoolId=pool.pool_id,
                 Username=name,
@@ -125,16 +125,16 @@ class Users:
         self._cognito.admin_add_user_to_group(UserPoolId=pool.pool_id, Username=name, GroupName=role)
 
     def _password(self, name: str) -> str:
-        """A password with every class of characters a pool may ask for."""
+        """A password with every class of characters that a pool may require."""
         return f"Aa1!{hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:28]}"
 
 
 class AppElsewhere(Exception):
-    """The user has registered an authenticator app, and not here."""
+    """The user has registered an authenticator app elsewhere."""
 
 
 def one_time_code(secret: str, now: float) -> str:
-    """What an authenticator app shows at a moment (RFC 6238: SHA-1, 30 seconds, six digits)."""
+    """The code of an authenticator app (RFC 6238: SHA-1, 30 seconds, six digits)."""
     mac = hmac.new(base64.b32decode(secret), int(now // 30).to_bytes(8, "big"), hashlib.sha1).digest()
     place = mac[-1] & 15
     return f"{(int.from_bytes(mac[place : place + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"

@@ -43,8 +43,8 @@ def no_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "says"),
-    [(None, "Which stage"), ("", "Which stage"), ("Test", "no stage name"), ("a", "no stage name"),
-     ("with-dash", "no stage name"), ("x" * 13, "no stage name"), ("local", "embedded cloud")],
+    [(None, "Which stage"), ("", "Which stage"), ("Test", "is invalid"), ("a", "is invalid"),
+     ("with-dash", "is invalid"), ("x" * 13, "is invalid"), ("local", "embedded cloud")],
 )  # fmt: skip
 def test_stage_is_asked_for(stage: str | None, says: str) -> None:
     with pytest.raises(Refused, match=says):

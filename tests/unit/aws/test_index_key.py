@@ -55,7 +55,7 @@ def test_from_begin_to_the_earlier_keys_removal(world: World, rotation: Rotation
     with pytest.raises(Refused, match="No rotation"):
         rotation.go_on()
     assert "Key 2 counts from" in rotation.begin()
-    with pytest.raises(Refused, match="under way"):
+    with pytest.raises(Refused, match="in progress"):
         rotation.begin()
     assert stands() == before
     world.clock.advance(ANNOUNCED.total_seconds())

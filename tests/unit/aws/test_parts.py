@@ -192,11 +192,11 @@ FUNCTION = "Type: 'creditmesh::Function', Handler: a.b"
             ["Variables: {HERE: 1}", f"Resources: {{A: {{{FUNCTION}, Reads: [HEER]}}}}"],
             "part1.yaml: A.Reads: HEER is not",
         ),
-        ([f"Resources: {{A: {{{FUNCTION}, StepOf: B}}}}"], "A.StepOf: B is no Process of any part"),
+        ([f"Resources: {{A: {{{FUNCTION}, StepOf: B}}}}"], "A.StepOf: B must be a Process of some part"),
         ([f"Resources: {{A: {{{FUNCTION}, Allow: [{{Action: x}}]}}}}"], "A.Allow[0].Resource: is missing"),
         (
             [f"Resources: {{A: {{{TABLE}}}, B: {{Type: 'creditmesh::Grant', To: A, Allow: []}}}}"],
-            "B.To: A is no Function or Role of any part",
+            "B.To: A must be a Function or Role of some part",
         ),
     ],
 )

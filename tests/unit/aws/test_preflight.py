@@ -142,7 +142,7 @@ def test_a_secret_that_is_missing(session: Session, deleted: bool) -> None:
     else:
         session.refuse("secretsmanager", "describe_secret", "ResourceNotFoundException")
     says = (
-        "restore-secret --region eu-central-1 --secret-id arn:aws:secretsmanager:secret" if deleted else "gone for good"
+        "restore-secret --region eu-central-1 --secret-id arn:aws:secretsmanager:secret" if deleted else "was deleted"
     )
     with pytest.raises(Refused, match=says):
         preflight(session).secrets_and_keys(Stack(session.client, TARGET.stack))
