@@ -12,6 +12,8 @@ from botocore.config import Config
 
 from tests.conformance.place import Place, table
 
+pytestmark = pytest.mark.thorough
+
 
 def token_of(place: Place, stage: str, name: str) -> str:
     """The token that a waiting execution has handed to its function."""

@@ -72,6 +72,7 @@ def run(target: Target, local: LocalPlatform, mark: str, folder: str) -> dict[st
     return output(local.aws("stepfunctions"), arn, PATIENCE)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 def test_rows_become_a_candidate_that_a_person_may_approve(target: Target, local: LocalPlatform) -> None:
     mark = uuid.uuid4().hex[:12]

@@ -16,6 +16,8 @@ from creditmesh.risk.evaluator import evaluate
 from tests.spark.job_cloud import emulator
 from tests.spark.resident_job import DAY, LEASE_SECONDS, Job, closed, get, put, until
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:

@@ -158,6 +158,7 @@ def test_a_stack_fails_on_a_started_application(mended: Cloud, name: str) -> Non
     assert eventually(lambda: "does not exist" in refused(lambda: at_rest(mended, name))[1])
 
 
+@pytest.mark.thorough
 def test_a_batch_run_is_a_spark_process(mended: Cloud, name: str) -> None:
     """Spark computes, --py-files is importable, S3 is the emulator's, and the state machine waits for it."""
     bucket, number = bucket_with_jobs(mended, name), application(mended, name)

@@ -88,7 +88,7 @@ def test_a_body_that_stops_before_its_end(world: World) -> None:
     assert took < LONG
 
 
-@pytest.mark.parametrize("depth", [1_000, 100_000, 2_000_000])
+@pytest.mark.parametrize("depth", [1_000, 100_000, pytest.param(2_000_000, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("form", ["list", "object", "xml"])
 def test_deep_nesting(world: World, depth: int, form: str) -> None:
     opened, closed = {"list": (b"[", b"]"), "object": (b'{"a":', b"}"), "xml": (b"<a>", b"</a>")}[form]
