@@ -30,7 +30,8 @@ LONGEST_FIRST = (
     "tests/contract/cloud/",
     "tests/stepfunctions/",
     "tests/property/test_evaluators_agree.py",
-    "tests/property/authorization/test_consent_machine.py",
+    "tests/unit/functions/test_cold_start.py",
+    "tests/unit/training/",
     "tests/contract/",
     "tests/property/",
 )
