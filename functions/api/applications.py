@@ -82,7 +82,7 @@ def read_application(call: Call, application_id: str) -> ApplicationView:
 def read_timeline(call: Call, application_id: str) -> Timeline:
     """Read what happened to an application, oldest first."""
     entries = _read(call, application_id).timeline
-    return Timeline(timeline=[one.shown_to(call.caller) for one in entries])
+    return Timeline(timeline=[entry.shown_to(call.caller) for entry in entries])
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})

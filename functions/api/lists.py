@@ -63,7 +63,7 @@ def decide_removal(call: Call, entry_id: str, body: RemovalDecided) -> EntryView
 @route(blueprint, "GET", "/v1/lists/removals", roles=STAFF)
 def list_removals(call: Call, query: CountQuery) -> EntryList:
     """List the removals that wait for a second person, oldest first."""
-    return EntryList(entries=[EntryView.of(one) for one in list_entries().proposals(query.limit)])
+    return EntryList(entries=[EntryView.of(proposal) for proposal in list_entries().proposals(query.limit)])
 
 
 @route(blueprint, "GET", "/v1/lists/changes", roles=STAFF)

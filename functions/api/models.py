@@ -126,6 +126,10 @@ def replay_decision(call: Call, application_id: str) -> Replay:
 
 def _view(current: Current) -> CurrentView:
     versions = model_registry().list(current.model_id)
-    champion = next(one.version for one in versions if one.content_hash == current.champion)
-    waiting = [one.content_hash for one in versions if one.promotion and one.promotion.champion == current.champion]
+    champion = next(version.version for version in versions if version.content_hash == current.champion)
+    waiting = [
+        version.content_hash
+        for version in versions
+        if version.promotion and version.promotion.champion == current.champion
+    ]
     return CurrentView(**current.model_dump(), champion_version=champion, waiting=waiting)

@@ -90,13 +90,13 @@ class _Schemas:
             ("lender message", "validation"): LENDER_MESSAGE,
             ("webhook answer", "serialization"): TypeAdapter(WebhookTaken),
         }
-        for one in operations:
-            name = one.view.__name__
-            if one.body:
-                wanted[f"{name} body", "validation"] = one.body
-            if one.query:
-                wanted[f"{name} query", "validation"] = one.query
-            for media, model in _answers(one).items():
+        for operation in operations:
+            name = operation.view.__name__
+            if operation.body:
+                wanted[f"{name} body", "validation"] = operation.body
+            if operation.query:
+                wanted[f"{name} query", "validation"] = operation.query
+            for media, model in _answers(operation).items():
                 if model:
                     wanted[f"{name} {media}", "serialization"] = TypeAdapter(model)
         inputs = [(name, mode, adapter) for (name, mode), adapter in wanted.items()]

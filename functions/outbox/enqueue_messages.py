@@ -15,7 +15,7 @@ from creditmesh.platform.tables import decode
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Enqueue a ticket for each record; failed records are reported for a retry."""
     if "Records" not in event:
-        lost = {one.message_id: one for one in overdue_messages()}
+        lost = {ticket.message_id: ticket for ticket in overdue_messages()}
         return {"found": len(lost), "left": len(delivery_queue().enqueue(lost))}
     tickets: dict[str, Ticket] = {}
     failed: list[str] = []

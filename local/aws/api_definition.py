@@ -98,7 +98,7 @@ def definition(description: Json) -> Json:
 def _operation(operation: Json) -> Json:
     schemes = [name for requirement in operation["security"] for name in requirement]
     function = next((_FUNCTION_OF_SCHEME[name] for name in schemes if name != "bearer"), "ApiFunction")
-    names = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
+    names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
     return _method(names, function, token="bearer" in schemes)
 
 

@@ -55,9 +55,9 @@ def stop_executions(states: Any, machines: list[str]) -> int:
     for machine in machines:
         pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
         for page in pages:
-            for one in page["executions"]:
+            for execution in page["executions"]:
                 states.stop_execution(
-                    executionArn=one["executionArn"], error="StageDeleted", cause="The stage is deleted."
+                    executionArn=execution["executionArn"], error="StageDeleted", cause="The stage is deleted."
                 )
                 stopped += 1
     return stopped
@@ -74,7 +74,7 @@ def delete(target: Target, session: Any) -> str:
     stack = Stack(session.client, target.stack)
     if stack.found() is None:
         raise Refused(f"There is no stack {target.stack} in {target.place}.")
-    machines = [one["PhysicalResourceId"] for one in stack.resources(_MACHINE)]
+    machines = [resource["PhysicalResourceId"] for resource in stack.resources(_MACHINE)]
     print(f"{stop_executions(session.client('stepfunctions'), machines)} executions stopped", flush=True)
     return retained(target, stack.delete())
 

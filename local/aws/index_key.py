@@ -127,7 +127,7 @@ def environment(session: Any, target: Target) -> dict[str, str]:
     stacks = session.client("cloudformation")
     try:
         listed = stacks.get_paginator("list_stack_resources").paginate(StackName=target.stack)
-        found = [one for page in listed for one in page["StackResourceSummaries"]]
+        found = [summary for page in listed for summary in page["StackResourceSummaries"]]
     except ClientError as problem:
         raise Refused(f"There is no stack {target.stack} in {target.place}.") from problem
     ids = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}

@@ -83,7 +83,7 @@ class Preflight:
     def set_back(self, found: Mapping[str, Any]) -> None:
         """A parameter that is not given takes its default: the stack's other values must be given again."""
         summary = self._client("cloudformation").get_template_summary(StackName=self.target.stack)
-        defaults = {one["ParameterKey"]: one.get("DefaultValue") for one in summary["Parameters"]}
+        defaults = {parameter["ParameterKey"]: parameter.get("DefaultValue") for parameter in summary["Parameters"]}
         lost = sorted(
             f"{name}={value}"
             for name, value in ((one["ParameterKey"], one["ParameterValue"]) for one in found.get("Parameters", []))
@@ -163,7 +163,9 @@ class Preflight:
             .get_paginator("describe_log_groups")
             .paginate(logGroupNamePrefix=f"/creditmesh/{self.target.stage}/")
         )
-        yield from (one["logGroupName"] for page in pages for one in page["logGroups"] if one["logGroupName"] in wanted)
+        yield from (
+            group["logGroupName"] for page in pages for group in page["logGroups"] if group["logGroupName"] in wanted
+        )
 
     def _secrets(self) -> Iterator[str]:
         wanted = self._fixed_names("AWS::SecretsManager::Secret", "Name")

@@ -129,7 +129,7 @@ def _alarm(given: Json) -> Json:
     if len(metrics) == 1:
         properties |= {**metrics[0], "Statistic": statistic, "Period": period}
     else:
-        stats = [{"Stat": statistic, "Period": period, "Metric": one} for one in metrics]
+        stats = [{"Stat": statistic, "Period": period, "Metric": metric} for metric in metrics]
         each = [{"Id": f"m{number}", "ReturnData": False, "MetricStat": one} for number, one in enumerate(stats)]
         properties["Metrics"] = [{"Id": "all", "Expression": given.get("Expression", "SUM(METRICS())")}, *each]
     properties |= {name: given.get(name) for name in ("EvaluationPeriods", "Threshold", "ComparisonOperator")}

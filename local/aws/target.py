@@ -107,7 +107,9 @@ def find(session: Any, stage: str) -> Target:
 def _require_services(session: Any, region: str) -> None:
     """Checks boto3's data of regions; it does not know regions that are newer than itself."""
     partitions = session.get_available_partitions()
-    known = [one for one in partitions if region in session.get_available_regions("cloudformation", one)]
+    known = [
+        partition for partition in partitions if region in session.get_available_regions("cloudformation", partition)
+    ]
     if not known:
         raise Refused(f"There is no region {region}; set AWS_REGION to one like eu-west-1.")
     for service in _SERVICES:

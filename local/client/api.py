@@ -75,7 +75,7 @@ class Api:
     def applications(self, status: str | None = None, limit: int = 100) -> list[ApplicationView]:
         wanted = f"?limit={limit}" + (f"&status={status}" if status else "")
         answer = self.call("GET", f"/v1/applications{wanted}")
-        return [ApplicationView.model_validate(one) for one in answer["applications"]]
+        return [ApplicationView.model_validate(application) for application in answer["applications"]]
 
     def timeline(self, application_id: str) -> list[TimelineEntry]:
         """Events of an application, oldest first."""
@@ -93,7 +93,7 @@ class Api:
         )
 
     def scopes(self) -> dict[str, dict[str, Any]]:
-        return {one["scope"]: one for one in self.call("GET", "/v1/consent-scopes")["scopes"]}
+        return {scope["scope"]: scope for scope in self.call("GET", "/v1/consent-scopes")["scopes"]}
 
     def consents(self, application_id: str) -> list[dict[str, Any]]:
         """State of every right of the application's firm."""
@@ -115,7 +115,7 @@ class Api:
 
     def matches(self, application_id: str) -> list[Offer]:
         answer = self.call("GET", f"/v1/applications/{application_id}/matches")
-        return [Offer.model_validate(one) for one in answer["matches"]]
+        return [Offer.model_validate(match) for match in answer["matches"]]
 
     def choose(self, application_id: str, lender_id: str, product_id: str) -> ApplicationView:
         body = {"lender_id": lender_id, "product_id": product_id}
@@ -153,7 +153,7 @@ class Api:
 
     def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
         return [
-            OperatorTask.model_validate(one) for one in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]
+            OperatorTask.model_validate(task) for task in self.call("GET", f"/v1/operator-tasks?limit={limit}")["tasks"]
         ]
 
     def resolve(self, task_id: str, action: str, note: str) -> None:

@@ -57,7 +57,7 @@ class Crowd:
         retry_tasks: bool = False,
     ) -> None:
         self._staff, self._tenants = staff, [api for api, _ in groups]
-        self._borrowers = [one for _, members in groups for one in members]
+        self._borrowers = [member for _, members in groups for member in members]
         self._workers, self._look_seconds, self._retry_tasks = workers, look_seconds, retry_tasks
         self._mine: dict[str, Borrower] = {}
         self._busy: set[str] = set()

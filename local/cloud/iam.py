@@ -28,13 +28,13 @@ def allowed(
     Raises:
         ValueError: unknown condition operator.
     """
-    return decided([one for one in statements if names(one, action, resource)], context)
+    return decided([statement for statement in statements if names(statement, action, resource)], context)
 
 
 def decided(statements: Iterable[Mapping[str, Any]], context: Context | None = None) -> bool:
     """Whether statements that match the call allow it under their conditions; see `allowed`."""
     keys = {name.lower(): _listed(value) for name, value in (context or {}).items()}
-    effects = {one["Effect"] for one in statements if _met(one.get("Condition") or {}, keys)}
+    effects = {statement["Effect"] for statement in statements if _met(statement.get("Condition") or {}, keys)}
     return "Deny" not in effects and "Allow" in effects
 
 

@@ -122,14 +122,14 @@ class Stack:
         stack = self.found()
         if stack is None:
             return {}
-        applications = [one["PhysicalResourceId"] for one in self.resources(APPLICATION)]
+        applications = [resource["PhysicalResourceId"] for resource in self.resources(APPLICATION)]
         with stopped(self._client("emr-serverless"), applications, self._pause):
             self._stacks.delete_stack(StackName=self.name)
             ended = self._poll(lambda: self._described(stack["StackId"]), "StackStatus")
         if ended["StackStatus"] != "DELETE_COMPLETE":
             raise DeployFailed(f"Stack {self.name} ended as {ended['StackStatus']}{self._reasons()}")
         pages = self._stacks.get_paginator("describe_stack_events").paginate(StackName=stack["StackId"])
-        oldest_first = reversed([one for page in pages for one in page["StackEvents"]])
+        oldest_first = reversed([event for page in pages for event in page["StackEvents"]])
         return {one["LogicalResourceId"]: one for one in oldest_first if one["ResourceStatus"] == "DELETE_SKIPPED"}
 
     def change(self, name: str, template_url: str, parameters: Mapping[str, str]) -> None:
@@ -175,19 +175,19 @@ class Stack:
         pages = self._stacks.get_paginator("describe_change_set").paginate(
             StackName=self.name, ChangeSetName=change_set
         )
-        changes = (one["ResourceChange"] for page in pages for one in page["Changes"])
+        changes = (change["ResourceChange"] for page in pages for change in page["Changes"])
         return [
-            one["PhysicalResourceId"]
-            for one in changes
-            if one["ResourceType"] == APPLICATION and one["Action"] in ("Modify", "Remove")
+            change["PhysicalResourceId"]
+            for change in changes
+            if change["ResourceType"] == APPLICATION and change["Action"] in ("Modify", "Remove")
         ]
 
     def resources(self, kind: str) -> Iterator[dict[str, Any]]:
         pages = self._stacks.get_paginator("list_stack_resources").paginate(StackName=self.name)
         for page in pages:
-            for one in page["StackResourceSummaries"]:
-                if one["ResourceType"] == kind and one.get("PhysicalResourceId"):
-                    yield one
+            for summary in page["StackResourceSummaries"]:
+                if summary["ResourceType"] == kind and summary.get("PhysicalResourceId"):
+                    yield summary
 
     def _protect(self, *, again: bool = True) -> None:
         """Set the stack policy; with ``again=False`` an existing policy, perhaps a lifted one, is kept."""

@@ -42,11 +42,11 @@ class Account:
 def credit_bureau_data(firm: Firm, as_of: date) -> dict[str, Any]:
     """The bureau's report on a firm on a day, as third information of the kind ``credit_bureau``."""
     accounts = _accounts(firm, as_of)
-    overdue = {one.account_id: _overdue(firm, one, as_of) for one in accounts}
+    overdue = {account.account_id: _overdue(firm, account, as_of) for account in accounts}
     rows = [row for account in accounts for row in overdue[account.account_id]]
     return {
         "taxpayer_id": firm.taxpayer_id,
-        "accounts": [_account_row(firm, one, overdue[one.account_id], as_of) for one in accounts],
+        "accounts": [_account_row(firm, account, overdue[account.account_id], as_of) for account in accounts],
         "overdue": sorted(rows, key=lambda row: (row["month"], row["account_id"])),
         "enquiries": _enquiries(firm, accounts, as_of),
         "currency": CURRENCY,

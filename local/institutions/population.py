@@ -133,7 +133,7 @@ def _firm(seed: int, index: int, as_of: date) -> Firm:
     drawn = _factors(draw)
     factors = drawn if persona == "ordinary" else _persona_factors(persona)
     # Personas are steady by design: a seasonal trade would blur their figures.
-    sector = draw.pick(SECTORS if persona == "ordinary" else [one for one in SECTORS if one.season is FLAT])
+    sector = draw.pick(SECTORS if persona == "ordinary" else [sector for sector in SECTORS if sector.season is FLAT])
     established_on, registered_on = _dates(draw, persona, as_of)
     called = identity.name(seed, index)
     return Firm(

@@ -177,7 +177,11 @@ def _route(
             return {name: made.get(name) for name in ("applicationId", "name", "arn")}
         case "GET", ["applications"]:
             wanted = query.get("states")
-            found = (one for one in service.applications.values() if not wanted or one["state"] in wanted)
+            found = (
+                application
+                for application in service.applications.values()
+                if not wanted or application["state"] in wanted
+            )
             return {"applications": [{**one, "id": one["applicationId"]} for one in found]}
         case "GET", ["applications", number]:
             return {"application": service.application(number)}

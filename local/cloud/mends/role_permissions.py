@@ -36,7 +36,7 @@ class Role:
         """Whether the policies allow it; cached, as the same tables and keys recur."""
         naming = self._naming.get((action, resource))
         if naming is None:
-            naming = [one for one in self._statements if names(one, action, resource)]
+            naming = [statement for statement in self._statements if names(statement, action, resource)]
             self._naming[action, resource] = naming
         return decided(naming, context)
 

@@ -81,7 +81,7 @@ def _metrics(log: str) -> list[list[str]]:
             for directive in document["_aws"]["CloudWatchMetrics"]:
                 for names in directive["Dimensions"]:
                     dimensions = [f"{name}={document.get(name)}" for name in names]
-                    found += [[directive["Namespace"], one["Name"], *dimensions] for one in directive["Metrics"]]
+                    found += [[directive["Namespace"], metric["Name"], *dimensions] for metric in directive["Metrics"]]
     return found
 
 

@@ -87,7 +87,7 @@ class FirmMoves:
         found = [
             *(self._tables.scan(table, condition, **values)
               for table in (self._authorizations, self._watches, self._records)),
-            (one for one in self._revocations() if values["current"] not in one["notes"]["taxpayer_index"]),
+            (item for item in self._revocations() if values["current"] not in item["notes"]["taxpayer_index"]),
         ]  # fmt: skip
         return sum(1 for items in found for _ in items)
 

@@ -251,11 +251,13 @@ class Authorizations:
 
     def history(self, taxpayer_id: str, *, tenant: str) -> Iterator[ConsentRecord]:
         """Consent records, newest first."""
-        return (one for one in self._store.consents(self._index.each(FIRM, taxpayer_id)) if one.tenant == tenant)
+        return (
+            consent for consent in self._store.consents(self._index.each(FIRM, taxpayer_id)) if consent.tenant == tenant
+        )
 
     def uses(self, taxpayer_id: str, *, tenant: str) -> Iterator[Use]:
         """Every use and every refused attempt, newest first."""
-        return (one for one in self._store.uses(self._index.each(FIRM, taxpayer_id)) if one.tenant == tenant)
+        return (use for use in self._store.uses(self._index.each(FIRM, taxpayer_id)) if use.tenant == tenant)
 
     def watch(
         self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None

@@ -71,7 +71,7 @@ class Watches:
         """The watches of one authorisation."""
         found = self._tables.query(self._table, "taxpayer_index", taxpayer_index)
         watches = map(Watch.model_validate, found)
-        return [one for one in watches if (one.scope, one.tenant) == (scope, tenant)]
+        return [watch for watch in watches if (watch.scope, watch.tenant) == (scope, tenant)]
 
     def reconcile(self, taxpayer_index: str, scope: str, tenant: str) -> int:
         """Mark or clear by the authorisation's current state; idempotent. Returns the number of changed marks."""

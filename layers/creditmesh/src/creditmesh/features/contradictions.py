@@ -113,8 +113,8 @@ def _compare_dates(row: Values, quality: Quality) -> None:
 def _compare_turnover(row: Values, quality: Quality) -> None:
     invoiced = _last_year(row["invoices"], "amount")
     statements = [one for one in row["statements"] or [] if one["year"] == 0]
-    if invoiced is not None and sum(one["months"] for one in statements) == YEAR:
-        revenue = sum_known(one["revenue"] for one in statements)
+    if invoiced is not None and sum(statement["months"] for statement in statements) == YEAR:
+        revenue = sum_known(statement["revenue"] for statement in statements)
         if revenue is not None and max(invoiced, revenue) > TURNOVERS_APART * min(invoiced, revenue):
             _tell(quality, "tax.statements", "warning", {"invoices": invoiced, "statements": revenue})
     sold = _last_year(row["orders"], "amount")
@@ -127,10 +127,10 @@ def _compare_arrears(row: Values, quality: Quality) -> None:
     accounts, overdue = row["accounts"], row["overdue"]
     if accounts is None or overdue is None:
         return
-    late = any(one["overdue_amount"] or one["worst_months"] for one in accounts)
+    late = any(account["overdue_amount"] or account["worst_months"] for account in accounts)
     if late and not overdue:
         _tell(quality, "credit_bureau.overdue", "warning", {"accounts": "overdue", "overdue": "none"})
-    if overdue and accounts and not late and all(one["worst_months"] == 0 for one in accounts):
+    if overdue and accounts and not late and all(account["worst_months"] == 0 for account in accounts):
         _tell(quality, "credit_bureau.overdue", "warning", {"accounts": "none", "overdue": "overdue"})
 
 

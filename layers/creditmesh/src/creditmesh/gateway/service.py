@@ -86,9 +86,9 @@ class Collections:
         """
         plan = self.planned(plan_id)
         rights = self._fetcher.rights(subject)
-        if lacking := self._without_consent([one.channel_id for one in plan if one.required], subject, rights):
+        if lacking := self._without_consent([entry.channel_id for entry in plan if entry.required], subject, rights):
             return {one.channel_id: [one] for one in lacking}
-        planned = [one.channel_id for one in plan]
+        planned = [entry.channel_id for entry in plan]
         channels = [one.channel for one in self._known(planned)]
         with self._fetcher.collecting(channels), ThreadPoolExecutor(len(planned), thread_name_prefix="channel") as pool:
             asked = pool.map(lambda name: self._with_fallbacks(name, subject, rights, last_word), planned)
@@ -111,7 +111,7 @@ class Collections:
     ) -> list[CallResult]:
         results: list[CallResult] = []
         # Concurrent changes by two operators can still create a cycle of fallbacks.
-        while channel_id and channel_id not in {one.channel_id for one in results}:
+        while channel_id and channel_id not in {result.channel_id for result in results}:
             results.append(self._ask(channel_id, subject, rights, last_word))
             channel_id = results[-1].fallback_channel
         return results
@@ -176,9 +176,9 @@ class Collections:
 def _judge(plan: Sequence[PlannedChannel], results: Mapping[str, CallResult]) -> None:
     """Check the results against the plan; a missing consent comes first, since only the borrower can help."""
     lacking = [
-        (one.channel_id, results.get(one.channel_id))
-        for one in plan
-        if one.required and not _is_done(one, results.get(one.channel_id))
+        (planned.channel_id, results.get(planned.channel_id))
+        for planned in plan
+        if planned.required and not _is_done(planned, results.get(planned.channel_id))
     ]
     for _, result in lacking:
         if result and result.outcome in _ASKS_THE_BORROWER:

@@ -14,7 +14,7 @@ _CENTI = 100
 
 def compare(current: Current, scores: Sequence[ShadowScore]) -> Comparison:
     """Count agreement, approvals and referrals, and the shifts of scores, default rates and limits."""
-    pairs = [(one.champion_result, one.challenger_result) for one in scores]
+    pairs = [(score.champion_result, score.challenger_result) for score in scores]
     decisions = Counter(f"{ours['decision']}/{theirs['decision']}" for ours, theirs in pairs)
     agreed = sum(ours["decision"] == theirs["decision"] for ours, theirs in pairs)
     both_approve = [pair for pair in pairs if all(one["decision"] == "approve" for one in pair)]

@@ -274,7 +274,7 @@ class ModelRegistry:
         """Champion and challenger over the same applications."""
         current = self.current(model_id)
         scores = self._shadows(current.challenger) if current.challenger else []
-        return compare(current, [one for one in scores if one.champion == current.champion])
+        return compare(current, [score for score in scores if score.champion == current.champion])
 
     def list(self, model_id: str) -> list[ModelVersion]:
         self._known_model(model_id, "model_id")

@@ -89,7 +89,7 @@ class RuleWorkbench:
         if (earlier := _proposed_already(versions, digest)) and not change.dry_run:
             return _proposal(change, based_on, earlier)
         edit = _edited(base, change)
-        edit.document["version"] = _next_minor([base["version"], *(one.version for one in versions)])
+        edit.document["version"] = _next_minor([base["version"], *(version.version for version in versions)])
         sealed = seal(edit.document)
         artefact = _loaded(sealed, edit)
         tests = run_tests(artefact)

@@ -104,7 +104,7 @@ class Statistics:
 
     def _kept(self, model_id: str, day: date) -> list[VersionDay] | None:
         totals = self._log.totals(model_id, day)
-        return None if totals is None else [VersionDay.model_validate(one) for one in totals["versions"]]
+        return None if totals is None else [VersionDay.model_validate(version) for version in totals["versions"]]
 
     def _counted(self, model_id: str, day: date) -> list[VersionDay]:
         counted = count(day, self._log.of_day(model_id, day))
@@ -129,27 +129,27 @@ def days_between(since: date, until: date) -> list[date]:
 def count(day: date, decisions: Iterable[Decision]) -> list[VersionDay]:
     """Count a day's decisions by version."""
     by_hash: dict[tuple[str, str], list[Decision]] = {}
-    for one in decisions:
-        by_hash.setdefault((one.model_version, one.model_hash), []).append(one)
+    for decision in decisions:
+        by_hash.setdefault((decision.model_version, decision.model_hash), []).append(decision)
     return [_version_day(day, version, digest, found) for (version, digest), found in sorted(by_hash.items())]
 
 
 def _version_day(day: date, version: str, digest: str, decisions: list[Decision]) -> VersionDay:
-    tried = Counter(rule for one in decisions for rule in one.tried_rules)
-    fired = Counter(rule for one in decisions for rule in one.fired_rules)
-    decided = Counter(rule for one in decisions for rule in one.decided_rules)
+    tried = Counter(rule for decision in decisions for rule in decision.tried_rules)
+    fired = Counter(rule for decision in decisions for rule in decision.fired_rules)
+    decided = Counter(rule for decision in decisions for rule in decision.decided_rules)
     return VersionDay(
         day=day.isoformat(),
         model_version=version,
         model_hash=digest,
-        decisions=dict(sorted(Counter(one.decision for one in decisions).items())),
+        decisions=dict(sorted(Counter(decision.decision for decision in decisions).items())),
         rules={rule: RuleHits(tried=tried[rule], fired=fired[rule], decided=decided[rule]) for rule in sorted(tried)},
     )
 
 
 def _together(days: Iterable[VersionDay]) -> dict[str, RuleHits]:
     found: dict[str, RuleHits] = {}
-    for one in days:
-        for rule, hits in one.rules.items():
+    for day in days:
+        for rule, hits in day.rules.items():
             found[rule] = found.get(rule, RuleHits()).plus(hits)
     return dict(sorted(found.items()))

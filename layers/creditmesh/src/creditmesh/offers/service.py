@@ -104,7 +104,7 @@ class Offers:
             raise NotAwaited("the application does not wait for a choice")
         wanted = (lender_id, product_id)
         offers = self._store.read_as(offered)
-        offer = next((one for one in offers if (one.lender_id, one.product_id) == wanted), None)
+        offer = next((offer for offer in offers if (offer.lender_id, offer.product_id) == wanted), None)
         if offer is None:
             raise InvalidInput("must be one of the offers of this application", field="product_id")
         moved = self._applications.move(

@@ -54,4 +54,4 @@ class OfferStore:
     @staticmethod
     def read_as(item: Item | None) -> list[Offer]:
         """Convert an item read by `ref`; empty if there are no offers yet."""
-        return [Offer.model_validate(one) for one in json.loads(item["offers"])] if item else []
+        return [Offer.model_validate(offer) for offer in json.loads(item["offers"])] if item else []

@@ -66,10 +66,10 @@ def read_keys(text: str) -> tuple[IndexKey, ...]:
     if not isinstance(listed, list) or not listed:
         raise IndexKeysInvalid("must list at least one key")
     keys = tuple(_key(number, one) for number, one in enumerate(listed, 1))
-    ids = [int(one.key_id) for one in keys]
+    ids = [int(key.key_id) for key in keys]
     if ids != sorted(set(ids), reverse=True):
         raise IndexKeysInvalid("ids must fall from the newest key to the oldest")
-    if len({one.secret for one in keys}) < len(keys):
+    if len({key.secret for key in keys}) < len(keys):
         raise IndexKeysInvalid("two ids must not have the same key")
     if keys[-1].since != _ALWAYS:
         raise IndexKeysInvalid("the oldest key must have no `from`")

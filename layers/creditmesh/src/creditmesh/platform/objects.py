@@ -107,23 +107,23 @@ class Objects:
 
     def delete_below(self, prefix: str) -> None:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            for one in page.get("Contents", []):
-                self.delete(one["Key"])
+            for item in page.get("Contents", []):
+                self.delete(item["Key"])
 
     def keys(self, prefix: str) -> list[str]:
         """All keys below `prefix`, sorted."""
         found: list[str] = []
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            found += [one["Key"] for one in page.get("Contents", [])]
+            found += [item["Key"] for item in page.get("Contents", [])]
         return found
 
     def newest(self, prefix: str) -> tuple[str, datetime] | None:
         """The last key by name below `prefix` and its time, or None."""
         found: tuple[str, datetime] | None = None
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            for one in page.get("Contents", []):
-                if found is None or one["Key"] > found[0]:
-                    found = one["Key"], one["LastModified"]
+            for item in page.get("Contents", []):
+                if found is None or item["Key"] > found[0]:
+                    found = item["Key"], item["LastModified"]
         return found
 
     def get_json(self, key: str) -> Any:

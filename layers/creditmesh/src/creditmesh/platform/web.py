@@ -105,7 +105,7 @@ class InvalidFields(InvalidInput):
     """Several fields break their rules."""
 
     def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{one.field}: {one.rule}" for one in errors), field=errors[0].field)
+        super().__init__("; ".join(f"{error.field}: {error.rule}" for error in errors), field=errors[0].field)
         self.errors = errors
 
 

@@ -102,7 +102,7 @@ def _signed(signature: Any, content_hash: str, verify: Verify) -> bool:
 
 def _of(kind: type[T], given: Part, **read: Any) -> T:
     """Return a part whose fields are those of the document, but for what is ``read`` out of it."""
-    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # each is a dataclass
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # each is a dataclass
     return kind(**{name: given[name] for name in names if name not in read}, **read)
 
 
@@ -162,7 +162,13 @@ def _method(given: Part) -> LimitMethod:
 
 
 def _risk_index(given: Part, types: Types) -> RiskIndex:
-    dimensions = (_of(Dimension, one, characteristics=_characteristics(one, types)) for one in given["dimensions"])
+    dimensions = (
+        _of(Dimension, dimension, characteristics=_characteristics(dimension, types))
+        for dimension in given["dimensions"]
+    )
     return _of(
-        RiskIndex, given, dimensions=tuple(dimensions), grades=tuple(_of(IndexGrade, one) for one in given["grades"])
+        RiskIndex,
+        given,
+        dimensions=tuple(dimensions),
+        grades=tuple(_of(IndexGrade, grade) for grade in given["grades"]),
     )

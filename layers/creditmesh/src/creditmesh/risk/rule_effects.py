@@ -57,7 +57,9 @@ def _silencing(artefact: Artefact, result: Mapping[str, Any], fired: Sequence[Ru
     referrals = [rule.priority for rule in fired if rule.outcome == "refer"]
     silenced = bool(referrals) or _refers_otherwise(artefact, result)
     fast = [rule for rule in fired if rule.outcome == "fast_pass" and silenced]
-    return fast + [rule for rule in fired if rule.outcome == "pass" and any(rule.priority >= one for one in referrals)]
+    return fast + [
+        rule for rule in fired if rule.outcome == "pass" and any(rule.priority >= referral for referral in referrals)
+    ]
 
 
 def _refers_otherwise(artefact: Artefact, result: Mapping[str, Any]) -> bool:

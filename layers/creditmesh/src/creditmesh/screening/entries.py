@@ -86,8 +86,8 @@ class ListEntries:
         mark = fingerprint(self._index, new.kind, normalised)
         key = EntryKey.of(new.list_name, new.kind, mark, new.source)
         ids = [
-            EntryKey.of(new.list_name, new.kind, one, new.source).entry_id
-            for one in fingerprints(self._index, new.kind, normalised)
+            EntryKey.of(new.list_name, new.kind, fingerprint, new.source).entry_id
+            for fingerprint in fingerprints(self._index, new.kind, normalised)
         ]
         now = iso(self._clock.now())
         entry = Entry(

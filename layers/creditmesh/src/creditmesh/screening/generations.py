@@ -86,7 +86,7 @@ class Generations:
         return self._objects.keys(f"lists/generations/{import_id}/lines/")
 
     def _block(self, key: str) -> list[Taken]:
-        return [_read(one) for one in json.loads(zlib.decompress(self._get(key)))]
+        return [_read(line) for line in json.loads(zlib.decompress(self._get(key)))]
 
     def _put(self, place: str, key: DataKey, content: bytes) -> None:
         wrapped = key.wrapped.encode()

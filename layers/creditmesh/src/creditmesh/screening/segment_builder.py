@@ -60,12 +60,12 @@ class SegmentBuilder:
         order = self._order()
         place_of = {taken: place for place, taken in enumerate(order) if taken in self._names}
         sections: dict[str, bytes] = {
-            "fingerprint": array("Q", (self._fingerprint[one] for one in order)).tobytes(),
-            "flags": array("B", (self._flags[one] for one in order)).tobytes(),
-            "begins": array("I", (self._begins[one] for one in order)).tobytes(),
-            "ends": array("I", (self._ends[one] for one in order)).tobytes(),
-            "reason": array("H", (self._reason[one] for one in order)).tobytes(),
-            "line": array("I", (self._line[one] for one in order)).tobytes(),
+            "fingerprint": array("Q", (self._fingerprint[number] for number in order)).tobytes(),
+            "flags": array("B", (self._flags[number] for number in order)).tobytes(),
+            "begins": array("I", (self._begins[number] for number in order)).tobytes(),
+            "ends": array("I", (self._ends[number] for number in order)).tobytes(),
+            "reason": array("H", (self._reason[number] for number in order)).tobytes(),
+            "line": array("I", (self._line[number] for number in order)).tobytes(),
             **_names({place: self._names[taken] for taken, place in place_of.items()}),
         }
         return _packed(sections, len(order), len(place_of), list(self._reasons)), len(order)

@@ -110,7 +110,9 @@ class ChannelCatalogue:
     def requires(self, plan_id: str, scope: str) -> bool:
         """Whether a plan requires a channel that needs this consent; False if the plan does not exist."""
         try:
-            needed = [self.channel(one.channel_id).channel for one in self.plan(plan_id).channels if one.required]
+            needed = [
+                self.channel(channel.channel_id).channel for channel in self.plan(plan_id).channels if channel.required
+            ]
         except NotFound:
             return False
         return any(channel.consent_scope == scope for channel in needed)

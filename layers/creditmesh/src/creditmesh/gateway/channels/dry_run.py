@@ -93,7 +93,7 @@ def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
     if sum(map(len, [*sample.pages, *sample.pages_base64, sample.message or ""])) > MAX_SAMPLE_CHARACTERS:
         raise InvalidInput(f"may have at most {MAX_SAMPLE_CHARACTERS} characters together", field="sample.pages")
     try:
-        return [one.encode(channel.response.charset) for one in sample.pages] + [
+        return [page.encode(channel.response.charset) for page in sample.pages] + [
             base64.b64decode(one, validate=True) for one in sample.pages_base64
         ]
     except UnicodeEncodeError:

@@ -81,7 +81,7 @@ def prepare(transport: Http, origin: str, values: Mapping[str, Any], mark: str |
 
 def _header(text: str) -> str:
     """Drop everything but printable ASCII, so that no value can start a new header."""
-    return "".join(one for one in text if one.isascii() and one.isprintable())
+    return "".join(letter for letter in text if letter.isascii() and letter.isprintable())
 
 
 def _body(transport: Http, values: Mapping[str, Any]) -> bytes | None:

@@ -53,7 +53,7 @@ class Guards:
 
     def look(self, channels: Sequence[Channel]) -> None:
         """Read several breakers in one call, so that `may_call` need not read those without failures."""
-        asked = [one for one in channels if not self._seen_faultless(one)]
+        asked = [channel for channel in channels if not self._seen_faultless(channel)]
         items = self._tables.batch_get(self._table, [_breaker_key(one) for one in asked])
         failing = {item["channel_id"]: item.get("failures", 0) for item in items}
         for one in asked:

@@ -38,7 +38,9 @@ class LateAnswers:
             InvalidInput: no channel awaits such a message, or it has no request id.
             NotFound: unknown request id; the call may have been erased with its consent.
         """
-        awaiting = [one for one in channels if one.channel.callback and one.channel.callback.message == message]
+        awaiting = [
+            channel for channel in channels if channel.channel.callback and channel.channel.callback.message == message
+        ]
         if not awaiting:
             raise InvalidInput("must be a message that a channel awaits", field="type")
         by, record = self._call_of(awaiting, body)

@@ -33,7 +33,7 @@ class CollectionPlan(BaseModel):
     @field_validator("channels")
     @classmethod
     def _once(cls, channels: list[PlannedChannel]) -> list[PlannedChannel]:
-        names = [one.channel_id for one in channels]
+        names = [channel.channel_id for channel in channels]
         if len(set(names)) != len(names):
             raise ValueError("must not name a channel twice")
         return channels

@@ -79,7 +79,7 @@ class Source:
         made = self._exchanger.exchange(
             channel, origin, keys, values, lambda page: _mark(channel, transport, page), admit
         )  # fmt: skip
-        return Came(made.answers[-1].status, [one.body for one in made.answers], made.calls)
+        return Came(made.answers[-1].status, [answer.body for answer in made.answers], made.calls)
 
 
 def _mark(channel: Channel, transport: Http, page: Answer) -> str | None:

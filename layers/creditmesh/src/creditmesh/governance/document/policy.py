@@ -35,10 +35,10 @@ from creditmesh.risk.result import RiskResult
 from creditmesh.risk.values import typed_value
 
 _BOUNDED = must(
-    lambda methods: any(isinstance(one, AmountMethod) for one in methods),
+    lambda methods: any(isinstance(method, AmountMethod) for method in methods),
     "must have a fixed amount, so that no limit is unbounded",
 )
-_WHOLE = must(lambda parts: sum(one.weight_bps for one in parts) == BPS, f"must have weights that add up to {BPS}")
+_WHOLE = must(lambda parts: sum(part.weight_bps for part in parts) == BPS, f"must have weights that add up to {BPS}")
 _DOWN_TO_NOUGHT = must(lambda grades: grades[-1].min_index == 0, "must go down to a min_index of 0")
 
 

@@ -32,7 +32,7 @@ MAX_CELLS = 2_500
 _RISING = must(lambda bounds: all(one < other for one, other in pairwise(bounds)), "must list ascending bounds")
 _ONCE = must(lambda sets: len(set(chain(*sets))) == sum(map(len, sets)), "must not repeat a value")
 _LAST_TAKES_THE_REST = must(
-    lambda segments: [one.when is None for one in segments] == [False] * (len(segments) - 1) + [True],
+    lambda segments: [segment.when is None for segment in segments] == [False] * (len(segments) - 1) + [True],
     "must have a condition in every segment but the last",
 )
 
