@@ -134,7 +134,7 @@ template: setup ## write template.yaml from the parts in infrastructure/
 	@$(DEV)/python -m aws.template
 
 .PHONY: lock
-lock: ## resolve the lock files anew from pyproject.toml
+lock: ## resolve the lock files from pyproject.toml
 	@$(SETUP) --lock
 
 .PHONY: clean

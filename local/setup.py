@@ -113,7 +113,7 @@ def _output(command: list[str]) -> str:
 def main() -> None:
     """Bring every environment up to date."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--lock", action="store_true", help="resolve the lock files anew")
+    arguments.add_argument("--lock", action="store_true", help="resolve the lock files")
     arguments.add_argument("--with", dest="extras", action="append", default=[], choices=sorted(ON_DEMAND),
                            help="also make an environment that few need")  # fmt: skip
     options = arguments.parse_args()

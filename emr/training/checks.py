@@ -40,7 +40,7 @@ def check_outcome(
             f"{bads} defaulted and {goods} did not, at least {config.checks.min_class_rows} of each are needed",
         )
     if not np.isfinite(weight).all() or (weight < 0).any() or weight[bad == 1].sum() * weight[bad == 0].sum() <= 0:
-        raise TrainingSetInvalid("bad_weight", "weights are finite, not negative, and not all nought in a class")
+        raise TrainingSetInvalid("bad_weight", "weights must be finite, not negative, and not all zero in a class")
     split = config.split
     if (split.out_of_time_share > 0 or split.out_of_time_from is not None) and np.isnat(observed).any():
         raise TrainingSetInvalid("no_date", "the out-of-time split needs the day of every decision")

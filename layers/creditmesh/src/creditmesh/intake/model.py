@@ -177,7 +177,7 @@ class ReferralDecision(BaseModel):
     action: str
     at: str
     role: str
-    subject: str = Field(description="id of whoever decided, never a name")
+    subject: str = Field(description="id of the person who decided, never a name")
     note: str
 
 

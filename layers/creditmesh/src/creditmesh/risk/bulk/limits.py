@@ -39,17 +39,17 @@ def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None
     """A method's amounts, and where it does not apply."""
     total: Amounts | None = None
     skipped: list[Mask] = []
-    nought: list[Mask] = []
+    zeroed: list[Mask] = []
     for term in method.terms:
         amount, unknown = _term(term, columns)
         if unknown is not None and term.if_missing != "ignore":
-            (skipped if term.if_missing == "skip" else nought).append(unknown)
+            (skipped if term.if_missing == "skip" else zeroed).append(unknown)
         total = amount if total is None else np.add(total, amount, out=total)
     assert total is not None  # a method has at least one term or a fixed amount
     np.maximum(total, 0, out=total)
-    if not nought:
+    if not zeroed:
         return total, _any(skipped)
-    zero = reduce(np.logical_or, nought)
+    zero = reduce(np.logical_or, zeroed)
     total[zero] = 0
     left_out = _any(skipped)
     return total, None if left_out is None else left_out & ~zero
