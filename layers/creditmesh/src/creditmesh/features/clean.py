@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict, Unpack
 
 from creditmesh.features.answer import Answer
 from creditmesh.features.cleaning import day_number
@@ -40,6 +40,19 @@ CLEANERS = {
 }
 # Sources without amounts, and so without a currency.
 MONEYLESS = frozenset({"education", "anti_fraud"})
+
+
+class Inputs(TypedDict):
+    """What is known besides the sources' data: arguments of ``clean``."""
+
+    blacklist_hits: int
+    requested_amount_minor: int
+    requested_term_months: int
+    as_of: date
+    greylist_hits: NotRequired[int | None]
+    whitelist_hits: NotRequired[int | None]
+    blacklist_name_score_bps: NotRequired[int | None]
+    greylist_name_score_bps: NotRequired[int | None]
 
 
 class CleanRow(NamedTuple):
@@ -101,15 +114,7 @@ def clean(
 
 def clean_leniently(
     sources: Mapping[str, Document | None],
-    *,
-    blacklist_hits: int,
-    requested_amount_minor: int,
-    requested_term_months: int,
-    as_of: date,
-    greylist_hits: int | None = None,
-    whitelist_hits: int | None = None,
-    blacklist_name_score_bps: int | None = None,
-    greylist_name_score_bps: int | None = None,
+    **inputs: Unpack[Inputs],
 ) -> CleanRow:
     """Like ``clean``, but a document of the wrong shape counts as unavailable, with the broken rule as a note.
 
@@ -118,17 +123,7 @@ def clean_leniently(
     left, refused = dict(sources), list[Note]()
     while True:
         try:
-            row = clean(
-                left,
-                blacklist_hits=blacklist_hits,
-                requested_amount_minor=requested_amount_minor,
-                requested_term_months=requested_term_months,
-                as_of=as_of,
-                greylist_hits=greylist_hits,
-                whitelist_hits=whitelist_hits,
-                blacklist_name_score_bps=blacklist_name_score_bps,
-                greylist_name_score_bps=greylist_name_score_bps,
-            )
+            row = clean(left, **inputs)
         except SourceDataInvalid as error:
             left[error.source] = None
             refused.append(Note(error.field or error.source, "error", error.rule))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
-from creditmesh.features.clean import clean
+from creditmesh.features.clean import Inputs, clean
 from creditmesh.features.findings import Severity, SourceDataInvalid
 from creditmesh.features.table import FEATURES, VERSION, features_of, lineage
 
@@ -54,15 +54,7 @@ class KeyData(BaseModel):
 
 def extract(
     sources: Mapping[str, Mapping[str, Any] | None],
-    *,
-    blacklist_hits: int,
-    requested_amount_minor: int,
-    requested_term_months: int,
-    as_of: date,
-    greylist_hits: int | None = None,
-    whitelist_hits: int | None = None,
-    blacklist_name_score_bps: int | None = None,
-    greylist_name_score_bps: int | None = None,
+    **inputs: Unpack[Inputs],
 ) -> KeyData:
     """Clean the sources' data about a firm and compute its features.
 
@@ -80,19 +72,9 @@ def extract(
     Raises:
         SourceDataInvalid: a document has the wrong shape.
     """
-    row = clean(
-        sources,
-        blacklist_hits=blacklist_hits,
-        requested_amount_minor=requested_amount_minor,
-        requested_term_months=requested_term_months,
-        as_of=as_of,
-        greylist_hits=greylist_hits,
-        whitelist_hits=whitelist_hits,
-        blacklist_name_score_bps=blacklist_name_score_bps,
-        greylist_name_score_bps=greylist_name_score_bps,
-    )
+    row = clean(sources, **inputs)
     return KeyData(
-        as_of=as_of,
+        as_of=inputs["as_of"],
         features=features_of(row.values),
         quality=[Finding(**note._asdict()) for note in row.notes],
         rows=row.values,
