@@ -66,6 +66,43 @@ def test_a_configuration_that_cannot_be_read_is_an_error(broken: Any) -> None:
         directory(broken).of_kind("lender")
 
 
+GOOD, BAD = KEYS["lender-a"]["webhook_secrets"][0], "whsec_c2hvcnQ="
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "fault"),
+    [
+        ({"webhook_secrets": [BAD, GOOD]}, [GOOD], "webhook_secrets.0: Value error, must contain a key of 24 to 64"),
+        ({"webhook_secrets": [GOOD, f"{GOOD} "]}, [GOOD], "webhook_secrets.1: Value error, must be whsec_ and padded"),
+        ({"webhook_secrets": [BAD, GOOD, "v1,x", ""]}, [GOOD], "webhook_secrets.3"),
+        ({"webhook_secrets": [BAD]}, [], "webhook_secrets.0"),
+        ({"webhook_secrets": [7, None, GOOD]}, [GOOD], "webhook_secrets.1: Input should be a valid string"),
+        ({"webhook_secrets": GOOD}, [], "webhook_secrets: Input should be a valid list"),
+        ({"webhook_secrets": [GOOD], "api_key": 7}, [GOOD], "api_key: Input should be a valid string"),
+        ({"webhook_secrets": [GOOD], "webhook_secret": BAD}, [GOOD], "webhook_secret: Extra inputs are not permitted"),
+        ({"webhook_secrets": [GOOD], "secrets": {"signing_secret": 7}}, [GOOD], "secrets.signing_secret: Input"),
+        ([GOOD], [], "Input should be a valid dictionary"),
+    ],
+)
+def test_a_bad_key_costs_neither_the_others_nor_other_institutions(
+    keys: Any, kept: list[str], fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F15: while keys are rotated, the good one serves."""
+    found = directory(keys={**KEYS, "lender-a": keys})
+    assert found.get("lender-a").keys.webhook_secrets == kept
+    assert found.get("lender-b").keys.webhook_secrets == KEYS["lender-b"]["webhook_secrets"]
+    logged = str([vars(record) for record in caplog.records])
+    assert fault in logged
+    assert "lender-a" in logged
+    assert not any(secret in logged for secret in (GOOD, BAD))
+
+
+def test_a_secret_that_is_no_document_is_an_error_that_does_not_quote_it() -> None:
+    with pytest.raises(ValidationError) as error:
+        directory(keys=[GOOD]).of_kind("lender")
+    assert GOOD not in str(error.value)
+
+
 def test_keys_are_not_shown() -> None:
     shown = repr(directory().get("lender-a")) + repr(directory().get("tax-bureau"))
     assert KEYS["lender-a"]["webhook_secrets"][0] not in shown

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+
 import pytest
 
-from creditmesh.platform.signing import SignatureRefused, sign, signed_headers, verify
+from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.signing import SignatureRefused, key_of, sign, signed_headers, verify
 
 # Published test case of the Standard Webhooks libraries (standardwebhooks.com).
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -13,7 +18,7 @@ TIMESTAMP = 1614265330
 BODY = b'{"test": 2432232314}'
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
-OTHER = "whsec_b3RoZXIgc2VjcmV0IG9mIDI0IGJ5dGU="
+OTHER = "whsec_YW5vdGhlciBzZWNyZXQ6IDI0IGJ5dGVz"
 HEADERS = {"webhook-id": MESSAGE_ID, "webhook-timestamp": str(TIMESTAMP), "webhook-signature": SIGNATURE}
 
 
@@ -67,3 +72,61 @@ def test_anything_else_is_refused_alike(secrets, headers, body, now):
 def test_every_header_is_needed(missing):
     with pytest.raises(SignatureRefused):
         verify([SECRET], {name: text for name, text in HEADERS.items() if name != missing}, BODY, TIMESTAMP)
+
+
+def secret_of(key: bytes) -> str:
+    return "whsec_" + base64.b64encode(key).decode()
+
+
+NOT_BASE64, WRONG_SIZE = "must be whsec_ and padded base64", "must contain a key of 24 to 64 bytes"
+BAD_SECRETS = {
+    "": NOT_BASE64,
+    "whsec_": WRONG_SIZE,
+    "whsec_!!!!": NOT_BASE64,
+    f"v1,{SECRET}": NOT_BASE64,
+    SECRET.removeprefix("whsec_"): NOT_BASE64,
+    f"WHSEC_{SECRET.removeprefix('whsec_')}": NOT_BASE64,
+    f"whsec_{SECRET}": NOT_BASE64,
+    secret_of(b"k" * 25).rstrip("="): NOT_BASE64,
+    secret_of(b"k" * 25)[:-1]: NOT_BASE64,
+    f"{SECRET}====": NOT_BASE64,
+    f"{SECRET}\n": NOT_BASE64,
+    f" {SECRET}": NOT_BASE64,
+    f"{SECRET[:20]} {SECRET[20:]}": NOT_BASE64,
+    f"{SECRET} {OTHER}": NOT_BASE64,
+    f"{SECRET},{OTHER}": NOT_BASE64,
+    secret_of(b"\xfb\xff" * 15).replace("+", "-").replace("/", "_"): NOT_BASE64,
+    secret_of(b"k" * 25)[:-3] + "x==": NOT_BASE64,  # bits beyond the last byte
+    "whsec_密钥密钥": NOT_BASE64,
+    "whsec_\ud800": NOT_BASE64,
+    secret_of(b"k"): WRONG_SIZE,
+    secret_of(b"k" * 23): WRONG_SIZE,
+    secret_of(b"k" * 65): WRONG_SIZE,
+}
+
+
+@pytest.mark.parametrize(("secret", "rule"), BAD_SECRETS.items())
+def test_an_unusable_secret_is_refused_and_not_shown(secret: str, rule: str) -> None:
+    """F15."""
+    with pytest.raises(InvalidInput) as refused:
+        key_of(secret)
+    assert refused.value.message == rule
+    with pytest.raises(InvalidInput):
+        sign(secret, MESSAGE_ID, TIMESTAMP, BODY)
+
+
+@pytest.mark.parametrize("size", [24, 32, 64])
+def test_keys_of_the_allowed_sizes(size: int) -> None:
+    assert key_of(secret_of(b"k" * size)) == b"k" * size
+
+
+@pytest.mark.parametrize("secret", BAD_SECRETS)
+def test_an_unusable_secret_verifies_nothing_and_leaves_the_others(secret: str) -> None:
+    """F15: above all nothing that anybody could sign, as with the empty key."""
+    for key in (b"", b"k", secret.encode("utf-8", "surrogatepass")):
+        mac = hmac.new(key, f"{MESSAGE_ID}.{TIMESTAMP}.".encode() + BODY, hashlib.sha256).digest()
+        forged = HEADERS | {"webhook-signature": "v1," + base64.b64encode(mac).decode()}
+        with pytest.raises(SignatureRefused):
+            verify([secret], forged, BODY, TIMESTAMP)
+    assert verify([secret, SECRET], HEADERS, BODY, TIMESTAMP) == MESSAGE_ID
+    assert verify([SECRET, secret], HEADERS, BODY, TIMESTAMP) == MESSAGE_ID

@@ -21,6 +21,9 @@ from creditmesh.platform.institutions import Keys
 from tests.support.world import NOW
 from tests.unit.gateway.channels.engine import FIRM, ORIGIN, Engine, body, channel, headers
 
+SIGNING = "made-up-signing-key"
+UNFIT_TO_SIGN = "the secret signing_secret must have at least 14 printable characters, without spaces around"
+BAD_SIGNING = ["thirteen-char", f"{SIGNING}\n", f" {SIGNING}", " " * 20, "made-up\tsigning-key", f"{SIGNING}\u200b"]
 TRICKS = [
     "../../admin?x=", "@evil.example", "//evil.example/", "..\\..\\admin", "a/b", "%2e%2e%2f", "x#y", "x?y=1&z=2",
     "x\r\nx-injected: 1", "x y", "x;y=z", "名", "\x00", "<a/>", '"}],"x":"', "]]>", "&amp;", "{{secret}}", "${x}",
@@ -98,7 +101,7 @@ def test_charsets_of_query_form_and_body() -> None:
 def signed(scheme: dict[str, Any], request: Prepared, **keys: Any) -> dict[str, str]:
     one = channel(authentication={"type": "hmac", **scheme})
     made = Authenticator(None, FixedClock(NOW), lambda: "NONCE")  # type: ignore[arg-type]
-    found = Keys(client_id="client-7", secrets={"signing_secret": "key"}, **keys)
+    found = Keys(client_id="client-7", secrets={"signing_secret": SIGNING}, **keys)
     return made.credentials(one, found, ORIGIN, request, 1.0).headers
 
 
@@ -106,15 +109,15 @@ def test_signatures_against_known_vectors() -> None:
     """The first two are computed by `printf … | openssl dgst -hmac key`, the digest of the body likewise."""
     fox = Prepared("POST", f"{ORIGIN}/a/b?c=d", {}, b"The quick brown fox jumps over the lazy dog")
     assert signed({"over": "{{body}}"}, fox)["x-signature"] == (
-        "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
+        "a91fe2f0fa1a8e383d0b061d41602b9ac07a4caaa07fa23cf56c482f34e21794"
     )
     assert signed({"over": "{{body}}", "algorithm": "sha512"}, fox)["x-signature"].startswith(
-        "b42af09057bac1e2d41708e48a"
+        "7b986ec65f858c046e1f508536"
     )
     over = "{{method}} {{path}} {{timestamp}} {{nonce}} {{body_sha256}}"
     stamp = str(int(NOW.timestamp()))
     text = f"POST /a/b?c=d {stamp} NONCE d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02d0bf37c9e592"
-    digest = hmac.new(b"key", text.encode(), hashlib.sha256).digest()
+    digest = hmac.new(SIGNING.encode(), text.encode(), hashlib.sha256).digest()
     names = {"header": "x-sign", "timestamp_header": "x-at", "nonce_header": "x-once", "client_header": "x-who"}
     assert signed({"over": over, "encoding": "base64", **names}, fox) == {
         "x-sign": base64.b64encode(digest).decode(), "x-at": stamp, "x-once": "NONCE", "x-who": "client-7",
@@ -122,7 +125,7 @@ def test_signatures_against_known_vectors() -> None:
 
 
 def test_the_signed_body_is_the_sent_one_in_any_charset(engine: Engine) -> None:
-    engine.book.keys["source"] = Keys(secrets={"signing_secret": "key"})
+    engine.book.keys["source"] = Keys(secrets={"signing_secret": SIGNING})
     engine.http.answer("POST", ORIGIN, 200, {"name": "made up"})
     transport = {"type": "rest", "path": "/x", "body": {"who": "{{person_name}}"}, "charset": "gbk"}
     one = channel(
@@ -130,7 +133,7 @@ def test_the_signed_body_is_the_sent_one_in_any_charset(engine: Engine) -> None:
     )
     engine.collect(one, person_name="名字")
     (call,) = engine.http.calls
-    expected = hmac.new(b"key", call.body + b"|/x", hashlib.sha256).hexdigest()
+    expected = hmac.new(SIGNING.encode(), call.body + b"|/x", hashlib.sha256).hexdigest()
     assert headers(call)["x-signature"] == expected
 
 
@@ -259,6 +262,7 @@ def test_without_a_token_the_source_is_not_asked(engine: Engine, answer: Any, re
         ({"type": "api_key"}, Keys(api_key="key\n"), "the secret api_key cannot be sent in a header"),
         ({"type": "api_key"}, Keys(api_key="钥匙"), "the secret api_key cannot be sent in a header"),
         ({"type": "hmac", "over": "x"}, Keys(), "the institution has no secret signing_secret"),
+        *(({"type": "hmac", "over": "x"}, Keys(secrets={"signing_secret": bad}), UNFIT_TO_SIGN) for bad in BAD_SIGNING),
         (OAUTH, Keys(), "the institution has no secret client_secret"),
         ({"type": "mtls"}, Keys(), "the institution has no secret certificate"),
         (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from creditmesh.kernel.errors import NotFound, Unavailable
+from creditmesh.kernel.errors import InvalidInput, NotFound, Unavailable
+from creditmesh.platform.observability import logger
+from creditmesh.platform.signing import key_of
 
 CACHE_SECONDS = 300
 ADDRESS_BOOK = "institutions.json"
@@ -33,14 +36,22 @@ class Address(BaseModel):
     """Where browsers find the login page, if not at `base_url`."""
 
 
+def _webhook_secret(text: str) -> str:
+    try:
+        key_of(text)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+    return text
+
+
 class Keys(BaseModel):
     """An institution's keys in the secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     api_key: str = Field(default="", repr=False)
     client_id: str = "creditmesh"
-    webhook_secrets: list[str] = Field(default_factory=list, repr=False)
+    webhook_secrets: list[Annotated[str, AfterValidator(_webhook_secret)]] = Field(default_factory=list, repr=False)
     """Standard Webhooks secrets, newest first: we sign with the first and accept all."""
     secrets: dict[str, str] = Field(default_factory=dict, repr=False)
     """Other secrets that its channels name: signing secrets, client secrets, certificates."""
@@ -85,7 +96,8 @@ class Directory(Protocol):
 
 
 _ADDRESSES = TypeAdapter(dict[str, Address])
-_KEYS = TypeAdapter(dict[str, Keys])
+KEYS = TypeAdapter(dict[str, Keys], config=ConfigDict(hide_input_in_errors=True))
+_GIVEN = TypeAdapter(dict[str, Any], config=ConfigDict(hide_input_in_errors=True))
 
 
 class ConfiguredDirectory:
@@ -125,7 +137,7 @@ class ConfiguredDirectory:
 
     def _all(self) -> dict[str, Institution]:
         if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
-            self._keys = _KEYS.validate_json(self._read_keys())
+            self._keys = {name: _usable(name, one) for name, one in _GIVEN.validate_json(self._read_keys()).items()}
             try:
                 addresses = _ADDRESSES.validate_json(self._read_addresses())
             except NotFound:
@@ -136,3 +148,28 @@ class ConfiguredDirectory:
             }
             self._read_at = self._monotonic()
         return self._known
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """What is wrong with keys, as place and rule; never a key."""
+    return [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)]
+
+
+def _usable(institution_id: str, given: Any) -> Keys:
+    """Keys without those that break a rule: a bad one must not cost the others, as in a rotation."""
+    try:
+        return Keys.model_validate(given)
+    except ValidationError as error:
+        logger.error("unusable keys", extra={"institution": institution_id, "faults": faults_of(error)})
+        places = {one["loc"] for one in error.errors()}
+    return Keys() if () in places else _usable(institution_id, _without(given, places))
+
+
+def _without(given: Any, places: Iterable[tuple[int | str, ...]]) -> Any:
+    pruned = deepcopy(given)
+    for *parents, last in sorted(places, reverse=True):  # the later items of a list first
+        inner = pruned
+        for name in parents:
+            inner = inner[name]
+        del inner[last]
+    return pruned

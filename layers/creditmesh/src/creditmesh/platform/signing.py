@@ -6,11 +6,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
-from creditmesh.kernel.errors import DomainError
+from creditmesh.kernel.errors import DomainError, InvalidInput
 
 TOLERANCE_SECONDS = 300
+SHORTEST_KEY, LONGEST_KEY = 24, 64
+"""Bytes that Standard Webhooks allows a key to have."""
 
 
 class SignatureRefused(DomainError):
@@ -19,14 +22,35 @@ class SignatureRefused(DomainError):
     code = "signature_refused"
 
 
+def key_of(secret: str) -> bytes:
+    """The key in a secret: `whsec_` + base64.
+
+    Raises:
+        InvalidInput: names the broken rule, never the secret.
+    """
+    marker, text = secret[:6], secret[6:]
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if marker != "whsec_" or base64.b64encode(key).decode() != text:
+        raise InvalidInput("must be whsec_ and padded base64")
+    if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
+        raise InvalidInput(f"must contain a key of {SHORTEST_KEY} to {LONGEST_KEY} bytes")
+    return key
+
+
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """The `webhook-signature` value for a message.
 
     Args:
         secret: `whsec_` + base64.
         timestamp: seconds since the epoch.
+
+    Raises:
+        InvalidInput: unusable secret.
     """
-    return "v1," + base64.b64encode(_mac(secret, message_id, str(timestamp), body)).decode()
+    return "v1," + base64.b64encode(_mac(key_of(secret), message_id, str(timestamp), body)).decode()
 
 
 def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
@@ -38,8 +62,8 @@ def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) ->
     }
 
 
-def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: int) -> str:
-    """Verify a received message; any of `secrets` may have signed it, so that they can be rotated.
+def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes, now: int) -> str:
+    """Verify a received message; any usable one of `secrets` may have signed it, so that they can be rotated.
 
     Args:
         headers: names in lower case.
@@ -57,7 +81,7 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         raise SignatureRefused("not authentic")
     offered = [_decoded(part[3:]) for part in headers.get("webhook-signature", "").split(" ") if part.startswith("v1,")]
-    expected = [_mac(secret, message_id, timestamp, body) for secret in secrets]
+    expected = [_mac(key, message_id, timestamp, body) for key in _usable(secrets)]
     if not any(hmac.compare_digest(one, other) for one in offered for other in expected):
         raise SignatureRefused("not authentic")
     return message_id
@@ -70,6 +94,11 @@ def _decoded(text: str) -> bytes:
         return b""
 
 
-def _mac(secret: str, message_id: str, timestamp: str, body: bytes) -> bytes:
-    key = base64.b64decode(secret.removeprefix("whsec_"))
+def _usable(secrets: Iterable[str]) -> Iterator[bytes]:
+    for secret in secrets:
+        with suppress(InvalidInput):
+            yield key_of(secret)
+
+
+def _mac(key: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
     return hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()

@@ -24,6 +24,8 @@ from creditmesh.platform.institutions import Keys, SecretMissing
 TOKEN_MARGIN = timedelta(seconds=30)
 _SHORTEST_TOKEN = timedelta(seconds=60)
 _LONGEST_TOKEN_ANSWER = 100_000
+_SHORTEST_SIGNING_KEY = 14
+"""Bytes: the 112 bits that NIST SP 800-131A asks of an HMAC key."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Authenticator:
             "body": body.decode("utf-8", "surrogateescape"), "body_sha256": hashlib.sha256(body).hexdigest(),
         }  # fmt: skip
         signed = rendering.text(scheme.over, values).encode("utf-8", "surrogateescape")
-        digest = hmac.new(keys.secret(scheme.secret).encode(), signed, scheme.algorithm).digest()
+        digest = hmac.new(_signing_key(scheme.secret, keys.secret(scheme.secret)), signed, scheme.algorithm).digest()
         signature = digest.hex() if scheme.encoding == "hex" else base64.b64encode(digest).decode()
         headers = {scheme.header: signature}
         client_id = _sendable("client_id", keys.client_id)
@@ -155,6 +157,15 @@ def _sendable(name: str, secret: str) -> str:
     if not secret.isascii() or not secret.isprintable():
         raise SecretMissing(f"the secret {name} cannot be sent in a header")
     return secret
+
+
+def _signing_key(name: str, secret: str) -> bytes:
+    """A secret that signs; pasted white space would make every signature wrong without a sign of the cause."""
+    if not secret.isprintable() or secret != secret.strip() or len(key := secret.encode()) < _SHORTEST_SIGNING_KEY:
+        raise SecretMissing(
+            f"the secret {name} must have at least {_SHORTEST_SIGNING_KEY} printable characters, without spaces around"
+        )
+    return key
 
 
 def _own_certificate(scheme: MutualTls, keys: Keys) -> ssl.SSLContext:
