@@ -48,14 +48,14 @@ def imported(platform: LocalPlatform, count: int) -> dict[str, Any]:
     writer.writerows((*one, "listed", f"case {number}") for number, one in enumerate(lines(count)))
     body, key = text.getvalue().encode(), "lists/incoming/bench/list.csv"
     platform.aws("s3").put_object(Bucket=platform.outputs["DataBucket"], Key=key, Body=body)
-    operator = platform.api("operator", "platform")
+    officer = platform.api("risk_officer", "platform")
     asked = {"source": SOURCE, "format": "csv", "list_name": "black", "object_key": key}
     began = time.monotonic()
-    one = operator.call("POST", "/v1/lists/imports", asked)
+    one = officer.call("POST", "/v1/lists/imports", asked)
     read_after = None
     while one["state"] in ("reading", "read"):
         time.sleep(0.5)
-        one = operator.call("GET", f"/v1/lists/imports/{one['import_id']}")
+        one = officer.call("GET", f"/v1/lists/imports/{one['import_id']}")
         if one["state"] != "reading" and read_after is None:
             read_after = time.monotonic() - began
     seconds = time.monotonic() - began

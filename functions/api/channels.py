@@ -17,8 +17,7 @@ from api.channel_schemas import (
     channel_view,
     plan_view,
 )
-from api.operators import OPERATORS
-from api.routing import Call, route
+from api.routing import OPERATORS, Call, route
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run

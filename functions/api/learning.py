@@ -7,8 +7,7 @@ from datetime import date
 from chalice.app import Blueprint
 from pydantic import Field
 
-from api.operators import OPERATORS
-from api.routing import Call, Key, route
+from api.routing import OPERATORS, RISK_OFFICERS, Call, Key, route
 from api.schemas import In, Out
 from creditmesh.governance.bootstrap import drift_watch, labels, learning
 from creditmesh.governance.outcomes import Label, LabelValue, Observation
@@ -63,7 +62,7 @@ def count_outcomes(call: Call, query: OutcomeMonth) -> OutcomeCounts:
     return OutcomeCounts(month=query.month, labels=labels().counts(query.month))
 
 
-@route(blueprint, "POST", "/v1/models/{model_id}/trainings", roles=OPERATORS, status=202, key=Key.DERIVED)
+@route(blueprint, "POST", "/v1/models/{model_id}/trainings", roles=RISK_OFFICERS, status=202, key=Key.DERIVED)
 def start_training(call: Call, model_id: str, body: TrainingRequest) -> TrainingRun:
     """Start a training run; the Idempotency-Key is its name."""
     run = f"{model_id}-{call.required_key}"

@@ -20,8 +20,7 @@ from api.list_schemas import (
     Screened,
     SourceQuery,
 )
-from api.operators import OPERATORS
-from api.routing import Call, route
+from api.routing import RISK_OFFICERS, Call, route
 from api.schemas import Nothing
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.screening.bootstrap import list_entries, list_imports, list_journal, lists
@@ -30,11 +29,11 @@ from creditmesh.screening.model import Screening
 
 blueprint = Blueprint(__name__)
 
-KEEPERS = frozenset({Role.OPERATOR, Role.MANAGER})
+KEEPERS = frozenset({Role.RISK_OFFICER, Role.MANAGER})
 """Who may take part in a removal; it takes two of them."""
 
 
-@route(blueprint, "POST", "/v1/lists/entries", roles=OPERATORS, status=201)
+@route(blueprint, "POST", "/v1/lists/entries", roles=RISK_OFFICERS, status=201)
 def enter_entry(call: Call, body: EntryGiven) -> EntryView:
     """Add a subject to a list, replacing an earlier entry of the same source and subject."""
     return EntryView.of(list_entries().enter(body, call.caller.subject))
@@ -80,7 +79,7 @@ def screen(call: Call, body: Screened) -> Screening:
     return lists().screen(body.subjects, max_age_seconds=body.max_age_seconds)
 
 
-@route(blueprint, "POST", "/v1/lists/imports", roles=OPERATORS, status=202)
+@route(blueprint, "POST", "/v1/lists/imports", roles=RISK_OFFICERS, status=202)
 def begin_import(call: Call, body: NewImport) -> ImportView:
     """Import a source's whole list, from a file in the data bucket or one to be uploaded."""
     return ImportView.of(*list_imports().create(body, call.caller.subject))
@@ -99,7 +98,7 @@ def read_import(call: Call, import_id: str) -> ImportView:
     return ImportView.of(list_imports().get(import_id))
 
 
-@route(blueprint, "POST", "/v1/lists/imports/{import_id}/run", roles=OPERATORS, status=202)
+@route(blueprint, "POST", "/v1/lists/imports/{import_id}/run", roles=RISK_OFFICERS, status=202)
 def run_import(call: Call, import_id: str, body: Nothing) -> ImportView:
     """Start an import whose file was uploaded, or resume one that failed."""
     return ImportView.of(list_imports().run(import_id))

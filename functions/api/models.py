@@ -5,8 +5,7 @@ from __future__ import annotations
 from chalice.app import Blueprint
 
 from api.model_schemas import CurrentView, NewVersion, Note, Reason, VersionList, VersionSummary, VersionView
-from api.operators import OPERATORS
-from api.routing import Call, route
+from api.routing import RISK_OFFICERS, Call, route
 from api.schemas import Nothing
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.decisions.replay import Replay
@@ -19,7 +18,7 @@ from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
 
-READERS = frozenset({Role.OPERATOR, Role.AUDITOR})
+REPLAYERS = frozenset({Role.RISK_OFFICER, Role.AUDITOR})
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _MODEL = "/v1/models/{model_id}"
 _VERSION = f"{_MODEL}/versions/{{content_hash}}"
@@ -37,7 +36,7 @@ def list_model_versions(call: Call, model_id: str) -> VersionList:
     return VersionList(versions=[VersionSummary.of(one) for one in model_registry().list(model_id)])
 
 
-@route(blueprint, "POST", f"{_MODEL}/versions", roles=OPERATORS, status=201, max_bytes=MAX_DOCUMENT_BYTES)
+@route(blueprint, "POST", f"{_MODEL}/versions", roles=RISK_OFFICERS, status=201, max_bytes=MAX_DOCUMENT_BYTES)
 def propose_model(call: Call, model_id: str, body: NewVersion) -> VersionView:
     """Propose a version; proposing the same content again returns the existing version."""
     if body.document.get("model_id") != model_id:
@@ -65,33 +64,33 @@ def read_model_document(call: Call, model_id: str, content_hash: str) -> Reply:
     return Reply(200, model_registry().text_of(model_id, content_hash))
 
 
-@route(blueprint, "POST", f"{_VERSION}/approval", roles=OPERATORS)
+@route(blueprint, "POST", f"{_VERSION}/approval", roles=RISK_OFFICERS)
 def approve_model(call: Call, model_id: str, content_hash: str, body: Note) -> VersionView:
     """Approve and sign a version; the proposer cannot."""
     registry = model_registry()
     return VersionView.of(registry.approve(model_id, content_hash, checker=call.caller.subject, note=body.note))
 
 
-@route(blueprint, "POST", f"{_VERSION}/rejection", roles=OPERATORS)
+@route(blueprint, "POST", f"{_VERSION}/rejection", roles=RISK_OFFICERS)
 def reject_model(call: Call, model_id: str, content_hash: str, body: Reason) -> VersionView:
     """Turn a proposed version down."""
     registry = model_registry()
     return VersionView.of(registry.reject(model_id, content_hash, checker=call.caller.subject, note=body.reason))
 
 
-@route(blueprint, "POST", f"{_VERSION}/challenge", roles=OPERATORS)
+@route(blueprint, "POST", f"{_VERSION}/challenge", roles=RISK_OFFICERS)
 def challenge_champion(call: Call, model_id: str, content_hash: str, body: Nothing) -> CurrentView:
     """Make an approved version the challenger, which scores without deciding."""
     return _view(model_registry().challenge(model_id, content_hash, by=call.caller.subject))
 
 
-@route(blueprint, "DELETE", f"{_MODEL}/challenger", roles=OPERATORS)
+@route(blueprint, "DELETE", f"{_MODEL}/challenger", roles=RISK_OFFICERS)
 def withdraw_challenger(call: Call, model_id: str) -> CurrentView:
     """Remove the challenger."""
     return _view(model_registry().withdraw_challenger(model_id, by=call.caller.subject))
 
 
-@route(blueprint, "POST", f"{_VERSION}/promotion", roles=OPERATORS)
+@route(blueprint, "POST", f"{_VERSION}/promotion", roles=RISK_OFFICERS)
 def propose_promotion(call: Call, model_id: str, content_hash: str, body: Note) -> VersionView:
     """Propose that an approved version takes the champion's place."""
     registry = model_registry()
@@ -99,13 +98,13 @@ def propose_promotion(call: Call, model_id: str, content_hash: str, body: Note) 
     return VersionView.of(made)
 
 
-@route(blueprint, "POST", f"{_VERSION}/promotion/confirmation", roles=OPERATORS)
+@route(blueprint, "POST", f"{_VERSION}/promotion/confirmation", roles=RISK_OFFICERS)
 def confirm_promotion(call: Call, model_id: str, content_hash: str, body: Nothing) -> CurrentView:
     """Confirm a promotion; the proposer cannot. It takes effect within seconds."""
     return _view(model_registry().confirm_promotion(model_id, content_hash, checker=call.caller.subject))
 
 
-@route(blueprint, "POST", f"{_MODEL}/rollback", roles=OPERATORS)
+@route(blueprint, "POST", f"{_MODEL}/rollback", roles=RISK_OFFICERS)
 def roll_back(call: Call, model_id: str, body: Reason) -> CurrentView:
     """Make the previous champion decide again."""
     return _view(model_registry().rollback(model_id, by=call.caller.subject, reason=body.reason))
@@ -117,7 +116,7 @@ def compare_models(call: Call, model_id: str) -> Comparison:
     return model_registry().comparison(model_id)
 
 
-@route(blueprint, "GET", "/v1/applications/{application_id}/replay", roles=READERS)
+@route(blueprint, "GET", "/v1/applications/{application_id}/replay", roles=REPLAYERS)
 def replay_decision(call: Call, application_id: str) -> Replay:
     """Repeat an old decision with its model and the rules of its day, and compare the results."""
     application = intake().read(call.caller, application_id)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.routing import Call, route
+from api.routing import OPERATORS, RISK_OFFICERS, Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
 from creditmesh.intake.bootstrap import operators
 from creditmesh.intake.operators import OperatorTask
-from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.kernel.caller import STAFF
 from creditmesh.screening.bootstrap import list_entries
 from creditmesh.screening.entries import NewEntry
 from creditmesh.screening.model import Kind, ListName
 
 blueprint = Blueprint(__name__)
-
-OPERATORS = frozenset({Role.OPERATOR})
 
 
 @route(blueprint, "GET", "/v1/operator-tasks", roles=STAFF)
@@ -24,13 +22,13 @@ def list_tasks(call: Call, query: TaskListing) -> OperatorTasks:
     return OperatorTasks(tasks=operators().list(call.caller, query.limit))
 
 
-@route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS)
+@route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS | RISK_OFFICERS)
 def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
-    """Resolve a task."""
+    """Resolve a task: a risk officer decides a referral, an operator resolves the others."""
     return operators().resolve(call.caller, task_id, body.action, body.note)
 
 
-@route(blueprint, "PUT", "/v1/blacklist", roles=OPERATORS, status=204)
+@route(blueprint, "PUT", "/v1/blacklist", roles=RISK_OFFICERS, status=204)
 def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
     """Put a firm on the blacklist; the source's earlier entry is replaced."""
     new = NewEntry(

@@ -25,6 +25,8 @@ from creditmesh.platform.web import MAX_BODY_BYTES, Reply, Unauthenticated, read
 
 EVERYONE = frozenset(Role)
 APPLICANTS = frozenset({Role.BORROWER, Role.BANK})
+OPERATORS = frozenset({Role.OPERATOR})
+RISK_OFFICERS = frozenset({Role.RISK_OFFICER})
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _PATH_PART = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from chalice.app import Blueprint
 
-from api.operators import OPERATORS
-from api.routing import Call, route
+from api.routing import RISK_OFFICERS, Call, route
 from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
 from api.schemas import Nothing
 from creditmesh.decisions.bootstrap import scoring_requests
@@ -54,14 +53,19 @@ def read_statistics(call: Call, model_id: str, query: Days) -> RuleStatistics:
 
 
 @route(
-    blueprint, "POST", "/v1/models/{model_id}/rule-changes", roles=OPERATORS, status=201, max_bytes=_MAX_CHANGE_BYTES
+    blueprint,
+    "POST",
+    "/v1/models/{model_id}/rule-changes",
+    roles=RISK_OFFICERS,
+    status=201,
+    max_bytes=_MAX_CHANGE_BYTES,
 )
 def change_rules(call: Call, model_id: str, body: RuleChange) -> ChangeProposal:
     """Propose the champion with changed rules, if its test cases pass; it is released by approval and promotion."""
     return rule_workbench().propose(model_id, body, maker=call.caller.subject)
 
 
-@route(blueprint, "POST", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=OPERATORS, status=201)
+@route(blueprint, "POST", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=RISK_OFFICERS, status=201)
 def start_simulation(call: Call, model_id: str, content_hash: str, body: NewSimulation) -> Simulation:
     """Simulate a version on past decisions beside the champion; if time runs out, continue it by a run."""
     begun = simulations().start(
@@ -92,7 +96,7 @@ def read_simulation(call: Call, model_id: str, content_hash: str, simulation_id:
     return simulations().get(model_id, full_hash(content_hash), simulation_id)
 
 
-@route(blueprint, "POST", f"{_ONE}/run", roles=OPERATORS)
+@route(blueprint, "POST", f"{_ONE}/run", roles=RISK_OFFICERS)
 def run_simulation(call: Call, model_id: str, content_hash: str, simulation_id: str, body: Nothing) -> Simulation:
     """Continue a simulation; no effect on a finished one."""
     return simulations().run(simulations().get(model_id, full_hash(content_hash), simulation_id), _time_left(call))

@@ -23,7 +23,7 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> str:
     if pool:
         user = f"--region {target.region} --user-pool-id {pool} --username NAME"
         lines += [
-            "2. The first operator:\n"
+            "2. The first operator, and in the same way a risk officer (group risk_officer):\n"
             f"   aws cognito-idp admin-create-user {user} "
             "--user-attributes Name=email,Value=MAIL Name=custom:tenant,Value=platform\n"
             f"   aws cognito-idp admin-add-user-to-group {user} --group-name operator\n"

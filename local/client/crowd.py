@@ -40,7 +40,8 @@ class Crowd:
     """Submits many applications and does what each waits for.
 
     Args:
-        staff: the API as an operator, for lists by status and tasks.
+        operator: the API as an operator, for lists by status and tasks.
+        officer: the API as a risk officer, for referrals.
         groups: the borrowers of each tenant, at most 100 per tenant, with the API as that tenant.
         workers: concurrent requests.
         look_seconds: pause between polls.
@@ -49,14 +50,15 @@ class Crowd:
 
     def __init__(
         self,
-        staff: Api,
+        operator: Api,
+        officer: Api,
         groups: Sequence[tuple[Api, Sequence[Borrower]]],
         *,
         workers: int = 12,
         look_seconds: float = 1.0,
         retry_tasks: bool = False,
     ) -> None:
-        self._staff, self._tenants = staff, [api for api, _ in groups]
+        self._operator, self._officer, self._tenants = operator, officer, [api for api, _ in groups]
         self._borrowers = [member for _, members in groups for member in members]
         self._workers, self._look_seconds, self._retry_tasks = workers, look_seconds, retry_tasks
         self._mine: dict[str, Borrower] = {}
@@ -86,7 +88,7 @@ class Crowd:
                     break
                 time.sleep(self._look_seconds)
             took = time.monotonic() - started
-            left = {name: self._staff.application(name).status for name in self._mine.keys() - self._ended.keys()}
+            left = {name: self._operator.application(name).status for name in self._mine.keys() - self._ended.keys()}
         return Outcome(self._ended, took, left, sorted(self._problems))
 
     def _apply(self, borrower: Borrower, key: str) -> None:
@@ -106,7 +108,7 @@ class Crowd:
 
     def _listed(self, status: str, caller: Api | None = None) -> list[ApplicationView]:
         try:
-            return (caller or self._staff).applications(status, _MOST_LISTED)
+            return (caller or self._operator).applications(status, _MOST_LISTED)
         except (ProblemError, httpx.HTTPError) as problem:
             self._note(problem)
             return []
@@ -136,12 +138,12 @@ class Crowd:
         try:
             tasks = [
                 task
-                for task in self._staff.operator_tasks()
+                for task in self._operator.operator_tasks()
                 if task.application_id in self._mine and (task.is_referral or self._retry_tasks)
             ]
             for task in tasks:
                 action, note = ("approve", "a sound firm") if task.is_referral else ("retry", "tried again")
-                self._staff.resolve(task.task_id, action, note)
+                (self._officer if task.is_referral else self._operator).resolve(task.task_id, action, note)
             return bool(tasks)
         except (ProblemError, httpx.HTTPError) as problem:
             self._note(problem)

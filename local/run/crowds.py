@@ -38,8 +38,8 @@ def crowd(
             for case in cases[start : start + _PER_TENANT]
         ]
         groups.append((api, members))
-    staff = platform.api("operator", "platform")
-    return Crowd(staff, groups, retry_tasks=retry_tasks).live_through(batch, seconds, meanwhile)
+    operator, officer = (platform.api(role, "platform") for role in ("operator", "risk_officer"))
+    return Crowd(operator, officer, groups, retry_tasks=retry_tasks).live_through(batch, seconds, meanwhile)
 
 
 def paid(platform: LocalPlatform) -> Counter[str]:

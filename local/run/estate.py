@@ -130,11 +130,11 @@ class Estate:
 
         return sum(pool.map(push, self.lenders))
 
-    def load_blacklist(self, operator: Api, pool: Executor) -> int:
+    def load_blacklist(self, officer: Api, pool: Executor) -> int:
         """Add the population's blacklisted firms; idempotent. Returns their number."""
         listed = blacklist_entries(self.seed, self.population)
         try:
-            list(pool.map(lambda firm: operator.put_blacklist_entry(_entry(firm)), listed))
+            list(pool.map(lambda firm: officer.put_blacklist_entry(_entry(firm)), listed))
         except ProblemError as problem:
             raise RunError(f"The platform refused a blacklist entry: {problem}") from problem
         return len(listed)

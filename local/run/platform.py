@@ -181,13 +181,14 @@ class LocalPlatform:
     def _make_staff(self) -> None:
         with self._step("users"):
             write_private(self.places.token, self.users.token("manager", "platform")())
-            self.users.token("operator", "platform")()
+            for role in ("risk_officer", "operator"):
+                self.users.token(role, "platform")()
             for lender in self.estate.lenders:
                 self.users.token("lender", lender)()
 
     def _load_blacklist(self, pool: ThreadPoolExecutor) -> None:
         with self._step("blacklist") as note:
-            count = self.estate.load_blacklist(self.api("operator", "platform"), pool)
+            count = self.estate.load_blacklist(self.api("risk_officer", "platform"), pool)
             note.append(f"{count} firms")
 
     def _configure_channels(self, pool: ThreadPoolExecutor) -> None:

@@ -23,19 +23,19 @@ _STEP = {"closed": "ended"}
 _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPError)
 
 
-class Operator:
-    """The operator who resolves tasks.
+class Staff:
+    """The operator and the risk officer who resolve tasks.
 
     Approves referred firms, retries stages after the lender's approval (that lender answers), and closes the rest.
     """
 
     def __init__(self, platform: LocalPlatform) -> None:
-        self._api = platform.api("operator", "platform")
+        self._operator, self._officer = (platform.api(role, "platform") for role in ("operator", "risk_officer"))
         self._seen: set[str] = set()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="operator", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="staff", daemon=True)
 
-    def __enter__(self) -> Operator:
+    def __enter__(self) -> Staff:
         self._thread.start()
         return self
 
@@ -46,7 +46,7 @@ class Operator:
     def _work(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
             try:
-                for task in self._api.operator_tasks():
+                for task in self._operator.operator_tasks():
                     self._settle(task)
             except (ProblemError, httpx.HTTPError):
                 continue  # retry a second later; unresolved ones appear in the table
@@ -56,13 +56,13 @@ class Operator:
         if task.task_id not in self._seen:
             self._seen.add(task.task_id)
             return
-        self._api.resolve(task.task_id, *self._word(task))
+        (self._officer if task.is_referral else self._operator).resolve(task.task_id, *self._word(task))
 
     def _word(self, task: OperatorTask) -> tuple[str, str]:
         """The action and its note."""
         if task.is_referral:
             return "approve", "the firm has explained it"
-        if any(entry.status == "approved" for entry in self._api.timeline(task.application_id)):
+        if any(entry.status == "approved" for entry in self._operator.timeline(task.application_id)):
             return "retry", "the lender was only late"
         return "close", "the lender is silent"
 
@@ -83,7 +83,7 @@ def run(
     """
     batch, started = uuid.uuid4().hex[:12], time.monotonic()
     rows: dict[int, Row] = {}
-    with Operator(platform), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
+    with Staff(platform), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
         lives = {
             pool.submit(_live, platform, case, f"{batch}-{number}", watch): number for number, case in enumerate(cases)
         }

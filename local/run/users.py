@@ -18,7 +18,7 @@ from run.places import write_private
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-STAFF = ("manager", "operator", "auditor")
+STAFF = ("manager", "risk_officer", "operator", "auditor")
 _RENEW_SECONDS = 300.0
 
 

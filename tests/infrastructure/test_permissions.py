@@ -336,7 +336,7 @@ def everything(watch: Watch) -> None:
         "PUT",
         "/v1/blacklist",
         {"taxpayer_id": "91350100M000100Y43", "source": "court", "reason": "fraud"},
-        "operator",
+        "risk_officer",
     )
     step("AwaitAuthorizationFunction", reason="none_stored")
     api(watch, "GET", f"{here}/authorization-link")
@@ -430,43 +430,43 @@ def rules(watch: Watch) -> None:
     watch.parts["model_id"] = "origination"
     model, days = "/v1/models/{model_id}", {"from": "2026-11-01", "until": "2027-01-01"}
     change = {"remove": ["tax_rating_d"], "note": "the score knows"}
-    proposed = api(watch, "POST", f"{model}/rule-changes", change, "operator")
+    proposed = api(watch, "POST", f"{model}/rule-changes", change, "risk_officer")
     watch.parts["content_hash"] = proposed["content_hash"]
     for route in ("/features", "/rules", "/rule-statistics"):
-        api(watch, "GET", model + route, None, "operator")
+        api(watch, "GET", model + route, None, "risk_officer")
     simulations = f"{model}/versions/{{content_hash}}/simulations"
-    begun = api(watch, "POST", simulations, days, "operator")
+    begun = api(watch, "POST", simulations, days, "risk_officer")
     watch.parts["simulation_id"] = begun["simulation_id"]
     assert begun["scored"] == 1
     for method, route in (("GET", ""), ("GET", "/{simulation_id}"), ("POST", "/{simulation_id}/run")):
-        api(watch, method, simulations + route, {} if method == "POST" else None, "operator")
+        api(watch, method, simulations + route, {} if method == "POST" else None, "risk_officer")
 
 
 def lists(watch: Watch) -> None:
     """Entries and a whole list, both removed from; an import that fails."""
     entry = {"list_name": "grey", "kind": "name", "value": "Good Firm Testing", "source": "court", "reason_code": "x"}
-    watch.parts["entry_id"] = api(watch, "POST", "/v1/lists/entries", entry, "operator")["entry_id"]
+    watch.parts["entry_id"] = api(watch, "POST", "/v1/lists/entries", entry, "risk_officer")["entry_id"]
     watch.parts["import_id"] = api(
-        watch, "POST", "/v1/lists/imports", {"source": "court-2", "format": "csv", "list_name": "grey"}, "operator"
+        watch, "POST", "/v1/lists/imports", {"source": "court-2", "format": "csv", "list_name": "grey"}, "risk_officer"
     )["import_id"]
     text = f"kind,value,reason_code\ntaxpayer_id,{FIRM.taxpayer_id},x\nphone,none,x\n" + "phone,13800138000,x\n" * 98
     wired.data().put(f"lists/incoming/uploads/{watch.parts['import_id']}", text.encode(), "text/csv")
-    api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "operator")
+    api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "risk_officer")
     event = {"import_id": watch.parts["import_id"]}
     watch.invoke("FailListImportFunction", {**event, "error": "Lambda.Unknown"})
-    api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "operator")
+    api(watch, "POST", "/v1/lists/imports/{import_id}/run", {}, "risk_officer")
     assert watch.invoke("ReadListPartFunction", event)["state"] == "read"
     assert watch.invoke("PublishListFunction", event)["state"] == "published"
     for route in ("/v1/lists/imports/{import_id}", "/v1/lists/imports/{import_id}/rejected"):
-        api(watch, "GET", route, None, "operator")
+        api(watch, "GET", route, None, "risk_officer")
     subjects = {"subjects": [{"kind": "taxpayer_id", "value": FIRM.taxpayer_id}]}
-    (hit,) = api(watch, "POST", "/v1/lists/screenings", subjects, "operator")["hits"]
+    (hit,) = api(watch, "POST", "/v1/lists/screenings", subjects, "risk_officer")["hits"]
     watch.parts["entry_id"] = hit["entry_id"]
     removal = "/v1/lists/entries/{entry_id}/removal"
-    api(watch, "POST", removal, {"note": "a mistake"}, "operator")
+    api(watch, "POST", removal, {"note": "a mistake"}, "risk_officer")
     api(watch, "POST", f"{removal}/decision", {"action": "refuse", "note": "none"}, "manager")
     for route in ("/v1/lists/entries/{entry_id}", "/v1/lists/removals", "/v1/lists/changes"):
-        api(watch, "GET", route, None, "operator")
+        api(watch, "GET", route, None, "risk_officer")
 
 
 def collect(watch: Watch) -> None:
@@ -562,7 +562,7 @@ def models(watch: Watch) -> None:
 
     def officer(name: str, route: str, body: Any = None, method: str = "POST") -> Any:
         return api(
-            watch, method, route, {} if body is None and method == "POST" else body, "operator", "platform", name
+            watch, method, route, {} if body is None and method == "POST" else body, "risk_officer", "platform", name
         )
 
     body = {"kind": "policy", "document": candidate("3.0.0")}
@@ -588,7 +588,7 @@ def learning(watch: Watch) -> None:
     for days in (0, 95):
         api(watch, "POST", "/v1/outcomes", {**seen, "days_past_due": days}, "operator")
     api(watch, "GET", "/v1/outcomes", None, "operator", query={"month": until[:7]})
-    api(watch, "POST", f"{model}/trainings", {}, "operator")
+    api(watch, "POST", f"{model}/trainings", {}, "risk_officer")
     mine = wired.labels().get(world.application_id)
     assert mine is not None
     for number in range(200):  # loans that hold, and more that fail than were foretold

@@ -44,27 +44,27 @@ def screened(api: Api, kind: str, value: str) -> dict[str, Any]:
 
 
 def test_a_list_is_imported_acted_upon_and_corrected(target: Target, local: LocalPlatform) -> None:
-    operator, manager = target.api("operator", "platform"), target.api("manager", "platform")
+    officer, manager = target.api("risk_officer", "platform"), target.api("manager", "platform")
     source = f"court-{uuid.uuid4().hex[:8]}"
     ids = [LISTED.firm.taxpayer_id, SPARED.firm.taxpayer_id]
     lines = ["kind,value,reason_code,text", *(f"taxpayer_id,{one},enforcement,made up" for one in ids)]
     lines += [f"phone,13800{number:06d},enforcement,made up" for number in range(3_000)]
     lines[7] = "phone,none,enforcement,made up"
 
-    one = uploaded(operator, lines, source)
+    one = uploaded(officer, lines, source)
     assert (one["state"], one["accepted"], one["rejected"], one["entries"]) == ("published", 3_001, 1, 3_001), one
-    told = operator.call("GET", f"/v1/lists/imports/{one['import_id']}/rejected")
+    told = officer.call("GET", f"/v1/lists/imports/{one['import_id']}/rejected")
     assert told == {"rejected": [{"line": 8, "field": "value", "rule": "no_phone"}]}
 
-    (hit,) = screened(operator, "taxpayer_id", ids[1])["hits"]
+    (hit,) = screened(officer, "taxpayer_id", ids[1])["hits"]
     assert (hit["source"], hit["origin"]) == (source, "imported")
     removal = f"/v1/lists/entries/{hit['entry_id']}/removal"
-    operator.call("POST", removal, {"note": "another firm"})
+    officer.call("POST", removal, {"note": "another firm"})
     with pytest.raises(ProblemError) as refused:
-        operator.call("POST", f"{removal}/decision", {"action": "confirm", "note": "alone"})
+        officer.call("POST", f"{removal}/decision", {"action": "confirm", "note": "alone"})
     assert (refused.value.status, refused.value.code) == (403, "four_eyes")
     assert manager.call("POST", f"{removal}/decision", {"action": "confirm", "note": "seen"})["state"] == "removed"
-    assert screened(operator, "taxpayer_id", ids[1])["hits"] == []
+    assert screened(officer, "taxpayer_id", ids[1])["hits"] == []
 
     declined = target.borrower(LISTED).live_through(uuid.uuid4().hex).application
     assert declined.outcome == "declined_blacklist"
@@ -76,6 +76,6 @@ def test_a_list_is_imported_acted_upon_and_corrected(target: Target, local: Loca
     assert [found["source"] for found in document["screening"]["hits"]] == [source]
     assert document["screening"]["imports"][source] == one["import_id"]
 
-    bad = uploaded(operator, ["kind,value", *lines[1:]], source)
+    bad = uploaded(officer, ["kind,value", *lines[1:]], source)
     assert (bad["state"], bad["problem"]["rule"]) == ("refused", "column_missing")
-    assert len(screened(operator, "taxpayer_id", ids[0])["hits"]) == 1, "a bad file changes nothing"
+    assert len(screened(officer, "taxpayer_id", ids[0])["hits"]) == 1, "a bad file changes nothing"

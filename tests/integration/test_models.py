@@ -25,7 +25,7 @@ class Officer:
     """A risk officer, with a subject of his own."""
 
     def __init__(self, target: Target, name: str) -> None:
-        self.api = target.api("operator", f"risk-{name}")
+        self.api = target.api("risk_officer", f"risk-{name}")
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return dict(self.api.call("POST", f"{HERE}{path}", body or {}))

@@ -28,7 +28,7 @@ def stop_for_all(first_day: str) -> dict[str, Any]:
 
 @pytest.mark.timeout(300)
 def test_a_change_is_tried_on_what_was_decided_and_touches_nothing(target: Target) -> None:
-    officer: Api = target.api("operator", "platform")
+    officer: Api = target.api("risk_officer", "platform")
     today = datetime.now(UTC).date()
     tomorrow, yesterday = (today + timedelta(days=offset) for offset in (1, -1))
     case = next(CASES)
@@ -66,6 +66,6 @@ def test_a_change_is_tried_on_what_was_decided_and_touches_nothing(target: Targe
 def test_a_broken_rule_is_refused_by_its_place(target: Target) -> None:
     broken = {**stop_for_all("2026-12-01"), "when": {">": [{"var": "industry"}, 0]}}
     with pytest.raises(ProblemError) as caught:
-        target.api("operator", "platform").call("POST", f"{MODEL}/rule-changes", {"add": [broken], "note": "x"})
+        target.api("risk_officer", "platform").call("POST", f"{MODEL}/rule-changes", {"add": [broken], "note": "x"})
     assert caught.value.status == 422
     assert "add[0].when.>" in str(caught.value)

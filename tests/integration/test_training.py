@@ -66,7 +66,7 @@ def put(local: LocalPlatform, mark: str, frame: pl.DataFrame) -> str:
 
 def run(target: Target, local: LocalPlatform, mark: str, folder: str) -> dict[str, Any]:
     """Start a run through the API; what the process says at its end."""
-    officer = target.api("operator", f"risk-{mark}")
+    officer = target.api("risk_officer", f"risk-{mark}")
     started = officer.call("POST", f"{HERE}/trainings", {"training_set": folder}, key=mark)
     arn = f"{local.outputs['TrainingArn'].replace(':stateMachine:', ':execution:')}:{started['run']}"
     return output(local.aws("stepfunctions"), arn, PATIENCE)

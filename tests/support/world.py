@@ -62,6 +62,7 @@ MODEL = template.ROOT / "models" / "origination-2.1.0.json"
 BORROWER = Caller(subject="user-1", role=Role.BORROWER, tenant="firm-1")
 STRANGER = Caller(subject="user-2", role=Role.BORROWER, tenant="firm-2")
 OPERATOR = Caller(subject="operator-1", role=Role.OPERATOR, tenant="platform")
+OFFICER = Caller(subject="officer-1", role=Role.RISK_OFFICER, tenant="platform")
 LENDER = Caller(subject="lender-user", role=Role.LENDER, tenant="lender-a")
 FIRM = Population().persona("good_firm", NOW.date())
 DOCUMENT = "Loan contract\nbetween Lender A and the firm."

@@ -28,7 +28,7 @@ from run.places import INSTITUTIONS, Ports
 from run.platform import LocalPlatform
 from run.users import Pool, Users
 
-_ROLES = ("borrower", "manager", "lender", "bank", "operator", "auditor")
+_ROLES = ("borrower", "manager", "lender", "bank", "risk_officer", "operator", "auditor")
 _STACK = "creditmesh-localstack"
 
 

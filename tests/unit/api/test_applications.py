@@ -86,7 +86,7 @@ def test_listing_by_status():
     assert [one["application_id"] for one in listed] == [untouched]
 
 
-@pytest.mark.parametrize("role", ["manager", "operator", "auditor"])
+@pytest.mark.parametrize("role", ["manager", "risk_officer", "operator", "auditor"])
 def test_staff_see_every_tenants_applications_by_status(role):
     application_id, staff = Api("borrower").apply(), Api(role, "platform")
     listed = staff.get("/v1/applications", query={"status": "received", "limit": 100}).json()["applications"]

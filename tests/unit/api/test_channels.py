@@ -105,7 +105,7 @@ def test_a_broken_document_is_a_problem_with_path_and_rule(changes: dict[str, An
     assert OPERATOR.get("/v1/channels/my-source").status == 404
 
 
-@pytest.mark.parametrize("role", ["borrower", "bank", "lender", "manager", "auditor", None])
+@pytest.mark.parametrize("role", ["borrower", "bank", "lender", "manager", "risk_officer", "auditor", None])
 def test_only_operators_write(role: str | None) -> None:
     caller = Api(role, "platform")
     expected = 403 if role else 401

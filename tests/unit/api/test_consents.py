@@ -168,7 +168,7 @@ def test_an_application_of_the_same_firm_in_another_account_has_consents_of_its_
 def test_staff_look_up_and_an_operator_withdraws_on_request(firm):
     borrower, path = firm
     borrower.post(path, GIVEN)
-    for role in ("auditor", "operator", "manager"):
+    for role in ("auditor", "operator", "risk_officer", "manager"):
         assert standing(Api(role, "platform").get(path))["shop"]["usable"]
     assert Api("operator", "platform").call("DELETE", f"{path}/shop").status == 204
     newest = borrower.get(f"{path}/history").json()["history"][0]

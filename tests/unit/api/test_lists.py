@@ -25,7 +25,7 @@ class Person(Api):
         return super().call(*given, subject=self.subject, **more)
 
 
-OPERATOR = Api("operator", "platform")
+OFFICER = Api("risk_officer", "platform")
 MANAGER = Person("manager", "platform")
 ENTRIES, SCREENINGS, IMPORTS = "/v1/lists/entries", "/v1/lists/screenings", "/v1/lists/imports"
 
@@ -38,13 +38,13 @@ def given(number: int, **changed):
 
 def features(*subjects):
     body = {"subjects": [{"kind": kind, "value": value} for kind, value in subjects]}
-    answer = OPERATOR.post(SCREENINGS, body)
+    answer = OFFICER.post(SCREENINGS, body)
     assert answer.status == 200, answer.body
     return answer.json()["features"]
 
 
 def test_entering_looking_up_and_reading_an_entry():
-    answer = OPERATOR.post(ENTRIES, given(700))
+    answer = OFFICER.post(ENTRIES, given(700))
     assert answer.status == 201, answer.body
     entry = answer.json()
     assert (entry["state"], entry["origin"], entry["added_by"], entry["version"]) == ("active", "entered", "u-1", 1)
@@ -61,9 +61,9 @@ def test_entering_looking_up_and_reading_an_entry():
 
 def test_the_same_request_once():
     key = new_key()
-    first, again = (OPERATOR.post(ENTRIES, given(701), key=key) for _ in range(2))
+    first, again = (OFFICER.post(ENTRIES, given(701), key=key) for _ in range(2))
     assert (first.status, again.status, again.body) == (201, 201, first.body)
-    assert OPERATOR.post(ENTRIES, given(702), key=key).json()["code"] == "idempotency_key_reused"
+    assert OFFICER.post(ENTRIES, given(702), key=key).json()["code"] == "idempotency_key_reused"
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_the_same_request_once():
     ],
 )
 def test_a_bad_entry_is_named(changed, field):
-    answer = OPERATOR.post(ENTRIES, given(703, **changed))
+    answer = OFFICER.post(ENTRIES, given(703, **changed))
     assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)
 
 
 def test_a_removal_takes_two_persons():
-    entry_id = OPERATOR.post(ENTRIES, given(704)).json()["entry_id"]
+    entry_id = OFFICER.post(ENTRIES, given(704)).json()["entry_id"]
     removal = f"{ENTRIES}/{entry_id}/removal"
-    proposed = OPERATOR.post(removal, {"note": "another firm"})
+    proposed = OFFICER.post(removal, {"note": "another firm"})
     assert (proposed.status, proposed.json()["state"], proposed.json()["proposed_by"]) == (
         200,
         "removal_proposed",
@@ -94,7 +94,7 @@ def test_a_removal_takes_two_persons():
     )
     waiting = MANAGER.get("/v1/lists/removals").json()["entries"]
     assert entry_id in [one["entry_id"] for one in waiting]
-    alone = OPERATOR.post(f"{removal}/decision", {"action": "confirm", "note": "me again"})
+    alone = OFFICER.post(f"{removal}/decision", {"action": "confirm", "note": "me again"})
     assert (alone.status, alone.json()["code"]) == (403, "four_eyes")
     assert features(("taxpayer_id", firm_id(704)))["blacklist_hits"] == 1
     removed = MANAGER.post(f"{removal}/decision", {"action": "confirm", "note": "indeed"})
@@ -131,38 +131,38 @@ def test_a_role_that_may_not_is_told_so(role, method, path):
 
 
 def test_what_is_not_there():
-    assert OPERATOR.get(f"{ENTRIES}/none").status == 404
-    assert OPERATOR.post(f"{ENTRIES}/none/removal", {"note": "none"}).status == 404
-    assert OPERATOR.get(f"{IMPORTS}/none").status == 404
-    assert OPERATOR.post(f"{IMPORTS}/none/run", {}).status == 404
-    assert OPERATOR.get(f"{IMPORTS}/none/rejected").status == 404
+    assert OFFICER.get(f"{ENTRIES}/none").status == 404
+    assert OFFICER.post(f"{ENTRIES}/none/removal", {"note": "none"}).status == 404
+    assert OFFICER.get(f"{IMPORTS}/none").status == 404
+    assert OFFICER.post(f"{IMPORTS}/none/run", {}).status == 404
+    assert OFFICER.get(f"{IMPORTS}/none/rejected").status == 404
 
 
 def test_an_upload_is_imported():
     body = {"source": "third-party", "format": "csv", "list_name": "grey"}
-    begun = OPERATOR.post(IMPORTS, body)
+    begun = OFFICER.post(IMPORTS, body)
     assert begun.status == 202, begun.body
     one = begun.json()
     assert one["state"] == "awaiting_file"
     assert f"/lists/incoming/uploads/{one['import_id']}?" in one["upload_url"]
-    early = OPERATOR.post(f"{IMPORTS}/{one['import_id']}/run", {})
+    early = OFFICER.post(f"{IMPORTS}/{one['import_id']}/run", {})
     assert (early.status, early.json()["errors"][0]["field"]) == (422, "object_key")
     key = f"lists/incoming/uploads/{one['import_id']}"
     text = f"kind,value,reason_code\ntaxpayer_id,{firm_id(705)},debt\nphone,none,debt\n" + "phone,13800138000,x\n" * 98
     wired.data().put(key, text.encode(), "text/csv")
-    running = OPERATOR.post(f"{IMPORTS}/{one['import_id']}/run", {})
+    running = OFFICER.post(f"{IMPORTS}/{one['import_id']}/run", {})
     assert (running.status, running.json()["state"], running.json()["upload_url"]) == (202, "reading", None)
     assert wired.list_imports().read_part(one["import_id"]).state is ImportState.READ
     wired.list_imports().publish(one["import_id"])
-    told = OPERATOR.get(f"{IMPORTS}/{one['import_id']}").json()
+    told = OFFICER.get(f"{IMPORTS}/{one['import_id']}").json()
     assert (told["state"], told["accepted"], told["rejected"], told["entries"]) == ("published", 99, 1, 2)
-    assert OPERATOR.get(f"{IMPORTS}/{one['import_id']}/rejected").json() == {
+    assert OFFICER.get(f"{IMPORTS}/{one['import_id']}/rejected").json() == {
         "rejected": [{"line": 3, "field": "value", "rule": "no_phone"}]
     }
-    listed = OPERATOR.get(IMPORTS, query={"source": "third-party"}).json()["imports"]
+    listed = OFFICER.get(IMPORTS, query={"source": "third-party"}).json()["imports"]
     assert [found["import_id"] for found in listed] == [one["import_id"]]
     assert features(("taxpayer_id", firm_id(705)))["greylist_hits"] == 1
-    ended = OPERATOR.post(f"{IMPORTS}/{one['import_id']}/run", {})
+    ended = OFFICER.post(f"{IMPORTS}/{one['import_id']}/run", {})
     assert (ended.status, ended.json()["code"]) == (409, "import_state")
 
 
@@ -178,13 +178,13 @@ def test_an_upload_is_imported():
     ],
 )
 def test_a_bad_import_is_named(changed, field):
-    answer = OPERATOR.post(IMPORTS, {"source": "court", "format": "csv"} | changed)
+    answer = OFFICER.post(IMPORTS, {"source": "court", "format": "csv"} | changed)
     assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)
 
 
 def test_too_many_subjects_are_refused():
     subjects = [{"kind": "phone", "value": "13800138000"}] * 51
-    answer = OPERATOR.post(SCREENINGS, {"subjects": subjects})
+    answer = OFFICER.post(SCREENINGS, {"subjects": subjects})
     assert (answer.status, json.loads(answer.body)["errors"][0]["field"]) == (422, "subjects")
 
 

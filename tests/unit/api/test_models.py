@@ -14,7 +14,7 @@ from tests.unit.api.client import Answer, Api, assess, new_key
 
 pytestmark = pytest.mark.usefixtures("models_cloud")
 
-OPERATOR = Api("operator", "platform")
+OFFICER = Api("risk_officer", "platform")
 HERE = "/v1/models/origination"
 
 
@@ -29,8 +29,8 @@ def models_cloud(cloud: None) -> None:
 
 
 def act(path: str, by: str, body: Any = None, **more: Any) -> Answer:
-    """What one operator does."""
-    return OPERATOR.post(f"{HERE}{path}", {} if body is None else body, subject=by, **more)
+    """What one risk officer does."""
+    return OFFICER.post(f"{HERE}{path}", {} if body is None else body, subject=by, **more)
 
 
 def propose(document: dict[str, Any], kind: str = "rules", key: str | None = None, **more: Any) -> Answer:
@@ -48,7 +48,7 @@ def approved(version: str = "2.2.0", **more: Any) -> str:
 
 
 def test_from_proposal_to_rollback() -> None:
-    before = OPERATOR.get(HERE).json()
+    before = OFFICER.get(HERE).json()
     assert (before["champion"], before["champion_version"], before["revision"]) == (
         SHIPPED["content_hash"],
         "2.1.0",
@@ -61,20 +61,20 @@ def test_from_proposal_to_rollback() -> None:
     here = f"/versions/{content_hash}"
     assert act(f"{here}/approval", "bob", {"note": "fine"}).json()["checker"] == "bob"
     assert act(f"{here}/challenge", "bob").json()["challenger"] == content_hash
-    assert OPERATOR.get(f"{HERE}/comparison").json()["scored"] == 0
+    assert OFFICER.get(f"{HERE}/comparison").json()["scored"] == 0
     assert act(f"{here}/promotion", "bob").json()["promotion"]["maker"] == "bob"
-    assert OPERATOR.get(HERE).json()["waiting"] == [content_hash]
+    assert OFFICER.get(HERE).json()["waiting"] == [content_hash]
     current = act(f"{here}/promotion/confirmation", "cid").json()
     assert (current["champion"], current["champion_version"], current["challenger"]) == (content_hash, "2.2.0", None)
     assert current["waiting"] == []
     assert act("/rollback", "dan", {"reason": "a test"}).json()["champion"] == SHIPPED["content_hash"]
-    version = OPERATOR.get(f"{HERE}{here}").json()
+    version = OFFICER.get(f"{HERE}{here}").json()
     whats = ["proposed", "approved", "challenged", "promotion_proposed", "promoted", "rolled_back"]
     assert [line["what"] for line in version["history"]] == whats
     assert [line["by"] for line in version["history"]] == ["ann", "bob", "bob", "bob", "cid", "dan"]
-    document = OPERATOR.get(f"{HERE}{here}/document").json()
+    document = OFFICER.get(f"{HERE}{here}/document").json()
     assert (document["content_hash"], set(document["signature"])) == (content_hash, {"key_id", "algorithm", "value"})
-    assert [one["version"] for one in OPERATOR.get(f"{HERE}/versions").json()["versions"]] == ["2.2.0", "2.1.0"]
+    assert [one["version"] for one in OFFICER.get(f"{HERE}/versions").json()["versions"]] == ["2.2.0", "2.1.0"]
 
 
 def test_an_unsealed_document_is_sealed() -> None:
@@ -133,13 +133,13 @@ def test_what_is_out_of_order_is_a_conflict() -> None:
 
 def test_unknown_versions_and_models() -> None:
     for path in (f"/versions/sha256:{'0' * 64}", "/versions/none", f"/versions/{'0' * 64}/document"):
-        assert OPERATOR.get(f"{HERE}{path}").status == 404
-    assert OPERATOR.get("/v1/models/other").status == 404
-    assert OPERATOR.get("/v1/models/other/versions").status == 404
+        assert OFFICER.get(f"{HERE}{path}").status == 404
+    assert OFFICER.get("/v1/models/other").status == 404
+    assert OFFICER.get("/v1/models/other/versions").status == 404
 
 
 def test_a_hash_is_taken_without_its_prefix_too() -> None:
-    assert OPERATOR.get(f"{HERE}/versions/{SHIPPED['content_hash'][7:]}").json()["version"] == "2.1.0"
+    assert OFFICER.get(f"{HERE}/versions/{SHIPPED['content_hash'][7:]}").json()["version"] == "2.1.0"
 
 
 def test_a_repeated_request_is_the_same() -> None:
@@ -154,7 +154,7 @@ def test_a_repeated_request_is_the_same() -> None:
 
 
 def test_who_reads_and_who_acts() -> None:
-    for role in ("manager", "auditor"):
+    for role in ("manager", "operator", "auditor"):
         assert Api(role, "platform").get(HERE).status == 200
         assert Api(role, "platform").post(f"{HERE}/rollback", {"reason": "x"}).status == 403
     for role in ("borrower", "lender", "bank"):
@@ -186,24 +186,24 @@ def test_comparison_counts_what_was_scored_in_the_shadow() -> None:
             "expires_at": 9,
         }  # fmt: skip
         wired.tables().write(Put(settings().shadow_scores_table, item, "request_id"))
-    found = OPERATOR.get(f"{HERE}/comparison").json()
+    found = OFFICER.get(f"{HERE}/comparison").json()
     assert (found["scored"], found["agreed"], found["agreement_bps"]) == (2, 1, 5_000)
     assert (found["champion_approval_bps"], found["challenger_approval_bps"]) == (10_000, 5_000)
     assert found["decisions"] == {"approve/approve": 1, "approve/decline": 1}
     assert (found["score_shift"], found["mean_pd_shift_ppm"], found["limit_shift_minor"]) == (-2_500, 10_000, 0)
-    assert OPERATOR.call("DELETE", f"{HERE}/challenger").json()["challenger"] is None
+    assert OFFICER.call("DELETE", f"{HERE}/challenger").json()["challenger"] is None
 
 
 def test_an_old_decision_is_replayed() -> None:
     borrower = Api("borrower")
     application_id = borrower.apply()
     path = f"/v1/applications/{application_id}/replay"
-    assert OPERATOR.get(path).status == 404
+    assert OFFICER.get(path).status == 404
     assess(application_id)
     content_hash = approved(change=stricter)
     act(f"/versions/{content_hash}/promotion", "bob")
     act(f"/versions/{content_hash}/promotion/confirmation", "cid")
-    found = OPERATOR.get(path).json()
+    found = OFFICER.get(path).json()
     assert (found["equal"], found["model_version"], found["engine"]) == (True, "2.1.0", "python")
     assert found["model_hash"] == SHIPPED["content_hash"]
     assert Api("auditor", "platform").get(path).status == 200

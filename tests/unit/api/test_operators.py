@@ -11,7 +11,7 @@ from tests.unit.api.client import Api, assess, firm_id, new_key
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
-OPERATOR = Api("operator", "platform")
+OPERATOR, OFFICER = Api("operator", "platform"), Api("risk_officer", "platform")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_staff_list_open_tasks_oldest_first(task):
     tasks = _tasks()
     assert task[2] in tasks
     assert tasks == sorted(tasks, key=lambda one: one["created_at"])
-    for role in ("manager", "auditor"):
+    for role in ("manager", "risk_officer", "auditor"):
         assert Api(role, "platform").get("/v1/operator-tasks").status == 200
     assert len(OPERATOR.get("/v1/operator-tasks", query={"limit": 1}).json()["tasks"]) == 1
 
@@ -71,14 +71,15 @@ def test_deciding_on_a_referral(answers, action, outcome):
     wired.operators().hand_over(application_id, f"referral-{application_id}", "Referral", "GREYLISTED")
     task_id = next(one["task_id"] for one in _tasks() if one["application_id"] == application_id)
     path = f"/v1/operator-tasks/{task_id}/resolution"
-    refused = OPERATOR.post(path, {"action": "retry", "note": "again"})
+    assert OPERATOR.post(path, {"action": action, "note": "mine"}).json()["code"] == "forbidden"
+    refused = OFFICER.post(path, {"action": "retry", "note": "again"})
     assert (refused.status, refused.json()["errors"][0]["field"]) == (422, "action")
-    answer = OPERATOR.post(path, {"action": action, "note": "spoke with the owner"})
+    answer = OFFICER.post(path, {"action": action, "note": "spoke with the owner"})
     assert (answer.status, answer.json()["action"]) == (200, action)
     assert answers.of(f"referral-{application_id}") == ["SendTaskSuccess"]
     assert borrower.get(f"/v1/applications/{application_id}").json()["outcome"] == outcome
     seen, known = (one.get(report).json()["referral"] for one in (borrower, Api("auditor", "platform")))
-    assert (seen["decision"], seen["role"], seen["subject"], seen["note"]) == (action, "operator", None, None)
+    assert (seen["decision"], seen["role"], seen["subject"], seen["note"]) == (action, "risk_officer", None, None)
     assert known == seen | {"subject": "u-1", "note": "spoke with the owner"}
     page = borrower.get(report, headers={"Accept": "text/html"})
     assert (page.status, "u-1" in page.body, "spoke with the owner" in page.body) == (200, False, False)
@@ -109,10 +110,10 @@ def hits_of(taxpayer_id: str) -> int:
 
 def test_entering_the_blacklist():
     entry = {"taxpayer_id": firm_id(5).lower(), "source": "court", "reason": "enforcement 2026-17"}
-    answer = OPERATOR.put("/v1/blacklist", entry)
+    answer = OFFICER.put("/v1/blacklist", entry)
     assert (answer.status, answer.body) == (204, "")
     assert hits_of(firm_id(5)) == 1
-    OPERATOR.put("/v1/blacklist", entry | {"reason": "still"})
+    OFFICER.put("/v1/blacklist", entry | {"reason": "still"})
     assert hits_of(firm_id(5)) == 1
     assert firm_id(5) not in str(wired.client("dynamodb").scan(TableName=table_name("ListEntries"))["Items"])
 
@@ -120,7 +121,7 @@ def test_entering_the_blacklist():
 @pytest.mark.parametrize(("until", "hits"), [("2099-01-01T00:00:00+08:00", 1), ("2020-01-01T00:00:00Z", 0)])
 def test_an_entry_holds_until_its_end(until, hits):
     entry = {"taxpayer_id": firm_id(60 + hits), "source": "court", "reason": "term", "valid_until": until}
-    assert OPERATOR.put("/v1/blacklist", entry).status == 204
+    assert OFFICER.put("/v1/blacklist", entry).status == 204
     assert hits_of(firm_id(60 + hits)) == hits
 
 
@@ -134,5 +135,5 @@ def test_an_entry_holds_until_its_end(until, hits):
 )
 def test_a_bad_entry_is_named(changed, field):
     entry = {"taxpayer_id": firm_id(6), "source": "court", "reason": "enforcement"} | changed
-    answer = OPERATOR.put("/v1/blacklist", entry)
+    answer = OFFICER.put("/v1/blacklist", entry)
     assert (answer.status, answer.json()["errors"][0]["field"]) == (422, field)

@@ -16,7 +16,7 @@ from tests.support.world import NOW, World
 from tests.unit.api.client import Answer, Api
 
 MODEL = "/v1/models/origination"
-OFFICER = Api("operator", "platform")
+OFFICER = Api("risk_officer", "platform")
 TODAY = NOW.date()
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 pytestmark = pytest.mark.usefixtures("world")
@@ -194,10 +194,10 @@ def test_what_does_not_exist_is_not_found() -> None:
     assert OFFICER.post("/v1/models/other/rule-changes", {"note": "why", "remove": ["tax_rating_d"]}).status == 404
 
 
-def test_only_staff_reads_and_only_operators_change() -> None:
+def test_only_staff_reads_and_only_risk_officers_change() -> None:
     for role in ("borrower", "lender", "bank"):
         assert Api(role).get(f"{MODEL}/rules").status == 403
-    for role in ("manager", "auditor", "lender"):
+    for role in ("manager", "operator", "auditor", "lender"):
         caller = Api(role, "platform")
         assert caller.post(f"{MODEL}/rule-changes", {"note": "why", "remove": ["tax_rating_d"]}).status == 403
     assert Api("auditor", "platform").get(f"{MODEL}/features").status == 200

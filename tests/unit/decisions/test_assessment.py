@@ -23,7 +23,7 @@ from decisions import write_report
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.functions import invoke
-from tests.support.world import BORROWER, FIRM, LENDER, NOW, OPERATOR, World
+from tests.support.world import BORROWER, FIRM, LENDER, NOW, OFFICER, OPERATOR, World
 from tests.unit.api.client import Context
 
 
@@ -206,7 +206,7 @@ def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome:
     wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
     (task,) = wired.operators().list(OPERATOR, 10)
     assert (task.stage, task.reason) == (REFERRAL, "GREYLISTED")
-    wired.operators().resolve(OPERATOR, task.task_id, action, "spoke with the owner")
+    wired.operators().resolve(OFFICER, task.task_id, action, "spoke with the owner")
     assert world.steps.succeeded["t-2"] == {"action": action}
     assert world.application().outcome == outcome
     if outcome is None:
@@ -218,7 +218,7 @@ def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome:
 def decide_referral(world: World, action: str, note: str = "spoke with <the owner>") -> None:
     wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
     (task,) = wired.operators().list(OPERATOR, 10)
-    wired.operators().resolve(OPERATOR, task.task_id, action, note)
+    wired.operators().resolve(OFFICER, task.task_id, action, note)
 
 
 AUDITOR = Caller(subject="auditor-1", role=Role.AUDITOR, tenant="platform")
@@ -228,8 +228,8 @@ BANK = Caller(subject="bank-user", role=Role.BANK, tenant="bank-1")
 @pytest.mark.parametrize(
     ("reader", "subject", "note"),
     [
-        (OPERATOR, "operator-1", "spoke with <the owner>"),
-        (AUDITOR, "operator-1", "spoke with <the owner>"),
+        (OPERATOR, "officer-1", "spoke with <the owner>"),
+        (AUDITOR, "officer-1", "spoke with <the owner>"),
         (LENDER, None, "spoke with <the owner>"),
         (BORROWER, None, None),
         (BANK, None, None),
@@ -245,7 +245,7 @@ def test_the_report_tells_what_a_person_decided_and_staff_who_it_was(
     decide_referral(world, action)
     report = wired.assessment().report_for(reader, world.application())
     assert report.pop("referral") == {
-        "decision": action, "decided_at": "2026-11-21T09:00:00.000Z", "role": "operator",
+        "decision": action, "decided_at": "2026-11-21T09:00:00.000Z", "role": "risk_officer",
         "subject": subject, "note": note,
     }  # fmt: skip
     assert report == stored == wired.assessment().report(world.application()), "what was stored stays as it was"
@@ -253,7 +253,7 @@ def test_the_report_tells_what_a_person_decided_and_staff_who_it_was(
         page = wired.assessment().report_html(reader, world.application(), language)
         assert WORDS[language][f"referral_{action}"] in page
         assert "2026-11-21T09:00:00.000Z" in page
-        assert ("operator-1" in page) == (subject is not None)
+        assert ("officer-1" in page) == (subject is not None)
         assert ("spoke with &lt;the owner&gt;" in page) == (note is not None)
 
 
@@ -268,7 +268,7 @@ def test_the_report_of_a_referral_that_nobody_decided_says_so(world: World) -> N
         if world.application().status != "closed":
             world.end(Outcome.CLOSED_BY_OPERATOR)
     (task,) = wired.operators().list(OPERATOR, 10)
-    assert wired.operators().resolve(OPERATOR, task.task_id, "approve", "too late").action == "approve"
+    assert wired.operators().resolve(OFFICER, task.task_id, "approve", "too late").action == "approve"
     assert wired.assessment().report_for(OPERATOR, world.application()) == report, "the word came after the end"
 
 
@@ -286,7 +286,7 @@ def test_only_the_first_word_on_a_referral_stands_in_the_report(world: World) ->
     decide_referral(world, "approve", "fine")
     world.clock.advance(60)
     with pytest.raises(NotAwaited):
-        wired.operators().resolve(OPERATOR, world.items("OperatorTasks")[0]["task_id"], "decline", "or not")
+        wired.operators().resolve(OFFICER, world.items("OperatorTasks")[0]["task_id"], "decline", "or not")
     report = wired.assessment().report_for(OPERATOR, world.application())
     assert (report["referral"]["decision"], report["referral"]["note"]) == ("approve", "fine")
 

@@ -6,9 +6,12 @@ import pytest
 
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.intake.operators import REFERRAL, OperatorTask
+from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from tests.support import wired
-from tests.support.world import BORROWER, OPERATOR, World
+from tests.support.world import BORROWER, LENDER, OFFICER, OPERATOR, World
+
+OTHERS = (BORROWER, LENDER, *(Caller(f"{role}-1", role, "platform") for role in (Role.MANAGER, Role.AUDITOR)))
 
 
 def hand_over(world: World, token: str = "t-1", stage: str = "CollectCreditData") -> OperatorTask:
@@ -17,7 +20,8 @@ def hand_over(world: World, token: str = "t-1", stage: str = "CollectCreditData"
 
 
 def resolve(task: OperatorTask, action: str) -> OperatorTask:
-    return wired.operators().resolve(OPERATOR, task.task_id, action, "looked into it")
+    caller = OFFICER if task.stage == REFERRAL else OPERATOR
+    return wired.operators().resolve(caller, task.task_id, action, "looked into it")
 
 
 def test_a_person_sends_it_on_its_way_again(world: World) -> None:
@@ -59,6 +63,23 @@ def test_a_word_that_answers_another_question_is_refused(world: World, stage: st
     assert caught.value.field == "action"
     assert world.steps.succeeded == {}
     assert wired.operators().list(OPERATOR, 10) == [task]
+
+
+@pytest.mark.parametrize(
+    ("stage", "caller"),
+    [
+        (REFERRAL, OPERATOR),
+        ("WriteReport", OFFICER),
+        *((stage, person) for stage in (REFERRAL, "WriteReport") for person in OTHERS),
+    ],
+)
+@pytest.mark.parametrize("action", ["approve", "decline", "retry", "close"])
+def test_a_task_is_for_one_role(world: World, stage: str, caller: Caller, action: str) -> None:
+    task = hand_over(world, stage=stage)
+    with pytest.raises(Forbidden, match=stage):
+        wired.operators().resolve(caller, task.task_id, action, "looked into it")
+    assert wired.operators().list(OPERATOR, 10) == [task]
+    assert world.steps.succeeded == {}
 
 
 def test_a_referral_is_decided_once(world: World) -> None:
@@ -118,11 +139,8 @@ def test_tasks_are_listed_oldest_first(world: World) -> None:
 
 
 def test_who_may_do_what(world: World) -> None:
-    task = hand_over(world)
     with pytest.raises(Forbidden):
         wired.operators().list(BORROWER, 10)
-    with pytest.raises(Forbidden):
-        wired.operators().resolve(BORROWER, task.task_id, "close", "")
     with pytest.raises(NotFound):
         wired.operators().resolve(OPERATOR, "no-such-task", "retry", "")
 

@@ -13,6 +13,7 @@ from creditmesh.kernel.caller import Role
 
 PLATFORM = Actor("platform")
 _APPLICANT = (Role.BORROWER, Role.BANK)
+_RESOLVERS = (Role.OPERATOR, Role.RISK_OFFICER)
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ HAND_OVER = Move(
     sets=("stood",),
 )  # fmt: skip
 HAND_OVER_AGAIN = Move("hand over again", (_S.WITH_OPERATOR,), _S.WITH_OPERATOR)
-RESUME = Move("resume", (_S.WITH_OPERATOR,), None, by=(Role.OPERATOR, Role.LENDER), may_set=("referral",))
+RESUME = Move("resume", (_S.WITH_OPERATOR,), None, by=(*_RESOLVERS, Role.LENDER), may_set=("referral",))
 SETTLE = Move(
-    "settle", (_S.WITH_OPERATOR,), _S.CLOSED, by=(Role.OPERATOR,), may_set=("referral",),
+    "settle", (_S.WITH_OPERATOR,), _S.CLOSED, by=_RESOLVERS, may_set=("referral",),
     outcomes=(Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL),
 )  # fmt: skip
 WITHDRAW = Move("withdraw", tuple(WAITS), _S.CLOSED, by=_APPLICANT, outcomes=(Outcome.WITHDRAWN,))

@@ -100,13 +100,15 @@ class OperatorQueue:
 
         Raises:
             NotFound: no such task.
+            Forbidden: it is another role's.
             InvalidInput: not an action of this task.
             NotAwaited: resolved otherwise before.
         """
-        if caller.role is not Role.OPERATOR:
-            raise Forbidden("only operators may resolve tasks")
         task = self._get(task_id)
-        allowed = REFERRAL_ACTIONS if task.stage == REFERRAL else ACTIONS
+        referral = task.stage == REFERRAL
+        role, allowed = (Role.RISK_OFFICER, REFERRAL_ACTIONS) if referral else (Role.OPERATOR, ACTIONS)
+        if caller.role is not role:
+            raise Forbidden(f"a task at stage {task.stage} is for role {role}")
         if action not in allowed:
             raise InvalidInput(f"must be one of {', '.join(allowed)} at stage {task.stage}", field="action")
         task = self._resolved(task, Actor.of(caller), action, note)

@@ -13,11 +13,15 @@ class Role(StrEnum):
     MANAGER = "manager"
     LENDER = "lender"
     BANK = "bank"
+    RISK_OFFICER = "risk_officer"
+    """Decides: referrals, rules, models, lists."""
     OPERATOR = "operator"
+    """Keeps processes going: tasks, channels, consents, observed repayment."""
     AUDITOR = "auditor"
+    """Reads all, changes nothing."""
 
 
-STAFF = frozenset({Role.MANAGER, Role.OPERATOR, Role.AUDITOR})
+STAFF = frozenset({Role.MANAGER, Role.RISK_OFFICER, Role.OPERATOR, Role.AUDITOR})
 """Roles of the platform itself, which see every tenant's applications."""
 
 
