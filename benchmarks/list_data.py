@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from stdnum.cn import ric, uscc
 
+from institutions.identity import organisation_check
+
 _PLACE_HEADS = "云栖澜星墨霁青鹿望临禾朔岚汀沐苍浔砚"
 _PLACE_TAILS = "岭川港渡原州屿泽溪岫浦桥湾洲陵泉坞塘"
 _BRAND = (
@@ -39,6 +41,7 @@ _LATIN_TRADES = (
     "Packaging", "Technology",
 )  # fmt: skip
 _DIGITS = "0123456789"
+_PROVINCES = ("11", "13", "31", "32", "37", "44", "51", "65")
 _CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
@@ -80,11 +83,12 @@ class Maker:
         """A valid number of a kind."""
         chance = self.chance
         if kind == "taxpayer_id":
-            stem = f"91{chance.randrange(100000, 999999)}" + "".join(chance.choices(_CODE, k=9))
+            organisation = "".join(chance.choices(_CODE, k=8))
+            stem = f"91{chance.randrange(100000, 999999)}{organisation}{organisation_check(organisation)}"
             return stem + uscc.calc_check_digit(stem)
         if kind == "person":
             born = f"{chance.randrange(1950, 2005)}{chance.randrange(1, 13):02d}15"
-            stem = f"{chance.randrange(110000, 659000)}{born}{chance.randrange(1000):03d}"
+            stem = f"{chance.choice(_PROVINCES)}{chance.randrange(10000):04d}{born}{chance.randrange(1000):03d}"
             return stem + ric.calc_check_digit(f"{stem}0")
         if kind == "phone":
             return "1" + chance.choice("3456789") + "".join(chance.choices(_DIGITS, k=9))

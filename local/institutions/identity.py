@@ -57,7 +57,7 @@ def taxpayer_id(seed: int, index: int) -> str:
         letters = _ALPHABET[digit] + letters
     city = _name_number(seed, index) // (len(_FIRST) * len(_SECOND))
     body = f"9199{city + 1:02d}01MA{letters}"
-    body += _organisation_check(body[8:])
+    body += organisation_check(body[8:])
     return body + uscc.calc_check_digit(body)
 
 
@@ -89,7 +89,7 @@ def _offset(seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"population:{seed}".encode()).digest()[:4], "big") % _CODES
 
 
-def _organisation_check(organisation: str) -> str:
+def organisation_check(organisation: str) -> str:
     """The ninth character of an organisation code (GB 11714)."""
     values = (int(letter, 36) for letter in organisation)
     total = sum(weight * value for weight, value in zip(_ORGANISATION_WEIGHTS, values, strict=True))

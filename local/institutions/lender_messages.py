@@ -18,6 +18,7 @@ EXCHANGES = {
     "/v1/signatures": "loan.contract.signed",
 }
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,12})\.([0-9]{2})")
+_CODE = re.compile("[0-9A-HJ-NPQRTUWXY]{18}")
 _LONGEST_TEXT = 200
 
 
@@ -57,7 +58,7 @@ def parse_submission(data: Mapping[str, Any]) -> Submission:
     """
     firm, assessment = _object(data, "firm"), _object(data, "assessment")
     taxpayer_id = text(firm, "taxpayer_id", "firm.")
-    if not uscc.is_valid(taxpayer_id):
+    if not _CODE.fullmatch(taxpayer_id) or taxpayer_id[-1] != uscc.calc_check_digit(taxpayer_id):
         raise MessageRefused(422, "invalid_field", "firm.taxpayer_id")
     if data.get("currency") != CURRENCY:
         raise MessageRefused(422, "invalid_field", "currency")

@@ -16,6 +16,7 @@ from api.app import app
 from creditmesh.gateway.model import KeyDataDocument
 from creditmesh.intake.moves import COLLECT
 from creditmesh.kernel.clock import iso
+from institutions.identity import organisation_check
 from tests.support import wired
 
 ROOT = Path(__file__).parents[3]
@@ -109,7 +110,8 @@ def new_key() -> str:
 
 def firm_id(number: int = 1) -> str:
     """A made-up unified social credit code."""
-    stem = f"91310000MA1{number:06d}"
+    organisation = f"MA1{number:05d}"
+    stem = f"91310000{organisation}{organisation_check(organisation)}"
     return stem + uscc.calc_check_digit(stem)
 
 

@@ -159,6 +159,12 @@ def test_a_return_is_taken_once(asked, code, answers):
     assert answers.of(token) == ["SendTaskSuccess"]  # that of the first return
 
 
+@pytest.mark.parametrize("written", ["{} ", "\t{}", "{}\u00a0", "'{}", "{}\u200b"])
+def test_the_bureau_may_write_the_taxpayer_id_its_own_way(asked, code, written):
+    state, cookie = _set_out(asked)
+    assert _back(state, cookie, code, taxpayer_id=written.format(firm_id().lower())).status == 200
+
+
 def test_the_cookie_is_for_the_server_only_and_of_short_life(asked):
     borrower, application_id, _ = asked
     cookie = borrower.get(f"/v1/applications/{application_id}/authorization-link").headers["set-cookie"]

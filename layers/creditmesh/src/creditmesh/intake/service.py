@@ -28,6 +28,7 @@ from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused
+from creditmesh.kernel.identifiers import compact
 from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
@@ -222,7 +223,7 @@ class Intake:
         """Like `authorize`, for a borrower who returns by our redirect."""
         ref = self._waits.ref(flow.application_id, _AUTHORIZATION)
         application, (asked,) = self._store.get_with(flow.application_id, ref)
-        if taxpayer_id != application.taxpayer_id:
+        if compact(taxpayer_id) != application.taxpayer_id:
             raise InvalidInput("must be the taxpayer of this application", field="taxpayer_id")
         wait = Wait(flow.application_id, _AUTHORIZATION, asked)
         brought = Brought(code, expires_at, "redirect", flow)

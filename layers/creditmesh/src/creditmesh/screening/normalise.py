@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 
 from opencc import OpenCC
-from stdnum.cn import ric, uscc
-from stdnum.exceptions import ValidationError
 
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.identifiers import resident_id, taxpayer_id
 from creditmesh.screening.model import MAX_VALUE, Kind
 
 _ROUNDS = 8
@@ -95,25 +95,6 @@ def _until_settled(step: Callable[[str], str], text: str) -> str:
     return text
 
 
-def _taxpayer_id(text: str) -> str:
-    try:
-        return str(uscc.validate(_compact(text).upper()))
-    except ValidationError:
-        raise InvalidInput(
-            "must be a unified social credit code of 18 characters with a valid check digit", field="value"
-        ) from None
-
-
-def _person(text: str) -> str:
-    written = _compact(text).upper()
-    if len(written) == 15 and _DIGITS.fullmatch(written):  # before 1999: two-digit year, no check digit
-        written = f"{written[:6]}19{written[6:]}"
-        written += ric.calc_check_digit(f"{written}0")
-    if len(written) != 18 or not _DIGITS.fullmatch(written[:-1]) or written[-1] != ric.calc_check_digit(written):
-        raise InvalidInput("must be a resident id of 18 digits with a valid check digit, or of 15", field="value")
-    return written
-
-
 def _compact(text: str) -> str:
     return _NOT_WORD.sub("", _folded(text))
 
@@ -182,8 +163,8 @@ def _without_legal_form(text: str) -> str:
 
 
 _RULES: dict[Kind, Callable[[str], str]] = {
-    Kind.TAXPAYER_ID: _taxpayer_id,
-    Kind.PERSON: _person,
+    Kind.TAXPAYER_ID: partial(taxpayer_id, field="value"),
+    Kind.PERSON: partial(resident_id, field="value"),
     Kind.DEVICE: _device,
     Kind.ACCOUNT: _account,
     Kind.PHONE: _phone,
