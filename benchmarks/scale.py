@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from benchmarks.bench_cost import COUNTS
@@ -86,7 +87,13 @@ def own(one: Application) -> list[str]:
 def scoring_queue(one: Application) -> list[str]:
     """The shard of an open request."""
     item = open_item(
-        request_id=one.id, application_id=one.id, task_token="", features={}, created_at="", shards=SCORING_SHARDS
+        request_id=one.id,
+        application_id=one.id,
+        task_token="",
+        features={},
+        created_at="",
+        shards=SCORING_SHARDS,
+        rules_of=date(2026, 11, 30),
     )
     return [str(item["queue"])]
 

@@ -37,7 +37,7 @@ class RuleView(Days, WhichVersion):
 class NewSimulation(In):
     """Which past decisions a version is tried on."""
 
-    since: date = Field(alias="from", description="first day, by the day on which was decided (UTC)")
+    since: date = Field(alias="from", description="first day, by the day on which was decided")
     until: date = Field(description="exclusive")
     limit: int = Field(default=5_000, ge=1, le=MAX_DECISIONS, description="the newest so many")
     on: date | None = Field(

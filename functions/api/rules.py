@@ -10,7 +10,6 @@ from chalice.app import Blueprint
 from api.routing import RISK_OFFICERS, Call, route
 from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
 from api.schemas import Nothing
-from creditmesh.decisions.bootstrap import scoring_requests
 from creditmesh.governance.bootstrap import model_registry, rule_statistics, rule_workbench, simulations
 from creditmesh.governance.catalogue import FeatureCatalogue, RuleBook, feature_catalogue, rule_book
 from creditmesh.governance.model import full_hash
@@ -39,16 +38,16 @@ def list_features(call: Call, model_id: str, query: WhichVersion) -> FeatureCata
 def list_rules(call: Call, model_id: str, query: RuleView) -> RuleBook:
     """Read the rules in words, their matrix and their hits."""
     text = _text(model_id, query.version)
-    since, until = query.between(platform().clock.now().date())
+    since, until = query.between(platform().clock.today())
     hits = rule_statistics().of_rules(model_id, since, until, _time_left(call))
-    return rule_book(load(text), json.loads(text), scoring_requests().today(), hits)
+    return rule_book(load(text), json.loads(text), platform().clock.today(), hits)
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/rule-statistics", roles=STAFF)
 def read_statistics(call: Call, model_id: str, query: Days) -> RuleStatistics:
     """Read how often each rule was tried, fired and decided, by day and version."""
     model_registry().current(model_id)  # an unknown model has no statistics
-    since, until = query.between(platform().clock.now().date())
+    since, until = query.between(platform().clock.today())
     return rule_statistics().of_rules(model_id, since, until, _time_left(call))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from aws.target import Refused
 
@@ -71,6 +72,8 @@ def complete(given: Mapping[str, str], stage: str, declared: Mapping[str, Any], 
             raise Refused(f"Parameter {name} is needed and has no default; name it in PARAMETERS=file.json.")
     if given.get("Stage", stage) != stage:
         raise Refused(f"The parameters say Stage={given['Stage']}, the command says STAGE={stage}.")
+    if (zone := given.get("BusinessZone")) and zone not in available_timezones():
+        raise Refused(f"Parameter BusinessZone must be an IANA time zone such as Asia/Shanghai, not «{zone}».")
     if partition == "aws-cn" and not given.get("OidcIssuer"):
         raise Refused("Mainland China has no Cognito user pools: set OidcIssuer and OidcAudience.")
     if given.get("OidcIssuer") and not given.get("OidcAudience"):

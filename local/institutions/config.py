@@ -8,9 +8,10 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 LENDERS = ("harbor-bank", "riverstone-credit", "northgate-bank")
 # In the order of their ports.
@@ -69,6 +70,11 @@ class InstitutionConfig:
     """Any: delay of every answer."""
 
 
+def today() -> date:
+    """The day in China, where the institutions are."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
 @dataclass(frozen=True)
 class Config:
     """All settings."""
@@ -85,7 +91,7 @@ class Config:
     institutions: Mapping[str, InstitutionConfig] = field(default_factory=dict)
 
     def today(self) -> date:
-        return self.as_of or datetime.now(UTC).date()
+        return self.as_of or today()
 
     def callback_for(self, institution_id: str) -> str:
         """The URL of an institution's callbacks."""

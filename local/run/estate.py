@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, wait
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import httpx
 
 from client import Api, ProblemError
 from cloud.supervisor import Supervisor
-from institutions.config import default_document
+from institutions.config import default_document, today
 from institutions.population import DEFAULT_POPULATION, DEFAULT_SEED, Firm, Population, blacklist_entries
 from institutions.registry_figures import legal_representative
 from run.errors import RunError
@@ -140,7 +139,7 @@ class Estate:
         return len(listed)
 
     def firm(self, index: int) -> Firm:
-        return self._firms.firm(index, date.today())
+        return self._firms.firm(index, today())
 
     def firm_of(self, taxpayer_id: str) -> Firm:
         """The firm with that taxpayer id.
@@ -148,7 +147,7 @@ class Estate:
         Raises:
             KeyError: unknown.
         """
-        found = self._firms.by_taxpayer_id(taxpayer_id, date.today())
+        found = self._firms.by_taxpayer_id(taxpayer_id, today())
         if found is None:
             raise KeyError(taxpayer_id)
         return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
+from institutions.config import today
 from institutions.population import DEFAULT_SEED, PERSONAS, Firm, Population, blacklist_entries
 from run import stack
 from run.cases import Case
@@ -42,10 +42,9 @@ def platform(state_dir: Path, first_port: int, steps: Steps | None = None) -> Lo
 
 
 def _sound(firms: Population) -> Iterator[Firm]:
-    today = datetime.now(UTC).date()
     listed = set(blacklist_entries(firms.seed, firms.size))
     for index in range(len(PERSONAS), firms.size):
-        firm = firms.firm(index, today)
+        firm = firms.firm(index, today())
         sound = min(firm.factors.quality, firm.factors.discipline) > 0.1 and firm.established_on.year < 2022
         if sound and firm.taxpayer_id not in listed:
             yield firm

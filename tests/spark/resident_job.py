@@ -85,6 +85,7 @@ def put(port: int, request_id: str, **changes: Any) -> dict[str, Any]:
         features=features,
         created_at="2026-11-22T00:00:00.000Z",
         shards=SHARDS,
+        rules_of=date(2026, 11, 22),
     )
     typed = {name: {"N" if isinstance(value, int) else "S": str(value)} for name, value in {**item, **changes}.items()}
     client("dynamodb", port).put_item(TableName=TABLE, Item=typed)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from creditmesh.governance.model import WrongState
-from creditmesh.platform.settings import settings
 from creditmesh.risk.evaluator import evaluate
 from tests.support import wired
 from tests.support.decisions import FIRM, decide
@@ -103,13 +103,9 @@ def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     assert evaluate(artefact, FIRM, world.clock.now().date()).fired_rules == ("has_revenue",)
 
 
-def test_a_rule_is_in_force_when_its_day_begins_where_the_platform_lends(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rule_is_in_force_when_its_day_begins_where_the_platform_lends(world: World) -> None:
     version = proposed()
-    monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", "480")
-    settings.cache_clear()
-    wired.forget("scoring_requests")
+    world.clock.zone = ZoneInfo("Asia/Shanghai")
     for seconds, in_force in ((8 * 3_600 - 1, False), (1, True)):  # it was 08:00 UTC; at 16:00 China's day begins
         world.clock.advance(seconds)
         (shown,) = (one for one in rules_of(version)["rules"] if one["id"] == "has_revenue")

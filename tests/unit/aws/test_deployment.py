@@ -24,6 +24,7 @@ TARGET = Target("test", "123456789012", "eu-central-1", "arn:aws:iam::1234567890
 TEXT = {"Type": "String", "Default": ""}
 DECLARED = {
     **dict.fromkeys(("OidcIssuer", "OidcAudience", "JwksUrlPrefix"), TEXT), "Stage": {"Type": "String"},
+    "BusinessZone": {"Type": "String", "Default": "Asia/Shanghai"},
     "SparkCode": {"Type": "String"},
     "ScoringSeconds": {"Type": "Number", "Default": 15, "MinValue": 1, "MaxValue": 60},
     "Engine": {"Type": "String", "Default": "auto", "AllowedValues": ["auto", "spark"]},
@@ -137,6 +138,7 @@ def test_unreadable_parameters(tmp_path: Path, text: str | None, says: str) -> N
         ({"Stage": "prod"}, "aws", "Stage=prod"),
         ({}, "aws-cn", "no Cognito"),
         ({"OidcIssuer": "https://id.example"}, "aws", "OidcAudience"),
+        ({"BusinessZone": "Asia/Shangai"}, "aws", "IANA time zone"),
     ],
 )
 def test_impossible_parameters(given: dict[str, str], partition: str, says: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,7 +15,6 @@ from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, Risk
 from creditmesh.intake.operators import REFERRAL, REFERRAL_ACTIONS
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report_words import WORDS
@@ -31,7 +31,7 @@ def scored_by_spark(world: World, state: str = "done", **changes: object) -> dic
     """What the resident job leaves in the table, had it been asked with some features changed."""
     (item,) = world.items("ScoringRequests")
     features = {**json.loads(unpacked(item["features"])), **changes}
-    result = evaluate(wired.champion()(), features, rules_day(item["created_at"], item["rules_of"])).to_dict()
+    result = evaluate(wired.champion()(), features, rules_day(item["rules_of"])).to_dict()
     texts = {"features": packed(json.dumps(features)), "result": packed(json.dumps(result))}
     item |= {"state": state, "engine": "spark", **texts}
     item.pop("queue")
@@ -323,15 +323,21 @@ def test_a_request_is_decided_by_the_rules_of_its_day_whoever_scores_it(world: W
 
 @pytest.mark.parametrize("asked", [True, False], ids=["asked", "never asked"])
 @pytest.mark.parametrize(
-    ("offset", "hours", "day"),
-    [("480", 7, "2026-11-21"), ("480", 8, "2026-11-22"), ("0", 8, "2026-11-21"), ("-540", 0, "2026-11-20")],
+    ("zone", "hours", "day"),
+    [
+        ("Asia/Shanghai", 7, "2026-11-21"),
+        ("Asia/Shanghai", 8, "2026-11-22"),
+        ("UTC", 8, "2026-11-21"),
+        ("America/Anchorage", 0, "2026-11-20"),
+        ("Asia/Kathmandu", 10, "2026-11-21"),
+        ("Asia/Kathmandu", 11, "2026-11-22"),
+    ],
 )
 def test_the_days_of_rules_are_those_of_the_place_that_is_configured(
-    world: World, monkeypatch: pytest.MonkeyPatch, asked: bool, offset: str, hours: int, day: str
+    world: World, asked: bool, zone: str, hours: int, day: str
 ) -> None:
     """It is 08:00 UTC; in China midnight is at 16:00 UTC."""
-    monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", offset)
-    settings.cache_clear()
+    world.clock.zone = ZoneInfo(zone)
     world.to_collected()
     world.clock.advance(hours * 3_600)
     if asked:
@@ -340,26 +346,10 @@ def test_the_days_of_rules_are_those_of_the_place_that_is_configured(
     wired.assessment().score_in_process(world.application_id)
     wired.assessment().decide(world.application_id)
     (item,) = world.items("ScoringRequests")
-    (decision,) = wired.decision_log().of_day("origination", world.clock.now().date())
+    (decision,) = wired.decision_log().of_day("origination", world.clock.today())
     report = wired.assessment().report(world.application())
     assert (item["rules_of"], decision.on, report["rules_of"]) == (day, day, day)
     assert wired.assessment().replay(world.application()).equal
-
-
-def test_a_request_from_before_days_were_named_is_decided_by_its_day_in_utc(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RULES_UTC_OFFSET_MINUTES", "480")
-    settings.cache_clear()
-    world.to_collected()
-    world.clock.advance(9 * 3_600)
-    wired.assessment().request(world.application_id, "t-1", lambda: True)
-    (item,) = world.items("ScoringRequests")
-    assert item.pop("rules_of") == "2026-11-22"
-    wired.tables().write(Put(table_name("ScoringRequests"), item, "request_id", replace=True))
-    wired.assessment().score_in_process(world.application_id)
-    wired.assessment().decide(world.application_id)
-    assert wired.assessment().report(world.application())["rules_of"] == "2026-11-21"
 
 
 def test_no_decision_without_a_score_and_no_score_without_data(world: World) -> None:

@@ -82,7 +82,10 @@ class Scene:
         given = {**FIRM, **features}
         result = evaluate(self.champion, FIRM, DAY)
         return [
-            (ScoringRequest(f"r-{number}", f"a-{number}", json.dumps(given), f"{DAY}T08:00:00Z", 1, 0), result)
+            (
+                ScoringRequest(f"r-{number}", f"a-{number}", json.dumps(given), f"{DAY}T08:00:00Z", 1, 0, str(DAY)),
+                result,
+            )
             for number in range(count)
         ]
 

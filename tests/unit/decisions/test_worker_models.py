@@ -68,7 +68,7 @@ class Rounds(threading.Event):
     def put(self) -> None:
         item = open_item(
             request_id=f"r{len(self.waited)}", application_id="a", task_token="t", features=FIRM,
-            created_at="2026-11-22T00:00:00Z", shards=1,
+            created_at="2026-11-22T00:00:00Z", shards=1, rules_of=date(2026, 11, 22),
         )  # fmt: skip
         typed = {name: {"N" if isinstance(value, int) else "S": str(value)} for name, value in item.items()}
         self.client.put_item(TableName=TABLE, Item=typed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -99,3 +100,23 @@ def test_clocks() -> None:
     clock.advance(1.5)
     assert clock.now() - NOON == timedelta(seconds=1.5)
     assert abs(SystemClock().now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("zone", "instant", "day"),
+    [
+        ("Asia/Shanghai", "2026-11-30T18:00:00Z", "2026-12-01"),
+        ("Asia/Shanghai", "2026-11-30T15:59:59.999Z", "2026-11-30"),
+        ("Europe/Berlin", "2027-03-27T22:59:59Z", "2027-03-27"),
+        ("Europe/Berlin", "2027-03-28T22:00:00Z", "2027-03-29"),  # an hour earlier in summer
+        ("Pacific/Kiritimati", "2026-12-31T10:00:00Z", "2027-01-01"),
+        ("America/St_Johns", "2026-12-01T03:00:00Z", "2026-11-30"),
+    ],
+)
+def test_days_are_those_of_the_zone(zone: str, instant: str, day: str) -> None:
+    """F4"""
+    clock = FixedClock(parse_instant(instant), ZoneInfo(zone))
+    assert clock.today() == date.fromisoformat(day)
+    begins, ends = (clock.beginning(clock.today() + timedelta(days=days)) for days in (0, 1))
+    assert begins <= clock.now() < ends
+    assert clock.day_of(begins) == clock.today() != clock.day_of(begins - timedelta(microseconds=1))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from creditmesh.platform.settings import SettingInvalid, Settings, settings, variables
@@ -19,7 +21,7 @@ def test_a_variable_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
     ("name", "text", "value"),
     [
         ("SCORING_SHARDS", "7", 7),
-        ("RULES_UTC_OFFSET_MINUTES", "-330", -330),
+        ("BUSINESS_ZONE", "Asia/Shanghai", ZoneInfo("Asia/Shanghai")),
         ("ALLOWED_ORIGINS", " https://a.test, ,https://*.b.test ", ["https://a.test", "https://*.b.test"]),
         ("ALLOWED_ORIGINS", "", []),
         ("MODEL_KEY", "models/x.json", "models/x.json"),

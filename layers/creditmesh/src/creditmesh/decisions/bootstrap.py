@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from creditmesh.decisions.engine import Choice, Engine, ResidentJobs
@@ -38,14 +37,13 @@ def champion() -> Champion:
 
 @singleton
 def decision_log() -> DecisionLog:
-    return DecisionLog(platform().tables, settings().decisions_table)
+    return DecisionLog(platform().tables, settings().decisions_table, platform().clock)
 
 
 @singleton
 def scoring_requests() -> ScoringRequestStore:
     own, names = platform(), settings()
-    ahead = timedelta(minutes=names.rules_utc_offset_minutes)
-    return ScoringRequestStore(own.tables, names.scoring_requests_table, names.scoring_shards, own.clock, ahead)
+    return ScoringRequestStore(own.tables, names.scoring_requests_table, names.scoring_shards, own.clock)
 
 
 @singleton

@@ -15,18 +15,20 @@ from typing import Any
 from zlib import crc32
 
 from creditmesh.decisions.model import SHARDS, Decision
+from creditmesh.kernel.clock import Clock, parse_instant
 from creditmesh.platform.tables import ConditionFailed, Put, Tables
 
 
 class DecisionLog:
     """The log in DynamoDB: partitions by model, day and shard."""
 
-    def __init__(self, tables: Tables, table: str) -> None:
-        self._tables, self._table = tables, table
+    def __init__(self, tables: Tables, table: str, clock: Clock) -> None:
+        self._tables, self._table, self._clock = tables, table, clock
 
     def add(self, decision: Decision) -> None:
         """Add a decision; idempotent."""
-        log = partition(decision.model_id, decision.decided_at[:10], decision.application_id)
+        day = self._clock.day_of(parse_instant(decision.decided_at))
+        log = partition(decision.model_id, day.isoformat(), decision.application_id)
         with suppress(ConditionFailed):
             self._tables.write(
                 Put(self._table, {"log": log, "entry": decision.application_id, **asdict(decision)}, "entry")

@@ -53,7 +53,7 @@ class Decision:
             artefact: the model that made it.
             at: time of recording, ISO 8601.
         """
-        on = rules_day(request["created_at"], request.get("rules_of"))
+        on = rules_day(request["rules_of"])
         rules = artefact.in_force(on)
         copied = (
             "model_id", "model_version", "model_hash", "decision", "stage", "score", "grade", "limit_minor",

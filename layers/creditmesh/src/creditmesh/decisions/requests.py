@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from creditmesh.decisions.serving.queue import open_item, packed
@@ -29,18 +29,10 @@ class ScoringRequestStore:
 
     Args:
         shards: number of index partitions of open requests.
-        utc_offset: offset of rules' days from UTC.
     """
 
-    def __init__(
-        self, tables: Tables, table: str, shards: int, clock: Clock, utc_offset: timedelta = timedelta()
-    ) -> None:
+    def __init__(self, tables: Tables, table: str, shards: int, clock: Clock) -> None:
         self._tables, self._table, self._shards, self._clock = tables, table, shards, clock
-        self._utc_offset = utc_offset
-
-    def today(self) -> date:
-        """The day whose rules apply to requests made now."""
-        return (self._clock.now() + self._utc_offset).date()
 
     def ref(self, application_id: str) -> Ref:
         """The item of a request, to be read together with others."""
@@ -51,7 +43,7 @@ class ScoringRequestStore:
 
     def put(self, application_id: str, inputs: Inputs, token: str) -> bool:
         """Create a request; False if there is one. An older request without a result is replaced."""
-        item = self._item(application_id, inputs, token, self.today())
+        item = self._item(application_id, inputs, token, self._clock.today())
         earlier = self._tables.put_or_find(Put(self._table, item, "request_id"))
         if earlier and earlier["state"] == "done":
             return False

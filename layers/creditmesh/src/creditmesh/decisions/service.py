@@ -101,7 +101,7 @@ class Assessment:
     def _score(self, application: Application) -> None:
         application_id, inputs = application.application_id, self._inputs(application)
         earlier = self._requests.get(application_id)
-        on = rules_day(earlier["created_at"], earlier.get("rules_of")) if earlier else self._requests.today()
+        on = rules_day(earlier["rules_of"]) if earlier else self._clock.today()
         self._requests.answer(application_id, inputs, evaluate(self._models(), inputs.features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
@@ -183,17 +183,18 @@ class Assessment:
             sources=json.loads(unpacked(request["sources"])),
             engine=request["engine"],
             decided_at=decided_at,
-            rules_of=rules_day(request["created_at"], request.get("rules_of")),
+            rules_of=rules_day(request["rules_of"]),
         )
 
     def _recorded(
         self, application: Application, request: Mapping[str, Any], result: dict[str, Any], model: Artefact
     ) -> RiskSummary:
         """Write the report and move the application; returns the recorded decision."""
-        application_id, decided_at = application.application_id, iso(self._clock.now())
+        application_id, now = application.application_id, self._clock.now()
+        decided_at = iso(now)
         summary = _summary(result, request["engine"], decided_at)
         # By day, for readers of many decisions (simulations, drift, training).
-        key = f"reports/on={decided_at[:10]}/{application_id}.json"
+        key = f"reports/on={self._clock.day_of(now)}/{application_id}.json"
         self._reports.put_json(key, self._report(application, request, result, model, decided_at))
         risk = summary.model_dump(exclude_none=True)
         if summary.decision != "decline":  # a referral goes to a person, with the limit as a proposal

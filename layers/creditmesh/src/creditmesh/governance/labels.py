@@ -40,7 +40,7 @@ class Labels:
             RecordedMeanwhile: a concurrent observation.
         """
         now = self._clock.now()
-        if seen.observed_until > now.date():
+        if seen.observed_until > self._clock.today():
             raise InvalidInput("must not be in the future", field="observed_until")
         earlier = self.get(seen.application_id)
         decided = earlier or self._decision_of(seen.application_id)
@@ -86,7 +86,7 @@ class Labels:
 
     def _settled(self) -> Iterator[Label]:
         """Labels good or bad of the last five years, by month."""
-        today = self._clock.now().date()
+        today = self._clock.today()
         for back in range(EXPORT_MONTHS, -1, -1):
             for item in self._of_month(after_months(today, -back).isoformat()[:7]):
                 label = Label.model_validate(item)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from pydantic import AliasChoices, ConfigDict, Field
 
@@ -74,7 +74,7 @@ class Statistics:
         self._log, self._clock = log, clock
 
     def of_rules(self, model_id: str, since: date, until: date, time_left: Callable[[], bool]) -> RuleStatistics:
-        """Hits of decisions from `since` until `until`, exclusive (UTC).
+        """Hits of decisions from `since` until `until`, exclusive.
 
         Args:
             time_left: whether there is time to count one more day.
@@ -108,8 +108,7 @@ class Statistics:
 
     def _counted(self, model_id: str, day: date) -> list[VersionDay]:
         counted = count(day, self._log.of_day(model_id, day))
-        midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
-        if self._clock.now() >= midnight + SETTLED:
+        if self._clock.now() >= self._clock.beginning(day + timedelta(days=1)) + SETTLED:
             self._log.keep_totals(model_id, day, {"versions": [one.model_dump() for one in counted]})
         return counted
 

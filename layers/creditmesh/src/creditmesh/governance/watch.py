@@ -63,7 +63,7 @@ class DriftWatch:
 
     def run(self, model_id: str) -> DriftReport:
         """Watch the model as of yesterday; idempotent within a day."""
-        day = self._clock.now().date() - timedelta(days=1)
+        day = self._clock.today() - timedelta(days=1)
         champion = self._registry().current(model_id).champion
         for back in range(DAYS):
             self._count(model_id, champion, day - timedelta(days=back))

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 
-class Clock(Protocol):
-    """A source of the current time."""
+class Clock(ABC):
+    """The current time, and the days of the installation's zone.
 
+    Instants (signatures, leases, time-outs) are in UTC; days (windows of months, validity, days late) are the zone's.
+    """
+
+    zone: tzinfo
+
+    @abstractmethod
     def now(self) -> datetime:
         """The current instant, timezone-aware, in UTC."""
 
+    def today(self) -> date:
+        """The business date."""
+        return self.day_of(self.now())
 
-class SystemClock:
+    def day_of(self, instant: datetime) -> date:
+        """The zone's day of an instant."""
+        return instant.astimezone(self.zone).date()
+
+    def beginning(self, day: date) -> datetime:
+        """The first instant of a day of the zone, in UTC."""
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+
+class SystemClock(Clock):
     """The machine's clock."""
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self.zone = zone
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
 
 @dataclass
-class FixedClock:
+class FixedClock(Clock):
     """A clock that only moves on request; for tests and replays."""
 
     at: datetime
+    zone: tzinfo = UTC
 
     def now(self) -> datetime:
         return self.at

@@ -127,7 +127,7 @@ class Offers:
             limit_minor=risk.limit_minor,
             grade=risk.grade,
             industry=application.industry,
-            today=self._clock.now().date(),
+            today=self._clock.today(),
         )
 
     def _nothing(self, application_id: str, products: list[Product], need: Need) -> None:

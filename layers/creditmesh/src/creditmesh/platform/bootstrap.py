@@ -60,7 +60,7 @@ class Platform:
 
     @cached_property
     def clock(self) -> Clock:
-        return SystemClock()
+        return SystemClock(settings().business_zone)
 
     @cached_property
     def tables(self) -> Tables:

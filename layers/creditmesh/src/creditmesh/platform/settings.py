@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Generic, TypeVar, overload
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 T = TypeVar("T")
 
@@ -64,6 +65,13 @@ class Table:
 
     def __get__(self, settings: Settings, owner: type) -> str:
         return f"creditmesh-{settings.stage}-{self._part}"
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone") from error
 
 
 def _listed(text: str) -> list[str]:
@@ -149,8 +157,8 @@ class Settings:
     """Object with the resident job's Python libraries; empty if its interpreter has them."""
     spark_code = Variable(str)
     """Digest of the jobs' code in the bucket of artefacts."""
-    rules_utc_offset_minutes = Variable(int, 0)
-    """Offset of rules' days from UTC."""
+    business_zone = Variable(_zone)
+    """IANA time zone of the installation; its days are the business dates."""
 
     @property
     def model_keys(self) -> list[str]:

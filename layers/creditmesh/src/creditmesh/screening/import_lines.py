@@ -1,17 +1,17 @@
 """Parses a source's file (CSV with a header, or JSON lines); each line is accepted, or rejected by a rule.
 
 Pure. Fields: ``list`` (black, grey, white), ``kind``, ``value``, ``reason_code``, and optionally ``text``,
-``valid_from``, ``valid_until`` (ISO 8601; a day means its beginning in UTC). A line break always ends a line, even
-within quotes.
+``valid_from``, ``valid_until`` (ISO 8601; a day means its beginning in the installation's zone). A line break always
+ends a line, even within quotes.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from creditmesh.kernel.clock import parse_instant
@@ -79,10 +79,18 @@ class LineReader:
     Args:
         columns: of a CSV file; None for JSON lines.
         list_name: the list of lines that do not name one.
+        beginning: the first instant of a day.
     """
 
-    def __init__(self, columns: Sequence[str] | None, encoding: str, list_name: ListName | None) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str] | None,
+        encoding: str,
+        list_name: ListName | None,
+        beginning: Callable[[date], datetime],
+    ) -> None:
         self._columns, self._encoding, self._list_name = columns, encoding, list_name
+        self._seconds = lru_cache(maxsize=4096)(partial(_seconds, beginning))
 
     def read(self, lines: Sequence[bytes], first: int) -> Iterator[Taken | Rejected]:
         """Parse each non-empty line.
@@ -122,11 +130,19 @@ class LineReader:
             value = normalise(kind, given["value"])
         except InvalidInput:
             raise _Broken("value", f"no_{kind}") from None
-        begins, ends = _second(given, "valid_from", 0), _second(given, "valid_until", NEVER)
+        begins, ends = self._second(given, "valid_from", 0), self._second(given, "valid_until", NEVER)
         if ends <= begins:
             raise _Broken("valid_until", "not_later_than_valid_from")
         row = Row(number, list_name, kind, value, given["reason_code"], begins, ends)
         return Taken(row, given["value"], given.get("text") or None)
+
+    def _second(self, given: dict[str, str], name: str, default: int) -> int:
+        if not (text := given.get(name)):
+            return default
+        try:
+            return self._seconds(text)
+        except (ValueError, OverflowError):  # the latter: before year 1 in UTC
+            raise _Broken(name, "no_instant") from None
 
 
 def _from_csv(text: str, columns: Sequence[str]) -> dict[str, str]:
@@ -154,19 +170,8 @@ def _from_json(text: str) -> dict[str, str]:
     return {name: value.strip() for name, value in found.items() if value is not None}
 
 
-def _second(given: dict[str, str], name: str, default: int) -> int:
-    if not (text := given.get(name)):
-        return default
-    try:
-        return _instant(text)
-    except ValueError:
-        raise _Broken(name, "no_instant") from None
-
-
-@lru_cache(maxsize=4096)
-def _instant(text: str) -> int:
-    is_day = len(text) == 10
-    instant = datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC) if is_day else parse_instant(text)
+def _seconds(beginning: Callable[[date], datetime], text: str) -> int:
+    instant = beginning(date.fromisoformat(text)) if len(text) == 10 else parse_instant(text)
     seconds = int(instant.timestamp())
     if not 0 <= seconds < NEVER:
         raise ValueError("out of range")

@@ -227,7 +227,7 @@ class Imports:
     def _sorted(
         self, one: Import, columns: list[str] | None, lines: Sequence[bytes], first: int
     ) -> tuple[list[Taken], list[Rejected]]:
-        reader = LineReader(columns, one.encoding, one.list_name)
+        reader = LineReader(columns, one.encoding, one.list_name, self._clock.beginning)
         taken: list[Taken] = []
         rejected: list[Rejected] = []
         for found in reader.read(lines, first):

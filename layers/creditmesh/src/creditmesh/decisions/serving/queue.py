@@ -37,16 +37,16 @@ class ScoringRequest:
     created_at: str
     attempts: int
     claimed_at_ms: int
-    rules_of: str | None = None
+    rules_of: str
 
     @property
     def on(self) -> date:
         """The day whose rules apply, for every engine.
 
         Raises:
-            ValueError: ``rules_of`` is not a day, or without it ``created_at`` not an instant.
+            ValueError: ``rules_of`` is not a day.
         """
-        return rules_day(self.created_at, self.rules_of)
+        return rules_day(self.rules_of)
 
 
 def packed(text: str) -> str:
@@ -74,13 +74,13 @@ def open_item(
     features: Mapping[str, FeatureValue],
     created_at: str,
     shards: int,
-    rules_of: date | None = None,
+    rules_of: date,
 ) -> dict[str, str | int]:
     """Return the item of a scoring request, as plain values.
 
     Args:
         created_at: ISO 8601 instant in UTC.
-        rules_of: the day whose rules apply; default: the day of ``created_at`` in UTC.
+        rules_of: the day whose rules apply.
     """
     return {
         "request_id": request_id,
@@ -91,20 +91,20 @@ def open_item(
         "state": "open",
         "created_at": created_at,
         "attempts": 0,
-        **({"rules_of": rules_of.isoformat()} if rules_of else {}),
+        "rules_of": rules_of.isoformat(),
     }
 
 
-def rules_day(created_at: str, rules_of: str | None) -> date:
-    """Return the day whose rules apply: the given one, else that of ``created_at`` in UTC.
+def rules_day(rules_of: str) -> date:
+    """Parse the day whose rules apply.
 
     Raises:
-        ValueError: not a day; without one, ``created_at`` is not an ISO 8601 instant.
+        ValueError: not a day.
     """
     try:
-        return date.fromisoformat(rules_of or created_at[:10])
+        return date.fromisoformat(rules_of)
     except ValueError as error:
-        raise ValueError("rules_of: must be a day" if rules_of else "created_at: must be an instant") from error
+        raise ValueError("rules_of: must be a day") from error
 
 
 def _text(stored: str) -> str:
@@ -185,7 +185,7 @@ class ScoringQueue:
             created_at=item["created_at"]["S"],
             attempts=int(item["attempts"]["N"]),
             claimed_at_ms=now,
-            rules_of=item["rules_of"]["S"] if "rules_of" in item else None,
+            rules_of=item["rules_of"]["S"],
         )
 
     def answer(self, request: ScoringRequest, result: RiskResult) -> bool:

@@ -224,7 +224,7 @@ class ChannelFetcher:
     def _values(self, attempt: _Attempt) -> dict[str, Any]:
         now = self._clock.now()
         values = {**attempt.asked.values, "request_id": attempt.claim.request_id, "now": iso(now)}
-        values["today"] = now.date().isoformat()
+        values["today"] = self._clock.day_of(now).isoformat()
         if attempt.authorization is not None:
             values["authorization_id"] = attempt.authorization.authorization_id
             values["authorization_code"] = attempt.authorization.code
