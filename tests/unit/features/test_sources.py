@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -207,6 +208,92 @@ def test_no_account_is_known_to_be_none() -> None:
     assert data.quality == []
 
 
+@pytest.mark.parametrize("length", [5, 40, 41, 150, 199, 201, 2_000])
+def test_accounts_and_lenders_are_told_apart_by_their_whole_text(length: int) -> None:
+    """F2: however late three account ids or lenders differ, and in whatever width they are written."""
+    start = "urn:bank:branch-0001:customer-000000123:loan-".ljust(length, "x")[:length]
+    document = bureau() | {"overdue": []}
+    accounts = [account(f"{start}-{number}", lender=f"{start}/{number % 2}") for number in (1, 2, 3)]
+    document["accounts"] = [
+        accounts[0] | {"overdue_amount": "250,000.00", "worst_months_past_due_24m": 1},
+        *accounts[1:],
+    ]
+    document["accounts"] += [accounts[2] | {"account_id": f"{start}－３"}]
+    data = drawn(credit_bureau=document)
+    names = ("active_account_count", "active_lender_count", "overdue_amount_minor", "overdue_account_count")
+    assert [data.features[name] for name in names] == [3, 2, 25_000_000, 1]
+    assert ("credit_bureau.accounts[3]", "info", "duplicate_period") in told(data) or "restated" in str(told(data))
+
+
+def test_cases_and_overdue_months_are_told_apart_by_their_whole_text() -> None:
+    start = "（2026）苏0205民初".ljust(60, "0")
+    cases = drawn(judicial=judicial() | {"cases": [case(f"{start}{number}号") for number in range(4)]})
+    assert cases.features["defendant_case_open_count"] == 4
+    overdue = [{"account_id": start + end, "month": month(1), "days_past_due": days, "amount": "1.00"}
+               for end, days in (("1", 40), ("2", 3))]  # fmt: skip
+    assert drawn(credit_bureau=bureau() | {"overdue": overdue}).features["overdue_days_max_24m"] == 40
+
+
+def test_ids_may_be_numbers() -> None:
+    document = bureau() | {"accounts": [account(7), account("7"), account(8)], "overdue": []}  # type: ignore[arg-type]
+    assert drawn(credit_bureau=document).features["active_account_count"] == 2
+
+
+@pytest.mark.parametrize("end", ["9999-12-31", "2099-12-31", "0000-00-00", "1900-01-01", "9999-12-31T00:00:00+08:00"])
+def test_a_placeholder_ends_nothing(end: str) -> None:
+    """X1: accounts, cases, pledges, listings, payments and reports that have no end."""
+    data = drawn(
+        credit_bureau=bureau() | {"accounts": [account("1", closed_on=end)], "overdue": []},
+        judicial=judicial() | {"cases": [case("1", closed_on=end), case("2", status="closed", closed_on=end)],
+                               "dishonest_debtor": {"listed": True, "listed_on": "2026-02-01", "removed_on": end}},
+    )  # fmt: skip
+    names = ("active_account_count", "defendant_case_open_count", "dishonest_debtor_listed")
+    assert [data.features[name] for name in names] == [1, 1, True]
+    assert data.quality == []
+
+
+@pytest.mark.parametrize(
+    ("written", "finding"),
+    [("0000-00-00", "no_date"), ("1900-01-01", "no_date"), ("9999-12-31", "no_end"), ("1970-01-01", "out_of_range")],
+)
+def test_a_placeholder_begins_nothing(written: str, finding: str) -> None:
+    data = drawn(credit_bureau=bureau() | {"accounts": [account("1", opened_on=written)], "overdue": []})
+    assert (data.features["credit_history_months"], data.features["active_account_count"]) == (None, None)
+    assert told(data) == {("credit_bureau.accounts[0].opened_on", "warning", finding)}
+    listed = {"listed": True, "listed_on": "9999-12-31", "removed_on": None}
+    assert drawn(judicial=judicial() | {"dishonest_debtor": listed}).features["dishonest_debtor_listed"] is None
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "cases"),
+    [
+        ("2026-11-21T15:59:59Z", "Asia/Shanghai", 1),
+        ("2026-11-21T16:00:00.000Z", "Asia/Shanghai", 0),
+        ("2026-11-21T16:00:00.000Z", "UTC", 1),
+        ("2026-11-22T00:30:00+09:00", "Asia/Shanghai", 1),
+        ("2026-11-22T02:00:00+00:00", "America/New_York", 1),
+    ],
+)
+def test_an_instant_is_the_day_that_it_is_in_the_zone(instant: str, zone: str, cases: int) -> None:
+    """X2."""
+    document = judicial() | {"cases": [case("1", filed_on=instant)]}
+    data = extract({"judicial": document}, blacklist_hits=0, requested_amount_minor=1, requested_term_months=1,
+                   as_of=AS_OF, zone=ZoneInfo(zone))  # fmt: skip
+    assert data.features["defendant_case_open_count"] == cases
+    assert data.quality == []
+
+
+def test_an_amount_in_another_currency_than_its_answer_is_unknown() -> None:
+    document = bureau()
+    document["accounts"][1] |= {"currency": "USD"}
+    data = drawn(credit_bureau=document)
+    assert (data.features["credit_balance_minor"], data.features["active_account_count"]) == (None, 3)
+    fields = ("credit_limit", "balance", "monthly_payment", "overdue_amount")
+    assert told(data) == {(f"credit_bureau.accounts[1].{name}", "warning", "wrong_currency") for name in fields}
+    document["accounts"][1] |= {"currency": "RMB"}
+    assert drawn(credit_bureau=document).quality == []
+
+
 def shop() -> dict[str, Any]:
     months = [back for back in range(14, 0, -1) if back != 9]
     return {
@@ -250,6 +337,18 @@ def test_shop_by_hand() -> None:
     assert [(one.field, one.finding, one.values) for one in data.quality] == [
         ("shop.orders", "gap", {"months": month(9)})
     ]
+
+
+def test_months_of_a_shop_that_net_negative_count() -> None:
+    """X5: orders taken back and refunds that were reversed."""
+    document = shop()
+    document["orders"][-1]["amount"] = "-50.00"
+    document["refunds"][-1]["amount"] = "(10.00)"
+    data = drawn(shop=document)
+    assert data.features["shop_sales_12m_minor"] == 170_000 - 25_000
+    # 10 × 10.00 − 10.00 of 1,450.00
+    assert data.features["shop_refund_rate_bps"] == 621
+    assert {finding for _, _, finding in told(data)} == {"gap"}
 
 
 def test_a_rating_beyond_five_stars_is_none() -> None:

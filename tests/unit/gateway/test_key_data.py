@@ -275,6 +275,30 @@ def test_negative_revenue_is_flagged_and_leaves_the_sum_unknown() -> None:
     assert findings(data) == {GAPS, ("tax.statements[7].revenue", "warning", "negative")}
 
 
+@pytest.mark.parametrize(("amount", "top"), [("-150.00", "40.00"), ("(150.00)", "(20.00)")])
+def test_months_that_net_negative_are_part_of_the_totals(amount: str, top: str) -> None:
+    """X5: credit notes may exceed a month's invoices."""
+    plain, tax = key_data(tax_answer()).features, tax_answer()
+    tax["invoices"][-1] |= {"amount": amount, "top_customer_amount": top}
+    data = key_data(tax)
+    assert data.features["invoice_total_12m_minor"] == plain["invoice_total_12m_minor"] - 30_000
+    names = ("invoice_months_active_12m", "invoice_volatility_bps", "invoice_trend_bps", "top_customer_share_bps",
+             "customer_count_12m")  # fmt: skip
+    assert all(data.features[name] is not None for name in names)
+    assert findings(data) == {GAPS}
+
+
+def test_a_tax_refund_counts_once_paid_and_never_against_arrears() -> None:
+    """X5."""
+    tax = tax_answer()
+    tax["payments"][1]["amount"] = "-9.00"
+    assert key_data(tax).features["tax_paid_12m_minor"] == -900
+    tax["payments"][2]["amount"] = "-11.00"
+    data = key_data(tax)
+    assert data.features["tax_arrears_minor"] is None
+    assert ("tax.payments[2].amount", "warning", "negative") in findings(data)
+
+
 def test_a_loss_is_not_an_oddity() -> None:
     tax = tax_answer()
     tax["statements"][7]["profit"] = "-175.00"

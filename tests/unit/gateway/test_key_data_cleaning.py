@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from creditmesh.features.cleaning import read_count, read_date, read_flag, read_minor, read_month
 from creditmesh.features.exact import divide_half_up, full_months, ratio_bps, volatility_bps
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,52 @@ from creditmesh.features.exact import divide_half_up, full_months, ratio_bps, vo
         ("0.0049999999999999999999999999999999999", 0, "rounded"),
         ("1,23.00", None, "not_a_number"),
         ("12.00.00", None, "not_a_number"),
-        ("1e5", None, "not_a_number"),
+        ("1e5", 10_000_000, None),
+        ("1.5E+06", 150_000_000, None),
+        ("-2.5e-1", -25, None),
+        ("1,000e3", None, "not_a_number"),
+        ("1e5万", None, "not_a_number"),
+        ("1e999999999", None, "not_a_number"),
+        ("(-5,000,000.00)", None, "double_sign"),
+        ("(5,000,000.00)", -500_000_000, None),
+        ("（5,000.00）元", -500_000, None),
+        ("(5.00万)", -5_000_000, None),
+        ("(5.00)万元", -5_000_000, None),
+        ("(5.00", None, "not_a_number"),
+        ("5.00)", None, "not_a_number"),
+        ("--5", None, "double_sign"),
+        ("+-5", None, "double_sign"),
+        ("-(5)", None, "double_sign"),
+        ("△(5)", None, "double_sign"),
+        ("−−5", None, "double_sign"),
+        ("△5.00", -500, None),
+        ("▲ 5.00", -500, None),
+        ("–5.00", -500, None),
+        ("—5.00", -500, None),
+        ("-¥5.00", -500, None),
+        ("¥-5.00", -500, None),
+        ("500万元人民币", 500_000_000, None),
+        ("人民币500万元整", 500_000_000, None),
+        ("RMB 5,000.00", 500_000, None),
+        ("CN¥5", 500, None),
+        ("1千万", 1_000_000_000, None),
+        ("５００萬元", 500_000_000, None),
+        ("3百万", 300_000_000, None),
+        ("0.5億圓", 5_000_000_000, None),
+        ("2千", 200_000, None),
+        ("0.5万亿", 50_000_000_000_000, None),
+        ("1 234 567.00", 123_456_700, None),
+        ("12 34", None, "not_a_number"),
+        ("1CNY2", None, "not_a_number"),
+        ("5万(万)", None, "not_a_number"),
+        ("5²", None, "not_a_number"),
+        ("USD 5.00", None, "wrong_currency"),
+        ("$5.00", None, "wrong_currency"),
+        ("5万美元", None, "wrong_currency"),
+        ("€5.00", None, "wrong_currency"),
+        ("5.00港币", None, "wrong_currency"),
+        ("5.00 JPY", None, "wrong_currency"),
+        pytest.param("12" + " " * 200 + "99", None, "not_a_number", id="cut"),
         ("about ten", None, "not_a_number"),
         ("٣", None, "not_a_number"),
         (True, None, "not_a_number"),
@@ -67,13 +115,52 @@ def test_counts(written: object, count: int | None, finding: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    "written", ["2026-09-03", "2026/9/3", "20260903", "2026年9月3日", "２０２６-09-03", "2026-09-03T10:00:00Z"]
-)
+    "written",
+    [
+        "2026-09-03", "2026/9/3", "20260903", "2026年9月3日", "２０２６-09-03", "2026-09-03T10:00:00Z",
+        "2026/9/3 0:00:00", "2026/9/3 12:00:00 AM", "2026年9月3日16时30分", "20260903235959", "2026-09-02T24:00:00",
+        "2026-09-03+08:00", "2026-09-02T16:00:00.000Z", "2026-09-02 16:00:00 +0000", "20260902T160000Z",
+        "2026-09-04T00:59:59+09:00", "2026-09-02T15:59:59-00:01", "2026-09-03T15:59:60Z",
+    ],
+)  # fmt: skip
 def test_dates(written: str) -> None:
-    assert read_date(written) == (date(2026, 9, 3), None)
+    """The day in China, also of instants with another offset."""
+    assert read_date(written, SHANGHAI) == (date(2026, 9, 3), None)
 
 
-@pytest.mark.parametrize("written", ["2026-02-30", "03.09.2026", "2026-9", "", None, 20260903, "0000-01-01"])
+def test_a_day_with_the_offset_of_another_zone_is_taken_as_written_and_told() -> None:
+    assert read_date("2026-09-03Z", SHANGHAI) == (date(2026, 9, 3), "other_zone")
+    assert read_date("2026-09-03Z") == (date(2026, 9, 3), None)
+    assert read_date(datetime(2026, 9, 2, 16, tzinfo=UTC), SHANGHAI) == (date(2026, 9, 3), None)
+
+
+def test_summer_time_counts() -> None:
+    paris = ZoneInfo("Europe/Paris")
+    assert read_date("2026-07-01T22:30:00Z", paris) == (date(2026, 7, 2), None)
+    assert read_date("2026-01-01T22:30:00Z", paris) == (date(2026, 1, 1), None)
+
+
+@pytest.mark.parametrize(
+    ("written", "finding"),
+    [
+        ("0000-00-00", "no_date"), ("0000-00-00 00:00:00", "no_date"), ("1900-01-01", "no_date"),
+        ("1900/1/1 0:00:00", "no_date"), ("0001-01-01T00:00:00Z", "no_date"), ("18991230", "no_date"),
+        ("9999-12-31", "no_end"), ("9999-12-31T23:59:59Z", "no_end"), ("2099-12-31", "no_end"),
+        ("2999年12月31日", "no_end"), ("99999999", "no_end"), (date(9999, 12, 31), "no_end"),
+        ("1970-01-01", "out_of_range"), ("1970-01-01T00:00:00Z", "out_of_range"), ("1890-05-05", "out_of_range"),
+    ],
+)  # fmt: skip
+def test_placeholders_are_no_days(written: object, finding: str) -> None:
+    assert read_date(written, SHANGHAI) == (None, finding)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-02-30", "03.09.2026", "2026-9", "", None, 20260903, "0000-01-01", "2026-09-30Tnoon", "2026-09-30T25:00",
+        "2026-09-30T24:00:01", "2026-09-30T10:60", "2026-09-30T10:00+15:00", "2026-9-316:30", "2026-09-30" + " " * 200,
+    ],
+)  # fmt: skip
 def test_no_dates(written: object) -> None:
     assert read_date(written) == (None, "not_a_date")
 

@@ -24,7 +24,8 @@ def seen(until: date, days: int = 0, written_off: bool = False) -> Observation:
         (seen(date(2026, 1, 31), 29), LabelValue.GOOD),
         (seen(date(2026, 1, 31), 30), LabelValue.INDETERMINATE),
         (seen(date(2025, 6, 1), 89), LabelValue.INDETERMINATE),
-        (seen(date(2025, 6, 1), 90), LabelValue.BAD),
+        (seen(date(2025, 6, 1), 91), LabelValue.BAD),
+        (seen(date(2025, 6, 1), 90), LabelValue.INDETERMINATE),
         (seen(date(2025, 2, 1), 0, written_off=True), LabelValue.BAD),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from functools import partial
 from typing import TypeVar
 
 from creditmesh.features import cleaning
@@ -21,7 +23,7 @@ class Row:
     Values in the usual notation take a short path; all others go through ``_read``.
     """
 
-    __slots__ = ("_answer", "_name", "_number", "fields", "present")
+    __slots__ = ("_answer", "_money_known", "_name", "_number", "fields", "present")
 
     def __init__(
         self, answer: Answer, name: str, fields: Mapping[str, object] | None, number: int | None = None
@@ -31,6 +33,7 @@ class Row:
         self._number = number
         self.present = fields is not None
         self.fields: Mapping[str, object] = fields or {}
+        self._money_known = answer.currency_known and is_yuan(self.fields.get("currency") or CURRENCY)
 
     @property
     def path(self) -> str:
@@ -49,7 +52,9 @@ class Row:
 
     def amount(self, key: str, *, signed: bool = False) -> int | None:
         """An amount in minor units; a negative one is unknown unless ``signed``."""
-        if not self._answer.currency_known:
+        if not self._money_known:
+            if self._answer.currency_known:
+                self.note(key, "wrong_currency")
             return None
         written = self.fields.get(key)
         value = plain_minor(written) if type(written) is str else None
@@ -82,7 +87,7 @@ class Row:
         written = self.fields.get(key)
         if type(written) is str and (value := plain_day(written)) is not None:
             return value
-        return self._read(key, cleaning.read_day)
+        return self._read(key, self._answer.read_day)
 
     def month(self, key: str) -> int | None:
         written = self.fields.get(key)
@@ -95,11 +100,11 @@ class Row:
         return written if type(written) is bool else self._read(key, cleaning.read_flag)
 
     def text(self, key: str) -> str | None:
-        """A text with full-width forms converted."""
-        value = cleaning.folded(self.fields.get(key))
-        if not value:
+        """A text with full-width forms converted, or a digest of a long one."""
+        value = cleaning.read_text(self.fields.get(key))
+        if value is None:
             self.note(key, "not_a_text" if self.given(key) else "missing")
-        return value or None
+        return value
 
     def choice(self, key: str, allowed: Sequence[str], *, optional: bool = False) -> str | None:
         """The allowed word that the field matches, ignoring case and width."""
@@ -113,10 +118,18 @@ class Row:
             self.note(key, "unknown_value" if self.given(key) else "missing")
         return found
 
-    def optional_day(self, key: str) -> tuple[int | None, bool]:
-        """A date that may be absent, and whether it is known (absent is known, unreadable is not)."""
+    def optional_day(self, key: str, *, ends: bool = True) -> tuple[int | None, bool]:
+        """A date that may be absent, and whether it is known (absent is known, unreadable is not).
+
+        A placeholder for «no date» is absent and, if the date ``ends`` something, so is one for «no end».
+        """
         written = self.fields.get(key)
         if written is None or written == "":
+            return None, True
+        if type(written) is str and (value := plain_day(written)) is not None:
+            return value, True
+        absent = ("no_date", "no_end") if ends else ("no_date",)
+        if self._answer.read_day(written)[1] in absent:
             return None, True
         value = self.day(key)
         return value, value is not None
@@ -127,11 +140,15 @@ class Row:
             self.note(key, "missing")
             return None
         read, finding = reader(value)
-        if finding == "rounded":
-            self._answer.tell(self.path_of(key), "rounded")
+        if read is not None and finding is not None:
+            self._answer.tell(self.path_of(key), finding)
         elif finding is not None:
             self.note(key, finding)
         return read
+
+
+def is_yuan(currency: object) -> bool:
+    return isinstance(currency, str) and currency.strip().upper() in (CURRENCY, "RMB", "人民币")
 
 
 class Answer:
@@ -148,16 +165,17 @@ class Answer:
         quality: Quality,
         *,
         money: bool = True,
-        asked: bool = True,
+        zone: tzinfo = UTC,
     ) -> None:
         if data is not None and not isinstance(data, Mapping):
             raise SourceDataInvalid(source, "", "must_be_object")
         self.source = source
         self.quality = quality
+        self.read_day = partial(cleaning.read_day, zone=zone)
         self._data: Mapping[str, object] = data or {}
         self.available = data is not None
         self._missed: set[str] = set()
-        if asked and not self.available:
+        if not self.available:
             quality.add(source, "error", "source_unavailable")
         self.currency_known = money and self._currency_known()
 
@@ -213,7 +231,7 @@ class Answer:
         if not self.available:
             return False
         value = self._data.get("currency")
-        known = isinstance(value, str) and value.strip().upper() == CURRENCY
+        known = is_yuan(value)
         if not known:
             self.spoil("currency", "wrong_currency" if value is not None else "missing")
         return known
@@ -245,18 +263,18 @@ def keyed(answer: Answer, name: str, key_of: Callable[[Row], T | None]) -> dict[
 def tell_again(answer: Answer, before: Row, now: Row) -> None:
     """Note a repeated row and the fields that differ."""
     names = sorted({*before.fields, *now.fields})
-    changed = [name for name in names if not _same(before.fields.get(name), now.fields.get(name))]
+    changed = [name for name in names if not _same(answer, before.fields.get(name), now.fields.get(name))]
     if changed:
         answer.note(now.path, "restated", {"fields": ", ".join(changed)})
     else:
         answer.note(now.path, "duplicate_period")
 
 
-def _same(one: object, other: object) -> bool:
+def _same(answer: Answer, one: object, other: object) -> bool:
     """Whether two values are equal, regardless of notation."""
     if one == other:
         return True
-    for reader in (cleaning.read_minor, cleaning.read_date, cleaning.read_month):
+    for reader in (cleaning.read_minor, answer.read_day, cleaning.read_month):
         left, right = reader(one), reader(other)
         if left[0] is not None and left[0] == right[0]:
             return True

@@ -7,7 +7,7 @@ resolved. Whatever is lost or doubtful becomes a note.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, tzinfo
 from typing import NamedTuple, NotRequired, TypedDict, Unpack
 
 from creditmesh.features.answer import Answer
@@ -49,6 +49,7 @@ class Inputs(TypedDict):
     requested_amount_minor: int
     requested_term_months: int
     as_of: date
+    zone: NotRequired[tzinfo]
     greylist_hits: NotRequired[int | None]
     whitelist_hits: NotRequired[int | None]
     blacklist_name_score_bps: NotRequired[int | None]
@@ -69,6 +70,7 @@ def clean(
     requested_amount_minor: int,
     requested_term_months: int,
     as_of: date,
+    zone: tzinfo = UTC,
     greylist_hits: int | None = None,
     whitelist_hits: int | None = None,
     blacklist_name_score_bps: int | None = None,
@@ -82,6 +84,7 @@ def clean(
             configuration.
         requested_amount_minor: In fen.
         as_of: The day of the collection.
+        zone: The zone whose days count, for sources that tell instants.
         greylist_hits, whitelist_hits, blacklist_name_score_bps, greylist_name_score_bps: None if not looked up.
 
     Raises:
@@ -104,7 +107,9 @@ def clean(
         **dict.fromkeys(section.name for section in SECTIONS),
     }
     answers = {
-        kind: Answer(kind, sources[kind], quality, money=kind not in MONEYLESS) for kind in CLEANERS if kind in sources
+        kind: Answer(kind, sources[kind], quality, money=kind not in MONEYLESS, zone=zone)
+        for kind in CLEANERS
+        if kind in sources
     }
     for kind, answer in answers.items():
         values.update(CLEANERS[kind](answer, as_of))

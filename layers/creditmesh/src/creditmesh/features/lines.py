@@ -1,14 +1,15 @@
 """Third information of many firms as JSON lines, one firm per line.
 
 A line: ``{"firm": "…", "as_of": "2026-11-21", "sources": {"tax": {…}, "registry": null}, "blacklist_hits": 0,
-"requested_amount_minor": 1000000, "requested_term_months": 12}``, and the fields of ``OPTIONAL`` if lists were looked
-up. An unreadable line becomes a note and does not end the job.
+"requested_amount_minor": 1000000, "requested_term_months": 12}``, the fields of ``OPTIONAL`` if lists were looked up,
+and ``zone``, the IANA zone whose days count, default UTC. An unreadable line becomes a note and does not end the job.
 """
 
 from __future__ import annotations
 
 import json
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from creditmesh.features.clean import clean_leniently
 from creditmesh.features.cleaning import MAX_MINOR, read_date
@@ -52,7 +53,11 @@ def clean_line(text: str | None) -> Line:
             continue
         if type(value) is not int or not 0 <= value <= MAX_MINOR:
             return _refused(firm, name, "not_a_whole_number")
-    row = clean_leniently(sources, as_of=as_of, **inputs)  # type: ignore[arg-type]  # checked above
+    try:
+        zone = ZoneInfo(line.get("zone", "UTC"))
+    except (ZoneInfoNotFoundError, OSError, TypeError, ValueError):
+        return _refused(firm, "zone", "unknown_zone")
+    row = clean_leniently(sources, as_of=as_of, zone=zone, **inputs)  # type: ignore[arg-type]  # checked above
     return Line(firm, row.values, [_note(note) for note in row.notes])
 
 

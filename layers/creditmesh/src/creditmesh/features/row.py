@@ -46,7 +46,7 @@ _TAX = (
             Column("months", "small", "months covered", ("statements[*].months",), always=True),
             Column("year", "small", "0: within the 12 months up to the latest statement, 1: within the 12 before, "
                    "2: in both", ("statements[*].period_end", "statements[*].months"), always=True),
-            Column("revenue", "amount", "revenue of the period", ("statements[*].revenue",)),
+            Column("revenue", "signed", "revenue of the period", ("statements[*].revenue",)),
             Column("profit", "signed", "profit of the period", ("statements[*].profit",)),
             Column("operating_cash_flow", "signed", "operating cash flow", ("statements[*].operating_cash_flow",)),
             Column("total_assets", "amount", "at the period's end", ("statements[*].total_assets",)),
@@ -61,7 +61,7 @@ _TAX = (
             Column("tax_type", "word", "tax", ("payments[*].tax_type",), schema.TAX_TYPES,
                    always=True),
             Column("period", "month", "period it is owed for", ("payments[*].period",), always=True),
-            Column("amount", "amount", "tax owed", ("payments[*].amount",)),
+            Column("amount", "signed", "tax owed; negative: refunded", ("payments[*].amount",)),
             Column("paid", "flag", "paid by the as-of day", ("payments[*].paid_on",)),
             Column("late", "flag", "paid after its due date, or not paid when that has passed",
                    ("payments[*].due_on", "payments[*].paid_on")),
@@ -78,9 +78,9 @@ _TAX = (
             Column("active", "flag", "has an invoice", ("invoices[*].count", "invoices[*].amount")),
             Column("count", "count", "invoices", ("invoices[*].count",)),
             Column("void_count", "count", "void ones among them", ("invoices[*].void_count",)),
-            Column("amount", "amount", "invoiced", ("invoices[*].amount",)),
+            Column("amount", "signed", "invoiced, less credit notes", ("invoices[*].amount",)),
             Column("customer_count", "count", "customers", ("invoices[*].customer_count",)),
-            Column("top_customer_amount", "amount", "of the largest customer", ("invoices[*].top_customer_amount",)),
+            Column("top_customer_amount", "signed", "of the largest customer", ("invoices[*].top_customer_amount",)),
         ), WINDOW,
     ),
 )  # fmt: skip
@@ -208,7 +208,7 @@ _SHOP = (
             Column("lived", "flag", "after the month of opening (every month where that is unknown)",
                    ("shop.opened_on",), always=True),
             Column("count", "count", "orders", ("orders[*].count",)),
-            Column("amount", "amount", "ordered", ("orders[*].amount",)),
+            Column("amount", "signed", "ordered, less what was taken back", ("orders[*].amount",)),
             Column("cancelled_count", "count", "cancelled ones among them", ("orders[*].cancelled_count",)),
         ), WINDOW,
     ),
@@ -217,7 +217,7 @@ _SHOP = (
         (
             Column("month", "month", "month", ("refunds[*].month",), always=True),
             Column("count", "count", "refunds", ("refunds[*].count",)),
-            Column("amount", "amount", "refunded", ("refunds[*].amount",)),
+            Column("amount", "signed", "refunded, less what was taken back", ("refunds[*].amount",)),
         ), MAX_ROWS,
     ),
     Section(

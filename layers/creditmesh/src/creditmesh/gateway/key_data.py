@@ -65,6 +65,7 @@ def extract(
         blacklist_hits: Entries on blacklists that match the firm.
         requested_amount_minor: In fen.
         requested_term_months: The term applied for.
+        zone: The zone whose days count, for sources that tell instants; default UTC.
         as_of: The day of the collection; the current month is never part of a window of full months.
         greylist_hits, whitelist_hits: Entries on those lists that match the firm; None if not looked up.
         blacklist_name_score_bps, greylist_name_score_bps: Similarity of the most similar name; None if not looked up.

@@ -143,7 +143,7 @@ class Collections:
         now = self._clock.now()
         figures, screening = screen(sources)
         try:
-            key_data = extract(sources, **inputs, **figures, as_of=self._clock.today())
+            key_data = extract(sources, **inputs, **figures, as_of=self._clock.today(), zone=self._clock.zone)
         except SourceDataInvalid as error:
             raise SourceUnavailable(f"{error.source}: {error.path}: {error.rule}") from None
         document = KeyDataDocument(

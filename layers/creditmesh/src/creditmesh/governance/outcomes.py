@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 BAD_DAYS_PAST_DUE = 90
-"""From here a loan counts as defaulted (the Basel definition)."""
+"""A loan more days past due than this counts as defaulted (the Basel definition)."""
 GOOD_DAYS_PAST_DUE = 30
 """Up to here a loan counts as paid on time; in between it is indeterminate."""
 WINDOW_MONTHS = 12
@@ -70,7 +70,7 @@ class Label(Decided):
 
 def label_of(decided_on: date, seen: Observation) -> LabelValue:
     """The label of an observation: bad at once, good only after the whole period."""
-    if seen.written_off or seen.days_past_due >= BAD_DAYS_PAST_DUE:
+    if seen.written_off or seen.days_past_due > BAD_DAYS_PAST_DUE:
         return LabelValue.BAD
     if seen.days_past_due < GOOD_DAYS_PAST_DUE and seen.observed_until >= after_months(decided_on, WINDOW_MONTHS):
         return LabelValue.GOOD

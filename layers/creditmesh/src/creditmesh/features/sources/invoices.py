@@ -36,16 +36,17 @@ def clean_invoices(answer: Answer, as_of: date, registered_on: int | None) -> li
 
 
 def _month(row: Row) -> Values:
-    count, amount = row.count("count"), row.amount("amount")
-    void_count, top_amount = row.count("void_count"), row.amount("top_customer_amount")
+    count, amount = row.count("count"), row.amount("amount", signed=True)
+    net_negative = amount is not None and amount < 0
+    void_count, top_amount = row.count("void_count"), row.amount("top_customer_amount", signed=net_negative)
     if count is not None and void_count is not None and void_count > count:
         row.note("void_count", "more_than_all")
         void_count = None
-    if amount is not None and top_amount is not None and top_amount > amount:
+    if amount is not None and not net_negative and top_amount is not None and top_amount > amount:
         row.note("top_customer_amount", "more_than_all")
         top_amount = None
     return {
-        "active": count > 0 if count is not None else amount > 0 if amount is not None else None,
+        "active": count > 0 if count is not None else amount != 0 if amount is not None else None,
         "count": count,
         "void_count": void_count,
         "amount": amount,

@@ -60,7 +60,7 @@ def _listing(row: Row, today: int) -> Values | None:
     if not row.present:
         return None
     listed = row.flag("listed")
-    listed_on, listed_known = row.optional_day("listed_on")
+    listed_on, listed_known = row.optional_day("listed_on", ends=False)
     removed_on, removed_known = row.optional_day("removed_on")
     if not (listed_known and removed_known):
         return {"listed": None}

@@ -34,7 +34,8 @@ def _payment(row: Row, tax_type: str, period: int, today: int) -> Values:
     return {
         "tax_type": tax_type,
         "period": period,
-        "amount": row.amount("amount"),
+        # A refund was paid out; one that is still owed must not offset arrears.
+        "amount": row.amount("amount", signed=paid is True),
         "paid": paid,
         "late": late,
         "days_late": days_late,

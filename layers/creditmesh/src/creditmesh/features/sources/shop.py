@@ -51,11 +51,11 @@ def _order(row: Row) -> Values:
     if count is not None and cancelled is not None and cancelled > count:
         row.note("cancelled_count", "more_than_all")
         cancelled = None
-    return {"count": count, "amount": row.amount("amount"), "cancelled_count": cancelled}
+    return {"count": count, "amount": row.amount("amount", signed=True), "cancelled_count": cancelled}
 
 
 def _refund(row: Row, month: int) -> Values:
-    return {"month": month, "count": row.count("count"), "amount": row.amount("amount")}
+    return {"month": month, "count": row.count("count"), "amount": row.amount("amount", signed=True)}
 
 
 def _rating(row: Row, month: int) -> Values:
