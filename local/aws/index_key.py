@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.target import Refused, Target, find, refuse_emulators, region_of, stage_name
 from creditmesh.authorization.bootstrap import firm_moves
-from creditmesh.authorization.service import FIRM
+from creditmesh.authorization.store import FIRM
 from creditmesh.gateway.bootstrap import reference_records
 from creditmesh.intake.bootstrap import applications
 from creditmesh.kernel.clock import iso

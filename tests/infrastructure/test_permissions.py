@@ -387,7 +387,15 @@ def everything(watch: Watch) -> None:
     world.steps.executions.clear()
     for sweep in ("transit", "lost"):
         watch.invoke("ResumeApplicationsFunction", {"sweep": sweep})
-    webhook(watch, "loan.disbursed", 3, DISBURSEMENT)
+    anti_fraud = {
+        "tenant": "firm-1",
+        "text_version": SCOPES["anti_fraud"].text_version,
+        "language": "en",
+        "valid_days": 1,
+    }
+    wired.authorizations().consent(FIRM.taxpayer_id, "anti_fraud", "borrower:user-1", **anti_fraud)
+    wired.authorizations().withdraw(FIRM.taxpayer_id, "anti_fraud", "borrower:user-1", tenant="firm-1")
+    webhook(watch, "loan.disbursed", 3, DISBURSEMENT)  # a blind spot from the start
     step("OrderDisbursementFunction")
     watch.invoke("PublishEventsFunction", stream_event(world, "Applications"))
     step("RecordOutcomeFunction", outcome="choice_expired")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from creditmesh.authorization.changes import Changes
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.expiry import ExpirySweep
+from creditmesh.authorization.monitoring import LoanMonitoring
 from creditmesh.authorization.redirects import Redirects
 from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.rotation import FirmMoves
@@ -35,6 +36,11 @@ def redirects() -> Redirects:
 @singleton
 def watches() -> Watches:
     return Watches(platform().tables, settings().watches_table, authorization_store(), platform().clock)
+
+
+@singleton
+def loan_monitoring() -> LoanMonitoring:
+    return LoanMonitoring(authorization_store(), watches(), platform().blind_index)
 
 
 @singleton

@@ -1,4 +1,4 @@
-"""Interfaces of authorisations for other contexts; implemented in `authorization.service` and `redirects`."""
+"""Interfaces of authorisations for other contexts; `service`, `redirects` and `monitoring` implement them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Protocol
 from creditmesh.authorization.flow import Flow, Link
 from creditmesh.authorization.model import Authorization
 from creditmesh.authorization.scopes import TAX, Scope
+from creditmesh.platform.tables import Write
 
 
 class Rights(Protocol):
@@ -33,6 +34,14 @@ class Logins(Protocol):
     def begin(self, application_id: str, taxpayer_id: str, tenant: str, scope: Scope, *, in_browser: bool) -> Link: ...
 
     def named_by(self, state: str) -> Flow: ...
+
+
+class Monitoring(Protocol):
+    """Watches the rights of disbursed loans."""
+
+    def beginning(self, taxpayer_id: str, loan_id: str, *, tenant: str, lender_id: str) -> list[Write]: ...
+
+    def begun(self, taxpayer_id: str, *, tenant: str) -> None: ...
 
 
 class Asking(Protocol):

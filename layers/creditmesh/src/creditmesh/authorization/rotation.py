@@ -10,8 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from creditmesh.authorization.revocations import TYPE as REVOKED
-from creditmesh.authorization.service import FIRM
-from creditmesh.authorization.store import OPTIONAL
+from creditmesh.authorization.store import FIRM, OPTIONAL
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform.outbox import PENDING_QUEUE
 from creditmesh.platform.tables import ConditionFailed, Delete, Item, Put, Step, Tables, Update

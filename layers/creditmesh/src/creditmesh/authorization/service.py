@@ -25,7 +25,7 @@ from creditmesh.authorization.model import (
 from creditmesh.authorization.records import ConsentRecord, Use
 from creditmesh.authorization.redirects import Redirects
 from creditmesh.authorization.scopes import SCOPES, TAX, Purpose, Scope, Way, scope_of
-from creditmesh.authorization.store import AuthorizationStore
+from creditmesh.authorization.store import FIRM, AuthorizationStore
 from creditmesh.authorization.texts import require_current
 from creditmesh.authorization.watches import Watch, Watches
 from creditmesh.kernel.clock import Clock, iso
@@ -35,9 +35,6 @@ from creditmesh.platform.tables import ConditionFailed, Item
 
 if TYPE_CHECKING:
     from creditmesh.platform.blind_index import BlindIndex
-
-FIRM = "taxpayer_id"
-"""Kind of the blind index of firms."""
 
 
 @dataclass(frozen=True)
@@ -320,12 +317,7 @@ class Authorizations:
         return self._changes.grant(index, right, tenant, granted, elsewhere, first=first)
 
     def _of(self, taxpayer_id: str) -> str:
-        """The index that a firm's items are under; a firm moves to another key as a whole."""
-        indexes = self._index.each(FIRM, taxpayer_id)
-        if len(indexes) == 1:
-            return indexes[0]
-        held = (index for index in indexes if self._store.holds(index))
-        return next(held, self._index.of(FIRM, taxpayer_id))
+        return self._store.index_of(self._index, taxpayer_id)
 
 
 def _required(found: Authorization | None, scope: str, clock: Clock) -> Authorization:

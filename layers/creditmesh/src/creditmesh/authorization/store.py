@@ -12,8 +12,11 @@ from creditmesh.authorization.records import ConsentRecord, Use
 from creditmesh.platform.tables import Absent, Delete, Item, Put, Step, Tables, Update, Write
 
 if TYPE_CHECKING:
+    from creditmesh.platform.blind_index import BlindIndex
     from creditmesh.platform.crypto import FieldCipher
 
+FIRM = "taxpayer_id"
+"""Kind of the blind index of firms."""
 SEALED = ("code", "code_verifier")
 OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)
 _PLAIN = tuple(name for name in Authorization.model_fields if name not in SEALED)
@@ -55,8 +58,15 @@ class AuthorizationStore:
 
     def all_of(self, taxpayer_index: str) -> list[Authorization]:
         """All authorisations of a taxpayer, without codes."""
-        found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, fields=_PLAIN)
+        found = self._tables.query(self._table, "taxpayer_index", taxpayer_index, consistent=True, fields=_PLAIN)
         return [_without_code(item) for item in found]
+
+    def index_of(self, index: BlindIndex, taxpayer_id: str) -> str:
+        """The index that a firm's items are under; a firm moves to another key as a whole."""
+        indexes = index.each(FIRM, taxpayer_id)
+        if len(indexes) == 1:
+            return indexes[0]
+        return next(filter(self.holds, indexes), index.of(FIRM, taxpayer_id))
 
     def holds(self, taxpayer_index: str) -> bool:
         """Whether there are authorisations under this index."""
@@ -102,11 +112,12 @@ class AuthorizationStore:
         *,
         remove: Sequence[str] = (),
         where: Mapping[str, Any] | None = None,
+        absent: Sequence[str] = (),
     ) -> Update:
         """The write that changes this authorisation, and fails if another has replaced it."""
         key = self._key(authorization.taxpayer_index, authorization.record)
         same = {"authorization_id": authorization.authorization_id, **(where or {})}
-        return Update(self._table, key, values, tuple(remove), where=same)
+        return Update(self._table, key, values, tuple(remove), where=same, absent=absent)
 
     def record(self, entry: ConsentRecord | Use) -> Put:
         """The write that appends to the history and never overwrites."""

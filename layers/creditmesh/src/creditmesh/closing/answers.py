@@ -19,7 +19,7 @@ from creditmesh.closing.model import (
     Question,
 )
 from creditmesh.closing.store import ClosingStore
-from creditmesh.intake.model import Actor, ApplicationSummary, Outcome, Status
+from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outcome, Status
 from creditmesh.intake.moves import APPROVE, DISBURSE, DRAW_UP, REJECT, Move
 from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
@@ -27,6 +27,7 @@ from creditmesh.platform.tables import Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
+    from creditmesh.authorization.ports import Monitoring
     from creditmesh.intake.ports import Applications
 
 
@@ -74,9 +75,15 @@ class LenderAnswers:
     """
 
     def __init__(
-        self, store: ClosingStore, applications: Applications, answered: Callable[[str, str, str], None], waits: Waits
+        self,
+        store: ClosingStore,
+        applications: Applications,
+        answered: Callable[[str, str, str], None],
+        monitoring: Monitoring,
+        waits: Waits,
     ) -> None:
-        self._store, self._applications, self._answered, self._waits = store, applications, answered, waits
+        self._store, self._applications, self._answered = store, applications, answered
+        self._monitoring, self._waits = monitoring, waits
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         """Accept an authentic message; False for a repeat.
@@ -89,7 +96,9 @@ class LenderAnswers:
 
     def _receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         application_id, question = message.data.application_id, _ANSWERS[type(message)]
-        application, (stored, asked) = self._applications.summary_with(
+        # The summary saves a call to KMS; only who starts watching a firm needs its number.
+        read = self._applications.get_with if isinstance(message, Disbursed) else self._applications.summary_with
+        application, (stored, asked) = read(
             application_id, self._store.ref(application_id), self._waits.ref(application_id, question)
         )
         closing = self._store.read_as(stored)
@@ -102,6 +111,8 @@ class LenderAnswers:
         elif received.wait.answered:
             # The first attempt may have died between write and call.
             self._waits.give(received.wait.token, received.wait.answer)
+        if isinstance(application, Application):
+            self._monitoring.begun(application.taxpayer_id, tenant=application.tenant)
         if repeat or application.status is Status.WITH_OPERATOR:
             self.tell_operators(application_id, question.stage)
         return not repeat
@@ -137,6 +148,11 @@ class LenderAnswers:
                     closing.application_id, taken.move, by, note=taken.note, outcome=taken.outcome,
                     standing=application.status,
                 )
+            )  # fmt: skip
+        if taken.outcome is Outcome.DISBURSED and isinstance(application, Application):
+            writes += self._monitoring.beginning(
+                application.taxpayer_id, application.application_id, tenant=application.tenant,
+                lender_id=closing.lender_id,
             )  # fmt: skip
         told = not received.wait.answered  # else the wait has failed and an operator handles it
         if told:

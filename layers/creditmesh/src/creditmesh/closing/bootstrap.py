@@ -24,7 +24,9 @@ def closings() -> Closings:
 
 @singleton
 def lender_answers() -> LenderAnswers:
-    return LenderAnswers(closing_store(), applications(), operators().answered, platform().waits)
+    from creditmesh.authorization.bootstrap import loan_monitoring
+
+    return LenderAnswers(closing_store(), applications(), operators().answered, loan_monitoring(), platform().waits)
 
 
 @singleton
