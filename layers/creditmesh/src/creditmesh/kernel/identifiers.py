@@ -10,6 +10,11 @@ from stdnum.cn import ric, uscc
 
 from creditmesh.kernel.errors import InvalidInput
 
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Default_Ignorable_Code_Point of Unicode."""
 _SEPARATORS = re.compile(r"[\s\u2010-\u2015\u2212\u2500-]")
 _QUOTES = "='\"`\u2018\u2019\u201c\u201d"
 _DAMAGES = (
@@ -57,15 +62,17 @@ def undamaged(text: str, *, field: str) -> str:
     return text
 
 
+def visible(text: str) -> str:
+    """Half-width, without invisible characters."""
+    return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+
+
 def compact(text: str) -> str:
     """A key as it was issued: half-width capitals without blanks, hyphens, invisible characters and outer quotes.
 
     Other punctuation stays, as dropping it could make another key.
     """
-    if not text.isascii():
-        folded = unicodedata.normalize("NFKC", text)
-        text = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
-    return _SEPARATORS.sub("", text).strip(_QUOTES).upper()
+    return _SEPARATORS.sub("", visible(text)).strip(_QUOTES).upper()
 
 
 def taxpayer_id(text: str, *, field: str = "taxpayer_id") -> str:

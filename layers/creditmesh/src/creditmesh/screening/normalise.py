@@ -6,21 +6,17 @@ Idempotent: ``normalise(kind, normalise(kind, text)) == normalise(kind, text)``.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from functools import partial
 
-from opencc import OpenCC
-
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.kernel.identifiers import resident_id, taxpayer_id
+from creditmesh.kernel.identifiers import compact, resident_id, taxpayer_id, undamaged, visible
+from creditmesh.screening.addresses import chinese
+from creditmesh.screening.characters import HAN, words
 from creditmesh.screening.model import MAX_VALUE, Kind
 
-_ROUNDS = 8
 _AND = re.compile("[&＆]")
-_NOT_WORD = re.compile(r"[\W_]+")
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-_BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
+_BETWEEN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _LEGAL_FORMS_HAN = re.compile(
     r"(?<=..)(?:股份有限责任公司|股份有限公司|有限责任公司|有限公司|股份公司|总公司|公司|有限合伙|普通合伙|特殊普通合伙|合伙企业|个体工商户|集团)$"
 )
@@ -34,30 +30,26 @@ _STREET_WORDS = {
     "dr": "drive", "hwy": "highway", "bldg": "building", "flr": "floor", "fl": "floor", "rm": "room",
     "dist": "district", "apt": "apartment", "no": "", "n": "north", "s": "south", "e": "east", "w": "west",
 }  # fmt: skip
-_UNITS = re.compile(
-    rf"^(?P<p>[{_HAN}]{{2,8}}?(?=省|自治区|特别行政区))?(?:省|(?:维吾尔|壮族|回族)?自治区|特别行政区)?"
-    rf"(?P<c>[{_HAN}]{{2,7}}?(?=市|自治州|地区|盟))?(?:市|自治州|地区|盟)?"
-    rf"(?P<d>[{_HAN}]{{1,6}}?(?=新区|区|县|旗))?(?:新区|区|县|旗)?"
-)
-_COUNTRY = re.compile(r"^(?:中华人民共和国|中国)")
-_POSTCODE = re.compile(r"(?:邮政编码|邮编)?\d{6}$")
-_EXTENSION = re.compile(r"(?:ext|x|转|分机)[.:]?\s*\d{1,6}$")
+_NOTHING = frozenset(
+    ["unknown", "none", "null", "nan", "undefined", "na", "notavailable", "未知", "不详", "暂无", "未填写", "未提供",
+     "无地址", "地址不详", "暂无地址", "暂无数据"]
+)  # fmt: skip
+"""What forms and exports hold for a value that nobody knows."""
+_MAC = re.compile("[0-9a-f]{1,2}(?:[:-][0-9a-f]{1,2}){5}")
+_DEVICE_SEPARATORS = re.compile(r"[:._{}]")
+_NO_DEVICE = frozenset({"020000000000", "9774d56d682e549c", "004999010640000", "012345678912345"})
+"""What systems give instead of an address or id: Android's MAC address since 6, its repeated id, emulators' IMEIs."""
+_COUNTED = "0123456789abcdef0123456789abcdef 12345678901234567890"
+"""Ids that were typed: their digits follow one another."""
+_WORD = re.compile("(?=.*[g-z])[a-z]+")
+"""Letters only and beyond hexadecimal ones: «unknown», «not available»."""
+_ZEROS = re.compile("(?<=[一二三四五六七八九零])[0o]+(?![0-9a-z])")
+_EXTENSION = re.compile(r"(?:ext|x|转|轉|分机|分機)[.:]?\s*\d{1,6}$")
+_LANDLINE = re.compile(r"(\(?0\d{2,3}\)?\s*-?\s*\d{7,8})\s*-\s*\d{1,6}")
+"""With an extension."""
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
 _MOBILE = re.compile(r"(?:86)?(?:1[3-9]\d{9}|[48]00\d{7})", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
-
-
-def _simplified() -> dict[int, str]:
-    """Traditional characters and their simplified forms, by OpenCC, each by itself.
-
-    OpenCC on whole texts would depend on neighbouring characters, which normalising removes.
-    """
-    han = [chr(code) for code in range(0x3400, 0xA000)]
-    simplified = OpenCC("t2s").convert("\n".join(han)).split("\n")
-    found = {ord(one): other for one, other in zip(han, simplified, strict=True) if one != other}
-    return found | {ord("钜"): "巨"}  # firms use it as the simplified form of 鉅, which OpenCC converts to 巨
-
-
-_SIMPLIFIED = _simplified()
 
 
 def normalise(kind: Kind, text: str) -> str:
@@ -68,25 +60,12 @@ def normalise(kind: Kind, text: str) -> str:
     """
     if len(text) > MAX_VALUE:
         raise InvalidInput(f"must be at most {MAX_VALUE} characters", field="value")
-    return _RULES[kind](text)
-
-
-def _folded(text: str) -> str:
-    """Half-width, lower case, simplified characters, without invisible characters."""
-    if text.isascii() and text.isprintable():
-        return text.lower()
-    for _ in range(_ROUNDS):  # folding may produce characters to fold again, for a few rounds
-        before = text
-        text = unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED)
-        if not text.isprintable():
-            text = "".join(letter if letter.isprintable() else " " * letter.isspace() for letter in text)
-        if text == before:
-            break
-    return text
+    return _RULES[kind](undamaged(text, field="value"))
 
 
 def _words(text: str) -> str:
-    return _BETWEEN_HAN.sub("", _NOT_WORD.sub(" ", _folded(text)).strip())
+    """Words with no space between Chinese characters; a zero among Chinese numerals is Chinese."""
+    return _ZEROS.sub(lambda zeros: "零" * len(zeros[0]), _BETWEEN_HAN.sub("", words(text)))
 
 
 def _until_settled(step: Callable[[str], str], text: str) -> str:
@@ -95,26 +74,29 @@ def _until_settled(step: Callable[[str], str], text: str) -> str:
     return text
 
 
-def _compact(text: str) -> str:
-    return _NOT_WORD.sub("", _folded(text))
-
-
 def _device(text: str) -> str:
-    written = _compact(text)
+    written = compact(text).lower()
+    if parts := _MAC.fullmatch(visible(text).strip().lower()):
+        written = "".join(part.zfill(2) for part in re.split("[:-]", parts[0]))
+    written = _DEVICE_SEPARATORS.sub("", written)
     if not re.fullmatch(r"[a-z0-9]{8,128}", written):
         raise InvalidInput("must be 8 to 128 letters and digits, such as an IMEI, MAC address or UUID", field="value")
+    if written in _NO_DEVICE or len(set(written)) == 1 or written in _COUNTED or _WORD.fullmatch(written):
+        raise InvalidInput("must be the id of one device; many devices give this one", field="value")
     return written
 
 
 def _account(text: str) -> str:
-    written = _compact(text).upper()
+    written = compact(text)
     if not re.fullmatch(r"[A-Z0-9]{8,34}", written) or not _DIGITS.search(written):
         raise InvalidInput("must be an account number of 8 to 34 digits or letters", field="value")
     return written
 
 
 def _phone(text: str) -> str:
-    written = _EXTENSION.sub("", _folded(text).strip())
+    written = _EXTENSION.sub("", visible(text).translate(_DASHES).casefold().strip())
+    if landline := _LANDLINE.fullmatch(written):
+        written = landline[1]
     digits = "".join(_DIGITS.findall(written))
     if re.search(r"[^\W\d_]", written):
         raise InvalidInput("must be a phone number", field="value")
@@ -132,28 +114,18 @@ def _phone(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    written = _words(text)
-    words = [_STREET_WORDS.get(word, word) for word in written.split(" ")]
-    written = _BETWEEN_HAN.sub("", " ".join(word for word in words if word))
-    if re.search(rf"[{_HAN}]", written):
-        written = _until_settled(_without_units, written.replace(" ", ""))
-    if len(written) < 4:
+    expanded = (_STREET_WORDS.get(word, word) for word in _words(text).split(" "))
+    written = _BETWEEN_HAN.sub("", " ".join(word for word in expanded if word))
+    if re.search(rf"[{HAN}]", written):
+        written = chinese(written)
+    if len(written) < 4 or written.replace(" ", "") in _NOTHING:
         raise InvalidInput("must be an address of four characters or more", field="value")
     return written
 
 
-def _without_units(text: str) -> str:
-    """Removes the words for province, city and district, the country and the postcode."""
-    text = _POSTCODE.sub("", _COUNTRY.sub("", text)) or text
-    match = _UNITS.match(text)
-    if match is None:
-        return text
-    return "".join(part or "" for part in match.groupdict().values()) + text[match.end() :]
-
-
 def _name(text: str) -> str:
     written = _until_settled(_without_legal_form, _words(_AND.sub(" and ", text)))
-    if len(written) < 2:
+    if len(written) < 2 or written.replace(" ", "") in _NOTHING:
         raise InvalidInput("must be a name of two letters or more", field="value")
     return written
 

@@ -1,0 +1,100 @@
+"""Chinese addresses: one form for a place with or without its province, the words for its units, and a postcode."""
+
+from __future__ import annotations
+
+import re
+
+from creditmesh.screening.characters import HAN
+
+_CITIES = {
+    "河北": "石家庄 唐山 秦皇岛 邯郸 邢台 保定 张家口 承德 沧州 廊坊 衡水",
+    "山西": "太原 大同 阳泉 长治 晋城 朔州 晋中 运城 忻州 临汾 吕梁",
+    "内蒙古": "呼和浩特 包头 乌海 赤峰 通辽 鄂尔多斯 呼伦贝尔 巴彦淖尔 乌兰察布 兴安 锡林郭勒 阿拉善",
+    "辽宁": "沈阳 大连 鞍山 抚顺 本溪 丹东 锦州 营口 阜新 辽阳 盘锦 铁岭 朝阳 葫芦岛",
+    "吉林": "长春 吉林 四平 辽源 通化 白山 松原 白城 延边",
+    "黑龙江": "哈尔滨 齐齐哈尔 鸡西 鹤岗 双鸭山 大庆 伊春 佳木斯 七台河 牡丹江 黑河 绥化 大兴安岭",
+    "江苏": "南京 无锡 徐州 常州 苏州 南通 连云港 淮安 盐城 扬州 镇江 泰州 宿迁",
+    "浙江": "杭州 宁波 温州 嘉兴 湖州 绍兴 金华 衢州 舟山 台州 丽水",
+    "安徽": "合肥 芜湖 蚌埠 淮南 马鞍山 淮北 铜陵 安庆 黄山 滁州 阜阳 宿州 六安 亳州 池州 宣城",
+    "福建": "福州 厦门 莆田 三明 泉州 漳州 南平 龙岩 宁德",
+    "江西": "南昌 景德镇 萍乡 九江 新余 鹰潭 赣州 吉安 宜春 抚州 上饶",
+    "山东": "济南 青岛 淄博 枣庄 东营 烟台 潍坊 济宁 泰安 威海 日照 临沂 德州 聊城 滨州 菏泽",
+    "河南": "郑州 开封 洛阳 平顶山 安阳 鹤壁 新乡 焦作 濮阳 许昌 漯河 三门峡 南阳 商丘 信阳 周口 驻马店",
+    "湖北": "武汉 黄石 十堰 宜昌 襄阳 鄂州 荆门 孝感 荆州 黄冈 咸宁 随州 恩施",
+    "湖南": "长沙 株洲 湘潭 衡阳 邵阳 岳阳 常德 张家界 益阳 郴州 永州 怀化 娄底 湘西",
+    "广东": "广州 韶关 深圳 珠海 汕头 佛山 江门 湛江 茂名 肇庆 惠州 梅州 汕尾 河源 阳江 清远 东莞 中山 潮州 揭阳 云浮",
+    "广西": "南宁 柳州 桂林 梧州 北海 防城港 钦州 贵港 玉林 百色 贺州 河池 来宾 崇左",
+    "海南": "海口 三亚 三沙 儋州",
+    "四川": "成都 自贡 攀枝花 泸州 德阳 绵阳 广元 遂宁 内江 乐山 南充 眉山 宜宾 广安 达州 雅安 巴中 资阳 阿坝 甘孜 "
+    "凉山",
+    "贵州": "贵阳 六盘水 遵义 安顺 毕节 铜仁 黔西南 黔东南 黔南",
+    "云南": "昆明 曲靖 玉溪 保山 昭通 丽江 普洱 临沧 楚雄 红河 文山 西双版纳 大理 德宏 怒江 迪庆",
+    "西藏": "拉萨 日喀则 昌都 林芝 山南 那曲 阿里",
+    "陕西": "西安 铜川 宝鸡 咸阳 渭南 延安 汉中 榆林 安康 商洛",
+    "甘肃": "兰州 嘉峪关 金昌 白银 天水 武威 张掖 平凉 酒泉 庆阳 定西 陇南 临夏 甘南",
+    "青海": "西宁 海东 海北 黄南 海南 果洛 玉树 海西",
+    "宁夏": "银川 石嘴山 吴忠 固原 中卫",
+    "新疆": "乌鲁木齐 克拉玛依 吐鲁番 哈密 昌吉 博尔塔拉 巴音郭楞 阿克苏 克孜勒苏 喀什 和田 伊犁 塔城 阿勒泰",
+    "台湾": "台北 新北 桃园 台中 台南 高雄 基隆 新竹 嘉义",
+}  # fmt: skip
+"""Cities, prefectures and leagues by province (GB/T 2260), without the words for their units."""
+_PEOPLES = (
+    "蒙古|回|藏|维吾尔|苗|彝|壮|布依|朝鲜|满|侗|瑶|白|土家|哈尼|哈萨克|傣|黎|傈僳|佤|畲|高山|拉祜|水|东乡|纳西|景颇|柯尔克孜|土|达斡尔|"
+    "仫佬|羌|布朗|撒拉|毛南|仡佬|锡伯|阿昌|普米|塔吉克|怒|乌孜别克|俄罗斯|鄂温克|德昂|保安|裕固|京|塔塔尔|独龙|鄂伦春|赫哲|门巴|珞巴|基诺|各"
+)
+_OF_PEOPLES = f"(?:(?:{_PEOPLES})族?)*自治"
+_LETTER = f"(?:(?![省市区县旗路街号])[{HAN}])"
+_TOWN = "市(?!场|政)"
+_NO_STREET = "(?![东南西北中上下前后大一二三四五六七八九十]{0,2}(?:路|街|道|巷|弄|村|里|胡同))"
+"""After the name of a place, which else is that of a street."""
+_KNOWN = "|".join(" ".join(_CITIES.values()).split())
+
+_COUNTRY = re.compile("^(?:中华人民共和国|中国)")
+_MUNICIPALITY = re.compile(
+    rf"^(?P<name>北京|上海|天津|重庆|香港|澳门){_NO_STREET}(?:市|特别行政区)?(?:(?P=name){_NO_STREET}市?|市辖区)?"
+)
+_PROVINCE = re.compile(
+    rf"^(?P<name>{'|'.join(_CITIES)}|内蒙|{_LETTER}{{2,4}}(?=省)){_NO_STREET}(?!市|州|{_OF_PEOPLES}[州县])"
+    rf"(?:省|{_OF_PEOPLES}区|(?<=[蒙古藏夏疆])区|(?<=广西)区)?"
+)
+_FOLLOWS = re.compile(
+    rf"(?P<city>{_KNOWN}){_NO_STREET}|{_LETTER}{{1,7}}?(?:{_TOWN}|{_OF_PEOPLES}[州县旗]|地区|盟|县|旗)"
+)
+"""A city or county after its province; no two have the same name."""
+_CITY = re.compile(
+    rf"^(?:(?P<known>{_KNOWN}){_NO_STREET}(?:{_TOWN}|(?:{_OF_PEOPLES})?州|地区|盟)?|"
+    rf"(?P<other>{_LETTER}{{2,7}}?)(?:{_TOWN}|{_OF_PEOPLES}州|地区|盟))"
+)
+_DISTRICT = re.compile(rf"^(?P<name>{_LETTER}{{1,6}}?|路[南北桥])(?:新区|区|{_OF_PEOPLES}[县旗]|县|旗)")
+
+_LABELLED = re.compile(r" ?(?:邮政编码|邮编) ?\d{6}$")
+_POSTCODE = re.compile(
+    rf"(?<=[{HAN}])(?<![箱码第]) (?:0[1-7]|1[0-356]|2[0-7]|3[0-6]|4[0-7]|5[1-7]|6[1-7]|7[1-5]|8[13-6])\d{{4}}$"
+)
+"""Six digits apart from the rest, that begin as the postcodes of a province do; a room may have six digits too."""
+_APART = re.compile(r"(?<!\d) | (?!\d)")
+
+
+def chinese(words: str) -> str:
+    """The normal form of a Chinese address given in normalised words."""
+    written = words
+    while (without := _POSTCODE.sub("", _LABELLED.sub("", written))) != written:
+        written = without
+    written = _APART.sub("", written)  # between digits a separator has a meaning: 88-1 is another house than 881
+    while (without := _without_units(written)) != written:
+        written = without
+    return written
+
+
+def _without_units(text: str) -> str:
+    """Without the country, the words for province, city and district, and the province if its city follows."""
+    head, rest = "", _COUNTRY.sub("", text)
+    if match := _MUNICIPALITY.match(rest):
+        head, rest = match["name"], rest[match.end() :]
+    elif match := _PROVINCE.match(rest):
+        head, rest = "内蒙古" if match["name"] == "内蒙" else match["name"], rest[match.end() :]
+        if (city := _FOLLOWS.match(rest)) and (not city["city"] or city["city"] in _CITIES.get(head, "").split()):
+            head = ""
+    if match := _CITY.match(rest):
+        head, rest = head + (match["known"] or match["other"]), rest[match.end() :]
+    return head + _DISTRICT.sub(r"\g<name>", rest)
