@@ -126,6 +126,10 @@ BROKEN = [
     ('{"kind": "phone", "value": "13800138000", "reason_code": "x", "valid_from": "soon"}', "valid_from", "no_instant"),
     ('{"kind": "phone", "value": "13800138000", "reason_code": "x", "valid_from": "2026-02-01", "valid_until": '
      '"2026-02-01"}', "valid_until", "not_later_than_valid_from"),
+    (r'{"kind": "name", "value": "good shop\ud83d", "reason_code": "x"}', "value", "no_unicode"),
+    (r'{"kind": "phone", "value": "13800138000", "reason_code": "x", "text": "\udc00"}', "text", "no_unicode"),
+    ('{"kind": "phone", "value": "13800138000", "value": "13800138001", "reason_code": "x"}', "line",
+     "field_comes_twice"),
 ]  # fmt: skip
 
 
@@ -136,6 +140,38 @@ def test_every_broken_line_is_told_by_field_and_rule_and_never_by_its_value(worl
     expected = [(number, field, rule) for number, (_, field, rule) in enumerate(BROKEN, 1)]
     assert rejected(one) == [*expected, (len(BROKEN) + 3, "line", "not_utf8")]
     assert (one.state, one.accepted, one.rejected, one.entries) == (ImportState.PUBLISHED, 1, len(BROKEN) + 1, 1)
+
+
+DAMAGED = [
+    ("account,6.22202E+18,x,,,", "value", "digits_lost"),
+    ("account,6.22202e18,x,,,", "value", "digits_lost"),
+    ("person,1.10105E+17,x,,,", "value", "digits_lost"),
+    ("taxpayer_id,9.13202E+17,x,,,", "value", "digits_lost"),
+    ("phone,1.38E+10,x,,,", "value", "digits_lost"),
+    ("device,4.90154E+14,x,,,", "value", "digits_lost"),
+    ("name,1.2E+5,x,,,", "value", "digits_lost"),
+    ('address,"1,2E+5",x,,,', "value", "digits_lost"),
+    ("account,'6.22202E+18,x,,,", "value", "digits_lost"),
+    ("account,########,x,,,", "value", "digits_lost"),
+    ("phone,13800138000.0,x,,,", "value", "written_as_number"),
+    ("account,6222020200112233.00,x,,,", "value", "written_as_number"),
+    ("taxpayer_id,#N/A,x,,,", "value", "spreadsheet_error"),
+    ("name,#REF!,x,,,", "value", "spreadsheet_error"),
+    ("phone,13800138000,x,,46327,", "valid_from", "date_written_as_number"),
+    ("phone,13800138000,x,,,46327.5", "valid_until", "date_written_as_number"),
+]
+
+
+def test_what_a_spreadsheet_has_damaged_is_told_by_its_damage(world: World) -> None:
+    one = imported(HEAD + "\n".join(line for line, _, _ in DAMAGED), max_rejected_bps=10_000)
+    assert rejected(one) == [(number, field, rule) for number, (_, field, rule) in enumerate(DAMAGED, 2)]
+
+
+def test_keys_as_spreadsheets_write_them_are_one_subject(world: World) -> None:
+    written = ["{}\t", "{}\u00a0", "'{}", '"=""{}"""', "\ufeff{}", "\u3000{}"]
+    lines = [f"taxpayer_id,{one.format(FIRM.taxpayer_id.lower())},debt,,,\n" for one in written]
+    one = imported(HEAD + "".join(lines))
+    assert (one.accepted, one.rejected, one.entries, hits()) == (len(written), 0, 1, 1)
 
 
 def test_a_list_that_no_line_names_is_missing(world: World) -> None:

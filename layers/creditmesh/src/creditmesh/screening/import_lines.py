@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.identifiers import DamagedValue
 from creditmesh.screening.import_model import Rejected
 from creditmesh.screening.model import Kind, ListName
 from creditmesh.screening.normalise import normalise
@@ -27,6 +29,10 @@ _REQUIRED = ("kind", "value", "reason_code")
 _LONGEST = {"value": 400, "reason_code": 60, "text": 400}
 _LISTS = {str(name): name for name in ListName}
 _KINDS = {str(kind): kind for kind in Kind}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which an escape in JSON can name."""
+_SERIAL_DATE = re.compile(r"\d{5}(?:[.,]\d+)?", re.ASCII)
+"""Days since 1900, as which spreadsheets store dates."""
 
 
 class FileRefused(InvalidInput):
@@ -128,6 +134,8 @@ class LineReader:
             raise _Broken("kind", "unknown_kind")
         try:
             value = normalise(kind, given["value"])
+        except DamagedValue as damaged:
+            raise _Broken("value", damaged.rule) from None
         except InvalidInput:
             raise _Broken("value", f"no_{kind}") from None
         begins, ends = self._second(given, "valid_from", 0), self._second(given, "valid_until", NEVER)
@@ -142,7 +150,7 @@ class LineReader:
         try:
             return self._seconds(text)
         except (ValueError, OverflowError):  # the latter: before year 1 in UTC
-            raise _Broken(name, "no_instant") from None
+            raise _Broken(name, "date_written_as_number" if _SERIAL_DATE.fullmatch(text) else "no_instant") from None
 
 
 def _from_csv(text: str, columns: Sequence[str]) -> dict[str, str]:
@@ -155,9 +163,16 @@ def _from_csv(text: str, columns: Sequence[str]) -> dict[str, str]:
     return {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
 
 
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Broken("line", "field_comes_twice")
+    return found
+
+
 def _from_json(text: str) -> dict[str, str]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise _Broken("line", "no_json") from None
     if not isinstance(found, dict):
@@ -167,6 +182,8 @@ def _from_json(text: str) -> dict[str, str]:
             raise _Broken("line", "unknown_field")
         if value is not None and not isinstance(value, str):
             raise _Broken(name, "must_be_text")
+        if value and _SURROGATE.search(value):
+            raise _Broken(name, "no_unicode")
     return {name: value.strip() for name, value in found.items() if value is not None}
 
 
