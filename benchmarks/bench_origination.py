@@ -82,14 +82,14 @@ def together(platform: LocalPlatform, cases: Sequence[Case]) -> tuple[Outcome, d
     used, mine = cpu_seconds(me), sum(me.cpu_times()[:2])
     outcome = crowd(platform, cases, CROWD_SECONDS)
     used, mine = cpu_seconds(me) - used, sum(me.cpu_times()[:2]) - mine
-    books = paid(platform)
+    books, operator = paid(platform), platform.api("operator", "platform")
     figures = {
         "applications": len(cases),
         "seconds": round(outcome.seconds, 2),
         "cpu_seconds": {"platform": round(used, 1), "clients": round(mine, 1), "cores": psutil.cpu_count()},
         "per_second": round(len(outcome.ended) / outcome.seconds, 2),
         "outcomes": dict(Counter(str(view.outcome) for view in outcome.ended.values())),
-        "engines": dict(Counter(str(view.engine) for view in outcome.ended.values())),
+        "engines": dict(Counter(str(operator.application(one).engine) for one in outcome.ended)),
         "lost": len(cases) - len(outcome.ended),
         "discrepancies": discrepancies(outcome, books),
         "client_problems": outcome.problems,

@@ -5,17 +5,19 @@ from __future__ import annotations
 from chalice.app import Blueprint
 
 from api.negotiation import language, wants_html
-from api.routing import APPLICANTS, Call, Key, route
+from api.report_schemas import Report
+from api.roles import APPLICANTS
+from api.routing import Call, Headed, Key, route
 from api.schemas import (
     ApplicationList,
     ApplicationView,
     GuestApplication,
     Listing,
     Nothing,
-    Report,
     ReportQuery,
     Timeline,
 )
+from api.views import shown
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application, LoanRequest
@@ -25,6 +27,7 @@ from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput
 from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.tokens import GUEST_PREFIX, GUEST_VALIDITY, guest_tenant, guest_token
 from creditmesh.platform.web import HTML, JSON, Reply
+from creditmesh.risk.report import render_html
 
 blueprint = Blueprint(__name__)
 
@@ -81,20 +84,18 @@ def read_application(call: Call, application_id: str) -> ApplicationView:
 @route(blueprint, "GET", "/v1/applications/{application_id}/timeline")
 def read_timeline(call: Call, application_id: str) -> Timeline:
     """Read what happened to an application, oldest first."""
-    entries = _read(call, application_id).timeline
-    return Timeline(timeline=[entry.shown_to(call.caller) for entry in entries])
+    return Timeline(timeline=_read(call, application_id).timeline)
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})
-def read_report(call: Call, application_id: str, query: ReportQuery) -> Reply:
+def read_report(call: Call, application_id: str, query: ReportQuery) -> Headed | Reply:
     """Read the assessment report: JSON, or a page with `Accept: text/html`."""
-    application = _read(call, application_id)
+    report = Report.model_validate(assessment().report_with_referral(_read(call, application_id)))
     if wants_html(call.header("accept")):
         chosen = query.language or language(call.header("accept-language"))
-        page = assessment().report_html(call.caller, application, chosen)
+        page = render_html(shown(report, call.caller.role), chosen)
         return Reply(200, page, HTML, {"content-language": chosen, "vary": "accept, accept-language"})
-    report = Report.model_validate(assessment().report_for(call.caller, application))
-    return Reply(200, report.model_dump_json(), headers={"vary": "accept, accept-language"})
+    return Headed(report, {"vary": "accept, accept-language"})
 
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/withdrawal", roles=APPLICANTS)

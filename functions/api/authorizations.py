@@ -9,7 +9,8 @@ from chalice.app import Blueprint
 
 from api import pages
 from api.negotiation import language
-from api.routing import APPLICANTS, Call, Key, route
+from api.roles import APPLICANTS
+from api.routing import Call, Headed, Key, route
 from api.schemas import ApplicationView, BroughtAuthorization, Link, ReturnQuery
 from creditmesh.authorization.bootstrap import authorizations
 from creditmesh.authorization.flow import FLOW_SECONDS, flow_id_of
@@ -41,13 +42,13 @@ def _problem_page(problem: Reply, call: Call) -> Reply:
     roles=APPLICANTS,
     produces={JSON: Link},
 )
-def read_link(call: Call, application_id: str) -> Reply:
+def read_link(call: Call, application_id: str) -> Headed:
     """Get the address of the tax bureau's login page; a cookie ties the way back to this browser."""
     link = intake().login_link(call.caller, application_id)
     headers = {}
     if link.nonce:
         headers["set-cookie"] = f"{_COOKIE.format(flow_id=link.flow_id)}={link.nonce}; {_COOKIE_RULES}"
-    return Reply(200, Link(url=link.url).model_dump_json(), headers=headers)
+    return Headed(Link(url=link.url), headers)
 
 
 @route(

@@ -17,7 +17,8 @@ from api.channel_schemas import (
     channel_view,
     plan_view,
 )
-from api.routing import OPERATORS, Call, route
+from api.roles import OPERATORS
+from api.routing import Call, route
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run

@@ -22,7 +22,8 @@ from api.consent_schemas import (
     UseEntry,
 )
 from api.negotiation import language
-from api.routing import APPLICANTS, Call, route
+from api.roles import APPLICANTS
+from api.routing import Call, route
 from api.schemas import Nothing
 from creditmesh.authorization.bootstrap import authorizations, watches
 from creditmesh.authorization.scopes import SCOPES

@@ -7,7 +7,8 @@ from datetime import date
 from chalice.app import Blueprint
 from pydantic import Field
 
-from api.routing import OPERATORS, RISK_OFFICERS, Call, Key, route
+from api.roles import OPERATORS, RISK_OFFICERS
+from api.routing import Call, Key, route
 from api.schemas import In, Out
 from creditmesh.governance.bootstrap import drift_watch, labels, learning
 from creditmesh.governance.outcomes import Label, LabelValue, Observation

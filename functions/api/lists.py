@@ -20,7 +20,8 @@ from api.list_schemas import (
     Screened,
     SourceQuery,
 )
-from api.routing import RISK_OFFICERS, Call, route
+from api.roles import RISK_OFFICERS
+from api.routing import Call, route
 from api.schemas import Nothing
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.screening.bootstrap import list_entries, list_imports, list_journal, lists

@@ -5,7 +5,8 @@ from __future__ import annotations
 from chalice.app import Blueprint
 
 from api.model_schemas import CurrentView, NewVersion, Note, Reason, VersionList, VersionSummary, VersionView
-from api.routing import RISK_OFFICERS, Call, route
+from api.roles import RISK_OFFICERS
+from api.routing import Call, route
 from api.schemas import Nothing
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.decisions.replay import Replay

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.routing import APPLICANTS, Call, Key, route
+from api.roles import APPLICANTS, LENDERS
+from api.routing import Call, Key, route
 from api.schemas import ApplicationView, Choice, Matches, Products
-from creditmesh.kernel.caller import Role
 from creditmesh.offers.bootstrap import offers
 from creditmesh.offers.model import Nearest, Product, ProductTerms
 
 blueprint = Blueprint(__name__)
 
-LENDERS = frozenset({Role.LENDER})
-
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/matches")
 def read_matches(call: Call, application_id: str) -> Matches:
-    """Read the offers of an application, best first; or the nearest product where nothing fits."""
+    """Read the offers of an application, best first; else the nearest product; a lender sees its own."""
     application, found = offers().of(call.caller, application_id)
     return Matches(
         matches=found,
@@ -33,8 +31,8 @@ def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
 
 @route(blueprint, "GET", "/v1/products")
 def list_products(call: Call) -> Products:
-    """List the catalogue."""
-    return Products(products=offers().catalogue())
+    """List the catalogue; a lender sees its own products."""
+    return Products(products=offers().catalogue_for(call.caller))
 
 
 @route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS)

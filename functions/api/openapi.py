@@ -15,8 +15,10 @@ from chalice.app import Chalice
 from pydantic import BaseModel, TypeAdapter
 
 import creditmesh
-from api.routing import EVERYONE, Key, Operation
+from api.roles import EVERYONE
+from api.routing import Key, Operation
 from api.schemas import WebhookTaken
+from api.views import VIEWS, readers
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.platform.web import JSON, PROBLEM, Problem
 
@@ -54,7 +56,8 @@ def document(app: Chalice) -> Json:
             "title": "creditmesh",
             "version": creditmesh.__version__,
             "summary": "Online lending for small firms",
-            "description": "Money is a decimal string with two decimals. Errors are problem details (RFC 9457).",
+            "description": "Money is a decimal string with two decimals. Errors are problem details (RFC 9457). Each "
+            "operation names its callers in `x-roles`; a property with `x-roles` is given to these only.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": dict(sorted(paths.items())),
@@ -96,12 +99,14 @@ class _Schemas:
                 wanted[f"{name} body", "validation"] = operation.body
             if operation.query:
                 wanted[f"{name} query", "validation"] = operation.query
-            for media, model in _answers(operation).items():
+            for media, model in answers_of(operation).items():
                 if model:
                     wanted[f"{name} {media}", "serialization"] = TypeAdapter(model)
         inputs = [(name, mode, adapter) for (name, mode), adapter in wanted.items()]
         self._of, shared = TypeAdapter.json_schemas(inputs, ref_template=_REF)  # type: ignore[arg-type]
         self.components: Json = dict(sorted(shared.get("$defs", {}).items()))
+        for view in VIEWS:
+            _tell_roles(view, self.components[view.__name__])
 
     def given(self, name: str) -> Json:
         """Schema of a request."""
@@ -117,7 +122,21 @@ class _Schemas:
         return dict(self.components[ref.rpartition("/")[2]]) if ref else schema
 
 
-def _answers(operation: Operation) -> Json:
+def _tell_roles(view: type[BaseModel], schema: Json) -> None:
+    """Name the roles of properties that not every reader of the answer sees; these are not required."""
+    fields = schema["properties"]
+    everyone = readers(view)
+    for name, described in fields.items():
+        if (roles := readers(view, name)) != everyone:
+            described["x-roles"] = sorted(roles)
+    always = [name for name in schema.get("required", []) if readers(view, name, always=True) == everyone]
+    schema.pop("required", None)
+    if always:
+        schema["required"] = always
+
+
+def answers_of(operation: Operation) -> Json:
+    """Media type -> model of the answer, or None if it has none."""
     if operation.produces is not None:
         return dict(operation.produces)
     model = operation.types.get("return")
@@ -160,7 +179,7 @@ def _parameters(operation: Operation, schemas: _Schemas) -> list[Json]:
 def _responses(operation: Operation, schemas: _Schemas) -> Json:
     content = {
         media: {"schema": schemas.made(f"{operation.view.__name__} {media}")} if model else {}
-        for media, model in _answers(operation).items()
+        for media, model in answers_of(operation).items()
     }
     success: Json = {"description": HTTPStatus(operation.status).phrase}
     if content:

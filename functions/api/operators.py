@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.routing import OPERATORS, RISK_OFFICERS, Call, route
+from api.roles import OPERATORS, RISK_OFFICERS
+from api.routing import Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
 from creditmesh.intake.bootstrap import operators
 from creditmesh.intake.operators import OperatorTask

@@ -1,8 +1,8 @@
 """The decorator that declares routes: parses the request for the view and renders its result.
 
 A view's annotations declare its input and output: parameter `body` is the body's model, `query` the query's, the others
-are path parameters; the return type is the response's model, or `Reply` if the view renders it itself. The OpenAPI
-document is generated from the same annotations.
+are path parameters; the return type is the response's model, or `Reply` if the view renders it itself. Callers get what
+`api.views` lists for their role. The OpenAPI document is generated from the same annotations.
 """
 
 from __future__ import annotations
@@ -18,21 +18,27 @@ from typing import Any
 from chalice.app import Blueprint, MultiDict, Request, Response
 from pydantic import BaseModel, TypeAdapter
 
+from api.roles import EVERYONE
+from api.views import rendered
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform.idempotency import once
 from creditmesh.platform.web import MAX_BODY_BYTES, Reply, Unauthenticated, read_json, safely, validated
 
-EVERYONE = frozenset(Role)
-APPLICANTS = frozenset({Role.BORROWER, Role.BANK})
-OPERATORS = frozenset({Role.OPERATOR})
-RISK_OFFICERS = frozenset({Role.RISK_OFFICER})
-
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _PATH_PART = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
 _MANY = "must be given once"
 
-View = Callable[..., BaseModel | Reply | None]
+
+@dataclass(frozen=True)
+class Headed:
+    """An answer with headers of its own."""
+
+    answer: BaseModel
+    headers: Mapping[str, str]
+
+
+View = Callable[..., BaseModel | Headed | Reply | None]
 
 
 class Key(Enum):
@@ -206,7 +212,8 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
         arguments["body"] = validated(operation.body, document)
 
     def act() -> Reply:
-        return _as_reply(operation.view(call, **arguments), operation.status)
+        role = call.caller.role if operation.roles is not None else Role.BORROWER
+        return as_reply(operation.view(call, **arguments), operation.status, role)
 
     if operation.key is Key.KEPT and call.key and operation.roles is not None:
         caller = call.caller
@@ -224,7 +231,10 @@ def _checked(operation: Operation, parts: Mapping[str, str]) -> Mapping[str, str
     return parts
 
 
-def _as_reply(result: BaseModel | Reply | None, status: int) -> Reply:
+def as_reply(result: BaseModel | Headed | Reply | None, status: int, role: Role) -> Reply:
+    """What a view returned, as a caller of that role gets it."""
     if isinstance(result, Reply):
         return result
-    return Reply(204) if result is None else Reply(status, result.model_dump_json())
+    if isinstance(result, Headed):
+        return Reply(status, rendered(result.answer, role), headers=result.headers)
+    return Reply(204) if result is None else Reply(status, rendered(result, role))

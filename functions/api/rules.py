@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from chalice.app import Blueprint
 
-from api.routing import RISK_OFFICERS, Call, route
+from api.roles import RISK_OFFICERS
+from api.routing import Call, route
 from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
 from api.schemas import Nothing
 from creditmesh.governance.bootstrap import model_registry, rule_statistics, rule_workbench, simulations

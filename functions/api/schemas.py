@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from creditmesh.closing.model import Closing
-from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.clock import iso, parse_instant
@@ -195,17 +194,6 @@ class WebhookTaken(Out):
     """A lender's message was taken."""
 
     duplicate: bool = Field(description="it had come before and changed nothing")
-
-
-class Report(BaseModel):
-    """The assessment report; its parts are the risk context's own."""
-
-    model_config = ConfigDict(extra="allow")
-
-    application_id: str
-    referral: Referral | None = Field(
-        description="what a person decided on a firm that the model referred; null if it referred nothing"
-    )
 
 
 class Listing(In):

@@ -50,8 +50,8 @@ def seconds_of(timeline: Sequence[TimelineEntry]) -> dict[str, float]:
     }
 
 
-def row_of(case: Case, journey: Journey) -> Row:
-    """The row of an application that has ended."""
+def row_of(case: Case, journey: Journey, engine: str | None) -> Row:
+    """The row of an application that has ended; `engine` is known to staff only."""
     view = journey.application
     return Row(
         persona=case.persona,
@@ -64,7 +64,7 @@ def row_of(case: Case, journey: Journey) -> Row:
         as_expected=case.met_by(view.outcome, [entry.status for entry in journey.timeline]),
         score=view.score,
         limit=view.limit,
-        engine=view.engine,
+        engine=engine,
         product=view.chosen.product_id if view.chosen else None,
         lender=view.chosen.lender_id if view.chosen else None,
         logins=journey.logins,

@@ -108,6 +108,8 @@ def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, 
         watch=seen,
     )
     try:
-        return row_of(case, borrower.live_through(key, PATIENCE_SECONDS))
+        journey = borrower.live_through(key, PATIENCE_SECONDS)
+        known = platform.api("operator", "platform").application(journey.application.application_id)
+        return row_of(case, journey, known.engine)
     except _ABANDONED as problem:
         return failed_row(case, problem)

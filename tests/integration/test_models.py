@@ -11,7 +11,6 @@ import pytest
 
 from client import Api, ProblemError
 from run import many
-from run.cases import Case
 from run.platform import LocalPlatform
 from tests.integration.conftest import Target
 from tests.support.candidates import SHIPPED, candidate, stricter
@@ -36,10 +35,8 @@ class Officer:
 
 def decide(target: Target) -> tuple[str, dict[str, Any]]:
     """Another firm applies; the application's id and the versions that its report names."""
-    case: Case = next(CASES)
-    journey = target.borrower(case).live_through(uuid.uuid4().hex)
-    api = target.api("borrower", case.tenant)
-    report = api.report(journey.application.application_id)
+    journey = target.borrower(next(CASES)).live_through(uuid.uuid4().hex)
+    report = target.api("auditor", "platform").report(journey.application.application_id)
     return journey.application.application_id, {**report["versions"], "decision": report["result"]["decision"]}
 
 

@@ -34,7 +34,7 @@ def test_a_change_is_tried_on_what_was_decided_and_touches_nothing(target: Targe
     case = next(CASES)
     journey = target.borrower(case).live_through(uuid.uuid4().hex)
     application_id = journey.application.application_id
-    decided = target.api("borrower", case.tenant).report(application_id)["result"]
+    decided = officer.report(application_id)["result"]
     before = officer.call("GET", f"{MODEL}/rules")
 
     rule = stop_for_all(tomorrow.isoformat())

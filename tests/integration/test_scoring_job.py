@@ -34,9 +34,8 @@ def warm(local: LocalPlatform, run: str) -> None:
 
 def engine(target: Target) -> str:
     """Another firm applies; which engine scored it."""
-    case = next(CASES)
-    journey = target.borrower(case).live_through(uuid.uuid4().hex)
-    report = target.api("borrower", case.tenant).report(journey.application.application_id)
+    journey = target.borrower(next(CASES)).live_through(uuid.uuid4().hex)
+    report = target.api("auditor", "platform").report(journey.application.application_id)
     return str(report["versions"]["engine"])
 
 

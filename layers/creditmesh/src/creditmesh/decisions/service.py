@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from creditmesh.decisions.log import DecisionLog
 from creditmesh.decisions.model import Decision
-from creditmesh.decisions.referral import referral_for
+from creditmesh.decisions.referral import referral_of
 from creditmesh.decisions.replay import Replay, replay
 from creditmesh.decisions.requests import Inputs, ScoringRequestStore
 from creditmesh.decisions.serving.champion import Champion
 from creditmesh.decisions.serving.queue import rules_day, unpacked
 from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary
 from creditmesh.intake.moves import ASSESS, DECLINE
-from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
 from creditmesh.platform.objects import Objects
@@ -24,7 +23,7 @@ from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
-from creditmesh.risk.report import build_report, render_html
+from creditmesh.risk.report import build_report
 
 if TYPE_CHECKING:
     from creditmesh.gateway.model import KeyDataDocument
@@ -140,18 +139,14 @@ class Assessment:
         """
         return replay(application.application_id, self.report(application), self._models.of)
 
-    def report_for(self, caller: Caller, application: Application) -> dict[str, Any]:
-        """The report with `referral`: a person's decision, as far as ``caller`` may read it.
+    def report_with_referral(self, application: Application) -> dict[str, Any]:
+        """The stored report with `referral`: what a person decided.
 
         Raises:
             NotFound: not assessed yet.
         """
-        referral = referral_for(caller, application)
+        referral = referral_of(application)
         return {**self.report(application), "referral": referral.model_dump() if referral else None}
-
-    def report_html(self, caller: Caller, application: Application, language: str) -> str:
-        """The report as a page; `language` is zh-CN or en."""
-        return render_html(self.report_for(caller, application), language)
 
     def _inputs(self, application: Application) -> Inputs:
         if application.key_data_key is None:

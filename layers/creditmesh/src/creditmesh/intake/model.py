@@ -141,14 +141,8 @@ class TimelineEntry(BaseModel):
     at: str
     status: Status
     by: str = Field(description="role that caused it, or platform")
-    subject: str | None = Field(default=None, description="id of who caused it; shown of lenders, of others to staff")
+    subject: str | None = Field(default=None, description="id of who caused it")
     note: str | None = None
-
-    def shown_to(self, caller: Caller) -> TimelineEntry:
-        """The entry as far as the caller may read it."""
-        if self.by == Role.LENDER or caller.role in STAFF:
-            return self
-        return self.model_copy(update={"subject": None})
 
 
 class RiskSummary(BaseModel):

@@ -57,10 +57,14 @@ class Offers:
         """Every product on the platform."""
         return list(self._products.all())
 
+    def catalogue_for(self, caller: Caller) -> list[Product]:
+        """The products that the caller may see: a lender its own, others all."""
+        return [product for product in self._products.all() if _is_for(caller, product)]
+
     def of(self, caller: Caller, application_id: str) -> tuple[Application, list[Offer]]:
-        """An application and its offers, best first."""
+        """An application and its offers, best first; a lender sees its own."""
         application, (item,) = self._applications.get_for(caller, application_id, self._store.ref(application_id))
-        return application, self._store.read_as(item)
+        return application, [offer for offer in self._store.read_as(item) if _is_for(caller, offer)]
 
     def offer(self, application_id: str, token: str) -> None:
         """Match the application, show the offers to the borrower and wait for the choice.
@@ -139,3 +143,7 @@ class Offers:
                 nearest=best.model_dump(mode="json") if best else None,
             )
         )  # fmt: skip
+
+
+def _is_for(caller: Caller, one: Offer | Product) -> bool:
+    return caller.role is not Role.LENDER or one.lender_id == caller.tenant

@@ -87,8 +87,8 @@ def render_html(report: Mapping[str, Any], language: str) -> str:
     """Return the report as an HTML page in ``language`` (``zh-CN`` or ``en``).
 
     Args:
-        report: as ``build_report`` made it. If present, ``referral`` has a person's ``decision``, ``decided_at``,
-            ``role``, ``subject`` and ``note``, null if hidden from the reader.
+        report: as ``build_report`` made it; ``referral``, if any, has a person's ``decision``, ``decided_at``,
+            ``role``, ``subject`` and ``note``. Parts that the reader may not see are missing, like their sections.
 
     Raises:
         ValueError: the artefact does not have the language.

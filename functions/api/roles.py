@@ -1,0 +1,11 @@
+"""Groups of roles that routes and views name."""
+
+from __future__ import annotations
+
+from creditmesh.kernel.caller import Role
+
+EVERYONE = frozenset(Role)
+APPLICANTS = frozenset({Role.BORROWER, Role.BANK})
+LENDERS = frozenset({Role.LENDER})
+OPERATORS = frozenset({Role.OPERATOR})
+RISK_OFFICERS = frozenset({Role.RISK_OFFICER})

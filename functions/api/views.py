@@ -1,0 +1,170 @@
+"""What callers from outside the platform see of each answer; its staff see all of it.
+
+A field is shown to a role only if it is listed here. Lenders see the assessment that the firm has agreed to, not the
+data: the consent texts in force name no ratios, so none is listed. Guests are borrowers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from api import consent_schemas as consents
+from api import report_schemas as reports
+from api import schemas
+from api.roles import APPLICANTS, LENDERS
+from creditmesh.decisions.referral import Referral
+from creditmesh.intake.model import Outcome, Status, TimelineEntry
+from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.offers.model import Nearest, Offer, Product
+
+PARTIES = APPLICANTS | LENDERS
+ENDED_BY_STAFF = (Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Fields that some roles see."""
+
+    roles: frozenset[Role]
+    fields: frozenset[str]
+    when: Callable[[Any], bool] | None
+    """Only of answers of which this is true."""
+
+
+def to(roles: frozenset[Role], fields: str, when: Callable[[Any], bool] | None = None) -> Shown:
+    return Shown(roles, frozenset(fields.split()), when)
+
+
+def _no_note_of_staff(view: schemas.ApplicationView) -> bool:
+    return view.outcome not in ENDED_BY_STAFF
+
+
+def _by_lender(entry: TimelineEntry) -> bool:
+    return entry.by == Role.LENDER
+
+
+def _no_word_of_staff(entry: TimelineEntry) -> bool:
+    """Neither a person's note nor why the process was handed over to one."""
+    return entry.by not in STAFF and entry.status is not Status.WITH_OPERATOR
+
+
+VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
+    schemas.Health: (to(PARTIES, "status version"),),
+    schemas.ApplicationView: (
+        to(PARTIES, "application_id status outcome created_at updated_at firm_name amount currency term_months"),
+        to(PARTIES, "purpose awaits score grade limit decision reasons model_version chosen"),
+        to(PARTIES, "outcome_note", when=_no_note_of_staff),
+        to(APPLICANTS, "channel authorization_problem"),
+    ),
+    schemas.Chosen: (to(PARTIES, "lender_id product_id"),),
+    schemas.GuestApplication: (to(APPLICANTS, "application access_token"),),
+    schemas.ApplicationList: (to(PARTIES, "applications"),),
+    schemas.Timeline: (to(PARTIES, "timeline"),),
+    TimelineEntry: (
+        to(PARTIES, "at status by"),
+        to(PARTIES, "subject", when=_by_lender),
+        to(APPLICANTS, "note", when=_no_word_of_staff),
+        to(LENDERS, "note", when=_by_lender),
+    ),
+    schemas.Link: (to(APPLICANTS, "url"),),
+    schemas.Matches: (to(PARTIES, "matches"), to(APPLICANTS, "nearest")),
+    Offer: (
+        to(PARTIES, "lender_id product_id name amount approvable_amount currency term_months annual_rate_bps"),
+        to(PARTIES, "disbursement_hours"),
+        to(APPLICANTS, "rank_points"),
+    ),
+    Nearest: (to(APPLICANTS, "lender_id product_id name missing"),),
+    schemas.Products: (to(PARTIES, "products"),),
+    Product: (
+        to(PARTIES, "lender_id product_id pushed_at name currency min_amount max_amount min_term_months"),
+        to(PARTIES, "max_term_months annual_rate_bps disbursement_hours min_grade industries_excluded"),
+        to(PARTIES, "repayment_methods valid_from valid_until"),
+    ),
+    schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
+    reports.Report: (
+        to(PARTIES, "report_version application_id firm_name decided_at requested currency result reasons"),
+        to(PARTIES, "price_reasons versions referral"),
+        to(APPLICANTS, "sources"),
+    ),
+    reports.Requested: (to(PARTIES, "amount currency term_months"),),
+    reports.ReportResult: (
+        to(PARTIES, "decision stage score grade limit_minor reasons price_reasons"),
+        to(APPLICANTS, "annual_rate_bps"),
+    ),
+    reports.ReportReason: (to(PARTIES, "code text adverse_action"),),
+    reports.ReportSource: (to(APPLICANTS, "source channel outcome fetched_at"),),
+    reports.Versions: (to(PARTIES, "model_id model_version"),),
+    Referral: (to(PARTIES, "decision decided_at role"), to(LENDERS, "note")),
+    consents.ConsentScopes: (to(PARTIES, "scopes"),),
+    consents.ScopeView: (
+        to(PARTIES, "scope way required purposes longest_days institution_kind text_version language title text"),
+        to(PARTIES, "text_sha256"),
+    ),
+    consents.Consents: (to(APPLICANTS, "consents"),),
+    consents.ConsentStanding: (
+        to(APPLICANTS, "scope way required usable problem authorization_id granted_at expires_at how text_version"),
+        to(APPLICANTS, "text_sha256 last_used_at reminded_days renewal_requested_at blind grant"),
+    ),
+    consents.ConsentHistory: (to(APPLICANTS, "history"),),
+    consents.ConsentEntry: (
+        to(APPLICANTS, "at kind scope authorization_id by note subject_id expires_at how purposes text_key"),
+        to(APPLICANTS, "text_version text_sha256 language renewal_of"),
+    ),
+    consents.ConsentUses: (to(APPLICANTS, "uses"),),
+    consents.UseEntry: (to(APPLICANTS, "at scope authorization_id purpose by channel outcome correlation_id"),),
+    consents.Erased: (to(APPLICANTS, "withdrawn kept"),),
+    consents.BlindSpots: (to(LENDERS, "blind_spots"),),
+    consents.BlindSpot: (to(LENDERS, "subject_id scope lender_id since cause"),),
+}
+
+
+def readers(view: type[BaseModel], field: str | None = None, *, always: bool = False) -> frozenset[Role]:
+    """Who sees a view, or a field of it.
+
+    Args:
+        view: listed in `VIEWS`.
+        field: None: any field.
+        always: who sees it in every answer.
+    """
+    parts = [one for one in VIEWS[view] if field is None or field in one.fields]
+    return STAFF.union(*(one.roles for one in parts if not (always and one.when)))
+
+
+def shown(answer: BaseModel, role: Role) -> dict[str, Any]:
+    """An answer as JSON values, as far as the role sees it."""
+    document: dict[str, Any] = answer.model_dump(mode="json")
+    return document if role in STAFF else _part(answer, document, role)
+
+
+def rendered(answer: BaseModel, role: Role) -> str:
+    """An answer as JSON, as far as the role sees it."""
+    if role in STAFF:
+        return answer.model_dump_json()
+    return json.dumps(shown(answer, role), ensure_ascii=False, separators=(",", ":"))
+
+
+def _part(value: Any, document: Any, role: Role) -> Any:
+    if isinstance(value, BaseModel):
+        fields = _fields(value, role)
+        return {name: _part(getattr(value, name), one, role) for name, one in document.items() if name in fields}
+    if isinstance(value, Mapping):
+        return {
+            name: _part(one, part, role) for one, (name, part) in zip(value.values(), document.items(), strict=True)
+        }
+    if isinstance(value, (list, tuple)):
+        return [_part(one, part, role) for one, part in zip(value, document, strict=True)]
+    return document
+
+
+def _fields(value: BaseModel, role: Role) -> set[str]:
+    return {
+        field
+        for one in VIEWS.get(type(value), ())
+        if role in one.roles and (one.when is None or one.when(value))
+        for field in one.fields
+    }

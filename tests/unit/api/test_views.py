@@ -1,0 +1,343 @@
+"""What each role from outside sees of each answer: route by role by field (S17, C02; domain rule 17)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from api.app import app
+from api.openapi import answers_of, document, operations_of
+from api.report_schemas import Report
+from api.routing import Operation, as_reply
+from api.schemas import ApplicationView, Timeline
+from api.views import VIEWS
+from creditmesh.intake.model import Outcome, Status, TimelineEntry
+from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.platform.web import Reply
+from tests.support import wired
+from tests.support.filled import filled, paths
+from tests.unit.api.client import FEATURES, Api, assess, loan_request, new_key, product_terms
+
+LENDERS_APPLICATION = (
+    "application_id status outcome outcome_note created_at updated_at firm_name amount currency term_months purpose "
+    "awaits score grade limit decision reasons[] model_version chosen.lender_id chosen.product_id"
+)
+APPLICATION = f"{LENDERS_APPLICATION} channel authorization_problem"
+CONSENTS = (
+    "scope way required usable problem authorization_id granted_at expires_at how text_version text_sha256 "
+    "last_used_at reminded_days renewal_requested_at blind[] grant"
+)
+OFFER = (
+    "lender_id product_id name amount approvable_amount currency term_months annual_rate_bps disbursement_hours"
+)  # fmt: skip
+PRODUCT = (
+    "lender_id product_id pushed_at name currency min_amount max_amount min_term_months max_term_months "
+    "annual_rate_bps disbursement_hours min_grade industries_excluded[] repayment_methods[] valid_from valid_until"
+)
+SCOPE = (
+    "scope way required purposes[] longest_days institution_kind text_version language title text text_sha256"
+)  # fmt: skip
+LENDERS_REPORT = (
+    "report_version application_id firm_name decided_at requested.amount requested.currency requested.term_months "
+    "currency result.decision result.stage result.score result.grade result.limit_minor result.reasons[] "
+    "result.price_reasons[] reasons[].code reasons[].text.key reasons[].adverse_action price_reasons[].code "
+    "price_reasons[].text.key price_reasons[].adverse_action versions.model_id versions.model_version "
+    "referral.decision referral.decided_at referral.role"
+)
+SOURCES = "sources[].source sources[].channel sources[].outcome sources[].fetched_at"
+CONTRACT = "contract_id document document_sha256 signed_at"
+
+
+def each(place: str, fields: str) -> str:
+    return " ".join(f"{place}.{one}" for one in fields.split())
+
+
+def applicants(fields: str) -> dict[str, str]:
+    return {"borrower": fields, "bank": fields}
+
+
+HERE = "/v1/applications/{application_id}"
+EXPECTED: dict[tuple[str, str], dict[str, str]] = {
+    ("GET", "/v1/applications"): {
+        **applicants(each("applications[]", APPLICATION)), "lender": each("applications[]", LENDERS_APPLICATION),
+    },
+    ("POST", "/v1/applications"): applicants(APPLICATION),
+    ("POST", "/v1/guest/applications"): {"borrower": f"{each('application', APPLICATION)} access_token"},
+    ("GET", HERE): {**applicants(APPLICATION), "lender": LENDERS_APPLICATION},
+    ("POST", f"{HERE}/authorization"): applicants(APPLICATION),
+    ("POST", f"{HERE}/choice"): applicants(APPLICATION),
+    ("POST", f"{HERE}/withdrawal"): applicants(APPLICATION),
+    ("POST", f"{HERE}/signature"): {"borrower": APPLICATION},
+    ("GET", f"{HERE}/timeline"): {
+        **applicants(each("timeline[]", "at status by note")), "lender": each("timeline[]", "at status by"),
+    },
+    ("GET", f"{HERE}/report"): {
+        **applicants(f"{LENDERS_REPORT} result.annual_rate_bps {SOURCES}"), "lender": f"{LENDERS_REPORT} referral.note",
+    },
+    ("GET", f"{HERE}/matches"): {
+        **applicants(
+            f"{each('matches[]', f'{OFFER} rank_points')} {each('nearest', 'lender_id product_id name missing[]')}"
+        ),
+        "lender": each("matches[]", OFFER),
+    },
+    ("GET", f"{HERE}/contract"): {**applicants(CONTRACT), "lender": CONTRACT},
+    ("GET", f"{HERE}/authorization-link"): applicants("url"),
+    ("GET", f"{HERE}/consents"): applicants(each("consents[]", CONSENTS)),
+    ("POST", f"{HERE}/consents"): applicants(each("consents[]", CONSENTS)),
+    ("POST", f"{HERE}/consents/erasure"): applicants("withdrawn[] kept[]"),
+    ("GET", f"{HERE}/consents/history"): applicants(
+        each(
+            "history[]",
+            "at kind scope authorization_id by note subject_id expires_at how purposes[] text_key text_version "
+            "text_sha256 language renewal_of",
+        )
+    ),
+    ("GET", f"{HERE}/consents/uses"): applicants(
+        each("uses[]", "at scope authorization_id purpose by channel outcome correlation_id")
+    ),
+    ("GET", "/v1/consent-scopes"): {
+        **applicants(each("scopes[]", SCOPE)), "lender": each("scopes[]", SCOPE),
+    },
+    ("GET", "/v1/blind-spots"): {"lender": each("blind_spots[]", "subject_id scope lender_id since cause")},
+    ("GET", "/v1/products"): {**applicants(each("products[]", PRODUCT)), "lender": each("products[]", PRODUCT)},
+    ("PUT", "/v1/products/{product_id}"): {"lender": PRODUCT},
+    ("GET", "/v1/health"): {"borrower": "status version"},
+}  # fmt: skip
+"""Route → role → what it is given. Guests, who need no token, count as borrowers."""
+RENDERED_BY_THEMSELVES = {
+    "read_report": "its page", "return_from_bureau": "a page", "read_openapi": "made once",
+    "channel_schema": "no answer of ours", "read_model_document": "as it is stored, for staff",
+}  # fmt: skip
+
+OPERATIONS = list(operations_of(app))
+
+
+def outsiders(operation: Operation) -> set[Role]:
+    return {Role.BORROWER} if operation.roles is None else set(operation.roles - STAFF)
+
+
+def walk() -> Iterator[tuple[str, str, Role, type[BaseModel]]]:
+    for operation in OPERATIONS:
+        for model in answers_of(operation).values():
+            for role in sorted(outsiders(operation)) if model else ():
+                yield operation.method, operation.path, role, model
+
+
+WALK = list(walk())
+
+
+def given(answer: BaseModel, role: Role) -> list[str]:
+    return list(paths(json.loads(as_reply(answer, 200, role).body)))
+
+
+@pytest.mark.parametrize(("method", "path", "role", "model"), WALK)
+def test_a_role_is_given_these_fields_and_no_other(
+    method: str, path: str, role: Role, model: type[BaseModel]
+) -> None:  # fmt: skip
+    assert sorted(given(filled(model), role)) == sorted(EXPECTED[method, path][role].split())
+
+
+def test_every_route_is_expected() -> None:
+    assert {(method, path, role) for method, path, role, _ in WALK} == {
+        (*route, role) for route, roles in EXPECTED.items() for role in roles
+    }
+
+
+@pytest.mark.parametrize("role", sorted(STAFF))
+def test_staff_are_given_every_field(role: Role) -> None:
+    models = {model for one in OPERATIONS for model in answers_of(one).values() if model}
+    assert len(models) > 40
+    for model in models:
+        if model in VIEWS:
+            answer = filled(model)
+            assert given(answer, role) == list(paths(answer.model_dump(mode="json")))
+
+
+def test_a_field_that_is_not_listed_is_not_shown() -> None:
+    class Grown(ApplicationView):
+        """As it may look tomorrow."""
+
+        pd_bps: int
+
+    answer = filled(Grown)
+    assert "pd_bps" in given(answer, Role.AUDITOR)
+    for role in set(Role) - STAFF:
+        assert given(answer, role) == [], "a schema of its own is listed of its own"
+    grown = ApplicationView.model_construct(**dict(filled(ApplicationView)))
+    assert "engine" not in given(grown, Role.BORROWER)
+
+
+def test_only_these_views_render_their_answers_themselves() -> None:
+    found = set()
+    for operation in OPERATIONS:
+        kind = operation.types.get("return")
+        if kind is Reply or Reply in get_args(kind):
+            found.add(operation.view.__name__)
+    assert found == set(RENDERED_BY_THEMSELVES)
+
+
+def test_the_openapi_tells_who_is_given_what() -> None:
+    schemas = document(app)["components"]["schemas"]
+    for model in VIEWS:
+        schema = schemas[model.__name__]
+        for role in sorted(set(Role) - STAFF):
+            seen = set(json.loads(as_reply(filled(model), 200, role).body))
+            for name, field in schema["properties"].items():
+                if name in seen:
+                    assert role in field.get("x-roles", Role), (model, name, role)
+                if role in field.get("x-roles", Role) and name in schema.get("required", []):
+                    assert not seen or name in seen, (model, name, role)
+    engine, score = (schemas["ApplicationView"]["properties"][name] for name in ("engine", "score"))
+    assert engine["x-roles"] == sorted(STAFF)
+    assert "x-roles" not in score
+    assert not {"engine", "outcome_note", "channel"} & set(schemas["ApplicationView"]["required"])
+
+
+ENDS = [
+    (Outcome.CLOSED_BY_OPERATOR, False), (Outcome.DECLINED_REFERRAL, False), (Outcome.LENDER_REJECTED, True),
+    (Outcome.DECLINED_SCORE, True), (Outcome.WITHDRAWN, True), (Outcome.AUTHORIZATION_FAILED, True), (None, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - STAFF))
+@pytest.mark.parametrize(("outcome", "told"), ENDS)
+def test_a_note_of_the_platforms_staff_stays_with_staff(role: Role, outcome: Outcome | None, told: bool) -> None:
+    answer = ApplicationView.model_construct(**{**dict(filled(ApplicationView)), "outcome": outcome})
+    assert ("outcome_note" in given(answer, role)) == told
+
+
+@pytest.mark.parametrize(
+    ("by", "status", "applicants_read", "lender_reads"),
+    [
+        ("platform", Status.AUTHORIZATION_REQUIRED, {"note"}, set()),
+        ("platform", Status.OFFERED, {"note"}, set()),
+        ("platform", Status.WITH_OPERATOR, set(), set()),
+        ("operator", Status.SIGNED, set(), set()),
+        ("risk_officer", Status.ASSESSED, set(), set()),
+        ("risk_officer", Status.CLOSED, set(), set()),
+        ("borrower", Status.CHOSEN, {"note"}, set()),
+        ("lender", Status.APPROVED, {"note", "subject"}, {"note", "subject"}),
+    ],
+)
+def test_a_timeline_names_lenders_and_nobody_else(
+    by: str, status: Status, applicants_read: set[str], lender_reads: set[str]
+) -> None:
+    entry = TimelineEntry(at="2026-11-30T00:00:00.000Z", status=status, by=by, subject="x-1", note="a word")
+    for role, read in (("borrower", applicants_read), ("bank", applicants_read), ("lender", lender_reads)):
+        (seen,) = json.loads(as_reply(Timeline(timeline=[entry]), 200, Role(role)).body)["timeline"]
+        assert set(seen) == {"at", "status", "by", *read}
+    (known,) = json.loads(as_reply(Timeline(timeline=[entry]), 200, Role.AUDITOR).body)["timeline"]
+    assert set(known) == {"at", "status", "by", "subject", "note"}
+
+
+NOTE = "the owner has explained it"
+LENDER, RIVAL = Api("lender", "lender-a"), Api("lender", "lender-b")
+
+
+def submitted(applicant: Api) -> str:
+    """A firm was referred, let through by a person, chose one of two lenders' offers, and was submitted to it."""
+    application_id = applicant.apply()
+    for lender in (LENDER, RIVAL):
+        terms = product_terms(name=f"Credit of {lender.tenant}")
+        assert lender.put("/v1/products/season", terms).status == 200
+    assess(application_id, "refer", greylist_hits=1)
+    wired.operators().hand_over(application_id, f"referral-{application_id}", "Referral", "GREYLISTED")
+    tasks = Api("auditor").get("/v1/operator-tasks", query={"limit": 100}).json()["tasks"]
+    task_id = next(one["task_id"] for one in tasks if one["application_id"] == application_id)
+    word = {"action": "approve", "note": NOTE}
+    assert Api("risk_officer").post(f"/v1/operator-tasks/{task_id}/resolution", word, subject="jo").status == 200
+    wired.offers().offer(application_id, f"choice-{application_id}")
+    choice = {"lender_id": "lender-a", "product_id": "season"}
+    assert applicant.post(f"/v1/applications/{application_id}/choice", choice).status == 202
+    wired.closings().submit(application_id, f"decision-{application_id}")
+    return application_id
+
+
+@pytest.fixture(scope="module", params=["borrower", "bank"])
+def loan(cloud: None, request: pytest.FixtureRequest) -> tuple[Api, str]:
+    """An applicant and the application, submitted to a lender."""
+    applicant = Api(request.param)
+    return applicant, submitted(applicant)
+
+
+PARTS = ("", "/timeline", "/report", "/matches")
+OF_THE_FIRM = ("/consents", "/consents/history", "/consents/uses")
+PAGE = {"Accept": "text/html"}
+
+
+def told(caller: Api, application_id: str) -> str:
+    """Everything that a caller can read of an application, as pages too."""
+    here = f"/v1/applications/{application_id}"
+    parts = PARTS if caller.role == "lender" else PARTS + OF_THE_FIRM
+    answers = [caller.get(f"{here}{part}") for part in parts]
+    answers += [caller.get(f"{here}/report", headers=PAGE, query={"language": one}) for one in ("en", "zh-CN")]
+    answers += [caller.get("/v1/applications", query={"status": "submitted"}), caller.get("/v1/products")]
+    assert {one.status for one in answers} == {200}
+    return "\n".join(one.body for one in answers)
+
+
+def words_of(report: dict[str, Any]) -> dict[str, list[str]]:
+    """What the whole report says that a reader from outside must not find."""
+    points = [line["characteristic"] for line in report["points"]]
+    return {
+        "features": [*(name for name in FEATURES if name in report["features"]), *points],
+        "labels": [text for line in report["points"] for text in line["label"].values()],
+        "values": [text for rule in report["fired_rules"] for one in rule["values"] for text in one["label"].values()],
+        "rules": [one["id"] for one in report["fired_rules"]],
+        "model": [report["versions"]["model_hash"], report["versions"]["feature_schema"]],
+        "sources": [one["sha256"] for one in report["sources"] if one["sha256"]],
+    }
+
+
+def test_staff_find_everything(loan: tuple[Api, str]) -> None:
+    _, application_id = loan
+    text = told(Api("auditor"), application_id)
+    report = Api("auditor").get(f"/v1/applications/{application_id}/report").json()
+    for words in words_of(report).values():
+        assert all(word in text for word in words)
+    assert NOTE in text
+    assert "jo" in text
+
+
+@pytest.mark.parametrize("reader", ["applicant", "lender"])
+def test_nobody_from_outside_finds_data_rules_or_persons(loan: tuple[Api, str], reader: str) -> None:
+    applicant, application_id = loan
+    report = Api("auditor").get(f"/v1/applications/{application_id}/report").json()
+    text = told(applicant if reader == "applicant" else LENDER, application_id)
+    for kind, words in words_of(report).items():
+        assert not [word for word in words if f'"{word}"' in text or f">{word}" in text], kind
+    assert (NOTE in text) == (reader == "lender"), "the lender reads why a person let the firm through"
+    assert '"jo"' not in text
+    assert ">jo<" not in text
+    assert '"engine"' not in text
+    assert str(report["result"]["score"]) in text
+
+
+def test_a_lender_finds_nothing_of_its_rivals(loan: tuple[Api, str]) -> None:
+    applicant, application_id = loan
+    offers = applicant.get(f"/v1/applications/{application_id}/matches").json()["matches"]
+    assert {"lender-a", "lender-b"} <= {one["lender_id"] for one in offers}
+    text = told(LENDER, application_id)
+    assert "Credit of lender-a" in text
+    assert "lender-b" not in text
+    assert f"{len(offers)} offers" not in text
+    assert RIVAL.get(f"/v1/applications/{application_id}/matches").status == 404
+    assert {one["lender_id"] for one in RIVAL.get("/v1/products").json()["products"]} == {"lender-b"}
+
+
+def test_a_guest_is_shown_what_a_borrower_is(cloud: None) -> None:
+    made = Api().post("/v1/guest/applications", loan_request(), key=new_key()).json()["application"]
+    assert set(made) == set(Api("borrower").post("/v1/applications", loan_request(), key=new_key()).json())
+    assert "engine" not in made
+
+
+def test_the_reports_schema_is_the_report(loan: tuple[Api, str]) -> None:
+    """Whatever the risk model's report says has its place in the schema."""
+    _, application_id = loan
+    application = wired.applications().get(application_id)
+    report = wired.assessment().report_with_referral(application)
+    assert Report.model_validate(report).model_dump(mode="json") == report
