@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -13,6 +14,8 @@ from creditmesh.authorization.scopes import Scope, Way
 from creditmesh.authorization.service import ScopeStanding
 from creditmesh.authorization.texts import text_of
 from creditmesh.authorization.watches import Watch
+from creditmesh.platform.retention import Kind
+from creditmesh.retention.model import Kept
 
 
 class ScopeView(Out):
@@ -187,11 +190,25 @@ class ConsentUses(Out):
     uses: list[UseEntry]
 
 
+class KeptData(Out):
+    """Data that stays after an erasure."""
+
+    kind: Kind
+    days: int = Field(description="how long it is kept after that end")
+    after: Literal["application_end", "loan_end", "consent_end"]
+    until: date | None = Field(description="null while that end is open")
+    reason: str
+
+    @classmethod
+    def of(cls, kept: Kept, language: Language) -> KeptData:
+        return cls(kind=kept.kind, days=kept.days, after=kept.after, until=kept.until, reason=kept.reason[language])
+
+
 class Erased(Out):
     """What an erasure did."""
 
     withdrawn: list[str] = Field(description="rights that stand withdrawn now, whatever was read under them erased")
-    kept: list[str] = Field(description="what the law asks to keep")
+    kept: list[KeptData] = Field(description="what is kept nevertheless, until when and why")
 
 
 class BlindSpot(Out):

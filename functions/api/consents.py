@@ -17,6 +17,7 @@ from api.consent_schemas import (
     ConsentStanding,
     ConsentUses,
     Erased,
+    KeptData,
     Page,
     ScopeView,
     UseEntry,
@@ -30,13 +31,16 @@ from creditmesh.authorization.scopes import SCOPES
 from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application
 from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.retention import rules_of
+from creditmesh.platform.settings import settings
+from creditmesh.retention.model import kept_after_erasure
 
 blueprint = Blueprint(__name__)
 
 READERS = APPLICANTS | STAFF
 ENDERS = APPLICANTS | {Role.OPERATOR}
 WATCHERS = STAFF | {Role.LENDER}
-KEPT = ["consent_records", "uses", "decisions_and_their_evidence"]
 
 
 @route(blueprint, "GET", "/v1/consent-scopes")
@@ -80,8 +84,10 @@ def withdraw_consent(call: Call, application_id: str, scope: str) -> None:
 def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
     """Withdraw every right and erase what was read under them, as far as the law allows."""
     application = _read(call, application_id)
-    erased = authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
-    return Erased(withdrawn=erased, kept=KEPT)
+    withdrawn = authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
+    kept = kept_after_erasure(application, rules_of(settings().country), platform().clock)
+    chosen = language(call.header("accept-language"))
+    return Erased(withdrawn=withdrawn, kept=[KeptData.of(one, chosen) for one in kept])
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/consents/history", roles=READERS)

@@ -407,6 +407,7 @@ def everything(watch: Watch) -> None:
     rules(watch)
     models(watch)
     learning(watch)
+    retention(watch)
 
 
 def asked(watch: Watch) -> None:
@@ -612,6 +613,22 @@ def learning(watch: Watch) -> None:
     assert watch.invoke("ProposeCandidateFunction", run)["outcome"] == "proposed"
     assert watch.invoke("WatchDriftFunction", {})["alarms"] == ["calibration"]
     api(watch, "GET", f"{model}/drift", None, "operator")
+
+
+def retention(watch: Watch) -> None:
+    """All that an application without a loan left is deleted, years later; another stands for it."""
+    world = watch.world
+    application = world.application()
+    other = {**application.model_dump(mode="json", exclude_none=True), "application_id": "app_ended"}
+    other |= {"outcome": "withdrawn", "status_at": application.updated_at, "report_key": "reports/on=x/app_ended.json"}
+    other["taxpayer_id"] = wired.cipher().seal(FIRM.taxpayer_id, table_name("Applications"), "app_ended", "taxpayer_id")
+    wired.tables().write(Put(table_name("Applications"), other, "application_id"))
+    for place in ("raw/app_ended/x.json", "raw/app_ended.s/x.json", "key-data/app_ended.json", "contracts/app_ended-x"):
+        wired.data().put(place, b"{}", "application/json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.clock, "at", world.clock.at + timedelta(days=4_000))
+        assert set(watch.invoke("EraseExpiredFunction", {}).values()) == {1}
+        watch.invoke("EraseExpiredFunction", {})  # by its marks
 
 
 def test_each_function_may_do_what_it_does(watch: Watch) -> None:

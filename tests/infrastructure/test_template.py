@@ -147,7 +147,7 @@ def test_every_function_module_is_deployed(source: Template) -> None:
 
 def test_a_function_is_given_what_it_reads_and_no_more(source: Template) -> None:
     shared = dict.fromkeys(source["Globals"]["Function"]["Environment"]["Variables"], "")
-    assert set(shared) == {"STAGE", "BUSINESS_ZONE"} | OTHER_VARIABLES
+    assert set(shared) == {"STAGE", "BUSINESS_ZONE", "COUNTRY"} | OTHER_VARIABLES
     for name, function in of_type(source, "AWS::Serverless::Function").items():
         given, read = set(function.get("Environment", {}).get("Variables", {})), read_by(function["Handler"])
         assert read <= given, f"{name} lacks {read - given}"

@@ -125,7 +125,7 @@ def _settings(tree: ast.AST) -> set[str]:
             names |= set(_BEHIND.get(node.attr, (node.attr,)))
     assert names <= set(vars(Settings)), f"no settings: {names - set(vars(Settings))}"
     known = variables()
-    return {known[name].name for name in names & set(known)} - {"STAGE", "BUSINESS_ZONE"}
+    return {known[name].name for name in names & set(known)} - {"STAGE", "BUSINESS_ZONE", "COUNTRY"}
 
 
 def _calls(node: ast.AST, name: str) -> bool:

@@ -184,7 +184,11 @@ def test_erasure(firm):
     borrower.post(path, GIVEN)
     erased = borrower.post(f"{path}/erasure", {})
     assert (erased.status, erased.json()["withdrawn"]) == (200, ["shop", "tax"])
-    assert "consent_records" in erased.json()["kept"]
+    assert {(one["kind"], one["after"], one["until"]) for one in erased.json()["kept"]} == {
+        *((kind, "application_end", None) for kind in ("raw_answers", "key_data", "decision", "application")),
+        ("consents", "consent_end", None),
+    }
+    assert all(one["days"] and one["reason"] for one in erased.json()["kept"])
     assert not any(one["usable"] for one in standing(borrower.get(path)).values())
     tables = [wired.client("dynamodb").scan(TableName=table_name(name)) for name in ("Authorizations", "Outbox")]
     assert code["authorization_code"] not in str(tables)

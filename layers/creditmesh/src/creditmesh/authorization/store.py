@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.model import Authorization, record_key
 from creditmesh.authorization.records import ConsentRecord, Use
+from creditmesh.kernel.clock import parse_instant
 from creditmesh.platform.tables import Absent, Delete, Item, Put, Step, Tables, Update, Write
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ class AuthorizationStore:
     Args:
         table: the current authorisations.
         records_table: the history, append-only.
+        keep_days: for how long after a right's end its history is kept.
     """
 
-    def __init__(self, tables: Tables, table: str, records_table: str, cipher: FieldCipher) -> None:
+    def __init__(self, tables: Tables, table: str, records_table: str, cipher: FieldCipher, keep_days: int) -> None:
         self._tables, self._table, self._records, self._cipher = tables, table, records_table, cipher
+        self._keep = timedelta(days=keep_days)
 
     def get(self, taxpayer_index: str, scope: str, tenant: str) -> Authorization | None:
         """The stored authorisation with its code, valid or not, or None."""
@@ -120,8 +124,12 @@ class AuthorizationStore:
         return Update(self._table, key, values, tuple(remove), where=same, absent=absent)
 
     def record(self, entry: ConsentRecord | Use) -> Put:
-        """The write that appends to the history and never overwrites."""
-        return Put(self._records, entry.model_dump(mode="json", exclude_none=True), "record")
+        """The write that appends to the history and never overwrites; it ends by itself."""
+        ends = max(entry.at, (isinstance(entry, ConsentRecord) and entry.expires_at) or entry.at)
+        forget_at = int((parse_instant(ends) + self._keep).timestamp())
+        return Put(
+            self._records, {**entry.model_dump(mode="json", exclude_none=True), "forget_at": forget_at}, "record"
+        )
 
     def apply(self, writes: Sequence[Step], token: str) -> None:
         """Apply all writes or none.

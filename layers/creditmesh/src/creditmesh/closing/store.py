@@ -59,5 +59,10 @@ class ClosingStore:
         self._documents.put(key, content, "text/plain; charset=utf-8")
         return key
 
+    def erase(self, application_id: str) -> None:
+        """Delete a closing and its contract; idempotent."""
+        self._documents.delete_below(f"contracts/{application_id}-")
+        self._tables.delete(self._table, {"application_id": application_id})
+
     def document(self, key: str) -> str:
         return self._documents.get(key).decode()

@@ -34,6 +34,11 @@ class DecisionLog:
                 Put(self._table, {"log": log, "entry": decision.application_id, **asdict(decision)}, "entry")
             )
 
+    def remove(self, model_id: str, decided_at: str, application_id: str) -> None:
+        """Delete a decision; idempotent."""
+        day = self._clock.day_of(parse_instant(decided_at)).isoformat()
+        self._tables.delete(self._table, {"log": partition(model_id, day, application_id), "entry": application_id})
+
     def of_shard(
         self, model_id: str, day: date, shard: int, after: str | None = None, limit: int | None = None
     ) -> Iterator[Decision]:

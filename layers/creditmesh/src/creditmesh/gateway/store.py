@@ -17,5 +17,14 @@ class KeyDataStore:
         self._objects.put_json(key, document.model_dump(mode="json"))
         return key
 
+    def erase(self, application_id: str) -> None:
+        """Delete the key data of an application and its scans."""
+        self._objects.delete_below(f"key-data/{application_id}.")
+
+    def erase_raw(self, application_id: str) -> None:
+        """Delete the raw answers that an application and its scans collected."""
+        for separator in "/.":
+            self._objects.delete_below(f"raw/{application_id}{separator}")
+
     def get(self, key: str) -> KeyDataDocument:
         return KeyDataDocument.model_validate(self._objects.get_json(key))

@@ -193,6 +193,19 @@ class ApplicationStore:
         )  # fmt: skip
         return (item["application_id"] for item in found)
 
+    def ended(self, until: datetime, since: datetime | None) -> Iterator[tuple[str, str]]:
+        """Id and end of closed applications that ended before `until` and not before `since`, earliest first."""
+        between = ("status_at", iso(since) if since else "0", iso(until))
+        found = self._tables.query(
+            self._table, "status", Status.CLOSED.value, index="by-status", between=between,
+            fields=("application_id", "status_at"),
+        )  # fmt: skip
+        return ((item["application_id"], item["status_at"]) for item in found)
+
+    def erase(self, application_id: str) -> None:
+        """Delete an application; idempotent."""
+        self._tables.delete(self._table, {"application_id": application_id})
+
     def indexed_otherwise(self, taxpayer_index_of: Callable[[str], str], *, every: bool) -> Iterator[Application]:
         """Applications whose firm's index has changed.
 

@@ -157,6 +157,8 @@ class Settings:
     """Object with the resident job's Python libraries; empty if its interpreter has them."""
     spark_code = Variable(str)
     """Digest of the jobs' code in the bucket of artefacts."""
+    country = Variable(str)
+    """Whose retention rules apply (`platform.retention`)."""
     business_zone = Variable(_zone)
     """IANA time zone of the installation; its days are the business dates."""
 

@@ -156,7 +156,7 @@ class Answers:
     def erase(self, record: CallRecord) -> None:
         """Delete a call's third information, including that of earlier windows and versions.
 
-        Raw answers of decisions are kept for replays.
+        Raw answers are kept for replays, until the rules of retention end them.
         """
         self._objects.delete_below(_third_of(record))
 

@@ -1,0 +1,1 @@
+"""Retention: deletes what is no longer needed, and says what is kept and why."""

@@ -1,0 +1,172 @@
+"""What is deleted when, and what an erasure leaves (S09, S19)."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from creditmesh.intake.model import Outcome
+from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.retention import CACHED_DAYS, Kind, Rules, rules_of
+from creditmesh.retention.model import kept_after_erasure
+from tests.support import template, wired
+from tests.support.world import World
+
+CN = rules_of("CN").rules
+KINDS = [Kind.RAW_ANSWERS, Kind.KEY_DATA, Kind.DECISION, Kind.APPLICATION]
+
+
+def plenty() -> bool:
+    return True
+
+
+@pytest.fixture
+def ended(world: World) -> World:
+    """An application with everything but a loan: ended after the contract was made."""
+    world.to_contract()
+    world.end(Outcome.WITHDRAWN)
+    return world
+
+
+def held(world: World) -> dict[Kind, bool]:
+    """Which kinds of the application's data there are."""
+    application_id = world.application_id
+
+    def below(prefix: str) -> bool:
+        return bool(wired.data().keys(prefix))
+
+    def item(table: str) -> bool:
+        return any(one["application_id"] == application_id for one in world.items(table))
+
+    return {
+        Kind.RAW_ANSWERS: below(f"raw/{application_id}/"),
+        Kind.KEY_DATA: below(f"key-data/{application_id}."),
+        Kind.DECISION: below("reports/") or item("Decisions"),
+        Kind.APPLICATION: item("Applications") or item("Offers") or item("Closings") or below("contracts/"),
+    }
+
+
+def pass_days(world: World, days: int) -> None:
+    world.clock.advance(days * 86_400)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_deleted_when_its_period_has_passed_and_not_a_day_before(ended: World, kind: Kind) -> None:
+    pass_days(ended, CN[kind].without_loan_days)
+    wired.retention().run(plenty)
+    assert held(ended)[kind]
+    pass_days(ended, 1)
+    assert wired.retention().run(plenty)[kind] == 1
+    due = {other for other in KINDS if CN[other].without_loan_days <= CN[kind].without_loan_days}
+    assert held(ended) == {other: other not in due for other in KINDS}
+
+
+def test_scans_go_with_their_application(ended: World) -> None:
+    for key in ("raw/{0}.scan-1/x.json", "raw/{0}0.json", "key-data/{0}.scan-1.json", "key-data/{0}0.json"):
+        wired.data().put(key.format(ended.application_id), b"{}", "x")
+    pass_days(ended, CN[Kind.APPLICATION].without_loan_days + 1)
+    wired.retention().run(plenty)
+    assert wired.data().keys("raw/") == [f"raw/{ended.application_id}0.json"]
+    assert wired.data().keys("key-data/") == [f"key-data/{ended.application_id}0.json"]
+    with pytest.raises(NotFound):
+        ended.application()
+
+
+def test_what_did_not_end_is_not_touched(world: World) -> None:
+    world.to_contract()
+    pass_days(world, 40_000)
+    assert set(wired.retention().run(plenty).values()) == {0}
+    assert all(held(world).values())
+
+
+def test_a_loan_is_not_due_before_its_end_is_known(world: World) -> None:
+    world.to_contract()
+    world.end(Outcome.DISBURSED)
+    pass_days(world, 40_000)
+    assert set(wired.retention().run(plenty).values()) == {0}
+    assert all(held(world).values())
+
+
+def test_a_run_that_ended_early_is_continued_and_repeated_runs_do_nothing_else(ended: World) -> None:
+    second = ended.apply("key-00000002", taxpayer_id=ended.application().taxpayer_id).application_id
+    ended.clock.advance(60)
+    ended.end(Outcome.WITHDRAWN, second)
+    pass_days(ended, CN[Kind.APPLICATION].without_loan_days + 1)
+    budget = iter([True, *[False] * 9])
+    assert wired.retention().run(lambda: next(budget))[Kind.RAW_ANSWERS] == 1
+    assert not held(ended)[Kind.RAW_ANSWERS]
+    assert wired.retention().run(plenty)[Kind.APPLICATION] == 2
+    assert ended.items("Applications") == []
+    assert wired.retention().run(plenty)[Kind.APPLICATION] == 0
+
+
+def test_a_shorter_period_reaches_what_a_longer_one_had_left(ended: World) -> None:
+    pass_days(ended, 800)
+    wired.retention().run(plenty)
+    shorter = json.loads(rules_of("CN").model_dump_json())
+    shorter["rules"]["key_data"]["without_loan_days"] = 700
+    wired.retention()._rules = Rules.model_validate(shorter)
+    wired.retention().run(plenty)
+    assert held(ended) == {kind: kind is not Kind.KEY_DATA for kind in KINDS}
+
+
+def test_consents_and_uses_end_by_themselves_after_the_right_did(world: World) -> None:
+    world.to_collected()
+    days = CN[Kind.CONSENTS].without_loan_days
+    now = int(world.clock.now().timestamp())
+    for item in world.items("ConsentRecords"):
+        right_days = 365 if item["entry"] == "consent" else 0
+        assert abs(item["forget_at"] - now - (days + right_days) * 86_400) < 5
+    assert {item["entry"] for item in world.items("ConsentRecords")} == {"consent", "use"}
+
+
+def kept(world: World, country: str = "CN") -> dict[Kind, tuple[int, str, date | None]]:
+    found = kept_after_erasure(world.application(), rules_of(country), world.clock)
+    return {one.kind: (one.days, one.after, one.until) for one in found}
+
+
+def test_an_erasure_names_the_day_of_what_has_ended(ended: World) -> None:
+    day = ended.clock.today() + timedelta(days=1095)
+    assert kept(ended)[Kind.DECISION] == (1095, "application_end", day)
+    assert kept(ended)[Kind.CONSENTS] == (1095, "consent_end", None)
+    assert kept(ended, "DE")[Kind.DECISION] == (1461, "application_end", ended.clock.today() + timedelta(days=1461))
+
+
+def test_an_erasure_counts_from_an_end_that_is_open(world: World) -> None:
+    assert kept(world)[Kind.RAW_ANSWERS] == (1195, "application_end", None)
+    world.to_contract()
+    world.end(Outcome.DISBURSED)
+    assert kept(world)[Kind.RAW_ANSWERS] == (3650, "loan_end", None)
+
+
+def test_every_country_of_the_template_has_its_rules() -> None:
+    countries = template.source()["Parameters"]["Country"]["AllowedValues"]
+    for country in countries:
+        rules = rules_of(country)
+        assert rules.country == country
+        assert all({"en", "zh-CN"} == set(rule.reason) for rule in rules.rules.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"raw_answers": None}, "no rule for raw_answers"),
+        ({"application": {"without_loan_days": 1000}}, "an application must be kept as long"),
+        ({"application": {"after_loan_days": 1000}}, "an application must be kept as long"),
+        ({"raw_answers": {"without_loan_days": 1095 + CACHED_DAYS - 1}}, "100 days longer than key data"),
+        ({"key_data": {"without_loan_days": 0}}, "greater than or equal to 1"),
+        ({"decision": {"reason": {"fr": "x"}}}, "Input should be"),
+    ],
+)
+def test_rules_that_cannot_be_meant(change: dict[str, Any], fault: str) -> None:
+    document = json.loads(rules_of("CN").model_dump_json())
+    for kind, values in change.items():
+        document["rules"][kind] = values and {**document["rules"][kind], **values}
+        if values is None:
+            del document["rules"][kind]
+    with pytest.raises(ValidationError, match=fault):
+        Rules.model_validate(document)
