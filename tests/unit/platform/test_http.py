@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from creditmesh.platform.http import MAX_ANSWER_BYTES, HttpClient, InstitutionUnavailable
+from creditmesh.platform.http import MAX_ANSWER_BYTES, HttpClient, InstitutionUnavailable, unpacked
 
 
 class _Institution(BaseHTTPRequestHandler):
@@ -26,6 +30,8 @@ class _Institution(BaseHTTPRequestHandler):
         kind, _, argument = self.path.strip("/").partition("/")
         if kind == "echo":
             self._say(200, body)
+        elif kind == "packed":
+            self._say(200, body, argument)
         elif kind == "status":
             self._say(int(argument), b'{"error": "made up"}')
         elif kind == "redirect":
@@ -55,8 +61,9 @@ class _Institution(BaseHTTPRequestHandler):
             self.wfile.write(b"too little")
             self.close_connection = True
 
-    def _say(self, status: int, body: bytes) -> None:
+    def _say(self, status: int, body: bytes, encoding: str = "identity") -> None:
         self.send_response(status)
+        self.send_header("content-encoding", encoding)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         try:
@@ -177,3 +184,68 @@ def test_garbage_is_not_json(server: str, client: HttpClient) -> None:
     answer = client.call("POST", f"{server}/echo", headers={}, body=b"<html>")
     with pytest.raises(InstitutionUnavailable, match="not JSON"):
         answer.json()
+
+
+def raw_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+PACKERS = {"gzip": gzip.compress, "X-GZip": gzip.compress, "deflate": zlib.compress, " deflate ": raw_deflate}
+ROWS = b"id,amount\n" + b"".join(b"%d,1000.00\n" % number for number in range(400))
+
+
+@pytest.mark.parametrize("encoding", PACKERS)
+@given(content=st.binary(max_size=2_000), cut=st.integers(1, 20))
+def test_a_packed_body_is_read_whole_or_not_at_all(encoding: str, content: bytes, cut: int) -> None:
+    packed = PACKERS[encoding](content)
+    assert unpacked(packed, encoding, len(content)) == content
+    for part in (packed[:-cut], packed[: len(packed) // 2]):
+        if part:
+            with pytest.raises(InstitutionUnavailable, match="truncated|damaged"):
+                unpacked(part, encoding, 10_000)
+
+
+@pytest.mark.parametrize("encoding", PACKERS)
+def test_a_packed_table_that_is_cut_in_half_is_not_a_shorter_table(encoding: str) -> None:
+    packed = PACKERS[encoding](ROWS)
+    for part in (packed[: len(packed) // 2], packed[:-1]):
+        with pytest.raises(InstitutionUnavailable, match="no answer: the body was truncated"):
+            unpacked(part, encoding, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "encodings", "content"),
+    [
+        (gzip.compress(b"a") + gzip.compress(b"") + gzip.compress(b"b"), "gzip", b"ab"),
+        (gzip.compress(zlib.compress(b"a")), "deflate, gzip", b"a"),
+        (b"a", "", b"a"), (b"a", "identity", b"a"), (b"", "gzip", b""),
+    ],
+)  # fmt: skip
+def test_content_encodings(body: bytes, encodings: str, content: bytes) -> None:
+    assert unpacked(body, encodings, 10) == content
+
+
+@pytest.mark.parametrize(
+    ("body", "encodings", "fault"),
+    [
+        (gzip.compress(b"a") + b"rest", "gzip", "damaged"),
+        (gzip.compress(b"a") + gzip.compress(b"b")[:-3], "gzip", "truncated"),
+        (gzip.compress(b"a")[:-8] + b"\0" * 8, "gzip", "damaged"),
+        (zlib.compress(b"a") + b"rest", "deflate", "damaged"),
+        (b"abc", "gzip", "damaged"), (zlib.compress(b"a") * 2, "deflate", "damaged"),
+        (b"a", "br", "unknown content encoding"), (b"a", "gzip, zstd", "unknown"),
+        (gzip.compress(b"x" * 11), "gzip", "too long"), (gzip.compress(b"x" * 6) * 2, "gzip", "too long"),
+        (gzip.compress(b"") * 101, "gzip", "too long"), (zlib.compress(b"x" * 1_000_000), "deflate", "too long"),
+    ],
+)  # fmt: skip
+def test_what_is_packed_wrongly(body: bytes, encodings: str, fault: str) -> None:
+    with pytest.raises(InstitutionUnavailable, match=fault):
+        unpacked(body, encodings, 10)
+
+
+def test_a_packed_answer_over_the_wire(server: str, client: HttpClient) -> None:
+    packed = gzip.compress(ROWS)
+    assert call(client, f"{server}/packed/gzip", packed) == (200, ROWS)
+    with pytest.raises(InstitutionUnavailable, match="truncated"):
+        call(client, f"{server}/packed/gzip", packed[: len(packed) // 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from creditmesh.platform.deadline import Watch, watched
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 LONGEST_RETRY_AFTER = 3600
 _CHUNK = 64 * 1024
+_GZIP = zlib.MAX_WBITS | 16
+_MOST_MEMBERS = 100
+"""Each takes time for all that follow it, however little it holds."""
 
 
 class InstitutionUnavailable(Unavailable):
@@ -121,7 +125,7 @@ class HttpClient:
     def _body(self, response: urllib3.BaseHTTPResponse, deadline: float, limit: int) -> bytes:
         """Read the whole body within size limit and deadline, however slowly it arrives."""
         parts, size = [], 0
-        while chunk := response.read1(_CHUNK):
+        while chunk := response.read1(_CHUNK, decode_content=False):
             parts.append(chunk)
             size += len(chunk)
             fault = "the answer is too long" if size > limit else ""
@@ -131,10 +135,50 @@ class HttpClient:
                 response.close()
                 raise InstitutionUnavailable(fault)
         declared = response.headers.get("content-length", "")
-        if declared.isdigit() and "content-encoding" not in response.headers and size != int(declared):
+        if declared.isdigit() and size != int(declared):
             raise InstitutionUnavailable("no answer: the body was truncated")
         response.release_conn()
-        return b"".join(parts)
+        return unpacked(b"".join(parts), response.headers.get("content-encoding", ""), limit)
+
+
+def unpacked(content: bytes, encodings: str, limit: int) -> bytes:
+    """A body without its content encodings (RFC 9110, 8.4).
+
+    urllib3 would return what it can read of a truncated body.
+
+    Raises:
+        InstitutionUnavailable: incomplete or damaged, not so encoded, or more than `limit` bytes.
+    """
+    for name in reversed([name.strip().lower() for name in encodings.split(",")]):
+        if name in ("gzip", "x-gzip"):
+            content = _inflated(content, _GZIP, limit)
+        elif name == "deflate":
+            # Some servers leave out the header of zlib (RFC 1950, 2.2).
+            headed = len(content) > 1 and content[0] & 15 == 8 and int.from_bytes(content[:2]) % 31 == 0
+            content = _inflated(content, zlib.MAX_WBITS if headed else -zlib.MAX_WBITS, limit)
+        elif name not in ("", "identity"):
+            raise InstitutionUnavailable("no answer: the body has an unknown content encoding")
+    return content
+
+
+def _inflated(content: bytes, window_bits: int, limit: int) -> bytes:
+    """All of a compressed body, which is complete; only gzip has several members (RFC 1952, 2.2)."""
+    parts, size = [], 0
+    while content:
+        member = zlib.decompressobj(window_bits)
+        try:
+            parts.append(member.decompress(content, limit - size + 1))
+        except zlib.error:
+            raise InstitutionUnavailable("no answer: the body is damaged") from None
+        size += len(parts[-1])
+        if size > limit or len(parts) > _MOST_MEMBERS:
+            raise InstitutionUnavailable("the answer is too long")
+        if not member.eof:
+            raise InstitutionUnavailable("no answer: the body was truncated")
+        content = member.unused_data
+        if content and window_bits != _GZIP:
+            raise InstitutionUnavailable("no answer: the body is damaged")
+    return b"".join(parts)
 
 
 def _reached(error: Exception) -> bool:
