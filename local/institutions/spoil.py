@@ -48,10 +48,10 @@ def xml_bomb() -> Response:
 
 
 def recoded(body: bytes, charset: str) -> bytes:
-    """The text in another charset than declared; pure ASCII becomes UTF-16, as it would look the same otherwise."""
+    """The text in another charset than declared; pure ASCII becomes UTF-16 without a mark."""
     text = body.decode(charset)
     other = text.encode("utf-8" if charset.lower().startswith("gb") else "gb18030")
-    return text.encode("utf-16") if other == body else other
+    return text.encode("utf-16-le") if other == body else other
 
 
 def drifted(body: bytes, charset: str, field: str | None, how: str) -> bytes:

@@ -82,7 +82,7 @@ def test_plain_letters_too_come_in_a_charset_that_shows(client: Open, config: Co
     shield, settings = client("fraud-shield"), config.institutions["fraud-shield"]
     order(shield, "wrong_charset")
     answer = ask_fraud(shield, settings, firm("good_firm").taxpayer_id)
-    assert json.loads(answer.content.decode("utf-16"))["entity"] == firm("good_firm").taxpayer_id
+    assert json.loads(answer.content.decode("utf-16-le"))["entity"] == firm("good_firm").taxpayer_id
     assert shield.get("/_ledger").json()["count"] == 1
 
 

@@ -72,14 +72,14 @@ def test_who_is_not_in_the_file(engine: Engine) -> None:
     [
         ({}, None, "has delivered no file"),
         ({}, b"id,x\n\xff,1", "the file cannot be read as csv"),
-        ({}, 'id,x\n1,"2', "the file cannot be read as csv"),
-        ({}, f"id,x\n{FIRM},1,2", "the file cannot be read as csv"),
-        ({}, f"other,x\n{FIRM},1", "the file cannot be read as csv"),
-        ({}, "", "the file cannot be read as csv"),
+        ({}, 'id,x\n1,"2', "the file ends within its last row"),
+        ({}, f"id,x\n{FIRM},1,2\n", "the file has 3 cells instead of 2 in row 2"),
+        ({}, f"other,x\n{FIRM},1\n", "the file has no column of the key"),
+        ({}, "", "the file has no header"),
         ({"format": "jsonl"}, "{", "the file cannot be read as jsonl"),
         ({"format": "jsonl"}, "[]", "the file cannot be read as jsonl"),
         ({"format": "jsonl"}, "[" * 100_000, "the file cannot be read as jsonl"),
-        ({"format": "jsonl"}, f'{{"id": "{FIRM}", "x": NaN}}', "answer is not JSON"),
+        ({"format": "jsonl"}, f'{{"id": "{FIRM}", "x": NaN}}', "the file cannot be read as jsonl"),
     ],
 )
 def test_what_cannot_be_read_is_named(engine: Engine, changes: Any, content: Any, reason: str) -> None:

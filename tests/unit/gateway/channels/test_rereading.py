@@ -263,7 +263,7 @@ def test_rows_of_a_file_are_read_anew_though_the_file_has_gone(filed: Engine, fo
             **changes,
         )  # fmt: skip
 
-    row = '{"id": "%s", "名": "字𠮷"}' if form == "jsonl" else "id,名\n%s,字𠮷"
+    row = '{"id": "%s", "名": "字𠮷"}' if form == "jsonl" else "id,名\n%s,字𠮷\n"
     filed.objects.put("incoming/source/list-1", (row % FIRM).encode(), "text/plain")
     first = collect(filed, listed(**rule("{rows: rows}", "rows")), 1)
     assert first.outcome is Outcome.COMPLETE

@@ -11,9 +11,11 @@ from typing import Any
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.calls import CallRecord
 from creditmesh.gateway.channels.document import Channel, Http, Outcome, Response
+from creditmesh.gateway.channels.exact_json import digits
+from creditmesh.gateway.channels.expressions import search
 from creditmesh.gateway.channels.refusals import refusal
 from creditmesh.gateway.channels.source import Came
-from creditmesh.gateway.channels.structure import search, structured
+from creditmesh.gateway.channels.structure import structured
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.platform.objects import Objects
 
@@ -183,4 +185,4 @@ def _joined(channel: Channel, pages: list[Any]) -> Any:
 
 def _dumped(document: Any) -> bytes:
     """Canonical JSON; decimals become text with all digits."""
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=digits).encode()

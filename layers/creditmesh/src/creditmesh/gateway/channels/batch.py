@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
+from creditmesh.gateway.channels import exact_json
+from creditmesh.gateway.channels.charsets import decoder, modern
 from creditmesh.gateway.channels.document import MAX_ANSWER_BYTES, BatchFile, Channel
+from creditmesh.gateway.channels.reading import Unreadable, csv_rows
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.identifiers import DamagedValue, compact, undamaged
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.objects import Objects, ObjectTooLarge
 
@@ -33,10 +36,16 @@ class BatchFiles:
             InstitutionUnavailable: no file, or one that is too old, too large or unreadable.
         """
         name, content = self._newest(channel, transport)
-        read = _csv_rows if transport.format == "csv" else _json_rows
+        lines = _lines(transport, content, channel.response.charset)
+        is_firms = _matcher(transport, key)
         try:
-            rows = list(read(transport, _lines(transport, content, channel.response.charset), key))
-        except (ValueError, csv.Error, RecursionError):
+            if transport.format == "csv":
+                rows = list(_csv_rows(transport, csv_rows(lines, open_end=channel.response.open_end), is_firms))
+            else:
+                rows = list(_json_rows(transport, lines, is_firms))
+        except (Unreadable, exact_json.NotExact, DamagedValue) as fault:
+            raise InstitutionUnavailable(f"the file {fault}", sent=False) from None
+        except (ValueError, RecursionError):
             raise InstitutionUnavailable(f"the file cannot be read as {transport.format}", sent=False) from None
         file = json.dumps(name.rpartition("/")[2])
         # Rows stay text, so that numbers keep their digits.
@@ -61,27 +70,41 @@ def _lines(transport: BatchFile, content: bytes, charset: str) -> Iterator[str]:
     """A file's lines, decoded one by one: the whole text would take several times the file's memory."""
     # The csv module splits lines itself. `splitlines` would also split at characters that JSON strings may contain.
     newline = "" if transport.format == "csv" else "\n"
-    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(content), encoding=charset, newline=newline)):
-        yield line if number else line.removeprefix("\ufeff")
+    codec, errors = decoder(charset, content)
+    text = io.TextIOWrapper(io.BytesIO(content), encoding=codec, errors=errors, newline=newline)
+    for number, line in enumerate(text):
+        yield modern(codec, line if number else line.removeprefix("\ufeff"))
 
 
-def _csv_rows(transport: BatchFile, lines: Iterable[str], key: str) -> Iterator[str]:
-    reader = csv.DictReader(lines, strict=True)
-    if transport.key_column not in (reader.fieldnames or ()):
-        raise ValueError("has no such column")
-    for row in reader:
-        if None in row:
-            raise ValueError("has a row that is longer than its header")
-        if row[transport.key_column] == key:
+def _matcher(transport: BatchFile, key: str) -> Callable[[str], bool]:
+    """Whether a cell is the firm's key, also as people and spreadsheets write a taxpayer id.
+
+    Raises:
+        DamagedValue: of the result; a spreadsheet has changed the cell, which may have been the firm's key.
+    """
+    if transport.key != "taxpayer_id":
+        return lambda cell: cell.strip() == key
+    wanted = compact(key)
+    shortened = wanted.isdigit()  # others do not look like numbers to a spreadsheet
+    return lambda cell: compact(undamaged(cell, field=transport.key_column) if shortened else cell) == wanted
+
+
+def _csv_rows(
+    transport: BatchFile, rows: Iterable[dict[str, str]], is_firms: Callable[[str], bool]
+) -> Iterator[str]:  # fmt: skip
+    for row in rows:
+        if transport.key_column not in row:
+            raise Unreadable("has no column of the key")
+        if is_firms(row[transport.key_column]):
             yield json.dumps(row)
 
 
-def _json_rows(transport: BatchFile, lines: Iterable[str], key: str) -> Iterator[str]:
+def _json_rows(transport: BatchFile, lines: Iterable[str], is_firms: Callable[[str], bool]) -> Iterator[str]:
     for line in lines:
         if not line.strip():
             continue
-        row = json.loads(line)
+        row = exact_json.parsed(line)
         if not isinstance(row, dict):
             raise ValueError("has a line that is not an object")
-        if str(row.get(transport.key_column)) == key:
+        if is_firms(str(row.get(transport.key_column))):
             yield _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], line.strip())

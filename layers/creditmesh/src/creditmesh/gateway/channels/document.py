@@ -206,6 +206,9 @@ class Response(_Part):
     schema_: SchemaDocument = Field(default={}, alias="schema")
     refusals: list[Refusal] = Field(default=[], max_length=20)
     accepted: list[int] = Field(default=[200], min_length=1, max_length=5)
+    open_end: bool = Field(
+        default=False, description="the last row of CSV may lack its line break, so that a cut in it stays unnoticed"
+    )
 
 
 class Callback(_Part):

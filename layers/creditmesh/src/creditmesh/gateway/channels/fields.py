@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from creditmesh.gateway.channels.document import Channel, Http, RequiredField
+from creditmesh.gateway.channels.expressions import search
 from creditmesh.gateway.channels.rendering import NOT_XML
 from creditmesh.gateway.channels.rules import matches, placeholders
-from creditmesh.gateway.channels.structure import search
 
 Lookup = Callable[[str, str], Any]
 """(record, key) -> the stored document, or None."""

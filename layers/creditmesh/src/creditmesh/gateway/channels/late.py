@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 
-from creditmesh.gateway.channels import reading as reader
-from creditmesh.gateway.channels.answers import MESSAGE, Answers
+from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
 from creditmesh.gateway.channels.catalogue import ChannelVersion
+from creditmesh.gateway.channels.expressions import search
 from creditmesh.gateway.channels.fetcher import settled
 from creditmesh.gateway.channels.health import HealthBook
-from creditmesh.gateway.channels.structure import search
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.tables import ConditionFailed
@@ -18,6 +19,7 @@ from creditmesh.platform.waits import Waits
 
 ANSWERS = "answers"
 """Kind of a collection's wait for late answers, numbered by the calls' `holder`."""
+_REQUEST_ID = re.compile("[!-~]{1,100}")
 
 
 class LateAnswers:
@@ -53,14 +55,15 @@ class LateAnswers:
 
     def _call_of(self, awaiting: list[ChannelVersion], body: bytes) -> tuple[ChannelVersion, CallRecord]:
         try:
-            document = reader.parse(MESSAGE, body)
-        except reader.Unreadable as fault:
-            raise InvalidInput(fault.message, field="body") from None
+            # More is read than an answer may contain: of an unreadable one, the call is told.
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            raise InvalidInput("is not JSON", field="body") from None
         known = False
         for by in awaiting:
             place = by.channel.callback.request_id if by.channel.callback else ""
             request_id = search(place, document)
-            if isinstance(request_id, str) and request_id:
+            if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id):
                 known = True
                 record = self._calls.of_request(request_id)
                 if record is not None and record.channel_id == by.channel.channel_id:

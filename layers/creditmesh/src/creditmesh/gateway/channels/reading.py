@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from decimal import Decimal
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 from xml.parsers.expat import ExpatError
 
 import xmltodict
 
+from creditmesh.gateway.channels import exact_json
+from creditmesh.gateway.channels.charsets import decoded
 from creditmesh.gateway.channels.document import Response
 from creditmesh.gateway.channels.rules import validator
 from creditmesh.kernel.errors import Unavailable
@@ -19,6 +21,7 @@ from creditmesh.kernel.errors import Unavailable
 LONGEST_PATH = 200
 DEEPEST = 64
 """Maximum nesting; later steps recurse."""
+_XML_SPACE = " \t\r\n"
 
 
 class Unreadable(Unavailable):
@@ -41,7 +44,7 @@ def read(response: Response, body: bytes) -> Any:
 def parse(response: Response, body: bytes) -> Any:
     """The document, not yet checked against its schema."""
     try:
-        written = body.decode(response.charset).removeprefix("\ufeff")
+        written = decoded(response.charset, body)
     except UnicodeError:
         raise Unreadable(f"is not {response.charset}") from None
     try:
@@ -88,21 +91,19 @@ def _validator(schema: str) -> Any:
 
 def _json(written: str, _: Response) -> Any:
     try:
-        # Decimals keep all digits of amounts sent as numbers.
-        return json.loads(written, parse_float=Decimal, parse_constant=_refuse_constant)
+        return exact_json.parsed(written)
+    except exact_json.NotExact as fault:
+        raise Unreadable(str(fault)) from None
     except ValueError:
         raise Unreadable("is not JSON") from None
-
-
-def _refuse_constant(_: str) -> Any:
-    raise ValueError("NaN and infinities are not JSON")
 
 
 def _xml(written: str, response: Response) -> Any:
     try:
         return xmltodict.parse(
             _without_declaration(written), disable_entities=True, force_list=tuple(response.lists),
-            postprocessor=_plain, attr_prefix="@",
+            postprocessor=_plain,  # type: ignore[arg-type]
+            attr_prefix="@", process_namespaces=True, namespaces=_NAMESPACES,
         )  # fmt: skip
     except (ExpatError, ValueError):
         raise Unreadable("is not XML, or declares entities") from None
@@ -110,25 +111,88 @@ def _xml(written: str, response: Response) -> Any:
 
 def _without_declaration(written: str) -> str:
     """The text is decoded already; a declared encoding would be applied a second time."""
-    stripped = written.lstrip(" \t\r\n")
+    stripped = written.lstrip(_XML_SPACE)
     return stripped.partition("?>")[2] if stripped.startswith("<?xml") else stripped
 
 
-def _plain(_: Any, key: str, value: Any) -> Any:
-    """Removes namespace prefixes and declarations."""
-    if key.startswith("@xmlns"):
+_NIL = "@xsi:nil"
+
+
+class _Namespaces(dict[str, str]):
+    def __missing__(self, uri: str) -> str:
+        return ""
+
+
+_NAMESPACES = _Namespaces({
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi", "http://www.w3.org/XML/1998/namespace": "xml",
+})  # fmt: skip
+"""Namespace -> prefix; names keep that of those two only, which tell about an element and are not part of its data."""
+
+
+def _plain(_: Any, key: str, value: Any) -> tuple[str, Any] | None:
+    """An attribute or element as read; None if it is no data."""
+    if key == "@xmlns" or key.startswith(("@xml:", "@xsi:")) and key != _NIL:
         return None
-    return key.rpartition(":")[2] if not key.startswith("@") else key, value
+    if key == _NIL:
+        return (key, True) if _boolean(value) else None
+    if isinstance(value, dict) and _NIL in value:
+        if any(not name.startswith("@") for name in value):
+            raise Unreadable("has a nil element with content")
+        return key, None
+    # An empty element is an empty text; only a nil one is nothing.
+    return key, "" if value is None else value.strip(_XML_SPACE) if isinstance(value, str) else value
 
 
-def _csv(written: str, _: Response) -> Any:
+def _boolean(written: str) -> bool:
+    """A boolean of XML Schema."""
+    found = {"true": True, "1": True, "false": False, "0": False}.get(written.strip(_XML_SPACE))
+    if found is None:
+        raise Unreadable("has an xsi:nil that is not a boolean")
+    return found
+
+
+def _csv(written: str, response: Response) -> Any:
+    return {"rows": list(csv_rows(io.StringIO(written, newline=""), open_end=response.open_end))}
+
+
+def csv_rows(lines: Iterable[str], *, open_end: bool) -> Iterator[dict[str, str]]:
+    """The rows of a CSV text by its header.
+
+    Args:
+        lines: with their line breaks; empty ones count, but are no rows.
+        open_end: the last line may lack its line break.
+
+    Raises:
+        Unreadable: with the row's number; the header is row 1.
+    """
+    numbered = enumerate(csv.reader(_complete(lines, open_end=open_end), strict=True), 1)
+    rows = ((number, row) for number, row in numbered if row)  # without empty lines
     try:
-        rows = list(csv.DictReader(io.StringIO(written, newline=""), strict=True))
+        _, header = next(rows, (0, []))
+        if not header:
+            raise Unreadable("has no header")
+        if len(set(header)) < len(header):
+            raise Unreadable("has a column twice")
+        for number, row in rows:
+            if len(row) != len(header):
+                raise Unreadable(f"has {len(row)} cells instead of {len(header)} in row {number}")
+            yield dict(zip(header, row, strict=True))
     except csv.Error:
         raise Unreadable("is not CSV") from None
-    if any(None in row for row in rows):
-        raise Unreadable("has a row that is longer than its header")
-    return {"rows": rows}
+
+
+def _complete(lines: Iterable[str], *, open_end: bool) -> Iterator[str]:
+    """The lines, if all are there.
+
+    The transport cannot always tell that a text was cut; a shortened last cell may still be an amount.
+    """
+    line = "\n"
+    for line in lines:
+        if "\0" in line:
+            raise Unreadable("has text that is not Unicode, or a NUL")
+        yield line
+    if not open_end and not line.endswith(("\n", "\r")):
+        raise Unreadable("ends within its last row")
 
 
 _PARSERS = {"json": _json, "xml": _xml, "csv": _csv}

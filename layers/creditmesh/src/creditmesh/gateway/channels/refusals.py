@@ -6,7 +6,7 @@ import re
 
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.document import Channel, Outcome, Refusal
-from creditmesh.gateway.channels.structure import search
+from creditmesh.gateway.channels.expressions import search
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 

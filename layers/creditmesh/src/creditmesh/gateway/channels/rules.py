@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
-import jmespath
 import jsonschema_rs
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
+
+from creditmesh.gateway.channels.charsets import label_of
+from creditmesh.gateway.channels.exact_json import HALF_CHARACTER
+from creditmesh.gateway.channels.expressions import compiled
 
 LONGEST_RULE = 4_000
 MOST_BRACKETS = 200
@@ -72,8 +75,10 @@ def _rule(text: str) -> str:
     # The parser recurses per bracket, so its limit would depend on the caller's stack.
     if text.count("(") + text.count("[") + text.count("{") > MOST_BRACKETS:
         raise ValueError("is not a JMESPath expression: nested too deeply")
+    if HALF_CHARACTER.search(text):
+        raise ValueError("is not a JMESPath expression: write characters beyond U+FFFF as themselves")
     try:
-        jmespath.compile(text)
+        compiled(text)
     except JMESPathError as error:
         raise ValueError(f"is not a JMESPath expression: {str(error).splitlines()[0]}") from None
     except RecursionError:
@@ -103,16 +108,6 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _charset(name: str) -> str:
-    try:
-        # Python decodes an empty text in any charset, even an unknown one.
-        if "a".encode(name).decode(name) != "a":
-            raise ValueError("is not a known charset")
-    except (LookupError, UnicodeError):
-        raise ValueError("is not a known charset") from None
-    return name.lower()
-
-
 def _own_header(name: str) -> str:
     if name in _OURS:
         raise ValueError(f"{name} is set by the platform")
@@ -136,7 +131,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
 Expression = Annotated[str, Field(min_length=1, max_length=LONGEST_RULE), AfterValidator(_rule)]
 Pattern = Annotated[str, Field(max_length=200), AfterValidator(_pattern)]
 SchemaDocument = Annotated[dict[str, Any], AfterValidator(_schema)]
-Charset = Annotated[str, Field(max_length=40), AfterValidator(_charset)]
+Charset = Annotated[str, Field(max_length=40), AfterValidator(label_of)]
 SecretHeader = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$"), AfterValidator(_own_header)]
 PlainHeader = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$"), AfterValidator(_plain_header)]
 Template = Annotated[str, Field(max_length=20_000)]

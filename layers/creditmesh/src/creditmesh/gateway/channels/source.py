@@ -9,9 +9,9 @@ from typing import Any
 from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.document import BatchFile, Channel, Http
 from creditmesh.gateway.channels.exchange import Admit, Exchanger
+from creditmesh.gateway.channels.expressions import search
 from creditmesh.gateway.channels.origins import allowed_origin
 from creditmesh.gateway.channels.reading import Unreadable, parse
-from creditmesh.gateway.channels.structure import search
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from creditmesh.platform.institutions import Directory

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
 from creditmesh.gateway.channels.document import Structure
+from creditmesh.gateway.channels.expressions import search
 
 MOST_VALUES = 500_000
 """Maximum size of third information: a few doublings in a rule can turn a small answer into more than memory holds."""
@@ -38,14 +35,6 @@ def structured(structure: Structure, document: Any) -> Structured:
     return Structured(second.document, (), by_fallback=True)
 
 
-def search(expression: str, document: Any) -> Any:
-    """The result of an expression; None if it does not fit the document."""
-    try:
-        return _compiled(expression).search(document)
-    except (JMESPathError, TypeError, ValueError, RecursionError):
-        return None
-
-
 def _applied(structure: Structure, rule: str, document: Any) -> Structured:
     found = search(rule, document)
     if not isinstance(found, dict) or not _bounded(found):
@@ -64,8 +53,3 @@ def _bounded(document: Any) -> bool:
             return False
         open_ += inner
     return True
-
-
-@lru_cache(maxsize=512)
-def _compiled(expression: str) -> Any:
-    return jmespath.compile(expression)

@@ -1,0 +1,87 @@
+"""JSON of sources: exact numbers, each key once, nothing but Unicode characters."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MOST_DIGITS = 100
+"""Of a number with a point or an exponent, before and after the point."""
+HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate; a pair of them is one character."""
+_ESCAPED = re.compile(rf"{HALF_CHARACTER.pattern}|\\u0000")
+_STORABLE = re.compile("[^\x00\ud800-\udfff]*")
+
+
+class NotExact(ValueError):
+    """A JSON text that readers understand differently, or that cannot be stored; the message names the fault."""
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text; numbers are `int` or `Decimal`.
+
+    Raises:
+        NotExact: see the class.
+        ValueError: not JSON.
+        RecursionError: nested too deeply.
+    """
+    value = json.loads(text, parse_float=number, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    if _ESCAPED.search(text) and not _is_storable(value):
+        raise NotExact("has text that is not Unicode, or a NUL")
+    return value
+
+
+def number(text: str) -> Decimal:
+    """A JSON number with a point or an exponent.
+
+    Raises:
+        NotExact: out of range.
+    """
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise NotExact("has a number out of range") from None
+    if int(value.as_tuple().exponent) < -MOST_DIGITS or value.adjusted() >= MOST_DIGITS:
+        raise NotExact("has a number out of range")
+    return value
+
+
+def digits(value: Any) -> str:
+    """A decimal in digits, without an exponent.
+
+    Raises:
+        TypeError: not a decimal.
+    """
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not of JSON")
+    return format(value, "f")
+
+
+def dumped(value: Any) -> str:
+    """A value as JSON, decimals as numbers with all digits."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{dumped(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(dumped, value)) + "]"
+    return digits(value) if isinstance(value, Decimal) else json.dumps(value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise NotExact("has an object with a key twice")
+    return made
+
+
+def _refuse_constant(_: str) -> Any:
+    raise ValueError("NaN and infinities are not JSON")
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_storable(name) and _is_storable(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(map(_is_storable, value))
+    return not isinstance(value, str) or _STORABLE.fullmatch(value) is not None
