@@ -44,7 +44,7 @@ class EntryView(Out):
 
     @classmethod
     def of(cls, entry: Entry) -> EntryView:
-        own = entry.model_dump(exclude={"value", "fingerprint"})
+        own = entry.model_dump(exclude={"value", "fingerprint", "normal_form"})
         return cls(masked_value=masked(entry.value), **own)
 
 

@@ -1,5 +1,7 @@
 """Rotates the key of the blind indexes: `begin`, then `go-on` until it reports that the earlier key is removed.
 
+`lists` indexes the lists anew after a release that gives values another normal form.
+
 Each run may be interrupted and repeated; items are moved conditionally, while the platform serves. When to run it:
 docs/how-to/deploy-aws.md.
 """
@@ -112,10 +114,18 @@ def move(*, every: bool = False) -> dict[str, int]:
         if (current := index.of(FIRM, one.taxpayer_id)) != one.taxpayer_index:
             applications().reindex(one, current)  # last, as it marks the firm as moved
             found["applications"] += 1
-    found["imported lists"] = list_imports().rekey()
-    found["list entries"] = list_entries().rekey()
+    found |= _lists_moved()
     found["stored records"] = reference_records().rekey()
     return found
+
+
+def lists() -> str:
+    """Index the lists by today's key and normal forms, and report what was done."""
+    return "Indexed anew: " + ", ".join(f"{count} {name}" for name, count in _lists_moved().items()) + "."
+
+
+def _lists_moved() -> dict[str, int]:
+    return {"imported lists": list_imports().rekey(), "list entries": list_entries().rekey()}
 
 
 def environment(session: Any, target: Target) -> dict[str, str]:
@@ -143,7 +153,7 @@ def environment(session: Any, target: Target) -> dict[str, str]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("step", choices=("begin", "go-on"))
+    arguments.add_argument("step", choices=("begin", "go-on", "lists"))
     arguments.add_argument("--stage", default=os.environ.get("STAGE"), help="name of the installation")
     options = arguments.parse_args()
     session = boto3.Session(region_name=region_of(os.environ))
@@ -156,7 +166,7 @@ def main() -> None:
             store=lambda text: secrets.put_secret_value(SecretId=name, SecretString=text),
             fresh=lambda: secrets.get_random_password(PasswordLength=64, ExcludePunctuation=True)["RandomPassword"],
         )
-        print(rotation.begin() if options.step == "begin" else rotation.go_on())
+        print({"begin": rotation.begin, "go-on": rotation.go_on, "lists": lists}[options.step]())
     except (Refused, IndexKeysInvalid, DomainError, ClientError, BotoCoreError) as problem:
         sys.exit(str(problem))
 

@@ -12,6 +12,7 @@ from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.crypto import SealBroken
 from creditmesh.screening.import_model import Import, ImportProblem, ImportState, ImportStateConflict, NewImport
 from creditmesh.screening.model import Kind, Origin, Screening, State, Subject
+from creditmesh.screening.normalise import NORMAL_FORM
 from tests.support import wired
 from tests.support.world import FIRM, World
 from tests.unit.screening.test_lists import NAMED, OTHER, enter, hits, screen
@@ -335,7 +336,7 @@ def test_what_is_imported_lies_sealed(world: World) -> None:
     stored = {key: body for key, body in world.stack.documents().items() if key.startswith(generation)}
     assert len(stored) == 2
     assert all("天邦".encode() not in body for body in stored.values())
-    moved = wired.data().get(f"{generation}index-1")
+    moved = wired.data().get(f"{generation}index-1-{NORMAL_FORM}")
     wired.data().put("lists/generations/other/index-1", moved, "application/octet-stream")
     with pytest.raises(SealBroken):
         wired.list_generations().index("other", "1")
@@ -357,7 +358,7 @@ def test_an_imported_entry_whose_removal_was_refused_goes_with_its_import(world:
 def test_without_an_index_nothing_is_looked_up_and_with_it_again(world: World) -> None:
     """A list that cannot be read lets nobody through."""
     one = imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,,\n")
-    key = f"lists/generations/{one.import_id}/index-1"
+    key = f"lists/generations/{one.import_id}/index-1-{NORMAL_FORM}"
     index = wired.data().get(key)
     wired.data().delete(key)
     wired.forget("list_keeper")

@@ -23,7 +23,7 @@ from creditmesh.screening.model import (
     SamePerson,
     State,
 )
-from creditmesh.screening.normalise import normalise
+from creditmesh.screening.normalise import NORMAL_FORM, normalise
 from creditmesh.screening.service import blind_name_keys, fingerprint, fingerprints
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BY_REMOVAL = "by-removal"
 _QUEUE = "proposed"
+_PLATFORM = "platform"
 _CONTENT = ("value", "reason_code", "text", "valid_from", "valid_until")
 
 
@@ -91,8 +92,8 @@ class ListEntries:
         ]
         now = iso(self._clock.now())
         entry = Entry(
-            entry_id=key.entry_id, fingerprint=mark, origin=Origin.ENTERED, added_by=by, added_at=now,
-            history=[Change(at=now, by=by, act="entered")], **new.model_dump(),
+            entry_id=key.entry_id, fingerprint=mark, normal_form=NORMAL_FORM, origin=Origin.ENTERED, added_by=by,
+            added_at=now, history=[Change(at=now, by=by, act="entered")], **new.model_dump(),
         )  # fmt: skip
         while (old := next(filter(None, map(self._get, ids)), None)) is not None:
             if old.state is State.REMOVAL_PROPOSED:
@@ -178,21 +179,41 @@ class ListEntries:
         return new
 
     def rekey(self) -> int:
-        """Give entries whose id was made with an earlier index key a new id; returns their number."""
+        """Index entries anew that were indexed by an earlier key or normal form; returns their number."""
         return sum(self._rekeyed(self._opened(item)) for item in self._tables.scan(self._table))
 
     def _rekeyed(self, old: Entry) -> bool:
-        normalised = normalise(old.kind, old.value)
+        """Two entries of which the normal form has become one are merged; the one in force remains."""
+        try:
+            normalised = normalise(old.kind, old.value)
+        except InvalidInput:
+            return old.state is not State.REMOVED and self._ended(old)
         mark = fingerprint(self._index, old.kind, normalised)
-        if mark == old.fingerprint:
+        if (mark, NORMAL_FORM) == (old.fingerprint, old.normal_form):
             return False
-        key = EntryKey.of(old.list_name, old.kind, mark, old.source)
-        change = Change(at=iso(self._clock.now()), by="platform", act="rekeyed", note=old.entry_id)
-        new = old.model_copy(update={"entry_id": key.entry_id, "fingerprint": mark, "history": [*old.history, change]})
-        live = self._live(new, normalised) if old.origin is Origin.ENTERED and old.state is not State.REMOVED else {}
-        record = {"entry_id": new.entry_id, "was": old.entry_id, **live}
+        entry_id = EntryKey.of(old.list_name, old.kind, mark, old.source).entry_id
+        there = old if entry_id == old.entry_id else self._get(entry_id)
+        stays = old if there is None or there.state is State.REMOVED else there
+        merged = [*there.history, *old.history] if there and there is not old else old.history
+        change = Change(at=iso(self._clock.now()), by=_PLATFORM, act="rekeyed", note=old.entry_id)
+        new = stays.model_copy(
+            update={
+                "entry_id": entry_id, "fingerprint": mark, "normal_form": NORMAL_FORM, "history": [*merged, change],
+                "version": (there or old).version + 1,
+            }
+        )  # fmt: skip
+        removed = new.state is State.REMOVED
+        live = self._live(new, normalised) if new.origin is Origin.ENTERED and not removed else {}
+        record = {"entry_id": new.entry_id, "was": old.entry_id, "removed": removed, **live}
+        write = self._replacing(new, there) if there else Put(self._table, self._stored(new), "entry_id")
         away = Delete(self._table, {"entry_id": old.entry_id}, {"version": old.version, "state": str(old.state)})
-        return self._append("rekeyed", "platform", new, Put(self._table, self._stored(new), "entry_id"), record, away)
+        return self._append("rekeyed", _PLATFORM, new, write, record, *([] if there is old else [away]))
+
+    def _ended(self, old: Entry) -> bool:
+        """Remove an entry whose value is not valid any more, so that no look-up can ask for it."""
+        values = {"state": State.REMOVED, "proposed_by": None, "proposed_at": None}
+        self._moved(old, "removed", _PLATFORM, "the value is not valid any more", values)
+        return True
 
     def _append(
         self, act: str, by: str, entry: Entry, write: Put | Update, record: dict[str, Any], *also: Step
@@ -219,7 +240,10 @@ class ListEntries:
 
     def _live(self, entry: Entry, normalised: str) -> dict[str, Any]:
         """The fields of an entry that look-ups use."""
-        wanted = {"entry_id", "list_name", "kind", "fingerprint", "source", "reason_code", "valid_from", "valid_until"}
+        wanted = {
+            "entry_id", "list_name", "kind", "fingerprint", "normal_form", "source", "reason_code", "valid_from",
+            "valid_until",
+        }  # fmt: skip
         record = entry.model_dump(mode="json", include=wanted)
         if entry.kind is Kind.NAME:
             sealed = self._cipher.seal(normalised, self._journal_table, entry.entry_id, "name")

@@ -54,7 +54,7 @@ class Generations:
         """Store the index for look-ups.
 
         Args:
-            index_key: id of the index key used for its fingerprints.
+            index_key: names the index key and the normal forms that it was made with.
         """
         self._put(_index_place(import_id, index_key), key, content)
 

@@ -91,6 +91,8 @@ class Import(BaseModel):
     created_by: str
     created_at: str
     updated_at: str
+    normal_form: int = 1
+    """Version of the normal forms of the lines that were read."""
     etag: str | None = None
     """ETag of the file when reading began; a changed file needs another import."""
     size_bytes: int | None = None

@@ -6,7 +6,7 @@ the index becomes visible with the journal's entry. After any failure the source
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from creditmesh.kernel.clock import Clock, iso
@@ -30,8 +30,9 @@ from creditmesh.screening.import_model import (
 )
 from creditmesh.screening.import_store import ImportStore
 from creditmesh.screening.journal import Journal
+from creditmesh.screening.normalise import NORMAL_FORM, normalise
 from creditmesh.screening.segment_builder import SegmentBuilder
-from creditmesh.screening.service import fingerprint
+from creditmesh.screening.service import fingerprint, index_name
 from creditmesh.screening.state import Keeper
 
 PART_BYTES = 8 * 1024**2
@@ -76,7 +77,7 @@ class Imports:
             self._stat(key)
         one = Import(
             import_id=import_id, state=ImportState.AWAITING_FILE, created_by=by, created_at=iso(now),
-            updated_at=iso(now), **new.model_dump() | {"object_key": key},
+            updated_at=iso(now), normal_form=NORMAL_FORM, **new.model_dump() | {"object_key": key},
         )  # fmt: skip
         self._store.put(one, self._generations.new_key().wrapped)
         if new.object_key:
@@ -145,15 +146,15 @@ class Imports:
         if problem := self._not_to_be_relied_on(one):
             return self._refused(one, problem.field, problem.rule)
         index_key = self._index().current
-        content, entries = self._built(import_id, index_key)
+        content, entries = self._built(one, index_key)
         earlier = self._in_force(one.source)
         if problem := _not_to_follow(one, entries, earlier):
             return self._refused(one, problem.field, problem.rule)
-        self._generations.put_index(import_id, self._generations.key_of(wrapped), content, index_key.key_id)
+        self._generations.put_index(import_id, self._generations.key_of(wrapped), content, index_name(index_key))
         replaces = earlier.import_id if earlier else None
         record = {
             "source": one.source, "import_id": import_id, "entries": entries, "replaces": replaces,
-            "index_key": index_key.key_id,
+            "index_key": index_name(index_key),
         }  # fmt: skip
         change = self._store.change(one, ImportState.PUBLISHED, entries=entries, replaces=replaces)
         with suppress(ConditionFailed):  # already done by a concurrent repeat
@@ -161,25 +162,25 @@ class Imports:
         return self._store.get(import_id)
 
     def rekey(self) -> int:
-        """Rebuild the indexes made with an earlier index key; returns the number of sources."""
+        """Rebuild the indexes made with an earlier index key or normal form; returns the number of sources."""
         state, _ = self._keeper.current()
         current, rekeyed = self._index().current, 0
         for source, import_id in list(state.imports.items()):
-            if state.index_keys[source] == current.key_id:
+            if state.index_keys[source] == index_name(current):
                 continue
-            _, wrapped = self._store.with_key(import_id)
-            content, _ = self._built(import_id, current)
-            self._generations.put_index(import_id, self._generations.key_of(wrapped), content, current.key_id)
-            record = {"source": source, "import_id": import_id, "index_key": current.key_id}
+            one, wrapped = self._store.with_key(import_id)
+            content, _ = self._built(one, current)
+            self._generations.put_index(import_id, self._generations.key_of(wrapped), content, index_name(current))
+            record = {"source": source, "import_id": import_id, "index_key": index_name(current)}
             self._journal.append("import_rekeyed", "platform", record, [])
             rekeyed += 1
         return rekeyed
 
-    def _built(self, import_id: str, key: IndexKey) -> tuple[bytes, int]:
+    def _built(self, one: Import, key: IndexKey) -> tuple[bytes, int]:
         """The index of all lines, and its number of entries."""
         builder = SegmentBuilder()
-        for block in self._generations.lines(import_id):
-            rows = (taken.row for taken in block)
+        for block in self._generations.lines(one.import_id):
+            rows = (taken.row for taken in (block if one.normal_form == NORMAL_FORM else _normalised(block)))
             builder.add((row, int(fingerprint(key, row.kind, row.subject), 16)) for row in rows)
         return builder.build()
 
@@ -258,6 +259,13 @@ class Imports:
             return self._store.apply(change)
         except ConditionFailed:
             return self._store.get(one.import_id)  # already done by a concurrent repeat
+
+
+def _normalised(block: Sequence[Taken]) -> Iterator[Taken]:
+    """Lines of an earlier normal form in today's; those whose value is not valid any more are left out."""
+    for taken in block:
+        with suppress(InvalidInput):
+            yield taken._replace(row=taken.row._replace(subject=normalise(taken.row.kind, taken.value)))
 
 
 def _not_to_follow(one: Import, entries: int, earlier: Import | None) -> ImportProblem | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.kernel.errors import Conflict, Forbidden, NotFound
+from creditmesh.kernel.errors import Conflict, Forbidden, NotFound, Unavailable
 
 MIN_SCORE_BPS = 8_000
 """Names less similar than this are no hits; below it, the most similar one might not be found."""
@@ -19,6 +19,10 @@ MAX_VALUE = 400
 
 class NoSuchEntry(NotFound):
     """No list has that entry."""
+
+
+class ListsOutdated(Unavailable):
+    """Entries are indexed by an earlier release's normal forms; until they are indexed anew, some are not found."""
 
 
 class EntryStateConflict(Conflict):
@@ -139,6 +143,8 @@ class Entry(BaseModel):
     kind: Kind
     fingerprint: str
     """Sixteen hex digits of the subject's blind index, for exact look-ups."""
+    normal_form: int = 1
+    """Version of the normal form that the fingerprint was made of."""
     value: str = Field(repr=False)
     """The subject as given; sealed at rest."""
     source: str

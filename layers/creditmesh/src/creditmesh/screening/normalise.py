@@ -15,6 +15,9 @@ from creditmesh.screening.addresses import chinese
 from creditmesh.screening.characters import HAN, words
 from creditmesh.screening.model import MAX_VALUE, Kind
 
+NORMAL_FORM = 2
+"""Version of the normal forms: a change that gives some values another form raises it, and lists are indexed anew."""
+
 _AND = re.compile("[&＆]")
 _BETWEEN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _LEGAL_FORMS_HAN = re.compile(

@@ -14,13 +14,14 @@ from creditmesh.screening.model import (
     EntryKey,
     Hit,
     Kind,
+    ListsOutdated,
     Origin,
     Screening,
     Subject,
     features_of,
     strongest,
 )
-from creditmesh.screening.normalise import normalise
+from creditmesh.screening.normalise import NORMAL_FORM, normalise
 from creditmesh.screening.segment import MAX_COMPARED, NEVER, Found, IndexSegment
 from creditmesh.screening.similarity import FULL, keys, score_bps
 from creditmesh.screening.state import Keeper, ListState, LiveEntry
@@ -34,6 +35,11 @@ def fingerprint(index: BlindIndex | IndexKey, kind: Kind, normalised: str) -> st
 def fingerprints(index: BlindIndex, kind: Kind, normalised: str) -> list[str]:
     """The fingerprint under each index key in use, newest key first."""
     return [one[:16] for one in index.each(f"list:{kind}", normalised)]
+
+
+def index_name(key: IndexKey) -> str:
+    """What an import's index was made with: the index key and the normal forms."""
+    return f"{key.key_id}-{NORMAL_FORM}"
 
 
 def blind_name_keys(index: BlindIndex, normalised: str) -> list[str]:
@@ -59,8 +65,13 @@ class Lists:
 
         Args:
             max_age_seconds: maximum age of the lists in memory; 0 queries the journal, so that no change is missed.
+
+        Raises:
+            ListsOutdated: entries have to be indexed anew first.
         """
         state, segments = self._keeper.current(max_age_seconds)
+        if state.outdated:
+            raise ListsOutdated("the lists are indexed by an earlier release; index them anew")
         now = self._clock.now()
         found: dict[tuple[int, str], Hit] = {}
         unreadable, incomplete = [], []

@@ -11,6 +11,7 @@ from typing import TypeVar
 from creditmesh.platform.tables import Item
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import Kind, ListName
+from creditmesh.screening.normalise import NORMAL_FORM
 from creditmesh.screening.segment import IndexSegment
 
 K = TypeVar("K")
@@ -32,6 +33,7 @@ class LiveEntry:
     """The sealed normalised form, for names."""
     name_keys: tuple[str, ...]
     """Blind indexes of the name's keys."""
+    normal_form: int
 
     @classmethod
     def of(cls, change: Item) -> LiveEntry:
@@ -47,6 +49,7 @@ class LiveEntry:
             valid_until=change.get("valid_until"),
             sealed_name=change.get("sealed_name"),
             name_keys=tuple(change.get("name_keys", ())),
+            normal_form=int(change.get("normal_form", 1)),
         )
 
 
@@ -61,13 +64,20 @@ class ListState:
     imports: dict[str, str] = field(default_factory=dict)
     """Source -> current import."""
     index_keys: dict[str, str] = field(default_factory=dict)
-    """Source -> id of the index key used for its fingerprints."""
+    """Source -> name of its index: the index key, and the normal forms unless they are the first ones."""
+    _of_earlier_forms: set[str] = field(default_factory=set)
     _by_fingerprint: dict[int, dict[str, LiveEntry]] = field(default_factory=dict)
     _by_name_key: dict[str, dict[str, LiveEntry]] = field(default_factory=dict)
 
     @property
     def has_names(self) -> bool:
         return bool(self._by_name_key)
+
+    @property
+    def outdated(self) -> bool:
+        """Some entries are indexed by earlier normal forms than look-ups use."""
+        current = f"-{NORMAL_FORM}"
+        return bool(self._of_earlier_forms) or not all(name.endswith(current) for name in self.index_keys.values())
 
     def apply(self, change: Item) -> None:
         match change["act"]:
@@ -98,16 +108,20 @@ class ListState:
         return list(found.values())
 
     def _rekeyed(self, change: Item) -> None:
-        """Give an entry its new id."""
-        self._forget(change["was"])
-        if change["was"] in self.removed:
-            self.removed.remove(change["was"])
+        """Give an entry its new id; another entry may have it already."""
+        removed = change.get("removed", change["was"] in self.removed)
+        for entry_id in (change["was"], change["entry_id"]):
+            self._forget(entry_id)
+            self.removed.discard(entry_id)
+        if removed:
             self.removed.add(change["entry_id"])
         elif "fingerprint" in change:
             self._take(LiveEntry.of(change))
 
     def _take(self, entry: LiveEntry) -> None:
         self.entries[entry.entry_id] = entry
+        if entry.normal_form != NORMAL_FORM:
+            self._of_earlier_forms.add(entry.entry_id)
         self._by_fingerprint.setdefault(entry.fingerprint, {})[entry.entry_id] = entry
         for key in entry.name_keys:
             self._by_name_key.setdefault(key, {})[entry.entry_id] = entry
@@ -116,6 +130,7 @@ class ListState:
         entry = self.entries.pop(entry_id, None)
         if entry is None:
             return
+        self._of_earlier_forms.discard(entry_id)
         _take_out(self._by_fingerprint, entry.fingerprint, entry_id)
         for key in entry.name_keys:
             _take_out(self._by_name_key, key, entry_id)
