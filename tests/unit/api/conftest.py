@@ -17,13 +17,15 @@ from tests.support.template import REGION
 from tests.support.world import ship_model
 
 SECRETS = {
-    name: "whsec_" + base64.b64encode(f"{name} {'of a lender':*<20}".encode()).decode() for name in ("new", "old", "b")
+    name: "whsec_" + base64.b64encode(f"{name} {'of a lender':*<24}".encode()).decode() for name in ("new", "old", "b")
 }
 INSTITUTIONS = {
     "tax": {"kind": "tax", "name": "Tax bureau", "base_url": "http://tax.test", "login_url": "https://login.tax.test"},
     "registry": {"kind": "registry", "name": "Company registry", "base_url": "http://registry.test"},
     "lender-a": {"kind": "lender", "name": "Lender A", "base_url": "http://a.test"},
     "lender-b": {"kind": "lender", "name": "Lender B", "base_url": "http://b.test"},
+    "lender-c": {"kind": "lender", "name": "Lender C", "base_url": "http://c.test"},
+    "lender-d": {"kind": "lender", "name": "Lender D", "base_url": "http://d.test"},
 }
 KEYS = {
     "tax": {"api_key": "k-tax", "webhook_secrets": [SECRETS["new"]]},

@@ -30,7 +30,7 @@ def _contract_ready(application_id: str) -> None:
 
 
 def test_a_lender_pushes_replaces_and_takes_back_a_product():
-    lender = Api("lender")
+    lender = Api("lender", "lender-c")
     pushed = lender.put("/v1/products/p-1", product_terms())
     assert pushed.status == 200
     assert pushed.json()["lender_id"] == lender.tenant
@@ -44,10 +44,24 @@ def test_a_lender_pushes_replaces_and_takes_back_a_product():
 
 
 def test_a_lender_touches_its_own_products_only():
-    lender, rival = Api("lender"), Api("lender")
+    lender, rival = Api("lender", "lender-c"), Api("lender", "lender-d")
     lender.put("/v1/products/p-1", product_terms())
     assert rival.call("DELETE", "/v1/products/p-1").status == 204
-    assert lender.tenant in [one["lender_id"] for one in lender.get("/v1/products").json()["products"]]
+    assert [one["product_id"] for one in lender.get("/v1/products").json()["products"]] == ["p-1"]
+    assert rival.put("/v1/products/p-1", product_terms(name="Another's", annual_rate_bps=1)).status == 200
+    (mine,) = lender.get("/v1/products").json()["products"]
+    assert (mine["name"], mine["annual_rate_bps"]) == ("Season credit", 540)
+    for each in (lender, rival):
+        each.call("DELETE", "/v1/products/p-1")
+
+
+@pytest.mark.parametrize("tenant", ["tax", "registry", "lender-z", "Lender-A", "lender-a.", "platform"])
+def test_only_a_lender_of_the_directory_has_products(tenant):
+    answer = Api("lender", tenant).put("/v1/products/p-1", product_terms())
+    assert (answer.status, answer.json()["code"]) == (403, "not_a_lender")
+    assert "directory" in answer.json()["detail"]
+    assert Api("lender", tenant).get("/v1/products").json()["products"] == []
+    assert tenant not in [one["lender_id"] for one in Api("borrower").get("/v1/products").json()["products"]]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +80,7 @@ def test_a_lender_touches_its_own_products_only():
     ],
 )
 def test_bad_terms_are_named(changed, field):
-    answer = Api("lender").put("/v1/products/p-1", product_terms(**changed))
+    answer = Api("lender", "lender-c").put("/v1/products/p-1", product_terms(**changed))
     assert (answer.status, [one["field"] for one in answer.json()["errors"]]) == (422, [field])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -11,9 +12,20 @@ from pydantic import ValidationError
 from creditmesh.intake.model import ApplicationClosed, ChosenTerms, NotAwaited, Outcome
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.offers.model import Need, NothingMatches, Product, ProductTerms, match, missing_terms, nearest
-from tests.support import wired
-from tests.support.world import BORROWER, LENDER, TERMS, World
+from creditmesh.offers.model import (
+    Need,
+    NotALender,
+    NothingMatches,
+    Product,
+    ProductTerms,
+    match,
+    missing_terms,
+    nearest,
+)
+from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.institutions import ADDRESS_BOOK
+from tests.support import aws, wired
+from tests.support.world import ADDRESSES, BORROWER, LENDER, TERMS, World
 
 
 def product(product_id: str = "p-1", lender: str = "lender-a", **changes: Any) -> Product:
@@ -110,6 +122,48 @@ def test_a_lender_keeps_its_own_catalogue(world: World) -> None:
                 lambda: wired.offers().push(BORROWER, "p-2", ProductTerms.model_validate(TERMS))):  # fmt: skip
         with pytest.raises(Forbidden):
             act()
+
+
+@pytest.mark.parametrize("tenant", ["company-registry", "tax-bureau", "lender-z", "LENDER-A", "lender-a ", ""])
+def test_only_a_lender_of_the_directory_has_products(world: World, tenant: str) -> None:
+    with pytest.raises(NotALender, match="directory"):
+        world.push("p-1", tenant)
+    assert world.items("Products") == []
+
+
+def leaves(world: World, lender: str) -> None:
+    """The lender is no longer in the address book, and five minutes have passed since."""
+    left = {name: one for name, one in ADDRESSES.items() if name != lender}
+    book = aws.text(left).encode()
+    world.stack.clients["s3"].put_object(Bucket=world.stack.refs["ArtefactBucket"], Key=ADDRESS_BOOK, Body=book)
+    platform().__dict__.pop("addresses")
+
+
+@pytest.fixture
+def directory(world: World) -> Iterator[None]:
+    yield
+    leaves(world, "nobody")
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_lender_that_has_left_offers_nothing(world: World) -> None:
+    world.to_assessed()
+    world.push("p-1")
+    world.push("p-1", "lender-b")
+    leaves(world, "lender-a")
+    assert [one.lender_id for one in wired.offers().catalogue()] == ["lender-b"]
+    wired.offers().offer(world.application_id, "t-1")
+    assert [one.lender_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["lender-b"]
+
+
+@pytest.mark.usefixtures("directory")
+def test_an_offer_of_a_lender_that_has_left_cannot_be_chosen(world: World) -> None:
+    world.to_offered("t-1")
+    leaves(world, "lender-a")
+    with pytest.raises(InvalidInput) as refused:
+        wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    assert refused.value.field == "product_id"
+    assert world.steps.succeeded == {}
 
 
 def test_offered_chosen_and_gone_on(world: World) -> None:

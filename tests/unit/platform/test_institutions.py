@@ -9,14 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform.institutions import CACHE_SECONDS, ConfiguredDirectory
+from creditmesh.platform.institutions import CACHE_SECONDS, AddressBook, ConfiguredDirectory
 from tests.support.world import ADDRESSES, KEYS, World
 
 from tests.support import wired  # isort: skip
 
 
 def directory(addresses: Any = ADDRESSES, keys: Any = KEYS, **options: Any) -> ConfiguredDirectory:
-    return ConfiguredDirectory(lambda: json.dumps(addresses), lambda: json.dumps(keys), **options)
+    book = AddressBook(lambda: json.dumps(addresses), **options)
+    return ConfiguredDirectory(book, lambda: json.dumps(keys), **options)
 
 
 def test_institutions_by_id_and_kind() -> None:
@@ -53,7 +54,7 @@ def test_without_an_address_book_there_is_nobody_until_it_comes() -> None:
             raise NotFound("no document under institutions.json")
         return there[0]
 
-    found = ConfiguredDirectory(addresses, lambda: json.dumps(KEYS))
+    found = ConfiguredDirectory(AddressBook(addresses), lambda: json.dumps(KEYS))
     assert found.of_kind("lender") == []
     assert found.keys_of("lender-a").webhook_secrets == KEYS["lender-a"]["webhook_secrets"]
     there.append(json.dumps(ADDRESSES))

@@ -14,4 +14,4 @@ def offers() -> Offers:
 
     own = platform()
     stores = ProductStore(own.tables, settings().products_table), OfferStore(settings().offers_table)
-    return Offers(*stores, applications(), own.tasks, own.waits, own.clock)
+    return Offers(*stores, applications(), own.tasks, own.waits, own.clock, lambda: own.addresses.of_kind("lender"))

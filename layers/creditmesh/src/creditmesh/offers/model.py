@@ -7,7 +7,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from creditmesh.kernel.errors import DomainError
+from creditmesh.kernel.errors import DomainError, Forbidden
 from creditmesh.kernel.money import Money, format_minor
 
 GRADES = ("AAA", "AA", "A", "B", "C", "D", "E")
@@ -20,6 +20,12 @@ class NothingMatches(DomainError):
     """No product fits the application."""
 
     code = "no_match"
+
+
+class NotALender(Forbidden):
+    """The caller's tenant is not a lender in the directory of institutions."""
+
+    code = "not_a_lender"
 
 
 class ProductTerms(BaseModel):

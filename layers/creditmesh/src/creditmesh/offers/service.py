@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from creditmesh.intake.model import WAITS, Actor, Application, ChosenTerms, NotAwaited, Outcome, Status
@@ -9,7 +10,7 @@ from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.offers.model import Need, NothingMatches, Offer, Product, ProductTerms, match, nearest
+from creditmesh.offers.model import Need, NotALender, NothingMatches, Offer, Product, ProductTerms, match, nearest
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
@@ -23,7 +24,11 @@ _CHOICE = WAITS[Status.OFFERED]
 
 
 class Offers:
-    """The catalogue and its matching."""
+    """The catalogue and its matching.
+
+    Args:
+        lenders: returns the ids of the lenders in the directory of institutions.
+    """
 
     def __init__(
         self,
@@ -33,14 +38,21 @@ class Offers:
         tasks: Tasks,
         waits: Waits,
         clock: Clock,
+        lenders: Callable[[], Collection[str]],
     ) -> None:
         self._products, self._store, self._applications = products, store, applications
-        self._tasks, self._waits, self._clock = tasks, waits, clock
+        self._tasks, self._waits, self._clock, self._lenders = tasks, waits, clock, lenders
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
-        """Enter or replace one of the lender's own products."""
+        """Enter or replace one of the lender's own products.
+
+        Raises:
+            NotALender: its tenant is not a lender in the directory of institutions.
+        """
         if caller.role is not Role.LENDER:
             raise Forbidden("only lenders may push products")
+        if caller.tenant not in self._lenders():
+            raise NotALender("your tenant must be a lender in the directory of institutions")
         product = Product(
             **terms.model_dump(), lender_id=caller.tenant, product_id=product_id, pushed_at=iso(self._clock.now())
         )
@@ -54,12 +66,13 @@ class Offers:
         self._products.delete(caller.tenant, product_id)
 
     def catalogue(self) -> list[Product]:
-        """Every product on the platform."""
-        return list(self._products.all())
+        """The products of all lenders in the directory of institutions."""
+        lenders = set(self._lenders())
+        return [product for product in self._products.all() if product.lender_id in lenders]
 
     def catalogue_for(self, caller: Caller) -> list[Product]:
         """The products that the caller may see: a lender its own, others all."""
-        return [product for product in self._products.all() if _is_for(caller, product)]
+        return [product for product in self.catalogue() if _is_for(caller, product)]
 
     def of(self, caller: Caller, application_id: str) -> tuple[Application, list[Offer]]:
         """An application and its offers, best first; a lender sees its own."""
@@ -109,7 +122,7 @@ class Offers:
         wanted = (lender_id, product_id)
         offers = self._store.read_as(offered)
         offer = next((offer for offer in offers if (offer.lender_id, offer.product_id) == wanted), None)
-        if offer is None:
+        if offer is None or lender_id not in self._lenders():
             raise InvalidInput("must be one of the offers of this application", field="product_id")
         moved = self._applications.move(
             application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=product_id,

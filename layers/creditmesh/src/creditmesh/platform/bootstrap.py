@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from creditmesh.platform.crypto import BulkCipher, FieldCipher
     from creditmesh.platform.events import EventPublisher
     from creditmesh.platform.http import HttpClient
-    from creditmesh.platform.institutions import ConfiguredDirectory
+    from creditmesh.platform.institutions import AddressBook, ConfiguredDirectory
     from creditmesh.platform.objects import Objects
     from creditmesh.platform.outbox import Outbox
     from creditmesh.platform.tables import Tables
@@ -149,11 +149,17 @@ class Platform:
         return HttpClient()
 
     @cached_property
+    def addresses(self) -> AddressBook:
+        from creditmesh.platform.institutions import ADDRESS_BOOK, AddressBook
+
+        return AddressBook(lambda: self.artefacts.get(ADDRESS_BOOK))
+
+    @cached_property
     def directory(self) -> ConfiguredDirectory:
-        from creditmesh.platform.institutions import ADDRESS_BOOK, ConfiguredDirectory
+        from creditmesh.platform.institutions import ConfiguredDirectory
 
         secret = settings().institutions_secret
-        return ConfiguredDirectory(lambda: self.artefacts.get(ADDRESS_BOOK), lambda: self.secret(secret))
+        return ConfiguredDirectory(self.addresses, lambda: self.secret(secret))
 
 
 def _client(service: str) -> Any:

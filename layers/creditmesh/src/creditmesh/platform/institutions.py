@@ -100,54 +100,66 @@ KEYS = TypeAdapter(dict[str, Keys], config=ConfigDict(hide_input_in_errors=True)
 _GIVEN = TypeAdapter(dict[str, Any], config=ConfigDict(hide_input_in_errors=True))
 
 
-class ConfiguredDirectory:
-    """Reads address book and secret, again every few minutes.
-
-    Without an address book the directory is empty and tries again at the next look-up.
+class AddressBook:
+    """The institutions' addresses, read again every few minutes; without one, empty and read at each look-up.
 
     Args:
-        read_addresses: returns the address book's JSON; raises NotFound if there is none.
+        read: returns the address book's JSON; raises NotFound if there is none.
+        monotonic: clock in seconds, for the cache's age.
+    """
+
+    def __init__(self, read: Callable[[], str | bytes], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._read, self._monotonic = read, monotonic
+        self._known: dict[str, Address] = {}
+        self._read_at: float | None = None
+
+    def all(self) -> dict[str, Address]:
+        if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
+            try:
+                self._known = _ADDRESSES.validate_json(self._read())
+            except NotFound:
+                return {}
+            self._read_at = self._monotonic()
+        return self._known
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Ids of all institutions of a kind, ordered."""
+        return sorted(name for name, one in self.all().items() if one.kind == kind)
+
+
+class ConfiguredDirectory:
+    """Joins the addresses and the keys in the secret, which it reads again every few minutes.
+
+    Args:
+        addresses: which institutions there are.
         read_keys: returns the secret's JSON text.
         monotonic: clock in seconds, for the cache's age.
     """
 
     def __init__(
         self,
-        read_addresses: Callable[[], str | bytes],
+        addresses: AddressBook,
         read_keys: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._read_addresses, self._read_keys, self._monotonic = read_addresses, read_keys, monotonic
-        self._known: dict[str, Institution] = {}
+        self._addresses, self._read_keys, self._monotonic = addresses, read_keys, monotonic
         self._keys: dict[str, Keys] = {}
         self._read_at: float | None = None
 
     def get(self, institution_id: str) -> Institution:
-        try:
-            return self._all()[institution_id]
-        except KeyError:
-            raise NotFound("no such institution", field="institution_id") from None
+        address = self._addresses.all().get(institution_id)
+        if address is None:
+            raise NotFound("no such institution", field="institution_id")
+        return Institution(institution_id=institution_id, address=address, keys=self.keys_of(institution_id))
 
     def of_kind(self, kind: str) -> list[Institution]:
-        return [one for _, one in sorted(self._all().items()) if one.address.kind == kind]
+        return [self.get(name) for name in self._addresses.of_kind(kind)]
 
     def keys_of(self, institution_id: str) -> Keys:
-        self._all()
-        return self._keys.get(institution_id, Keys())
-
-    def _all(self) -> dict[str, Institution]:
         if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
             self._keys = {name: _usable(name, one) for name, one in _GIVEN.validate_json(self._read_keys()).items()}
-            try:
-                addresses = _ADDRESSES.validate_json(self._read_addresses())
-            except NotFound:
-                return {}
-            self._known = {
-                name: Institution(institution_id=name, address=address, keys=self._keys.get(name, Keys()))
-                for name, address in addresses.items()
-            }
             self._read_at = self._monotonic()
-        return self._known
+        return self._keys.get(institution_id, Keys())
 
 
 def faults_of(error: ValidationError) -> list[str]:
