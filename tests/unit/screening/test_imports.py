@@ -321,6 +321,13 @@ def test_another_encoding(world: World) -> None:
     assert name_score(screen(("name", NAMED))) == 10_000
 
 
+@pytest.mark.parametrize(("code", "letter"), [(b"\xfe\x59", "龴"), (b"\xfe\x61", "龵"), (b"\xfe\x66", "龶"), (b"\xfe\x67", "龷"), (b"\xfe\x6d", "龸"), (b"\xfe\x51", "𠂇"), (b"\x82\x35\x90\x37", "龴")])  # fmt: skip  # noqa: E501
+def test_two_byte_codes_mean_what_they_mean_since_2022(world: World, code: bytes, letter: str) -> None:
+    line = f"{HEAD}name,?{NAMED},debt,,,\n".encode("gb18030").replace(b"?", code)
+    imported(line, encoding="gb18030")
+    assert name_score(screen(("name", f"{letter}{NAMED}"))) == 10_000
+
+
 def test_a_mark_at_the_beginning_of_the_file_is_no_part_of_a_name(world: World) -> None:
     imported(f"\ufeff{HEAD}name,{NAMED},debt,,,\r\n")
     assert name_score(screen(("name", NAMED))) == 10_000

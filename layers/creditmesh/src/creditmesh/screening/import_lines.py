@@ -15,6 +15,7 @@ from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+from creditmesh.kernel.charsets import modern
 from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.kernel.identifiers import DamagedValue
@@ -114,7 +115,7 @@ class LineReader:
 
     def _fields(self, raw: bytes) -> dict[str, str]:
         try:
-            text = raw.decode(self._encoding)
+            text = modern(self._encoding, raw.decode(self._encoding))
         except UnicodeDecodeError:
             raise _Broken("line", f"not_{self._encoding.replace('-', '')}") from None
         return _from_json(text) if self._columns is None else _from_csv(text, self._columns)

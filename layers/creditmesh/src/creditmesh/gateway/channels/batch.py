@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 from creditmesh.gateway.channels import exact_json
-from creditmesh.gateway.channels.charsets import decoder, modern
 from creditmesh.gateway.channels.document import MAX_ANSWER_BYTES, BatchFile, Channel
 from creditmesh.gateway.channels.reading import Unreadable, csv_rows
+from creditmesh.kernel.charsets import decoder, modern
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import NotFound
 from creditmesh.kernel.identifiers import DamagedValue, compact, undamaged

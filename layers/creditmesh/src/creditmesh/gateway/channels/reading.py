@@ -13,9 +13,9 @@ from xml.parsers.expat import ExpatError
 import xmltodict
 
 from creditmesh.gateway.channels import exact_json
-from creditmesh.gateway.channels.charsets import decoded
 from creditmesh.gateway.channels.document import Response
 from creditmesh.gateway.channels.rules import validator
+from creditmesh.kernel.charsets import decoded
 from creditmesh.kernel.errors import Unavailable
 
 LONGEST_PATH = 200

@@ -12,9 +12,9 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
-from creditmesh.gateway.channels.charsets import label_of
 from creditmesh.gateway.channels.exact_json import HALF_CHARACTER
 from creditmesh.gateway.channels.expressions import compiled
+from creditmesh.kernel.charsets import label_of
 
 LONGEST_RULE = 4_000
 MOST_BRACKETS = 200

@@ -1,4 +1,4 @@
-"""Decodes answers as the WHATWG Encoding Standard reads their labels, and GB 18030 by its edition of 2022."""
+"""Decodes texts as the WHATWG Encoding Standard reads their labels, and GB 18030 by its edition of 2022."""
 
 from __future__ import annotations
 

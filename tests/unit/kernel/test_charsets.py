@@ -7,8 +7,8 @@ import codecs
 import pytest
 from pydantic import ValidationError
 
-from creditmesh.gateway.channels.charsets import decoded, label_of
 from creditmesh.gateway.channels.document import Response
+from creditmesh.kernel.charsets import decoded, label_of
 
 GB18030_2022 = {
     "A6D9": 0xFE10, "A6DA": 0xFE12, "A6DB": 0xFE11, "A6DC": 0xFE13, "A6DD": 0xFE14, "A6DE": 0xFE15, "A6DF": 0xFE16,
