@@ -152,11 +152,12 @@ def _measured(case: Callable[[int], Sequence[Line]], count: int) -> dict[str, An
 def round_trip(count: int) -> dict[str, Any]:
     """The query for what is new alone, and the least that any DynamoDB call costs here."""
     from creditmesh.platform import bootstrap
+    from creditmesh.platform.paging import Window
     from creditmesh.platform.settings import settings
     from creditmesh.screening import bootstrap as screening
 
     table = settings().list_imports_table
-    journal, last = screening.list_journal(), screening.list_journal().newest(1)[0]["number"]
+    journal, last = screening.list_journal(), screening.list_journal().newest(Window(1)).items[0]["number"]
 
     def taken(act: Callable[[], object]) -> Iterator[float]:
         for _ in range(count):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from api.cursors import following, window
 from api.negotiation import language, wants_html
 from api.report_schemas import Report
 from api.roles import APPLICANTS
 from api.routing import Call, Headed, Key, route
 from api.schemas import (
     ApplicationList,
+    ApplicationListing,
     ApplicationView,
     GuestApplication,
     Listing,
@@ -19,12 +21,14 @@ from api.schemas import (
 )
 from api.views import shown
 from creditmesh.decisions.bootstrap import assessment
-from creditmesh.intake.bootstrap import intake
+from creditmesh.intake.bootstrap import application_lists, intake
 from creditmesh.intake.model import Application, LoanRequest
+from creditmesh.intake.search import Search
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput
 from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.paging import numbered
 from creditmesh.platform.tokens import GUEST_PREFIX, GUEST_VALIDITY, guest_tenant, guest_token
 from creditmesh.platform.web import HTML, JSON, Reply
 from creditmesh.risk.report import render_html
@@ -69,10 +73,13 @@ def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
 
 
 @route(blueprint, "GET", "/v1/applications")
-def list_applications(call: Call, query: Listing) -> ApplicationList:
-    """List one's own applications, newest first. Staff name a status."""
-    found = intake().list(call.caller, query.status, query.limit)
-    return ApplicationList(applications=[ApplicationView.of(one) for one in found])
+def list_applications(call: Call, query: ApplicationListing) -> ApplicationList:
+    """List one's own applications, newest first; staff see all, the latest changes first."""
+    search = Search(query.status, query.waiting_since, query.lender_id, query.taxpayer_id, query.text)
+    found = application_lists().find(call.caller, search, window(call, query))
+    return ApplicationList(
+        applications=[ApplicationView.of(one) for one in found], next=following(call, query, found)
+    )  # fmt: skip
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}")
@@ -82,9 +89,10 @@ def read_application(call: Call, application_id: str) -> ApplicationView:
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/timeline")
-def read_timeline(call: Call, application_id: str) -> Timeline:
+def read_timeline(call: Call, application_id: str, query: Listing) -> Timeline:
     """Read what happened to an application, oldest first."""
-    return Timeline(timeline=_read(call, application_id).timeline)
+    found = numbered(_read(call, application_id).timeline, window(call, query))
+    return Timeline(timeline=found.items, next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})

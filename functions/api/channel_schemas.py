@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas import In, Out
+from api.schemas import In, Listed, Listing, Out
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.gateway.channels.documents import Stored
 from creditmesh.gateway.channels.dry_run import Sample
@@ -28,7 +28,7 @@ class ChannelView(DocumentVersion):
     channel_id: str
 
 
-class ChannelList(Out):
+class ChannelList(Listed):
     """The channels in force."""
 
     channels: list[ChannelView]
@@ -40,13 +40,13 @@ class PlanView(DocumentVersion):
     plan_id: str
 
 
-class HealthQuery(In):
+class HealthQuery(Listing):
     """How far back to look."""
 
     minutes: int = Field(default=60, ge=5, le=7 * 24 * 60)
 
 
-class ChannelHealthList(Out):
+class ChannelHealthList(Listed):
     """How each channel did."""
 
     channels: list[ChannelHealth]

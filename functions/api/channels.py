@@ -17,14 +17,17 @@ from api.channel_schemas import (
     channel_view,
     plan_view,
 )
+from api.cursors import following, window
 from api.roles import OPERATORS
 from api.routing import Call, route
+from api.schemas import Listing
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.paging import cut
 from creditmesh.platform.web import Reply
 
 blueprint = Blueprint(__name__)
@@ -36,17 +39,19 @@ class Record(RootModel[dict[str, JsonValue]]):
 
 
 @route(blueprint, "GET", "/v1/channels", roles=STAFF)
-def list_channels(call: Call) -> ChannelList:
-    """List the channels in force."""
-    return ChannelList(channels=[channel_view(one) for one in channels().listed()])
+def list_channels(call: Call, query: Listing) -> ChannelList:
+    """List the channels in force, by id."""
+    found = cut(channels().listed(), window(call, query), lambda one: one.document_id)
+    return ChannelList(channels=[channel_view(one) for one in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/channels-health", roles=STAFF)
 def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
     """Read the channels' health: calls, success, latency, cost, cache hits, breaker."""
-    known = [one.channel for one in channels().all()]
-    breakers = [(one, guards().breaker(one).state) for one in known]
-    return ChannelHealthList(channels=health().read(breakers, query.minutes))
+    known = sorted((one.channel for one in channels().all()), key=lambda one: one.channel_id)
+    found = cut(known, window(call, query), lambda one: one.channel_id)
+    breakers = [(one, guards().breaker(one).state) for one in found]
+    return ChannelHealthList(channels=health().read(breakers, query.minutes), next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/channels/{channel_id}", roles=STAFF)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from api.schemas import In, Instant, Out, _true
+from api.schemas import In, Instant, Listed, Out, _true
 from creditmesh.authorization.model import Language
 from creditmesh.authorization.records import ConsentRecord, RecordKind, Use
 from creditmesh.authorization.scopes import Scope, Way
@@ -51,7 +51,7 @@ class ScopeView(Out):
         )
 
 
-class ConsentScopes(Out):
+class ConsentScopes(Listed):
     """The rights a firm may grant."""
 
     scopes: list[ScopeView]
@@ -102,7 +102,7 @@ class ConsentStanding(Out):
         )
 
 
-class Consents(Out):
+class Consents(Listed):
     """How every right stands."""
 
     consents: list[ConsentStanding]
@@ -161,7 +161,7 @@ class ConsentEntry(Out):
         )
 
 
-class ConsentHistory(Out):
+class ConsentHistory(Listed):
     """What happened, newest first."""
 
     history: list[ConsentEntry]
@@ -184,7 +184,7 @@ class UseEntry(Out):
         return cls.model_validate(use.model_dump(include=set(cls.model_fields)))
 
 
-class ConsentUses(Out):
+class ConsentUses(Listed):
     """Uses, newest first."""
 
     uses: list[UseEntry]
@@ -233,13 +233,7 @@ class BlindSpot(Out):
         )
 
 
-class BlindSpots(Out):
+class BlindSpots(Listed):
     """Blind spots, longest first."""
 
     blind_spots: list[BlindSpot]
-
-
-class Page(In):
-    """How many entries to give."""
-
-    limit: int = Field(default=20, ge=1, le=100)

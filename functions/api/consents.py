@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from chalice.app import Blueprint
 
 from api.consent_schemas import (
@@ -18,20 +16,21 @@ from api.consent_schemas import (
     ConsentUses,
     Erased,
     KeptData,
-    Page,
     ScopeView,
     UseEntry,
 )
+from api.cursors import following, window
 from api.negotiation import language
 from api.roles import APPLICANTS
 from api.routing import Call, route
-from api.schemas import Nothing
+from api.schemas import Listing, Nothing
 from creditmesh.authorization.bootstrap import authorizations, watches
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.paging import numbered
 from creditmesh.platform.retention import rules_of
 from creditmesh.platform.settings import settings
 from creditmesh.retention.model import kept_after_erasure
@@ -44,16 +43,18 @@ WATCHERS = STAFF | {Role.LENDER}
 
 
 @route(blueprint, "GET", "/v1/consent-scopes")
-def list_scopes(call: Call) -> ConsentScopes:
+def list_scopes(call: Call, query: Listing) -> ConsentScopes:
     """List the rights a firm may grant, with the texts in force."""
     chosen = language(call.header("accept-language"))
-    return ConsentScopes(scopes=[ScopeView.of(scope, chosen) for scope in SCOPES.values()])
+    found = numbered(list(SCOPES.values()), window(call, query))
+    return ConsentScopes(scopes=[ScopeView.of(scope, chosen) for scope in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/consents", roles=READERS)
-def read_consents(call: Call, application_id: str) -> Consents:
+def read_consents(call: Call, application_id: str, query: Listing) -> Consents:
     """Read how every right of the application's firm stands, and where it is granted or renewed."""
-    return _standing(_read(call, application_id))
+    found = numbered(_standing(_read(call, application_id)), window(call, query))
+    return Consents(consents=found.items, next=following(call, query, found))
 
 
 @route(blueprint, "POST", "/v1/applications/{application_id}/consents", roles=APPLICANTS, status=201)
@@ -70,7 +71,7 @@ def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consent
         valid_days=body.valid_days,
         until=body.until,
     )
-    return _standing(application)
+    return Consents(consents=_standing(application))
 
 
 @route(blueprint, "DELETE", "/v1/applications/{application_id}/consents/{scope}", roles=ENDERS, status=204)
@@ -91,33 +92,35 @@ def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/consents/history", roles=READERS)
-def read_history(call: Call, application_id: str, query: Page) -> ConsentHistory:
+def read_history(call: Call, application_id: str, query: Listing) -> ConsentHistory:
     """Read what was consented, when, for what and until when, and what became of it; newest first."""
     application = _read(call, application_id)
-    found = authorizations().history(application.taxpayer_id, tenant=application.tenant)
-    return ConsentHistory(history=[ConsentEntry.of(one) for one in islice(found, query.limit)])
+    found = authorizations().history(
+        application.taxpayer_id, tenant=application.tenant, window=window(call, query)
+    )  # fmt: skip
+    return ConsentHistory(history=[ConsentEntry.of(one) for one in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/consents/uses", roles=READERS)
-def read_uses(call: Call, application_id: str, query: Page) -> ConsentUses:
+def read_uses(call: Call, application_id: str, query: Listing) -> ConsentUses:
     """Read what the firm's rights were used for, newest first."""
     application = _read(call, application_id)
-    found = authorizations().uses(application.taxpayer_id, tenant=application.tenant)
-    return ConsentUses(uses=[UseEntry.of(one) for one in islice(found, query.limit)])
+    found = authorizations().uses(application.taxpayer_id, tenant=application.tenant, window=window(call, query))
+    return ConsentUses(uses=[UseEntry.of(one) for one in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/blind-spots", roles=WATCHERS)
-def list_blind_spots(call: Call, query: Page) -> BlindSpots:
+def list_blind_spots(call: Call, query: Listing) -> BlindSpots:
     """List loans that cannot be monitored because a right is missing, longest first; lenders see their own."""
-    found = watches().blind_spots(call.caller, query.limit)
-    return BlindSpots(blind_spots=[BlindSpot.of(one) for one in found])
+    found = watches().blind_spots(call.caller, window(call, query))
+    return BlindSpots(blind_spots=[BlindSpot.of(one) for one in found], next=following(call, query, found))
 
 
-def _standing(application: Application) -> Consents:
+def _standing(application: Application) -> list[ConsentStanding]:
     held = authorizations()
     blind = held.blind_of(application.taxpayer_id, tenant=application.tenant)
     standing = held.standing_of(application.taxpayer_id, tenant=application.tenant)
-    return Consents(consents=[ConsentStanding.of(one, application.application_id, blind) for one in standing])
+    return [ConsentStanding.of(one, application.application_id, blind) for one in standing]
 
 
 def _read(call: Call, application_id: str) -> Application:

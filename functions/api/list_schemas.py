@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schemas import In, Instant, Out
+from api.schemas import In, Instant, Listed, Listing, Out
 from creditmesh.screening.entries import NewEntry
 from creditmesh.screening.import_model import SOURCE_PATTERN, Import, Rejected
 from creditmesh.screening.model import Change, Entry, Kind, ListName, Origin, State, Subject
@@ -54,7 +54,7 @@ def masked(value: str) -> str:
     return f"{value[:shown]}{'•' * (len(value) - 2 * shown)}{value[len(value) - shown :]}"
 
 
-class EntryList(Out):
+class EntryList(Listed):
     """Entries whose removal waits for a second person, oldest first."""
 
     entries: list[EntryView]
@@ -111,13 +111,13 @@ class ImportView(Out):
         return cls(upload_url=upload_url, **one.model_dump(mode="json", include=names))
 
 
-class ImportList(Out):
+class ImportList(Listed):
     """A source's imports, newest first."""
 
     imports: list[ImportView]
 
 
-class RejectedLines(Out):
+class RejectedLines(Listed):
     """Rejected lines, in the order of the file."""
 
     rejected: list[Rejected]
@@ -136,26 +136,19 @@ class ListChange(Out):
     note: str | None
 
 
-class ListChanges(Out):
+class ListChanges(Listed):
     """Changes of the lists, newest first."""
 
     changes: list[ListChange]
 
 
-class SourceQuery(In):
-    """Whose imports, and how many."""
+class SourceQuery(Listing):
+    """Whose imports."""
 
     source: str = Field(pattern=SOURCE_PATTERN)
-    limit: int = Field(default=20, ge=1, le=100)
 
 
-class CountQuery(In):
-    """How many to list."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-
-
-class RejectedQuery(In):
-    """How many rejected lines to list."""
+class RejectedQuery(Listing):
+    """Which rejected lines."""
 
     limit: int = Field(default=100, ge=1, le=1000)

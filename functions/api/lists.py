@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from api.cursors import following, window
 from api.list_schemas import (
-    CountQuery,
     EntryGiven,
     EntryList,
     EntryView,
@@ -22,7 +22,7 @@ from api.list_schemas import (
 )
 from api.roles import RISK_OFFICERS
 from api.routing import Call, route
-from api.schemas import Nothing
+from api.schemas import Listing, Nothing
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.screening.bootstrap import list_entries, list_imports, list_journal, lists
 from creditmesh.screening.import_model import NewImport
@@ -61,17 +61,19 @@ def decide_removal(call: Call, entry_id: str, body: RemovalDecided) -> EntryView
 
 
 @route(blueprint, "GET", "/v1/lists/removals", roles=STAFF)
-def list_removals(call: Call, query: CountQuery) -> EntryList:
+def list_removals(call: Call, query: Listing) -> EntryList:
     """List the removals that wait for a second person, oldest first."""
-    return EntryList(entries=[EntryView.of(proposal) for proposal in list_entries().proposals(query.limit)])
+    found = list_entries().proposals(window(call, query))
+    return EntryList(entries=[EntryView.of(proposal) for proposal in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/lists/changes", roles=STAFF)
-def list_changes(call: Call, query: CountQuery) -> ListChanges:
+def list_changes(call: Call, query: Listing) -> ListChanges:
     """List who changed what on the lists, newest first."""
     names = ListChange.model_fields
-    found = [{name: change.get(name) for name in names} for change in list_journal().newest(query.limit)]
-    return ListChanges(changes=[ListChange.model_validate(one) for one in found])
+    found = list_journal().newest(window(call, query))
+    shown = [{name: change.get(name) for name in names} for change in found]
+    return ListChanges(changes=[ListChange.model_validate(one) for one in shown], next=following(call, query, found))
 
 
 @route(blueprint, "POST", "/v1/lists/screenings", roles=STAFF)
@@ -89,8 +91,8 @@ def begin_import(call: Call, body: NewImport) -> ImportView:
 @route(blueprint, "GET", "/v1/lists/imports", roles=STAFF)
 def imports_of_source(call: Call, query: SourceQuery) -> ImportList:
     """List a source's imports, newest first."""
-    found = list_imports().of_source(query.source, query.limit)
-    return ImportList(imports=[ImportView.of(one) for one in found])
+    found = list_imports().of_source(query.source, window(call, query))
+    return ImportList(imports=[ImportView.of(one) for one in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}", roles=STAFF)
@@ -108,4 +110,5 @@ def run_import(call: Call, import_id: str, body: Nothing) -> ImportView:
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}/rejected", roles=STAFF)
 def list_rejected(call: Call, import_id: str, query: RejectedQuery) -> RejectedLines:
     """List the rejected lines: line, field and rule."""
-    return RejectedLines(rejected=list_imports().rejected(import_id, query.limit))
+    found = list_imports().rejected(import_id, window(call, query))
+    return RejectedLines(rejected=found.items, next=following(call, query, found))

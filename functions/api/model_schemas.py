@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
-from api.schemas import In, Out
+from api.schemas import In, Listed, Out
 from creditmesh.governance.model import (
     CaseResult,
     Change,
@@ -107,7 +107,7 @@ class VersionView(VersionSummary):
         return cls(**_summary(version), gates=gates, **{name: getattr(version, name) for name in named})
 
 
-class VersionList(Out):
+class VersionList(Listed):
     """Versions, the highest first."""
 
     versions: list[VersionSummary]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from api.cursors import following, window
 from api.model_schemas import CurrentView, NewVersion, Note, Reason, VersionList, VersionSummary, VersionView
 from api.roles import RISK_OFFICERS
 from api.routing import Call, route
-from api.schemas import Nothing
+from api.schemas import Listing, Nothing
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.decisions.replay import Replay
 from creditmesh.governance.bootstrap import model_registry
@@ -15,6 +16,7 @@ from creditmesh.governance.model import Comparison, Current, ModelKind
 from creditmesh.intake.bootstrap import intake
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.paging import numbered
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
@@ -32,9 +34,10 @@ def read_model(call: Call, model_id: str) -> CurrentView:
 
 
 @route(blueprint, "GET", f"{_MODEL}/versions", roles=STAFF)
-def list_model_versions(call: Call, model_id: str) -> VersionList:
+def list_model_versions(call: Call, model_id: str, query: Listing) -> VersionList:
     """List a model's versions, the highest first."""
-    return VersionList(versions=[VersionSummary.of(one) for one in model_registry().list(model_id)])
+    found = numbered(model_registry().list(model_id), window(call, query), newest_first=True)
+    return VersionList(versions=[VersionSummary.of(one) for one in found], next=following(call, query, found))
 
 
 @route(blueprint, "POST", f"{_MODEL}/versions", roles=RISK_OFFICERS, status=201, max_bytes=MAX_DOCUMENT_BYTES)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from api.cursors import following, window
 from api.roles import APPLICANTS, LENDERS
 from api.routing import Call, Key, route
-from api.schemas import ApplicationView, Choice, Matches, Products
+from api.schemas import ApplicationView, Choice, Listing, Matches, Products
 from creditmesh.offers.bootstrap import offers
 from creditmesh.offers.model import Nearest, Product, ProductTerms
+from creditmesh.platform.paging import cut, numbered
 
 blueprint = Blueprint(__name__)
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/matches")
-def read_matches(call: Call, application_id: str) -> Matches:
+def read_matches(call: Call, application_id: str, query: Listing) -> Matches:
     """Read the offers of an application, best first; else the nearest product; a lender sees its own."""
-    application, found = offers().of(call.caller, application_id)
+    application, ranked = offers().of(call.caller, application_id)
+    found = numbered(ranked, window(call, query))
     return Matches(
-        matches=found,
+        matches=found.items,
         nearest=Nearest.model_validate(application.nearest) if application.nearest else None,
+        next=following(call, query, found),
     )
 
 
@@ -30,9 +34,11 @@ def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
 
 
 @route(blueprint, "GET", "/v1/products")
-def list_products(call: Call) -> Products:
-    """List the catalogue; a lender sees its own products."""
-    return Products(products=offers().catalogue_for(call.caller))
+def list_products(call: Call, query: Listing) -> Products:
+    """List the catalogue, by lender; a lender sees its own products."""
+    known = sorted(offers().catalogue_for(call.caller), key=_place)
+    found = cut(known, window(call, query), _place)
+    return Products(products=found.items, next=following(call, query, found))
 
 
 @route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS)
@@ -45,3 +51,7 @@ def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
 def take_product_back(call: Call, product_id: str) -> None:
     """Take one of the lender's own products out of the catalogue."""
     offers().take_back(call.caller, product_id)
+
+
+def _place(product: Product) -> list[str]:
+    return [product.lender_id, product.product_id]

@@ -168,12 +168,17 @@ def _parameters(operation: Operation, schemas: _Schemas) -> list[Json]:
         model = schemas.resolved(schemas.given(f"{operation.view.__name__} query"))
         required = model.get("required", [])
         found += [
-            {"name": name, "in": "query", "required": name in required, "schema": schema}
+            {"name": name, "in": "query", "required": name in required, "schema": schema, **_style(schema)}
             for name, schema in model["properties"].items()
         ]
     if operation.key is not Key.NONE:
         found.append(_header("Idempotency-Key", operation.key is Key.DERIVED, "^[A-Za-z0-9_-]{8,64}$"))
     return found
+
+
+def _style(schema: Json) -> Json:
+    """Several values of a parameter are separated by commas."""
+    return {"style": "form", "explode": False} if schema.get("type") == "array" else {}
 
 
 def _responses(operation: Operation, schemas: _Schemas) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from api.cursors import following, window
 from api.roles import OPERATORS, RISK_OFFICERS
 from api.routing import Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
@@ -19,8 +20,18 @@ blueprint = Blueprint(__name__)
 
 @route(blueprint, "GET", "/v1/operator-tasks", roles=STAFF)
 def list_tasks(call: Call, query: TaskListing) -> OperatorTasks:
-    """List the open tasks, oldest first."""
-    return OperatorTasks(tasks=operators().list(call.caller, query.limit))
+    """List the open tasks, oldest first, or the resolved ones, the latest first."""
+    found = operators().list(
+        call.caller, window(call, query), resolved=query.state == "resolved", stage=query.stage,
+        application_id=query.application_id,
+    )  # fmt: skip
+    return OperatorTasks(tasks=found.items, next=following(call, query, found))
+
+
+@route(blueprint, "GET", "/v1/operator-tasks/{task_id}", roles=STAFF)
+def read_task(call: Call, task_id: str) -> OperatorTask:
+    """Read a task; a resolved one tells who resolved it, when and how."""
+    return operators().get(call.caller, task_id)
 
 
 @route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS | RISK_OFFICERS)

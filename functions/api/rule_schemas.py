@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from pydantic import Field
 
-from api.schemas import In, Out
+from api.schemas import In, Listed
 from creditmesh.governance.simulation import MAX_DECISIONS, SimulationSummary
 
 USUAL_DAYS = 30
@@ -45,7 +45,7 @@ class NewSimulation(In):
     )
 
 
-class SimulationList(Out):
+class SimulationList(Listed):
     """The simulations of a version, oldest first."""
 
     simulations: list[SimulationSummary]

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from chalice.app import Blueprint
 
+from api.cursors import following, window
 from api.roles import RISK_OFFICERS
 from api.routing import Call, route
 from api.rule_schemas import Days, NewSimulation, RuleView, SimulationList, WhichVersion
-from api.schemas import Nothing
+from api.schemas import Listing, Nothing
 from creditmesh.governance.bootstrap import model_registry, rule_statistics, rule_workbench, simulations
 from creditmesh.governance.catalogue import FeatureCatalogue, RuleBook, feature_catalogue, rule_book
 from creditmesh.governance.model import full_hash
@@ -19,6 +20,7 @@ from creditmesh.governance.simulation import Simulation
 from creditmesh.governance.statistics import RuleStatistics
 from creditmesh.kernel.caller import STAFF
 from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.paging import numbered
 from creditmesh.risk.artefact import load
 
 blueprint = Blueprint(__name__)
@@ -81,10 +83,11 @@ def start_simulation(call: Call, model_id: str, content_hash: str, body: NewSimu
 
 
 @route(blueprint, "GET", "/v1/models/{model_id}/versions/{content_hash}/simulations", roles=STAFF)
-def list_simulations(call: Call, model_id: str, content_hash: str) -> SimulationList:
+def list_simulations(call: Call, model_id: str, content_hash: str, query: Listing) -> SimulationList:
     """List the simulations of a version, oldest first."""
     version = model_registry().get(model_id, full_hash(content_hash))
-    return SimulationList(simulations=simulations().of_version(model_id, version.content_hash))
+    found = numbered(simulations().of_version(model_id, version.content_hash), window(call, query))
+    return SimulationList(simulations=found.items, next=following(call, query, found))
 
 
 _ONE = "/v1/models/{model_id}/versions/{content_hash}/simulations/{simulation_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from creditmesh.closing.model import Closing
 from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
@@ -36,6 +36,19 @@ class Out(BaseModel):
 
 class Nothing(In):
     """An empty object."""
+
+
+class Listing(In):
+    """Which page of a list to give."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="at most so many; a page with filters may have fewer")
+    cursor: str | None = Field(default=None, max_length=4000, description="`next` of the page before, same filters")
+
+
+class Listed(Out):
+    """A page of a list."""
+
+    next: str | None = Field(default=None, description="cursor of the next page; null on the last")
 
 
 def _instant(text: str) -> str:
@@ -126,13 +139,13 @@ class GuestApplication(Out):
     access_token: str = Field(description="bearer token for this application, valid 7 days from its creation")
 
 
-class ApplicationList(Out):
+class ApplicationList(Listed):
     """Applications, newest first."""
 
     applications: list[ApplicationView]
 
 
-class Timeline(Out):
+class Timeline(Listed):
     """What happened to an application, oldest first."""
 
     timeline: list[TimelineEntry]
@@ -144,7 +157,7 @@ class Link(Out):
     url: str
 
 
-class Matches(Out):
+class Matches(Listed):
     """The offers of an application, best first; or the product that fails least."""
 
     matches: list[Offer]
@@ -171,14 +184,14 @@ class Contract(Out):
         )
 
 
-class Products(Out):
+class Products(Listed):
     """The catalogue."""
 
     products: list[Product]
 
 
-class OperatorTasks(Out):
-    """Open tasks, oldest first."""
+class OperatorTasks(Listed):
+    """Open tasks, oldest first, or resolved ones, the latest first."""
 
     tasks: list[OperatorTask]
 
@@ -196,17 +209,36 @@ class WebhookTaken(Out):
     duplicate: bool = Field(description="it had come before and changed nothing")
 
 
-class Listing(In):
+_STATUSES = TypeAdapter(frozenset[Status])
+
+
+def _several(given: object) -> object:
+    try:
+        return _STATUSES.validate_python(given.split(",") if isinstance(given, str) else given)
+    except ValidationError:
+        raise ValueError(f"must be one or several of {', '.join(Status)}, separated by commas") from None
+
+
+class ApplicationListing(Listing):
     """Which applications to list."""
 
-    status: Status | None = None
-    limit: int = Field(default=20, ge=1, le=100)
+    status: Annotated[frozenset[Status], BeforeValidator(_several)] = Field(
+        default=frozenset(), description="one or several, separated by commas"
+    )
+    waiting_since: Instant | None = Field(default=None, description="in their status since then or longer")
+    lender_id: str | None = Field(default=None, max_length=100, description="the chosen lender")
+    taxpayer_id: str | None = Field(default=None, max_length=40)
+    text: str | None = Field(
+        default=None, min_length=1, max_length=120, description="an application's id, or how the firm's name begins"
+    )
 
 
-class TaskListing(In):
-    """How many tasks to list."""
+class TaskListing(Listing):
+    """Which tasks to list."""
 
-    limit: int = Field(default=20, ge=1, le=100)
+    state: Literal["open", "resolved"] = "open"
+    stage: str | None = Field(default=None, max_length=60)
+    application_id: str | None = Field(default=None, max_length=100)
 
 
 class ReportQuery(In):

@@ -63,8 +63,8 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     ),
     schemas.Chosen: (to(PARTIES, "lender_id product_id"),),
     schemas.GuestApplication: (to(APPLICANTS, "application access_token"),),
-    schemas.ApplicationList: (to(PARTIES, "applications"),),
-    schemas.Timeline: (to(PARTIES, "timeline"),),
+    schemas.ApplicationList: (to(PARTIES, "applications next"),),
+    schemas.Timeline: (to(PARTIES, "timeline next"),),
     TimelineEntry: (
         to(PARTIES, "at status by"),
         to(PARTIES, "subject", when=_by_lender),
@@ -72,14 +72,14 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
         to(LENDERS, "note", when=_by_lender),
     ),
     schemas.Link: (to(APPLICANTS, "url"),),
-    schemas.Matches: (to(PARTIES, "matches"), to(APPLICANTS, "nearest")),
+    schemas.Matches: (to(PARTIES, "matches next"), to(APPLICANTS, "nearest")),
     Offer: (
         to(PARTIES, "lender_id product_id name amount approvable_amount currency term_months annual_rate_bps"),
         to(PARTIES, "disbursement_hours"),
         to(APPLICANTS, "rank_points"),
     ),
     Nearest: (to(APPLICANTS, "lender_id product_id name missing"),),
-    schemas.Products: (to(PARTIES, "products"),),
+    schemas.Products: (to(PARTIES, "products next"),),
     Product: (
         to(PARTIES, "lender_id product_id pushed_at name currency min_amount max_amount min_term_months"),
         to(PARTIES, "max_term_months annual_rate_bps disbursement_hours min_grade industries_excluded"),
@@ -100,25 +100,25 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     reports.ReportSource: (to(APPLICANTS, "source channel outcome fetched_at"),),
     reports.Versions: (to(PARTIES, "model_id model_version"),),
     Referral: (to(PARTIES, "decision decided_at role"), to(LENDERS, "note")),
-    consents.ConsentScopes: (to(PARTIES, "scopes"),),
+    consents.ConsentScopes: (to(PARTIES, "scopes next"),),
     consents.ScopeView: (
         to(PARTIES, "scope way required purposes longest_days institution_kind text_version language title text"),
         to(PARTIES, "text_sha256"),
     ),
-    consents.Consents: (to(APPLICANTS, "consents"),),
+    consents.Consents: (to(APPLICANTS, "consents next"),),
     consents.ConsentStanding: (
         to(APPLICANTS, "scope way required usable problem authorization_id granted_at expires_at how text_version"),
         to(APPLICANTS, "text_sha256 last_used_at reminded_days renewal_requested_at blind grant"),
     ),
-    consents.ConsentHistory: (to(APPLICANTS, "history"),),
+    consents.ConsentHistory: (to(APPLICANTS, "history next"),),
     consents.ConsentEntry: (
         to(APPLICANTS, "at kind scope authorization_id by note subject_id expires_at how purposes text_key"),
         to(APPLICANTS, "text_version text_sha256 language renewal_of"),
     ),
-    consents.ConsentUses: (to(APPLICANTS, "uses"),),
+    consents.ConsentUses: (to(APPLICANTS, "uses next"),),
     consents.UseEntry: (to(APPLICANTS, "at scope authorization_id purpose by channel outcome correlation_id"),),
     consents.Erased: (to(APPLICANTS, "withdrawn kept"),),
-    consents.BlindSpots: (to(LENDERS, "blind_spots"),),
+    consents.BlindSpots: (to(LENDERS, "blind_spots next"),),
     consents.BlindSpot: (to(LENDERS, "subject_id scope lender_id since cause"),),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,10 +77,20 @@ class Api:
         answer = self.call("GET", f"/v1/applications{wanted}")
         return [ApplicationView.model_validate(application) for application in answer["applications"]]
 
+    def listed(self, path: str, name: str) -> Iterator[Any]:
+        """Everything of a list, page by page; `name` is the attribute that holds it."""
+        join, cursor = "&" if "?" in path else "?", ""
+        while True:
+            answer = self.call("GET", f"{path}{join}limit=100{cursor}")
+            yield from answer[name]
+            if not answer["next"]:
+                return
+            cursor = f"&cursor={answer['next']}"
+
     def timeline(self, application_id: str) -> list[TimelineEntry]:
         """Events of an application, oldest first."""
-        answer = self.call("GET", f"/v1/applications/{application_id}/timeline")
-        return [TimelineEntry.model_validate(one) for one in answer["timeline"]]
+        found = self.listed(f"/v1/applications/{application_id}/timeline", "timeline")
+        return [TimelineEntry.model_validate(one) for one in found]
 
     def authorization_link(self, application_id: str) -> str:
         return str(self.call("GET", f"/v1/applications/{application_id}/authorization-link")["url"])
@@ -93,11 +103,11 @@ class Api:
         )
 
     def scopes(self) -> dict[str, dict[str, Any]]:
-        return {scope["scope"]: scope for scope in self.call("GET", "/v1/consent-scopes")["scopes"]}
+        return {scope["scope"]: scope for scope in self.listed("/v1/consent-scopes", "scopes")}
 
     def consents(self, application_id: str) -> list[dict[str, Any]]:
         """State of every right of the application's firm."""
-        return list(self.call("GET", f"/v1/applications/{application_id}/consents")["consents"])
+        return list(self.listed(f"/v1/applications/{application_id}/consents", "consents"))
 
     def give_consent(self, application_id: str, scope: Mapping[str, Any], valid_days: int) -> None:
         body = {
@@ -114,8 +124,8 @@ class Api:
         return dict(self.call("GET", f"/v1/applications/{application_id}/report"))
 
     def matches(self, application_id: str) -> list[Offer]:
-        answer = self.call("GET", f"/v1/applications/{application_id}/matches")
-        return [Offer.model_validate(match) for match in answer["matches"]]
+        found = self.listed(f"/v1/applications/{application_id}/matches", "matches")
+        return [Offer.model_validate(match) for match in found]
 
     def choose(self, application_id: str, lender_id: str, product_id: str) -> ApplicationView:
         body = {"lender_id": lender_id, "product_id": product_id}
@@ -132,7 +142,7 @@ class Api:
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/withdrawal", {}))
 
     def products(self) -> list[dict[str, Any]]:
-        return list(self.call("GET", "/v1/products")["products"])
+        return list(self.listed("/v1/products", "products"))
 
     def put_blacklist_entry(self, entry: Mapping[str, Any]) -> None:
         self.call("PUT", "/v1/blacklist", entry)
@@ -149,7 +159,7 @@ class Api:
 
     def channel_health(self, minutes: int = 60) -> list[dict[str, Any]]:
         """Health of the channels."""
-        return list(self.call("GET", f"/v1/channels-health?minutes={minutes}")["channels"])
+        return list(self.listed(f"/v1/channels-health?minutes={minutes}", "channels"))
 
     def operator_tasks(self, limit: int = 100) -> list[OperatorTask]:
         return [

@@ -286,8 +286,7 @@ def _page(table: Table, asked: Mapping[str, Any], found: list[Item], key: Iterab
     shown = [frozenset(map(str, (step for path in paths(asked[_SHOWN]) for step in path)))] if _SHOWN in asked else []
     _all_used(asked, read + shown)
     if start := asked.get("ExclusiveStartKey"):
-        keys = [table.key_in(item) for item in found]
-        found = found[keys.index(tuple(start[name][table.types[name]] for name in table.key)) + 1 :]
+        found = found[_after(table, asked, found, start) :]
     wanted = condition(asked["FilterExpression"]).holds if "FilterExpression" in asked else lambda given: True
     limit, size, last = asked.get("Limit", len(found) + 1), 0, 0
     for last, item in enumerate(found, 1):
@@ -301,6 +300,20 @@ def _page(table: Table, asked: Mapping[str, Any], found: list[Item], key: Iterab
     if last == limit or size > _PAGE:
         page["LastEvaluatedKey"] = {name: found[last - 1][name] for name in key}
     return page
+
+
+def _after(table: Table, asked: Mapping[str, Any], found: Sequence[Item], start: Item) -> int:
+    """How many of the items come before a page; the one that it begins after may be gone."""
+    if "KeyConditionExpression" not in asked:
+        keys = [table.key_in(item) for item in found]
+        return keys.index(tuple(start[name][table.types[name]] for name in table.key)) + 1
+    index = asked.get("IndexName")
+    key = table.indexes[index] if index else table.key
+    if set(start) != {*key, *table.key}:
+        raise invalid("The provided starting key is invalid")
+    last, newest_first = _place(table, key, start), not asked.get("ScanIndexForward", True)
+    places = (_place(table, key, item) for item in found)
+    return sum(place >= last if newest_first else place <= last for place in places)
 
 
 _CONDITIONS, _SHOWN = ("KeyConditionExpression", "FilterExpression"), "ProjectionExpression"

@@ -192,6 +192,27 @@ def test_a_partition_is_in_order_and_page_after_page(tables: Place) -> None:
     assert len(list(tables.scan(tables.tasks))) == 32
 
 
+def test_a_page_begins_after_its_place_whatever_became_of_the_item(tables: Place) -> None:
+    """The item that the page before ended with may be gone, or elsewhere in the index."""
+    for number in range(6):
+        tables.put(f"t-{number}", owner="o", created_at="1" if number < 4 else "2")
+    last = {"owner": "o", "created_at": "1", "task_id": "t-2"}
+
+    def rest(**options: Any) -> list[str]:
+        found = tables.query(tables.tasks, "owner", "o", index="by-age", start=last, **options)
+        return [item["task_id"] for item in found]
+
+    every = [item["task_id"] for item in tables.query(tables.tasks, "owner", "o", index="by-age")]
+    after = every[every.index("t-2") + 1 :]
+    assert rest() == after
+    assert rest(newest_first=True) == every[every.index("t-2") - 1 :: -1] if every.index("t-2") else True
+    tables.write(Update(tables.tasks, {"task_id": "t-2"}, {"owner": "other"}))
+    assert rest() == after
+    tables.delete(tables.tasks, {"task_id": "t-2"})
+    assert rest() == after
+    assert rest(between=("created_at", "1", "1")) == [one for one in after if one not in ("t-4", "t-5")]
+
+
 def test_numbers_are_ordered_as_numbers(tables: Place) -> None:
     for number in (10, 9, 100, -1):
         tables.write(Put(tables.parts, {"owner": "o", "number": number}, "owner"))

@@ -108,7 +108,7 @@ def test_a_consent_that_breaks_a_rule_is_refused_by_field(firm, change, field):
     borrower, path = firm
     answer = borrower.post(path, GIVEN | change)
     assert (answer.status, field in [one["field"] for one in answer.json()["errors"]]) == (422, True)
-    assert borrower.get(f"{path}/history").json() == {"history": []}
+    assert borrower.get(f"{path}/history").json() == {"history": [], "next": None}
 
 
 @pytest.mark.parametrize(("query", "field"), [({"limit": 0}, "limit"), ({"limit": 101}, "limit"), ({"x": 1}, "x")])
@@ -162,7 +162,7 @@ def test_an_application_of_the_same_firm_in_another_account_has_consents_of_its_
     other = Api("borrower")
     other_path = f"/v1/applications/{other.apply()}/consents"
     assert not standing(other.get(other_path))["shop"]["usable"]
-    assert other.get(f"{other_path}/history").json() == {"history": []}
+    assert other.get(f"{other_path}/history").json() == {"history": [], "next": None}
 
 
 def test_staff_look_up_and_an_operator_withdraws_on_request(firm):
@@ -200,7 +200,7 @@ def test_blind_spots_for_staff_and_lenders(firm):
     wired.authorizations().watch(firm_id(), "tax", subject, tenant=borrower.tenant, lender_id=lender)
     (spot,) = Api("lender", lender).get("/v1/blind-spots").json()["blind_spots"]
     assert (spot["subject_id"], spot["scope"], spot["cause"]) == (subject, "tax", "none_stored")
-    assert Api("lender", "another").get("/v1/blind-spots").json() == {"blind_spots": []}
+    assert Api("lender", "another").get("/v1/blind-spots").json() == {"blind_spots": [], "next": None}
     assert subject in str(Api("auditor", "platform").get("/v1/blind-spots", query={"limit": 100}).json())
     assert borrower.get("/v1/blind-spots").status == 403
 

@@ -157,7 +157,8 @@ def test_an_upload_is_imported():
     told = OFFICER.get(f"{IMPORTS}/{one['import_id']}").json()
     assert (told["state"], told["accepted"], told["rejected"], told["entries"]) == ("published", 99, 1, 2)
     assert OFFICER.get(f"{IMPORTS}/{one['import_id']}/rejected").json() == {
-        "rejected": [{"line": 3, "field": "value", "rule": "no_phone"}]
+        "rejected": [{"line": 3, "field": "value", "rule": "no_phone"}],
+        "next": None,
     }
     listed = OFFICER.get(IMPORTS, query={"source": "third-party"}).json()["imports"]
     assert [found["import_id"] for found in listed] == [one["import_id"]]

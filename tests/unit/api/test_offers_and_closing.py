@@ -88,7 +88,7 @@ def test_matches_and_choice(answers):
     borrower = Api("borrower")
     application_id = borrower.apply()
     path = f"/v1/applications/{application_id}"
-    assert borrower.get(f"{path}/matches").json() == {"matches": [], "nearest": None}
+    assert borrower.get(f"{path}/matches").json() == {"matches": [], "nearest": None, "next": None}
     token = offer(application_id)
     matches = borrower.get(f"{path}/matches").json()
     assert CHOICE in [{name: one[name] for name in CHOICE} for one in matches["matches"]]

@@ -56,6 +56,10 @@ def each(place: str, fields: str) -> str:
     return " ".join(f"{place}.{one}" for one in fields.split())
 
 
+def listed(place: str, fields: str) -> str:
+    return f"{each(place, fields)} next"
+
+
 def applicants(fields: str) -> dict[str, str]:
     return {"borrower": fields, "bank": fields}
 
@@ -63,7 +67,7 @@ def applicants(fields: str) -> dict[str, str]:
 HERE = "/v1/applications/{application_id}"
 EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("GET", "/v1/applications"): {
-        **applicants(each("applications[]", APPLICATION)), "lender": each("applications[]", LENDERS_APPLICATION),
+        **applicants(listed("applications[]", APPLICATION)), "lender": listed("applications[]", LENDERS_APPLICATION),
     },
     ("POST", "/v1/applications"): applicants(APPLICATION),
     ("POST", "/v1/guest/applications"): {"borrower": f"{each('application', APPLICATION)} access_token"},
@@ -73,37 +77,37 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("POST", f"{HERE}/withdrawal"): applicants(APPLICATION),
     ("POST", f"{HERE}/signature"): {"borrower": APPLICATION},
     ("GET", f"{HERE}/timeline"): {
-        **applicants(each("timeline[]", "at status by note")), "lender": each("timeline[]", "at status by"),
+        **applicants(listed("timeline[]", "at status by note")), "lender": listed("timeline[]", "at status by"),
     },
     ("GET", f"{HERE}/report"): {
         **applicants(f"{LENDERS_REPORT} result.annual_rate_bps {SOURCES}"), "lender": f"{LENDERS_REPORT} referral.note",
     },
     ("GET", f"{HERE}/matches"): {
         **applicants(
-            f"{each('matches[]', f'{OFFER} rank_points')} {each('nearest', 'lender_id product_id name missing[]')}"
+            f"{listed('matches[]', f'{OFFER} rank_points')} {each('nearest', 'lender_id product_id name missing[]')}"
         ),
-        "lender": each("matches[]", OFFER),
+        "lender": listed("matches[]", OFFER),
     },
     ("GET", f"{HERE}/contract"): {**applicants(CONTRACT), "lender": CONTRACT},
     ("GET", f"{HERE}/authorization-link"): applicants("url"),
-    ("GET", f"{HERE}/consents"): applicants(each("consents[]", CONSENTS)),
-    ("POST", f"{HERE}/consents"): applicants(each("consents[]", CONSENTS)),
+    ("GET", f"{HERE}/consents"): applicants(listed("consents[]", CONSENTS)),
+    ("POST", f"{HERE}/consents"): applicants(listed("consents[]", CONSENTS)),
     ("POST", f"{HERE}/consents/erasure"): applicants("withdrawn[] kept[]"),
     ("GET", f"{HERE}/consents/history"): applicants(
-        each(
+        listed(
             "history[]",
             "at kind scope authorization_id by note subject_id expires_at how purposes[] text_key text_version "
             "text_sha256 language renewal_of",
         )
     ),
     ("GET", f"{HERE}/consents/uses"): applicants(
-        each("uses[]", "at scope authorization_id purpose by channel outcome correlation_id")
+        listed("uses[]", "at scope authorization_id purpose by channel outcome correlation_id")
     ),
     ("GET", "/v1/consent-scopes"): {
-        **applicants(each("scopes[]", SCOPE)), "lender": each("scopes[]", SCOPE),
+        **applicants(listed("scopes[]", SCOPE)), "lender": listed("scopes[]", SCOPE),
     },
-    ("GET", "/v1/blind-spots"): {"lender": each("blind_spots[]", "subject_id scope lender_id since cause")},
-    ("GET", "/v1/products"): {**applicants(each("products[]", PRODUCT)), "lender": each("products[]", PRODUCT)},
+    ("GET", "/v1/blind-spots"): {"lender": listed("blind_spots[]", "subject_id scope lender_id since cause")},
+    ("GET", "/v1/products"): {**applicants(listed("products[]", PRODUCT)), "lender": listed("products[]", PRODUCT)},
     ("PUT", "/v1/products/{product_id}"): {"lender": PRODUCT},
     ("GET", "/v1/health"): {"borrower": "status version"},
 }  # fmt: skip

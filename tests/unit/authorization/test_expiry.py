@@ -41,7 +41,7 @@ def history() -> list[tuple[str, str | None]]:
 
 
 def spots(caller: Caller = OPERATOR) -> list[tuple[str, str | None]]:
-    return [(one.subject_id, one.blind_cause) for one in wired.watches().blind_spots(caller, 10)]
+    return [(one.subject_id, one.blind_cause) for one in wired.watches().blind_spots(caller)]
 
 
 def test_each_reminder_goes_out_once(world: World) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from creditmesh.closing.model import ContradictoryAnswer
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.paging import Window
 from tests.support import wired
 from tests.support.functions import invoke
 from tests.support.world import (
@@ -133,7 +134,7 @@ def test_a_decision_that_comes_while_a_person_looks_needs_him_no_more(world: Wor
     wired.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
     assert decide(world, **said)
     assert world.steps.succeeded["t-operator"] == {"action": "retry"}
-    assert wired.operators().list(OPERATOR, 10) == []
+    assert wired.operators().list(OPERATOR, Window(10)).items == []
     (task,) = world.items("OperatorTasks")
     assert (task["resolved_by"], task["action"]) == ("lender-a", "retry")
     wired.closings().submit(world.application_id, "t-2")
@@ -193,13 +194,13 @@ def test_a_person_asked_for_something_else_is_still_needed(world: World, stage: 
     queue_for_operator(world, stage)
     decide(world, **APPROVAL)
     assert "t-operator" not in world.steps.succeeded
-    assert len(wired.operators().list(OPERATOR, 10)) == 1
+    assert len(wired.operators().list(OPERATOR, Window(10)).items) == 1
 
 
 def test_an_operator_who_closed_is_not_overruled(world: World) -> None:
     world.to_submitted()
     wired.operators().hand_over(world.application_id, "t-operator", "SubmitToLender", "States.Timeout")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     wired.operators().resolve(OPERATOR, task.task_id, "close", "too late")
     with pytest.raises(ContradictoryAnswer):
         decide(world, **APPROVAL)

@@ -10,6 +10,7 @@ import pytest
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.paging import Window
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.world import APPROVAL, BORROWER, CONTRACT, DISBURSEMENT, FIRM, OPERATOR, REJECTION, World
@@ -123,7 +124,7 @@ def test_a_closed_application_is_not_submitted(world: World) -> None:
 def test_after_an_operators_retry_it_stands_where_it_stood(world: World, reach: str, ask: str, standing: str) -> None:
     getattr(world, reach)()
     wired.operators().hand_over(world.application_id, "t-operator", "Stage", "LenderUnavailable")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     wired.operators().resolve(OPERATOR, task.task_id, "retry", "called the lender")
     getattr(wired.closings(), ask)(world.application_id, "t-again")
     assert world.application().status == standing

@@ -49,7 +49,7 @@ def disburse(world: World, webhook_id: str = "w-3") -> bool:
 
 
 def spots(caller: Any = OPERATOR) -> set[tuple[str, str | None]]:
-    return {(one.scope, one.blind_cause) for one in wired.watches().blind_spots(caller, 10)}
+    return {(one.scope, one.blind_cause) for one in wired.watches().blind_spots(caller)}
 
 
 def asked() -> list[str | None]:
@@ -204,7 +204,7 @@ def test_two_loans_under_one_right_are_both_marked_and_asked_for_once(world: Wor
     disburse(world)
     wired.authorizations().watch(TAXPAYER, "tax", "another-loan", tenant=TENANT, lender_id="lender-b")
     withdraw()
-    assert {one.subject_id for one in wired.watches().blind_spots(OPERATOR, 10)} == {
+    assert {one.subject_id for one in wired.watches().blind_spots(OPERATOR)} == {
         world.application_id,
         "another-loan",
     }

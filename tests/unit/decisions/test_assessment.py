@@ -14,6 +14,7 @@ from creditmesh.decisions.serving.queue import packed, rules_day, unpacked
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, RiskSummary
 from creditmesh.intake.operators import REFERRAL, REFERRAL_ACTIONS
 from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.paging import Window
 from creditmesh.platform.tables import Put
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.report import render_html
@@ -204,7 +205,7 @@ def test_the_handler_tells_the_process_what_to_ask_a_person(world: World) -> Non
 def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome: Outcome | None) -> None:
     referred(world)
     wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     assert (task.stage, task.reason) == (REFERRAL, "GREYLISTED")
     wired.operators().resolve(OFFICER, task.task_id, action, "spoke with the owner")
     assert world.steps.succeeded["t-2"] == {"action": action}
@@ -217,7 +218,7 @@ def test_a_person_decides_on_a_referred_firm(world: World, action: str, outcome:
 
 def decide_referral(world: World, action: str, note: str = "spoke with <the owner>") -> None:
     wired.operators().hand_over(world.application_id, "t-2", REFERRAL, "GREYLISTED")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     wired.operators().resolve(OFFICER, task.task_id, action, note)
 
 
@@ -251,7 +252,7 @@ def test_the_report_of_a_referral_that_nobody_decided_says_so(world: World) -> N
         assert WORDS["en"]["referral_open"] in render_html(report, "en")
         if world.application().status != "closed":
             world.end(Outcome.CLOSED_BY_OPERATOR)
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     assert wired.operators().resolve(OFFICER, task.task_id, "approve", "too late").action == "approve"
     assert wired.assessment().report_with_referral(world.application()) == report, "the word came after the end"
 
@@ -259,7 +260,7 @@ def test_the_report_of_a_referral_that_nobody_decided_says_so(world: World) -> N
 def test_the_report_of_a_firm_that_nobody_referred_tells_of_no_person(world: World) -> None:
     world.to_assessed()
     wired.operators().hand_over(world.application_id, "t-2", "OfferProducts", "ThrottlingException")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     wired.operators().resolve(OPERATOR, task.task_id, "retry", "again")
     report = wired.assessment().report_with_referral(world.application())
     assert report["referral"] is None

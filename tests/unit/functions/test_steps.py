@@ -22,6 +22,7 @@ from creditmesh.platform.deliveries import GRACE_SECONDS
 from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.observability import AwsCallFailed
 from creditmesh.platform.outbox import MANNERS, WEBHOOK
+from creditmesh.platform.paging import Window
 from creditmesh.platform.tables import Update
 from tests.support import wired
 from tests.support.aws import table_name
@@ -153,7 +154,7 @@ def test_a_fault_of_aws_has_the_name_the_process_retries(world: World, monkeypat
 
 def test_handed_over_to_a_person(world: World) -> None:
     step(world, "QueueForOperatorFunction", "t-1", stage="WriteReport", reason="X")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     assert (task.stage, task.application_id) == ("WriteReport", world.application_id)
 
 

@@ -8,8 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome, Status
+from creditmesh.intake.search import Search
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from creditmesh.platform.paging import Window
 from tests.support import wired
 from tests.support.world import BORROWER, DISBURSEMENT, FIRM, LENDER, OPERATOR, STRANGER, World, request
 
@@ -129,13 +131,13 @@ def test_lists_hold_the_callers_own_newest_first(world: World) -> None:
         ids.append(world.apply(f"key-0000000{number}").application_id)
         world.clock.advance(1)
     world.apply(caller=STRANGER)
-    listed = wired.intake().list(BORROWER, None, 10)
+    lists = wired.application_lists()
+    listed = lists.find(BORROWER, Search(), Window(10))
     assert [one.application_id for one in listed] == ids[::-1]
-    assert len(wired.intake().list(BORROWER, None, 2)) == 2
-    assert wired.intake().list(BORROWER, Status.CLOSED, 10) == []
-    assert len(wired.intake().list(OPERATOR, Status.RECEIVED, 10)) == 4
-    with pytest.raises(InvalidInput):
-        wired.intake().list(OPERATOR, None, 10)
+    assert len(lists.find(BORROWER, Search(), Window(2)).items) == 2
+    assert lists.find(BORROWER, Search(frozenset({Status.CLOSED})), Window(10)).items == []
+    assert len(lists.find(OPERATOR, Search(frozenset({Status.RECEIVED})), Window(10)).items) == 4
+    assert len(lists.find(OPERATOR, Search(), Window(10)).items) == 4
 
 
 def test_withdrawing_ends_the_wait_that_stands_now(world: World) -> None:

@@ -21,6 +21,7 @@ from creditmesh.intake.moves import (
     Move,
 )
 from creditmesh.kernel.caller import Role
+from creditmesh.platform.paging import Window
 from tests.support import wired
 from tests.support.template import ROOT
 from tests.support.world import OPERATOR, World
@@ -94,7 +95,7 @@ def test_a_move_the_table_does_not_have_is_refused(
 def test_the_timeline_names_role_and_subject(world: World) -> None:
     world.to_signed()
     wired.operators().hand_over(world.application_id, "t", "OrderDisbursement", "X")
-    (task,) = wired.operators().list(OPERATOR, 10)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
     wired.operators().resolve(OPERATOR, task.task_id, "retry", "called them")
     entries = [(one.status, one.by, one.subject) for one in world.application().timeline]
     assert entries[0] == ("received", "borrower", "user-1")

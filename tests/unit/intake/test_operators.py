@@ -8,6 +8,7 @@ from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.intake.operators import REFERRAL, OperatorTask
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
+from creditmesh.platform.paging import Window
 from tests.support import wired
 from tests.support.world import BORROWER, LENDER, OFFICER, OPERATOR, World
 
@@ -16,7 +17,7 @@ OTHERS = (BORROWER, LENDER, *(Caller(f"{role}-1", role, "platform") for role in 
 
 def hand_over(world: World, token: str = "t-1", stage: str = "CollectCreditData") -> OperatorTask:
     wired.operators().hand_over(world.application_id, token, stage, "SourceUnavailable")
-    return wired.operators().list(OPERATOR, 10)[-1]
+    return wired.operators().list(OPERATOR, Window(10)).items[-1]
 
 
 def resolve(task: OperatorTask, action: str) -> OperatorTask:
@@ -29,9 +30,9 @@ def test_a_person_sends_it_on_its_way_again(world: World) -> None:
     assert (task.stage, task.reason) == ("CollectCreditData", "SourceUnavailable")
     assert world.application().status == "with_operator"
     done = resolve(task, "retry")
-    assert (done.action, done.resolved_by, done.queue) == ("retry", "operator-1", None)
+    assert (done.action, done.resolved_by, done.queue) == ("retry", "operator-1", "resolved")
     assert world.steps.succeeded == {"t-1": {"action": "retry"}}
-    assert wired.operators().list(OPERATOR, 10) == []
+    assert wired.operators().list(OPERATOR, Window(10)).items == []
 
 
 def test_a_person_ends_it(world: World) -> None:
@@ -62,7 +63,7 @@ def test_a_word_that_answers_another_question_is_refused(world: World, stage: st
         resolve(task, action)
     assert caught.value.field == "action"
     assert world.steps.succeeded == {}
-    assert wired.operators().list(OPERATOR, 10) == [task]
+    assert wired.operators().list(OPERATOR, Window(10)).items == [task]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_task_is_for_one_role(world: World, stage: str, caller: Caller, action
     task = hand_over(world, stage=stage)
     with pytest.raises(Forbidden, match=stage):
         wired.operators().resolve(caller, task.task_id, action, "looked into it")
-    assert wired.operators().list(OPERATOR, 10) == [task]
+    assert wired.operators().list(OPERATOR).items == [task]
     assert world.steps.succeeded == {}
 
 
@@ -134,13 +135,13 @@ def test_tasks_are_listed_oldest_first(world: World) -> None:
     for application_id in applications:
         wired.operators().hand_over(application_id, "t", "WriteReport", "X")
         world.clock.advance(1)
-    assert [task.application_id for task in wired.operators().list(OPERATOR, 10)] == applications
-    assert len(wired.operators().list(OPERATOR, 2)) == 2
+    assert [task.application_id for task in wired.operators().list(OPERATOR, Window(10)).items] == applications
+    assert len(wired.operators().list(OPERATOR, Window(2)).items) == 2
 
 
 def test_who_may_do_what(world: World) -> None:
     with pytest.raises(Forbidden):
-        wired.operators().list(BORROWER, 10)
+        wired.operators().list(BORROWER)
     with pytest.raises(NotFound):
         wired.operators().resolve(OPERATOR, "no-such-task", "retry", "")
 
@@ -149,7 +150,7 @@ def test_a_closed_application_needs_nobody(world: World) -> None:
     world.end(Outcome.WITHDRAWN)
     with pytest.raises(ApplicationClosed):
         hand_over(world)
-    assert wired.operators().list(OPERATOR, 10) == []
+    assert wired.operators().list(OPERATOR, Window(10)).items == []
 
 
 def test_withdrawn_while_a_person_had_it(world: World) -> None:

@@ -44,7 +44,7 @@ def imported(text: str | bytes, form: str = "csv", **more: Any) -> Import:
 
 
 def rejected(one: Import) -> list[tuple[int, str, str]]:
-    return [(line.line, line.field, line.rule) for line in wired.list_imports().rejected(one.import_id, 100)]
+    return [(line.line, line.field, line.rule) for line in wired.list_imports().rejected(one.import_id)]
 
 
 def test_an_import_is_seen_when_it_is_published_and_not_before(world: World) -> None:
@@ -72,7 +72,7 @@ def test_the_next_import_of_a_source_replaces_the_whole_and_others_stay(world: W
     world.clock.advance(1)
     second = imported(f"{HEAD}taxpayer_id,{OTHER},debt,,,\n")
     assert (second.replaces, hits(), hits(OTHER)) == (first.import_id, 2, 1)
-    assert [one.import_id for one in wired.list_imports().of_source("court", 9)] == [second.import_id, first.import_id]
+    assert [one.import_id for one in wired.list_imports().of_source("court")] == [second.import_id, first.import_id]
 
 
 def test_a_file_is_read_part_by_part_and_any_step_may_be_repeated(

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.paging import Window
 from creditmesh.platform.tables import ConditionFailed, Tables, Update, Write
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import Entry, EntryStateConflict, SamePerson, State
@@ -31,10 +32,10 @@ def test_an_entry_counts_until_a_second_person_confirms(world: World) -> None:
     entry = enter()
     proposed = propose(entry)
     assert (proposed.state, proposed.proposed_by, hits()) == (State.REMOVAL_PROPOSED, PROPOSER, 1)
-    assert [one.entry_id for one in wired.list_entries().proposals(10)] == [entry.entry_id]
+    assert [one.entry_id for one in wired.list_entries().proposals()] == [entry.entry_id]
     removed = decide(entry)
     assert (removed.state, removed.proposed_by, hits()) == (State.REMOVED, None, 0)
-    assert wired.list_entries().proposals(10) == []
+    assert wired.list_entries().proposals().items == []
 
 
 def test_the_same_person_cannot_confirm_but_may_take_it_back(world: World) -> None:
@@ -44,7 +45,7 @@ def test_the_same_person_cannot_confirm_but_may_take_it_back(world: World) -> No
         decide(entry, by=PROPOSER)
     assert hits() == 1
     assert decide(entry, by=PROPOSER, confirm=False).state is State.ACTIVE
-    assert wired.list_entries().proposals(10) == []
+    assert wired.list_entries().proposals().items == []
 
 
 def test_the_entry_stays_as_history_and_every_step_is_in_the_journal(world: World) -> None:
@@ -126,7 +127,7 @@ def test_many_who_write_at_once_leave_no_hole_in_the_numbers(world: World) -> No
     assert [one["number"] for one in found] == [1, 2, 3, 4, 5]
     assert [one["entry_id"] for one in found] == ["first", "other-0", "other-1", "other-2", "ours"]
     assert [one["number"] for one in calm.after(3)] == [4, 5]
-    assert [one["number"] for one in calm.newest(2)] == [5, 4]
+    assert [one["number"] for one in calm.newest(Window(2))] == [5, 4]
 
 
 def test_an_entry_that_another_changes_meanwhile_is_not_written_over(world: World) -> None:

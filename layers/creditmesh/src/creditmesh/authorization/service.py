@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from creditmesh.authorization.watches import Watch, Watches
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.kernel.ids import new_id
+from creditmesh.platform.paging import FIRST, Page, Window
 from creditmesh.platform.tables import ConditionFailed, Item
 
 if TYPE_CHECKING:
@@ -246,15 +247,13 @@ class Authorizations:
             found.append(ScopeStanding(scope, best, best.problem(now) if best else NONE_STORED))
         return found
 
-    def history(self, taxpayer_id: str, *, tenant: str) -> Iterator[ConsentRecord]:
+    def history(self, taxpayer_id: str, *, tenant: str, window: Window = FIRST) -> Page[ConsentRecord]:
         """Consent records, newest first."""
-        return (
-            consent for consent in self._store.consents(self._index.each(FIRM, taxpayer_id)) if consent.tenant == tenant
-        )
+        return self._store.consents(self._index.each(FIRM, taxpayer_id), tenant, window)
 
-    def uses(self, taxpayer_id: str, *, tenant: str) -> Iterator[Use]:
+    def uses(self, taxpayer_id: str, *, tenant: str, window: Window = FIRST) -> Page[Use]:
         """Every use and every refused attempt, newest first."""
-        return (use for use in self._store.uses(self._index.each(FIRM, taxpayer_id)) if use.tenant == tenant)
+        return self._store.uses(self._index.each(FIRM, taxpayer_id), tenant, window)
 
     def watch(
         self, taxpayer_id: str, scope: str, subject_id: str, *, tenant: str, lender_id: str | None = None

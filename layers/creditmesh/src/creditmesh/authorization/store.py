@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.model import Authorization, record_key
 from creditmesh.authorization.records import ConsentRecord, Use
 from creditmesh.kernel.clock import parse_instant
+from creditmesh.platform.paging import Page, Partition, Window, read
 from creditmesh.platform.tables import Absent, Delete, Item, Put, Step, Tables, Update, Write
 
 if TYPE_CHECKING:
@@ -139,22 +138,23 @@ class AuthorizationStore:
         """
         self._tables.transact(writes, token)
 
-    def consents(self, taxpayer_indexes: Sequence[str]) -> Iterator[ConsentRecord]:
-        """Consent records of a taxpayer, newest first."""
-        return map(ConsentRecord.model_validate, self._history(taxpayer_indexes, ("record", "consent#~")))
+    def consents(self, taxpayer_indexes: Sequence[str], tenant: str, window: Window) -> Page[ConsentRecord]:
+        """Consent records of a tenant's taxpayer, newest first."""
+        return self._history(taxpayer_indexes, "consent", tenant, window).map(ConsentRecord.model_validate)
 
-    def uses(self, taxpayer_indexes: Sequence[str]) -> Iterator[Use]:
-        """Uses of a taxpayer's authorisations, newest first."""
-        # Uses sort after consents, so they come first in descending order.
-        found = self._history(taxpayer_indexes)
-        return map(Use.model_validate, takewhile(lambda item: item["entry"] == "use", found))
+    def uses(self, taxpayer_indexes: Sequence[str], tenant: str, window: Window) -> Page[Use]:
+        """Uses of the authorisations of a tenant's taxpayer, newest first."""
+        return self._history(taxpayer_indexes, "use", tenant, window).map(Use.model_validate)
 
-    def _history(self, taxpayer_indexes: Sequence[str], until: tuple[str, str] | None = None) -> Iterator[Item]:
-        found = [
-            self._tables.query(self._records, "taxpayer_index", index, until=until, newest_first=True)
+    def _history(self, taxpayer_indexes: Sequence[str], entry: str, tenant: str, window: Window) -> Page[Item]:
+        partitions = [
+            Partition(
+                self._records, ("taxpayer_index", "record"), "taxpayer_index", index, sort="record", newest_first=True,
+                between=(f"{entry}#", f"{entry}#~"),
+            )
             for index in taxpayer_indexes
-        ]
-        return heapq.merge(*found, key=lambda item: str(item["record"]), reverse=True)
+        ]  # fmt: skip
+        return read(self._tables, partitions, window, lambda item: bool(item["tenant"] == tenant))
 
     @staticmethod
     def _key(taxpayer_index: str, record: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,7 +14,8 @@ from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden
-from creditmesh.platform.tables import ConditionFailed, Tables, Update
+from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
+from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update
 
 BLIND = "open"
 
@@ -85,21 +85,23 @@ class Watches:
         for scope in {watch.scope for watch in watches}:
             self._reconciled([watch for watch in watches if watch.scope == scope], standing.get(scope))
 
-    def blind_spots(self, caller: Caller, limit: int) -> list[Watch]:
+    def blind_spots(self, caller: Caller, window: Window = FIRST) -> Page[Watch]:
         """Blind spots, longest first; lenders see their own loans only.
 
         Raises:
             Forbidden: neither staff nor lender.
         """
-        items = self._tables.listed(
-            self._table, ("taxpayer_index", "watch"), "blind_spot", BLIND, index="by-blind-spot"
-        )
-        found = map(Watch.model_validate, items)
-        if caller.role is Role.LENDER:
-            return list(islice((one for one in found if one.lender_id == caller.tenant), limit))
-        if caller.role not in STAFF:
+        if caller.role not in STAFF | {Role.LENDER}:
             raise Forbidden("blind spots are for staff and lenders")
-        return list(islice(found, limit))
+        partition = Partition(
+            self._table, ("taxpayer_index", "watch"), "blind_spot", BLIND, sort="blind_since", index="by-blind-spot"
+        )
+
+        def own(item: Item) -> bool:
+            return bool(item.get("lender_id") == caller.tenant)
+
+        found = read(self._tables, [partition], window, own if caller.role is Role.LENDER else None)
+        return found.map(Watch.model_validate)
 
     def blind_of(self, taxpayer_index: str, tenant: str) -> Iterator[Watch]:
         return (one for one in self._all(taxpayer_index, tenant) if one.blind_since)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.operators import OperatorQueue
 from creditmesh.intake.recovery import Recovery
+from creditmesh.intake.search import ApplicationLists
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.platform.bootstrap import platform, singleton
@@ -14,6 +15,11 @@ from creditmesh.platform.settings import settings
 @singleton
 def applications() -> ApplicationStore:
     return ApplicationStore(platform().tables, settings().applications_table, platform().cipher, platform().clock)
+
+
+@singleton
+def application_lists() -> ApplicationLists:
+    return ApplicationLists(platform().tables, settings().applications_table, platform().blind_index)
 
 
 @singleton

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,10 +20,11 @@ from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, Write, again
+from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
-OPEN_QUEUE = "open"
+OPEN_QUEUE, RESOLVED_QUEUE = "open", "resolved"
 REFERRAL = "Referral"
 """The stage at which a person decides on a referred firm."""
 ACTIONS = ("retry", "close")
@@ -42,7 +43,7 @@ class OperatorTask(BaseModel):
     stage: str = Field(description="state of the process that could not go on")
     reason: str
     created_at: str
-    queue: str | None = OPEN_QUEUE
+    queue: Literal["open", "resolved"] = "open"
     resolved_at: str | None = None
     resolved_by: str | None = None
     action: str | None = None
@@ -84,12 +85,33 @@ class OperatorQueue:
         item = Put(self._table, task.model_dump(mode="json", exclude_none=True), "task_id")
         self._applications.apply(moved, item, self._waits.asking(application_id, wait.kind, token, task.task_id))
 
-    def list(self, caller: Caller, limit: int) -> list[OperatorTask]:
-        """Open tasks, oldest first."""
-        if caller.role not in STAFF:
-            raise Forbidden("only staff may see the operators' queue")
-        found = self._tables.listed(self._table, ("task_id",), "queue", OPEN_QUEUE, index="by-queue", limit=limit)
-        return [OperatorTask.model_validate(item) for item in found]
+    def list(
+        self, caller: Caller, window: Window = FIRST, *, resolved: bool = False, **equal: str | None
+    ) -> Page[OperatorTask]:
+        """Open tasks, oldest first; or resolved ones, the latest first.
+
+        Args:
+            equal: attribute -> the value that it must have, if any.
+        """
+        _require_staff(caller)
+        queue, asked = RESOLVED_QUEUE if resolved else OPEN_QUEUE, {k: v for k, v in equal.items() if v is not None}
+        partition = Partition(
+            self._table, ("task_id",), "queue", queue, sort="created_at", index="by-queue", newest_first=resolved
+        )
+
+        def wanted(item: Item) -> bool:
+            return all(item.get(name) == value for name, value in asked.items())
+
+        return read(self._tables, [partition], window, wanted if asked else None).map(OperatorTask.model_validate)
+
+    def get(self, caller: Caller, task_id: str) -> OperatorTask:
+        """A task, open or resolved.
+
+        Raises:
+            NotFound: no such task.
+        """
+        _require_staff(caller)
+        return self._get(task_id)
 
     def resolve(self, caller: Caller, task_id: str, action: str, note: str) -> OperatorTask:
         """Resolve a task.
@@ -139,7 +161,8 @@ class OperatorQueue:
     def _resolve(self, task: OperatorTask, by: Actor, action: str, note: str) -> None:
         """Change task, application and wait in one transaction."""
         resolution = {"resolved_at": iso(self._clock.now()), "resolved_by": by.subject, "action": action, "note": note}
-        write = Update(self._table, {"task_id": task.task_id}, resolution, remove=("queue",), absent=("action",))
+        change = {**resolution, "queue": RESOLVED_QUEUE}
+        write = Update(self._table, {"task_id": task.task_id}, change, absent=("action",))
         application, wait = self._application(task.application_id)
         writes: list[Write] = [write]
         if wait.number == task.task_id and not wait.answered:
@@ -185,4 +208,9 @@ class OperatorQueue:
         item = self._tables.get(self._table, {"task_id": task_id})
         if item is None:
             raise NotFound("no such task", field="task_id")
-        return OperatorTask.model_validate({"queue": None, **item})
+        return OperatorTask.model_validate(item)
+
+
+def _require_staff(caller: Caller) -> None:
+    if caller.role not in STAFF:
+        raise Forbidden("only staff may see the operators' queue")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.flow import Flow, Link
@@ -15,7 +14,6 @@ from creditmesh.intake.model import (
     Actor,
     Application,
     ApplicationClosed,
-    ApplicationSummary,
     AuthorizationExhausted,
     LoanRequest,
     NotAwaited,
@@ -25,7 +23,7 @@ from creditmesh.intake.model import (
 )
 from creditmesh.intake.moves import ASK, AUTHORIZE, GIVE_UP, WITHDRAW, Move
 from creditmesh.intake.store import ApplicationStore
-from creditmesh.kernel.caller import STAFF, Caller, Role
+from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, KeyReused
 from creditmesh.kernel.identifiers import compact
@@ -124,19 +122,6 @@ class Intake:
             NotFound: missing, or not visible to the caller; the answer does not tell which.
         """
         return self._store.get_for(caller, application_id)[0]
-
-    def list(self, caller: Caller, status: Status | None, limit: int) -> list[ApplicationSummary]:
-        """The caller's applications, newest first; staff name a status and see the latest changes first.
-
-        Raises:
-            InvalidInput: staff named no status.
-        """
-        if caller.role in STAFF:
-            if status is None:
-                raise InvalidInput("must be given for staff", field="status")
-            return list(self._store.of_status(status, limit))
-        found = self._own(caller, limit if status is None else 1000)
-        return list(islice((one for one in found if one.visible_to(caller) and status in (None, one.status)), limit))
 
     def await_authorization(self, application_id: str, token: str, reason: str, allowed: int) -> None:
         """Ask the borrower for an authorisation and wait.
@@ -296,13 +281,6 @@ class Intake:
             wait = Wait(application_id, _AUTHORIZATION, asked)
             return self._answered(application, wait, Answer(), AUTHORIZE, actor)
         return application
-
-    def _own(self, caller: Caller, limit: int) -> Iterator[ApplicationSummary]:
-        if caller.role is Role.LENDER:
-            return self._store.of_lender(caller.tenant, limit)
-        if caller.role is Role.BANK:
-            return self._store.of_channel(f"bank:{caller.tenant}", limit)
-        return self._store.of_tenant(caller.tenant, limit)
 
     @staticmethod
     def _same_request(new: Application, stored: Application) -> Application:

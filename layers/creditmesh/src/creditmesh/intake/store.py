@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from creditmesh.platform.crypto import FieldCipher
 
 NO_SUCH = "no such application"
-_LISTED = tuple(ApplicationSummary.model_fields)
 
 
 class ApplicationStore:
@@ -166,22 +165,6 @@ class ApplicationStore:
         item, *found = self._tables.get_each(self._ref(application_id), *others)
         return ApplicationSummary.model_validate(_found(item)), found
 
-    def of_tenant(self, tenant: str, limit: int) -> Iterator[ApplicationSummary]:
-        """A tenant's applications, newest first."""
-        return self._list("by-tenant", "tenant", tenant, limit)
-
-    def of_channel(self, channel: str, limit: int) -> Iterator[ApplicationSummary]:
-        """Applications from a channel, newest first."""
-        return self._list("by-channel", "channel", channel, limit)
-
-    def of_lender(self, lender_id: str, limit: int) -> Iterator[ApplicationSummary]:
-        """Applications submitted to a lender, newest first."""
-        return self._list("by-lender", "chosen_lender_id", lender_id, limit)
-
-    def of_status(self, status: Status, limit: int) -> Iterator[ApplicationSummary]:
-        """Applications in a status, latest changes first."""
-        return self._list("by-status", "status", status.value, limit)
-
     def ids(
         self, status: Status, until: datetime, since: datetime | None = None, limit: int | None = None
     ) -> Iterator[str]:
@@ -221,13 +204,6 @@ class ApplicationStore:
         """Replace the firm's index of an application."""
         key = {"application_id": application.application_id}
         self._tables.write(Update(self._table, key, {"taxpayer_index": taxpayer_index}))
-
-    def _list(self, index: str, attribute: str, value: str, limit: int | None) -> Iterator[ApplicationSummary]:
-        found = self._tables.listed(
-            self._table, ("application_id",), attribute, value, index=index, limit=limit, newest_first=True,
-            fields=_LISTED,
-        )  # fmt: skip
-        return map(ApplicationSummary.model_validate, found)
 
     def _item(self, application_id: str) -> Item:
         return _found(self._tables.get(self._table, {"application_id": application_id}))

@@ -49,6 +49,10 @@ class IndexKey:
         digest = hmac.new(self.secret, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()
         return digest if self.key_id == _FIRST else f"{digest}.{self.key_id}"
 
+    def derived(self, use: str) -> bytes:
+        """A key of 32 bytes for another use."""
+        return hmac.new(self.secret, f"key\x1f{use}".encode(), hashlib.sha256).digest()
+
 
 def read_keys(text: str) -> tuple[IndexKey, ...]:
     """Parse a secret into keys, newest first: a single generated key, or `{"keys": [{id, key, from?, retired?}]}`.

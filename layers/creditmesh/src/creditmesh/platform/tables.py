@@ -340,6 +340,7 @@ class Tables:
         until: tuple[str, str] | None = None,
         after: tuple[str, str] | None = None,
         between: tuple[str, str, str] | None = None,
+        start: Mapping[str, Any] | None = None,
         fields: Sequence[str] = (),
         consistent: bool = False,
     ) -> Iterator[Item]:
@@ -349,6 +350,7 @@ class Tables:
             until: sort attribute and its highest value.
             after: sort attribute and its exclusive lower bound; not together with `until`.
             between: sort attribute with lowest and highest value; instead of the two.
+            start: keys, of the index too, of the item to begin after; it need not exist any more.
             fields: attributes to read; all by default.
             consistent: strongly consistent; not for an index.
         """
@@ -373,6 +375,8 @@ class Tables:
         }
         if index:
             arguments["IndexName"] = index
+        if start:
+            arguments["ExclusiveStartKey"] = encode(start)
         if consistent:
             arguments["ConsistentRead"] = True
         if fields:

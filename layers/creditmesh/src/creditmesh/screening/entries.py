@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
 from creditmesh.platform.tables import Absent, ConditionFailed, Delete, Item, Put, Step, Tables, Update
 from creditmesh.screening.journal import Journal
 from creditmesh.screening.model import (
@@ -126,10 +127,12 @@ class ListEntries:
             found = found or imported
         return found
 
-    def proposals(self, limit: int) -> list[Entry]:
+    def proposals(self, window: Window = FIRST) -> Page[Entry]:
         """Entries whose proposed removal waits for a second person, oldest first."""
-        found = self._tables.listed(self._table, ("entry_id",), "removal", _QUEUE, index=BY_REMOVAL, limit=limit)
-        return [self._opened(one) for one in found]
+        partition = Partition(
+            self._table, ("entry_id",), "removal", _QUEUE, sort="proposed_at", index=BY_REMOVAL
+        )  # fmt: skip
+        return read(self._tables, [partition], window).map(self._opened)
 
     def propose_removal(self, entry_id: str, by: str, note: str) -> Entry:
         """Propose to remove an entry; it stays in force until a second person confirms.

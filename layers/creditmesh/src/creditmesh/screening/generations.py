@@ -67,6 +67,7 @@ class Generations:
         self._objects.put_json(key, [one.model_dump() for one in rejected])
 
     def rejected(self, import_id: str, limit: int) -> list[Rejected]:
+        """The first so many rejected lines, in the order of the file."""
         found: list[Rejected] = []
         for key in self._objects.keys(f"lists/generations/{import_id}/rejected/"):
             found += [Rejected.model_validate(one) for one in self._objects.get_json(key)]

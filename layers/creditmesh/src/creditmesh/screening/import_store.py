@@ -6,6 +6,7 @@ from typing import Any
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.paging import Page, Partition, Window, read
 from creditmesh.platform.tables import Item, Put, Tables, Update
 from creditmesh.screening.import_model import Import, ImportState
 
@@ -36,11 +37,12 @@ class ImportStore:
             raise NotFound("no such import", field="import_id")
         return _read(found), found["data_key"]
 
-    def of_source(self, source: str, limit: int) -> list[Import]:
-        found = self._tables.listed(
-            self._table, ("import_id",), "source", source, index=BY_SOURCE, newest_first=True, limit=limit
+    def of_source(self, source: str, window: Window) -> Page[Import]:
+        """A source's imports, newest first."""
+        partition = Partition(
+            self._table, ("import_id",), "source", source, sort="created_at", index=BY_SOURCE, newest_first=True
         )
-        return [_read(one) for one in found]
+        return read(self._tables, [partition], window).map(_read)
 
     def change(self, one: Import, to: ImportState, **values: Any) -> Update:
         """The write that changes an import, conditional on the state that was read."""

@@ -14,6 +14,7 @@ from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.kernel.ids import new_id
 from creditmesh.platform.blind_index import BlindIndex, IndexKey
 from creditmesh.platform.objects import ObjectChanged, Objects
+from creditmesh.platform.paging import FIRST, Page, Window, numbered
 from creditmesh.platform.tables import ConditionFailed, Update
 from creditmesh.platform.tasks import Process
 from creditmesh.screening.generations import Generations
@@ -103,12 +104,14 @@ class Imports:
     def get(self, import_id: str) -> Import:
         return self._store.get(import_id)
 
-    def of_source(self, source: str, limit: int) -> list[Import]:
-        return self._store.of_source(source, limit)
+    def of_source(self, source: str, window: Window = FIRST) -> Page[Import]:
+        return self._store.of_source(source, window)
 
-    def rejected(self, import_id: str, limit: int) -> list[Rejected]:
-        """The first rejected lines; at most 10,000 are kept."""
-        return self._generations.rejected(self._store.get(import_id).import_id, limit)
+    def rejected(self, import_id: str, window: Window = FIRST) -> Page[Rejected]:
+        """Rejected lines; at most 10,000 are kept."""
+        begun = 0 if window.after is None else window.after + 1
+        known = self._generations.rejected(self._store.get(import_id).import_id, begun + window.limit + 1)
+        return numbered(known, window)
 
     def read_part(self, import_id: str) -> Import:
         """Read the next part of the file; returns the updated import."""

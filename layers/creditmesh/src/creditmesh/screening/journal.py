@@ -11,6 +11,7 @@ from typing import Any
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Unavailable
+from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Step, Tables, Update
 
 _LOG, _HEAD = "lists", {"journal": "head", "number": "0"}
@@ -30,9 +31,12 @@ class Journal:
         for found in self._tables.query(self._table, "journal", _LOG, after=since, consistent=True):
             yield _read(found)
 
-    def newest(self, limit: int) -> list[Item]:
-        found = self._tables.query(self._table, "journal", _LOG, newest_first=True, limit=limit, consistent=True)
-        return [_read(one) for one in found]
+    def newest(self, window: Window = FIRST) -> Page[Item]:
+        """Changes, newest first."""
+        partition = Partition(
+            self._table, ("journal", "number"), "journal", _LOG, sort="number", newest_first=True
+        )  # fmt: skip
+        return read(self._tables, [partition], window).map(_read)
 
     def append(self, act: str, by: str, record: Mapping[str, Any], writes: Sequence[Step]) -> int:
         """Append a change in one transaction with ``writes``; returns its number.
