@@ -182,7 +182,8 @@ def test_a_list_that_no_line_names_is_missing(world: World) -> None:
 
 REFUSED: list[tuple[str, str | bytes, dict[str, Any], ImportProblem]] = [
     ("no column", "kind,value\n", {}, ImportProblem(field="reason_code", rule="column_missing", line=1)),
-    ("strange column", "kind,value,reason_code,x\n", {}, ImportProblem(field="x", rule="unknown_column", line=1)),
+    ("strange column", "kind,value,reason_code,x\n", {}, ImportProblem(field="column 4", rule="unknown_column", line=1)),  # noqa: E501
+    ("no head line", f"taxpayer_id,{FIRM.taxpayer_id},debt\n", {}, ImportProblem(field="column 1", rule="unknown_column", line=1)),  # noqa: E501
     ("twice", "kind,kind,value,reason_code\n", {}, ImportProblem(field="kind", rule="column_comes_twice", line=1)),
     ("quotes", '"kind,value\n', {}, ImportProblem(field="file", rule="head_line_is_no_csv", line=1)),
     ("bytes", b"\xff\xfe\n", {}, ImportProblem(field="file", rule="not_utf8", line=1)),

@@ -63,15 +63,15 @@ def columns_of(line: str) -> list[str]:
     """Column names in the first line of a CSV file.
 
     Raises:
-        FileRefused: a name is unknown, repeated or missing.
+        FileRefused: a name is unknown, repeated or missing. An unknown one is told by its place, as it may be a value.
     """
     try:
         names = [name.strip() for name in next(csv.reader([line], strict=True), [])]
     except csv.Error:
         raise FileRefused("file", "head_line_is_no_csv", 1) from None
-    for name in names:
+    for place, name in enumerate(names, 1):
         if name not in FIELDS:
-            raise FileRefused(name[:40] or "file", "unknown_column", 1)
+            raise FileRefused(f"column {place}", "unknown_column", 1)
         if names.count(name) > 1:
             raise FileRefused(name, "column_comes_twice", 1)
     for name in _REQUIRED:
