@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from creditmesh.governance.outcomes import LabelValue, Observation, after_months, label_of
+from creditmesh.governance.outcomes import LabelValue, Observation, label_of
 
 DECIDED = date(2025, 1, 31)
 
@@ -31,20 +31,6 @@ def seen(until: date, days: int = 0, written_off: bool = False) -> Observation:
 )
 def test_bad_at_once_good_only_after_the_whole_window(observation: Observation, label: LabelValue) -> None:
     assert label_of(DECIDED, observation) is label
-
-
-@pytest.mark.parametrize(
-    ("day", "months", "expected"),
-    [
-        (date(2024, 1, 31), 1, date(2024, 2, 29)),
-        (date(2024, 11, 30), 3, date(2025, 2, 28)),
-        (date(2024, 12, 15), 12, date(2025, 12, 15)),
-        (date(2024, 3, 31), -1, date(2024, 2, 29)),
-        (date(2024, 1, 5), -13, date(2022, 12, 5)),
-    ],
-)
-def test_months_keep_the_day_or_take_the_last(day: date, months: int, expected: date) -> None:
-    assert after_months(day, months) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from creditmesh.governance.outcomes import Decided, Label, LabelValue, Observation, after_months, label_of
+from creditmesh.governance.outcomes import Decided, Label, LabelValue, Observation, label_of
+from creditmesh.kernel.calendars import after_months
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from creditmesh.kernel.calendars import after_months
+
 BAD_DAYS_PAST_DUE = 90
 """A loan more days past due than this counts as defaulted (the Basel definition)."""
 GOOD_DAYS_PAST_DUE = 30
@@ -75,12 +77,3 @@ def label_of(decided_on: date, seen: Observation) -> LabelValue:
     if seen.days_past_due < GOOD_DAYS_PAST_DUE and seen.observed_until >= after_months(decided_on, WINDOW_MONTHS):
         return LabelValue.GOOD
     return LabelValue.INDETERMINATE
-
-
-def after_months(day: date, months: int) -> date:
-    """The same day some months later; the month's last day if there is no such day."""
-    place = day.month - 1 + months
-    year, month = day.year + place // 12, place % 12 + 1
-    following = date(year + month // 12, month % 12 + 1, 1)
-    last = (following - date(year, month, 1)).days
-    return date(year, month, min(day.day, last))
