@@ -22,11 +22,11 @@ from api.schemas import (
 from api.views import shown
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.intake.bootstrap import application_lists, intake
-from creditmesh.intake.model import Application, LoanRequest
+from creditmesh.intake.model import Application, ApplicationClosed, LoanRequest, NotAwaited
 from creditmesh.intake.search import Search
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import parse_instant
-from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput
+from creditmesh.kernel.errors import Conflict, Forbidden
 from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.paging import numbered
 from creditmesh.platform.tokens import GUEST_PREFIX, GUEST_VALIDITY, guest_tenant, guest_token
@@ -34,9 +34,6 @@ from creditmesh.platform.web import HTML, JSON, Reply
 from creditmesh.risk.report import render_html
 
 blueprint = Blueprint(__name__)
-
-GUEST_KEY_LENGTH = 22
-GUEST_KEY_VARIETY = 8
 
 
 class AccessExpired(Conflict):
@@ -54,12 +51,10 @@ def apply(call: Call, body: LoanRequest) -> ApplicationView:
     return ApplicationView.of(intake().apply(call.caller, body, key))
 
 
-@route(blueprint, "POST", "/v1/guest/applications", roles=None, status=202, key=Key.DERIVED)
+@route(blueprint, "POST", "/v1/guest/applications", roles=None, status=202, key=Key.GUEST, raises=[AccessExpired])
 def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
     """Apply for a loan without an account. The Idempotency-Key stands for the guest: 22 or more random characters."""
-    key = call.required_key
-    if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
-        raise InvalidInput("must be at least 22 random characters for a guest", field="Idempotency-Key")
+    key = call.guest_key
     tenant = guest_tenant(platform().guest_keys.current, key)
     # A body that differs in any field is refused here, before a token is issued.
     application = intake().apply(Caller(subject=tenant, role=Role.BORROWER, tenant=tenant), body, key)
@@ -95,7 +90,13 @@ def read_timeline(call: Call, application_id: str, query: Listing) -> Timeline:
     return Timeline(timeline=found.items, next=following(call, query, found))
 
 
-@route(blueprint, "GET", "/v1/applications/{application_id}/report", produces={JSON: Report, "text/html": None})
+@route(
+    blueprint,
+    "GET",
+    "/v1/applications/{application_id}/report",
+    produces={JSON: Report, "text/html": None},
+    headers={"Content-Language": "of the page", "Vary": "the headers that chose the format and language"},
+)
 def read_report(call: Call, application_id: str, query: ReportQuery) -> Headed | Reply:
     """Read the assessment report: JSON, or a page with `Accept: text/html`."""
     report = Report.model_validate(assessment().report_with_referral(_read(call, application_id)))
@@ -106,7 +107,13 @@ def read_report(call: Call, application_id: str, query: ReportQuery) -> Headed |
     return Headed(report, {"vary": "accept, accept-language"})
 
 
-@route(blueprint, "POST", "/v1/applications/{application_id}/withdrawal", roles=APPLICANTS)
+@route(
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/withdrawal",
+    roles=APPLICANTS,
+    raises=[ApplicationClosed, NotAwaited],
+)
 def withdraw(call: Call, application_id: str, body: Nothing) -> ApplicationView:
     """Withdraw an application that waits for the borrower."""
     return ApplicationView.of(intake().withdraw(call.caller, application_id))

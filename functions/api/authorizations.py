@@ -14,8 +14,12 @@ from api.routing import Call, Headed, Key, route
 from api.schemas import ApplicationView, BroughtAuthorization, Link, ReturnQuery
 from creditmesh.authorization.bootstrap import authorizations
 from creditmesh.authorization.flow import FLOW_SECONDS, flow_id_of
+from creditmesh.authorization.model import RedirectUsed
+from creditmesh.authorization.redirects import OtherBrowser
 from creditmesh.intake.bootstrap import intake
-from creditmesh.kernel.errors import Forbidden, InvalidInput
+from creditmesh.intake.model import ApplicationClosed, NotAwaited
+from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
+from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
@@ -41,6 +45,8 @@ def _problem_page(problem: Reply, call: Call) -> Reply:
     "/v1/applications/{application_id}/authorization-link",
     roles=APPLICANTS,
     produces={JSON: Link},
+    headers={"Set-Cookie": "ties the way back to this browser"},
+    raises=[ApplicationClosed, NotAwaited],
 )
 def read_link(call: Call, application_id: str) -> Headed:
     """Get the address of the tax bureau's login page; a cookie ties the way back to this browser."""
@@ -52,7 +58,13 @@ def read_link(call: Call, application_id: str) -> Headed:
 
 
 @route(
-    blueprint, "POST", "/v1/applications/{application_id}/authorization", roles=APPLICANTS, status=202, key=Key.NEEDLESS
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/authorization",
+    roles=APPLICANTS,
+    status=202,
+    key=Key.NEEDLESS,
+    raises=[ApplicationClosed, NotAwaited, RedirectUsed],
 )
 def bring_authorization(call: Call, application_id: str, body: BroughtAuthorization) -> ApplicationView:
     """Bring the authorisation code of the tax bureau."""
@@ -61,7 +73,14 @@ def bring_authorization(call: Call, application_id: str, body: BroughtAuthorizat
 
 
 @route(
-    blueprint, "GET", "/v1/authorizations/return", roles=None, produces={"text/html": None}, on_problem=_problem_page
+    blueprint,
+    "GET",
+    "/v1/authorizations/return",
+    roles=None,
+    produces={"text/html": None},
+    on_problem=_problem_page,
+    headers={"Content-Language": "of the page"},
+    raises=[AccessDenied, OtherBrowser, NotFound, RedirectUsed, ApplicationClosed, NotAwaited, ConditionFailed],
 )
 def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
     """Come back from the tax bureau with a code, or with the reason why there is none."""

@@ -11,6 +11,7 @@ from api.channel_schemas import (
     ChannelHealthList,
     ChannelList,
     ChannelView,
+    DocumentVersion,
     DryRunRequest,
     HealthQuery,
     PlanView,
@@ -19,19 +20,21 @@ from api.channel_schemas import (
 )
 from api.cursors import following, window
 from api.roles import OPERATORS
-from api.routing import Call, route
+from api.routing import Call, Headed, route
 from api.schemas import Listing
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
+from creditmesh.gateway.channels.documents import VersionConflict
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.paging import cut
-from creditmesh.platform.web import Reply
+from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
 SCHEMA_JSON = "application/schema+json"
+_ETAG = {"ETag": "the document's version, as `If-Match` takes it"}
 
 
 class Record(RootModel[dict[str, JsonValue]]):
@@ -54,26 +57,49 @@ def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
     return ChannelHealthList(channels=health().read(breakers, query.minutes), next=following(call, query, found))
 
 
-@route(blueprint, "GET", "/v1/channels/{channel_id}", roles=STAFF)
-def read_channel(call: Call, channel_id: str) -> ChannelView:
+@route(
+    blueprint,
+    "GET",
+    "/v1/channels/{channel_id}",
+    roles=STAFF,
+    produces={JSON: ChannelView},
+    headers=_ETAG,
+)
+def read_channel(call: Call, channel_id: str) -> Headed:
     """Read a channel's document in force."""
-    return channel_view(channels().stored(channel_id))
+    return _tagged(channel_view(channels().stored(channel_id)))
 
 
-@route(blueprint, "GET", "/v1/channels/{channel_id}/versions/{version}", roles=STAFF)
-def read_version(call: Call, channel_id: str, version: str) -> ChannelView:
+@route(
+    blueprint,
+    "GET",
+    "/v1/channels/{channel_id}/versions/{version}",
+    roles=STAFF,
+    produces={JSON: ChannelView},
+    headers=_ETAG,
+)
+def read_version(call: Call, channel_id: str, version: str) -> Headed:
     """Read an earlier version of a channel's document."""
     if not version.isascii() or not version.isdigit() or not 0 < int(version) < 1_000_000:
         raise NotFound("no such version", field="version")
-    return channel_view(channels().stored(channel_id, int(version)))
+    return _tagged(channel_view(channels().stored(channel_id, int(version))))
 
 
-@route(blueprint, "PUT", "/v1/channels/{channel_id}", roles=OPERATORS)
-def write_channel(call: Call, channel_id: str, body: Channel) -> ChannelView:
+@route(
+    blueprint,
+    "PUT",
+    "/v1/channels/{channel_id}",
+    roles=OPERATORS,
+    produces={JSON: ChannelView},
+    headers=_ETAG,
+    raises=[VersionConflict],
+    based_on=True,
+)
+def write_channel(call: Call, channel_id: str, body: Channel) -> Headed:
     """Write a channel's next version; `If-Match` names the version it is based on, 0 for a new channel."""
     if body.channel_id != channel_id:
         raise InvalidInput("must be the one in the path", field="channel_id")
-    return channel_view(channels().put(body, call.caller.subject, _based_on(call)))
+    return _tagged(channel_view(channels().put(body, call.caller.subject, call.based_on)))
 
 
 @route(blueprint, "POST", "/v1/channel-dry-runs", roles=STAFF)
@@ -89,18 +115,34 @@ def channel_schema(call: Call) -> Reply:
     return Reply(200, json.dumps(schema(), ensure_ascii=False), content_type=SCHEMA_JSON)
 
 
-@route(blueprint, "GET", "/v1/collection-plans/{plan_id}", roles=STAFF)
-def read_plan(call: Call, plan_id: str) -> PlanView:
+@route(
+    blueprint,
+    "GET",
+    "/v1/collection-plans/{plan_id}",
+    roles=STAFF,
+    produces={JSON: PlanView},
+    headers=_ETAG,
+)
+def read_plan(call: Call, plan_id: str) -> Headed:
     """Read a collection plan."""
-    return plan_view(channels().stored_plan(plan_id))
+    return _tagged(plan_view(channels().stored_plan(plan_id)))
 
 
-@route(blueprint, "PUT", "/v1/collection-plans/{plan_id}", roles=OPERATORS)
-def write_plan(call: Call, plan_id: str, body: CollectionPlan) -> PlanView:
+@route(
+    blueprint,
+    "PUT",
+    "/v1/collection-plans/{plan_id}",
+    roles=OPERATORS,
+    produces={JSON: PlanView},
+    headers=_ETAG,
+    raises=[VersionConflict],
+    based_on=True,
+)
+def write_plan(call: Call, plan_id: str, body: CollectionPlan) -> Headed:
     """Write a plan's next version; `If-Match` as for channels."""
     if body.plan_id != plan_id:
         raise InvalidInput("must be the one in the path", field="plan_id")
-    return plan_view(channels().put_plan(body, call.caller.subject, _based_on(call)))
+    return _tagged(plan_view(channels().put_plan(body, call.caller.subject, call.based_on)))
 
 
 @route(blueprint, "PUT", "/v1/reference-records/{record}/{key}", roles=OPERATORS, status=204)
@@ -109,11 +151,5 @@ def write_record(call: Call, record: str, key: str, body: Record) -> None:
     reference_records().put(record, key, body.root, call.caller.subject)
 
 
-def _based_on(call: Call) -> int | None:
-    given = call.header("if-match")
-    if given is None:
-        return None
-    number = given.strip().strip('"')
-    if not number.isascii() or not number.isdigit() or len(number) > 6:
-        raise InvalidInput("must be a version's number", field="If-Match")
-    return int(number)
+def _tagged(view: DocumentVersion) -> Headed:
+    return Headed(view, {"etag": f'"{view.version}"'})

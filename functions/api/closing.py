@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 from api.routing import Call, Key, route
 from api.schemas import ApplicationView, Contract, SignatureGiven
 from creditmesh.closing.bootstrap import signatures
+from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import Role
 
 blueprint = Blueprint(__name__)
@@ -25,6 +26,7 @@ def read_contract(call: Call, application_id: str) -> Contract:
     roles=frozenset({Role.BORROWER}),
     status=202,
     key=Key.NEEDLESS,
+    raises=[ApplicationClosed, NotAwaited],
 )
 def sign(call: Call, application_id: str, body: SignatureGiven) -> ApplicationView:
     """Sign the contract that was read, named by its hash."""

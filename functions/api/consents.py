@@ -29,6 +29,7 @@ from creditmesh.authorization.scopes import SCOPES
 from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application
 from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.kernel.errors import InvalidInput
 from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.paging import numbered
 from creditmesh.platform.retention import rules_of
@@ -74,7 +75,14 @@ def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consent
     return Consents(consents=_standing(application))
 
 
-@route(blueprint, "DELETE", "/v1/applications/{application_id}/consents/{scope}", roles=ENDERS, status=204)
+@route(
+    blueprint,
+    "DELETE",
+    "/v1/applications/{application_id}/consents/{scope}",
+    roles=ENDERS,
+    status=204,
+    raises=[InvalidInput],
+)
 def withdraw_consent(call: Call, application_id: str, scope: str) -> None:
     """Withdraw a right at once: collection stops, its code and the data read are erased, the code is revoked."""
     application = _read(call, application_id)

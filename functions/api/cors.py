@@ -16,7 +16,7 @@ def answer_headers(origin: str) -> dict[str, str]:
     return {
         "access-control-allow-origin": origin,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": "allow, content-language, retry-after",
+        "access-control-expose-headers": "allow, content-language, etag, retry-after",
     }
 
 

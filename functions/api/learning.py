@@ -7,13 +7,17 @@ from datetime import date
 from chalice.app import Blueprint
 from pydantic import Field
 
+from api.model_schemas import READING
 from api.roles import OPERATORS, RISK_OFFICERS
 from api.routing import Call, Key, route
 from api.schemas import In, Out
 from creditmesh.governance.bootstrap import drift_watch, labels, learning
+from creditmesh.governance.labels import RecordedMeanwhile
+from creditmesh.governance.learning import AlreadyStarted
 from creditmesh.governance.outcomes import Label, LabelValue, Observation
 from creditmesh.governance.watch import DriftReport
 from creditmesh.kernel.caller import STAFF
+from creditmesh.kernel.errors import NotFound
 
 blueprint = Blueprint(__name__)
 
@@ -51,7 +55,7 @@ class DriftDay(In):
     day: date | None = None
 
 
-@route(blueprint, "POST", "/v1/outcomes", roles=OPERATORS)
+@route(blueprint, "POST", "/v1/outcomes", roles=OPERATORS, raises=[NotFound, RecordedMeanwhile])
 def record_outcome(call: Call, body: Observation) -> Label:
     """Record an observation of a loan's repayment. Idempotent."""
     return labels().record(body, call.caller.subject)
@@ -63,7 +67,15 @@ def count_outcomes(call: Call, query: OutcomeMonth) -> OutcomeCounts:
     return OutcomeCounts(month=query.month, labels=labels().counts(query.month))
 
 
-@route(blueprint, "POST", "/v1/models/{model_id}/trainings", roles=RISK_OFFICERS, status=202, key=Key.DERIVED)
+@route(
+    blueprint,
+    "POST",
+    "/v1/models/{model_id}/trainings",
+    roles=RISK_OFFICERS,
+    status=202,
+    key=Key.DERIVED,
+    raises=[*READING, AlreadyStarted],
+)
 def start_training(call: Call, model_id: str, body: TrainingRequest) -> TrainingRun:
     """Start a training run; the Idempotency-Key is its name."""
     run = f"{model_id}-{call.required_key}"
@@ -71,7 +83,7 @@ def start_training(call: Call, model_id: str, body: TrainingRequest) -> Training
     return TrainingRun(run=run)
 
 
-@route(blueprint, "GET", "/v1/models/{model_id}/drift", roles=STAFF)
+@route(blueprint, "GET", "/v1/models/{model_id}/drift", roles=STAFF, raises=READING)
 def read_drift(call: Call, model_id: str, query: DriftDay) -> DriftReport:
     """Read what the daily watch found."""
     return drift_watch().read(model_id, query.day)

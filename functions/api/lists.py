@@ -25,8 +25,8 @@ from api.routing import Call, route
 from api.schemas import Listing, Nothing
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.screening.bootstrap import list_entries, list_imports, list_journal, lists
-from creditmesh.screening.import_model import NewImport
-from creditmesh.screening.model import Screening
+from creditmesh.screening.import_model import ImportStateConflict, NewImport
+from creditmesh.screening.model import EntryStateConflict, SamePerson, Screening
 
 blueprint = Blueprint(__name__)
 
@@ -34,7 +34,7 @@ KEEPERS = frozenset({Role.RISK_OFFICER, Role.MANAGER})
 """Who may take part in a removal; it takes two of them."""
 
 
-@route(blueprint, "POST", "/v1/lists/entries", roles=RISK_OFFICERS, status=201)
+@route(blueprint, "POST", "/v1/lists/entries", roles=RISK_OFFICERS, status=201, raises=[EntryStateConflict])
 def enter_entry(call: Call, body: EntryGiven) -> EntryView:
     """Add a subject to a list, replacing an earlier entry of the same source and subject."""
     return EntryView.of(list_entries().enter(body, call.caller.subject))
@@ -46,13 +46,19 @@ def read_entry(call: Call, entry_id: str) -> EntryView:
     return EntryView.of(list_entries().get(entry_id))
 
 
-@route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal", roles=KEEPERS)
+@route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal", roles=KEEPERS, raises=[EntryStateConflict])
 def propose_removal(call: Call, entry_id: str, body: RemovalProposed) -> EntryView:
     """Propose to remove an entry; it stays in force until another person confirms."""
     return EntryView.of(list_entries().propose_removal(entry_id, call.caller.subject, body.note))
 
 
-@route(blueprint, "POST", "/v1/lists/entries/{entry_id}/removal/decision", roles=KEEPERS)
+@route(
+    blueprint,
+    "POST",
+    "/v1/lists/entries/{entry_id}/removal/decision",
+    roles=KEEPERS,
+    raises=[EntryStateConflict, SamePerson],
+)
 def decide_removal(call: Call, entry_id: str, body: RemovalDecided) -> EntryView:
     """Confirm or refuse a proposed removal; the proposer cannot confirm it."""
     confirm = body.action == "confirm"
@@ -82,7 +88,7 @@ def screen(call: Call, body: Screened) -> Screening:
     return lists().screen(body.subjects, max_age_seconds=body.max_age_seconds)
 
 
-@route(blueprint, "POST", "/v1/lists/imports", roles=RISK_OFFICERS, status=202)
+@route(blueprint, "POST", "/v1/lists/imports", roles=RISK_OFFICERS, status=202, raises=[ImportStateConflict])
 def begin_import(call: Call, body: NewImport) -> ImportView:
     """Import a source's whole list, from a file in the data bucket or one to be uploaded."""
     return ImportView.of(*list_imports().create(body, call.caller.subject))
@@ -101,7 +107,14 @@ def read_import(call: Call, import_id: str) -> ImportView:
     return ImportView.of(list_imports().get(import_id))
 
 
-@route(blueprint, "POST", "/v1/lists/imports/{import_id}/run", roles=RISK_OFFICERS, status=202)
+@route(
+    blueprint,
+    "POST",
+    "/v1/lists/imports/{import_id}/run",
+    roles=RISK_OFFICERS,
+    status=202,
+    raises=[ImportStateConflict],
+)
 def run_import(call: Call, import_id: str, body: Nothing) -> ImportView:
     """Start an import whose file was uploaded, or resume one that failed."""
     return ImportView.of(list_imports().run(import_id))

@@ -11,6 +11,8 @@ import creditmesh
 from api import openapi
 from api.routing import Call, route
 from api.schemas import Health
+from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.settings import settings
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
@@ -30,4 +32,5 @@ def read_openapi(call: Call) -> Reply:
 
 @cache
 def _document() -> str:
-    return json.dumps(openapi.document(blueprint.current_app), ensure_ascii=False)
+    server = platform().parameter(settings().public_url_parameter)
+    return json.dumps(openapi.document(blueprint.current_app, server), ensure_ascii=False)

@@ -13,12 +13,20 @@ from creditmesh.governance.model import (
     Current,
     GateReport,
     ModelKind,
+    ModelRefused,
     ModelState,
     ModelVersion,
+    Outdated,
     Promotion,
+    UnknownVersion,
+    WrongState,
 )
 
 NOTE = 2_000
+READING = (UnknownVersion, ModelRefused)
+"""Errors of every route that reads a model."""
+CHANGING = (*READING, WrongState, Outdated)
+"""Errors of every route that changes one."""
 
 
 class NewVersion(In):

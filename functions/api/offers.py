@@ -8,8 +8,9 @@ from api.cursors import following, window
 from api.roles import APPLICANTS, LENDERS
 from api.routing import Call, Key, route
 from api.schemas import ApplicationView, Choice, Listing, Matches, Products
+from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.offers.bootstrap import offers
-from creditmesh.offers.model import Nearest, Product, ProductTerms
+from creditmesh.offers.model import Nearest, NotALender, Product, ProductTerms
 from creditmesh.platform.paging import cut, numbered
 
 blueprint = Blueprint(__name__)
@@ -27,7 +28,15 @@ def read_matches(call: Call, application_id: str, query: Listing) -> Matches:
     )
 
 
-@route(blueprint, "POST", "/v1/applications/{application_id}/choice", roles=APPLICANTS, status=202, key=Key.NEEDLESS)
+@route(
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/choice",
+    roles=APPLICANTS,
+    status=202,
+    key=Key.NEEDLESS,
+    raises=[ApplicationClosed, NotAwaited],
+)
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
     """Choose one of the offers."""
     return ApplicationView.of(offers().choose(call.caller, application_id, body.lender_id, body.product_id))
@@ -41,13 +50,13 @@ def list_products(call: Call, query: Listing) -> Products:
     return Products(products=found.items, next=following(call, query, found))
 
 
-@route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS)
+@route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS, raises=[NotALender])
 def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
     """Enter or replace one of the lender's own products."""
     return offers().push(call.caller, product_id, body)
 
 
-@route(blueprint, "DELETE", "/v1/products/{product_id}", roles=LENDERS, status=204)
+@route(blueprint, "DELETE", "/v1/products/{product_id}", roles=LENDERS, status=204, raises=[NotALender])
 def take_product_back(call: Call, product_id: str) -> None:
     """Take one of the lender's own products out of the catalogue."""
     offers().take_back(call.caller, product_id)

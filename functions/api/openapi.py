@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,35 +15,79 @@ from chalice.app import Chalice
 from pydantic import BaseModel, TypeAdapter
 
 import creditmesh
-from api.roles import EVERYONE
-from api.routing import Key, Operation
+from api.examples import EXAMPLES
+from api.routing import (
+    GUEST_KEY_LENGTH,
+    GUEST_KEY_VARIETY,
+    KEY_HEADER,
+    KEY_PATTERN,
+    PATH_PART_PATTERN,
+    VERSION_PATTERN,
+    Key,
+    Operation,
+)
 from api.schemas import WebhookTaken
 from api.views import VIEWS, readers
-from creditmesh.closing.model import LENDER_MESSAGE
-from creditmesh.platform.web import JSON, PROBLEM, Problem
+from creditmesh.closing.model import LENDER_MESSAGE, ContradictoryAnswer
+from creditmesh.kernel.errors import DomainError, InvalidInput, NotFound
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.web import (
+    EXTRA_HEADERS,
+    JSON,
+    PROBLEM,
+    SECURITY_HEADERS,
+    BodyTooLarge,
+    MalformedBody,
+    Problem,
+    Unauthenticated,
+    UnsupportedMediaType,
+    status_of,
+)
 
 Json = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _WEBHOOK_PATH = "/webhooks/{institution_id}"
 
-_PROBLEMS = {
-    400: "The body is not JSON.",
-    401: "The bearer token is missing or not valid.",
-    403: "The caller's role does not allow this.",
-    404: "There is no such thing, or it is another tenant's.",
-    409: "The thing is not in a state that allows this.",
-    413: "The body is too long.",
-    415: "The body is not declared as JSON.",
-    422: "A value breaks a rule; `errors` names field and rule.",
-    429: "Too many requests; try again after `Retry-After` seconds.",
-    500: "An unexpected error.",
-    503: "A service does not answer; try again after `Retry-After` seconds.",
+_DESCRIPTION = (
+    "Money is a decimal string with two decimals. Errors are problem details (RFC 9457). `x-roles` names the roles "
+    "that may call an operation; a property with `x-roles` is given to these only. Every answer has the headers "
+    f"{', '.join(f'`{name}`' for name in SECURITY_HEADERS)}."
+)
+_ANYWHERE = {
+    429: "`too_many_requests`: too many requests.",
+    500: "`internal_error`: an unexpected error.",
+    503: "A service does not answer; another attempt may succeed.",
 }
+_PROBLEM_HEADERS = {
+    "www-authenticate": "how to authenticate",
+    "retry-after": "seconds to wait before the next attempt",
+}
+_KEYS = {
+    Key.KEPT: "With a key, the first answer is kept for 24 hours and given again to the same request.",
+    Key.NEEDLESS: "Accepted and ignored: a repeat is recognised without it.",
+    Key.DERIVED: "Names the request: a repeat gives the same result.",
+    Key.GUEST: f"Stands for the guest: random, at least {GUEST_KEY_LENGTH} characters, {GUEST_KEY_VARIETY} of them "
+    "different.",
+}
+_WEBHOOK_PROBLEMS = (
+    Unauthenticated,
+    NotFound,
+    ConditionFailed,
+    ContradictoryAnswer,
+    MalformedBody,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidInput,
+)
 
 
-def document(app: Chalice) -> Json:
-    """The OpenAPI document of an app whose routes were declared with `api.routing.route`."""
+def document(app: Chalice, server: str | None = None) -> Json:
+    """The OpenAPI document of an app whose routes were declared with `api.routing.route`.
+
+    Args:
+        server: the API's own address.
+    """
     operations = list(operations_of(app))
     schemas = _Schemas(operations)
     paths: dict[str, Json] = {}
@@ -56,10 +100,10 @@ def document(app: Chalice) -> Json:
             "title": "creditmesh",
             "version": creditmesh.__version__,
             "summary": "Online lending for small firms",
-            "description": "Money is a decimal string with two decimals. Errors are problem details (RFC 9457). Each "
-            "operation names its callers in `x-roles`; a property with `x-roles` is given to these only.",
+            "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": server}] if server else [],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": schemas.components,
@@ -144,8 +188,9 @@ def answers_of(operation: Operation) -> Json:
 
 
 def _operation(operation: Operation, schemas: _Schemas) -> Json:
+    name = operation.view.__name__
     described: Json = {
-        "operationId": operation.view.__name__,
+        "operationId": name,
         "summary": (operation.view.__doc__ or "").strip(),
         "tags": [operation.view.__module__.rpartition(".")[2]],
         "parameters": _parameters(operation, schemas),
@@ -155,15 +200,12 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
     if operation.roles is not None:
         described["x-roles"] = sorted(operation.roles)
     if operation.body:
-        described["requestBody"] = _body(schemas.given(f"{operation.view.__name__} body"))
+        described["requestBody"] = _body(schemas.given(f"{name} body"), EXAMPLES.get(name, {}))
     return described
 
 
 def _parameters(operation: Operation, schemas: _Schemas) -> list[Json]:
-    found: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", operation.path)
-    ]
+    found = [_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)]
     if operation.query:
         model = schemas.resolved(schemas.given(f"{operation.view.__name__} query"))
         required = model.get("required", [])
@@ -172,7 +214,12 @@ def _parameters(operation: Operation, schemas: _Schemas) -> list[Json]:
             for name, schema in model["properties"].items()
         ]
     if operation.key is not Key.NONE:
-        found.append(_header("Idempotency-Key", operation.key is Key.DERIVED, "^[A-Za-z0-9_-]{8,64}$"))
+        guest = operation.key is Key.GUEST
+        pattern = KEY_PATTERN.replace("{8,", f"{{{GUEST_KEY_LENGTH},") if guest else KEY_PATTERN
+        found.append(_header(KEY_HEADER, guest or operation.key is Key.DERIVED, pattern, _KEYS[operation.key]))
+    if operation.based_on:
+        meaning = "The version that the change is based on, 0 for a new document; without it, the latest."
+        found.append(_header("If-Match", False, VERSION_PATTERN, meaning))
     return found
 
 
@@ -189,27 +236,13 @@ def _responses(operation: Operation, schemas: _Schemas) -> Json:
     success: Json = {"description": HTTPStatus(operation.status).phrase}
     if content:
         success["content"] = content
-    statuses = {429, 500, 503}
-    if operation.roles is not None:
-        statuses.add(401)
-    if operation.roles not in (None, EVERYONE):
-        statuses.add(403)
-    if operation.body:
-        statuses |= {400, 413, 415, 422}
-    if operation.query:
-        statuses.add(422)
-    if "{" in operation.path:
-        statuses.add(404)
-    if operation.method == "POST":
-        statuses |= {409, 422}
-    problem = {"text/html": {}} if operation.on_problem else {PROBLEM: {"schema": schemas.made("problem")}}
-    if operation.on_problem:
-        statuses |= {403, 409}
-    return {str(operation.status): success} | _problems(statuses, problem)
+    if operation.headers:
+        success["headers"] = _headers(operation.headers)
+    page = operation.headers if operation.on_problem else None
+    return {str(operation.status): success} | _problems(operation.problems, schemas.made("problem"), page)
 
 
 def _webhook(schemas: _Schemas) -> Json:
-    problem = {PROBLEM: {"schema": schemas.made("problem")}}
     answered = {
         "description": "Taken; it need not come again",
         "content": {JSON: {"schema": schemas.made("webhook answer")}},
@@ -219,27 +252,67 @@ def _webhook(schemas: _Schemas) -> Json:
         "summary": "Take a lender's signed message.",
         "tags": ["closing"],
         "parameters": [
-            {"name": "institution_id", "in": "path", "required": True, "schema": {"type": "string"}},
-            _header("webhook-id", True, None),
-            _header("webhook-timestamp", True, "^[0-9]+$"),
+            _path_parameter("institution_id"),
+            _header("webhook-id", True, ".{1,200}", "The message's id; a repeat has the same."),
+            _header("webhook-timestamp", True, "[0-9]+", "Seconds since 1970."),
         ],
-        "requestBody": _body(schemas.given("lender message")),
-        "responses": {"200": answered} | _problems({400, 401, 404, 409, 413, 415, 422, 429, 500, 503}, problem),
+        "requestBody": _body(schemas.given("lender message"), EXAMPLES["receive_webhook"]),
+        "responses": {"200": answered} | _problems(_WEBHOOK_PROBLEMS, schemas.made("problem"), None),
         "security": [{"webhookSignature": []}],
     }
 
 
-def _problems(statuses: set[int], content: Json) -> Json:
-    return {str(status): {"description": _PROBLEMS[status], "content": content} for status in sorted(statuses)}
+def _problems(kinds: Iterable[type[DomainError]], schema: Json, page: Mapping[str, str] | None) -> Json:
+    """The answers to errors, by status.
+
+    Args:
+        kinds: the errors.
+        schema: of problem documents.
+        page: headers of the pages that stand for problem documents, if they do.
+    """
+    meanings: dict[int, dict[str, str]] = {}
+    for kind in sorted(kinds, key=lambda one: one.code):
+        meanings.setdefault(status_of(kind), {}).setdefault(kind.code, (kind.__doc__ or "").partition("\n")[0])
+    found: Json = {}
+    for status in sorted(meanings.keys() | _ANYWHERE.keys()):
+        named = meanings.get(status, {})
+        exact = {"allOf": [schema, {"properties": {"code": {"enum": list(named)}}}]} if named else schema
+        answer: Json = {
+            "description": "\n".join(f"`{code}`: {meaning}" for code, meaning in named.items()) or _ANYWHERE[status],
+            "content": {PROBLEM: {"schema": exact}},
+        }
+        if page is not None:  # what the gateway answers itself is never a page
+            own = answer["content"] if status in _ANYWHERE else {}
+            answer["content"] = {"text/html": {}, **own}
+        carried = {name: _PROBLEM_HEADERS[name] for name in EXTRA_HEADERS.get(HTTPStatus(status), {})}
+        if headers := _headers(page or {}) | _headers(carried, required=True):
+            answer["headers"] = headers
+        found[str(status)] = answer
+    return found
 
 
-def _header(name: str, required: bool, pattern: str | None) -> Json:
-    schema = {"type": "string"} | ({"pattern": pattern} if pattern else {})
-    return {"name": name, "in": "header", "required": required, "schema": schema}
+def _path_parameter(name: str) -> Json:
+    schema = {"type": "string", "pattern": f"^{PATH_PART_PATTERN}$"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _body(schema: Json) -> Json:
-    return {"required": True, "content": {JSON: {"schema": schema}}}
+def _header(name: str, required: bool, pattern: str, description: str) -> Json:
+    schema = {"type": "string", "pattern": f"^{pattern}$"}
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
+
+
+def _headers(named: Mapping[str, str], *, required: bool = False) -> Json:
+    return {
+        name: {"description": meaning, "required": required, "schema": {"type": "string"}}
+        for name, meaning in named.items()
+    }
+
+
+def _body(schema: Json, examples: Mapping[str, Any]) -> Json:
+    content: Json = {"schema": schema}
+    if examples:
+        content["examples"] = {name: {"value": value} for name, value in examples.items()}
+    return {"required": True, "content": {JSON: content}}
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ from api.roles import OPERATORS, RISK_OFFICERS
 from api.routing import Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
 from creditmesh.intake.bootstrap import operators
+from creditmesh.intake.model import NotAwaited
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.caller import STAFF
 from creditmesh.screening.bootstrap import list_entries
 from creditmesh.screening.entries import NewEntry
-from creditmesh.screening.model import Kind, ListName
+from creditmesh.screening.model import EntryStateConflict, Kind, ListName
 
 blueprint = Blueprint(__name__)
 
@@ -34,13 +35,15 @@ def read_task(call: Call, task_id: str) -> OperatorTask:
     return operators().get(call.caller, task_id)
 
 
-@route(blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS | RISK_OFFICERS)
+@route(
+    blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS | RISK_OFFICERS, raises=[NotAwaited]
+)
 def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
     """Resolve a task: a risk officer decides a referral, an operator resolves the others."""
     return operators().resolve(call.caller, task_id, body.action, body.note)
 
 
-@route(blueprint, "PUT", "/v1/blacklist", roles=RISK_OFFICERS, status=204)
+@route(blueprint, "PUT", "/v1/blacklist", roles=RISK_OFFICERS, status=204, raises=[EntryStateConflict])
 def enter_blacklist(call: Call, body: BlacklistEntry) -> None:
     """Put a firm on the blacklist; the source's earlier entry is replaced."""
     new = NewEntry(

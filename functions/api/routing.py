@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -21,12 +21,30 @@ from pydantic import BaseModel, TypeAdapter
 from api.roles import EVERYONE
 from api.views import rendered
 from creditmesh.kernel.caller import Caller, Role
-from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform.idempotency import once
-from creditmesh.platform.web import MAX_BODY_BYTES, Reply, Unauthenticated, read_json, safely, validated
+from creditmesh.kernel.errors import DomainError, Forbidden, InvalidInput, KeyReused, NotFound
+from creditmesh.platform.idempotency import InProgress, once
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.web import (
+    MAX_BODY_BYTES,
+    BodyTooLarge,
+    MalformedBody,
+    Reply,
+    Unauthenticated,
+    UnsupportedMediaType,
+    read_json,
+    safely,
+    validated,
+)
 
-_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-_PATH_PART = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
+KEY_HEADER = "Idempotency-Key"
+KEY_PATTERN = "[A-Za-z0-9_-]{8,64}"
+GUEST_KEY_LENGTH = 22
+GUEST_KEY_VARIETY = 8
+VERSION_PATTERN = '"?([0-9]{1,6})"?'
+PATH_PART_PATTERN = "[A-Za-z0-9._:-]{1,100}"
+_KEY = re.compile(KEY_PATTERN, re.ASCII)
+_VERSION = re.compile(VERSION_PATTERN, re.ASCII)
+_PATH_PART = re.compile(PATH_PART_PATTERN, re.ASCII)
 _MANY = "must be given once"
 
 
@@ -52,6 +70,8 @@ class Key(Enum):
     """Optional and ignored: the use case recognises a repeat and answers with the current state."""
     DERIVED = "derived"
     """Required; the use case derives an id from it and recognises its own first result."""
+    GUEST = "guest"
+    """As derived, and whoever knows the key is the guest: it must be long and random."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,34 @@ class Operation:
     on_problem: Callable[[Reply, Call], Reply] | None
     """Converts a problem document to this route's format."""
     max_bytes: int = MAX_BODY_BYTES
+    raises: frozenset[type[DomainError]] = frozenset()
+    """Errors of its use case; what follows from the declaration itself is in `problems`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Name -> meaning of headers that its successful answer may carry."""
+    based_on: bool = False
+    """Whether `If-Match` may name the version that the change is based on."""
+
+    @functools.cached_property
+    def problems(self) -> frozenset[type[DomainError]]:
+        """Every error that it answers, but those that any route may."""
+        found = set(self.raises)
+        if self.roles is not None:
+            found.add(Unauthenticated)
+        if self.roles not in (None, EVERYONE):
+            found.add(Forbidden)
+        if self.body:
+            found |= {MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidInput}
+        if self.query or self.based_on or self.key is not Key.NONE:
+            found.add(InvalidInput)
+        if "{" in self.path:
+            found.add(InvalidInput if self.method == "PUT" else NotFound)
+        if self.key in (Key.DERIVED, Key.KEPT, Key.GUEST):
+            found.add(KeyReused)
+        if self.key is Key.KEPT:
+            found.add(InProgress)
+        if self.method != "GET":
+            found.add(ConditionFailed)
+        return frozenset(found)
 
     @functools.cached_property
     def types(self) -> dict[str, Any]:
@@ -114,7 +162,7 @@ class Call:
         """
         key = self.header("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
-            raise InvalidInput("must be 8 to 64 letters, digits, _ or -", field="Idempotency-Key")
+            raise InvalidInput("must be 8 to 64 letters, digits, _ or -", field=KEY_HEADER)
         return key
 
     @property
@@ -126,8 +174,35 @@ class Call:
         """
         key = self.key
         if key is None:
-            raise InvalidInput("is required", field="Idempotency-Key")
+            raise InvalidInput("is required", field=KEY_HEADER)
         return key
+
+    @property
+    def guest_key(self) -> str:
+        """The Idempotency-Key that stands for a guest.
+
+        Raises:
+            InvalidInput: missing, malformed, or too easy to guess.
+        """
+        key = self.required_key
+        if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
+            raise InvalidInput(f"must be at least {GUEST_KEY_LENGTH} random characters for a guest", field=KEY_HEADER)
+        return key
+
+    @property
+    def based_on(self) -> int | None:
+        """The version in `If-Match`, or None.
+
+        Raises:
+            InvalidInput: not a version's number.
+        """
+        given = self.header("if-match")
+        if given is None:
+            return None
+        found = _VERSION.fullmatch(given.strip())
+        if not found:
+            raise InvalidInput("must be a version's number", field="If-Match")
+        return int(found[1])
 
     @property
     def path(self) -> str:
@@ -168,12 +243,18 @@ def route(
     produces: Mapping[str, type[BaseModel] | None] | None = None,
     on_problem: Callable[[Reply, Call], Reply] | None = None,
     max_bytes: int = MAX_BODY_BYTES,
+    raises: Collection[type[DomainError]] = (),
+    headers: Mapping[str, str] | None = None,
+    based_on: bool = False,
 ) -> Callable[[View], View]:
     """Declare a view; see the module and `Operation`."""
     idempotency = key or (Key.KEPT if method == "POST" else Key.NONE)
 
     def declare(view: View) -> View:
-        operation = Operation(view, method, path, roles, status, idempotency, produces, on_problem, max_bytes)
+        operation = Operation(
+            view, method, path, roles, status, idempotency, produces, on_problem, max_bytes, frozenset(raises),
+            headers or {}, based_on,
+        )  # fmt: skip
 
         @functools.wraps(view)
         def respond(**parts: str) -> Response:

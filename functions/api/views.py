@@ -118,6 +118,7 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     consents.ConsentUses: (to(APPLICANTS, "uses next"),),
     consents.UseEntry: (to(APPLICANTS, "at scope authorization_id purpose by channel outcome correlation_id"),),
     consents.Erased: (to(APPLICANTS, "withdrawn kept"),),
+    consents.KeptData: (to(APPLICANTS, "kind days after until reason"),),
     consents.BlindSpots: (to(LENDERS, "blind_spots next"),),
     consents.BlindSpot: (to(LENDERS, "subject_id scope lender_id since cause"),),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -18,21 +17,12 @@ from creditmesh.intake.moves import COLLECT
 from creditmesh.kernel.clock import iso
 from institutions.identity import organisation_check
 from tests.support import wired
+from tests.support.described import undescribed
+from tests.support.gateway import EVENT, Context, resource_of
 
 ROOT = Path(__file__).parents[3]
-EVENT = json.loads((ROOT / "tests/events/rest_api_request.json").read_text())
 FEATURES = json.loads((ROOT / "models/sample-firm.json").read_text())
 DOCUMENT = "Loan contract\n贷款合同\n"
-
-
-class Context:
-    """What Lambda tells a function about its invocation."""
-
-    function_name = "creditmesh-api"
-    aws_request_id = "0b7c9c1e-5d55-4a3e-9f57-2f6f2f1d3a11"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 20_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,8 @@ class Api:
         subject: str = "u-1",
     ) -> Answer:  # fmt: skip
         event = deepcopy(EVENT)
-        template, parts = _resource(path)
+        found, parts = resource_of(path)
+        template = found or path
         event |= {"resource": resource or template, "path": path, "httpMethod": method, "pathParameters": parts or None}
         event["requestContext"] |= {
             "httpMethod": method, "path": f"/prod{path}", "resourcePath": resource or template
@@ -78,6 +69,8 @@ class Api:
         event["headers"] = {k: v for k, v in (event["headers"] | (headers or {})).items() if v is not None}
         answer = app(event, Context())
         assert not answer["multiValueHeaders"]
+        lacking = undescribed(method, resource or template, answer["statusCode"], answer["headers"], answer["body"])
+        assert lacking is None, f"the description of {method} {resource or template} lacks {lacking}"
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
     def get(self, path: str, **more: Any) -> Answer:
@@ -94,14 +87,6 @@ class Api:
         answer = self.post("/v1/applications", loan_request(**changed), key=new_key())
         assert answer.status == 202, answer.body
         return str(answer.json()["application_id"])
-
-
-def _resource(path: str) -> tuple[str, dict[str, str]]:
-    for template in sorted(app.routes, key=lambda route: route.count("{")):  # a fixed part goes before a placeholder
-        match = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), path)
-        if match:
-            return template, match.groupdict()
-    return path, {}
 
 
 def new_key() -> str:

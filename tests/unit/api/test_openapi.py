@@ -10,10 +10,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.app import app
-from api.openapi import document, main
+from api.openapi import main, operations_of
+from api.routing import Key
+from aws.api_definition import GATEWAY_PROBLEMS
+from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.platform.web import STATUS_OF, status_of, validated
+from tests.support.described import DOCUMENT, PROBLEM_SCHEMA, of_schema, undescribed
+from tests.support.gateway import refusal
 from tests.unit.api.client import ROOT, Api, loan_request, new_key
 
-DOCUMENT = document(app)
+OPERATIONS = {one.view.__name__: one for one in operations_of(app)}
 WEBHOOK = ("POST", "/webhooks/{institution_id}")
 DECLARED = {(method, path) for path, methods in app.routes.items() for method in methods}
 
@@ -50,7 +56,7 @@ def test_the_interface_page_lists_the_same_routes():
 
 def test_it_is_openapi_3_1():
     assert DOCUMENT["openapi"] == "3.1.0"
-    assert set(DOCUMENT) == {"openapi", "info", "paths", "components"}
+    assert set(DOCUMENT) == {"openapi", "info", "servers", "paths", "components"}
     assert {"title", "version"} <= set(DOCUMENT["info"])
     ids = [operation["operationId"] for _, _, operation in _operations()]
     assert len(ids) == len(set(ids))
@@ -107,12 +113,151 @@ def test_real_answers_are_as_described():
     _validator("Problem").validate(borrower.post("/v1/applications", {}, key=new_key()).json())
 
 
-def test_it_is_served_and_printed(capsys):
+@pytest.mark.usefixtures("cloud")
+def test_it_is_served_with_the_installations_own_address_and_printed_without(capsys):
     served = Api().get("/v1/openapi.json")
     assert (served.status, served.headers["content-type"]) == (200, "application/json")
+    assert served.json() == DOCUMENT | {"servers": [{"url": "https://api.test"}]}
     main()
-    assert json.loads(capsys.readouterr().out) == served.json() == DOCUMENT
+    assert json.loads(capsys.readouterr().out) == DOCUMENT | {"servers": []}
 
 
+@pytest.mark.usefixtures("cloud")
 def test_health():
     assert Api().get("/v1/health").json() == {"status": "ok", "version": DOCUMENT["info"]["version"]}
+
+
+BODIES = {
+    operation["operationId"]: operation["requestBody"]["content"]["application/json"]
+    for _, _, operation in _operations()
+    if "requestBody" in operation
+}
+EXAMPLES = [
+    (name, label, example["value"])
+    for name, body in BODIES.items()
+    for label, example in body.get("examples", {}).items()
+]
+
+
+def test_every_body_but_the_empty_one_has_an_example():
+    empty = {name for name, body in BODIES.items() if body["schema"].get("$ref", "").endswith("/Nothing")}
+    assert empty
+    assert {name for name, body in BODIES.items() if "examples" not in body} == empty
+
+
+@pytest.mark.parametrize(("name", "label", "value"), EXAMPLES)
+def test_an_example_keeps_its_schema_and_the_rules_behind_it(name, label, value):
+    of_schema(BODIES[name]["schema"]).validate(value)
+    rules = LENDER_MESSAGE if name == "receive_webhook" else OPERATIONS[name].body
+    validated(rules, value)
+
+
+def _examples_of_fields(node: Any) -> list[tuple[dict[str, Any], Any]]:
+    if isinstance(node, list):
+        return [found for one in node for found in _examples_of_fields(one)]
+    if not isinstance(node, dict):
+        return []
+    own = node["examples"] if isinstance(node.get("examples"), list) else []
+    return [(node, one) for one in own] + [found for one in node.values() for found in _examples_of_fields(one)]
+
+
+def test_an_example_of_a_field_keeps_its_schema():
+    found = _examples_of_fields(DOCUMENT)
+    assert found
+    for schema, example in found:
+        of_schema(schema).validate(example)
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_examples_of_applying_are_accepted():
+    for name, path, role in (
+        ("apply", "/v1/applications", "borrower"),
+        ("apply_as_guest", "/v1/guest/applications", None),
+    ):
+        body = BODIES[name]["examples"]["firm"]["value"]
+        assert Api(role).post(path, body, key=new_key()).status == 202
+
+
+def _parameter(operation_id: str, name: str) -> dict[str, Any]:
+    (found,) = (
+        one for _, _, operation in _operations() if operation["operationId"] == operation_id
+        for one in operation["parameters"] if one["name"] == name
+    )  # fmt: skip
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "required", "good", "bad"),
+    [
+        ("apply", "Idempotency-Key", True, ["k" * 8, "k" * 64], ["k" * 7, "k" * 65, "with space"]),
+        ("apply_as_guest", "Idempotency-Key", True, ["k" * 22, "k" * 64], ["k" * 21, "k" * 65]),
+        ("withdraw", "Idempotency-Key", False, ["k" * 8], ["short"]),
+        ("write_channel", "If-Match", False, ["0", "12", '"12"'], ["", 'W/"1"', "1234567", "*"]),
+        ("write_plan", "If-Match", False, ["3"], ["x"]),
+        ("read_application", "application_id", True, ["app_1", "a.b:c-d"], ["", "a b", "a/b", "x" * 101, "\u00e4"]),
+        ("receive_webhook", "webhook-timestamp", True, ["1795305600"], ["now", ""]),
+    ],
+)
+def test_the_rule_of_a_parameter_is_described(operation, name, required, good, bad):
+    described = _parameter(operation, name)
+    assert described["required"] is required
+    rule = of_schema(described["schema"])
+    assert [one for one in good if not rule.is_valid(one)] == []
+    assert [one for one in bad if rule.is_valid(one)] == []
+
+
+def test_a_guests_key_has_its_second_rule_in_words():
+    assert "8 of them different" in _parameter("apply_as_guest", "Idempotency-Key")["description"]
+
+
+@pytest.mark.parametrize("kind", GATEWAY_PROBLEMS)
+def test_what_the_gateway_answers_itself_is_a_problem_as_served(kind):
+    answer = refusal(kind)
+    PROBLEM_SCHEMA.validate(json.loads(answer["body"]))
+    for method, path, operation in _operations():
+        if _may_meet(kind, operation):
+            assert undescribed(method, path, answer["statusCode"], answer["headers"], answer["body"]) is None, path
+
+
+def _may_meet(kind: str, operation: dict[str, Any]) -> bool:
+    """Whether the gateway may answer so in an operation's place; it knows the routes, and leaves bodies alone."""
+    with_body = {"REQUEST_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
+    with_token = {"UNAUTHORIZED", "AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"}
+    anywhere = {
+        "THROTTLED", "QUOTA_EXCEEDED", "WAF_FILTERED", "DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT",
+        "API_CONFIGURATION_ERROR",
+    }  # fmt: skip
+    return (
+        kind in anywhere
+        or (kind in with_token and operation["security"] == [{"bearer": []}])
+        or (kind in with_body and "requestBody" in operation)
+    )
+
+
+def test_every_code_stands_on_the_interface_page():
+    page = set(re.findall(r"`(\w+)`", (ROOT / "docs/reference/api.md").read_text()))
+    codes = {kind.code for one in OPERATIONS.values() for kind in one.problems}
+    assert codes
+    assert codes <= page
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_routes_errors_are_answered_by_their_status(name):
+    operation = OPERATIONS[name]
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
+    for kind in operation.problems:
+        assert kind.code in described[str(status_of(kind).value)]["description"]
+        assert issubclass(kind, tuple(base for base, _ in STATUS_OF))
+
+
+def test_conditional_changes_answer_with_the_tag_they_take():
+    for name in ("read_channel", "write_channel", "read_plan", "write_plan"):
+        operation = OPERATIONS[name]
+        described = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]["200"]
+        assert "ETag" in described["headers"]
+
+
+def test_a_key_is_described_wherever_it_is_read():
+    for operation in OPERATIONS.values():
+        names = [one["name"] for one in DOCUMENT["paths"][operation.path][operation.method.lower()]["parameters"]]
+        assert ("Idempotency-Key" in names) == (operation.key is not Key.NONE)

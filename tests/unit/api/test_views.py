@@ -92,7 +92,7 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("GET", f"{HERE}/authorization-link"): applicants("url"),
     ("GET", f"{HERE}/consents"): applicants(listed("consents[]", CONSENTS)),
     ("POST", f"{HERE}/consents"): applicants(listed("consents[]", CONSENTS)),
-    ("POST", f"{HERE}/consents/erasure"): applicants("withdrawn[] kept[]"),
+    ("POST", f"{HERE}/consents/erasure"): applicants("withdrawn[] " + each("kept[]", "kind days after until reason")),
     ("GET", f"{HERE}/consents/history"): applicants(
         listed(
             "history[]",

@@ -129,7 +129,7 @@ _TITLES = {
 }
 """Names of RFC 9110, which older Pythons lack."""
 
-_EXTRA_HEADERS = {
+EXTRA_HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
     HTTPStatus.TOO_MANY_REQUESTS: {"retry-after": str(RETRY_AFTER_SECONDS)},
     HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": str(RETRY_AFTER_SECONDS)},
@@ -166,21 +166,24 @@ def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: l
         errors=errors,
     )
     text = document.model_dump_json(exclude_none=True)
-    return Reply(status, text, PROBLEM, _EXTRA_HEADERS.get(status, {}))
+    return Reply(status, text, PROBLEM, EXTRA_HEADERS.get(status, {}))
 
 
 def answer(error: Exception, instance: str) -> Reply:
     """The problem document for an error; unexpected errors are logged by class and place, and reveal nothing."""
-    if isinstance(error, DomainError):
-        for kind, status in STATUS_OF:
-            if isinstance(error, kind):
-                return problem(status, error.code, _detail(error), instance, _field_errors(error))
+    if isinstance(error, DomainError) and (status := status_of(type(error))) != HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem(status, error.code, _detail(error), instance, _field_errors(error))
     if _is_passing(error):
         logger.warning("a service did not answer", extra={"error": type(error).__name__, "at": place(error)})
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, Unavailable.code, "try again in a moment", instance)
     # Only class and place: the message might contain user input.
     logger.error("unexpected error", extra={"error": type(error).__name__, "at": place(error)})
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "an unexpected error happened", instance)
+
+
+def status_of(kind: type[DomainError]) -> HTTPStatus:
+    """The status that an error is answered with."""
+    return next((status for base, status in STATUS_OF if issubclass(kind, base)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def safely(act: Callable[[], Reply], instance: str) -> Reply:

@@ -1,0 +1,153 @@
+"""Example bodies for the API's description, by operation and name; a test holds each to its schema and its rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LOAN = {
+    "firm": {
+        "taxpayer_id": "91310000MA100013XP",
+        "firm_name": "Morgenstern Bearings Ltd",
+        "amount": "300000.00",
+        "currency": "CNY",
+        "term_months": 12,
+        "purpose": "stock for the season",
+    }
+}
+_CHANNEL = {
+    "channel_id": "patent-office",
+    "kind": "patents",
+    "title": "Patent office",
+    "institution": "patent-office",
+    "transport": {"type": "rest", "method": "GET", "path": "/api/v1/patents/{{taxpayer_id}}"},
+    "authentication": {"type": "api_key"},
+    "response": {
+        "refusals": [{"status": 404, "path": "error", "reasons": ["no_patents"], "outcome": "no_data"}],
+        "schema": {"type": "object", "required": ["patents"], "properties": {"patents": {"type": "integer"}}},
+    },
+    "structure": {"rule": "{patents: patents}", "complete": ["patents"]},
+    "cache_seconds": 3600,
+}
+_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "apply": _LOAN,
+    "apply_as_guest": _LOAN,
+    "bring_authorization": {
+        "code": {"authorization_code": "ac_5f2c7d90b1e84a36", "expires_at": "2027-11-21T00:00:00Z", "state": None}
+    },
+    "give_consent": {
+        "days": {"scope": "credit_bureau", "valid_days": 180, "text_version": "2026-11", "agreed": True},
+        "until": {
+            "scope": "shop",
+            "until": "2027-05-31T00:00:00Z",
+            "text_version": "2026-11",
+            "language": "en",
+            "agreed": True,
+        },
+    },
+    "choose": {"offer": {"lender_id": "lender-a", "product_id": "season-credit"}},
+    "sign": {"contract": {"document_sha256": _HASH, "signer_name": "Li Wei", "consent": True}},
+    "push_product": {
+        "product": {
+            "name": "Season credit",
+            "currency": "CNY",
+            "min_amount": "50000.00",
+            "max_amount": "2000000.00",
+            "min_term_months": 3,
+            "max_term_months": 36,
+            "annual_rate_bps": 540,
+            "disbursement_hours": 24,
+            "min_grade": "C",
+            "industries_excluded": ["K"],
+            "repayment_methods": ["annuity"],
+            "valid_from": "2026-01-01",
+            "valid_until": "2027-12-31",
+        }
+    },
+    "enter_blacklist": {
+        "firm": {"taxpayer_id": "91310000MA100013XP", "source": "fraud desk", "reason": "forged invoices"}
+    },
+    "enter_entry": {
+        "firm": {
+            "list_name": "grey",
+            "kind": "taxpayer_id",
+            "value": "91310000MA100013XP",
+            "source": "court",
+            "reason_code": "enforcement",
+            "text": "enforcement is pending",
+            "valid_until": "2027-11-21T00:00:00Z",
+        }
+    },
+    "propose_removal": {"note": {"note": "the claim has been paid"}},
+    "decide_removal": {"confirm": {"action": "confirm", "note": "the court's file says the same"}},
+    "screen": {
+        "firm": {"subjects": [{"kind": "taxpayer_id", "value": "91310000MA100013XP"}], "max_age_seconds": 0},
+    },
+    "begin_import": {
+        "upload": {"source": "court", "format": "csv", "encoding": "gb18030", "list_name": "black"},
+        "stored": {"source": "court", "format": "jsonl", "object_key": "lists/incoming/court-2026-11.jsonl"},
+    },
+    "propose_model": {
+        "rules": {"kind": "rules", "note": "as the committee decided", "document": {"model_id": "origination"}}
+    },
+    "approve_model": {"note": {"note": "reviewed with the committee"}},
+    "reject_model": {"reason": {"reason": "the evidence covers one region only"}},
+    "propose_promotion": {"note": {"note": "after four weeks as challenger"}},
+    "roll_back": {"reason": {"reason": "approvals fell by half within a day"}},
+    "change_rules": {"removal": {"note": "covered by another rule", "remove": ["tax_arrears"], "dry_run": True}},
+    "start_simulation": {"month": {"from": "2026-10-01", "until": "2026-11-01", "limit": 1000}},
+    "start_training": {"own": {}, "named": {"training_set": "training-sets/2026-q3"}},
+    "record_outcome": {
+        "late": {
+            "application_id": "app_57060d045cbaafeb0170d8b9bdbf",
+            "days_past_due": 12,
+            "observed_until": "2026-11-20",
+        }
+    },
+    "write_channel": {"channel": _CHANNEL},
+    "try_channel": {
+        "answer": {
+            "channel": _CHANNEL,
+            "sample": {"fields": {"taxpayer_id": "91310000MA100013XP"}, "pages": ['{"patents": 3}']},
+        }
+    },
+    "write_plan": {
+        "plan": {
+            "plan_id": "thorough",
+            "channels": [
+                {"channel_id": "tax-bureau", "required": True},
+                {"channel_id": "company-registry", "required": True},
+                {"channel_id": "court-register"},
+            ],
+        }
+    },
+    "write_record": {"branch": {"branch_code": "310", "region": "east"}},
+    "resolve": {
+        "retry": {"action": "retry", "note": "the source is up again"},
+        "approve": {"action": "approve", "note": "the invoices were seen"},
+    },
+    "receive_webhook": {
+        "approved": {
+            "type": "loan.decision",
+            "data": {
+                "application_id": "app_57060d045cbaafeb0170d8b9bdbf",
+                "decision": "approved",
+                "lender_reference": "L-2026-0815",
+                "approved_amount": "100000.00",
+                "currency": "CNY",
+                "annual_rate_bps": 780,
+                "term_months": 12,
+            },
+        },
+        "failed": {
+            "type": "loan.disbursement.failed",
+            "data": {
+                "application_id": "app_57060d045cbaafeb0170d8b9bdbf",
+                "contract_id": "C-2026-0815",
+                "reason_code": "ACCOUNT_CLOSED",
+                "reason": "the account is closed",
+            },
+        },
+    },
+}
