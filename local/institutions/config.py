@@ -24,6 +24,7 @@ KINDS = {
     "market-square": "shop",
     "education-register": "education",
     "fraud-shield": "anti_fraud",
+    "registry-mirror": "source",
 }
 CLIENT_ID = "creditmesh"
 # Required settings per kind, besides the port; secrets are generated per machine.
@@ -36,6 +37,7 @@ SETTINGS = {
     "shop": ("client_id", "client_secret"),
     "education": ("api_key",),
     "anti_fraud": ("client_id", "signing_secret"),
+    "source": ("api_key",),
 }
 
 
@@ -47,7 +49,7 @@ class InstitutionConfig:
     """One of ``SETTINGS``."""
     port: int
     api_key: str = ""
-    """Tax, registry, judicial, education: the required ``x-api-key``."""
+    """Tax, registry and its mirror, judicial, education: the required ``x-api-key``."""
     client_id: str = CLIENT_ID
     """Tax: the platform's name in ``/oauth/authorize``; credit bureau, anti-fraud: in ``x-client-id``; shop: in
     ``/oauth/token``."""

@@ -78,6 +78,10 @@ def _institution(name: str, kind: str, config: Config, faults: Faults) -> tuple[
         from institutions.fraud import FraudShield
 
         return FraudShield(name, config).routes(), None
+    if kind == "source":
+        from institutions.mirror import RegistryMirror
+
+        return RegistryMirror(name, config).routes(), None
     raise ValueError(f"unknown kind of institution: {kind}")
 
 

@@ -13,7 +13,7 @@ from run.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
-INSTITUTIONS = 10
+INSTITUTIONS = 11
 _OWN = (
     "cloud", "localstack", "institutions", "logs", "institutions.json", "users.key", "token", "parameters.json",
     "address-book.json",

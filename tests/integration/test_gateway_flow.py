@@ -97,6 +97,20 @@ def test_a_source_in_trouble_is_asked_again_until_it_is_back(local: LocalPlatfor
     assert "with_operator" not in {entry.status for entry in journey.timeline}
 
 
+def test_a_required_source_that_is_away_is_replaced_by_its_fallback(local: LocalPlatform) -> None:
+    """The registry is away throughout: its mirror's word counts, the report names both (G13)."""
+    case = many.cases(1, skip=143)[0]
+    fault(local, "company-registry", kind="status", status=503, count=50)
+    try:
+        journey = live(local, case, consents=())
+    finally:
+        httpx.delete(f"{local.estate.url('company-registry')}/_faults", trust_env=False)
+    assert "with_operator" not in {entry.status for entry in journey.timeline}
+    assert journey.report is not None
+    asked = [(one["channel"], one["outcome"]) for one in journey.report["sources"] if one["source"] == "registry"]
+    assert asked == [("company-registry", "unavailable"), ("registry-mirror", "complete")]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "order"),
     [

@@ -38,12 +38,13 @@ from tests.support.stages import stage
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TAX, REGISTRY, LENDER_A, LENDER_B = "http://tax.test", "http://registry.test", "http://a.test", "http://b.test"
-BUREAU, EDUCATION = "http://bureau.test", "http://education.test"
+BUREAU, EDUCATION, MIRROR = "http://bureau.test", "http://education.test", "http://mirror.test"
 ADDRESSES = {
     "tax-bureau": {"kind": "tax", "name": "Tax bureau", "base_url": TAX, "login_url": "http://login.test"},
     "company-registry": {"kind": "registry", "name": "Registry", "base_url": REGISTRY},
     "credit-bureau": {"kind": "credit_bureau", "name": "Credit bureau", "base_url": BUREAU},
     "education-register": {"kind": "education", "name": "Education register", "base_url": EDUCATION},
+    "registry-mirror": {"kind": "source", "name": "Registry mirror", "base_url": MIRROR},
     "lender-a": {"kind": "lender", "name": "Lender A", "base_url": LENDER_A},
     "lender-b": {"kind": "lender", "name": "Lender B", "base_url": LENDER_B},
 }
@@ -54,6 +55,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "company-registry": {"api_key": "registry-api-key-0001"},
     "credit-bureau": {"webhook_secrets": [SECRET_BUREAU], "secrets": {"signing_secret": "signing-secret-0001"}},
     "education-register": {"api_key": "education-api-key-0001"},
+    "registry-mirror": {"api_key": "mirror-api-key-0001"},
     "lender-a": {"webhook_secrets": [SECRET_A]},
     "lender-b": {"webhook_secrets": ["whsec_bWFkZS11cC1zZWNyZXQtb2YtbGVuZGVyLWI="]},
 }
@@ -122,10 +124,11 @@ class World:
             store(before)
 
     def sources_answer(self) -> None:
-        """Let bureau and registry answer what they know of the firm."""
+        """Let bureau and registry answer what they know of the firm; the registry's mirror is away."""
         today = self.clock.now().date()
         self.http.answer("POST", f"{TAX}/api/v1/taxpayer-data", 200, tax_data(FIRM, today))
         self.http.answer("GET", f"{REGISTRY}/api/v1/companies/", 200, registry_data(FIRM, today))
+        self.http.answer("GET", f"{MIRROR}/extracts", 503)
 
     @stage
     def to_collected(self) -> None:

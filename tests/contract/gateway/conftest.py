@@ -34,7 +34,7 @@ from tests.unit.gateway.channels.engine import Engine
 AS_OF = date(2026, 11, 21)
 SOURCES = [
     "tax-bureau", "company-registry", "court-register", "credit-bureau", "market-square", "education-register",
-    "fraud-shield",
+    "fraud-shield", "registry-mirror",
 ]  # fmt: skip
 HTTP = httpx.Client(verify=False, trust_env=False)
 """All is plain HTTP here: reading the authorities' certificates for each call would cost more than the call."""

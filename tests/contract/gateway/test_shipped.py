@@ -20,6 +20,7 @@ from institutions.court_figures import judicial_data
 from institutions.credit_figures import credit_bureau_data
 from institutions.education_figures import education_data
 from institutions.fraud_figures import anti_fraud_data
+from institutions.mirror import in_older_form
 from institutions.population import Firm, Population
 from institutions.registry_figures import registry_data
 from institutions.shop_figures import shop_data
@@ -28,6 +29,16 @@ from institutions.tax_figures import tax_data
 from .conftest import AS_OF, HTTP, World, shipped
 
 Figures = Callable[[Firm, date], Any]
+
+
+def mirrored(firm: Firm, day: date) -> Any:
+    """What the mirror knows, whichever form it holds it in."""
+    known = registry_data(firm, day)
+    if in_older_form(firm):
+        known["filings"] = [{"year": one["year"], "filed_on": one["filed_on"]} for one in known["filings"]]
+    return known
+
+
 DIRECT: dict[str, tuple[Figures, bool]] = {
     "tax-bureau": (tax_data, True),
     "company-registry": (registry_data, True),
@@ -35,6 +46,7 @@ DIRECT: dict[str, tuple[Figures, bool]] = {
     "market-square": (shop_data, False),
     "education-register": (education_data, False),
     "fraud-shield": (anti_fraud_data, False),
+    "registry-mirror": (mirrored, True),
 }
 """Source -> what it knows, and whether that has more than third information takes."""
 
@@ -85,6 +97,20 @@ def test_a_dry_run_of_what_came_makes_the_same_and_shows_no_secret(world: World,
     assert not [one for one in secrets if one in request]
 
 
+@pytest.mark.parametrize("older", [True, False])
+def test_the_mirror_stands_in_for_the_registry_in_either_form(world: World, older: bool) -> None:
+    """G13: the fallback channel gives the same third information, by the fallback rule where its form is the older."""
+    firm = next(firm for firm in (world.firm() for _ in range(40)) if in_older_form(firm) is older)
+    world.fault("company-registry", "status", status=503, count=3)
+    away = world.collect(shipped("company-registry"), firm)
+    assert (away.outcome, away.fallback_channel) == ("unavailable", "registry-mirror")
+    result = world.collect(shipped("registry-mirror"), firm)
+    assert (result.outcome, result.reason) == ("complete", "by_fallback_rule" if older else None)
+    assert world.engine.third(result) == {
+        name: one for name, one in expected(mirrored, firm, "registry-mirror").items() if name != "generated_at"
+    }
+
+
 @pytest.mark.parametrize("persona", ["good_firm", "blacklisted", "thin_file"])
 @pytest.mark.parametrize("name", ["court-register", "company-registry", "tax-bureau"])
 def test_also_of_unusual_firms(world: World, name: str, persona: str) -> None:
@@ -118,7 +144,7 @@ def test_nobody_is_known_nowhere(world: World, name: str) -> None:
     world.engine.records["firm-profiles", nobody] = {"legal_representative": "Nobody"}
     result = world.engine.collect(shipped(name), nobody)
     assert result.outcome is (Outcome.REFUSED if name == "tax-bureau" else Outcome.NO_DATA), result
-    assert result.reason in ("no_such_company", "no_shop", "taxpayer_mismatch", "no_data", "code_unknown")
+    assert result.reason in ("no_such_company", "no_shop", "taxpayer_mismatch", "no_data", "code_unknown", "no_extract")
 
 
 def test_a_code_the_bureau_has_revoked_is_refused_and_remembered(world: World) -> None:

@@ -16,7 +16,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def test_every_kind_gets_its_settings_and_the_first_five_keep_their_ports() -> None:
     made = document(base_port=4710)["institutions"]
-    assert [(name, one["port"]) for name, one in made.items()] == list(zip(KINDS, range(4710, 4720), strict=True))
+    assert [(name, one["port"]) for name, one in made.items()] == list(zip(KINDS, range(4710, 4721), strict=True))
     assert list(made)[:5] == ["tax-bureau", "company-registry", "harbor-bank", "riverstone-credit", "northgate-bank"]
     for one in made.values():
         assert set(one) == {"kind", "port", *SETTINGS[one["kind"]]}
@@ -25,7 +25,7 @@ def test_every_kind_gets_its_settings_and_the_first_five_keep_their_ports() -> N
 def test_no_secret_is_another_ones_or_an_earlier_ones() -> None:
     both = [*document()["institutions"].values(), *document()["institutions"].values()]
     secrets = [one[name] for one in both for name in one if name.endswith(("_key", "_secret"))]
-    assert len(secrets) == len(set(secrets)) == 2 * 11
+    assert len(secrets) == len(set(secrets)) == 2 * 12
     assert all(len(secret) >= 32 for secret in secrets)
 
 

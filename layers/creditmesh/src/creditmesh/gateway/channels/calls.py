@@ -77,6 +77,10 @@ class CallRecord(BaseModel):
     def owners(self) -> list[str]:
         return [self.by, *self.waiters]
 
+    def within_consent(self, end: int) -> int:
+        """An instant, or the end of the consent if that comes first."""
+        return end if self.consent_until is None else min(end, self.consent_until)
+
     @property
     def request_id(self) -> str:
         """The id by which the institution recognises a repeat of this call."""

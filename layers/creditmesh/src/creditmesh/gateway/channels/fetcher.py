@@ -101,7 +101,7 @@ class ChannelFetcher:
         if is_outdated(record, version):
             record = self._rereading.renewed(channel, version, record, authorization) or self._claimed(channel, wanted)
         if record.holder != wanted.holder:
-            return self._met(channel, record, subject.by)
+            return self._met(channel, record, subject.by, authorization)
         return self._carried_out(
             _Attempt(channel, version, subject, asked, authorization, record, self._monotonic())
         )  # fmt: skip
@@ -172,7 +172,9 @@ class ChannelFetcher:
                 return record
             self._sleep(_POLL_SECONDS)
 
-    def _met(self, channel: Channel, record: CallRecord, by: str) -> CallResult:
+    def _met(
+        self, channel: Channel, record: CallRecord, by: str, authorization: Authorization | None
+    ) -> CallResult:  # fmt: skip
         """The result of an earlier or running call."""
         if record.state is CallState.PENDING:
             joined = self._calls.join(record, by)
@@ -182,6 +184,9 @@ class ChannelFetcher:
         if record.state is CallState.PENDING:
             return result_of(channel, record)
         if record.state is CallState.ANSWERED:
+            # It may have ended since the collection read its rights, and its answers may not be erased yet.
+            if record.third_key and authorization and not self._authorizations.stands(authorization):
+                return plain_result(channel, record.channel_version, Outcome.NO_CONSENT, "withdrawn")
             if record.by != by:  # this collection's own call is counted already
                 self._note(channel, record.outcome or Outcome.UNAVAILABLE, cached=True)
             return result_of(channel, record, cached=True)
@@ -260,7 +265,7 @@ class ChannelFetcher:
         outcome = reading.outcome
         if outcome is Outcome.PENDING:
             until = int(self._clock.now().timestamp()) + (channel.callback.seconds if channel.callback else 0)
-            change: dict[str, Any] = {"state": CallState.PENDING, "until": until}
+            change: dict[str, Any] = {"state": CallState.PENDING, "until": claim.within_consent(until)}
         else:
             change = settled(channel, claim, reading, self._clock) | self._answers.keep(channel, claim, reading)
         paid = channel.charged and came.calls > 0 and outcome not in _NOT_CHARGED
@@ -304,8 +309,7 @@ class ChannelFetcher:
 def window_end(channel: Channel, record: CallRecord, clock: Clock) -> int:
     """The time until which a call is not repeated; an answer is never kept longer than the consent."""
     now = int(clock.now().timestamp())
-    end = now + max(channel.cache_seconds, LEAST_WINDOW_SECONDS if channel.charged else 0)
-    return end if record.consent_until is None else min(end, record.consent_until)
+    return record.within_consent(now + max(channel.cache_seconds, LEAST_WINDOW_SECONDS if channel.charged else 0))
 
 
 def settled(channel: Channel, record: CallRecord, reading: Reading, clock: Clock) -> dict[str, Any]:

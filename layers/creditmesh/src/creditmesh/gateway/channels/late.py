@@ -38,7 +38,7 @@ class LateAnswers:
 
         Raises:
             InvalidInput: no channel awaits such a message, or it has no request id.
-            NotFound: unknown request id; the call may have been erased with its consent.
+            NotFound: unknown request id; the call may have been erased with its consent, as now if that has ended.
         """
         awaiting = [
             channel for channel in channels if channel.channel.callback and channel.channel.callback.message == message
@@ -46,6 +46,10 @@ class LateAnswers:
         if not awaiting:
             raise InvalidInput("must be a message that a channel awaits", field="type")
         by, record = self._call_of(awaiting, body)
+        if record.consent_until is not None and record.consent_until <= self._clock.now().timestamp():
+            answered(self._waits, record)
+            self._calls.forget(record)
+            raise _unknown()
         # A fast institution may answer before its receipt was read, so the call may still be in progress; and a call
         # that was given up may have reached it.
         taken = None if record.state is CallState.ANSWERED else self._take(by, record, body)
@@ -69,7 +73,7 @@ class LateAnswers:
                 if record is not None and record.channel_id == by.channel.channel_id:
                     return by, record
         if known:
-            raise NotFound("no such request", field="request_id")
+            raise _unknown()
         raise InvalidInput("must contain a request id", field="request_id")
 
     def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> CallRecord | None:
@@ -93,6 +97,10 @@ class LateAnswers:
         if now.request_id != record.request_id or now.state is CallState.ANSWERED or now == record:
             return None  # accepted by a concurrent delivery
         return self._take(by, now, body)  # its receipt was processed meanwhile
+
+
+def _unknown() -> NotFound:
+    return NotFound("no such request", field="request_id")
 
 
 def answered(waits: Waits, call: CallRecord) -> None:
