@@ -31,6 +31,10 @@ setup: ## install everything a developer's machine needs (safe to repeat)
 run: setup ## start the whole platform here and send 30 applications through it; ARGS="--once" ends after them
 	@$(DEV)/python -m run $(ARGS)
 
+.PHONY: token
+token: ## print a token of the platform that `make run` keeps up: make token ROLE=operator [NAME=ann], ROLE=lender LENDER=harbor-bank
+	@$(DEV)/python -m run.token --role "$(ROLE)" --lender "$(LENDER)" --name "$(NAME)" $(ARGS)
+
 .PHONY: check
 check: setup ## style, types, layers, template; what AWS would refuse of it
 	@$(SETUP) --with sam

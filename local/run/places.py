@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
 INSTITUTIONS = 11
 _OWN = (
-    "cloud", "localstack", "institutions", "logs", "institutions.json", "users.key", "token", "parameters.json",
-    "address-book.json",
+    "cloud", "localstack", "institutions", "logs", "institutions.json", "users.key", "authenticators", "token",
+    "running.json", "parameters.json", "address-book.json",
 )  # fmt: skip
 
 
@@ -71,6 +71,11 @@ class Places:
     def token(self) -> Path:
         return self.state_dir / "token"
 
+    @property
+    def running(self) -> Path:
+        """Where the running platform and its users are found (`run.running`)."""
+        return self.state_dir / "running.json"
+
     def forget(self) -> None:
         """Delete the files of earlier runs, and nothing else."""
         for name in _OWN:
@@ -104,6 +109,17 @@ class Places:
         held.write(str(os.getpid()))
         held.flush()
         return held
+
+    def is_locked(self) -> bool:
+        """Whether a process runs from here."""
+        try:
+            with (self.state_dir / "lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
 
 
 def write_private(path: Path, text: str) -> None:

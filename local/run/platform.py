@@ -10,9 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-import boto3
 import httpx
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from client import Api, Bureau, channels
@@ -23,12 +21,10 @@ from run import spark, stack
 from run.errors import RunError
 from run.estate import Estate
 from run.places import ROOT, Places, Ports, write_private
-from run.users import Pool, Users
+from run.running import Running, aws_client
+from run.users import Users
 
 _THREADS = 16
-_AWS = Config(
-    connect_timeout=5, read_timeout=90, max_pool_connections=40, retries={"mode": "standard", "max_attempts": 3}
-)
 
 
 class Steps(Protocol):
@@ -99,10 +95,11 @@ class LocalPlatform:
 
     @cached_property
     def users(self) -> Users:
-        members, staff = (
-            Pool(self.outputs[f"{kind}PoolId"], self.outputs[f"{kind}PoolClientId"]) for kind in ("User", "Staff")
-        )
-        return Users(self.aws("cognito-idp"), members, staff, self.places.user_key)
+        return self._running.users(self.places)
+
+    @cached_property
+    def _running(self) -> Running:
+        return Running.of(self.endpoint, self.outputs, self.estate.lenders)
 
     @cached_property
     def bureau(self) -> Bureau:
@@ -116,10 +113,7 @@ class LocalPlatform:
         return self._anybody.as_caller(self.users.token(role, tenant))
 
     def aws(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service, endpoint_url=self.endpoint, region_name=stack.REGION, config=_AWS,
-            aws_access_key_id="test", aws_secret_access_key="test",
-        )  # fmt: skip
+        return aws_client(self.endpoint, service)
 
     def start(self) -> None:
         """Start everything, without data of earlier runs.
@@ -153,6 +147,7 @@ class LocalPlatform:
         scoring = pool.submit(self._start_spark)
         self._open_for_business(pool)
         scoring.result()
+        self._running.tell(self.places)
 
     def _start_cloud(self) -> None:
         environment = {

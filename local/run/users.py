@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 STAFF = ("manager", "risk_officer", "operator", "auditor")
+AUTHENTICATORS = "authenticators"
+"""Folder of the authenticator apps' secrets."""
 _RENEW_SECONDS = 300.0
 
 
@@ -30,10 +32,10 @@ class Pool(NamedTuple):
 
 
 class Users:
-    """Provides tokens by (role, tenant).
+    """Provides tokens by role, tenant and person.
 
     Passwords are derived from a random key of this machine. The staff's pool requires a second factor: this class acts
-    as their authenticator apps and recreates users whose app another process has.
+    as their authenticator apps, whose secrets lie beside the key, and recreates users whose app another machine has.
 
     Args:
         members: the pool of borrowers, lenders and banks.
@@ -46,14 +48,18 @@ class Users:
         if not key_file.exists():
             write_private(key_file, secrets.token_hex(32))
         self._key = key_file.read_text().strip().encode()
-        self._apps: dict[str, str] = {}
+        self._apps = key_file.parent / AUTHENTICATORS
         self._tokens: dict[str, tuple[str, float]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def token(self, role: str, tenant: str) -> Callable[[], str]:
-        """A function that returns a valid id token of a user with that role and tenant."""
-        name = f"{role}-{tenant}"
+    def token(self, role: str, tenant: str, person: str | None = None) -> Callable[[], str]:
+        """A function that returns a valid id token of a user with that role and tenant.
+
+        Args:
+            person: distinguishes persons of one role and tenant.
+        """
+        name = f"{role}-{person or tenant}"
 
         def current() -> str:
             with self._guard:
@@ -91,9 +97,9 @@ class Users:
         if challenge == "MFA_SETUP":
             answer = self._respond(pool, challenge, self._register_app(name, answer["Session"]), USERNAME=name)
         elif challenge == "SOFTWARE_TOKEN_MFA":
-            if name not in self._apps:
+            if not (app := self._apps / name).exists():
                 raise AppElsewhere
-            code = one_time_code(self._apps[name], time.time())
+            code = one_time_code(app.read_text(), time.time())
             answer = self._respond(pool, challenge, answer["Session"], USERNAME=name, SOFTWARE_TOKEN_MFA_CODE=code)
         given = answer["AuthenticationResult"]
         return given["IdToken"], float(given["ExpiresIn"])
@@ -106,8 +112,8 @@ class Users:
     def _register_app(self, name: str, session: str) -> str:
         """Register an authenticator app; returns the session to continue with."""
         begun = self._cognito.associate_software_token(Session=session)
-        self._apps[name] = begun["SecretCode"]
-        code = one_time_code(self._apps[name], time.time())
+        write_private(self._apps / name, begun["SecretCode"])
+        code = one_time_code(begun["SecretCode"], time.time())
         return self._cognito.verify_software_token(Session=begun["Session"], UserCode=code)["Session"]
 
     def _create(self, pool: Pool, name: str, role: str, tenant: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jwt
+
 from run.users import Pool, Users, one_time_code
 
 from .clouds import Cloud, refused
@@ -49,15 +51,33 @@ def test_a_pool_may_demand_a_second_factor(cloud: Cloud, name: str) -> None:
 
 
 def test_users_register_an_app_and_use_it(mended: Cloud, name: str, tmp_path: Path) -> None:
-    """`run.users`: at the first login, at the next one, and where another process has the app."""
+    """`run.users`: at the first login, at the next, by another process, and where another machine has the app."""
     members, staff = pool(mended, f"{name}-members", "OPTIONAL"), pool(mended, name, "ON")
     key, cognito = tmp_path / "users.key", mended.client("cognito-idp")
     users = Users(cognito, members, staff, key)
     for _ in range(2):
         assert users._log_in("operator-platform", "operator", "platform")
-    assert Users(cognito, members, staff, key).token("operator", "platform")()
+    first = subject(users.token("operator", "platform")())
+    assert subject(Users(cognito, members, staff, key).token("operator", "platform")()) == first
+    other_machine = Users(cognito, members, staff, tmp_path / "elsewhere" / "users.key")
+    assert subject(other_machine.token("operator", "platform")()) != first
     assert [user["Username"] for user in cognito.list_users(UserPoolId=staff.pool_id)["Users"]] == ["operator-platform"]
     assert cognito.list_users(UserPoolId=members.pool_id)["Users"] == []
+
+
+def subject(token: str) -> str:
+    return str(jwt.decode(token, options={"verify_signature": False})["sub"])
+
+
+def test_each_person_is_a_user_of_its_own(mended: Cloud, name: str, tmp_path: Path) -> None:
+    staff = pool(mended, name, "ON")
+    users = Users(mended.client("cognito-idp"), staff, staff, tmp_path / "users.key")
+    tokens = [users.token("operator", "platform", person)() for person in ("ann", "bob")]
+    assert len({subject(token) for token in tokens}) == 2
+    claims = [jwt.decode(token, options={"verify_signature": False}) for token in tokens]
+    assert [(one["cognito:groups"], one["custom:tenant"]) for one in claims] == [(["operator"], "platform")] * 2
+    for secret in (tmp_path / "authenticators").iterdir():
+        assert secret.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_published_code() -> None:
