@@ -40,6 +40,12 @@ class PlanView(DocumentVersion):
     plan_id: str
 
 
+class PlanList(Listed):
+    """The collection plans in force."""
+
+    plans: list[PlanView]
+
+
 class HealthQuery(Listing):
     """How far back to look."""
 

@@ -14,6 +14,7 @@ from api.channel_schemas import (
     DocumentVersion,
     DryRunRequest,
     HealthQuery,
+    PlanList,
     PlanView,
     channel_view,
     plan_view,
@@ -113,6 +114,13 @@ def try_channel(call: Call, body: DryRunRequest) -> DryRun:
 def channel_schema(call: Call) -> Reply:
     """Read the JSON Schema of channel documents."""
     return Reply(200, json.dumps(schema(), ensure_ascii=False), content_type=SCHEMA_JSON)
+
+
+@route(blueprint, "GET", "/v1/collection-plans", roles=STAFF)
+def list_plans(call: Call, query: Listing) -> PlanList:
+    """List the collection plans in force, by id."""
+    found = cut(channels().listed_plans(), window(call, query), lambda one: one.document_id)
+    return PlanList(plans=[plan_view(one) for one in found], next=following(call, query, found))
 
 
 @route(

@@ -128,6 +128,12 @@ class CurrentView(Current):
     waiting: list[str] = Field(description="hashes of versions whose promotion waits to be confirmed")
 
 
+class ModelList(Listed):
+    """The decision models."""
+
+    models: list[CurrentView]
+
+
 def _summary(version: ModelVersion) -> dict[str, Any]:
     named = ("model_id", "content_hash", "version", "state", "kind", "maker", "checker", "created_at", "tests_passed")
     gates = version.gates.passed if version.gates else None

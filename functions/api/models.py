@@ -9,6 +9,7 @@ from api.model_schemas import (
     CHANGING,
     READING,
     CurrentView,
+    ModelList,
     NewVersion,
     Note,
     Reason,
@@ -26,7 +27,7 @@ from creditmesh.governance.model import Comparison, Current, GatesFailed, ModelK
 from creditmesh.intake.bootstrap import intake
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform.paging import numbered
+from creditmesh.platform.paging import cut, numbered
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
@@ -35,6 +36,13 @@ REPLAYERS = frozenset({Role.RISK_OFFICER, Role.AUDITOR})
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _MODEL = "/v1/models/{model_id}"
 _VERSION = f"{_MODEL}/versions/{{content_hash}}"
+
+
+@route(blueprint, "GET", "/v1/models", roles=STAFF, raises=READING)
+def list_models(call: Call, query: Listing) -> ModelList:
+    """List the decision models, by id."""
+    found = cut(model_registry().models(), window(call, query), lambda one: one.model_id)
+    return ModelList(models=[_view(one) for one in found], next=following(call, query, found))
 
 
 @route(blueprint, "GET", _MODEL, roles=STAFF, raises=READING)

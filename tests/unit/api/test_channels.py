@@ -116,7 +116,14 @@ def test_only_operators_write(role: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/channels", "/v1/channels/tax-bureau", "/v1/channels-health", "/v1/collection-plans/standard"]
+    "path",
+    [
+        "/v1/channels",
+        "/v1/channels/tax-bureau",
+        "/v1/channels-health",
+        "/v1/collection-plans/standard",
+        "/v1/collection-plans",
+    ],
 )
 def test_staff_reads_and_others_do_not(path: str) -> None:
     for role, status in (
@@ -145,6 +152,10 @@ def test_plans() -> None:
     answer = OPERATOR.call("PUT", "/v1/collection-plans/mine", plan, headers={"If-Match": "0"})
     assert (answer.status, answer.json()["version"]) == (200, 1)
     assert OPERATOR.get("/v1/collection-plans/mine").json() == answer.json()
+    listed = {one["plan_id"]: one for one in OPERATOR.get("/v1/collection-plans").json()["plans"]}
+    assert listed["mine"] == answer.json()
+    assert list(listed) == sorted(listed)
+    assert "standard" in listed
     assert OPERATOR.get("/v1/collection-plans/other").status == 404
     assert fields(OPERATOR.call("PUT", "/v1/collection-plans/other", plan)) == ["plan_id"]
 

@@ -54,6 +54,7 @@ def test_from_proposal_to_rollback() -> None:
         "2.1.0",
         0,
     )
+    assert OFFICER.get("/v1/models").json() == {"models": [before], "next": None}
     made = propose(candidate(), kind="policy")
     assert (made.status, made.json()["state"], made.json()["maker"]) == (201, "proposed", "ann")
     assert all(case["passed"] for case in made.json()["tests"])

@@ -235,6 +235,10 @@ class ModelRegistry:
         ]
         return self._store.point(current, by, acts, champion=back.content_hash, previous=back.replaced)
 
+    def models(self) -> list[Current]:
+        """The models that the registry has versions of: the one that decides."""
+        return [self.current(self._stored.places.model_id)]
+
     def current(self, model_id: str) -> Current:
         self._known_model(model_id, "model_id")
         found = self._store.current(model_id)

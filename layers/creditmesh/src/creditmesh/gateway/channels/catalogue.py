@@ -117,6 +117,10 @@ class ChannelCatalogue:
             return False
         return any(channel.consent_scope == scope for channel in needed)
 
+    def listed_plans(self) -> list[Stored]:
+        """The current plans by id."""
+        return list(self._plans.all())
+
     def stored_plan(self, plan_id: str) -> Stored:
         """A plan's document.
 
