@@ -216,7 +216,7 @@ def test_a_json_line_that_was_cut_off_is_rejected(line: dict[str, str], place: i
     assert found == Rejected(line=1, field="line", rule="no_json")
 
 
-@given(st.sampled_from(ListName), st.sampled_from(Kind), st.integers(0, 2**64 - 1), st.text(max_size=20), st.integers(0, 80), st.sampled_from(".x-"))  # fmt: skip  # noqa: E501
+@given(st.sampled_from(ListName), st.sampled_from(Kind), st.integers(0, 2**64 - 1), st.text(max_size=20), st.integers(0, 80), st.sampled_from(".x-_A+ １"))  # fmt: skip  # noqa: E501
 def test_an_entrys_id_is_read_back_and_no_damaged_one(
     name: ListName, kind: Kind, mark: int, source: str, place: int, letter: str
 ) -> None:

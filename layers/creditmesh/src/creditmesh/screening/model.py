@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ MIN_SCORE_BPS = 8_000
 """Names less similar than this are no hits; below it, the most similar one might not be found."""
 MAX_HITS = 50
 MAX_VALUE = 400
+_HEX = re.compile("[0-9a-f]{24}")
 
 
 class NoSuchEntry(NotFound):
@@ -109,8 +111,7 @@ class EntryKey(NamedTuple):
         """
         try:
             name, kind, fingerprint, source_hash = entry_id.split(".")
-            if len(fingerprint) == 16 and len(source_hash) == 8:
-                int(fingerprint + source_hash, 16)
+            if _HEX.fullmatch(fingerprint + source_hash) and len(source_hash) == 8:
                 return cls(ListName(name), Kind(kind), fingerprint, source_hash)
         except ValueError:
             pass
