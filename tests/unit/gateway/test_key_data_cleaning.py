@@ -58,6 +58,11 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
         ("–5.00", -500, None),
         ("—5.00", -500, None),
         ("-¥5.00", -500, None),
+        (".5", 50, None),
+        ("-.5", -50, None),
+        ("+5.", 500, None),
+        (".", None, "not_a_number"),
+        ("5.5.5", None, "not_a_number"),
         ("¥-5.00", -500, None),
         ("500万元人民币", 500_000_000, None),
         ("人民币500万元整", 500_000_000, None),
@@ -165,19 +170,25 @@ def test_no_dates(written: object) -> None:
     assert read_date(written) == (None, "not_a_date")
 
 
-@pytest.mark.parametrize("written", ["2026-09", "2026/9", "202609", "2026年9月"])
+@pytest.mark.parametrize(
+    "written", ["2026-09", "2026/9", "202609", "2026年9月", "2026-09Z", "2026-09+08:00", "2026-09-05:00"]
+)
 def test_months(written: str) -> None:
     assert read_month(written) == (2026 * 12 + 8, None)
 
 
-@pytest.mark.parametrize("written", ["2026-13", "2026-00", "26-09", 202609])
+@pytest.mark.parametrize("written", ["2026-13", "2026-00", "26-09", 202609, "2026-09-30", "2026-09+8"])
 def test_no_months(written: object) -> None:
     assert read_month(written) == (None, "not_a_month")
 
 
 @pytest.mark.parametrize(
-    ("written", "flag"), [(True, True), ("False", False), ("是", True), ("maybe", None), (1, None)]
-)
+    ("written", "flag"),
+    [
+        (True, True), ("False", False), ("是", True), ("maybe", None), (1, None), ("1", True), ("0", False),
+        (" true\n", True), ("01", None), ("2", None), ("", None),
+    ],
+)  # fmt: skip
 def test_flags(written: object, flag: bool | None) -> None:
     assert read_flag(written) == (flag, None if flag is not None else "not_a_boolean")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,91 @@ def test_charsets_and_byte_order_marks(engine: Engine, charset: str) -> None:
     drop(engine, "daily/list-1.csv", f"\ufeffid,名\r\n{FIRM},字\r\n".encode(charset))
     result = engine.collect(listed(response={"charset": charset}))
     assert engine.third(result)["rows"] == [{"id": FIRM, "名": "字"}]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"{FIRM}\t", f" {FIRM}", f"{FIRM}\u00a0", f"\u200b{FIRM}", f"{FIRM}\u3000", f"'{FIRM}", f"{FIRM.lower()}",
+        "９１９９００００６０００００００１Ｘ", f"{FIRM[:6]} {FIRM[6:]}", f"{FIRM[:8]}-{FIRM[8:]}", f"={FIRM}",
+        f"\ufeff{FIRM}",
+    ],
+)  # fmt: skip
+def test_a_key_as_people_and_spreadsheets_write_it(engine: Engine, form: str, written: str) -> None:
+    row = {"id": written, "level": "x"}
+    text = json.dumps(row) if form == "jsonl" else f'id,level\nother,y\n"{written}",x'
+    drop(engine, "daily/list-1", f"{text}\n")
+    assert engine.third(engine.collect(listed(format=form)))["rows"] == [row]
+
+
+@pytest.mark.parametrize(
+    "written", [f"{FIRM[:-1]}", f"{FIRM}1", f"{FIRM[:-1]}0", f"{FIRM[:5]}.{FIRM[5:]}", f"{FIRM}/{FIRM}", "", "#N/A"]
+)
+def test_another_key_is_another_firms(engine: Engine, written: str) -> None:
+    drop(engine, "daily/list-1.csv", f"id,level\n{written},x\n")
+    assert engine.collect(listed()).outcome is Outcome.INCOMPLETE
+
+
+@pytest.mark.parametrize("written", ["9.199E+17", "919900006000000000.00", "9.19900006E17", "######", "#N/A"])
+def test_a_key_that_a_spreadsheet_has_shortened_may_be_the_firms(engine: Engine, written: str) -> None:
+    drop(engine, "daily/list-1.csv", f"id,level\nother,y\n{written},x\n")
+    result = engine.collect(listed(), "919900006000000015")
+    assert (result.outcome, str(result.reason)[:17]) == ("unavailable", "the file id: must")
+    assert engine.collect(listed(), FIRM).outcome is Outcome.INCOMPLETE, "it ends with a letter"
+
+
+@pytest.mark.parametrize(("written", "rows"), [("12-3 ", 1), ("\t12-3", 1), ("123", 0), ("1-23", 0), ("12 -3", 0)])
+def test_a_key_of_the_source_itself_keeps_its_signs(engine: Engine, written: str, rows: int) -> None:
+    drop(engine, "daily/list-1.csv", f"id,level\n{written},x\n")
+    one = listed(key="customer", fields={"taxpayer_id": {}, "customer": {}})
+    result = engine.collect(one, customer="12-3")
+    assert len((engine.third(result) if rows else {"rows": []})["rows"]) == rows
+    assert (result.outcome is Outcome.COMPLETE) is bool(rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (f"id,x\n{FIRM},100000", "ends within its last row"),
+        (f'id,x\n{FIRM},"100000', "ends within its last row"),
+        (f"id,x\n{FIRM}\n", "has 1 cells instead of 2 in row 2"),
+        (f"id,x\nother,1\n\n{FIRM},1,2\n", "has 3 cells instead of 2 in row 4"),
+        (f"id,x,x\n{FIRM},1,2\n", "has a column twice"),
+        (f"id,x\n{FIRM},a\0b\n", "has text that is not Unicode, or a NUL"),
+    ],
+)
+def test_a_damaged_file_is_not_read_for_less(engine: Engine, content: str, fault: str) -> None:
+    drop(engine, "daily/list-1.csv", content)
+    result = engine.collect(listed())
+    assert (result.outcome, result.reason) == ("unavailable", f"the file {fault}")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('"x": "\\ud83d"', "has text that is not Unicode, or a NUL"),
+        ('"x": "\\u0000"', "has text that is not Unicode, or a NUL"),
+        ('"x": 1, "x": 2', "has an object with a key twice"),
+        ('"x": 1e400', "has a number out of range"),
+        ('"x": 100', "cannot be read as jsonl"),
+    ],
+)
+def test_a_damaged_line_of_json(engine: Engine, line: str, fault: str) -> None:
+    end = "" if fault.endswith("jsonl") else "}\n"
+    drop(engine, "daily/list-1.jsonl", f'{{"id": "other", {line}{end}')
+    result = engine.collect(listed(format="jsonl"))
+    assert (result.outcome, result.reason) == ("unavailable", f"the file {fault}")
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [("gbk", "镕䶮"), ("gb2312", "\u9fb4"), ("gb18030", "𠮷"), ("utf-8", "\ue81e")]
+)
+def test_files_in_charsets_as_their_sources_label_them(engine: Engine, label: str, name: str) -> None:
+    charset = "utf-8" if label == "utf-8" else "gb18030"
+    content = f"id,n\n{FIRM},{name}\n".encode(charset).replace(b"\x82\x35\x90\x37", b"\xfe\x59")
+    drop(engine, "daily/list-1.csv", content)
+    assert engine.third(engine.collect(listed(response={"charset": label})))["rows"] == [{"id": FIRM, "n": name}]
 
 
 def test_who_is_not_in_the_file(engine: Engine) -> None:

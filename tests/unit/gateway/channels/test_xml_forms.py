@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from creditmesh.gateway.channels.document import Response
 from creditmesh.gateway.channels.reading import Unreadable, read
+from creditmesh.gateway.key_data import extract
 from creditmesh.platform.http import Answer
 from tests.unit.gateway.channels.engine import ORIGIN, Engine
 from tests.unit.gateway.channels.test_dry_run import shipped
@@ -114,3 +117,27 @@ def test_the_court_register(engine: Engine, written: str, cases: Any, debtor: An
     third = engine.third(engine.collect(court))
     assert (third["cases"], third["dishonest_debtor"]["removed_on"]) == (cases, debtor)
     assert third["dishonest_debtor"]["listed"] == "true"
+
+
+@pytest.mark.parametrize(
+    "removed",
+    [
+        '<RemovedOn xsi:nil="true"/>',
+        '<RemovedOn xsi:nil="1"></RemovedOn>',
+        "<RemovedOn/>",
+        "",
+        '<RemovedOn xsi:nil="false" xsi:type="xs:date"> </RemovedOn>',
+    ],
+)
+@pytest.mark.parametrize("listed", ["true", "1", " true\n", "<![CDATA[1]]>"])
+@pytest.mark.parametrize("day", ["2026-03-01", "2026-03-01Z", "2026-03-01+08:00", "\n2026-03-01 "])
+def test_a_listed_debtor_is_listed_however_it_is_written(engine: Engine, removed: str, listed: str, day: str) -> None:
+    since = f'<ListedOn xsi:type="xs:date">{day}</ListedOn>'
+    debtor = f"<DishonestDebtor><Listed>{listed}</Listed>{since}{removed}</DishonestDebtor>"
+    engine.http.routes["POST", ORIGIN] = lambda _: Answer(200, COURT.format(debtor).encode())
+    court = shipped("court-register").model_copy(update={"institution": "source", "base_url": ORIGIN})
+    found = extract(
+        {"judicial": engine.third(engine.collect(court))}, requested_amount_minor=1, requested_term_months=1,
+        blacklist_hits=0, as_of=date(2026, 11, 21), zone=ZoneInfo("Asia/Shanghai"),
+    )  # fmt: skip
+    assert found.features["dishonest_debtor_listed"] is True

@@ -30,7 +30,9 @@ _ORDINARY = str.maketrans(
 )
 """Full-width forms, minus signs of typesetters and accountants, formal and traditional characters of units."""
 _UNITS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
-_NUMBER = re.compile(r"([^0-9.]*)((?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?)(E[+-]?[0-9]{1,2})?([^0-9]*)")
+_NUMBER = re.compile(
+    r"([^0-9.]*)((?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+)(E[+-]?[0-9]{1,2})?([^0-9]*)"
+)
 _GROUPING_SPACE = re.compile(r"(?<=[0-9])\s+(?=[0-9])")
 _SPACE = re.compile(r"\s+")
 _CURRENCY = re.compile(r"(?:CN)?¥|CNY|RMB|人民币")
@@ -43,7 +45,7 @@ _DAY = re.compile(
     r"(?::?([0-9]{1,2})(?:[.,][0-9]+)?秒?)?)?"
     r" ?(?:(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})|[AP]M)?"
 )
-_MONTH = re.compile(r"([0-9]{4})(?:([0-9]{2})|[-/.年]([0-9]{1,2})月?)")
+_MONTH = re.compile(r"([0-9]{4})(?:([0-9]{2})|[-/.年]([0-9]{1,2})月?(?:Z|[+-][0-9]{2}:[0-9]{2})?)")
 _PLAIN_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Twelve digits, the point and two decimals stay below MAX_MINOR.
 _PLAIN_MINOR = re.compile(r"-?[0-9]{1,12}\.[0-9]{2}").fullmatch
@@ -260,6 +262,6 @@ def read_flag(value: object) -> tuple[bool | None, str | None]:
     """A boolean, also written as text."""
     if isinstance(value, bool):
         return value, None
-    known = {"true": True, "false": False, "是": True, "否": False}
+    known = {"true": True, "false": False, "是": True, "否": False, "1": True, "0": False}
     text = folded(value).lower()
     return (known[text], None) if text in known else (None, "not_a_boolean")

@@ -43,7 +43,9 @@ class BatchFiles:
                 rows = list(_csv_rows(transport, csv_rows(lines, open_end=channel.response.open_end), is_firms))
             else:
                 rows = list(_json_rows(transport, lines, is_firms))
-        except (Unreadable, exact_json.NotExact, DamagedValue) as fault:
+        except DamagedValue as damage:
+            raise InstitutionUnavailable(f"the file {damage.field}: {damage.message}", sent=False) from None
+        except (Unreadable, exact_json.NotExact) as fault:
             raise InstitutionUnavailable(f"the file {fault}", sent=False) from None
         except (ValueError, RecursionError):
             raise InstitutionUnavailable(f"the file cannot be read as {transport.format}", sent=False) from None
