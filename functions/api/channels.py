@@ -21,7 +21,7 @@ from api.channel_schemas import (
 )
 from api.cursors import following, window
 from api.roles import OPERATORS
-from api.routing import Call, Headed, route
+from api.routing import Call, Headed, Key, route
 from api.schemas import Listing
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
@@ -103,7 +103,7 @@ def write_channel(call: Call, channel_id: str, body: Channel) -> Headed:
     return _tagged(channel_view(channels().put(body, call.caller.subject, call.based_on)))
 
 
-@route(blueprint, "POST", "/v1/channel-dry-runs", roles=STAFF)
+@route(blueprint, "POST", "/v1/channel-dry-runs", roles=STAFF, key=Key.NEEDLESS)
 def try_channel(call: Call, body: DryRunRequest) -> DryRun:
     """Try a document on a sample, step by step, without calling the source."""
     origin = source().origin(body.channel)

@@ -22,7 +22,7 @@ from api.roles import EVERYONE
 from api.views import rendered
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import DomainError, Forbidden, InvalidInput, KeyReused, NotFound
-from creditmesh.platform.idempotency import InProgress, once
+from creditmesh.platform.idempotency import AnswerNotKept, InProgress, once
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.web import (
     MAX_BODY_BYTES,
@@ -114,7 +114,7 @@ class Operation:
         if self.key in (Key.DERIVED, Key.KEPT, Key.GUEST):
             found.add(KeyReused)
         if self.key is Key.KEPT:
-            found.add(InProgress)
+            found |= {InProgress, AnswerNotKept}
         if self.method != "GET":
             found.add(ConditionFailed)
         return frozenset(found)

@@ -30,12 +30,20 @@ from creditmesh.platform.settings import settings
 from creditmesh.platform.web import Reply
 
 KEPT_SECONDS = 86400
+MOST_KEPT = 380_000
+"""Bytes of an answer as stored; DynamoDB takes items of 400 KB."""
 
 
 class InProgress(Conflict):
     """The first request with this key is still in progress."""
 
     code = "request_in_progress"
+
+
+class AnswerNotKept(Conflict):
+    """The first request with this key was carried out, but its answer was too long to be repeated."""
+
+    code = "answer_not_kept"
 
 
 @singleton
@@ -55,6 +63,7 @@ def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], contex
     Raises:
         KeyReused: the key was used with another body.
         InProgress: the first request is still in progress.
+        AnswerNotKept: the first answer was too long to be stored.
         Unavailable: the table does not answer.
     """
     config = IdempotencyConfig(
@@ -65,21 +74,30 @@ def once(scope: tuple[str, ...], document: Any, act: Callable[[], Reply], contex
         lambda_context=context,
     )
 
+    made: list[Reply] = []
+
     def kept(*, request: dict[str, Any]) -> dict[str, Any]:
         reply = act()
-        return {"status": reply.status, "body": reply.body, "content_type": reply.content_type}
+        made.append(reply)
+        document = {"status": reply.status, "body": reply.body, "content_type": reply.content_type}
+        return document if len(json.dumps(document)) <= MOST_KEPT else {}
 
     first = idempotent_function(
         kept, data_keyword_argument="request", persistence_store=_layer(), config=config, key_prefix="api"
     )
     try:
-        return Reply(**first(request={"scope": list(scope), "digest": _digest(document)}))
+        found = first(request={"scope": list(scope), "digest": _digest(document)})
     except IdempotencyValidationError:
         raise KeyReused("this key was used for another request", field="Idempotency-Key") from None
     except IdempotencyAlreadyInProgressError:
         raise InProgress("the first request with this Idempotency-Key is still in progress") from None
     except (IdempotencyPersistenceLayerError, IdempotencyInconsistentStateError):
         raise Unavailable("try again in a moment") from None
+    if made:
+        return made[0]
+    if not found:
+        raise AnswerNotKept("the first request with this key was carried out; its answer was too long to be kept")
+    return Reply(**found)
 
 
 def _digest(document: Any) -> str:
