@@ -24,6 +24,7 @@ from api import (
 )
 from api.routing import to_response
 from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.text import shown
 from creditmesh.platform.observability import logger
 from creditmesh.platform.settings import settings
 from creditmesh.platform.web import MethodNotAllowed, Reply, answer
@@ -69,7 +70,7 @@ def outermost(request: Request | None, get_response: Callable[[Any], Response]) 
             "method": request.method,
             "route": request.path,
             "status": response.status_code,
-            "application_id": (request.uri_params or {}).get("application_id"),
+            "application_id": shown((request.uri_params or {}).get("application_id") or "") or None,
         },
     )
     return response
@@ -81,7 +82,9 @@ def _misdirected(request: Request) -> Response | None:
         return to_response(answer(NotFound("no such route"), instance))
     methods = app.routes[request.path]
     if request.method not in methods:
-        response = to_response(answer(MethodNotAllowed(f"{request.method} is not allowed here"), instance))
+        response = to_response(
+            answer(MethodNotAllowed("{method} is not allowed here", method=request.method), instance)
+        )
         response.headers["allow"] = ", ".join(sorted(methods))
         return response
     return None

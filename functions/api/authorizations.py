@@ -91,7 +91,7 @@ def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
         redirects.use(flow)
         raise AccessDenied("access was not granted")
     if not query.code or not query.expires_at or not query.taxpayer_id:
-        raise InvalidInput("code, expires_at and taxpayer_id are required", field="code")
+        raise InvalidInput("code, expires_at and taxpayer_id are required", field="code", fault="required")
     intake().authorize_on_return(flow, query.taxpayer_id, query.code, query.expires_at)
     return pages.authorization_page(200, language(call.header("accept-language")), {})
 

@@ -99,7 +99,7 @@ def read_version(call: Call, channel_id: str, version: str) -> Headed:
 def write_channel(call: Call, channel_id: str, body: Channel) -> Headed:
     """Write a channel's next version; `If-Match` names the version it is based on, 0 for a new channel."""
     if body.channel_id != channel_id:
-        raise InvalidInput("must be the one in the path", field="channel_id")
+        raise InvalidInput("must be the one in the path", field="channel_id", fault="not_as_in_path")
     return _tagged(channel_view(channels().put(body, call.caller.subject, call.based_on)))
 
 
@@ -149,7 +149,7 @@ def read_plan(call: Call, plan_id: str) -> Headed:
 def write_plan(call: Call, plan_id: str, body: CollectionPlan) -> Headed:
     """Write a plan's next version; `If-Match` as for channels."""
     if body.plan_id != plan_id:
-        raise InvalidInput("must be the one in the path", field="plan_id")
+        raise InvalidInput("must be the one in the path", field="plan_id", fault="not_as_in_path")
     return _tagged(plan_view(channels().put_plan(body, call.caller.subject, call.based_on)))
 
 

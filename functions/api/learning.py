@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from chalice.app import Blueprint
 from pydantic import Field
 
@@ -17,6 +15,7 @@ from creditmesh.governance.learning import AlreadyStarted
 from creditmesh.governance.outcomes import Label, LabelValue, Observation
 from creditmesh.governance.watch import DriftReport
 from creditmesh.kernel.caller import STAFF
+from creditmesh.kernel.dates import Day
 from creditmesh.kernel.errors import NotFound
 
 blueprint = Blueprint(__name__)
@@ -52,7 +51,7 @@ class TrainingRun(Out):
 class DriftDay(In):
     """Which day's report is read; the last one otherwise."""
 
-    day: date | None = None
+    day: Day | None = None
 
 
 @route(blueprint, "POST", "/v1/outcomes", roles=OPERATORS, raises=[NotFound, RecordedMeanwhile])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from api.schemas import In, Instant, Listed, Listing, Out
+from creditmesh.kernel.text import TEXT
 from creditmesh.screening.entries import NewEntry
 from creditmesh.screening.import_model import SOURCE_PATTERN, Import, Rejected
 from creditmesh.screening.model import Change, Entry, Kind, ListName, Origin, State, Subject
@@ -63,14 +64,14 @@ class EntryList(Listed):
 class RemovalProposed(In):
     """Why an entry should go."""
 
-    note: str = Field(min_length=2, max_length=200)
+    note: Annotated[str, Field(min_length=2, max_length=200), TEXT]
 
 
 class RemovalDecided(In):
     """The second person's decision."""
 
     action: Literal["confirm", "refuse"]
-    note: str = Field(min_length=2, max_length=200)
+    note: Annotated[str, Field(min_length=2, max_length=200), TEXT]
 
 
 class Screened(In):

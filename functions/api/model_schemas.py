@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
@@ -21,6 +21,7 @@ from creditmesh.governance.model import (
     UnknownVersion,
     WrongState,
 )
+from creditmesh.kernel.text import TEXT
 
 NOTE = 2_000
 READING = (UnknownVersion, ModelRefused)
@@ -33,7 +34,7 @@ class NewVersion(In):
     """A version to be proposed."""
 
     kind: Literal["training", "rules", "policy"]
-    note: str = Field(default="", max_length=NOTE)
+    note: Annotated[str, Field(max_length=NOTE), TEXT] = ""
     evidence: dict[str, Any] = Field(default={}, description="what speaks for it: figures of a model card, …")
     document: dict[str, Any] = Field(description="the artefact; without `content_hash`, it is sealed here")
 
@@ -41,13 +42,13 @@ class NewVersion(In):
 class Note(In):
     """An optional note."""
 
-    note: str = Field(default="", max_length=NOTE)
+    note: Annotated[str, Field(max_length=NOTE), TEXT] = ""
 
 
 class Reason(In):
     """Why."""
 
-    reason: str = Field(min_length=1, max_length=NOTE)
+    reason: Annotated[str, Field(min_length=1, max_length=NOTE), TEXT]
 
 
 class GateView(Out):

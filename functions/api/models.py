@@ -70,7 +70,7 @@ def list_model_versions(call: Call, model_id: str, query: Listing) -> VersionLis
 def propose_model(call: Call, model_id: str, body: NewVersion) -> VersionView:
     """Propose a version; proposing the same content again returns the existing version."""
     if body.document.get("model_id") != model_id:
-        raise InvalidInput("must be the one in the path", field="document.model_id")
+        raise InvalidInput("must be the one in the path", field="document.model_id", fault="not_as_in_path")
     return VersionView.of(
         model_registry().propose(
             body.document,

@@ -22,18 +22,20 @@ from api.roles import EVERYONE
 from api.views import rendered
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import DomainError, Forbidden, InvalidInput, KeyReused, NotFound
+from creditmesh.platform.fields import validated
 from creditmesh.platform.idempotency import AnswerNotKept, InProgress, once
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.web import (
     MAX_BODY_BYTES,
     BodyTooLarge,
     MalformedBody,
+    NotUtf8,
     Reply,
     Unauthenticated,
     UnsupportedMediaType,
     read_json,
     safely,
-    validated,
+    text_body,
 )
 
 KEY_HEADER = "Idempotency-Key"
@@ -45,7 +47,6 @@ PATH_PART_PATTERN = "[A-Za-z0-9._:-]{1,100}"
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
 _VERSION = re.compile(VERSION_PATTERN, re.ASCII)
 _PATH_PART = re.compile(PATH_PART_PATTERN, re.ASCII)
-_MANY = "must be given once"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Operation:
         if self.roles not in (None, EVERYONE):
             found.add(Forbidden)
         if self.body:
-            found |= {MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidInput}
+            found |= {MalformedBody, NotUtf8, BodyTooLarge, UnsupportedMediaType, InvalidInput}
         if self.query or self.based_on or self.key is not Key.NONE:
             found.add(InvalidInput)
         if "{" in self.path:
@@ -162,7 +163,7 @@ class Call:
         """
         key = self.header("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
-            raise InvalidInput("must be 8 to 64 letters, digits, _ or -", field=KEY_HEADER)
+            raise InvalidInput("must be 8 to 64 letters, digits, _ or -", field=KEY_HEADER, fault="wrong_form")
         return key
 
     @property
@@ -174,7 +175,7 @@ class Call:
         """
         key = self.key
         if key is None:
-            raise InvalidInput("is required", field=KEY_HEADER)
+            raise InvalidInput("is required", field=KEY_HEADER, fault="required")
         return key
 
     @property
@@ -186,7 +187,12 @@ class Call:
         """
         key = self.required_key
         if len(key) < GUEST_KEY_LENGTH or len(set(key)) < GUEST_KEY_VARIETY:
-            raise InvalidInput(f"must be at least {GUEST_KEY_LENGTH} random characters for a guest", field=KEY_HEADER)
+            raise InvalidInput(
+                "must be at least {min} random characters for a guest",
+                field=KEY_HEADER,
+                fault="too_weak",
+                min=GUEST_KEY_LENGTH,
+            )
         return key
 
     @property
@@ -201,7 +207,7 @@ class Call:
             return None
         found = _VERSION.fullmatch(given.strip())
         if not found:
-            raise InvalidInput("must be a version's number", field="If-Match")
+            raise InvalidInput("must be a version's number", field="If-Match", fault="not_an_integer")
         return int(found[1])
 
     @property
@@ -210,8 +216,9 @@ class Call:
 
     @property
     def raw_body(self) -> bytes:
-        raw = self.request.raw_body
-        return raw.encode() if isinstance(raw, str) else raw
+        event = self.request.to_original_event()
+        raw = self.request.raw_body if event.get("isBase64Encoded") else event["body"] or ""
+        return text_body(raw) if isinstance(raw, str) else raw
 
     def header(self, name: str) -> str | None:
         try:
@@ -228,7 +235,7 @@ class Call:
         given = self.request.query_params or MultiDict({})
         for name in given:
             if len(given.getlist(name)) > 1:
-                raise InvalidInput(_MANY, field=name)
+                raise InvalidInput("must be given once", field=name, fault="repeated")
         return dict(given)
 
 
@@ -307,7 +314,7 @@ def _checked(operation: Operation, parts: Mapping[str, str]) -> Mapping[str, str
     for name, part in parts.items():
         if not _PATH_PART.fullmatch(part):
             if operation.method == "PUT":  # here the client chooses the name
-                raise InvalidInput("must be 1 to 100 letters, digits or . _ : -", field=name)
+                raise InvalidInput("must be 1 to 100 letters, digits or . _ : -", field=name, fault="wrong_form")
             raise NotFound("no such resource", field=name)
     return parts
 

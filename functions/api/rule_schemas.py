@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.schemas import In, Listed
 from creditmesh.governance.simulation import MAX_DECISIONS, SimulationSummary
+from creditmesh.kernel.dates import Day
 
 USUAL_DAYS = 30
 
@@ -21,8 +22,8 @@ class WhichVersion(In):
 class Days(In):
     """Days by which decisions are counted; `until` is exclusive. The last thirty, today's among them, by default."""
 
-    since: date | None = Field(default=None, alias="from")
-    until: date | None = None
+    since: Day | None = Field(default=None, alias="from")
+    until: Day | None = None
 
     def between(self, today: date) -> tuple[date, date]:
         """First day, and the one after the last."""
@@ -37,10 +38,10 @@ class RuleView(Days, WhichVersion):
 class NewSimulation(In):
     """Which past decisions a version is tried on."""
 
-    since: date = Field(alias="from", description="first day, by the day on which was decided")
-    until: date = Field(description="exclusive")
+    since: Day = Field(alias="from", description="first day, by the day on which was decided")
+    until: Day = Field(description="exclusive")
     limit: int = Field(default=5_000, ge=1, le=MAX_DECISIONS, description="the newest so many")
-    on: date | None = Field(
+    on: Day | None = Field(
         default=None, description="the decision date to assume, such as that of the release; each one's own by default"
     )
 

@@ -12,6 +12,7 @@ from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import format_minor
+from creditmesh.kernel.text import LINE, NAME, TEXT
 from creditmesh.offers.model import Nearest, Offer, Product
 
 AWAITS: dict[Status, Literal["authorization", "choice", "signature", "operator"]] = {
@@ -287,7 +288,7 @@ class SignatureGiven(In):
     """The borrower's consent to the contract he was shown."""
 
     document_sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    signer_name: str = Field(min_length=2, max_length=80)
+    signer_name: Annotated[str, Field(min_length=2, max_length=80), NAME]
     consent: Annotated[Literal[True], BeforeValidator(_true)]
 
 
@@ -295,8 +296,8 @@ class BlacklistEntry(In):
     """A firm that must not be lent to."""
 
     taxpayer_id: Annotated[str, Field(max_length=40), AfterValidator(taxpayer_id)]
-    source: str = Field(min_length=2, max_length=80)
-    reason: str = Field(min_length=2, max_length=200)
+    source: Annotated[str, Field(min_length=2, max_length=80), LINE]
+    reason: Annotated[str, Field(min_length=2, max_length=200), TEXT]
     valid_until: Instant | None = None
 
 
@@ -304,4 +305,4 @@ class Resolution(In):
     """How an application goes on after a person has looked; `approve` and `decline` answer a referral."""
 
     action: Literal["retry", "close", "approve", "decline"]
-    note: str = Field(min_length=2, max_length=200)
+    note: Annotated[str, Field(min_length=2, max_length=200), TEXT]

@@ -14,7 +14,8 @@ from api.openapi import main, operations_of
 from api.routing import Key
 from aws.api_definition import GATEWAY_PROBLEMS
 from creditmesh.closing.model import LENDER_MESSAGE
-from creditmesh.platform.web import STATUS_OF, status_of, validated
+from creditmesh.platform.fields import validated
+from creditmesh.platform.web import STATUS_OF, status_of
 from tests.support.described import DOCUMENT, PROBLEM_SCHEMA, of_schema, undescribed
 from tests.support.gateway import refusal
 from tests.unit.api.client import ROOT, Api, loan_request, new_key

@@ -142,7 +142,10 @@ def test_a_change_made_for_an_earlier_champion_is_not_put_in_force() -> None:
 def test_a_broken_rule_is_refused_by_path_and_rule() -> None:
     answer = change(add=[rule(when={">": [{"var": "tax_credit_rating"}, "B"]})])
     assert answer.status == 422
-    assert answer.json()["errors"] == [{"field": "add[0].when.>", "rule": "rule has_revenue: must order integers only"}]
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["rule"], error["code"]) == (
+        "add[0].when.>", "rule has_revenue: must order integers only", "model_invalid"
+    )  # fmt: skip
 
 
 def test_a_failing_test_is_told_with_what_it_expected_and_got() -> None:
@@ -150,7 +153,12 @@ def test_a_failing_test_is_told_with_what_it_expected_and_got() -> None:
     answer = change(add=[rule()], tests=[case])
     assert answer.status == 422
     assert answer.json()["errors"] == [
-        {"field": "tests[0].expect.decision", "rule": 'test still lent to: expected "approve", got "decline"'}
+        {
+            "field": "tests[0].expect.decision",
+            "rule": 'test still lent to: expected "approve", got "decline"',
+            "code": "test_failed",
+            "parameters": {"test": "still lent to", "expected": '"approve"', "got": '"decline"'},
+        }  # fmt: skip
     ]
     assert len(wired.model_registry().list("origination")) == 1
 

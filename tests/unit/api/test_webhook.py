@@ -161,8 +161,37 @@ def test_what_is_not_authentic_is_refused_without_a_reason(submitted, forged):
 def test_a_source_with_a_key_of_its_own_is_no_lender(submitted):
     borrower, application_id = submitted
     status, problem = _send(_approval(application_id), lender="tax")
-    assert (status, problem["errors"]) == (422, [{"field": "type", "rule": "must be a message that a channel awaits"}])
+    assert (status, problem["errors"]) == (
+        422,
+        [{
+            "field": "type", "rule": "must be a message that a channel awaits", "code": "not_awaited", "parameters": {},
+        }],
+    )  # fmt: skip
     assert borrower.get(f"/v1/applications/{application_id}").json()["status"] == "submitted"
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_message_that_is_not_utf8_is_told_so(submitted, encoded):
+    body = json.dumps(_approval(submitted[1], reason="批准"), ensure_ascii=False).encode("gb18030")
+    event = _event(b"", signed_headers(SECRETS["new"], "msg_gb", int(time.time()), body), encoded=encoded)
+    event["body"] = base64.b64encode(body).decode() if encoded else body.decode("utf-8", "replace")
+    status, problem = _handle(event)
+    assert (status, problem["code"]) == (400, "body_not_utf8")
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\u202eb", "\u200b\u200b", "a\ud800", "\ufffd", "a\x1bb"])
+@pytest.mark.parametrize("field", ["lender_reference", "reason"])
+def test_a_lenders_texts_can_be_read(submitted, field, text):
+    body = json.dumps(_approval(submitted[1], **{field: text})).encode()
+    status, problem = _send(body)
+    assert (status, [error["field"] for error in problem["errors"]]) == (422, [f"data.{field}"])
+
+
+@pytest.mark.parametrize("message_id", ["a\ud800", "ä", "a\x00", "a\r\nb", ""])
+def test_a_broken_message_id_is_not_authentic(submitted, message_id):
+    body = json.dumps(_approval(submitted[1])).encode()
+    headers = signed_headers(SECRETS["new"], "msg_1", int(time.time()), body) | {"webhook-id": message_id}
+    assert _handle(_event(body, headers))[0] == 401
 
 
 def test_a_changed_body_is_refused(submitted):

@@ -13,7 +13,7 @@ from creditmesh.governance.checks import run_tests
 from creditmesh.governance.model import ModelKind, ModelState, ModelVersion
 from creditmesh.governance.rules import BaseOutdated, ChangeProposal, RuleChange, RuleWorkbench
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.platform.web import InvalidFields
+from creditmesh.platform.fields import InvalidFields
 from creditmesh.risk.artefact import load
 
 TEXT = (Path(__file__).parents[3] / "models" / "origination-2.1.0.json").read_text(encoding="utf-8")
@@ -179,7 +179,7 @@ def test_a_test_case_takes_the_place_of_its_namesake(registry: Registry) -> None
         ({"features": {"shop_status": {"type": "string"}}}, "features.shop_status", "must have the key"),
         ({"reasons": {"THIN_FILE": {}}}, "reasons.THIN_FILE", "is already in use"),
         ({"reasons": {"NEW_ONE": {"en": "New"}}}, "reasons.NEW_ONE", "must have the key"),
-        ({}, "body", "changes something"),
+        ({}, "body", "changes nothing"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_place_in_the_change(

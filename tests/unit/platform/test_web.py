@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Literal
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ParamValidationError
-from pydantic import BaseModel, TypeAdapter
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.closing.model import ContradictoryAnswer, LenderUnavailable
@@ -20,13 +18,14 @@ from creditmesh.platform.web import (
     BodyTooLarge,
     MalformedBody,
     MethodNotAllowed,
+    NotUtf8,
     Reply,
     Unauthenticated,
     UnsupportedMediaType,
     answer,
     read_json,
     safely,
-    validated,
+    text_body,
 )
 
 
@@ -71,8 +70,25 @@ def test_every_kernel_error_but_the_base_has_an_answer_of_its_own():
 def test_a_field_is_named_in_detail_and_errors():
     document = json.loads(answer(errors.InvalidInput("must be odd", field="data.a"), "/").body)
     assert (document["detail"], document["errors"]) == (
-        "data.a: must be odd", [{"field": "data.a", "rule": "must be odd"}]
+        "data.a: must be odd",
+        [{"field": "data.a", "rule": "must be odd", "code": "invalid_input", "parameters": {}}],
     )  # fmt: skip
+
+
+def test_a_sentence_has_its_code_and_parameters_beside_it():
+    error = errors.InvalidInput("must be at most {max}", field="a", fault="too_large", max=7)
+    (told,) = json.loads(answer(error, "/").body)["errors"]
+    assert told == {"field": "a", "rule": "must be at most 7", "code": "too_large", "parameters": {"max": 7}}
+    document = json.loads(answer(errors.Conflict("has ended: {outcome}", outcome="disbursed"), "/").body)
+    assert (document["detail"], document["parameters"]) == ("has ended: disbursed", {"outcome": "disbursed"})
+
+
+@pytest.mark.parametrize("path", ["/v1/\ud800", "/v1/a b", "/v1/\x00", "/v1/好", '/v1/"'])
+def test_the_instance_is_a_uri_whatever_was_asked_for(path):
+    instance = json.loads(answer(errors.NotFound("no such route"), path).body)["instance"]
+    assert instance.isascii()
+    assert instance.isprintable()
+    assert not set(' "') & set(instance)
 
 
 def _aws(code: str, reasons: list[str] | None = None) -> ClientError:
@@ -120,24 +136,51 @@ def test_json_keeps_integers_whole_and_counts_bytes():
         read_json("é".encode() * 3, "application/json", limit=5)
 
 
-@pytest.mark.parametrize(
-    "raw", [b"\xff\xfe{\x00}\x00", b'"\xff"', b"\xef\xbb\xbf{}", b'{"a":1,"\\u0061":2}', b"-Infinity"]
-)
-def test_json_is_utf8_without_tricks(raw):
-    with pytest.raises(MalformedBody):
+@pytest.mark.parametrize("raw", [b'{"a":1,"\\u0061":2}', b"-Infinity", b"1e400"])
+def test_json_is_without_tricks(raw):
+    with pytest.raises(MalformedBody) as refused:
         read_json(raw, "application/json")
+    assert refused.value.code == "malformed_json"
 
 
-class _Cat(BaseModel):
-    kind: Literal["cat"]
-    lives: int
+@pytest.mark.parametrize("levels", [31, 1000, 100_000])
+def test_json_is_not_nested_deeply(levels):
+    for raw in (b"[" * levels + b"]" * levels, b'{"a":' * levels + b"1" + b"}" * levels):
+        with pytest.raises(MalformedBody, match="30 levels"):
+            read_json(raw, "application/json", limit=10**7)
+    assert read_json(b"[" * 30 + b"]" * 30, "application/json")
 
 
-class _Pair(BaseModel):
-    cats: list[_Cat]
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"firm_name": "江苏测试有限公司"}'.encode("gb18030"),
+        '{"firm_name": "測試有限公司"}'.encode("big5"),
+        '{"firm_name": "Müller"}'.encode("latin-1"),
+        '{"firm_name": "测试"}'.encode("utf-16"),
+        '{"firm_name": "测试"}'.encode("utf-8-sig"),
+        b'{"firm_name": "\xed\xa0\x80"}',
+        b'{"firm_name": "\xc0\x80"}',
+    ],
+)
+@pytest.mark.parametrize("label", ["application/json", "application/json; charset=gb18030"])
+def test_json_is_utf8(raw, label):
+    with pytest.raises(NotUtf8):
+        read_json(raw, label)
 
 
-def test_a_nested_field_is_named_by_its_path():
-    with pytest.raises(errors.InvalidInput) as caught:
-        validated(TypeAdapter(_Pair), {"cats": [{"kind": "cat", "lives": 9}, {"kind": "cat", "lives": "many"}]})
-    assert caught.value.field == "cats.1.lives"
+def test_what_api_gateway_could_not_decode_is_not_utf8():
+    with pytest.raises(NotUtf8):
+        text_body('{"firm_name": "江苏测试有限公司"}'.encode("gb18030").decode("utf-8", "replace"))
+    assert text_body('{"firm_name": "测试"}') == '{"firm_name": "测试"}'.encode()
+
+
+@pytest.mark.parametrize("label", ["charset=gb18030", 'charset="GBK"', "charset = latin-1", "q=1;charset=utf-16"])
+def test_another_charset_is_refused(label):
+    with pytest.raises(UnsupportedMediaType):
+        read_json(b"{}", f"application/json; {label}")
+
+
+@pytest.mark.parametrize("label", ["charset=utf-8", 'charset="UTF-8"', "charset=utf8", "version=1"])
+def test_json_may_be_labelled_as_what_it_is(label):
+    assert read_json(b"{}", f"application/json; {label}") == {}

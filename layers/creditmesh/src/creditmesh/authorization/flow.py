@@ -82,4 +82,4 @@ def flow_id_of(state: str, now: int) -> str:
 
 def not_ours() -> InvalidInput:
     """The error for any invalid `state`, without the reason."""
-    return InvalidInput("is not a state issued by this platform, or has expired", field="state")
+    return InvalidInput("is not a state issued by this platform, or has expired", field="state", fault="unknown_state")

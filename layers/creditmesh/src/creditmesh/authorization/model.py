@@ -150,7 +150,9 @@ def check_code(code: str) -> str:
         InvalidInput: names the rule.
     """
     if not _CODE.fullmatch(code):
-        raise InvalidInput("must be 8 to 200 letters, digits or . _ ~ -", field="authorization_code")
+        raise InvalidInput(
+            "must be 8 to 200 letters, digits or . _ ~ -", field="authorization_code", fault="wrong_form"
+        )
     return code
 
 
@@ -162,7 +164,9 @@ def check_expiry(text: str, scope: Scope, now: datetime) -> str:
     """
     expires = _instant(text, "expires_at")
     if expires > now + timedelta(days=scope.longest_days):
-        raise InvalidInput(f"must be at most {scope.longest_days} days ahead", field="expires_at")
+        raise InvalidInput(
+            "must be at most {days} days ahead", field="expires_at", fault="too_late", days=scope.longest_days
+        )
     return iso(expires)
 
 
@@ -177,14 +181,24 @@ def chosen_expiry(scope: Scope, now: datetime, *, valid_days: int | None, until:
         InvalidInput: names field and rule.
     """
     if (valid_days is None) == (until is None):
-        raise InvalidInput("either valid_days or until must be given", field="valid_days")
+        raise InvalidInput(
+            "either valid_days or until must be given", field="valid_days", fault="either_or", other="until"
+        )
     if valid_days is not None:
         if not 1 <= valid_days <= scope.longest_days:
-            raise InvalidInput(f"must be between 1 and {scope.longest_days}", field="valid_days")
+            raise InvalidInput(
+                "must be between {min} and {max}",
+                field="valid_days",
+                fault="out_of_range",
+                min=1,
+                max=scope.longest_days,
+            )
         return iso(now + timedelta(days=valid_days))
     end = _instant(until or "", "until")
     if not now < end <= now + timedelta(days=scope.longest_days):
-        raise InvalidInput(f"must be in the future, at most {scope.longest_days} days", field="until")
+        raise InvalidInput(
+            "must be in the future, at most {days} days", field="until", fault="out_of_range", days=scope.longest_days
+        )
     return iso(end)
 
 
@@ -192,4 +206,4 @@ def _instant(text: str, field: str) -> datetime:
     try:
         return parse_instant(text)
     except (ValueError, OverflowError):
-        raise InvalidInput("must be an ISO 8601 instant with an offset", field=field) from None
+        raise InvalidInput("must be an ISO 8601 instant with an offset", field=field, fault="not_an_instant") from None

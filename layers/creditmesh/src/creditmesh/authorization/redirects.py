@@ -103,7 +103,7 @@ class Redirects:
         if not self._keys.fitting(lambda key: hmac.compare_digest(flow.state(key).encode(), state.encode())):
             raise not_ours()
         if issuer is not None and issuer != flow.institution_id:
-            raise InvalidInput("is not the institution this state was made for", field="iss")
+            raise InvalidInput("is not the institution this state was made for", field="iss", fault="other_issuer")
         if flow.used_at:
             raise RedirectUsed("this authorisation link has already been used")
         return flow
@@ -153,7 +153,9 @@ class Redirects:
             held = self._tables.put_or_find(put)
             ours = held is None or _is_owner(held, taxpayer_indexes, tenant)
         if not ours:
-            raise InvalidInput("is already bound to another account or firm", field="authorization_code")
+            raise InvalidInput(
+                "is already bound to another account or firm", field="authorization_code", fault="others_code"
+            )
         return None
 
     def is_claimed(self, code: str, taxpayer_indexes: Sequence[str], tenant: str) -> bool:

@@ -90,4 +90,6 @@ def scope_of(name: str) -> Scope:
     try:
         return SCOPES[name]
     except KeyError:
-        raise InvalidInput(f"must be one of {', '.join(SCOPES)}", field="scope") from None
+        raise InvalidInput(
+            "must be one of {allowed}", field="scope", fault="not_allowed", allowed=", ".join(SCOPES)
+        ) from None

@@ -180,7 +180,7 @@ class Authorizations:
         code, expires_at = check_code(code), check_expiry(expires_at, scope, self._clock.now())
         indexes = self._index.every(FIRM, taxpayer_id)
         if flow and (flow.taxpayer_index not in indexes or flow.tenant != tenant):
-            raise InvalidInput("belongs to another firm or account", field="state")
+            raise InvalidInput("belongs to another firm or account", field="state", fault="others_state")
         self.redirects.claim(code, indexes, tenant, expires_at)
         if flow:
             self.redirects.use(flow)
@@ -211,7 +211,9 @@ class Authorizations:
         """
         right = scope_of(scope)
         if right.way is not Way.PLATFORM:
-            raise InvalidInput("must be granted at its source, by the authorization link", field="scope")
+            raise InvalidInput(
+                "must be granted at its source, by the authorization link", field="scope", fault="granted_at_source"
+            )
         require_current(right, text_version)
         expires_at = chosen_expiry(right, self._clock.now(), valid_days=valid_days, until=until)
         granted = Granted(expires_at, granted_by, How.PLATFORM, language)

@@ -64,4 +64,6 @@ def require_current(scope: Scope, version: str) -> None:
         InvalidInput: the borrower was shown another version.
     """
     if version != scope.text_version:
-        raise InvalidInput(f"must be the current version, {scope.text_version}", field="text_version")
+        raise InvalidInput(
+            "must be the current version, {current}", field="text_version", fault="outdated", current=scope.text_version
+        )

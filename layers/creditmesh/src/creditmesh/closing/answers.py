@@ -177,24 +177,33 @@ class LenderAnswers:
         data, terms = message.data, closing.terms
         for name in ("approved_amount", "currency", "annual_rate_bps", "term_months"):
             if getattr(data, name) is None:
-                raise InvalidInput("is required in an approval", field=f"data.{name}")
+                raise InvalidInput("is required in an approval", field=f"data.{name}", fault="required")
         if data.currency != terms.currency:
-            raise InvalidInput(f"must be {terms.currency}", field="data.currency")
+            raise InvalidInput("must be {agreed}", field="data.currency", fault="not_as_agreed", agreed=terms.currency)
         if not 0 < _minor(data.approved_amount) <= _minor(terms.approvable_amount):
-            raise InvalidInput("must be positive and within the limit", field="data.approved_amount")
+            raise InvalidInput(
+                "must be positive and at most {max}",
+                field="data.approved_amount",
+                fault="out_of_range",
+                max=terms.approvable_amount,
+            )
         # The borrower gets at least what was chosen: a cheaper loan is acceptable, a more expensive or longer one is
         # not.
         if (data.annual_rate_bps or 0) > (rate := terms.annual_rate_bps):
-            raise InvalidInput(f"must be at most {rate} as offered", field="data.annual_rate_bps")
+            raise InvalidInput(
+                "must be at most {max} as offered", field="data.annual_rate_bps", fault="too_large", max=rate
+            )
         if data.term_months != (term := terms.term_months):
-            raise InvalidInput(f"must be {term} as offered", field="data.term_months")
+            raise InvalidInput(
+                "must be {agreed} as offered", field="data.term_months", fault="not_as_agreed", agreed=term
+            )
 
     def _contract(self, closing: Closing, message: ContractReady) -> _Taken:
         data = message.data
         if closing.decision is None or closing.rejected():
             raise ContradictoryAnswer("the loan has not been approved")
         if hashlib.sha256(data.document.encode()).hexdigest() != data.document_sha256:
-            raise InvalidInput("must be the SHA-256 of the document", field="data.document_sha256")
+            raise InvalidInput("must be the SHA-256 of the document", field="data.document_sha256", fault="wrong_hash")
         if closing.contract is not None:
             raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
         key = self._store.keep_document(closing.application_id, data.document)
@@ -206,10 +215,12 @@ class LenderAnswers:
         if closing.signature is None or closing.contract is None or closing.decision is None:
             raise ContradictoryAnswer("the contract has not been signed")
         if data.contract_id != closing.contract["contract_id"]:
-            raise InvalidInput("must be the signed contract", field="data.contract_id")
+            raise InvalidInput("must be the signed contract", field="data.contract_id", fault="other_contract")
         agreed = (closing.decision["approved_amount"], closing.decision["currency"])
         if (data.amount, data.currency) != agreed:
-            raise InvalidInput(f"must be {' '.join(agreed)} as approved", field="data.amount")
+            raise InvalidInput(
+                "must be {agreed} as approved", field="data.amount", fault="not_as_agreed", agreed=" ".join(agreed)
+            )
         values = {"disbursement": data.model_dump(exclude={"application_id"})}
         note = f"{data.amount} {data.currency}"
         return _Taken(values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED)
@@ -219,7 +230,7 @@ class LenderAnswers:
         if order is None or closing.contract is None:
             raise ContradictoryAnswer("no disbursement has been ordered")
         if message.data.contract_id != closing.contract["contract_id"]:
-            raise InvalidInput("must be the signed contract", field="data.contract_id")
+            raise InvalidInput("must be the signed contract", field="data.contract_id", fault="other_contract")
         values = {"failed": {**message.data.model_dump(exclude={"application_id"}), "order": order}}
         failed = Answer(error=LenderUnavailable.__name__, cause="the lender could not disburse")
         return _Taken(values, ("disbursement",), failed)

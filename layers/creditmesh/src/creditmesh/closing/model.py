@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from creditmesh.intake.model import ChosenTerms
+from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import Conflict, Unavailable
+from creditmesh.kernel.text import LINE, TEXT
 
 
 class LenderUnavailable(Unavailable):
@@ -62,9 +64,16 @@ EXCHANGES = {
     Question.DISBURSEMENT: Exchange("loan.contract.signed", "/v1/signatures"),
 }
 
-_Id = Annotated[str, Field(min_length=1, max_length=80)]
+_Id = Annotated[str, Field(min_length=1, max_length=80), LINE]
 _Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$")]
-_Text = Annotated[str, Field(max_length=500)]
+_Text = Annotated[str, Field(max_length=500), TEXT]
+_Code = Annotated[str, Field(max_length=60), LINE]
+_Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+
+
+def _instant(text: str) -> str:
+    parse_instant(text)
+    return text
 
 
 class _Data(BaseModel):
@@ -79,10 +88,10 @@ class DecisionData(_Data):
     decision: Literal["approved", "rejected"]
     lender_reference: _Id
     approved_amount: _Amount | None = None
-    currency: str | None = None
+    currency: _Currency | None = None
     annual_rate_bps: int | None = Field(default=None, ge=0, le=3600)
     term_months: int | None = Field(default=None, ge=1, le=360)
-    reason_code: str | None = Field(default=None, max_length=60)
+    reason_code: _Code | None = None
     reason: _Text | None = None
 
 
@@ -100,8 +109,8 @@ class DisbursedData(_Data):
     contract_id: _Id
     disbursement_id: _Id
     amount: _Amount
-    currency: str
-    disbursed_at: str = Field(max_length=40)
+    currency: _Currency
+    disbursed_at: Annotated[str, Field(max_length=40), AfterValidator(_instant)]
     bank_reference: _Id
 
 
@@ -109,7 +118,7 @@ class DisbursementFailedData(_Data):
     """Money could not be paid out."""
 
     contract_id: _Id
-    reason_code: str = Field(max_length=60)
+    reason_code: _Code
     reason: _Text
 
 

@@ -61,7 +61,9 @@ class Signatures:
         if closing is None or closing.contract is None:
             raise NotAwaited("there is no contract to sign yet")
         if document_sha256 != closing.contract["document_sha256"]:
-            raise InvalidInput("must be the hash of this application's contract", field="document_sha256")
+            raise InvalidInput(
+                "must be the hash of this application's contract", field="document_sha256", fault="other_contract"
+            )
         if closing.signature is not None:
             self._waits.give(wait.token, answer)
             return application

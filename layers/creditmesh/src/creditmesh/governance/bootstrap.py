@@ -41,7 +41,7 @@ def labels() -> Labels:
 
         application = applications().get(application_id)
         if application.outcome is not Outcome.DISBURSED:
-            raise InvalidInput("must be a loan that was disbursed", field="application_id")
+            raise InvalidInput("must be a loan that was disbursed", field="application_id", fault="not_disbursed")
         report = assessment().report(application)
         result = report["result"]
         return Decided(decided_on=report["rules_of"], model_hash=result["model_hash"], pd_ppm=result["pd_ppm"])

@@ -42,11 +42,13 @@ class Labels:
         """
         now = self._clock.now()
         if seen.observed_until > self._clock.today():
-            raise InvalidInput("must not be in the future", field="observed_until")
+            raise InvalidInput("lies in the future", field="observed_until", fault="in_the_future")
         earlier = self.get(seen.application_id)
         decided = earlier or self._decision_of(seen.application_id)
         if seen.observed_until < (earlier.observed_until if earlier else decided.decided_on):
-            raise InvalidInput("must not be before the decision or the last observation", field="observed_until")
+            raise InvalidInput(
+                "lies before the decision or the last observation", field="observed_until", fault="too_early"
+            )
         label = Label(
             **seen.model_dump(),
             decided_on=decided.decided_on,

@@ -82,9 +82,11 @@ class Learning:
             AlreadyStarted: a run of that name has ended, or was started by another request.
         """
         if not _RUN.fullmatch(run):
-            raise InvalidInput("must be letters, digits, '.', '_' or '-', at most 80", field="run")
+            raise InvalidInput("must be letters, digits, '.', '_' or '-', at most 80", field="run", fault="wrong_form")
         if training_set is not None and not _SET.fullmatch(training_set):
-            raise InvalidInput(f"must be a folder below {SETS}/", field="training_set")
+            raise InvalidInput(
+                "must be a folder below {folder}", field="training_set", fault="wrong_folder", folder=f"{SETS}/"
+            )
         given = {"model_id": model_id, "by": by, **({"training_set": training_set} if training_set else {})}
         if not self._process.start(run, given):
             raise AlreadyStarted("a run of that name has been started before", field="run")

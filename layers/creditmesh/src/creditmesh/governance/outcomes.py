@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.calendars import after_months
+from creditmesh.kernel.dates import Day
 
 BAD_DAYS_PAST_DUE = 90
 """A loan more days past due than this counts as defaulted (the Basel definition)."""
@@ -34,7 +35,7 @@ class Observation(BaseModel):
     days_past_due: int = Field(ge=0, le=20_000, strict=True)
     """Maximum days past due so far."""
     written_off: bool = Field(default=False, strict=True)
-    observed_until: date
+    observed_until: Day
     source: str = Field(default="servicing", min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     """Origin: servicing, or a named import."""
 

@@ -78,12 +78,19 @@ class ModelRegistry:
         if artefact.content_hash in known:
             return known[artefact.content_hash]
         if kind is ModelKind.SHIPPED:
-            raise InvalidInput("must be training, rules or policy", field="kind")
+            raise InvalidInput("must be training, rules or policy", field="kind", fault="not_allowed")
         if len(json.dumps(evidence or {})) > MAX_EVIDENCE:
-            raise InvalidInput(f"must have at most {MAX_EVIDENCE} characters as JSON", field="evidence")
+            raise InvalidInput(
+                "must have at most {max} characters as JSON", field="evidence", fault="too_long", max=MAX_EVIDENCE
+            )
         latest = self._store.latest(artefact.model_id)
         if latest is not None and precedence(artefact.version) <= precedence(latest):
-            raise InvalidInput(f"must be higher than {latest}, the highest one known", field="document.version")
+            raise InvalidInput(
+                "must be higher than {latest}, the highest one known",
+                field="document.version",
+                fault="not_higher",
+                latest=latest,
+            )
         version = ModelVersion(
             model_id=artefact.model_id,
             content_hash=artefact.content_hash,
@@ -108,7 +115,11 @@ class ModelRegistry:
             InvalidInput: the report is inconsistent or has no gates.
         """
         if not report.gates or report.passed != all(gate.passed for gate in report.gates):
-            raise InvalidInput("must be true if and only if all gates, at least one, passed", field="report.passed")
+            raise InvalidInput(
+                "must be true if and only if all gates, at least one, passed",
+                field="report.passed",
+                fault="contradictory",
+            )
         version = self._in_state(model_id, content_hash, ModelState.PROPOSED)
         what = "gates_passed" if report.passed else "gates_failed"
         failed = ", ".join(gate.id for gate in report.gates if not gate.passed)
@@ -142,7 +153,7 @@ class ModelRegistry:
             InvalidInput: no reason given.
         """
         if not note.strip():
-            raise InvalidInput("says why", field="note")
+            raise InvalidInput("must say why", field="note", fault="required")
         version = self._in_state(model_id, content_hash, ModelState.PROPOSED)
         values = {"state": ModelState.REJECTED, "checker": checker}
         return self._store.change(Act(version, "rejected", note, values), checker)
@@ -179,7 +190,7 @@ class ModelRegistry:
         if waiting and waiting.champion == champion:
             if waiting.maker == maker:
                 return version
-            raise WrongState(f"its promotion was already proposed by {waiting.maker}: confirm it")
+            raise WrongState("its promotion was already proposed by {maker}: confirm it", maker=waiting.maker)
         promotion = Promotion(maker=maker, at=iso(self._clock.now()), champion=champion)
         return self._store.change(Act(version, "promotion_proposed", note, {"promotion": promotion}), maker)
 
@@ -223,7 +234,7 @@ class ModelRegistry:
             ModelRefused: the previous champion's document is unusable.
         """
         if not reason.strip():
-            raise InvalidInput("says why", field="reason")
+            raise InvalidInput("must say why", field="reason", fault="required")
         current = self.current(model_id)
         if current.previous is None:
             raise WrongState("there is no previous champion")
@@ -352,12 +363,12 @@ def _readable(document: Mapping[str, Any]) -> tuple[Artefact, dict[str, Any]]:
     try:
         return checked(sealed), sealed
     except ArtefactInvalid as error:
-        raise InvalidInput(error.rule, field="document" + error.path.removeprefix("$")) from None
+        raise InvalidInput(error.rule, field="document" + error.path.removeprefix("$"), fault="model_invalid") from None
 
 
 def _require(version: ModelVersion, state: ModelState) -> None:
     if version.state is not state:
-        raise WrongState(f"the version is {version.state.value}, not {state.value}")
+        raise WrongState("the version is {state}, not {needed}", state=version.state.value, needed=state.value)
 
 
 def _other_person(checker: str, maker: str) -> None:
@@ -368,7 +379,7 @@ def _other_person(checker: str, maker: str) -> None:
 def _releasable(version: ModelVersion) -> None:
     failed = [case.name for case in version.tests if not case.passed]
     if failed:
-        raise TestsFailed(f"test cases kept with the model fail: {', '.join(failed)}")
+        raise TestsFailed("test cases kept with the model fail: {tests}", tests=", ".join(failed))
     if version.kind is not ModelKind.TRAINING:
         return
     if version.gates is None:

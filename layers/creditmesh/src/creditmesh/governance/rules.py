@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -17,7 +17,8 @@ from creditmesh.governance.document.artefact import checked
 from creditmesh.governance.model import CaseResult, ModelKind, ModelState, ModelVersion, Value, precedence
 from creditmesh.governance.registry import ModelRegistry
 from creditmesh.kernel.errors import Conflict, InvalidInput
-from creditmesh.platform.web import FieldError, InvalidFields
+from creditmesh.kernel.text import TEXT
+from creditmesh.platform.fields import FieldError, InvalidFields
 from creditmesh.risk.artefact import Artefact, ArtefactInvalid, seal
 
 Document = dict[str, Any]
@@ -48,7 +49,7 @@ class RuleChange(Value):
         default={}, max_length=100, description="features of key data that the rules name and the champion lacks"
     )
     based_on: str | None = Field(default=None, description="hash of the champion that the change was made for")
-    note: str = Field(min_length=1, max_length=2_000, description="why")
+    note: Annotated[str, Field(min_length=1, max_length=2_000, description="why"), TEXT]
     dry_run: bool = Field(default=False, description="check and test only; nothing is proposed")
 
 
@@ -83,7 +84,7 @@ class RuleWorkbench:
         base = json.loads(self._registry.champion_text(model_id))
         based_on = base["content_hash"]
         if change.based_on not in (None, based_on):
-            raise BaseOutdated(f"the champion is {based_on}")
+            raise BaseOutdated("the champion is {champion}", champion=based_on)
         versions = self._registry.list(model_id)
         digest = _digest(change, based_on)
         if (earlier := _proposed_already(versions, digest)) and not change.dry_run:
@@ -140,7 +141,7 @@ def _edited(base: Mapping[str, Any], change: RuleChange) -> _Edit:
     document["reasons"].update(change.reasons)
     document["feature_schema"]["features"].update(change.features)
     if all(document[part] == base[part] for part in ("rules", "tests", "reasons", "feature_schema")):
-        raise InvalidInput("changes something", field="body")
+        raise InvalidInput("changes nothing", field="body", fault="nothing_changed")
     return edit
 
 
@@ -159,6 +160,18 @@ def _merged(
     return kept
 
 
+def _error(field: str, code: str, rule: str, **parameters: JsonValue) -> FieldError:
+    return FieldError(field=field, rule=rule, code=code, parameters=parameters)
+
+
+def _taken(field: str) -> FieldError:
+    return _error(field, "taken", "is already in use")
+
+
+def _unknown(field: str) -> FieldError:
+    return _error(field, "not_the_champions", "must be one of the champion's")
+
+
 def _misnamed(base: Mapping[str, Any], change: RuleChange) -> Iterator[FieldError]:
     """Ids that exist already, are missing, or are repeated."""
     rules, tests = {rule["id"] for rule in base["rules"]}, {test["name"] for test in base["tests"]}
@@ -172,20 +185,20 @@ def _misnamed(base: Mapping[str, Any], change: RuleChange) -> Iterator[FieldErro
         for index, one in enumerate(ids):
             place = f"{field_name}[{index}]" + (".id" if field_name in ("add", "replace") else "")
             if not isinstance(one, str):
-                yield FieldError(field=place, rule="must be the id of a rule")
+                yield _error(place, "no_such_rule", "must be the id of a rule")
             elif (one in known) != wanted:
-                yield FieldError(field=place, rule="must be one of the champion's" if wanted else "is already in use")
+                yield _unknown(place) if wanted else _taken(place)
             elif field_name != "remove_tests" and one in seen:
-                yield FieldError(field=place, rule="must be named only once in a change")
+                yield _error(place, "repeated", "must be named only once in a change")
             elif field_name != "remove_tests":
                 seen.add(one)
     for index, test in enumerate(change.tests):
         if not isinstance(test.get("name"), str):
-            yield FieldError(field=f"tests[{index}].name", rule="must be the name of a test case")
+            yield _error(f"tests[{index}].name", "no_such_test", "must be the name of a test case")
     for code in sorted(set(base["reasons"]) & set(change.reasons)):
-        yield FieldError(field=f"reasons.{code}", rule="is already in use")
+        yield _taken(f"reasons.{code}")
     for name in sorted(set(base["feature_schema"]["features"]) & set(change.features)):
-        yield FieldError(field=f"features.{name}", rule="is already in use")
+        yield _taken(f"features.{name}")
 
 
 def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
@@ -193,16 +206,18 @@ def _unknown_features(change: RuleChange) -> Iterator[FieldError]:
     for name, given in change.features.items():
         feature = key_data_feature(name)
         if feature is None:
-            yield FieldError(field=f"features.{name}", rule="must be a feature of key data")
+            yield _error(f"features.{name}", "no_such_feature", "must be a feature of key data")
         elif isinstance(given, dict) and given.get("type") != feature.type:
-            yield FieldError(field=f"features.{name}.type", rule=f"must be {feature.type}")
+            yield _error(f"features.{name}.type", "other_type", f"must be {feature.type}", type=feature.type)
 
 
 def _loaded(document: Document, edit: _Edit) -> Artefact:
     try:
         return checked(document)
     except ArtefactInvalid as error:
-        raise InvalidInput(f"{edit.subject(error.path)}{error.rule}", field=edit.place(error.path)) from None
+        raise InvalidInput(
+            f"{edit.subject(error.path)}{error.rule}", field=edit.place(error.path), fault="model_invalid"
+        ) from None
 
 
 def _require_passed(tests: Sequence[CaseResult], edit: _Edit) -> None:
@@ -216,11 +231,16 @@ def _require_passed(tests: Sequence[CaseResult], edit: _Edit) -> None:
         place = edit.place(f"$.tests[{index}]")
         for name, one in test.differences.items():
             if "rule" in one:  # a value that no engine would accept
-                errors.append(FieldError(field=f"{place}.features.{name}", rule=f"test {test.name}: {one['rule']}"))
+                errors.append(
+                    _error(
+                        f"{place}.features.{name}", "test_invalid", f"test {test.name}: {one['rule']}", test=test.name
+                    )
+                )
                 continue
             expected, got = (json.dumps(one[side], ensure_ascii=False) for side in ("expected", "got"))
             rule = f"test {test.name}: expected {expected}, got {got}"
-            errors.append(FieldError(field=f"{place}.expect.{name}", rule=rule))
+            named = {"test": test.name, "expected": expected, "got": got}
+            errors.append(_error(f"{place}.expect.{name}", "test_failed", rule, **named))
     if errors:
         raise InvalidFields(errors)
 

@@ -166,7 +166,9 @@ class Simulations:
             InvalidInput: an invalid period, or a limit out of range.
         """
         if not 0 < limit <= MAX_DECISIONS:
-            raise InvalidInput(f"must be from 1 to {MAX_DECISIONS}", field="limit")
+            raise InvalidInput(
+                "must be from {min} to {max}", field="limit", fault="out_of_range", min=1, max=MAX_DECISIONS
+            )
         last = days_between(since, until)[-1]
         candidate = self._side(model_id, content_hash)
         champion = self._side(model_id, self._registry.current(model_id).champion)

@@ -121,7 +121,11 @@ def days_between(since: date, until: date) -> list[date]:
     """
     count = (until - since).days
     if not 0 < count <= MAX_DAYS:
-        raise InvalidInput(f"must be after from, by at most {MAX_DAYS} days", field="until")
+        if until <= since:
+            raise InvalidInput("does not lie after {other}", field="until", fault="not_after", other="from")
+        raise InvalidInput(
+            "lies more than {days} days after {other}", field="until", fault="too_late", other="from", days=MAX_DAYS
+        )
     return [since + timedelta(days=number) for number in range(count)]
 
 

@@ -100,7 +100,7 @@ def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | 
 
 def _subject(application: Application, scan_id: str | None) -> DataSubject:
     if scan_id is not None and not _SCAN_ID.fullmatch(scan_id):
-        raise InvalidInput("must be 1 to 64 letters, digits or hyphens", field="scan_id")
+        raise InvalidInput("must be 1 to 64 letters, digits or hyphens", field="scan_id", fault="wrong_form")
     fields = {
         "taxpayer_id": application.taxpayer_id,
         "firm_name": application.firm_name,

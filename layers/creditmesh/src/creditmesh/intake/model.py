@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import Money
+from creditmesh.kernel.text import LINE, NAME
 
 MIN_AMOUNT_MINOR = 1_000_00
 MAX_AMOUNT_MINOR = 100_000_000_00
@@ -92,11 +93,11 @@ class LoanRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     taxpayer_id: str = Field(min_length=15, max_length=40, description="Unified social credit code of the firm")
-    firm_name: str = Field(min_length=2, max_length=120)
+    firm_name: Annotated[str, Field(min_length=2, max_length=120), NAME]
     amount: str = Field(max_length=20, description="Decimal string with two decimals", examples=["300000.00"])
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     term_months: int = Field(ge=1, le=MAX_TERM_MONTHS, strict=True)
-    purpose: str = Field(min_length=2, max_length=200)
+    purpose: Annotated[str, Field(min_length=2, max_length=200), LINE]
 
     def money(self) -> Money:
         """The requested amount.
@@ -106,10 +107,12 @@ class LoanRequest(BaseModel):
         """
         money = Money.parse(self.amount, self.currency)
         if money.currency != LENT_CURRENCY:
-            raise InvalidInput(f"must be {LENT_CURRENCY}", field="currency")
+            raise InvalidInput("must be {allowed}", field="currency", fault="not_allowed", allowed=LENT_CURRENCY)
         if not MIN_AMOUNT_MINOR <= money.minor <= MAX_AMOUNT_MINOR:
             low, high = Money(MIN_AMOUNT_MINOR, LENT_CURRENCY), Money(MAX_AMOUNT_MINOR, LENT_CURRENCY)
-            raise InvalidInput(f"must be between {low} and {high}", field="amount")
+            raise InvalidInput(
+                "must be between {min} and {max}", field="amount", fault="out_of_range", min=str(low), max=str(high)
+            )
         return money
 
     def checked_taxpayer_id(self) -> str:
@@ -218,7 +221,7 @@ class ApplicationSummary(BaseModel):
     def require_open(self) -> None:
         """Raise ApplicationClosed once there is an outcome."""
         if self.status is Status.CLOSED:
-            raise ApplicationClosed(f"the application has ended: {self.outcome}")
+            raise ApplicationClosed("the application has ended: {outcome}", outcome=str(self.outcome))
 
     def visible_to(self, caller: Caller) -> bool:
         """Whether the caller may see this application at all."""

@@ -132,10 +132,16 @@ class OperatorQueue:
         if caller.role is not role:
             raise Forbidden(f"a task at stage {task.stage} is for role {role}")
         if action not in allowed:
-            raise InvalidInput(f"must be one of {', '.join(allowed)} at stage {task.stage}", field="action")
+            raise InvalidInput(
+                "must be one of {allowed} at stage {stage}",
+                field="action",
+                fault="not_allowed",
+                allowed=", ".join(allowed),
+                stage=task.stage,
+            )
         task = self._resolved(task, Actor.of(caller), action, note)
         if task.action != action:
-            raise NotAwaited(f"the task was resolved with {task.action}")
+            raise NotAwaited("the task was resolved with {action}", action=str(task.action))
         self._waits.tell(task.application_id, _KIND)
         return task
 

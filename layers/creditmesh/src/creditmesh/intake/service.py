@@ -196,7 +196,7 @@ class Intake:
         try:
             flow = self._authorizations.redirects.named_by(state) if state is not None else None
             if flow and flow.application_id != application_id:
-                raise InvalidInput("belongs to another application", field="state")
+                raise InvalidInput("belongs to another application", field="state", fault="others_state")
             brought = Brought(code, expires_at, f"{caller.role}:{caller.subject}", flow)
             return self._authorized(application, wait, Actor.of(caller), brought)
         except (RedirectUsed, NotAwaited, ConditionFailed):
@@ -209,7 +209,7 @@ class Intake:
         ref = self._waits.ref(flow.application_id, _AUTHORIZATION)
         application, (asked,) = self._store.get_with(flow.application_id, ref)
         if compact(taxpayer_id) != application.taxpayer_id:
-            raise InvalidInput("must be the taxpayer of this application", field="taxpayer_id")
+            raise InvalidInput("must be the taxpayer of this application", field="taxpayer_id", fault="other_taxpayer")
         wait = Wait(flow.application_id, _AUTHORIZATION, asked)
         brought = Brought(code, expires_at, "redirect", flow)
         return self._authorized(application, wait, Actor(Role.BORROWER), brought)

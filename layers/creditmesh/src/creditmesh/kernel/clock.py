@@ -56,6 +56,10 @@ class FixedClock(Clock):
         self.at += timedelta(seconds=seconds)
 
 
+_FIRST_YEAR = 1900
+"""Earlier instants are mistakes; subtracting days from the first ones overflows."""
+
+
 def iso(instant: datetime) -> str:
     """An instant as ISO 8601 in UTC with milliseconds and `Z`; sorts chronologically as text."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -67,7 +71,10 @@ def parse_instant(text: str) -> datetime:
     Raises:
         ValueError: not an instant, or without an offset.
     """
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("the instant lacks its offset from UTC")
-    return instant.astimezone(UTC)
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None and instant.year >= _FIRST_YEAR:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # Python's own message repeats the text
+        pass
+    raise ValueError("must be an instant with its offset from UTC, like 2026-11-30T09:00:00Z")

@@ -6,6 +6,8 @@ State machines catch them by class name, so the names are part of the processes'
 
 from __future__ import annotations
 
+Parameter = str | int
+
 
 class DomainError(Exception):
     """A business rule was broken."""
@@ -13,16 +15,29 @@ class DomainError(Exception):
     code = "domain_error"
     """Stable, machine-readable name; part of the API's contract."""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
+    def __init__(self, message: str, *, field: str | None = None, **parameters: Parameter) -> None:
+        """Take the sentence that clients see, and what they need to say it in another language.
+
+        Args:
+            message: names its parameters, if any, in braces.
+            field: path of the value at fault.
+        """
+        self.message = message.format(**parameters) if parameters else message
+        self.field, self.parameters = field, parameters
+        super().__init__(self.message)
 
 
 class InvalidInput(DomainError):
     """A value breaks a rule; `field` names the value, the message the rule."""
 
     code = "invalid_input"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, fault: str | None = None, **parameters: Parameter
+    ) -> None:
+        """Take `fault`, the code of the broken rule, beside the sentence."""
+        super().__init__(message, field=field, **parameters)
+        self.fault = fault or self.code
 
 
 class NotFound(DomainError):

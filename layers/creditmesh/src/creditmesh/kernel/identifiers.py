@@ -45,7 +45,7 @@ class DamagedValue(InvalidInput):
     """A spreadsheet has changed the value; `rule` says how."""
 
     def __init__(self, message: str, *, field: str, rule: str) -> None:
-        super().__init__(message, field=field)
+        super().__init__(message, field=field, fault=rule)
         self.rule = rule
 
 
@@ -83,12 +83,16 @@ def taxpayer_id(text: str, *, field: str = "taxpayer_id") -> str:
     """
     code = compact(undamaged(text, field=field))
     if len(code) != 18:
-        raise InvalidInput("must be a unified social credit code of 18 characters", field=field)
+        raise InvalidInput(
+            "must be a unified social credit code of 18 characters", field=field, fault="not_a_taxpayer_id"
+        )
     if not _TAXPAYER_ID.fullmatch(code):
         rule = "digits and letters other than I, O, S, V and Z, with digits in places 3 to 8"
-        raise InvalidInput(f"must be a unified social credit code of {rule}", field=field)
+        raise InvalidInput(f"must be a unified social credit code of {rule}", field=field, fault="not_a_taxpayer_id")
     if code[16] != _organisation_check(code[8:16]) or code[17] != uscc.calc_check_digit(code):
-        raise InvalidInput("must be a unified social credit code with valid check characters", field=field)
+        raise InvalidInput(
+            "must be a unified social credit code with valid check characters", field=field, fault="not_a_taxpayer_id"
+        )
     return code
 
 
@@ -100,19 +104,25 @@ def resident_id(text: str, *, field: str) -> str:
     """
     number = compact(undamaged(text, field=field))
     if not _RESIDENT_ID.fullmatch(number):
-        raise InvalidInput("must be a resident id of 18 digits, the last of which may be X, or of 15", field=field)
+        raise InvalidInput(
+            "must be a resident id of 18 digits, the last of which may be X, or of 15",
+            field=field,
+            fault="not_a_resident_id",
+        )
     if len(number) == 15:
         number = f"{number[:6]}19{number[6:]}"
         number += ric.calc_check_digit(f"{number}0")
     if not _AREA.match(number):
-        raise InvalidInput("must be a resident id of an existing area", field=field)
+        raise InvalidInput("must be a resident id of an existing area", field=field, fault="not_a_resident_id")
     try:
         if not 1800 <= date(int(number[6:10]), int(number[10:12]), int(number[12:14])).year < 2100:
             raise ValueError
     except ValueError:
-        raise InvalidInput("must be a resident id with an existing day of birth", field=field) from None
+        raise InvalidInput(
+            "must be a resident id with an existing day of birth", field=field, fault="not_a_resident_id"
+        ) from None
     if number[17] != ric.calc_check_digit(number):
-        raise InvalidInput("must be a resident id with a valid check digit", field=field)
+        raise InvalidInput("must be a resident id with a valid check digit", field=field, fault="not_a_resident_id")
     return number
 
 

@@ -23,9 +23,11 @@ class Money:
 
     def __post_init__(self) -> None:
         if self.currency not in MINOR_UNITS:
-            raise InvalidInput(f"currency must be one of {', '.join(MINOR_UNITS)}", field="currency")
+            raise InvalidInput(
+                "must be one of {allowed}", field="currency", fault="not_allowed", allowed=", ".join(MINOR_UNITS)
+            )
         if not 0 <= self.minor <= MAX_MINOR:
-            raise InvalidInput("amount must be between 0.00 and 10000000000000.00", field="amount")
+            raise InvalidInput("must be between 0.00 and 10000000000000.00", field="amount", fault="out_of_range")
 
     @classmethod
     def parse(cls, amount: str, currency: str, *, field: str = "amount") -> Money:
@@ -36,10 +38,14 @@ class Money:
         """
         match = _AMOUNT.fullmatch(amount)
         if not match:
-            raise InvalidInput('must be a decimal string with exactly two decimals, like "100000.00"', field=field)
+            raise InvalidInput(
+                'must be a decimal string with exactly two decimals, like "100000.00"',
+                field=field,
+                fault="not_an_amount",
+            )
         minor = int(match["whole"]) * 100 + int(match["cents"])
         if minor > MAX_MINOR:
-            raise InvalidInput("must be at most 10000000000000.00", field=field)
+            raise InvalidInput("must be at most {max}", field=field, fault="too_large", max="10000000000000.00")
         return cls(minor, currency)
 
     def __str__(self) -> str:

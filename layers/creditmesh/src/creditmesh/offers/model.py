@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from creditmesh.kernel.dates import Day
 from creditmesh.kernel.errors import DomainError, Forbidden
 from creditmesh.kernel.money import Money, format_minor
+from creditmesh.kernel.text import LINE, NAME
 
 GRADES = ("AAA", "AA", "A", "B", "C", "D", "E")
 """Risk grades from best to worst; an artefact's grade table uses a subset."""
 
 _WEIGHTS = {"amount": 40, "rate": 40, "speed": 20}
+
+_Code = Annotated[str, Field(min_length=1, max_length=40), LINE]
 
 
 class NothingMatches(DomainError):
@@ -33,7 +39,7 @@ class ProductTerms(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=2, max_length=80)
+    name: Annotated[str, Field(min_length=2, max_length=80), NAME]
     currency: str = Field(pattern="^[A-Z]{3}$")
     min_amount: str = Field(max_length=20, examples=["50000.00"])
     max_amount: str = Field(max_length=20, examples=["500000.00"])
@@ -42,22 +48,28 @@ class ProductTerms(BaseModel):
     annual_rate_bps: int = Field(ge=1, le=3600, strict=True, description="basis points a year; at most 36 %")
     disbursement_hours: int = Field(ge=0, le=720, strict=True)
     min_grade: str = Field(pattern="^(" + "|".join(GRADES) + ")$")
-    industries_excluded: list[str] = Field(default=[], max_length=100)
-    repayment_methods: list[str] = Field(default=["annuity"], min_length=1, max_length=8)
-    valid_from: date
-    valid_until: date
+    industries_excluded: list[_Code] = Field(default=[], max_length=100)
+    repayment_methods: list[_Code] = Field(default=["annuity"], min_length=1, max_length=8)
+    valid_from: Day
+    valid_until: Day
 
     @model_validator(mode="after")
     def _ranges(self) -> ProductTerms:
         low = Money.parse(self.min_amount, self.currency, field="min_amount")
         high = Money.parse(self.max_amount, self.currency, field="max_amount")
         if low > high or not low.minor:
-            raise ValueError("min_amount must be positive and at most max_amount")
+            raise PydanticCustomError(
+                "above", "must be positive and at most {other}", _about("min_amount", "max_amount")
+            )
         if self.min_term_months > self.max_term_months:
-            raise ValueError("min_term_months must be at most max_term_months")
+            raise PydanticCustomError("above", "lies above {other}", _about("min_term_months", "max_term_months"))
         if self.valid_from > self.valid_until:
-            raise ValueError("valid_from must not be after valid_until")
+            raise PydanticCustomError("before", "lies before {other}", _about("valid_until", "valid_from"))
         return self
+
+
+def _about(field: str, other: str) -> dict[str, str]:
+    return {"field": field, "other": other}
 
 
 class Product(ProductTerms):

@@ -123,7 +123,7 @@ class Offers:
         offers = self._store.read_as(offered)
         offer = next((offer for offer in offers if (offer.lender_id, offer.product_id) == wanted), None)
         if offer is None or lender_id not in self._lenders():
-            raise InvalidInput("must be one of the offers of this application", field="product_id")
+            raise InvalidInput("must be one of the offers of this application", field="product_id", fault="not_offered")
         moved = self._applications.move(
             application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=product_id,
             chosen_lender_id=lender_id, chosen_terms=offer.model_dump(include=set(ChosenTerms.model_fields)),

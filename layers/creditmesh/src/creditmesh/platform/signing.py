@@ -76,7 +76,9 @@ def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes, now:
         SignatureRefused: for any fault.
     """
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not message_id or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+    if not message_id or not message_id.isascii() or not message_id.isprintable():
+        raise SignatureRefused("not authentic")
+    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
         raise SignatureRefused("not authentic")
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         raise SignatureRefused("not authentic")

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, Field, JsonValue
 
 from creditmesh.kernel.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, Unavailable
+from creditmesh.kernel.text import shown
+from creditmesh.platform.fields import FieldError, InvalidFields
 from creditmesh.platform.observability import logger, place
 from creditmesh.platform.tables import PASSING_REASONS
-
-T = TypeVar("T")
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 HTML = "text/html; charset=utf-8"
 MAX_BODY_BYTES = 64 * 1024
+MAX_DEPTH = 30
+"""Levels of lists and objects in a body; DynamoDB stores 32."""
 RETRY_AFTER_SECONDS = 5
+
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]*)")
 
 SECURITY_HEADERS = {
     "cache-control": "no-store",
@@ -52,13 +57,6 @@ _PASSING = frozenset(
 """Transient AWS error codes."""
 
 
-class FieldError(BaseModel):
-    """A fault of one field."""
-
-    field: str = Field(description="path of the field, like `data.approved_amount`")
-    rule: str = Field(description="the rule it breaks")
-
-
 class Problem(BaseModel):
     """Problem details of RFC 9457."""
 
@@ -66,7 +64,10 @@ class Problem(BaseModel):
     title: str
     status: int
     code: str = Field(description="stable, machine-readable name of the problem")
-    detail: str
+    detail: str = Field(description="what is wrong, in English")
+    parameters: dict[str, JsonValue] = Field(
+        default={}, description="what `detail` names; with `code`, to translate it"
+    )
     instance: str
     errors: list[FieldError] | None = Field(default=None, description="only for bad input")
 
@@ -78,9 +79,18 @@ class Unauthenticated(DomainError):
 
 
 class MalformedBody(DomainError):
-    """The body is not JSON: bad syntax, not UTF-8, a repeated key, NaN or an infinity."""
+    """The body is not JSON: bad syntax, a repeated key, a number out of range, nested too deeply."""
 
     code = "malformed_json"
+
+
+class NotUtf8(MalformedBody):
+    """The body is not encoded in UTF-8 (RFC 8259, section 8.1)."""
+
+    code = "body_not_utf8"
+
+    def __init__(self) -> None:
+        super().__init__("the body must be encoded in UTF-8, without a byte order mark")
 
 
 class BodyTooLarge(DomainError):
@@ -99,14 +109,6 @@ class MethodNotAllowed(DomainError):
     """The path exists, but not for this method."""
 
     code = "method_not_allowed"
-
-
-class InvalidFields(InvalidInput):
-    """Several fields break their rules."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.rule}" for error in errors), field=errors[0].field)
-        self.errors = errors
 
 
 STATUS_OF: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
@@ -154,7 +156,14 @@ class Reply:
         return {"statusCode": self.status, "headers": self.all_headers(), "body": self.body, "isBase64Encoded": False}
 
 
-def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: list[FieldError] | None = None) -> Reply:
+def problem(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    instance: str,
+    errors: list[FieldError] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Reply:
     """A problem document as response."""
     document = Problem(
         type=f"urn:creditmesh:problem:{code}",
@@ -162,7 +171,8 @@ def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: l
         status=status,
         code=code,
         detail=detail,
-        instance=instance,
+        parameters=dict(parameters or {}),
+        instance=quote(instance, safe="/%:@!$&'()*+,;=~", errors="replace"),
         errors=errors,
     )
     text = document.model_dump_json(exclude_none=True)
@@ -172,7 +182,9 @@ def problem(status: HTTPStatus, code: str, detail: str, instance: str, errors: l
 def answer(error: Exception, instance: str) -> Reply:
     """The problem document for an error; unexpected errors are logged by class and place, and reveal nothing."""
     if isinstance(error, DomainError) and (status := status_of(type(error))) != HTTPStatus.INTERNAL_SERVER_ERROR:
-        return problem(status, error.code, _detail(error), instance, _field_errors(error))
+        errors = _field_errors(error)
+        named = {} if errors else error.parameters
+        return problem(status, error.code, _detail(error), instance, errors, named)
     if _is_passing(error):
         logger.warning("a service did not answer", extra={"error": type(error).__name__, "at": place(error)})
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, Unavailable.code, "try again in a moment", instance)
@@ -201,43 +213,61 @@ def read_json(raw: bytes, content_type: str | None, limit: int = MAX_BODY_BYTES)
         BodyTooLarge, UnsupportedMediaType, MalformedBody: see the classes.
     """
     if len(raw) > limit:
-        raise BodyTooLarge(f"the body may have at most {limit} bytes")
-    if (content_type or "").partition(";")[0].strip().lower() != JSON:
-        raise UnsupportedMediaType(f"content-type must be {JSON}")
+        raise BodyTooLarge("the body may have at most {max} bytes", max=limit)
+    media, _, label = (content_type or "").lower().partition(";")
+    if media.strip() != JSON:
+        raise UnsupportedMediaType("content-type must be {expected}", expected=JSON)
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError):
-        raise MalformedBody("the body must be JSON in UTF-8, without repeated keys, NaN or infinities") from None
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise NotUtf8 from None
+    if text.startswith("\ufeff"):
+        raise NotUtf8
+    if (charset := _CHARSET.search(label)) and charset[1] not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("the charset of {expected} must be utf-8", expected=JSON)
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
+        raise MalformedBody(
+            "the body must be JSON, without repeated keys, NaN, infinities or numbers beyond them"
+        ) from None
+    if _is_deeper(document, MAX_DEPTH):
+        raise _too_deep()
+    return document
 
 
-def validated(adapter: TypeAdapter[T], document: Any, *, tagged: bool = False) -> T:
-    """Convert a document to a model.
-
-    Args:
-        adapter: of the model.
-        document: the parsed JSON.
-        tagged: the model is a discriminated union, for which pydantic prefixes each path with the tag.
+def text_body(body: str) -> bytes:
+    """The bytes of a body that API Gateway has decoded.
 
     Raises:
-        InvalidFields: names each field and rule.
+        NotUtf8: API Gateway could not decode them, and wrote U+FFFD instead.
     """
-    try:
-        return adapter.validate_python(document)
-    except ValidationError as error:
-        raise InvalidFields([_field_error(one, tagged) for one in error.errors(include_url=False)]) from None
+    if "\ufffd" in body:
+        raise NotUtf8
+    return body.encode("utf-8", "surrogatepass")
 
 
-def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
-    path = [str(part) for part in error["loc"][1 if tagged else 0 :]]
-    discriminator = str(error.get("ctx", {}).get("discriminator", "")).strip("'")
-    return FieldError(field=".".join(path) or discriminator or "body", rule=error["msg"].removeprefix("Value error, "))
+def _too_deep() -> MalformedBody:
+    return MalformedBody("the body may be nested at most {max} levels deep", max=MAX_DEPTH)
+
+
+def _is_deeper(document: Any, levels: int) -> bool:
+    if not isinstance(document, (dict, list)):
+        return False
+    inner = document.values() if isinstance(document, dict) else document
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _field_errors(error: DomainError) -> list[FieldError] | None:
     if isinstance(error, InvalidFields):
         return error.errors
     if isinstance(error, InvalidInput) and error.field:
-        return [FieldError(field=error.field, rule=error.message)]
+        field = FieldError(
+            field=shown(error.field), rule=error.message, code=error.fault, parameters={**error.parameters}
+        )
+        return [field]
     return None
 
 

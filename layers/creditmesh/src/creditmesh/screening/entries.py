@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.text import LINE, TEXT
 from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
 from creditmesh.platform.tables import Absent, ConditionFailed, Delete, Item, Put, Step, Tables, Update
 from creditmesh.screening.journal import Journal
@@ -44,10 +45,10 @@ class NewEntry(BaseModel):
 
     list_name: ListName
     kind: Kind
-    value: str = Field(min_length=1, max_length=400, repr=False)
-    source: str = Field(min_length=2, max_length=80)
-    reason_code: str = Field(min_length=1, max_length=60)
-    text: str | None = Field(default=None, max_length=400)
+    value: Annotated[str, Field(min_length=1, max_length=400, repr=False), LINE]
+    source: Annotated[str, Field(min_length=2, max_length=80), LINE]
+    reason_code: Annotated[str, Field(min_length=1, max_length=60), LINE]
+    text: Annotated[str, Field(max_length=400), TEXT] | None = None
     valid_from: str | None = None
     valid_until: str | None = None
 
@@ -84,7 +85,7 @@ class ListEntries:
         """
         normalised = normalise(new.kind, new.value)
         if new.valid_until is not None and (new.valid_from or "") >= new.valid_until:
-            raise InvalidInput("must be later than valid_from", field="valid_until")
+            raise InvalidInput("does not lie after {other}", field="valid_until", fault="not_after", other="valid_from")
         mark = fingerprint(self._index, new.kind, normalised)
         key = EntryKey.of(new.list_name, new.kind, mark, new.source)
         ids = [
@@ -143,7 +144,7 @@ class ListEntries:
         """
         old = self.get(entry_id)
         if old.state is not State.ACTIVE:
-            raise EntryStateConflict(f"the entry is {old.state}", field="entry_id")
+            raise EntryStateConflict("the entry is {state}", field="entry_id", state=str(old.state))
         now = iso(self._clock.now())
         values = {"state": State.REMOVAL_PROPOSED, "proposed_by": by, "proposed_at": now}
         return self._moved(old, "removal_proposed", by, note, values)

@@ -97,7 +97,7 @@ class Imports:
         if one.state in (ImportState.AWAITING_FILE, ImportState.FAILED):
             one = self._begun(one)
         elif one.state not in _UNDER_WAY:
-            raise ImportStateConflict(f"the import is {one.state}", field="import_id")
+            raise ImportStateConflict("the import is {state}", field="import_id", state=str(one.state))
         self._process.start(f"{import_id}-{one.attempt}", {"import_id": import_id})
         return one
 
@@ -212,9 +212,9 @@ class Imports:
         try:
             size, etag = self._objects.stat(key)
         except NotFound:
-            raise InvalidInput("the file does not exist yet", field="object_key") from None
+            raise InvalidInput("the file does not exist yet", field="object_key", fault="no_such_file") from None
         if not 0 < size <= MAX_BYTES:
-            raise InvalidInput(f"must have 1 to {MAX_BYTES} bytes", field="object_key")
+            raise InvalidInput("must have 1 to {max} bytes", field="object_key", fault="out_of_range", max=MAX_BYTES)
         return size, etag
 
     def _columns(self, one: Import, lines: list[bytes]) -> tuple[list[str] | None, int]:

@@ -62,7 +62,7 @@ def normalise(kind: Kind, text: str) -> str:
         InvalidInput: field ``value``; not a valid value of this kind.
     """
     if len(text) > MAX_VALUE:
-        raise InvalidInput(f"must be at most {MAX_VALUE} characters", field="value")
+        raise InvalidInput("must be at most {max} characters", field="value", fault="too_long", max=MAX_VALUE)
     return _RULES[kind](undamaged(text, field="value"))
 
 
@@ -83,16 +83,24 @@ def _device(text: str) -> str:
         written = "".join(part.zfill(2) for part in re.split("[:-]", parts[0]))
     written = _DEVICE_SEPARATORS.sub("", written)
     if not re.fullmatch(r"[a-z0-9]{8,128}", written):
-        raise InvalidInput("must be 8 to 128 letters and digits, such as an IMEI, MAC address or UUID", field="value")
+        raise InvalidInput(
+            "must be 8 to 128 letters and digits, such as an IMEI, MAC address or UUID",
+            field="value",
+            fault="not_a_device",
+        )
     if written in _NO_DEVICE or len(set(written)) == 1 or written in _COUNTED or _WORD.fullmatch(written):
-        raise InvalidInput("must be the id of one device; many devices give this one", field="value")
+        raise InvalidInput(
+            "must be the id of one device; many devices give this one", field="value", fault="shared_device"
+        )
     return written
 
 
 def _account(text: str) -> str:
     written = compact(text)
     if not re.fullmatch(r"[A-Z0-9]{8,34}", written) or not _DIGITS.search(written):
-        raise InvalidInput("must be an account number of 8 to 34 digits or letters", field="value")
+        raise InvalidInput(
+            "must be an account number of 8 to 34 digits or letters", field="value", fault="not_an_account"
+        )
     return written
 
 
@@ -102,7 +110,7 @@ def _phone(text: str) -> str:
         written = landline[1]
     digits = "".join(_DIGITS.findall(written))
     if re.search(r"[^\W\d_]", written):
-        raise InvalidInput("must be a phone number", field="value")
+        raise InvalidInput("must be a phone number", field="value", fault="not_a_phone_number")
     if written.startswith(("+", "00")):
         digits = digits if written.startswith("+") else digits.removeprefix("00")
         if digits.startswith("860"):  # trunk prefix after the country code
@@ -112,7 +120,9 @@ def _phone(text: str) -> str:
     else:
         digits = "86" + digits[1:] if re.fullmatch(r"0\d{9,11}", digits) else ""
     if not re.fullmatch(r"[1-9]\d{6,14}", digits):
-        raise InvalidInput("must be a phone number with its area or country code", field="value")
+        raise InvalidInput(
+            "must be a phone number with its area or country code", field="value", fault="not_a_phone_number"
+        )
     return "+" + digits
 
 
@@ -122,14 +132,14 @@ def _address(text: str) -> str:
     if re.search(rf"[{HAN}]", written):
         written = chinese(written)
     if len(written) < 4 or written.replace(" ", "") in _NOTHING:
-        raise InvalidInput("must be an address of four characters or more", field="value")
+        raise InvalidInput("must be an address of four characters or more", field="value", fault="not_an_address")
     return written
 
 
 def _name(text: str) -> str:
     written = _until_settled(_without_legal_form, _words(_AND.sub(" and ", text)))
     if len(written) < 2 or written.replace(" ", "") in _NOTHING:
-        raise InvalidInput("must be a name of two letters or more", field="value")
+        raise InvalidInput("must be a name of two letters or more", field="value", fault="not_a_name")
     return written
 
 

@@ -140,7 +140,9 @@ class ChannelCatalogue:
             try:
                 self._channels.get(one.channel_id)
             except NotFound:
-                raise InvalidInput("must be a channel", field=f"channels.{number}.channel_id") from None
+                raise InvalidInput(
+                    "must be a channel", field=f"channels.{number}.channel_id", fault="no_such_channel"
+                ) from None
         stored = self._plans.put(plan.plan_id, plan.model_dump(mode="json"), by, based_on)
         self._known_plans.pop(plan.plan_id, None)
         return stored
@@ -150,13 +152,15 @@ class ChannelCatalogue:
         seen, name = {channel.channel_id}, channel.fallback_channel
         while name:
             if name in seen:
-                raise InvalidInput("must not lead back to this channel", field="fallback_channel")
+                raise InvalidInput("must not lead back to this channel", field="fallback_channel", fault="circular")
             try:
                 other = Channel.model_validate(self._channels.get(name).document)
             except (NotFound, ValidationError):
-                raise InvalidInput("must be a channel", field="fallback_channel") from None
+                raise InvalidInput("must be a channel", field="fallback_channel", fault="no_such_channel") from None
             if other.kind != channel.kind:
-                raise InvalidInput(f"must be of kind {channel.kind}", field="fallback_channel")
+                raise InvalidInput(
+                    "must be of kind {kind}", field="fallback_channel", fault="other_kind", kind=channel.kind
+                )
             seen.add(name)
             name = other.fallback_channel
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from creditmesh.gateway.channels.rules import (
     Charset,
@@ -240,7 +241,7 @@ class Cost(_Part):
         try:
             Money.parse(self.amount, self.currency)
         except InvalidInput as error:
-            raise ValueError(error.message) from None
+            raise PydanticCustomError(error.fault, error.message, {"field": error.field, **error.parameters}) from None
         return self
 
 

@@ -67,7 +67,7 @@ class VersionedDocuments:
             return current
         version = current.version if current else 0
         if based_on is not None and based_on != version:
-            raise VersionConflict(f"the current version is {version}")
+            raise VersionConflict("the current version is {version}", version=version)
         item = {
             **self._key(document_id, version + 1), "number": version + 1, "written_at": iso(self._clock.now()),
             "written_by": by, "document": json.dumps(document, ensure_ascii=False, sort_keys=True),

@@ -91,15 +91,25 @@ def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
 
 def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
     if sum(map(len, [*sample.pages, *sample.pages_base64, sample.message or ""])) > MAX_SAMPLE_CHARACTERS:
-        raise InvalidInput(f"may have at most {MAX_SAMPLE_CHARACTERS} characters together", field="sample.pages")
+        raise InvalidInput(
+            "may have at most {max} characters together",
+            field="sample.pages",
+            fault="too_long",
+            max=MAX_SAMPLE_CHARACTERS,
+        )
     try:
         return [page.encode(channel.response.charset) for page in sample.pages] + [
             base64.b64decode(one, validate=True) for one in sample.pages_base64
         ]
     except UnicodeEncodeError:
-        raise InvalidInput(f"cannot be written in {channel.response.charset}", field="sample.pages") from None
+        raise InvalidInput(
+            "cannot be written in {charset}",
+            field="sample.pages",
+            fault="not_in_charset",
+            charset=channel.response.charset,
+        ) from None
     except ValueError:
-        raise InvalidInput("must be base64", field="sample.pages_base64") from None
+        raise InvalidInput("must be base64", field="sample.pages_base64", fault="not_base64") from None
 
 
 def _read(
@@ -116,7 +126,7 @@ def _read(
 
 def _read_message(channel: Channel, message: str, answers: Answers, steps: list[Step], *, filled: bool) -> DryRun:
     if channel.callback is None:
-        raise InvalidInput("is only for a channel with a callback", field="sample.message")
+        raise InvalidInput("is only for a channel with a callback", field="sample.message", fault="no_callback")
     body = message.encode("utf-8", "surrogatepass")
     try:
         steps.append(Step(name="parse", ok=True, result=reader.parse(MESSAGE, body)))

@@ -44,7 +44,7 @@ class LateAnswers:
             channel for channel in channels if channel.channel.callback and channel.channel.callback.message == message
         ]
         if not awaiting:
-            raise InvalidInput("must be a message that a channel awaits", field="type")
+            raise InvalidInput("must be a message that a channel awaits", field="type", fault="not_awaited")
         by, record = self._call_of(awaiting, body)
         if record.consent_until is not None and record.consent_until <= self._clock.now().timestamp():
             answered(self._waits, record)
@@ -62,7 +62,7 @@ class LateAnswers:
             # More is read than an answer may contain: of an unreadable one, the call is told.
             document = json.loads(body)
         except (ValueError, RecursionError):
-            raise InvalidInput("is not JSON", field="body") from None
+            raise InvalidInput("is not JSON", field="body", fault="unreadable") from None
         known = False
         for by in awaiting:
             place = by.channel.callback.request_id if by.channel.callback else ""
@@ -74,7 +74,7 @@ class LateAnswers:
                     return by, record
         if known:
             raise _unknown()
-        raise InvalidInput("must contain a request id", field="request_id")
+        raise InvalidInput("must contain a request id", field="request_id", fault="required")
 
     def _take(self, by: ChannelVersion, record: CallRecord, body: bytes) -> CallRecord | None:
         """The answered call; None if the answer was not accepted."""

@@ -42,13 +42,17 @@ def allowed_origin(base_url: str, book_url: str | None, allowed: Sequence[str]) 
     """
     if book_url is not None:
         if base_url and _origin(base_url) != _of(_split(book_url)):
-            raise InvalidInput("differs from the institution's origin in the address book", field="base_url")
+            raise InvalidInput(
+                "differs from the institution's origin in the address book", field="base_url", fault="other_origin"
+            )
         return book_url.rstrip("/")
     if not base_url:
-        raise InvalidInput("is required: the institution is not in the address book", field="base_url")
+        raise InvalidInput(
+            "is required: the institution is not in the address book", field="base_url", fault="required"
+        )
     origin = _origin(base_url)
     if not any(_matches(origin, one) for one in allowed):
-        raise InvalidInput("must be an allow-listed origin", field="base_url")
+        raise InvalidInput("must be an allow-listed origin", field="base_url", fault="origin_not_allowed")
     return str(origin)
 
 
@@ -83,7 +87,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _malformed() -> InvalidInput:
-    return InvalidInput("must be an origin such as https://host.example", field="base_url")
+    return InvalidInput("must be an origin such as https://host.example", field="base_url", fault="not_an_origin")
 
 
 def _is_host(host: str) -> bool:
