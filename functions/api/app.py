@@ -21,6 +21,7 @@ from api import (
     offers,
     operators,
     rules,
+    stuck,
 )
 from api.routing import to_response
 from creditmesh.kernel.errors import NotFound
@@ -41,6 +42,7 @@ for _context in (
     lists,
     learning,
     rules,
+    stuck,
     meta,
     models,
 ):

@@ -31,7 +31,7 @@ def window(call: Call, query: Listing) -> Window:
         with suppress(SealBroken, ValueError):
             sealed = base64.b64decode(query.cursor + "=" * (-len(query.cursor) % 4), b"-_", validate=True)
             return Window(query.limit, json.loads(_of(key).open(sealed, *_context(call, query))))
-    raise InvalidInput("must be `next` of this list with the same filters", field="cursor")
+    raise InvalidInput("must be `next` of this list with the same filters", field="cursor", fault="foreign_cursor")
 
 
 def following(call: Call, query: Listing, page: Page[Any]) -> str | None:

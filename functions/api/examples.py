@@ -127,6 +127,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "retry": {"action": "retry", "note": "the source is up again"},
         "approve": {"action": "approve", "note": "the invoices were seen"},
     },
+    "replay_message": {"replay": {"note": "the bank has mended its side"}},
+    "decide_message_replay": {"confirm": {"action": "confirm", "note": "the bank knows of no payment"}},
     "receive_webhook": {
         "approved": {
             "type": "loan.decision",

@@ -24,9 +24,10 @@ from api.roles import RISK_OFFICERS
 from api.routing import Call, route
 from api.schemas import Listing, Nothing
 from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.kernel.errors import SamePerson
 from creditmesh.screening.bootstrap import list_entries, list_imports, list_journal, lists
 from creditmesh.screening.import_model import ImportStateConflict, NewImport
-from creditmesh.screening.model import EntryStateConflict, SamePerson, Screening
+from creditmesh.screening.model import EntryStateConflict, Screening
 
 blueprint = Blueprint(__name__)
 

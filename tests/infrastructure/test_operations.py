@@ -111,7 +111,7 @@ def test_metrics_of_ours_carry_the_stage(source: Template, transformed: Template
     common = source["Globals"]["Function"]["Environment"]["Variables"]
     assert common["POWERTOOLS_METRICS_NAMESPACE"] == ours
     mine = [one for _, one in watched(transformed) if not str(one["Namespace"]).startswith("AWS/")]
-    assert {one["MetricName"] for one in mine} == {"FunctionErrors", "ScoringJobReady", "Decisions"}
+    assert {one["MetricName"] for one in mine} == {"FunctionErrors", "ScoringJobReady", "Decisions", "OutboxDeliveries"}
     assert all(one["Namespace"] == ours for one in mine)
     filters = of_type(source, "AWS::Logs::MetricFilter").values()
     assert all(one["MetricTransformations"][0]["MetricNamespace"] == ours for one in filters)

@@ -273,8 +273,9 @@ def test_every_alarm_tells_somebody(transformed: Template) -> None:
 
 def test_every_last_resort_raises_an_alarm(source: Template) -> None:
     watched = json.dumps(of_type(source, "AWS::CloudWatch::Alarm"))
-    for queue in ("ParkedMessages", "FailedEvents", "FailedDeliveries"):
+    for queue in ("FailedEvents", "FailedDeliveries"):
         assert f'["{queue}", "QueueName"]' in watched
+    assert '"Name": "result", "Value": "parked"' in watched
 
 
 def test_the_api_is_throttled_and_logs_no_query(transformed: Template) -> None:

@@ -174,10 +174,6 @@ class FakeQueue:
     """The retry queue: keeps what it was told."""
 
     delays: list[tuple[Ticket, int]] = field(default_factory=list)
-    parked: list[str] = field(default_factory=list)
 
     def later(self, ticket: Ticket, seconds: int) -> None:
         self.delays.append((ticket, seconds))
-
-    def park(self, message_id: str) -> None:
-        self.parked.append(message_id)

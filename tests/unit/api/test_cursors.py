@@ -32,6 +32,7 @@ DOCUMENTS = {
     "read_drift": "a day's report",
     "read_entry": "an entry with its history",
     "replay_decision": "a decision made once more",
+    "read_message": "a message with its replays",
 }
 
 

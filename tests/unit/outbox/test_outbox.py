@@ -100,7 +100,7 @@ def test_refused_for_good(office: Office, status: int) -> None:
     office.put()
     assert office.deliver() == "parked"
     assert (office.item()["state"], office.item()["last_error"]) == ("parked", f"refused with status {status}")
-    assert (office.queue.parked, [item["message_id"] for item in office.told]) == (["m-1"], ["m-1"])
+    assert [item["message_id"] for item in office.told] == ["m-1"]
     assert office.deliver() == "settled"
 
 
@@ -111,7 +111,7 @@ def test_tried_again_ever_later_and_parked_after_eight(office: Office) -> None:
     assert results == ["later"] * (MAX_ATTEMPTS - 1) + ["parked"]
     assert [delay for _, delay in office.queue.delays] == [2, 4, 8, 16, 32, 64, 128]
     assert [ticket.attempt for ticket, _ in office.queue.delays] == [1, 2, 3, 4, 5, 6, 7]
-    assert (office.queue.parked, len(office.told)) == (["m-1"], 1)
+    assert len(office.told) == 1
     assert office.item()["last_error"] == "answered 503"
 
 
@@ -263,5 +263,3 @@ def test_the_real_queues_carry_tickets_only(world: World) -> None:
     (queued,) = sqs.receive_message(QueueUrl=world.stack.refs["DeliveryQueue"], MaxNumberOfMessages=10)["Messages"]
     assert ticket(queued["Body"]) == one
     assert wired.deliveries().deliver("m-7", 0) == "parked"
-    (message,) = sqs.receive_message(QueueUrl=world.stack.refs["ParkedMessages"])["Messages"]
-    assert json.loads(message["Body"]) == {"message_id": "m-7"}

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import pytest
 
-from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.errors import NotFound, SamePerson
 from creditmesh.platform.paging import Window
 from creditmesh.platform.tables import ConditionFailed, Tables, Update, Write
 from creditmesh.screening.journal import Journal
-from creditmesh.screening.model import Entry, EntryStateConflict, SamePerson, State
+from creditmesh.screening.model import Entry, EntryStateConflict, State
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.world import FIRM, World

@@ -64,6 +64,14 @@ EXCHANGES = {
     Question.DISBURSEMENT: Exchange("loan.contract.signed", "/v1/signatures"),
 }
 
+_MONEY = frozenset({EXCHANGES[Question.DISBURSEMENT].type, "loan.disbursed", "loan.disbursement.failed"})
+
+
+def moves_money(message_type: str) -> bool:
+    """Whether a message orders, reports or denies a payment."""
+    return message_type in _MONEY
+
+
 _Id = Annotated[str, Field(min_length=1, max_length=80), LINE]
 _Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$")]
 _Text = Annotated[str, Field(max_length=500), TEXT]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing.model import EXCHANGES, Closing, LenderRejected, LenderUnavailable, Question
 from creditmesh.closing.store import ClosingStore
-from creditmesh.intake.model import Application, NotAwaited
+from creditmesh.intake.model import Application, NotAwaited, Status
 from creditmesh.intake.moves import SUBMIT
 from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import NotFound
 from creditmesh.kernel.money import format_minor
 from creditmesh.platform.outbox import Message, Outbox
 from creditmesh.platform.tables import Item, again
@@ -75,12 +76,20 @@ class Closings:
     def message_parked(self, item: Item) -> None:
         """Hand the process over to a person, since a message to the lender could not be delivered."""
         closing = self._store.find(item["about"])
-        if closing is None or closing.answered(closing.question):
-            return
         # Only the latest message matters: an older one may be parked long afterwards.
-        if item["message_id"] == _message_id(closing, closing.question, closing.asked.get(closing.question, 0)):
+        if closing and _is_open(closing, item["message_id"]):
             wait = self._waits.read(closing.application_id, closing.question)
             self._waits.fail(wait, LenderUnavailable.__name__, "the lender accepts no messages")
+
+    def awaits(self, item: Item) -> bool:
+        """Whether the answer to a message is still awaited: none has come, none was asked since, nothing has ended."""
+        try:
+            application, (stored,) = self._applications.summary_with(item["about"], self._store.ref(item["about"]))
+        except NotFound:
+            return False
+        closing = self._store.read_as(stored)
+        open_ = application.status is not Status.CLOSED
+        return open_ and closing is not None and _is_open(closing, item["message_id"])
 
     def _read(self, application_id: str) -> tuple[Application, Closing | None]:
         application, (item,) = self._applications.get_with(application_id, self._store.ref(application_id))
@@ -129,6 +138,13 @@ def _message(closing: Closing, question: Question, number: int, data: dict[str, 
         about=closing.application_id,
         data=data,
     )
+
+
+def _is_open(closing: Closing, message_id: str) -> bool:
+    """Whether a message is the latest of a question without an answer."""
+    question = closing.question
+    number = closing.asked.get(question, 0)
+    return not closing.answered(question) and message_id == _message_id(closing, question, number)
 
 
 def _message_id(closing: Closing, question: Question, number: int) -> str:

@@ -20,8 +20,8 @@ from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
-from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write, again
+from creditmesh.platform.paging import FIRST, Page, Partition, Window, matching, read
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 OPEN_QUEUE, RESOLVED_QUEUE = "open", "resolved"
@@ -94,15 +94,11 @@ class OperatorQueue:
             equal: attribute -> the value that it must have, if any.
         """
         _require_staff(caller)
-        queue, asked = RESOLVED_QUEUE if resolved else OPEN_QUEUE, {k: v for k, v in equal.items() if v is not None}
+        queue = RESOLVED_QUEUE if resolved else OPEN_QUEUE
         partition = Partition(
             self._table, ("task_id",), "queue", queue, sort="created_at", index="by-queue", newest_first=resolved
         )
-
-        def wanted(item: Item) -> bool:
-            return all(item.get(name) == value for name, value in asked.items())
-
-        return read(self._tables, [partition], window, wanted if asked else None).map(OperatorTask.model_validate)
+        return read(self._tables, [partition], window, matching(equal)).map(OperatorTask.model_validate)
 
     def get(self, caller: Caller, task_id: str) -> OperatorTask:
         """A task, open or resolved.

@@ -52,6 +52,12 @@ class Forbidden(DomainError):
     code = "forbidden"
 
 
+class SamePerson(Forbidden):
+    """Two persons are needed, and who asked cannot confirm."""
+
+    code = "four_eyes"
+
+
 class Conflict(DomainError):
     """The object is not in a state that allows this."""
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from creditmesh.authorization.bootstrap import revocations
 from creditmesh.authorization.revocations import TYPE as REVOKED
+from creditmesh.closing.model import moves_money
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.deliveries import Deliveries, Ticket, overdue
 from creditmesh.platform.queue import DeliveryQueue, SqsRetryQueue
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Write
+from creditmesh.platform.undelivered import Undelivered
 
 
 @singleton
@@ -21,7 +23,7 @@ def delivery_queue() -> DeliveryQueue:
 @singleton
 def deliveries() -> Deliveries:
     own = platform()
-    queue = SqsRetryQueue(own.client("sqs"), settings().retry_queue_url, settings().parked_queue_url)
+    queue = SqsRetryQueue(own.client("sqs"), settings().retry_queue_url)
 
     def beside(item: Item, state: str) -> list[Write]:
         return [revocations().settled(item, state)] if item["type"] == REVOKED else []
@@ -35,6 +37,16 @@ def deliveries() -> Deliveries:
     return Deliveries(
         own.tables, settings().outbox_table, own.cipher, own.directory, own.http, own.clock, queue, beside, parked
     )
+
+
+@singleton
+def undelivered() -> Undelivered:
+    from creditmesh.closing.bootstrap import closings
+
+    own = platform()
+    return Undelivered(
+        own.tables, settings().outbox_table, own.clock, delivery_queue(), closings().awaits, moves_money
+    )  # fmt: skip
 
 
 def overdue_messages() -> Iterator[Ticket]:

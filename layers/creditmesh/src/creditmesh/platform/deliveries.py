@@ -13,7 +13,7 @@ from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.crypto import FieldCipher, SealBroken
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Directory, Institution
-from creditmesh.platform.outbox import API_KEY, MANNERS, PENDING_QUEUE
+from creditmesh.platform.outbox import API_KEY, MANNERS, PARKED_QUEUE, PENDING_QUEUE
 from creditmesh.platform.signing import signed_headers
 from creditmesh.platform.tables import ConditionFailed, Item, Tables, Update, Write
 
@@ -48,13 +48,10 @@ class Ticket:
 
 
 class RetryQueue(Protocol):
-    """Queue of messages to retry, and of those that nobody accepted."""
+    """Queue of messages to retry."""
 
     def later(self, ticket: Ticket, seconds: int) -> None:
         """Enqueue the ticket again after `seconds`."""
-
-    def park(self, message_id: str) -> None:
-        """Keep the message for an operator to replay."""
 
 
 def overdue(tables: Tables, table: str, clock: Clock) -> Iterator[Ticket]:
@@ -132,7 +129,7 @@ class Deliveries:
 
     def _again(self, item: Item, reason: str) -> Result:
         attempts, manner = item["attempts"] + 1, MANNERS[item["manner"]]
-        if attempts >= manner.attempts:
+        if attempts >= item.get("most_attempts", manner.attempts):
             return self._park(item, reason)
         delay = min(manner.first_pause * 2**attempts, manner.longest_pause)
         due = iso(self._clock.now() + timedelta(seconds=delay))
@@ -148,13 +145,15 @@ class Deliveries:
     def _park(self, item: Item, reason: str) -> Result:
         result = self._settle(item, "parked", {"last_error": reason})
         if result == "parked":
-            if not MANNERS[item["manner"]].erased:
-                self._queue.park(item["message_id"])
             self._on_parked(item)
         return result
 
     def _settle(self, item: Item, state: Literal["sent", "parked"], change: dict[str, Any]) -> Result:
-        gone = ("queue", "body", "notes") if MANNERS[item["manner"]].erased else ("queue",)
+        gone = ("body", "notes") if MANNERS[item["manner"]].erased else ()
+        if state == "sent":
+            gone = ("queue", *gone)
+        else:
+            change = {**change, "queue": PARKED_QUEUE}
         settled = self._update(item, {"state": state, **change}, remove=gone)
         beside = self._beside(item, state)
         try:

@@ -13,7 +13,7 @@ from creditmesh.platform.tables import Put
 if TYPE_CHECKING:
     from creditmesh.platform.crypto import FieldCipher
 
-PENDING_QUEUE = "pending"
+PENDING_QUEUE, PARKED_QUEUE = "pending", "parked"
 
 
 @dataclass(frozen=True)

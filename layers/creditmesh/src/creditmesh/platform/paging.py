@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -122,6 +122,14 @@ def read(
         if not left[number] and len(entries) <= most:
             marks[number] = _END
     return Page(found, None if all(mark == _END for mark in marks) else marks)
+
+
+def matching(equal: Mapping[str, Any]) -> Callable[[Item], bool] | None:
+    """The filter for attributes with these values; None for a value that does not matter."""
+    asked = {name: value for name, value in equal.items() if value is not None}
+    if not asked:
+        return None
+    return lambda item: all(item.get(name) == value for name, value in asked.items())
 
 
 def cut(items: Iterable[T], window: Window, key: Callable[[T], Any]) -> Page[T]:

@@ -59,16 +59,11 @@ class DeliveryQueue:
 
 @dataclass(frozen=True)
 class SqsRetryQueue:
-    """The standard queue for retries, which delays single messages, and the queue of parked messages."""
+    """The standard queue for retries, which delays single messages."""
 
     client: SQSClient
     retry_url: str
-    parked_url: str
 
     def later(self, ticket: Ticket, seconds: int) -> None:
         """Enqueue the ticket again after `seconds`, at most 900."""
         self.client.send_message(QueueUrl=self.retry_url, MessageBody=_body(ticket), DelaySeconds=seconds)
-
-    def park(self, message_id: str) -> None:
-        """Keep the message for an operator to replay."""
-        self.client.send_message(QueueUrl=self.parked_url, MessageBody=json.dumps({"message_id": message_id}))

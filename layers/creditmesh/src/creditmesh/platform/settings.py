@@ -139,8 +139,6 @@ class Settings:
     """SQS FIFO queue of messages to deliver."""
     retry_queue_url = Variable(str)
     """SQS queue of messages to retry."""
-    parked_queue_url = Variable(str)
-    """SQS queue of messages that no institution accepted."""
     max_authorization_requests = Variable(int, 3)
     scoring_shards = Variable(int, 1)
     scoring_engine = Variable(str)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.errors import InvalidInput, SamePerson
 from creditmesh.kernel.text import LINE, TEXT
 from creditmesh.platform.paging import FIRST, Page, Partition, Window, read
 from creditmesh.platform.tables import Absent, ConditionFailed, Delete, Item, Put, Step, Tables, Update
@@ -22,7 +22,6 @@ from creditmesh.screening.model import (
     ListName,
     NoSuchEntry,
     Origin,
-    SamePerson,
     State,
 )
 from creditmesh.screening.normalise import NORMAL_FORM, normalise

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.kernel.errors import Conflict, Forbidden, NotFound, Unavailable
+from creditmesh.kernel.errors import Conflict, NotFound, Unavailable
 
 MIN_SCORE_BPS = 8_000
 """Names less similar than this are no hits; below it, the most similar one might not be found."""
@@ -31,12 +31,6 @@ class EntryStateConflict(Conflict):
     """The entry is not in a state that allows this."""
 
     code = "entry_state"
-
-
-class SamePerson(Forbidden):
-    """The person who proposed a removal cannot confirm it."""
-
-    code = "four_eyes"
 
 
 class ListName(StrEnum):

@@ -1,0 +1,53 @@
+"""What is stuck: found, explained and freed."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from api.cursors import following, window
+from api.roles import OPERATORS
+from api.routing import Call, route
+from api.stuck_schemas import MessageListing, OutboxMessages, ReplayAsking, ReplayDecision
+from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.kernel.errors import SamePerson
+from creditmesh.outbox.bootstrap import undelivered
+from creditmesh.platform.replays import NotReplayable
+from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.undelivered import OutboxMessage
+
+blueprint = Blueprint(__name__)
+
+SECOND = OPERATORS | {Role.MANAGER}
+"""Who may confirm what an operator has asked for."""
+
+
+@route(blueprint, "GET", "/v1/outbox", roles=STAFF)
+def list_messages(call: Call, query: MessageListing) -> OutboxMessages:
+    """List the messages that were parked, or that are to be delivered, with attempts and last error."""
+    found = undelivered().list(
+        window(call, query), parked=query.state == "parked", institution_id=query.institution_id, type=query.type,
+        about=query.about,
+    )  # fmt: skip
+    return OutboxMessages(messages=found.items, next=following(call, query, found))
+
+
+@route(blueprint, "GET", "/v1/outbox/{message_id}", roles=STAFF)
+def read_message(call: Call, message_id: str) -> OutboxMessage:
+    """Read how a message stands; also one that was sent."""
+    return undelivered().get(message_id)
+
+
+@route(blueprint, "POST", "/v1/outbox/{message_id}/replay", roles=OPERATORS, raises=[NotReplayable, ConditionFailed])
+def replay_message(call: Call, message_id: str, body: ReplayAsking) -> OutboxMessage:
+    """Deliver a parked message again; if it moves money, once another person confirms."""
+    return undelivered().ask_replay(message_id, call.caller.subject, body.note)
+
+
+@route(
+    blueprint, "POST", "/v1/outbox/{message_id}/replay/decision", roles=SECOND,
+    raises=[NotReplayable, ConditionFailed, SamePerson],
+)  # fmt: skip
+def decide_message_replay(call: Call, message_id: str, body: ReplayDecision) -> OutboxMessage:
+    """Confirm or refuse a replay; who asked for it cannot confirm."""
+    confirm = body.action == "confirm"
+    return undelivered().decide_replay(message_id, call.caller.subject, confirm=confirm, note=body.note)

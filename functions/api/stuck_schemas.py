@@ -1,0 +1,38 @@
+"""What the API takes and gives about what is stuck (docs/how-to/free-what-is-stuck.md)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.schemas import In, Listed, Listing
+from creditmesh.platform.undelivered import OutboxMessage
+
+
+class ReplayAsking(In):
+    """Why it should be replayed."""
+
+    note: str = Field(min_length=2, max_length=200)
+
+
+class ReplayDecision(In):
+    """The second person's decision."""
+
+    action: Literal["confirm", "refuse"]
+    note: str = Field(min_length=2, max_length=200)
+
+
+class MessageListing(Listing):
+    """Which messages to list."""
+
+    state: Literal["parked", "pending"] = "parked"
+    institution_id: str | None = Field(default=None, max_length=100)
+    type: str | None = Field(default=None, max_length=60)
+    about: str | None = Field(default=None, max_length=100, description="id of the subject, such as an application")
+
+
+class OutboxMessages(Listed):
+    """Undelivered messages, the first due first."""
+
+    messages: list[OutboxMessage]
