@@ -33,4 +33,5 @@ def guide(platform: LocalPlatform, rows: Sequence[Row]) -> str:
             f"  curl -s {bearer} -H 'Accept: text/html' '{one}/report?language=en' > report.html   # or language=zh-CN",
             f"  curl -s {bearer} '{api}/v1/applications?status=closed&limit=5'",
         ]
+    lines += ["", "Tokens of other roles: make token ROLE=… (docs/how-to/call-the-api.md)"]
     return "\n".join(lines)
