@@ -10,7 +10,7 @@ from api.routing import Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
 from creditmesh.intake.bootstrap import operators
 from creditmesh.intake.model import NotAwaited
-from creditmesh.intake.operators import OperatorTask
+from creditmesh.intake.operators import OperatorTask, RetriedTooOften
 from creditmesh.kernel.caller import STAFF
 from creditmesh.screening.bootstrap import list_entries
 from creditmesh.screening.entries import NewEntry
@@ -36,7 +36,11 @@ def read_task(call: Call, task_id: str) -> OperatorTask:
 
 
 @route(
-    blueprint, "POST", "/v1/operator-tasks/{task_id}/resolution", roles=OPERATORS | RISK_OFFICERS, raises=[NotAwaited]
+    blueprint,
+    "POST",
+    "/v1/operator-tasks/{task_id}/resolution",
+    roles=OPERATORS | RISK_OFFICERS,
+    raises=[NotAwaited, RetriedTooOften],
 )
 def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
     """Resolve a task: a risk officer decides a referral, an operator resolves the others."""

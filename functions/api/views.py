@@ -20,7 +20,7 @@ from api.roles import APPLICANTS, LENDERS
 from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.offers.model import Nearest, Offer, Product
+from creditmesh.offers.model import Nearest, Offer, Product, Unmet
 
 PARTIES = APPLICANTS | LENDERS
 ENDED_BY_STAFF = (Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL)
@@ -78,7 +78,8 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
         to(PARTIES, "disbursement_hours"),
         to(APPLICANTS, "rank_points"),
     ),
-    Nearest: (to(APPLICANTS, "lender_id product_id name missing"),),
+    Nearest: (to(APPLICANTS, "lender_id product_id name missing unmet"),),
+    Unmet: (to(APPLICANTS, "code parameters"),),
     schemas.Products: (to(PARTIES, "products next"),),
     Product: (
         to(PARTIES, "lender_id product_id pushed_at name currency min_amount max_amount min_term_months"),

@@ -209,10 +209,20 @@ class Supervisor:
         child.not_before = 0.0
 
 
+PRIVATE = 0o077
+"""What the programs write is their owner's alone: keys that sign tokens are among it."""
+
+
 def _spawn(argv: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
-            argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            umask=PRIVATE,
         )
 
 

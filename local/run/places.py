@@ -95,6 +95,7 @@ class Places:
             RunError: another process uses it.
         """
         self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.state_dir.chmod(0o700)
         held = (self.state_dir / "lock").open("a+")
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

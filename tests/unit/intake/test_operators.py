@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
-from creditmesh.intake.operators import REFERRAL, OperatorTask
+from creditmesh.intake.operators import MOST_ENTRIES, REFERRAL, OperatorTask, RetriedTooOften
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
 from creditmesh.platform.paging import Window
@@ -33,6 +33,18 @@ def test_a_person_sends_it_on_its_way_again(world: World) -> None:
     assert (done.action, done.resolved_by, done.queue) == ("retry", "operator-1", "resolved")
     assert world.steps.succeeded == {"t-1": {"action": "retry"}}
     assert wired.operators().list(OPERATOR, Window(10)).items == []
+
+
+def test_what_is_retried_for_ever_can_only_be_closed(world: World) -> None:
+    """Its timeline would outgrow an item of DynamoDB."""
+    while len(world.application().timeline) <= MOST_ENTRIES:
+        resolve(hand_over(world), "retry")
+        world.clock.advance(1)
+    task = hand_over(world)
+    with pytest.raises(RetriedTooOften):
+        resolve(task, "retry")
+    assert resolve(task, "close").action == "close"
+    assert world.application().outcome == Outcome.CLOSED_BY_OPERATOR
 
 
 def test_a_person_ends_it(world: World) -> None:

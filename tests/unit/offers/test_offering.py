@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -19,9 +20,11 @@ from creditmesh.offers.model import (
     Product,
     ProductTerms,
     match,
-    missing_terms,
     nearest,
+    sentence,
+    unmet_terms,
 )
+from creditmesh.offers.store import OfferStore
 from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from tests.support import aws, wired
@@ -48,7 +51,7 @@ def test_a_limit_of_300000_and_a_request_of_100000_match(low: str, high: str) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "need_changes", "sentence"),
+    ("changes", "need_changes", "told"),
     [
         ({"max_amount": "99999.99"}, {}, "lends at most 99999.99"),
         ({"min_amount": "300000.01"}, {}, "lends at least 300000.01, the limit is 300000.00"),
@@ -62,9 +65,11 @@ def test_a_limit_of_300000_and_a_request_of_100000_match(low: str, high: str) ->
         ({"valid_until": "2026-11-20"}, {}, "is not on offer today"),
     ],
 )
-def test_what_keeps_a_product_from_fitting(changes: Any, need_changes: Any, sentence: str) -> None:
+def test_what_keeps_a_product_from_fitting(changes: Any, need_changes: Any, told: str) -> None:
     one = product(**changes)
-    assert missing_terms(one, need(**need_changes)) == [sentence]
+    (unmet,) = unmet_terms(one, need(**need_changes))
+    assert sentence(unmet) == told
+    assert all(str(value) in told for value in unmet.parameters.values())
     assert match([one], need(**need_changes)) == []
 
 
@@ -81,6 +86,17 @@ def test_the_ranking_weighs_amount_rate_and_speed() -> None:
 def test_a_product_best_in_everything_has_all_points() -> None:
     (offer,) = match([product()], need())
     assert offer.rank_points == 10_000
+
+
+@pytest.mark.parametrize("count", [49, 50, 51, 2000])
+def test_the_best_fifty_are_offered(count: int) -> None:
+    """With the longest names they fit an item (X9)."""
+    texts = {"name": "好" * 80, "industries_excluded": ["x" * 40] * 100}
+    products = [product(f"p-{number:05}", annual_rate_bps=3600 - number, **texts) for number in range(count)]
+    offers = match(products, need())
+    assert [one.annual_rate_bps for one in offers] == sorted(one.annual_rate_bps for one in products)[:50]
+    item = OfferStore("Offers").put("app_1", offers).item
+    assert len(json.dumps(item, ensure_ascii=False).encode()) < 100_000
 
 
 def test_ties_are_broken_by_rate_and_then_by_name() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput
-from creditmesh.screening.entries import NewEntry
+from creditmesh.screening.entries import MOST_CHANGES, NewEntry
 from creditmesh.screening.model import Entry, Kind, Screening, State, Subject
 from tests.support import wired
 from tests.support.world import FIRM, NOW, World
@@ -150,6 +150,15 @@ def test_nothing_entered_can_be_read_from_the_tables(world: World) -> None:
     assert FIRM.taxpayer_id not in stored
     assert "天邦" not in stored
     assert wired.list_entries().get(enter("grey", "name", NAMED).entry_id).value == NAMED
+
+
+def test_an_entry_keeps_its_newest_changes_only(world: World) -> None:
+    """A source that is entered every day would outgrow an item (X9); the journal has all."""
+    for number in range(MOST_CHANGES + 5):
+        last = enter(text=str(number))
+    stored = wired.list_entries().get(last.entry_id)
+    assert (len(stored.history), stored.version) == (MOST_CHANGES, MOST_CHANGES + 5)
+    assert len(world.items("ListJournal")) > MOST_CHANGES + 4
 
 
 def test_the_same_again_changes_nothing_and_other_content_replaces(world: World) -> None:

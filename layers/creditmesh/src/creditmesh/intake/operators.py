@@ -19,18 +19,26 @@ from creditmesh.intake.moves import HAND_OVER, HAND_OVER_AGAIN, RESUME, SETTLE
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
+from creditmesh.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from creditmesh.platform.paging import FIRST, Page, Partition, Window, matching, read
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update, Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 OPEN_QUEUE, RESOLVED_QUEUE = "open", "resolved"
+MOST_ENTRIES = 150
+"""In a timeline after which nothing is retried: an item takes 400 KB, an entry up to 2 KB."""
 REFERRAL = "Referral"
 """The stage at which a person decides on a referred firm."""
 ACTIONS = ("retry", "close")
 REFERRAL_ACTIONS = ("approve", "decline", "close")
 _KIND = WAITS[Status.WITH_OPERATOR]
 _ENDS = {"close": Outcome.CLOSED_BY_OPERATOR, "decline": Outcome.DECLINED_REFERRAL}
+
+
+class RetriedTooOften(Conflict):
+    """An application's timeline is full, as it has been handed over again and again."""
+
+    code = "retried_too_often"
 
 
 class OperatorTask(BaseModel):
@@ -121,6 +129,7 @@ class OperatorQueue:
             Forbidden: it is another role's.
             InvalidInput: not an action of this task.
             NotAwaited: resolved otherwise before.
+            RetriedTooOften: only closing it is left.
         """
         task = self._get(task_id)
         referral = task.stage == REFERRAL
@@ -135,6 +144,8 @@ class OperatorQueue:
                 allowed=", ".join(allowed),
                 stage=task.stage,
             )
+        if action == "retry" and len(self._application(task.application_id)[0].timeline) > MOST_ENTRIES:
+            raise RetriedTooOften("the application was tried too often; close it")
         task = self._resolved(task, Actor.of(caller), action, note)
         if task.action != action:
             raise NotAwaited("the task was resolved with {action}", action=str(task.action))

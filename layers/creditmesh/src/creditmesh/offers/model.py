@@ -17,6 +17,8 @@ from creditmesh.kernel.text import LINE, NAME
 GRADES = ("AAA", "AA", "A", "B", "C", "D", "E")
 """Risk grades from best to worst; an artefact's grade table uses a subset."""
 
+MOST_OFFERS = 50
+"""Nobody compares more, and an item takes 400 KB."""
 _WEIGHTS = {"amount": 40, "rate": 40, "speed": 20}
 
 _Code = Annotated[str, Field(min_length=1, max_length=40), LINE]
@@ -119,6 +121,15 @@ class Offer(BaseModel):
     rank_points: int = Field(description="0 to 10,000; amount, rate and speed together")
 
 
+class Unmet(BaseModel):
+    """A term that a product does not meet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    parameters: dict[str, str | int] = {}
+
+
 class Nearest(BaseModel):
     """The product with the fewest unmet terms, and these terms."""
 
@@ -127,61 +138,85 @@ class Nearest(BaseModel):
     lender_id: str
     product_id: str
     name: str
-    missing: list[str]
+    missing: list[str] = Field(description="the unmet terms in English")
+    unmet: list[Unmet] = Field(default=[], description="the same for programs and translations")
 
 
-def missing_terms(product: Product, need: Need) -> list[str]:
-    """The terms that a product does not meet, one sentence each; empty if it fits."""
-    checks = [
-        (product.currency == need.currency, f"lends in {product.currency} only"),
-        (
-            need.limit_minor >= need.amount_minor,
-            f"the limit {format_minor(need.limit_minor)} is below the amount asked for",
-        ),
-        (product.max_minor >= need.amount_minor, f"lends at most {product.max_amount}"),
-        (
-            product.min_minor <= need.limit_minor,
-            f"lends at least {product.min_amount}, the limit is {format_minor(need.limit_minor)}",
-        ),
-        (product.min_term_months <= need.term_months, f"lends for at least {product.min_term_months} months"),
-        (need.term_months <= product.max_term_months, f"lends for at most {product.max_term_months} months"),
-        (GRADES.index(need.grade) <= GRADES.index(product.min_grade), f"asks for grade {product.min_grade} or better"),
-        (need.industry not in product.industries_excluded, f"does not lend to industry {need.industry}"),
-        (product.valid_from <= need.today <= product.valid_until, "is not on offer today"),
+_SENTENCES = {
+    "other_currency": "lends in {currency} only",
+    "limit_below_request": "the limit {limit} is below the amount asked for",
+    "request_above_maximum": "lends at most {max}",
+    "limit_below_minimum": "lends at least {min}, the limit is {limit}",
+    "term_too_short": "lends for at least {min} months",
+    "term_too_long": "lends for at most {max} months",
+    "grade_too_low": "asks for grade {grade} or better",
+    "industry_excluded": "does not lend to industry {industry}",
+    "not_on_offer": "is not on offer today",
+}
+
+
+def unmet_terms(product: Product, need: Need) -> list[Unmet]:
+    """The terms that a product does not meet; empty if it fits."""
+    limit = format_minor(need.limit_minor)
+    checks: list[tuple[bool, str, dict[str, str | int]]] = [
+        (product.currency == need.currency, "other_currency", {"currency": product.currency}),
+        (need.limit_minor >= need.amount_minor, "limit_below_request", {"limit": limit}),
+        (product.max_minor >= need.amount_minor, "request_above_maximum", {"max": product.max_amount}),
+        (product.min_minor <= need.limit_minor, "limit_below_minimum", {"min": product.min_amount, "limit": limit}),
+        (product.min_term_months <= need.term_months, "term_too_short", {"min": product.min_term_months}),
+        (need.term_months <= product.max_term_months, "term_too_long", {"max": product.max_term_months}),
+        (GRADES.index(need.grade) <= GRADES.index(product.min_grade), "grade_too_low", {"grade": product.min_grade}),
+        (need.industry not in product.industries_excluded, "industry_excluded", {"industry": str(need.industry)}),
+        (product.valid_from <= need.today <= product.valid_until, "not_on_offer", {}),
     ]
-    return [sentence for fits, sentence in checks if not fits]
+    return [Unmet(code=code, parameters=parameters) for fits, code, parameters in checks if not fits]
+
+
+def sentence(unmet: Unmet) -> str:
+    """An unmet term in English."""
+    return _SENTENCES[unmet.code].format(**unmet.parameters)
 
 
 def match(products: Iterable[Product], need: Need) -> list[Offer]:
-    """The products that fit, best first."""
-    fitting = [product for product in products if not missing_terms(product, need)]
-    offers = [_offer(product, need, _points(product, fitting, need)) for product in fitting]
-    return sorted(
+    """The products that fit, best first, at most `MOST_OFFERS`."""
+    fitting = [product for product in products if not unmet_terms(product, need)]
+    best = _best(fitting, need) if fitting else (0, 0, 0)
+    offers = [_offer(product, need, _points(product, best, need)) for product in fitting]
+    ranked = sorted(
         offers, key=lambda offer: (-offer.rank_points, offer.annual_rate_bps, offer.lender_id, offer.product_id)
     )
+    return ranked[:MOST_OFFERS]
 
 
 def nearest(products: Iterable[Product], need: Need) -> Nearest | None:
     """The product with the fewest unmet terms; None if the catalogue is empty."""
     ranked = sorted(
-        products, key=lambda one: (len(missing_terms(one, need)), -one.max_minor, one.lender_id, one.product_id)
+        products, key=lambda one: (len(unmet_terms(one, need)), -one.max_minor, one.lender_id, one.product_id)
     )
     if not ranked:
         return None
-    best = ranked[0]
+    best, unmet = ranked[0], unmet_terms(ranked[0], need)
     return Nearest(
-        lender_id=best.lender_id, product_id=best.product_id, name=best.name, missing=missing_terms(best, need)
-    )
+        lender_id=best.lender_id, product_id=best.product_id, name=best.name, missing=[sentence(one) for one in unmet],
+        unmet=unmet,
+    )  # fmt: skip
 
 
 def _approvable(product: Product, need: Need) -> int:
     return min(need.limit_minor, product.max_minor)
 
 
-def _points(product: Product, fitting: Sequence[Product], need: Need) -> int:
-    best_amount = max(_approvable(one, need) for one in fitting)
-    best_rate = min(one.annual_rate_bps for one in fitting)
-    best_hours = min(one.disbursement_hours for one in fitting)
+def _best(fitting: Sequence[Product], need: Need) -> tuple[int, int, int]:
+    """The largest amount, the lowest rate and the fewest hours among the products that fit."""
+    return (
+        max(_approvable(one, need) for one in fitting),
+        min(one.annual_rate_bps for one in fitting),
+        min(one.disbursement_hours for one in fitting),
+    )
+
+
+def _points(product: Product, best: tuple[int, int, int], need: Need) -> int:
+    best_amount, best_rate, best_hours = best
     parts = {
         "amount": _approvable(product, need) * 10_000 // best_amount,
         "rate": best_rate * 10_000 // product.annual_rate_bps,

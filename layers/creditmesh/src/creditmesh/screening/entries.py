@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from creditmesh.platform.crypto import FieldCipher
 
 BY_REMOVAL = "by-removal"
+MOST_CHANGES = 100
+"""Changes kept with an entry; the journal has all."""
 _QUEUE = "proposed"
 _PLATFORM = "platform"
 _CONTENT = ("value", "reason_code", "text", "valid_from", "valid_until")
@@ -103,7 +105,7 @@ class ListEntries:
             if same and old.state is State.ACTIVE and old.origin is Origin.ENTERED:
                 return old
             kept = {"entry_id": old.entry_id, "fingerprint": old.fingerprint, "version": old.version + 1}
-            changed = entry.model_copy(update={**kept, "history": [*old.history, *entry.history]})
+            changed = entry.model_copy(update={**kept, "history": _newest(old.history, entry.history)})
             if self._append("entered", by, changed, self._replacing(changed, old), self._live(changed, normalised)):
                 return changed
         put = Put(self._table, self._stored(entry), "entry_id")
@@ -167,7 +169,7 @@ class ListEntries:
 
     def _moved(self, old: Entry, act: str, by: str, note: str, values: dict[str, Any]) -> Entry:
         change = Change(at=iso(self._clock.now()), by=by, act=act, note=note)
-        new = old.model_copy(update={**values, "version": old.version + 1, "history": [*old.history, change]})
+        new = old.model_copy(update={**values, "version": old.version + 1, "history": _newest(old.history, [change])})
         kept = self._get(old.entry_id) is not None
         write = self._replacing(new, old) if kept else Put(self._table, self._stored(new), "entry_id")
         record = {
@@ -201,7 +203,8 @@ class ListEntries:
         change = Change(at=iso(self._clock.now()), by=_PLATFORM, act="rekeyed", note=old.entry_id)
         new = stays.model_copy(
             update={
-                "entry_id": entry_id, "fingerprint": mark, "normal_form": NORMAL_FORM, "history": [*merged, change],
+                "entry_id": entry_id, "fingerprint": mark, "normal_form": NORMAL_FORM,
+                "history": _newest(merged, [change]),
                 "version": (there or old).version + 1,
             }
         )  # fmt: skip
@@ -261,3 +264,7 @@ class ListEntries:
         document = {name: value for name, value in item.items() if name != "removal"}
         document["value"] = self._cipher.open(item["value"], self._table, item["entry_id"], "value")
         return Entry.model_validate(document)
+
+
+def _newest(earlier: Sequence[Change], latest: Sequence[Change]) -> list[Change]:
+    return [*earlier, *latest][-MOST_CHANGES:]
