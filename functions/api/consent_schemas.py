@@ -14,7 +14,7 @@ from creditmesh.authorization.scopes import Scope, Way
 from creditmesh.authorization.service import ScopeStanding
 from creditmesh.authorization.texts import text_of
 from creditmesh.authorization.watches import Watch
-from creditmesh.platform.retention import Kind
+from creditmesh.platform.country import Kind
 from creditmesh.retention.model import Kept
 
 

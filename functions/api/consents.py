@@ -31,8 +31,8 @@ from creditmesh.intake.model import Application
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.country import country_of
 from creditmesh.platform.paging import numbered
-from creditmesh.platform.retention import rules_of
 from creditmesh.platform.settings import settings
 from creditmesh.retention.model import kept_after_erasure
 
@@ -94,7 +94,7 @@ def erase_consents(call: Call, application_id: str, body: Nothing) -> Erased:
     """Withdraw every right and erase what was read under them, as far as the law allows."""
     application = _read(call, application_id)
     withdrawn = authorizations().erase(application.taxpayer_id, _who(call), tenant=application.tenant)
-    kept = kept_after_erasure(application, rules_of(settings().country), platform().clock)
+    kept = kept_after_erasure(application, country_of(settings().country), platform().clock)
     chosen = language(call.header("accept-language"))
     return Erased(withdrawn=withdrawn, kept=[KeptData.of(one, chosen) for one in kept])
 

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform.retention import CACHED_DAYS, Kind, Rules, rules_of
+from creditmesh.platform.country import CACHED_DAYS, Country, Kind, country_of
 from creditmesh.retention.model import kept_after_erasure
 from tests.support import template, wired
 from tests.support.world import World
 
-CN = rules_of("CN").rules
+CN = country_of("CN").retention
 KINDS = [Kind.RAW_ANSWERS, Kind.KEY_DATA, Kind.DECISION, Kind.APPLICATION]
 
 
@@ -107,9 +107,9 @@ def test_a_run_that_ended_early_is_continued_and_repeated_runs_do_nothing_else(e
 def test_a_shorter_period_reaches_what_a_longer_one_had_left(ended: World) -> None:
     pass_days(ended, 800)
     wired.retention().run(plenty)
-    shorter = json.loads(rules_of("CN").model_dump_json())
-    shorter["rules"]["key_data"]["without_loan_days"] = 700
-    wired.retention()._rules = Rules.model_validate(shorter)
+    shorter = json.loads(country_of("CN").model_dump_json())
+    shorter["retention"]["key_data"]["without_loan_days"] = 700
+    wired.retention()._rules = Country.model_validate(shorter)
     wired.retention().run(plenty)
     assert held(ended) == {kind: kind is not Kind.KEY_DATA for kind in KINDS}
 
@@ -125,7 +125,7 @@ def test_consents_and_uses_end_by_themselves_after_the_right_did(world: World) -
 
 
 def kept(world: World, country: str = "CN") -> dict[Kind, tuple[int, str, date | None]]:
-    found = kept_after_erasure(world.application(), rules_of(country), world.clock)
+    found = kept_after_erasure(world.application(), country_of(country), world.clock)
     return {one.kind: (one.days, one.after, one.until) for one in found}
 
 
@@ -146,9 +146,9 @@ def test_an_erasure_counts_from_an_end_that_is_open(world: World) -> None:
 def test_every_country_of_the_template_has_its_rules() -> None:
     countries = template.source()["Parameters"]["Country"]["AllowedValues"]
     for country in countries:
-        rules = rules_of(country)
+        rules = country_of(country)
         assert rules.country == country
-        assert all({"en", "zh-CN"} == set(rule.reason) for rule in rules.rules.values())
+        assert all({"en", "zh-CN"} == set(rule.reason) for rule in rules.retention.values())
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_every_country_of_the_template_has_its_rules() -> None:
     ],
 )
 def test_rules_that_cannot_be_meant(change: dict[str, Any], fault: str) -> None:
-    document = json.loads(rules_of("CN").model_dump_json())
+    document = json.loads(country_of("CN").model_dump_json())
     for kind, values in change.items():
-        document["rules"][kind] = values and {**document["rules"][kind], **values}
+        document["retention"][kind] = values and {**document["retention"][kind], **values}
         if values is None:
-            del document["rules"][kind]
+            del document["retention"][kind]
     with pytest.raises(ValidationError, match=fault):
-        Rules.model_validate(document)
+        Country.model_validate(document)

@@ -13,15 +13,15 @@ from creditmesh.authorization.service import Authorizations
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.authorization.watches import Watches
 from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.country import Kind, country_of
 from creditmesh.platform.observability import logger
-from creditmesh.platform.retention import Kind, rules_of
 from creditmesh.platform.settings import settings
 
 
 @singleton
 def authorization_store() -> AuthorizationStore:
     names = settings().authorizations_table, settings().consent_records_table
-    keep_days = rules_of(settings().country).rules[Kind.CONSENTS].without_loan_days
+    keep_days = country_of(settings().country).retention[Kind.CONSENTS].without_loan_days
     return AuthorizationStore(platform().tables, *names, platform().cipher, keep_days)
 
 

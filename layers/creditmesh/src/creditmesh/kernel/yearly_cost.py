@@ -16,6 +16,9 @@ from fractions import Fraction
 from creditmesh.kernel.calendars import after_months, whole_months
 
 _PRECISION = 40
+_NEAR = 1e-3
+"""Width of the neighbourhood, from which secants converge."""
+_ENOUGH = Decimal("1e-18")
 _LARGEST = 1e9
 """Largest rate per period that is looked for."""
 
@@ -127,15 +130,14 @@ def _solved(net: int, worth: Callable[[Decimal], Decimal], roughly: Callable[[fl
             raise NoRate("the rate is without bounds")
     if not above(low):
         raise NoRate("less comes back than any rate explains")
-    while high - low > 1e-9 * max(1.0, abs(low)):
+    while high - low > _NEAR * max(1.0, abs(low)):
         middle = (low + high) / 2
         low, high = (middle, high) if above(middle) else (low, middle)
     with localcontext() as context:
         context.prec = _PRECISION
         near, far = Decimal(low), Decimal(high)
-        for _ in range(3):  # secants; each doubles the digits and more
-            over, under = worth(near) - net, worth(far) - net
-            if over == under:
-                break
+        over, under = worth(near) - net, worth(far) - net
+        while abs(far - near) > _ENOUGH and over != under:  # secants: from three digits to forty in six steps
             near, far = far - under * (far - near) / (under - over), near
+            over, under = worth(near) - net, over
         return near

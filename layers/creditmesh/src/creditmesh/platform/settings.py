@@ -156,7 +156,7 @@ class Settings:
     spark_code = Variable(str)
     """Digest of the jobs' code in the bucket of artefacts."""
     country = Variable(str)
-    """Whose retention rules apply (`platform.retention`)."""
+    """Whose rules apply: retention, caps on cost (`platform.country`)."""
     business_zone = Variable(_zone)
     """IANA time zone of the installation; its days are the business dates."""
 

@@ -8,7 +8,7 @@ from creditmesh.gateway.store import KeyDataStore
 from creditmesh.intake.model import Application
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.platform.bootstrap import platform, singleton
-from creditmesh.platform.retention import Kind, rules_of
+from creditmesh.platform.country import Kind, country_of
 from creditmesh.platform.settings import settings
 from creditmesh.retention.ports import Eraser
 from creditmesh.retention.service import Retention
@@ -39,4 +39,4 @@ def retention() -> Retention:
         Kind.DECISION: erase_decision,
         Kind.APPLICATION: erase_application,
     }
-    return Retention(applications, erasers, rules_of(names.country), own.data, own.clock)
+    return Retention(applications, erasers, country_of(names.country), own.data, own.clock)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from creditmesh.intake.model import Application, Outcome, Status
 from creditmesh.kernel.clock import Clock, parse_instant
-from creditmesh.platform.retention import Kind, Language, Rule, Rules
+from creditmesh.platform.country import Country, Kind, Language, Rule
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Kept:
     """By language."""
 
 
-def kept_after_erasure(application: Application, rules: Rules, clock: Clock) -> list[Kept]:
+def kept_after_erasure(application: Application, rules: Country, clock: Clock) -> list[Kept]:
     """What an erasure leaves of an application and its consents."""
-    return [_kept(kind, rule, application, clock) for kind, rule in rules.rules.items()]
+    return [_kept(kind, rule, application, clock) for kind, rule in rules.retention.items()]
 
 
 def _kept(kind: Kind, rule: Rule, application: Application, clock: Clock) -> Kept:

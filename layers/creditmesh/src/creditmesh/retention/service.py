@@ -9,8 +9,8 @@ from itertools import islice
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.clock import Clock, parse_instant
 from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.country import Country, Kind
 from creditmesh.platform.objects import Objects
-from creditmesh.platform.retention import Kind, Rules
 from creditmesh.retention.ports import ClosedApplications, Eraser
 
 MOST = 2_000
@@ -32,7 +32,7 @@ class Retention:
         self,
         applications: ClosedApplications,
         erasers: Mapping[Kind, Eraser],
-        rules: Rules,
+        rules: Country,
         data: Objects,
         clock: Clock,
     ) -> None:
@@ -62,7 +62,7 @@ class Retention:
         return erased
 
     def _due(self, kind: Kind) -> Iterator[tuple[str, str]]:
-        days = self._rules.rules[kind].without_loan_days
+        days = self._rules.retention[kind].without_loan_days
         cutoff = self._clock.beginning(self._clock.today() - timedelta(days=days))
         try:
             since = parse_instant(self._data.get_json(_mark(kind))["ended"])

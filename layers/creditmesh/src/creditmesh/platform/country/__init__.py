@@ -1,11 +1,12 @@
-"""How long each kind of data is kept, by country: one document each beside this file.
+"""What differs by country, one document each beside this file: how long data is kept, what a loan may cost.
 
-Periods are counted from the end of an application that became no loan, from the end of the loan of one that did, and of
-consents from their own end. What has no rule here expires within months by the tables' and buckets' own settings.
+Periods of retention are counted from the end of an application that became no loan, from the end of the loan of one that
+did, and of consents from their own end. What has no rule here expires within months by the tables' and buckets' own settings.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -44,34 +45,53 @@ class Rule(BaseModel):
     reason: dict[Language, str]
 
 
-class Rules(BaseModel):
+class Cap(BaseModel):
+    """The most that a loan may cost a year, fees included, from a day on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: date
+    bps: int = Field(ge=1, le=10_000)
+    source: str
+
+
+class Country(BaseModel):
     """A country's rules."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     country: str
-    rules: dict[Kind, Rule]
+    yearly_cost_caps: list[Cap]
+    """Oldest first; none where only case law limits the cost."""
+    retention: dict[Kind, Rule]
+
+    def cap_bps(self, on: date) -> int | None:
+        """The cap on a day; None if there is none."""
+        return next((cap.bps for cap in reversed(self.yearly_cost_caps) if cap.since <= on), None)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if missing := set(Kind) - set(self.rules):
+        if missing := set(Kind) - set(self.retention):
             raise ValueError(f"no rule for {', '.join(sorted(missing))}")
         for days in ("without_loan_days", "after_loan_days"):
-            periods = {kind: getattr(rule, days) for kind, rule in self.rules.items()}
+            periods = {kind: getattr(rule, days) for kind, rule in self.retention.items()}
             last = periods.pop(Kind.APPLICATION)
             del periods[Kind.CONSENTS]
             if max(periods.values()) > last:
                 raise ValueError(f"{days}: an application must be kept as long as what belongs to it")
-        if self.rules[Kind.RAW_ANSWERS].without_loan_days < self.rules[Kind.KEY_DATA].without_loan_days + CACHED_DAYS:
+        if (
+            self.retention[Kind.RAW_ANSWERS].without_loan_days
+            < self.retention[Kind.KEY_DATA].without_loan_days + CACHED_DAYS
+        ):
             raise ValueError(f"without_loan_days: raw answers must be kept {CACHED_DAYS} days longer than key data")
         return self
 
 
 @cache
-def rules_of(country: str) -> Rules:
-    """A country's rules.
+def country_of(code: str) -> Country:
+    """The rules of a country.
 
     Raises:
         FileNotFoundError: there are none for it.
     """
-    return Rules.model_validate_json(files(__name__).joinpath(f"{country}.json").read_text("utf-8"))
+    return Country.model_validate_json(files(__name__).joinpath(f"{code}.json").read_text("utf-8"))
