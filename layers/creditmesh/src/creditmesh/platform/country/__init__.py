@@ -1,7 +1,7 @@
 """What differs by country, one document each beside this file: how long data is kept, what a loan may cost.
 
-Periods of retention are counted from the end of an application that became no loan, from the end of the loan of one that
-did, and of consents from their own end. What has no rule here expires within months by the tables' and buckets' own settings.
+Periods of retention count from the end of an application that became no loan, from the end of the loan of one that did,
+and of consents from their own end. What has no rule here expires within months by settings of its table or bucket.
 """
 
 from __future__ import annotations
