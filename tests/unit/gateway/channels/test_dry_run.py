@@ -146,3 +146,12 @@ def test_bodies_in_other_charsets_are_readable(engine: Engine, charset: str) -> 
     ):
         request = run(engine, channel(transport=transport), fields={"taxpayer_id": "T名"}).steps[1]
         assert "T" in request.result["body"]
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [("gbk", "䶮"), ("gb2312", "镕"), ("gbk", "€"), ("iso-8859-1", "€"), ("gb18030", "\u9fb4"), ("utf-16", "名")],
+)
+def test_a_sample_may_have_whatever_an_answer_may_have(engine: Engine, charset: str, text: str) -> None:
+    made = run(engine, channel(response={"charset": charset}), pages=[json.dumps({"name": text}, ensure_ascii=False)])
+    assert (made.outcome, made.steps[-1].result) == ("complete", {"name": text})

@@ -14,6 +14,7 @@ from creditmesh.gateway.channels.answers import MESSAGE, Answers, Reading
 from creditmesh.gateway.channels.document import Channel, Http
 from creditmesh.gateway.channels.exchange import prepare
 from creditmesh.gateway.channels.source import Came
+from creditmesh.kernel.charsets import decoder
 from creditmesh.kernel.errors import InvalidInput
 
 MAX_SAMPLE_CHARACTERS = 48_000
@@ -98,7 +99,8 @@ def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
             max=MAX_SAMPLE_CHARACTERS,
         )
     try:
-        return [page.encode(channel.response.charset) for page in sample.pages] + [
+        codec, _ = decoder(channel.response.charset, b"")
+        return [page.encode(codec) for page in sample.pages] + [
             base64.b64decode(one, validate=True) for one in sample.pages_base64
         ]
     except UnicodeEncodeError:

@@ -22,6 +22,18 @@ LONGEST_PATH = 200
 DEEPEST = 64
 """Maximum nesting; later steps recurse."""
 _XML_SPACE = " \t\r\n"
+_NIL = "@xsi:nil"
+
+
+class _Namespaces(dict[str, str]):
+    def __missing__(self, uri: str) -> str:
+        return ""
+
+
+_NAMESPACES = _Namespaces({
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi", "http://www.w3.org/XML/1998/namespace": "xml",
+})  # fmt: skip
+"""Namespace -> prefix; names keep that of those two only, which tell about an element and are not part of its data."""
 
 
 class Unreadable(Unavailable):
@@ -113,20 +125,6 @@ def _without_declaration(written: str) -> str:
     """The text is decoded already; a declared encoding would be applied a second time."""
     stripped = written.lstrip(_XML_SPACE)
     return stripped.partition("?>")[2] if stripped.startswith("<?xml") else stripped
-
-
-_NIL = "@xsi:nil"
-
-
-class _Namespaces(dict[str, str]):
-    def __missing__(self, uri: str) -> str:
-        return ""
-
-
-_NAMESPACES = _Namespaces({
-    "http://www.w3.org/2001/XMLSchema-instance": "xsi", "http://www.w3.org/XML/1998/namespace": "xml",
-})  # fmt: skip
-"""Namespace -> prefix; names keep that of those two only, which tell about an element and are not part of its data."""
 
 
 def _plain(_: Any, key: str, value: Any) -> tuple[str, Any] | None:
