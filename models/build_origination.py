@@ -79,16 +79,13 @@ ADMISSION = [
     rule("registration_not_active", {"!=": [var("registration_status"), "active"]}, "pass", "authenticity"),
     rule("company_too_young", {"<": [var("company_age_months"), 24]}, "pass", "ability"),
     rule("thin_file", {"<": [var("statement_months"), 12]}, "fire", "authenticity"),
+    rule("revenue_below_floor", {"<": [var("revenue_12m_minor"), 100 * WAN]}, "pass", "ability"),
     rule(
-        "revenue_below_floor",
-        {
-            "or": [
-                {"<": [var("revenue_12m_minor"), 100 * WAN]},
-                {"and": [{"missing": "revenue_12m_minor"}, {">=": [var("statement_months"), 12]}]},
-            ]
-        },
+        "revenue_unknown",
+        {"and": [{"missing": "revenue_12m_minor"}, {">=": [var("statement_months"), 12]}]},
         "pass",
         "ability",
+        reason_code="KEY_DATA_INCOMPLETE",
     ),
     rule("tax_arrears", {">": [var("tax_arrears_minor"), 1_000 * YUAN]}, "pass", "willingness"),
     rule("invoice_gap", {">": [var("invoice_gap_months_max_24m"), 3]}, "pass", "ability"),

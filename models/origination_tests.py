@@ -25,6 +25,26 @@ TESTS = [
     case("nine months of statements are too few", {"statement_months": 9}, reasons=["THIN_FILE"]),
     case("an overdue loan is referred", {"overdue_amount_minor": 500_000}, reasons=["CREDIT_OVERDUE"]),
     case("missing standing is declined as incomplete", {"taxpayer_status": None}, reasons=["KEY_DATA_INCOMPLETE"]),
+    case(
+        "a court register that could not be read is looked at by a person",
+        {"dishonest_debtor_listed": None, "unread": "dishonest_debtor_listed:judicial"},
+        stage="referred",
+        unread_rules=["dishonest_debtor"],
+        reasons=["DATA_NOT_AVAILABLE"],
+    ),
+    case("a court register that was not asked bothers nobody", {"dishonest_debtor_listed": None}, stage="approved"),
+    case(
+        "standing that could not be read is looked at by a person",
+        {"taxpayer_status": None, "unread": "taxpayer_status:tax"},
+        stage="referred",
+        reasons=["DATA_NOT_AVAILABLE"],
+    ),
+    case(
+        "revenue that could not be read is not called too low",
+        {"revenue_12m_minor": None, "unread": "revenue_12m_minor:tax"},
+        stage="referred",
+        reasons=["DATA_NOT_AVAILABLE"],
+    ),
     case("suspected fraud is referred", {"fraud_score": 750}, reasons=["FRAUD_SUSPECTED"]),
     case("no whitelist vouches against fraud", {"fraud_score": 750, "whitelist_hits": 1}, reasons=["FRAUD_SUSPECTED"]),
     case(

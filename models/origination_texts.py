@@ -160,7 +160,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "HIGH_UTILISATION": ("已用授信比例偏高", "Most of the credit granted is in use", "8"),
     "HIGH_DEBT_SERVICE": ("偿债负担偏重", "Debt service takes a large share of revenue", "4"),
     "MANY_ENQUIRIES": ("近期征信查询较多", "Credit was sought often of late", "1"),
-    "DATA_NOT_AVAILABLE": ("评分所需的部分数据无法取得", "Some data that the score rests on is not available", "9"),
+    "DATA_NOT_AVAILABLE": ("决策所需的部分数据无法取得", "Some data that the decision rests on is not available", "9"),
     "LIMIT_BELOW_FLOOR": (
         "测算额度低于最低放款额5万元",
         "The limit worked out is below the least loan of CNY 50,000",

@@ -68,6 +68,7 @@ class ReportResult(Out):
     decision: Verdict
     stage: Stage = Field(description="where the evaluation ended")
     fired_rules: list[str]
+    unread_rules: list[str] = Field(default=[], description="rules that refer since a source could not be read")
     segment: str | None
     adjustment: int | None
     score: int | None
@@ -86,12 +87,22 @@ class ReportResult(Out):
     model_hash: str
 
 
+class ReasonParameters(Out):
+    """Features that were unknown."""
+
+    features: list[str]
+    sources: list[str] = Field(description="kinds of sources that were asked for them and could not be read")
+
+
 class ReportReason(Out):
     """A reason of the decision or of the grade."""
 
     code: str
     text: Words
     adverse_action: str = Field(description="standard code of adverse-action notices")
+    parameters: ReasonParameters | None = Field(
+        default=None, description="what was unknown; null for reasons that rest on known values"
+    )
 
 
 class SeenValue(Out):
@@ -103,7 +114,7 @@ class SeenValue(Out):
 
 
 class FiredRule(Out):
-    """A rule that fired, with the values that made it fire."""
+    """A rule that fired or that a source left open, with the values that it saw."""
 
     id: str
     outcome: str
@@ -113,7 +124,7 @@ class FiredRule(Out):
     reason_code: str
     text: Words
     condition: Words
-    unknown: bool = Field(description="it fired because a value is unknown")
+    unknown: bool = Field(description="a value is unknown, so the condition is neither true nor false")
     values: list[SeenValue]
 
 
@@ -124,6 +135,7 @@ class LimitMethod(Out):
     label: Words
     value_minor: int | None
     binding: bool
+    unknown: list[str] = Field(default=[], description="unknown features for which it is zero or left out")
 
 
 class PriceSteps(Out):
@@ -209,6 +221,7 @@ class Report(Out):
     reasons: list[ReportReason]
     price_reasons: list[ReportReason]
     fired_rules: list[FiredRule]
+    unread_rules: list[FiredRule] = Field(default=[], description="rules that refer since a source could not be read")
     limit_methods: list[LimitMethod]
     price: PriceSteps | None
     risk_index: RiskIndex | None

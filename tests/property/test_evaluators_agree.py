@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.bulk import RESULT_FIELDS, compile_kernel
 from creditmesh.risk.evaluator import evaluate
@@ -46,7 +47,7 @@ def shipped() -> Artefact:
 
 def table(artefact: Artefact, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """The rows as columns of the features' own types."""
-    schema = pa.schema([(name, ARROW[feature.type]) for name, feature in artefact.features.items()])
+    schema = pa.schema([*((n, ARROW[f.type]) for n, f in artefact.features.items()), (UNREAD, pa.string())])
     return pa.Table.from_pylist([dict(row) for row in rows], schema)
 
 
@@ -148,6 +149,7 @@ def test_numbers_of_other_types(kind: str, artefact: Artefact, data: st.DataObje
     columns = {name: pa.array([row[name] for row in rows], ARROW[f.type]) for name, f in artefact.features.items()
                if name not in names}  # fmt: skip
     columns |= {name: pa.array(found, arrow) for name, found in numbers.items()}
+    columns[UNREAD] = pa.array([row.get(UNREAD) for row in rows], pa.string())
     counts: Counter[tuple[str, str]] = Counter()
     kernel = compile_kernel(artefact, DAY)
     assert kernel.score(pa.table(columns), counts=counts).to_pylist() == [narrow(artefact, row) for row in rows]

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from creditmesh.kernel.unread import UNREAD, write_unread
 from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.document import INT64_MAX, INT64_MIN
 from creditmesh.risk.expression import (
@@ -79,6 +80,8 @@ def rules(draw: st.DrawFn, index: int) -> dict[str, Any]:
         "reason_code": draw(codes),
         "label": TEXT,
     }
+    if outcome in ("stop", "refer"):
+        rule |= draw(st.sampled_from([{}, {}, *({"if_unread": word} for word in ("fire", "pass", "refer"))]))
     return {**rule, "points": draw(points)} if outcome == "adjust" else rule
 
 
@@ -253,6 +256,8 @@ def feature_rows(artefact: Artefact, seed: tuple[Mapping[str, Any], int], count:
         names = chance.choice((unruled, sorted(choices)))
         for name in chance.sample(names, chance.randint(1, min(8, len(names)))):
             row[name] = chance.choice(choices[name])
+        lost = chance.sample(sorted(choices), chance.randint(0, len(choices)))
+        row[UNREAD] = chance.choice((None, write_unread(dict.fromkeys(lost, ("tax",)))))
         rows.append(row)
     return rows
 

@@ -44,8 +44,10 @@ SCOPE = (
 LENDERS_REPORT = (
     "report_version application_id firm_name decided_at requested.amount requested.currency requested.term_months "
     "currency result.decision result.stage result.score result.grade result.limit_minor result.reasons[] "
-    "result.price_reasons[] reasons[].code reasons[].text.key reasons[].adverse_action price_reasons[].code "
-    "price_reasons[].text.key price_reasons[].adverse_action versions.model_id versions.model_version "
+    "result.price_reasons[] reasons[].code reasons[].text.key reasons[].adverse_action "
+    "reasons[].parameters.features[] reasons[].parameters.sources[] price_reasons[].code price_reasons[].text.key "
+    "price_reasons[].adverse_action price_reasons[].parameters.features[] price_reasons[].parameters.sources[] "
+    "versions.model_id versions.model_version "
     "referral.decision referral.decided_at referral.role"
 )
 SOURCES = "sources[].source sources[].channel sources[].outcome sources[].fetched_at"

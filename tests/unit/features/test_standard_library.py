@@ -13,9 +13,10 @@ SHIPPED = [
     PACKAGE / "__init__.py",
     *(PACKAGE / "kernel").glob("__init__.py"),
     PACKAGE / "kernel" / "errors.py",
+    PACKAGE / "kernel" / "unread.py",
     *sorted((PACKAGE / "features").rglob("*.py")),
 ]
-ALLOWED = ("creditmesh.features", "creditmesh.kernel.errors")
+ALLOWED = ("creditmesh.features", "creditmesh.kernel.errors", "creditmesh.kernel.unread")
 
 
 def imported(file: Path) -> set[str]:

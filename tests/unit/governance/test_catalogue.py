@@ -53,7 +53,7 @@ def test_a_feature_of_the_model_says_what_it_is_and_who_uses_it(catalogue: Featu
     assert (found.type, found.unit, found.source, found.in_model) == ("integer", "months", "third_party", True)
     assert found.label == {"zh-CN": "财务报表覆盖月数", "en": "Months covered by statements"}
     assert found.read_from == ["tax"]
-    assert found.used_by.rules == ["thin_file", "revenue_below_floor"]
+    assert found.used_by.rules == ["thin_file", "revenue_unknown"]
     (margin,) = (one for one in catalogue.features if one.name == "profit_margin_bps")
     assert margin.used_by.characteristics == ["all/profit_margin_bps"]
     assert margin.used_by.risk_index == ["ability/profit_margin"]

@@ -90,9 +90,7 @@ def test_blacklist_stops_everything(origination: Artefact, good_firm: dict[str, 
         ({"registration_status": "revoked"}, ["registration_not_active"]),
         ({"company_age_months": 23}, ["company_too_young"]),
         ({"statement_months": 9, "revenue_12m_minor": None}, ["thin_file"]),
-        ({"statement_months": None}, ["thin_file"]),
         ({"revenue_12m_minor": 99_999_999}, ["revenue_below_floor"]),
-        ({"revenue_12m_minor": None}, ["revenue_below_floor"]),
         ({"tax_arrears_minor": 100_001}, ["tax_arrears"]),
         ({"invoice_gap_months_max_24m": 4}, ["invoice_gap"]),
         ({"abnormal_operation_listed": True}, ["abnormal_listing"]),
@@ -109,6 +107,49 @@ def test_admission_names_every_rule_missed(
     assert (result.decision, result.stage, list(result.fired_rules)) == ("decline", "admission", rules)
     assert list(result.reasons) == [rule.upper() for rule in rules]
     assert result.score is None
+
+
+@pytest.mark.parametrize(
+    ("feature", "rule", "reason"),
+    [
+        ("statement_months", "thin_file", "DATA_NOT_AVAILABLE"),
+        ("revenue_12m_minor", "revenue_unknown", "KEY_DATA_INCOMPLETE"),
+        ("registration_status", "key_data_incomplete", "KEY_DATA_INCOMPLETE"),
+    ],
+)
+def test_what_is_unknown_is_not_called_too_little(
+    origination: Artefact, good_firm: dict[str, Any], feature: str, rule: str, reason: str
+) -> None:
+    """F8: no reason speaks of a bound that nobody could compare."""
+    result = decided(origination, good_firm, {feature: None})
+    assert (result.stage, result.fired_rules, result.reasons) == ("admission", (rule,), (reason,))
+
+
+UNREADABLE = {
+    "dishonest_debtor_listed": ("judicial", "dishonest_debtor"),
+    "enforcement_open_count": ("judicial", "enforcement_open"),
+    "overdue_amount_minor": ("credit_bureau", "credit_overdue"),
+    "tax_arrears_minor": ("tax", "tax_arrears"),
+    "revenue_12m_minor": ("tax", "revenue_below_floor"),
+    "taxpayer_status": ("tax", "taxpayer_not_normal"),
+    "fraud_score": ("anti_fraud", "fraud_suspected"),
+    "annual_filings_missed": ("registry", "filings_missed"),
+}
+
+
+@pytest.mark.parametrize("feature", UNREADABLE)
+def test_what_was_asked_and_could_not_be_read_is_looked_at_by_a_person(
+    origination: Artefact, good_firm: dict[str, Any], feature: str
+) -> None:
+    """F1: never approved in silence, nor declined for it."""
+    source, rule = UNREADABLE[feature]
+    result = decided(origination, good_firm, {feature: None, "unread": f"{feature}:{source}"})
+    assert (result.decision, result.stage, result.reasons) == ("refer", "referred", ("DATA_NOT_AVAILABLE",))
+    assert rule in result.unread_rules
+    assert result.limit_minor is not None, "a proposal"
+    whitelisted = {feature: None, "unread": f"{feature}:{source}", "whitelist_hits": 1}
+    vouched = decided(origination, good_firm, whitelisted).decision == "approve"
+    assert vouched == (rule in ("enforcement_open", "credit_overdue")), "a whitelist vouches as if it had been read"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +219,7 @@ def test_small_doubts_and_unasked_questions_bother_nobody(
 
 def test_nothing_known_is_declined(origination: Artefact) -> None:
     result = evaluate(origination, {}, DAY)
-    assert (result.stage, result.reasons) == ("admission", ("THIN_FILE", "KEY_DATA_INCOMPLETE"))
+    assert (result.stage, result.reasons) == ("admission", ("DATA_NOT_AVAILABLE", "KEY_DATA_INCOMPLETE"))
 
 
 def test_low_score_is_declined_with_the_most_points_lost_first(

@@ -175,7 +175,8 @@ def test_less_than_the_floor_is_a_decline_that_names_what_bound_it(amount: int |
     result = outcome({"amount": amount})
     assert result.stage == stage
     assert (result.limit_minor is None, result.annual_rate_bps is None) == (stage == "limit",) * 2
-    assert result.reasons == (("FLOOR", "METHOD") if stage == "limit" else ())
+    bound = "UNKNOWN" if amount is None else "METHOD"
+    assert result.reasons == (("FLOOR", bound) if stage == "limit" else ())
     assert result.limit_steps is not None
 
 

@@ -156,7 +156,8 @@ def of_small(features: dict[str, Any] | None = None, **parts: Any) -> dict[str, 
 
 def test_a_decline_names_the_standard_code_of_each_reason() -> None:
     declined = of_small(rules=[rule("r", "stop")])
-    assert declined["reasons"] == [{"code": "RULE", "text": {"zh-CN": "文", "en": "text"}, "adverse_action": "977"}]
+    reason = {"code": "RULE", "text": {"zh-CN": "文", "en": "text"}, "adverse_action": "977", "parameters": None}
+    assert declined["reasons"] == [reason]
     assert "standard code 977" in Page(render_html(declined, "en")).text
     referred = of_small(rules=[rule("r", "refer")])
     assert "standard code" not in Page(render_html(referred, "en")).text
@@ -288,3 +289,54 @@ def test_values_read_as_people_write_them(value: Any, unit: str, text: str) -> N
 )
 def test_bins_read_as_ranges(lower: int | None, upper: int | None, unit: str, text: str) -> None:
     assert bin_words(lower, upper, unit, "en") == text
+
+
+LOST = {"dishonest_debtor_listed": None, "unread": "dishonest_debtor_listed:judicial"}
+
+
+def test_a_referral_names_what_could_not_be_read_and_the_source(
+    origination: Artefact, good_firm: dict[str, Any]
+) -> None:
+    """F1: in both languages, and as a code with parameters."""
+    report = report_of(origination, good_firm, **LOST)
+    (reason,) = report["reasons"]
+    assert reason["code"] == "DATA_NOT_AVAILABLE"
+    assert reason["parameters"] == {"features": ["dishonest_debtor_listed"], "sources": ["judicial"]}
+    assert reason["text"]["en"].endswith("(could not be read: court register)")
+    assert reason["text"]["zh-CN"].endswith("（无法读取：法院登记信息）")
+    (open_rule,) = report["unread_rules"]
+    assert (open_rule["id"], open_rule["unknown"]) == ("dishonest_debtor", True)
+    assert open_rule["values"][0]["value"]["en"] == "could not be read: court register"
+    assert report["features"]["unread"] == LOST["unread"], "a replay needs it"
+    assert evaluate(origination, report["features"], DAY).to_dict() == report["result"]
+    for language, word in (("en", "Undecided: "), ("zh-CN", "无法判断：")):
+        text = Page(render_html(report, language)).text
+        assert word + open_rule["text"][language].removeprefix(word) in text
+        assert reason["text"][language] in text
+
+
+@pytest.mark.parametrize(
+    ("feature", "source"),
+    [("statement_months", ""), ("revenue_12m_minor", "tax"), ("tax_paid_12m_minor", ""), ("tax_paid_12m_minor", "tax")],
+)
+def test_no_reason_calls_too_little_what_is_unknown(
+    origination: Artefact, good_firm: dict[str, Any], feature: str, source: str
+) -> None:
+    """F8: rules and limit."""
+    report = report_of(origination, good_firm, **{feature: None, "unread": f"{feature}:{source}" if source else None})
+    found = next(reason for reason in report["reasons"] if reason["code"] == "DATA_NOT_AVAILABLE")
+    assert found["parameters"] == {"features": [feature], "sources": [source] if source else []}
+    assert "below" not in found["text"]["en"]
+    for line in report["limit_methods"]:
+        if line["unknown"]:
+            assert ("could not be read" if source else "not known") in line["label"]["en"]
+
+
+def test_a_bin_without_data_says_why(origination: Artefact, good_firm: dict[str, Any]) -> None:
+    report = report_of(origination, good_firm, debt_ratio_bps=None, unread="debt_ratio_bps:tax")
+    line = next(line for line in report["points"] if line["characteristic"] == "debt_ratio_bps")
+    assert line["value"] == {"zh-CN": "无法读取：税务机关", "en": "could not be read: tax bureau"}
+    assert line["bin_text"]["en"] == "No data"
+    small = of_small({"debt": None, "unread": "debt:judicial"})
+    named = [one["parameters"] for one in small["price_reasons"] if one["code"] == "UNKNOWN"]
+    assert named == [{"features": ["debt"], "sources": ["judicial"]}]

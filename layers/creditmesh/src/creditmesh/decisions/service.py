@@ -18,6 +18,7 @@ from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummar
 from creditmesh.intake.moves import ASSESS, DECLINE
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.tasks import Tasks
@@ -153,7 +154,8 @@ class Assessment:
             raise NotAwaited("the application's data has not been collected")
         document = self._key_data(application.key_data_key)
         sources = [source.model_dump(mode="json", exclude={"raw_keys"}) for source in document.sources]
-        return Inputs(document.features, sources)
+        unread = {UNREAD: document.unread} if document.unread else {}
+        return Inputs({**document.features, **unread}, sources)
 
     def _report(
         self,

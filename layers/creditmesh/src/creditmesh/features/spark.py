@@ -17,21 +17,24 @@ from creditmesh.features import lines
 from creditmesh.features.row import DDL, as_tuple
 from creditmesh.features.schema import Values
 from creditmesh.features.table import FEATURES, values_of
+from creditmesh.features.unread import unread
+from creditmesh.kernel.unread import UNREAD
 
 _QUALITY_DDL = f"quality ARRAY<STRUCT<{lines.NOTE_DDL}>>"
 CLEAN_DDL = f"firm STRING, {DDL}, {_QUALITY_DDL}"
 _TYPES = {"integer": "BIGINT", "string": "STRING", "boolean": "BOOLEAN"}
-_FEATURES = [f"{feature.name} {_TYPES[feature.type]}" for feature in FEATURES]
+_NAMES = [*(feature.name for feature in FEATURES), UNREAD]
+_FEATURES = [*(f"{feature.name} {_TYPES[feature.type]}" for feature in FEATURES), f"{UNREAD} STRING"]
 _FEATURES_DDL = ", ".join(["firm STRING", _QUALITY_DDL, "as_of BIGINT", *_FEATURES])
 _BOTH_DDL = f"{CLEAN_DDL}, features STRUCT<{', '.join(_FEATURES)}>"
 _DAY = "date_from_unix_date(CAST(as_of AS INT)) AS as_of"
-_UNKNOWN = (None,) * len(FEATURES)
+_UNKNOWN = (None,) * len(_NAMES)
 
 Tuples = Iterator[tuple[Any, ...]]
 
 
 def features_of_texts(spark: SparkSession, texts: DataFrame) -> DataFrame:
-    """Return firm, quality, as-of date and all features of each line of third information.
+    """Return firm, quality, as-of date, all features of each line of third information, and which could not be read.
 
     Args:
         texts: One string column of JSON objects as ``lines.clean_line`` reads them.
@@ -66,28 +69,31 @@ def features_of_rows(spark: SparkSession, rows: DataFrame) -> DataFrame:
 
 
 def _with_day(computed: DataFrame) -> DataFrame:
-    return computed.selectExpr("firm", "quality", _DAY, *(feature.name for feature in FEATURES))
+    return computed.selectExpr("firm", "quality", _DAY, *_NAMES)
 
 
 def _of_texts(texts: Iterable[Row]) -> Tuples:
     for (text,) in texts:
         line = lines.clean_line(text)
         as_of = None if line.values is None else line.values["as_of"]
-        yield line.firm, line.notes, as_of, *_values(line.values)
+        yield line.firm, line.notes, as_of, *_values(line.values, line.notes)
 
 
 def _both(texts: Iterable[Row]) -> Tuples:
     for (text,) in texts:
         line = lines.clean_line(text)
-        yield line.firm, *as_tuple(line.values), line.notes, _values(line.values)
+        yield line.firm, *as_tuple(line.values), line.notes, _values(line.values, line.notes)
 
 
 def _of_rows(rows: Iterable[Row]) -> Tuples:
     for firm, quality, text in rows:
         row = json.loads(text)
-        yield firm, quality, row["as_of"], *_values(None if row["as_of"] is None else row)
+        yield firm, quality, row["as_of"], *_values(None if row["as_of"] is None else row, quality or ())
 
 
-def _values(row: Values | None) -> tuple[Any, ...]:
-    """The features; all null for an unreadable line."""
-    return _UNKNOWN if row is None else values_of()(row)
+def _values(row: Values | None, notes: Iterable[tuple[str, str, str, object]]) -> tuple[Any, ...]:
+    """The features and which could not be read; all null for an unreadable line."""
+    if row is None:
+        return _UNKNOWN
+    values = values_of()(row)
+    return *values, unread(values, notes)

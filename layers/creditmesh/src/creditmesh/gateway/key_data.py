@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from creditmesh.features.clean import Inputs, clean
 from creditmesh.features.findings import Severity, SourceDataInvalid
 from creditmesh.features.table import FEATURES, VERSION, features_of, lineage
+from creditmesh.features.unread import unread
 
 __all__ = ["FEATURE_TYPES", "Finding", "KeyData", "SourceDataInvalid", "extract"]
 
@@ -42,6 +43,8 @@ class KeyData(BaseModel):
     """The as-of day."""
     features: dict[str, int | str | bool | None]
     """Every name of ``FEATURE_TYPES``; None means unknown. Amounts are fen, ratios basis points."""
+    unread: str | None
+    """Which of them are unknown because a source could not be read (`creditmesh.kernel.unread`)."""
     quality: list[Finding]
     """In the order in which sources were read."""
     rows: dict[str, Any]
@@ -74,9 +77,11 @@ def extract(
         SourceDataInvalid: a document has the wrong shape.
     """
     row = clean(sources, **inputs)
+    features = features_of(row.values)
     return KeyData(
         as_of=inputs["as_of"],
-        features=features_of(row.values),
+        features=features,
+        unread=unread(tuple(features.values()), row.notes),
         quality=[Finding(**note._asdict()) for note in row.notes],
         rows=row.values,
         lineage={

@@ -83,6 +83,8 @@ class KeyDataDocument(BaseModel):
     """Version of the document of features; unknown for older key data."""
     sources: list[SourceRecord]
     features: dict[str, int | str | bool | None]
+    unread: str | None = None
+    """Features that are unknown because a source could not be read (`creditmesh.kernel.unread`)."""
     quality: list[dict[str, Any]]
     lineage: dict[str, list[dict[str, Any]]] = {}
     """Feature -> paths in the sources' third information; `sources` leads on to the raw answers and the channel

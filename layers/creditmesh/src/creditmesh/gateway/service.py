@@ -151,6 +151,7 @@ class Collections:
             as_of=iso(now),
             sources=[_record(one, subject.by) for several in made.values() for one in several],
             features=key_data.features,
+            unread=key_data.unread,
             features_version=key_data.features_version,
             quality=[finding.model_dump(mode="json") for finding in key_data.quality],
             lineage=key_data.lineage,

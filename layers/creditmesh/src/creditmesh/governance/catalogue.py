@@ -89,6 +89,9 @@ class RuleEntry(Value):
     when: JsonValue = Field(description="the condition as it stands in the artefact")
     condition: Texts = Field(description="the condition in words")
     if_unknown: str = Field(description="fire or pass: what happens where the condition is unknown")
+    if_unread: str | None = Field(
+        description="fire, pass or refer: what a stop or refer rule does if a source it asks could not be read"
+    )
     reason_code: str
     reason: Texts
     adverse_action: str
@@ -192,6 +195,7 @@ def _entry(artefact: Artefact, rule: Rule, raw: Mapping[str, Any], today: date, 
         when=raw["when"],
         condition=condition_words(rule.when, artefact.features),
         if_unknown="fire" if rule.fires_if_unknown else "pass",
+        if_unread=rule.if_unread if rule.outcome in ("stop", "refer") else None,
         reason_code=rule.reason_code,
         reason=dict(reason.text),
         adverse_action=reason.adverse_action,

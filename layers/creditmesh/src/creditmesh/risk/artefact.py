@@ -138,6 +138,7 @@ def _rule(given: Part, types: Types) -> Rule:
         given,
         when=parse_condition(Node(given["when"]), types),
         fires_if_unknown=given["if_unknown"] == "fire",
+        if_unread=given.get("if_unread", "refer"),
         points=given.get("points", 0),
         effective_from=begin and date.fromisoformat(begin),
         effective_until=end and date.fromisoformat(end),

@@ -9,14 +9,15 @@ Grammar (a subset of JsonLogic)::
                | {"and" | "or": [condition, ...]} | {"!" | "not": condition | [condition]}
 
 A condition is true, false or unknown (None). A comparison or ``in`` with an unknown operand is unknown; ``and``, ``or``
-and ``not`` follow Kleene; ``missing`` is never unknown. Both sides of a comparison have the same type, and only
+and ``not`` follow Kleene; ``missing`` is unknown if the feature's source could not be read, which leaves open whether
+there is a value. Both sides of a comparison have the same type, and only
 integers are ordered.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,6 +38,7 @@ MAX_DEPTH = 16
 MAX_ITEMS = 64
 
 Features = Mapping[str, FeatureValue]
+Names = Collection[str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Comparison:
     left: Operand
     right: Operand
 
-    def holds(self, features: Features) -> bool | None:
+    def holds(self, features: Features, unread: Names = ()) -> bool | None:
         first, second = self.left.of(features), self.right.of(features)
         return None if first is None or second is None else COMPARISONS[self.operator](first, second)
 
@@ -82,19 +84,19 @@ class Membership:
     item: Operand
     options: tuple[int | str | bool, ...]
 
-    def holds(self, features: Features) -> bool | None:
+    def holds(self, features: Features, unread: Names = ()) -> bool | None:
         value = self.item.of(features)
         return None if value is None else value in self.options
 
 
 @dataclass(frozen=True)
 class Missing:
-    """True if the feature is unknown."""
+    """True if the feature has no value, unknown if it could not be read."""
 
     feature: str
 
-    def holds(self, features: Features) -> bool | None:
-        return features.get(self.feature) is None
+    def holds(self, features: Features, unread: Names = ()) -> bool | None:
+        return None if self.feature in unread else features.get(self.feature) is None
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class AllOf:
 
     items: tuple[Condition, ...]
 
-    def holds(self, features: Features) -> bool | None:
-        return _kleene(self.items, features, decisive=False)
+    def holds(self, features: Features, unread: Names = ()) -> bool | None:
+        return _kleene(self.items, features, unread, decisive=False)
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ class AnyOf:
 
     items: tuple[Condition, ...]
 
-    def holds(self, features: Features) -> bool | None:
-        return _kleene(self.items, features, decisive=True)
+    def holds(self, features: Features, unread: Names = ()) -> bool | None:
+        return _kleene(self.items, features, unread, decisive=True)
 
 
 @dataclass(frozen=True)
@@ -123,19 +125,19 @@ class Negation:
 
     item: Condition
 
-    def holds(self, features: Features) -> bool | None:
-        inner = self.item.holds(features)
+    def holds(self, features: Features, unread: Names = ()) -> bool | None:
+        inner = self.item.holds(features, unread)
         return None if inner is None else not inner
 
 
 Condition = Comparison | Membership | Missing | AllOf | AnyOf | Negation
 
 
-def _kleene(items: tuple[Condition, ...], features: Features, *, decisive: bool) -> bool | None:
+def _kleene(items: tuple[Condition, ...], features: Features, unread: Names, *, decisive: bool) -> bool | None:
     """A decisive item decides; otherwise an unknown item makes the result unknown."""
     unknown = False
     for item in items:
-        value = item.holds(features)
+        value = item.holds(features, unread)
         if value is decisive:
             return decisive
         unknown = unknown or value is None

@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from creditmesh.kernel.unread import UNREAD, Unread, read_unread
 from creditmesh.risk.expression import Condition, FeatureType, FeatureValue
 from creditmesh.risk.points import Characteristic, Scorecard
 from creditmesh.risk.values import typed_value, unusable
@@ -33,6 +34,7 @@ MAX_DIMENSION_GRADE = 100
 Texts = Mapping[str, str]
 Outcome = Literal["stop", "refer", "pass", "fast_pass", "adjust"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+IfUnread = Literal["fire", "pass", "refer"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Reason:
 class Rule:
     """A rule over features. It fires if its condition is true, or unknown where the rule says so.
 
+    If a ``stop`` or ``refer`` rule is undecided because a source could not be read, ``if_unread`` says what happens:
+    it fires, passes or, by default, asks for a person, as no rule may let a firm through for lack of data it asked for.
+
     ``stop`` declines. ``refer`` asks for a person, unless a ``pass`` rule of at least the same priority fires.
     ``fast_pass`` silences every referral. ``adjust`` adds ``points`` to the score. Within a stage, rules are ordered by
     descending priority. A rule is in force from ``effective_from`` until ``effective_until``, exclusive.
@@ -67,6 +72,7 @@ class Rule:
     stage: Literal["lists", "admission"]
     when: Condition
     fires_if_unknown: bool
+    if_unread: IfUnread
     outcome: Outcome
     points: int
     priority: int
@@ -248,14 +254,22 @@ class Artefact:
         return self if len(rules) == len(self.rules) else replace(self, rules=rules)
 
     def checked(self, features: Mapping[str, object]) -> dict[str, FeatureValue]:
-        """Return the artefact's features with values of the right type: absent ones None, others dropped.
+        """Return the artefact's features with values of the right type: absent ones None, others but `UNREAD` dropped.
 
         Numbers are rounded down and clipped to 64 bits; NaN and infinities are unknown.
 
         Raises:
             FeatureInvalid: a value has another type or is not valid text.
         """
-        return {name: typed_value(name, feature.type, features.get(name)) for name, feature in self.features.items()}
+        found = {name: typed_value(name, feature.type, features.get(name)) for name, feature in self.features.items()}
+        if (unread := features.get(UNREAD)) is not None:
+            found[UNREAD] = typed_value(UNREAD, "string", unread)
+        return found
+
+    def unread(self, checked: Mapping[str, FeatureValue]) -> Unread:
+        """Return the unknown features of ``checked`` that could not be read, with their sources."""
+        told = read_unread(str(checked.get(UNREAD) or ""))
+        return {name: told[name] for name in told if name in self.features and checked[name] is None}
 
     def findings(self, features: Mapping[str, object]) -> list[tuple[str, str]]:
         """Features that count as unknown without being None: absent from the input, or not a number."""

@@ -16,6 +16,7 @@ from creditmesh.risk.expression import FeatureValue, variables
 from creditmesh.risk.model import LANGUAGES, Artefact, Feature
 from creditmesh.risk.points import Axis, Characteristic, Segment
 from creditmesh.risk.report_words import WORDS, bin_words, format_value, money
+from creditmesh.risk.unknown import Unknown
 
 REPORT_VERSION = 2
 
@@ -49,6 +50,7 @@ def build_report(
     if risk_result["model_hash"] != artefact.content_hash:
         raise ValueError(f"the result was made by {risk_result['model_hash']}, not by {artefact.content_hash}")
     known = artefact.checked(features)
+    unknown = Unknown(artefact.in_force(rules_of), known)
     return {
         "report_version": REPORT_VERSION,
         "application_id": application_id,
@@ -60,11 +62,12 @@ def build_report(
         "result": dict(risk_result),
         "cutoff": artefact.scorecard.cutoff,
         "base_points": _base_points(artefact, risk_result),
-        "points": _points_lines(artefact, risk_result, known),
-        "reasons": _reasons(artefact, risk_result["reasons"]),
-        "price_reasons": _reasons(artefact, risk_result["price_reasons"]),
-        "fired_rules": [_rule_line(artefact, rule_id, known) for rule_id in risk_result["fired_rules"]],
-        "limit_methods": _method_lines(artefact, risk_result["limit_steps"]),
+        "points": _points_lines(artefact, risk_result, known, unknown),
+        "reasons": _reasons(artefact, risk_result["reasons"], unknown, unknown.of_result(risk_result)),
+        "price_reasons": _reasons(artefact, risk_result["price_reasons"], unknown, unknown.of_points(risk_result)),
+        "fired_rules": [_rule_line(artefact, rule_id, known, unknown) for rule_id in risk_result["fired_rules"]],
+        "unread_rules": [_rule_line(artefact, rule_id, known, unknown) for rule_id in risk_result["unread_rules"]],
+        "limit_methods": _method_lines(artefact, risk_result["limit_steps"], unknown),
         "price": _price_steps(artefact, risk_result),
         "risk_index": _index_lines(artefact, risk_result["risk_index"]),
         "features": known,
@@ -108,24 +111,27 @@ def _base_points(artefact: Artefact, result: Mapping[str, Any]) -> int | None:
 
 
 def _points_lines(
-    artefact: Artefact, result: Mapping[str, Any], features: Mapping[str, FeatureValue]
+    artefact: Artefact, result: Mapping[str, Any], features: Mapping[str, FeatureValue], unknown: Unknown
 ) -> list[dict[str, Any]]:
     """The result's lines with names and values of the features, and the bins in words."""
     segment = _segment(artefact, result)
     pairs = zip(result["points"], segment.characteristics if segment else (), strict=True)
-    return [_points_line(artefact, line, item, features) for line, item in pairs]
+    return [_points_line(artefact, line, item, features, unknown) for line, item in pairs]
 
 
 def _points_line(
-    artefact: Artefact, line: Mapping[str, Any], item: Characteristic, features: Mapping[str, FeatureValue]
+    artefact: Artefact,
+    line: Mapping[str, Any],
+    item: Characteristic,
+    features: Mapping[str, FeatureValue],
+    unknown: Unknown,
 ) -> dict[str, Any]:
     inputs = [artefact.features[axis.feature] for axis in item.axes]
+    values = [unknown.value(each) for each in inputs]
     return {
         **line,
         "label": _in_each(lambda language: _joined(each.label[language] for each in inputs)),
-        "value": _in_each(
-            lambda language: _joined(format_value(features[each.name], each.unit, language) for each in inputs)
-        ),
+        "value": _in_each(lambda language: _joined(value[language] for value in values)),
         "bin_text": _in_each(lambda language: _cell_text(artefact, item, features, language)),
         "best_points": item.best_points,
         "evidence": item.evidence,
@@ -155,14 +161,38 @@ def _bin_text(axis: Axis, feature: Feature, index: int, language: str) -> str:
     return bin_words(lower, upper, feature.unit, language)
 
 
-def _reasons(artefact: Artefact, codes: Sequence[str]) -> list[dict[str, Any]]:
-    found = ((code, artefact.reasons[code]) for code in codes)
-    return [{"code": code, "text": dict(item.text), "adverse_action": item.adverse_action} for code, item in found]
+def _reasons(artefact: Artefact, codes: Sequence[str], unknown: Unknown, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The reasons; the one for unknown values names them, and the sources that could not be read."""
+    found = []
+    for code in codes:
+        item, named = artefact.reasons[code], names if code == artefact.missing_reason_code else ()
+        found.append(
+            {
+                "code": code,
+                "text": _explained(item.text, unknown, named),
+                "adverse_action": item.adverse_action,
+                "parameters": unknown.parameters(named) if named else None,
+            }
+        )
+    return found
 
 
-def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureValue]) -> dict[str, Any]:
-    """A fired rule: name, outcome, source × aspect, and the values that made it fire."""
+def _explained(text: Mapping[str, str], unknown: Unknown, names: Sequence[str]) -> dict[str, str]:
+    if not names:
+        return dict(text)
+    return _in_each(
+        lambda language: WORDS[language]["explained"].format(
+            text=text[language], unknown=unknown.words(names, language)
+        )
+    )
+
+
+def _rule_line(
+    artefact: Artefact, rule_id: str, features: Mapping[str, FeatureValue], unknown: Unknown
+) -> dict[str, Any]:
+    """A rule that fired or was left open: name, outcome, source × aspect, and the values that it read."""
     rule = next(rule for rule in artefact.rules if rule.id == rule_id)
+    is_open = rule.when.holds(features, unknown.unread) is None
     return {
         "id": rule_id,
         "outcome": rule.outcome,
@@ -170,18 +200,21 @@ def _rule_line(artefact: Artefact, rule_id: str, features: Mapping[str, FeatureV
         "aspect": rule.aspect,
         "sources": sorted({artefact.features[name].source for name in variables(rule.when)}),
         "reason_code": rule.reason_code,
-        "text": dict(rule.label),
+        "text": _in_each(
+            lambda language: (
+                WORDS[language]["undecided"].format(rule=rule.label[language]) if is_open else rule.label[language]
+            )
+        ),
         "condition": condition_words(rule.when, artefact.features),
-        "unknown": rule.when.holds(features) is None,
-        "values": [_value(artefact.features[name], features[name]) for name in sorted(variables(rule.when))],
-    }
-
-
-def _value(feature: Feature, value: FeatureValue) -> dict[str, Any]:
-    return {
-        "feature": feature.name,
-        "label": dict(feature.label),
-        "value": _in_each(lambda language: format_value(value, feature.unit, language)),
+        "unknown": is_open,
+        "values": [
+            {
+                "feature": name,
+                "label": dict(artefact.features[name].label),
+                "value": unknown.value(artefact.features[name]),
+            }
+            for name in sorted(variables(rule.when))
+        ],
     }
 
 
@@ -210,15 +243,16 @@ def _index_lines(artefact: Artefact, index: Mapping[str, Any] | None) -> dict[st
     return {"index": index["index"], "grade": index["grade"], "dimensions": dimensions}
 
 
-def _method_lines(artefact: Artefact, steps: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def _method_lines(artefact: Artefact, steps: Mapping[str, Any] | None, unknown: Unknown) -> list[dict[str, Any]]:
     if steps is None:
         return []
     return [
         {
             "id": method.id,
-            "label": dict(method.label),
+            "label": _explained(method.label, unknown, unknown.of_method(method)),
             "value_minor": steps["methods"][method.id],
             "binding": method.id == steps["binding_method"],
+            "unknown": unknown.of_method(method),
         }
         for method in artefact.limit.methods
     ]

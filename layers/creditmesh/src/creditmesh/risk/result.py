@@ -55,6 +55,8 @@ class RiskResult:
     stage: Stage
     fired_rules: tuple[str, ...]
     """All fired rules, by stage and priority."""
+    unread_rules: tuple[str, ...]
+    """Rules that ask for a person because a source could not be read, in the same order."""
     segment: str | None
     """The segment whose scorecard was used."""
     adjustment: int | None
@@ -83,6 +85,7 @@ class RiskResult:
         return {
             **vars(self),
             "fired_rules": list(self.fired_rules),
+            "unread_rules": list(self.unread_rules),
             "points": [line._asdict() for line in self.points],
             "limit_steps": None if self.limit_steps is None else self.limit_steps.to_dict(),
             "risk_index": None if self.risk_index is None else self.risk_index.to_dict(),

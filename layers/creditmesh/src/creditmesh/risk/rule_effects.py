@@ -21,7 +21,8 @@ def tried_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
 def deciding_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
     """Return the fired rules that the decision rests on; none if score, price, index or limit decided.
 
-    For a decline, the stop rules. For a referral, the refer rules that nothing silenced. For an approval, all pass and
+    For a decline, the stop rules. For a referral, the refer rules, and rules that a source left open, that nothing
+    silenced. For an approval, all pass and
     fast-pass rules that silenced a referral. An adjustment counts if the score without it were on the other side of a
     threshold.
 
@@ -29,14 +30,18 @@ def deciding_rules(artefact: Artefact, result: Mapping[str, Any]) -> list[str]:
         artefact: the model that decided, with the rules in force on that day (`Artefact.in_force`).
         result: `RiskResult.to_dict()`.
     """
-    fired = [rule for rule in artefact.rules if rule.id in set(result["fired_rules"])]
+    fired, undecided = (
+        # Results of earlier releases have no rules that a source left open.
+        [rule for rule in artefact.rules if rule.id in set(result.get(name, ()))]
+        for name in ("fired_rules", "unread_rules")
+    )
     if result["stage"] in ("blacklist", "admission"):
         return [rule.id for rule in fired if rule.outcome == "stop"]
     found = [rule for rule in fired if rule.outcome == "adjust" and _turns(artefact, result, rule.points)]
     if result["decision"] == "refer":
-        found += _referring(fired)
+        found += audible(fired, undecided)
     elif result["decision"] == "approve":
-        found += _silencing(artefact, result, fired)
+        found += _silencing(artefact, result, fired, undecided)
     return [rule.id for rule in found]
 
 
@@ -48,13 +53,21 @@ def _turns(artefact: Artefact, result: Mapping[str, Any], points: int) -> bool:
     return lending and any((score >= at) != (score - points >= at) for at in thresholds if at is not None)
 
 
-def _referring(fired: Sequence[Rule]) -> list[Rule]:
+def audible(fired: Sequence[Rule], undecided: Sequence[Rule]) -> list[Rule]:
+    """The rules that no pass silences: refer rules that fired or are undecided, and undecided stop rules.
+
+    A fast pass silences what a refer rule says; nothing silences a rule that might have stopped the firm.
+    """
+    fast = any(rule.outcome == "fast_pass" for rule in fired)
     silenced = max((rule.priority for rule in fired if rule.outcome == "pass"), default=-1)
-    return [rule for rule in fired if rule.outcome == "refer" and rule.priority > silenced]
+    asking = [*undecided, *(rule for rule in fired if rule.outcome == "refer")]
+    return [rule for rule in asking if rule.outcome == "stop" or not (fast or rule.priority <= silenced)]
 
 
-def _silencing(artefact: Artefact, result: Mapping[str, Any], fired: Sequence[Rule]) -> list[Rule]:
-    referrals = [rule.priority for rule in fired if rule.outcome == "refer"]
+def _silencing(
+    artefact: Artefact, result: Mapping[str, Any], fired: Sequence[Rule], undecided: Sequence[Rule]
+) -> list[Rule]:
+    referrals = [rule.priority for rule in (*fired, *undecided) if rule.outcome == "refer"]
     silenced = bool(referrals) or _refers_otherwise(artefact, result)
     fast = [rule for rule in fired if rule.outcome == "fast_pass" and silenced]
     return fast + [

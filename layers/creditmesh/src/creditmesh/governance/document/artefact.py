@@ -23,10 +23,12 @@ from creditmesh.governance.document.parts import (
     Words,
     distinct,
     falling,
+    must,
     never_less_below,
 )
 from creditmesh.governance.document.policy import Grade, Limit, Price, RiskIndex, Rule, TestCase
 from creditmesh.governance.document.scorecard import CalibrationStep, Scorecard
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.document import parse_json
 from creditmesh.risk.errors import ArtefactInvalid
@@ -54,7 +56,9 @@ class FeatureSchema(Part):
 
     id: Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]
     version: int = Field(ge=1, le=10_000)
-    features: dict[Identifier, Feature] = Field(json_schema_extra=CLOSED)
+    features: Annotated[
+        dict[Identifier, Feature], must(lambda features: UNREAD not in features, "must not name a feature 'unread'")
+    ] = Field(json_schema_extra=CLOSED)
 
 
 class Signature(Part):

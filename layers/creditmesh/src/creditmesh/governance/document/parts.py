@@ -18,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.document import INT64_MAX, INT64_MIN, Node
 from creditmesh.risk.errors import ArtefactInvalid
 from creditmesh.risk.expression import FeatureType, parse_condition
@@ -86,6 +87,10 @@ def _known_feature(name: str, info: ValidationInfo) -> str:
     return Node(name, "").choice(types(info))
 
 
+def _known_input(name: str, info: ValidationInfo) -> str:
+    return Node(name, "").choice({*types(info), UNREAD})
+
+
 def _known_reason(code: str, info: ValidationInfo) -> str:
     return Node(code, "").choice(sorted(cast(Known, info.context).reasons))
 
@@ -115,6 +120,8 @@ Share = Annotated[int, Field(ge=0, le=BPS, description="basis points")]
 Rate = Annotated[int, Field(ge=0, le=10 * BPS, description="basis points a year")]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_CEILING_MINOR)]
 FeatureName = Annotated[Identifier, AfterValidator(_known_feature)]
+InputName = Annotated[Identifier, AfterValidator(_known_input)]
+"""A feature, or `unread`: the features that could not be read."""
 ReasonCode = Annotated[Code, AfterValidator(_known_reason)]
 Condition = Annotated[Any, AfterValidator(_well_formed), WithJsonSchema({"$dynamicRef": "#/$defs/Condition"})]
 

@@ -11,9 +11,9 @@ from creditmesh.governance.document.parts import (
     Amount,
     Condition,
     Day,
-    FeatureName,
     GradeName,
     Identifier,
+    InputName,
     Part,
     Points,
     Rate,
@@ -28,9 +28,18 @@ from creditmesh.governance.document.parts import (
     types,
 )
 from creditmesh.governance.document.scorecard import Characteristics
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.document import Node
 from creditmesh.risk.errors import ArtefactInvalid, FeatureInvalid
-from creditmesh.risk.model import AMOUNT_CEILING_MINOR, BPS, MAX_DIMENSION_GRADE, MAX_FACTOR_BPS, Aspect, Outcome
+from creditmesh.risk.model import (
+    AMOUNT_CEILING_MINOR,
+    BPS,
+    MAX_DIMENSION_GRADE,
+    MAX_FACTOR_BPS,
+    Aspect,
+    IfUnread,
+    Outcome,
+)
 from creditmesh.risk.result import RiskResult
 from creditmesh.risk.values import typed_value
 
@@ -49,6 +58,7 @@ class Rule(Part):
     stage: Literal["lists", "admission"]
     when: Condition
     if_unknown: Literal["fire", "pass"]
+    if_unread: IfUnread = Field(default="refer", description="if undecided because a source could not be read")
     outcome: Outcome
     points: Points = 0
     priority: int = Field(ge=0, le=1_000_000)
@@ -62,6 +72,8 @@ class Rule(Part):
     def _fits(self) -> Self:
         if (self.outcome == "adjust") != ("points" in self.model_fields_set):
             raise ArtefactInvalid("", "must have points if and only if its outcome is adjust")
+        if "if_unread" in self.model_fields_set and self.outcome not in ("stop", "refer"):
+            raise ArtefactInvalid(".if_unread", "must be absent unless the outcome is stop or refer")
         if self.effective_from and self.effective_until and self.effective_from >= self.effective_until:
             raise ArtefactInvalid(".effective_until", "must be later than effective_from")
         return self
@@ -179,7 +191,7 @@ class TestCase(Part):
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     on: Day
-    features: dict[FeatureName, int | str | bool | None] = Field(json_schema_extra=CLOSED)
+    features: dict[InputName, int | str | bool | None] = Field(json_schema_extra=CLOSED)
     expect: dict[Literal[*RiskResult.__dataclass_fields__], JsonValue] = Field(  # type: ignore[valid-type]
         min_length=1, description="fields of the result, each as it must be"
     )
@@ -188,7 +200,7 @@ class TestCase(Part):
     def _has_features_of_their_types(self, info: ValidationInfo) -> Self:
         for name, value in self.features.items():
             try:
-                typed_value(name, types(info)[name], value)
+                typed_value(name, "string" if name == UNREAD else types(info)[name], value)
             except FeatureInvalid as error:
                 raise ArtefactInvalid(f".features.{name}", error.rule) from None
         return self

@@ -9,22 +9,28 @@ import numpy as np
 import numpy.typing as npt
 
 from creditmesh.risk.bulk.columns import Mask
-from creditmesh.risk.bulk.masks import Columns
+from creditmesh.risk.bulk.masks import Columns, unread
 from creditmesh.risk.model import AMOUNT_CEILING_MINOR, BPS, LimitFormula, LimitMethod, LimitTerm
 
 Amounts = npt.NDArray[np.int64]
 _LEAST = np.int64(-(2**63))
 
 
-def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> Amounts:
-    """Return the least method times the grade's factor, rounded down to a whole step."""
+def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> tuple[Amounts, Mask | None]:
+    """Return the least method times the grade's factor, rounded down to a whole step.
+
+    Also returns where a method is not applied because a value could not be read; None if nowhere.
+    """
+    lost: list[Mask] = []
     least: Amounts = np.full(
         len(factors_bps), min(m.amount_minor for m in formula.methods if m.amount_minor is not None)
     )
     most = least.max(initial=0)
     for method in formula.methods:
         if method.amount_minor is None:
-            value, skipped = _method(method, columns)
+            value, skipped, lacking = _method(method, columns)
+            if lacking is not None:
+                lost.append(lacking)
             if skipped is not None:
                 value = np.where(skipped, most, value)
             np.minimum(least, value, out=least)
@@ -32,27 +38,32 @@ def rounded(formula: LimitFormula, factors_bps: Amounts, columns: Columns) -> Am
     rest = (least - whole * BPS) * factors_bps
     factored = whole * factors_bps + np.floor_divide(rest, BPS, out=rest)
     steps: Amounts = np.floor_divide(factored, formula.step_minor) * formula.step_minor
-    return steps
+    return steps, _any(lost)
 
 
-def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None]:
-    """A method's amounts, and where it does not apply."""
+def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None, Mask | None]:
+    """A method's amounts, where it does not apply, and where that is because a value could not be read."""
     total: Amounts | None = None
     skipped: list[Mask] = []
     zeroed: list[Mask] = []
+    lost: list[Mask] = []
     for term in method.terms:
         amount, unknown = _term(term, columns)
         if unknown is not None and term.if_missing != "ignore":
             (skipped if term.if_missing == "skip" else zeroed).append(unknown)
+            if term.if_missing == "zero" and (named := unread(term.features, columns)) is not None:
+                lost.append(unknown & named)
+                zeroed[-1] = unknown & ~named
         total = amount if total is None else np.add(total, amount, out=total)
     assert total is not None  # a method has at least one term or a fixed amount
     np.maximum(total, 0, out=total)
     if not zeroed:
-        return total, _any(skipped)
+        return total, _any(skipped), None
     zero = reduce(np.logical_or, zeroed)
     total[zero] = 0
-    left_out = _any(skipped)
-    return total, None if left_out is None else left_out & ~zero
+    lacking = None if not lost else reduce(np.logical_or, lost) & ~zero
+    left_out = _any([*skipped, *([] if lacking is None else [lacking])])
+    return total, None if left_out is None else left_out & ~zero, lacking
 
 
 def _any(masks: list[Mask]) -> Mask | None:

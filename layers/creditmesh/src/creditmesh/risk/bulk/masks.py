@@ -5,12 +5,13 @@ Kleene's logic then needs no third value: «and» is true where all parts are, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Iterable, Mapping
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
+from creditmesh.kernel.unread import UNREAD, read_unread
 from creditmesh.risk.bulk.columns import Column, Mask, Numbers
 from creditmesh.risk.expression import (
     AllOf,
@@ -52,11 +53,29 @@ def where(condition: Condition, columns: Columns, rows: int, *, holds: bool) -> 
             known = columns[feature].known
             if known is None:
                 return np.full(rows, not holds)
-            return ~known if holds else known
+            lost = unread((feature,), columns) if holds else None
+            return known if not holds else ~known if lost is None else ~(known | lost)
         case Membership(item, options):
             return _among(item, options, columns, rows, holds)
         case Comparison(name, left, right):
             return _compared(name if holds else _OPPOSITE[name], left, right, columns, rows)
+
+
+def unread(features: Iterable[str], columns: Columns) -> Mask | None:
+    """Return where any of ``features`` is unknown because it could not be read; None if nowhere."""
+    told = columns.get(UNREAD)
+    if told is None:
+        return None
+    masks = [
+        told.by_word(("unread", name), partial(_names, name), np.bool_) & ~known
+        for name in features
+        if (known := columns[name].known) is not None
+    ]
+    return _if_known(reduce(np.logical_or, masks), told) if masks else None
+
+
+def _names(feature: str, text: str) -> bool:
+    return feature in read_unread(text)
 
 
 def _among(item: Operand, options: tuple[Any, ...], columns: Columns, rows: int, holds: bool) -> Mask:

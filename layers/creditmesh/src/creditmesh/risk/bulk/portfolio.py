@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.artefact import load
 from creditmesh.risk.bulk.results import RESULT_FIELDS
 from creditmesh.risk.bulk.scoring import Kernel, compile_kernel
@@ -120,7 +121,7 @@ def _columns(uri: str, kernel: Kernel, ids: Sequence[str]) -> pl.LazyFrame:
     schema = lazy.collect_schema()
     if absent := [name for name in ids if name not in schema]:
         raise ValueError(f"columns {absent} are not in {uri}")
-    features = [name for name in kernel.features if name in schema]
+    features = [name for name in (*kernel.features, UNREAD) if name in schema]
     texts = [name for name in features if schema[name] == pl.String and name not in ids]
     plain = [name for name in dict.fromkeys([*ids, *features]) if name not in texts]
     return lazy.select(pl.col(plain), pl.col(texts).cast(pl.Categorical))
@@ -148,8 +149,9 @@ def _layout(ids: Sequence[str]) -> dict[str, Any]:
 
     Statistics only where range filters are likely.
     """
-    repeated = [name for name in RESULT_FIELDS if name != "fired_rules"]
+    lists = ("fired_rules", "unread_rules")
+    repeated = [name for name in RESULT_FIELDS if name not in lists]
     return {
-        "use_dictionary": [*repeated, "fired_rules.list.element"],
+        "use_dictionary": [*repeated, *(f"{name}.list.element" for name in lists)],
         "write_statistics": [*ids, "score", "limit_minor"],
     }

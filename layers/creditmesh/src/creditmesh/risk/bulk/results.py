@@ -23,6 +23,7 @@ RESULT_FIELDS: dict[str, pa.DataType] = {
     "decision": _WORD,
     "stage": _WORD,
     "fired_rules": pa.list_(pa.dictionary(pa.int16(), pa.string())),
+    "unread_rules": pa.list_(pa.dictionary(pa.int16(), pa.string())),
     "segment": _WORD,
     "adjustment": pa.int64(),
     "score": pa.int64(),
@@ -43,6 +44,8 @@ class Scored:
 
     stage: npt.NDArray[np.uint8]
     fired: Sequence[Mask]
+    unread: Sequence[Mask]
+    """Where each rule asks for a person because a source could not be read."""
     stopped: Mask
     lent: Mask
     ungraded: Mask
@@ -76,9 +79,10 @@ class Results:
         lent = _bitmap(scored.lent)
         known = {"decision": None, "stage": None, "grade": graded, "pd_bps": graded}
         known |= {"annual_rate_bps": lent, "limit_minor": lent}
+        lists = {"fired_rules": scored.fired, "unread_rules": scored.unread}
         return [
-            self._fired(scored.fired, len(decision))
-            if name == "fired_rules"
+            self._ids(lists[name], len(decision))
+            if name in lists
             else self._column(name, given.get(name), known.get(name, scores), len(decision))
             for name in RESULT_FIELDS
         ]
@@ -90,16 +94,16 @@ class Results:
             return _plain(values.astype(np.int64, copy=False), known)
         return pa.DictionaryArray.from_arrays(_plain(values.astype(np.int8, copy=False), known), self._words[name])
 
-    def _fired(self, fired: Sequence[Mask], rows: int) -> pa.Array:
-        """Lists of fired rules; only firms with at least one are visited individually."""
-        hit = np.flatnonzero(reduce(np.logical_or, fired, np.zeros(rows, np.bool_)))
-        table = np.empty((len(hit), len(fired)), np.bool_)
+    def _ids(self, masks: Sequence[Mask], rows: int) -> pa.Array:
+        """Lists of the rules whose mask is true; only firms with at least one are visited individually."""
+        hit = np.flatnonzero(reduce(np.logical_or, masks, np.zeros(rows, np.bool_)))
+        table = np.empty((len(hit), len(masks)), np.bool_)
         counts = np.zeros(rows, np.uint16)
-        for position, mask in enumerate(fired):
+        for position, mask in enumerate(masks):
             table[:, position] = mask[hit]
             np.add(counts, mask.view(np.uint8), out=counts)
         offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
-        which = (np.flatnonzero(table) % max(len(fired), 1)).astype(np.int16)
+        which = (np.flatnonzero(table) % max(len(masks), 1)).astype(np.int16)
         ids = pa.DictionaryArray.from_arrays(pa.array(which), self._rules)
         return pa.ListArray.from_arrays(pa.array(offsets), ids)
 

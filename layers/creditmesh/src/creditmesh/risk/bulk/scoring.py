@@ -15,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.bulk.bands import Bands
 from creditmesh.risk.bulk.columns import Column, Mask, Numbers, column, unknown
 from creditmesh.risk.bulk.limits import rounded
-from creditmesh.risk.bulk.masks import where
+from creditmesh.risk.bulk.masks import unread, where
 from creditmesh.risk.bulk.points import Card, Cards
 from creditmesh.risk.bulk.results import RESULT_FIELDS, STAGES, Results, Scored
 from creditmesh.risk.expression import Condition, variables
-from creditmesh.risk.model import BPS, MAX_DIMENSION_GRADE, Artefact, RiskIndex
+from creditmesh.risk.model import BPS, MAX_DIMENSION_GRADE, Artefact, RiskIndex, Rule
 from creditmesh.risk.result import Stage
 
 _CHUNK = 32_768
@@ -76,7 +77,8 @@ class Kernel:
             KeyError: a column of ``ids`` is missing.
         """
         names = data.schema.names
-        kept = [name for name in names if name not in self._artefact.features] if ids is None else list(ids)
+        read = {*self._artefact.features, UNREAD}
+        kept = [name for name in names if name not in read] if ids is None else list(ids)
         if clash := [name for name in kept if name in RESULT_FIELDS]:
             raise ValueError(f"columns {clash} would clash with the result's")
         fields = [data.schema.field(name) for name in kept] + [pa.field(n, kind) for n, kind in RESULT_FIELDS.items()]
@@ -127,12 +129,14 @@ class Kernel:
         for name in self.features:
             kind = self._artefact.features[name].type
             found[name] = column(name, kind, batch.column(name)) if name in names else unknown(kind, batch.num_rows)
+        if UNREAD in names and batch.column(UNREAD).null_count < batch.num_rows:
+            found[UNREAD] = column(UNREAD, "string", batch.column(UNREAD))
         return found
 
     # One chunk
 
     def _chunk(self, columns: Columns, rows: int) -> Scored:
-        fired, by_list, by_rule = self._rules(columns, rows)
+        fired, undecided, by_list, by_rule = self._rules(columns, rows)
         adjustment = self._adjustment(fired, rows)
         segment, score = self._cards.score(columns, rows)
         score += adjustment
@@ -140,7 +144,8 @@ class Kernel:
         looked_up = {name: np.take(table, band, mode="clip") for name, table in self._by_band.items()}
         flags = looked_up.pop("flags")
         index_values, index_refers, index_stops = self._index(columns, rows)
-        limit = rounded(self._artefact.limit, looked_up.pop("limit_factor_bps"), columns)
+        limit, lacking = rounded(self._artefact.limit, looked_up.pop("limit_factor_bps"), columns)
+        referred = self._referred(fired, undecided, _flag(flags, _REFERRED) | index_refers, rows)
         stage = _first_stage(
             {
                 "blacklist": by_list,
@@ -149,13 +154,14 @@ class Kernel:
                 "price": _flag(flags, _TOO_DEAR),
                 "index": index_stops,
                 "limit": limit < self._artefact.limit.floor_minor,
-                "referred": self._referred(fired, _flag(flags, _REFERRED) | index_refers, rows),
+                "referred": referred if lacking is None else referred | lacking,
             },
             rows,
         )
         return Scored(
             stage=stage,
             fired=fired,
+            unread=undecided,
             stopped=by_list | by_rule,
             lent=stage >= STAGES.index("referred"),
             ungraded=_flag(flags, _UNGRADED),
@@ -169,22 +175,34 @@ class Kernel:
             },
         )
 
-    def _rules(self, columns: Columns, rows: int) -> tuple[list[Mask], Mask, Mask]:
-        """Where each rule fires, and where a list rule or an admission rule stops the firm; list rules come first."""
+    def _rules(self, columns: Columns, rows: int) -> tuple[list[Mask], list[Mask], Mask, Mask]:
+        """Where each rule fires, where it asks for a person, and where a rule of each stage stops the firm."""
         rules = self._artefact.rules
-        fired = [self._fires(rule.when, rule.fires_if_unknown, columns, rows) for rule in rules]
+        effects = [self._effect(rule, columns, rows) for rule in rules]
+        fired, undecided = [fires for fires, _ in effects], [refers for _, refers in effects]
         by_list = _any(
             (m for r, m in zip(rules, fired, strict=True) if (r.stage, r.outcome) == ("lists", "stop")), rows
         )
         fired = [m & ~by_list if r.stage == "admission" else m for r, m in zip(rules, fired, strict=True)]
+        undecided = [m & ~by_list if r.stage == "admission" else m for r, m in zip(rules, undecided, strict=True)]
         stops = (m for r, m in zip(rules, fired, strict=True) if (r.stage, r.outcome) == ("admission", "stop"))
-        return fired, by_list, _any(stops, rows)
+        return fired, undecided, by_list, _any(stops, rows)
 
     @staticmethod
-    def _fires(condition: Condition, if_unknown: bool, columns: Columns, rows: int) -> Mask:
-        if if_unknown:
-            return ~where(condition, columns, rows, holds=False)
-        return where(condition, columns, rows, holds=True)
+    def _effect(rule: Rule, columns: Columns, rows: int) -> tuple[Mask, Mask]:
+        """Where the rule fires, and where it asks for a person because a source could not be read."""
+        nowhere = np.zeros(rows, np.bool_)
+        lost = unread(variables(rule.when), columns) if rule.outcome in ("stop", "refer") else None
+        if lost is None:
+            if rule.fires_if_unknown:
+                return ~where(rule.when, columns, rows, holds=False), nowhere
+            return where(rule.when, columns, rows, holds=True), nowhere
+        true, false = (where(rule.when, columns, rows, holds=holds) for holds in (True, False))
+        fires = ~false if rule.fires_if_unknown else true
+        undecided = lost & ~(true | false)
+        if rule.if_unread == "fire":
+            return fires | undecided, nowhere
+        return fires & ~undecided, undecided if rule.if_unread == "refer" else nowhere
 
     def _adjustment(self, fired: Sequence[Mask], rows: int) -> npt.NDArray[np.int64]:
         total = np.zeros(rows, np.int64)
@@ -209,15 +227,20 @@ class Kernel:
         stops = np.take(np.array([outcome == "stop" for outcome in outcomes]), level, mode="clip")
         return {"risk_index": index, "index_grade": level}, refers, stops
 
-    def _referred(self, fired: Sequence[Mask], otherwise: Mask, rows: int) -> Mask:
-        """Where a firm is referred: by a rule that no pass outranks, or by ``otherwise``. A fast pass silences both."""
-        pairs = list(zip(self._artefact.rules, fired, strict=True))
+    def _referred(self, fired: Sequence[Mask], undecided: Sequence[Mask], otherwise: Mask, rows: int) -> Mask:
+        """Where a firm is referred: by a rule that no pass outranks, or by ``otherwise``.
+
+        A fast pass silences both, but not a rule that might have stopped the firm and could not be read.
+        """
+        rules = self._artefact.rules
+        pairs = list(zip(rules, fired, strict=True))
         referred = otherwise
-        for rule, mask in pairs:
+        for (rule, mask), lacking in zip(pairs, undecided, strict=True):
             if rule.outcome == "refer":
                 louder = (m for r, m in pairs if r.outcome == "pass" and r.priority >= rule.priority)
-                referred = referred | (mask & ~_any(louder, rows))
-        return referred & ~_any((m for r, m in pairs if r.outcome == "fast_pass"), rows)
+                referred = referred | ((mask | lacking) & ~_any(louder, rows))
+        audible = referred & ~_any((m for r, m in pairs if r.outcome == "fast_pass"), rows)
+        return audible | _any((m for r, m in zip(rules, undecided, strict=True) if r.outcome == "stop"), rows)
 
     # What depends on the score alone
 
