@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -325,6 +325,99 @@ def test_a_missing_quarter_makes_its_year_unknown() -> None:
     assert data.features["revenue_prior_12m_minor"] == 80_000
     assert data.features["statement_months"] == 21
     assert findings(data) == {GAPS, ("tax.statements", "warning", "gap")}
+
+
+def cumulative(years: int = 3, last_months: int = 9) -> list[dict[str, Any]]:
+    """The year to date after each quarter: 1,000.00 of revenue a month in 2026, 100.00 less each year before."""
+    found = []
+    for year in range(2026 - years + 1, 2027):
+        for months in (3, 6, 9, 12):
+            if year < 2026 or months <= last_months:
+                monthly = 1_000 - 100 * (2026 - year)
+                end = date(year + months // 12, months % 12 + 1, 1) - timedelta(days=1)
+                found.append({
+                    **statement(end.isoformat(), f"{months * monthly}.00", f"{months * monthly // 10}.00"),
+                    "months": months, "operating_cash_flow": f"-{months}.00",
+                })  # fmt: skip
+    return found
+
+
+def year_to_date(statements: list[dict[str, Any]]) -> tuple[KeyData, set[str]]:
+    """The key data, and what cleaning says of the statements but for their age and the invoices."""
+    data = key_data(tax_answer() | {"statements": statements})
+    told = {finding for path, _, finding in findings(data) if path.startswith("tax.statements")}
+    return data, told - {"stale", "sources_disagree"}
+
+
+FLOWS = ("revenue_12m_minor", "profit_12m_minor", "operating_cash_flow_12m_minor", "revenue_prior_12m_minor",
+         "profit_prior_12m_minor", "statement_months", "total_assets_minor")  # fmt: skip
+
+
+@pytest.mark.parametrize("last_months", [3, 6, 9])
+def test_statements_of_the_year_to_date(last_months: int) -> None:
+    """F8: twelve months are the year to date + the last year − the last year to date."""
+    data, told = year_to_date(cumulative(4, last_months))
+    newest = 1_000 * last_months + 900 * (12 - last_months)
+    before = 900 * last_months + 800 * (12 - last_months)
+    figures = [newest * 100, newest * 10, -1_200, before * 100, before * 10, 24, 300_000]
+    assert [data.features[name] for name in FLOWS] == figures
+    assert told == set()
+
+
+def test_only_what_is_needed_of_the_year_to_date() -> None:
+    """The newest, the whole last year, and the last year to date: 9 + 12 − 9 months."""
+    data, told = year_to_date([one for one in cumulative(2) if one["months"] in (9, 12)])
+    assert data.features["revenue_12m_minor"] == (9 * 1_000 + 3 * 900) * 100
+    assert data.features["revenue_prior_12m_minor"] is None
+    assert told == set()
+
+
+@pytest.mark.parametrize("gone", ["2025-12-31", "2025-09-30"])
+def test_a_missing_part_of_the_year_to_date_is_unknown_and_told(gone: str) -> None:
+    data, told = year_to_date([one for one in cumulative(2) if one["months"] >= 9 and one["period_end"] != gone])
+    assert data.features["revenue_12m_minor"] is None
+    assert told == {"gap"}
+    assert "revenue_12m_minor:tax" in str(data.unread)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_year_beside_its_quarters_counts_once(order: int) -> None:
+    quarters = [statement(end, "250.00", "25.00") for end in ENDS]
+    year = {**statement("2025-12-31", "1000.00", "100.00"), "months": 12, "operating_cash_flow": "-40.00"}
+    data, told = year_to_date([*quarters, year][::order])
+    assert data.features["revenue_12m_minor"] == data.features["revenue_prior_12m_minor"] == 100_000
+    assert told == set()
+
+
+def test_a_year_that_its_quarters_contradict_is_unknown() -> None:
+    quarters = [statement(end, "250.00", "25.00") for end in ENDS]
+    data, told = year_to_date(
+        [*quarters, {**statement("2025-12-31", "1000.01", "100.00"), "months": 12, "operating_cash_flow": "-40.00"}]
+    )
+    assert (data.features["revenue_12m_minor"], data.features["profit_12m_minor"]) == (None, 10_000)
+    assert told == {"contradictory"}
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "revenue"),
+    [
+        # In between: the nine months are the same, only its quarters are unknown … and with them the sum.
+        ("2026-06-30", None),
+        ("2026-09-30", None),
+        ("2025-12-31", None),
+        # Not needed for the twelve months.
+        ("2025-03-31", 1_170_000),
+        ("2024-12-31", 1_170_000),
+    ],
+)
+def test_an_unreadable_amount_leaves_unknown_what_needs_it(unreadable: str, revenue: int | None) -> None:
+    statements = cumulative(3)
+    for one in statements:
+        if one["period_end"] == unreadable:
+            one["revenue"] = "--5"
+    data, told = year_to_date(statements)
+    assert (data.features["revenue_12m_minor"], data.features["profit_12m_minor"]) == (revenue, 117_000)
+    assert told == {"double_sign"}
 
 
 def test_a_young_firm_has_unknown_years_without_a_complaint() -> None:
