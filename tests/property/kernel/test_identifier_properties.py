@@ -37,7 +37,7 @@ def resident(body: str) -> str:
     return body + next(letter for value, letter in enumerate("0123456789X") if (total + value) % 11 == 1)
 
 
-AUTHORITIES = st.text(ALPHABET, min_size=2, max_size=2)
+AUTHORITIES = st.text(ALPHABET, min_size=2, max_size=2).filter(lambda text: text[0] != "0")
 AREAS = st.text("0123456789", min_size=6, max_size=6)
 BODIES = st.text(ALPHABET, min_size=8, max_size=8)
 CODES = st.builds(lambda who, where, body: social_credit(who + where + organisation(body)), AUTHORITIES, AREAS, BODIES)
@@ -146,6 +146,25 @@ def test_the_ids_of_before_are_no_taxpayer_ids(old: str) -> None:
 def test_fifteen_digits_are_the_eighteen_of_the_last_century(area: int, born: date, order: int) -> None:
     old, new = f"1101{area:02d}{born:%y%m%d}{order:03d}", f"1101{area:02d}{born:%Y%m%d}{order:03d}"
     assert person(old) == resident(new)
+
+
+@pytest.mark.parametrize("area", ["000000", "110000", "320205"])
+def test_no_authority_has_the_number_zero(area: str) -> None:
+    for category in "019":
+        assert not valid(taxpayer_id, social_credit(f"0{category}{area}{organisation('00000000')}"))
+
+
+INVISIBLE = ["\u00ad", "\u034f", "\u061c", "\u115f\u1160", "\u17b4\u17b5", "\u180b\u180f", "\u200b\u200f", "\u202a\u202e", "\u2060\u206f", "\u3164", "\ufe00\ufe0f", "\ufeff", "\uffa0", "\U000e0000\U000e0fff"]  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize("letters", INVISIBLE)
+def test_what_is_invisible_is_no_part_of_a_key(letters: str) -> None:
+    assert compact(f"{letters}9{letters}1{letters}") == "91"
+
+
+@pytest.mark.parametrize("letter", ["\u115e", "\u1161", "\u17b6", "\u180a", "\u2070", "\ufe20", "\ufffc", "\ufffd", "\u0001", "\u007f"])  # fmt: skip  # noqa: E501
+def test_what_is_visible_or_a_control_is_not_dropped(letter: str) -> None:
+    assert len(compact(f"9{letter}1")) == 3
 
 
 NO_DAYS = ["20230229", "19000229", "19491301", "19490001", "19490431", "19491200", "19490132", "00000101", "17991231", "21000101"]  # fmt: skip  # noqa: E501

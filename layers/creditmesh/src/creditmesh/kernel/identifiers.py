@@ -34,7 +34,7 @@ _DAMAGES = (
         "must be the value; it is a spreadsheet's error",
     ),
 )
-_TAXPAYER_ID = re.compile("[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
+_TAXPAYER_ID = re.compile("(?!0)[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_ID = re.compile("[0-9]{17}[0-9X]|[0-9]{15}")
 _AREA = re.compile("9?(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])")
