@@ -24,7 +24,11 @@ def ended(world: World) -> Ended:
     """What was told to erase what it read: (scope, authorisation id)."""
     told: Ended = []
 
-    follow_up = FollowUp(wired.authorization_store(), wired.watches(), lambda _, scope, one: told.append((scope, one)))
+    def on_ended(_taxpayer_index: str, scope: str, authorization_id: str) -> None:
+        told.append((scope, authorization_id))
+
+    store, watches = wired.authorization_store(), wired.watches()
+    follow_up = FollowUp(store, watches, on_ended, lambda *_: None, wired.clock())
     wired.instead("consent_follow_up", follow_up)
     return told
 

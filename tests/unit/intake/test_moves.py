@@ -75,7 +75,7 @@ def test_only_answers_end_a_wait_for_the_borrower() -> None:
     ("move", "by", "values", "outcome"),
     [
         (SIGN, Actor(Role.BANK, "b"), {}, None),
-        (AUTHORIZE, PLATFORM, {}, None),
+        (AUTHORIZE, Actor(Role.LENDER, "a"), {}, None),
         (CHOOSE, BORROWED, {"chosen_product_id": "p"}, None),
         (HAND_OVER, PLATFORM, {}, None),
         (DISBURSE, Actor(Role.LENDER, "a"), {}, None),

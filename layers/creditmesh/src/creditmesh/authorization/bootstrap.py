@@ -57,7 +57,12 @@ def consent_follow_up() -> FollowUp:
 
         answer_cache().erase(authorization_id)
 
-    return FollowUp(authorization_store(), watches(), on_ended)
+    def on_granted(taxpayer_index: str, tenant: str) -> None:
+        from creditmesh.intake.bootstrap import waiting_applications
+
+        waiting_applications().granted(taxpayer_index, tenant)
+
+    return FollowUp(authorization_store(), watches(), on_ended, on_granted, platform().clock)
 
 
 @singleton

@@ -8,20 +8,26 @@ from typing import Any
 
 from creditmesh.authorization.model import record_key
 from creditmesh.authorization.records import ENDINGS, ConsentRecord, RecordKind
+from creditmesh.authorization.scopes import TAX
 from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.authorization.watches import Watches
+from creditmesh.kernel.clock import Clock
 
+OnGranted = Callable[[str, str], None]
+"""Called with taxpayer index and tenant, so that what waits for access to tax data goes on. Must be idempotent."""
 OnEnded = Callable[[str, str, str], None]
 """Called with taxpayer index, scope and authorisation id to erase what was read under it. Must be idempotent."""
 
 
 @dataclass(frozen=True)
 class FollowUp:
-    """Erases what was read under an ended authorisation and updates blind spots."""
+    """Erases what was read under an ended authorisation, resumes what waits for a new one, updates blind spots."""
 
     store: AuthorizationStore
     watches: Watches
     on_ended: OnEnded
+    on_granted: OnGranted
+    clock: Clock
 
     def after(self, record: ConsentRecord) -> None:
         """Follow up an ending immediately, so that it takes effect at once; see `again` for the rest."""
@@ -38,6 +44,8 @@ class FollowUp:
             stands = self.store.peek(record.taxpayer_index, record_key(record.scope, record.tenant))
             if stands is None or stands.authorization_id == record.authorization_id:
                 self.on_ended(record.taxpayer_index, record.scope, record.authorization_id)
+        if record.grants(TAX, self.clock.now()):
+            self.on_granted(record.taxpayer_index, record.tenant)
         self._reconcile(record)
 
     def _reconcile(self, record: ConsentRecord) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from creditmesh.authorization.model import Authorization, Consent, How
+from creditmesh.kernel.clock import parse_instant
 
 
 class RecordKind(StrEnum):
@@ -56,6 +58,11 @@ class ConsentRecord(BaseModel):
     how: How | None = None
     consent: Consent | None = None
     renewal_of: str | None = None
+
+    def grants(self, scope: str, now: datetime) -> bool:
+        """Whether it records a grant of this scope that can still be used."""
+        granted = self.kind is RecordKind.GRANTED and self.scope == scope
+        return granted and self.expires_at is not None and parse_instant(self.expires_at) > now
 
     @classmethod
     def of(

@@ -8,6 +8,7 @@ from creditmesh.intake.recovery import Recovery
 from creditmesh.intake.search import ApplicationLists
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
+from creditmesh.intake.waiting import WaitingApplications
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.settings import settings
 
@@ -31,6 +32,11 @@ def intake() -> Intake:
     return Intake(
         applications(), authorizations(), own.tasks, own.waits, own.blind_index, own.clock, channels().requires
     )
+
+
+@singleton
+def waiting_applications() -> WaitingApplications:
+    return WaitingApplications(applications(), platform().waits)
 
 
 @singleton

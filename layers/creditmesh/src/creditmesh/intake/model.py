@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -244,6 +244,8 @@ class Application(ApplicationSummary):
     collection_plan: str = "standard"
     """Name of the collection plan."""
     authorization_requests: int = 0
+    granted_meanwhile: Literal[True] | None = None
+    """An authorisation was granted in another application of the firm before this one was asked for it."""
     key_data_key: str | None = None
     industry: str | None = None
     """From the key data; lenders' products may exclude it."""

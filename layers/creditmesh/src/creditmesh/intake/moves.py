@@ -60,7 +60,8 @@ ASK = Move(
     "ask", _process(*_UNCOLLECTED), _S.AUTHORIZATION_REQUIRED,
     sets=("authorization_requests", "authorization_problem"),
 )  # fmt: skip
-AUTHORIZE = Move("authorize", (_S.AUTHORIZATION_REQUIRED,), _S.AUTHORIZED, by=_APPLICANT)
+# By the platform where the firm has authorised another of its applications.
+AUTHORIZE = Move("authorize", (_S.AUTHORIZATION_REQUIRED,), _S.AUTHORIZED, by=(*_APPLICANT, PLATFORM.role))
 COLLECT = Move(
     "collect", _process(*_UNCOLLECTED), _S.COLLECTED, sets=("key_data_key", "industry")
 )  # fmt: skip

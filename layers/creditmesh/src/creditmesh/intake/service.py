@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.flow import Flow, Link
@@ -140,6 +140,10 @@ class Intake:
         if (application.status is Status.AUTHORIZED or reason in OVERTAKEN) and self._holds(application):
             self._tasks.succeed(token, {})  # answered before, so this step was retried, or another answer came
             return
+        if application.granted_meanwhile and self._holds(application):
+            self._tasks.succeed(token, {})
+            self._store.asked_all_the_same(application_id)
+            return
         # A retry of this step, before the borrower has answered, does not count as asking again.
         repeated = application.status is Status.AUTHORIZATION_REQUIRED
         if application.authorization_requests >= allowed and not repeated:
@@ -149,16 +153,28 @@ class Intake:
             self._store.apply(given_up)
             raise AuthorizationExhausted(reason)
         number = application.authorization_requests + (0 if repeated else 1)
-        if not self._asked(application_id, application.status, number, token, reason):
+        known = application.granted_meanwhile is not None
+        if not self._asked(application_id, application.status, number, token, reason, knows_grant=known):
             # The borrower answered during this step; the answer must not be overwritten.
             raise ConditionFailed("the application changed meanwhile")
 
-    def _asked(self, application_id: str, standing: Status, number: int, token: str, reason: str) -> bool:
-        """Record the request number `number` to the borrower; False if the application is in another state."""
+    def _asked(
+        self, application_id: str, standing: Status, number: int, token: str, reason: str, *, knows_grant: bool = False
+    ) -> bool:
+        """Record the request number `number` to the borrower.
+
+        Args:
+            knows_grant: a grant in another application of the firm is known and of no use.
+
+        Returns:
+            False if the application is in another state, or there is such a grant.
+        """
         asking = self._store.move(
             application_id, ASK, note=reason, standing=standing, authorization_requests=number,
             authorization_problem=reason,
         )  # fmt: skip
+        if standing is Status.RECEIVED and not knows_grant:
+            asking = replace(asking, absent=("granted_meanwhile",))
         wait = self._waits.asking(application_id, _AUTHORIZATION, token, str(number))
         try:
             self._store.apply(asking, wait)

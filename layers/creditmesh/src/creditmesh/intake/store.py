@@ -117,6 +117,23 @@ class ApplicationStore:
             where={"status": (standing.value,) if standing else tuple(one.value for one in move.of)},
         )
 
+    def granted_meanwhile(self, application_id: str) -> Update:
+        """The write that marks an application which has not been asked for an authorisation yet."""
+        key, status = {"application_id": application_id}, {"status": Status.RECEIVED.value}
+        return Update(self._table, key, {"granted_meanwhile": True}, where=status)
+
+    def asked_all_the_same(self, application_id: str) -> None:
+        """Remove that mark, since the grant has been used."""
+        self._tables.write(Update(self._table, {"application_id": application_id}, remove=("granted_meanwhile",)))
+
+    def of_firm(self, taxpayer_index: str, limit: int) -> Iterator[str]:
+        """Ids of a firm's applications, newest first."""
+        found = self._tables.query(
+            self._table, "taxpayer_index", taxpayer_index, index="by-taxpayer", limit=limit, newest_first=True,
+            fields=("application_id",),
+        )  # fmt: skip
+        return (item["application_id"] for item in found)
+
     def restarted(self, application: ApplicationSummary, execution: str) -> Update:
         """The write that names a new execution for the application, unless there is another already."""
         key, change = {"application_id": application.application_id}, {"execution": execution}
