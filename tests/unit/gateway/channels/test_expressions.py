@@ -9,11 +9,11 @@ import jmespath
 import pytest
 from pydantic import ValidationError
 
-from creditmesh.gateway.channels.document import Structure
+from creditmesh.gateway.channels.document import Outcome, Structure
 from creditmesh.gateway.channels.exact_json import parsed
 from creditmesh.gateway.channels.expressions import search
 from creditmesh.platform.http import Answer
-from tests.unit.gateway.channels.engine import ORIGIN, Engine, channel
+from tests.unit.gateway.channels.engine import FIRM, ORIGIN, Engine, channel
 
 LARGE = "123456789012345678901234567890.05"
 DOCUMENT = parsed(
@@ -116,3 +116,26 @@ def test_sums_reach_third_information_in_digits(engine: Engine) -> None:
     assert engine.third(engine.collect(channel(structure={"rule": rule, "complete": ["total"]}))) == {
         "name": "x", "total": "10000350.9900001", "largest": "10000000", "least": "0.0000001",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("to_number(account)", "12345678901234567890.05"),
+        ("`1.50`", "1.50"),
+        ("to_number('1e3')", "1000"),
+        ("avg(shares)", "1.5"),
+        ("name", '"名"'),
+    ],
+)
+def test_a_field_filled_by_a_rule_is_sent_in_digits(engine: Engine, path: str, sent: str) -> None:
+    engine.records["customers", FIRM] = {"account": "12345678901234567890.05", "shares": [1, 2], "name": "名"}
+    engine.http.answer("POST", ORIGIN, 200, {"name": "made up"})
+    one = channel(
+        transport={"type": "rest", "path": "/firms", "body": {"no": "{{no}}", "text": "a{{no}}"}},
+        fields={"taxpayer_id": {}, "no": {}},
+        fill=[{"field": "no", "record": "customers", "key": "taxpayer_id", "path": path}],
+    )
+    assert engine.collect(one).outcome is Outcome.FILLED
+    text = "a" + sent.strip('"')
+    assert (engine.http.calls[0].body or b"").decode() == f'{{"no":{sent},"text":"{text}"}}'

@@ -62,10 +62,10 @@ def digits(value: Any) -> str:
 def dumped(value: Any) -> str:
     """A value as JSON, decimals as numbers with all digits."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(name)}:{dumped(inner)}" for name, inner in value.items()) + "}"
+        return "{" + ",".join(f"{dumped(name)}:{dumped(inner)}" for name, inner in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(dumped, value)) + "]"
-    return digits(value) if isinstance(value, Decimal) else json.dumps(value)
+    return digits(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from urllib.parse import urlencode
 from creditmesh.gateway.channels import rendering
 from creditmesh.gateway.channels.authentication import Authenticator, Prepared
 from creditmesh.gateway.channels.document import Channel, Http
+from creditmesh.gateway.channels.exact_json import dumped
 from creditmesh.gateway.channels.refusals import refusal
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Keys
@@ -93,7 +93,7 @@ def _body(transport: Http, values: Mapping[str, Any]) -> bytes | None:
         fields = {name: rendering.text(str(template), values) for name, template in transport.body.items()}
         return urlencode(fields, encoding=transport.charset, errors="replace").encode()
     document = rendering.json_value(transport.body, values)
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(transport.charset, "replace")
+    return dumped(document).encode(transport.charset, "replace")
 
 
 class Exchanger:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from creditmesh.gateway.channels.exact_json import digits
 from creditmesh.gateway.channels.rules import PLACEHOLDER
 
 Values = Mapping[str, Any]
@@ -51,4 +53,6 @@ def _filled(template: str, values: Values, escaped: Callable[[str], str]) -> str
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return digits(value)
     return "" if value is None else str(value)
