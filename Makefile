@@ -54,7 +54,7 @@ check-template:
 	  .venvs/sam/bin/sam validate --lint --region eu-west-1 --template template.yaml
 	$(DEV)/pytest -q $(QUICK) tests/infrastructure --ignore $(WALK)
 
-TESTED := $(addprefix tests/,contract conformance stepfunctions spark unit property testbed integration)
+TESTED := $(addprefix tests/,contract conformance stepfunctions spark unit property fuzz testbed integration)
 
 # More processes than cores: many tests wait. `make run` comes last and alone, as its lenders answer within seconds.
 .PHONY: test
@@ -70,6 +70,10 @@ test-all: check ## every check and every test
 .PHONY: test-fast
 test-fast: setup ## the tests that need no running platform
 	$(DEV)/pytest $(SHARED) $(QUICK) $(addprefix tests/,unit property infrastructure)
+
+.PHONY: test-fuzz
+test-fuzz: setup ## every operation of the API as each of its roles, by Schemathesis; report in build/fuzz/
+	$(DEV)/pytest -n auto tests/fuzz --junitxml build/fuzz/report.xml
 
 .PHONY: bench-origination
 bench-origination: setup ## speed and size of an origination; JSON, also in build/bench/

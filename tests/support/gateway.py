@@ -1,13 +1,12 @@
-"""API Gateway before the API's functions, in this process: a WSGI application made from the generated definition."""
+"""API Gateway before the API's functions, in this process, made from the generated definition."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -19,16 +18,15 @@ from creditmesh.kernel.caller import Caller
 from creditmesh.platform.web import problem
 from tests.support.template import ROOT
 
+Json = dict[str, Any]
+
 EVENT = json.loads((ROOT / "tests/events/rest_api_request.json").read_text())
-FUNCTIONS: dict[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
+FUNCTIONS: dict[str, Callable[[Json, Any], Json]] = {
     "ApiFunction": app,
     "ReceiveWebhookFunction": receive_webhook.handler,
 }
 MAX_BYTES = 10 * 1024 * 1024
 """API Gateway's own limit of a request."""
-
-Environ = dict[str, Any]
-Start = Callable[[str, list[tuple[str, str]]], object]
 
 
 class Context:
@@ -42,8 +40,8 @@ class Context:
 
 
 @cache
-def _paths() -> dict[str, Any]:
-    paths: dict[str, Any] = definition(openapi.document(app))["paths"]
+def _paths() -> Json:
+    paths: Json = definition(openapi.document(app))["paths"]
     return paths
 
 
@@ -63,35 +61,29 @@ def resource_of(path: str) -> tuple[str | None, dict[str, str]]:
 
 @dataclass
 class Gateway:
-    """The WSGI application."""
+    """Answers requests as API Gateway does, with the functions behind it."""
 
     callers: Mapping[str, Caller] = field(default_factory=dict)
     """Who a bearer token stands for; any other is refused as by the authoriser."""
 
-    def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
-        answer = self._answer(environ)
-        headers = {**answer.get("headers", {})}
-        body = str(answer["body"]).encode()
-        status = HTTPStatus(answer["statusCode"])
-        headers["content-length"] = str(len(body))
-        start(f"{status.value} {status.phrase}", list(headers.items()))
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Json:
+        """The answer, in the format of a Lambda proxy integration.
 
-    def _answer(self, environ: Environ) -> dict[str, Any]:
-        raw, _, query = _target(environ)
-        method = environ["REQUEST_METHOD"]
+        Args:
+            target: raw path and query, as the client sent them.
+            headers: by their names in lower case.
+        """
+        raw, _, query = target.partition("?")
         resource, parts = resource_of(raw)
-        operation = _paths().get(resource, {}).get(method.lower())
+        operation = _paths().get(resource or "", {}).get(method.lower())
         if resource is None or operation is None:
             return refusal("MISSING_AUTHENTICATION_TOKEN")
-        headers = _headers(environ)
         caller = None
         if operation["security"]:
             scheme, _, token = headers.get("authorization", "").partition(" ")
             caller = self.callers.get(token) if scheme.lower() == "bearer" else None
             if caller is None:
                 return refusal("UNAUTHORIZED")
-        body = _body(environ)
         if len(body) > MAX_BYTES:
             return refusal("REQUEST_TOO_LARGE")
         event = _event(method, resource, unquote(raw), parts, headers, query, body)
@@ -105,38 +97,15 @@ class Gateway:
         return FUNCTIONS[function](event, Context())
 
 
-def _target(environ: Environ) -> tuple[str, str, str]:
-    """The raw path and query, as the client sent them."""
-    return str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")
-
-
-def _body(environ: Environ) -> bytes:
-    stream = environ["wsgi.input"]
-    whole: bytes = stream.read() if environ.get("wsgi.input_terminated") else stream.read(_length(environ))
-    return whole
-
-
-def _length(environ: Environ) -> int:
-    return int(environ.get("CONTENT_LENGTH") or 0)
-
-
-def _headers(environ: Environ) -> dict[str, str]:
-    return {
-        name.removeprefix("HTTP_").replace("_", "-").lower(): str(text)
-        for name, text in environ.items()
-        if name.startswith("HTTP_") or (name in ("CONTENT_TYPE", "CONTENT_LENGTH") and text)
-    }
-
-
 def _event(
-    method: str, resource: str, path: str, parts: dict[str, str], headers: dict[str, str], query: str, body: bytes
-) -> dict[str, Any]:
+    method: str, resource: str, path: str, parts: dict[str, str], headers: Mapping[str, str], query: str, body: bytes
+) -> Json:
     event = deepcopy(EVENT)
     values: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         values.setdefault(name, []).append(value)
     event |= {
-        "resource": resource, "path": path, "httpMethod": method, "headers": headers,
+        "resource": resource, "path": path, "httpMethod": method, "headers": dict(headers),
         "multiValueHeaders": {name: [text] for name, text in headers.items()},
         "pathParameters": parts or None, "multiValueQueryStringParameters": values or None,
         "queryStringParameters": {name: all_of[-1] for name, all_of in values.items()} or None,
@@ -147,7 +116,7 @@ def _event(
     return event
 
 
-def refusal(kind: str) -> dict[str, Any]:
+def refusal(kind: str) -> Json:
     """An answer of API Gateway's own."""
     instance = INSTANCE.replace("$context.extendedRequestId", EVENT["requestContext"]["extendedRequestId"])
     return problem(*GATEWAY_PROBLEMS[kind], instance).proxy()

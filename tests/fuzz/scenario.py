@@ -1,0 +1,98 @@
+"""The platform with something in every state, and its API as Schemathesis meets it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from requests import PreparedRequest
+from responses import RequestsMock
+
+from creditmesh.kernel.caller import Caller, Role
+from creditmesh.platform.signing import signed_headers
+from tests.support import wired
+from tests.support.gateway import Gateway, Json
+from tests.support.world import KEYS, World
+
+URL = "https://api.test"
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "CONNECT")
+TENANTS = {Role.BORROWER: "firm-1", Role.BANK: "bank-1", Role.LENDER: "lender-a"}
+CALLERS = {role.value: Caller(subject=f"{role}-1", role=role, tenant=TENANTS.get(role, "platform")) for role in Role}
+"""By their tokens."""
+
+
+@dataclass
+class Known:
+    """Values of path parameters that lead somewhere."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def settings(self, share: float) -> dict[str, Any]:
+        """Schemathesis's, so that so large a share of requests names one of them."""
+        return {
+            "dictionaries": {name: {"values": values} for name, values in self.values.items()},
+            "parameters": {f"path.{name}": {"dictionary": name, "probability": share} for name in self.values},
+        }
+
+
+def inhabited(world: World) -> Known:
+    """Applications in several states, an entry, a task, versions of a model, a simulation."""
+    world.to_contract()
+    wired.signatures().await_signature(world.application_id, "t-signature")
+    applications = [world.application_id]
+    for number in (2, 3):
+        applications.append(world.apply(f"key-0000000{number}").application_id)
+    wired.intake().await_authorization(applications[1], "t-authorization", "none_stored", 3)
+    wired.operators().hand_over(applications[2], "t-operator", "CollectData", "SourceUnavailable")
+    world.blacklist()
+    champion = wired.model_registry().current("origination").champion
+    return Known(
+        {
+            "application_id": applications,
+            "task_id": [str(one["task_id"]) for one in world.items("OperatorTasks")],
+            "entry_id": [str(one["entry_id"]) for one in world.items("ListEntries")],
+            "model_id": ["origination"],
+            "content_hash": [champion],
+            "channel_id": ["tax-bureau", "company-registry"],
+            "version": ["1", "2"],
+            "plan_id": ["standard"],
+            "product_id": ["p-1"],
+            "scope": ["tax", "credit_bureau"],
+            "institution_id": ["lender-a", "credit-bureau"],
+        }
+    )
+
+
+def signed(headers: dict[str, str], target: str, number: int, now: datetime, body: bytes) -> dict[str, str]:
+    """The headers of a request; those for webhooks signed by the institution that the path names, if there is one."""
+    secrets = KEYS.get(target.removeprefix("/webhooks/"), {}).get("webhook_secrets")
+    given = signed_headers(secrets[0], f"msg-{number}", int(now.timestamp()), body) if secrets else {}
+    return {**given, **headers, **{name: text for name, text in given.items() if name != "content-type"}}
+
+
+@contextmanager
+def served(world: World, alter: Callable[[Json], Json] = lambda answer: answer) -> Iterator[None]:
+    """Let the API answer at `URL`, without a socket; `alter` may spoil an answer."""
+    gateway, numbers = Gateway(CALLERS), count(1)
+
+    def answer(request: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        target = str(request.url).removeprefix(URL)
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        headers = signed(headers, target, next(numbers), world.clock.now(), body)
+        found = alter(gateway.answer(str(request.method), target, headers, body))
+        return found["statusCode"], found["headers"], found["body"].encode()
+
+    with RequestsMock(assert_all_requests_are_fired=False) as mock:
+        for method in METHODS:
+            mock.add_callback(method, re.compile(re.escape(URL)), answer, content_type=None)
+        yield
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
