@@ -146,6 +146,11 @@ def test_files_in_charsets_as_their_sources_label_them(engine: Engine, label: st
     assert engine.third(engine.collect(listed(response={"charset": label})))["rows"] == [{"id": FIRM, "n": name}]
 
 
+def test_only_the_file_has_a_byte_order_mark(engine: Engine) -> None:
+    drop(engine, "daily/list-1.csv", f"\ufeffn,id\n\ufeffx,{FIRM}\n")
+    assert engine.third(engine.collect(listed()))["rows"] == [{"n": "\ufeffx", "id": FIRM}]
+
+
 def test_who_is_not_in_the_file(engine: Engine) -> None:
     drop(engine, "daily/list-1.csv", "id,level\nother,x\n,empty\n")
     assert engine.collect(listed()).outcome is Outcome.INCOMPLETE

@@ -139,3 +139,8 @@ def test_a_field_filled_by_a_rule_is_sent_in_digits(engine: Engine, path: str, s
     assert engine.collect(one).outcome is Outcome.FILLED
     text = "a" + sent.strip('"')
     assert (engine.http.calls[0].body or b"").decode() == f'{{"no":{sent},"text":"{text}"}}'
+
+
+@pytest.mark.parametrize("expression", ["sum(@)", "avg(@)", "abs(sum(@))", "sum([@[0], @[1]])"])
+def test_what_cannot_be_added_exactly_has_no_result(expression: str) -> None:
+    assert search(expression, [10**999, Decimal("0.1")]) is None
