@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MIN_SCORE_BPS, Kind, ListName
 from creditmesh.screening.normalise import normalise
-from creditmesh.screening.segment import IndexSegment
+from creditmesh.screening.segment import MAX_COMPARED, IndexSegment
 from creditmesh.screening.segment_builder import Row, SegmentBuilder
 from creditmesh.screening.similarity import FULL, jaro_winkler_bps, keys, score_bps, skeletons
 
@@ -116,10 +117,26 @@ def test_the_order_of_words_makes_no_other_key(words: list[str], chance: object)
 @given(st.lists(st.text("bcdghkmnpt", min_size=2, max_size=6), min_size=2, max_size=4), st.integers(0, 20), EDITS)
 def test_one_edit_anywhere_in_a_latin_name_leaves_a_key_in_common(words: list[str], place: int, kind: str) -> None:
     """Of consonants: a vowel may take part in one more change, where it begins a word. Words may grow together."""
-    name = re.sub(r"(.)\1", r"\1", " ".join(words))
+    name = re.sub(r"(.)\1+", r"\1", " ".join(words))
     other = edited(name, min(place, len(name) - 1), kind, "k").strip()
     assume(not re.search(r"(.)\1", other) and len(other.replace(" ", "")) > 3)
     assert set(keys(name)) & set(keys(other))
+
+
+@pytest.mark.parametrize("name", ["bbak", "bbbak", "bbakk", "bakkkk", "baak", "baaaakk"])
+def test_letters_repeated_once_or_more_make_no_other_key(name: str) -> None:
+    assert keys(name) == keys("bak")
+
+
+@pytest.mark.parametrize(("listed", "complete"), [(MAX_COMPARED, True), (MAX_COMPARED + 1, False)])
+def test_a_name_is_compared_with_so_many_others(listed: int, complete: bool) -> None:
+    builder = SegmentBuilder()
+    builder.add(
+        (Row(number, ListName.BLACK, Kind.NAME, f"天邦恒达{chr(0x4E00 + number)}", "R"), number)
+        for number in range(listed)
+    )
+    found, is_complete = IndexSegment(builder.build()[0]).similar("天邦恒达")
+    assert (len(found), is_complete) == (min(listed, MAX_COMPARED), complete)
 
 
 @given(st.lists(NAMES, min_size=1, max_size=30, unique=True), NAMES)

@@ -15,7 +15,7 @@ _BELOW_A_DIGIT = 1e-9
 """More than rounding errors of floats, less than the smallest distance to the next integer for names of `MAX_VALUE`."""
 _SHORTEST = 3
 _LATIN = re.compile("[a-z]")
-_DOUBLED = re.compile(r"([a-z])\1")
+_DOUBLED = re.compile(r"([a-z])\1+")
 _VOWELS = re.compile("(?<=[a-z])[aeiouy]")
 
 
