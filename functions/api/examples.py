@@ -129,6 +129,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "replay_message": {"replay": {"note": "the bank has mended its side"}},
     "decide_message_replay": {"confirm": {"action": "confirm", "note": "the bank knows of no payment"}},
+    "replay_webhook": {"replay": {"note": "the contract has been signed since"}},
+    "decide_webhook_replay": {"confirm": {"action": "confirm", "note": "the bank confirms the payment"}},
     "receive_webhook": {
         "approved": {
             "type": "loan.decision",

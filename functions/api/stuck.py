@@ -7,7 +7,10 @@ from chalice.app import Blueprint
 from api.cursors import following, window
 from api.roles import OPERATORS
 from api.routing import Call, route
-from api.stuck_schemas import MessageListing, OutboxMessages, ReplayAsking, ReplayDecision
+from api.stuck_schemas import MessageListing, OutboxMessages, ReplayAsking, ReplayDecision, WebhookListing, Webhooks
+from creditmesh.closing.bootstrap import received_webhooks
+from creditmesh.closing.model import ContradictoryAnswer
+from creditmesh.closing.webhooks import ReceivedWebhook
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import SamePerson
 from creditmesh.outbox.bootstrap import undelivered
@@ -51,3 +54,37 @@ def decide_message_replay(call: Call, message_id: str, body: ReplayDecision) -> 
     """Confirm or refuse a replay; who asked for it cannot confirm."""
     confirm = body.action == "confirm"
     return undelivered().decide_replay(message_id, call.caller.subject, confirm=confirm, note=body.note)
+
+
+@route(blueprint, "GET", "/v1/received-webhooks", roles=STAFF)
+def list_webhooks(call: Call, query: WebhookListing) -> Webhooks:
+    """List received webhooks with their outcome: accepted, duplicate, rejected, failed, not authentic."""
+    found = received_webhooks().list(
+        window(call, query), institution_id=query.institution_id, state=query.state, type=query.type, about=query.about
+    )
+    return Webhooks(webhooks=found.items, next=following(call, query, found))
+
+
+@route(blueprint, "GET", "/v1/received-webhooks/{webhook_id}", roles=STAFF)
+def read_webhook(call: Call, webhook_id: str) -> ReceivedWebhook:
+    """Read what became of a received webhook."""
+    return received_webhooks().get(webhook_id)
+
+
+@route(
+    blueprint, "POST", "/v1/received-webhooks/{webhook_id}/replay", roles=OPERATORS,
+    raises=[NotReplayable, ConditionFailed, ContradictoryAnswer],
+)  # fmt: skip
+def replay_webhook(call: Call, webhook_id: str, body: ReplayAsking) -> ReceivedWebhook:
+    """Handle a lender's message once more; if it tells of a payment, once another person confirms."""
+    return received_webhooks().ask_replay(webhook_id, call.caller.subject, body.note)
+
+
+@route(
+    blueprint, "POST", "/v1/received-webhooks/{webhook_id}/replay/decision", roles=SECOND,
+    raises=[NotReplayable, ConditionFailed, ContradictoryAnswer, SamePerson],
+)  # fmt: skip
+def decide_webhook_replay(call: Call, webhook_id: str, body: ReplayDecision) -> ReceivedWebhook:
+    """Confirm or refuse a replay; who asked for it cannot confirm."""
+    confirm = body.action == "confirm"
+    return received_webhooks().decide_replay(webhook_id, call.caller.subject, confirm=confirm, note=body.note)

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from api.schemas import In, Listed, Listing
+from creditmesh.closing.received import Outcome
+from creditmesh.closing.webhooks import ReceivedWebhook
 from creditmesh.platform.undelivered import OutboxMessage
 
 
@@ -30,6 +32,21 @@ class MessageListing(Listing):
     institution_id: str | None = Field(default=None, max_length=100)
     type: str | None = Field(default=None, max_length=60)
     about: str | None = Field(default=None, max_length=100, description="id of the subject, such as an application")
+
+
+class WebhookListing(Listing):
+    """Which received webhooks to list."""
+
+    institution_id: str | None = Field(default=None, max_length=100)
+    state: Outcome | None = None
+    type: str | None = Field(default=None, max_length=60)
+    about: str | None = Field(default=None, max_length=100, description="id of the application")
+
+
+class Webhooks(Listed):
+    """Received webhooks, the latest first."""
+
+    webhooks: list[ReceivedWebhook]
 
 
 class OutboxMessages(Listed):

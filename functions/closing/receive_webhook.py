@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import replace
 from typing import Any
 
-from creditmesh.closing.bootstrap import lender_answers
+from creditmesh.closing.bootstrap import lender_answers, receipts
 from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.closing.received import Incoming
 from creditmesh.gateway.bootstrap import channels, late_answers
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.bootstrap import platform
@@ -41,36 +43,44 @@ def _receive(institution_id: str, event: dict[str, Any]) -> Reply:
         raise BodyTooLarge("the body may have at most {max} bytes", max=MAX_ANSWER_BYTES)
     institution, message_id = _authentic(institution_id, headers, body)
     lender = institution.address.kind == "lender"
-    if len(message_id) > MAX_ID_LENGTH:
-        raise InvalidInput("may have at most {max} characters", field="webhook-id", fault="too_long", max=MAX_ID_LENGTH)
-    document = read_json(body, headers.get("content-type"), MAX_MESSAGE_BYTES if lender else MAX_ANSWER_BYTES)
-    if lender:
-        taken = _from_lender(institution_id, message_id, document)
-    else:
-        taken = _from_source(institution_id, document, body)
-    return Reply(200, json.dumps({"duplicate": not taken}))
+    message = Incoming(institution_id, message_id, body, kept=lender)
+    try:
+        if len(message_id) > MAX_ID_LENGTH:
+            raise InvalidInput(
+                "may have at most {max} characters", field="webhook-id", fault="too_long", max=MAX_ID_LENGTH
+            )
+        document = read_json(body, headers.get("content-type"), MAX_MESSAGE_BYTES if lender else MAX_ANSWER_BYTES)
+        message = replace(message, document=document)
+        new = _from_lender(message) if lender else _from_source(message)
+    except Exception as error:
+        receipts().not_taken(message, error)
+        raise
+    receipts().taken(message, duplicate=not new)
+    return Reply(200, json.dumps({"duplicate": not new}))
 
 
-def _from_lender(institution_id: str, message_id: str, document: Any) -> bool:
-    message = validated(LENDER_MESSAGE, document)
+def _from_lender(incoming: Incoming) -> bool:
+    message = validated(LENDER_MESSAGE, incoming.document)
     logger.set_correlation_id(message.data.application_id)
-    return lender_answers().receive(institution_id, message_id, message)
+    return lender_answers().receive(incoming.institution_id, incoming.webhook_id, message)
 
 
-def _from_source(institution_id: str, document: Any, body: bytes) -> bool:
+def _from_source(incoming: Incoming) -> bool:
     """Handle a source's late answer by the institution's channels."""
-    kind = document.get("type") if isinstance(document, dict) else None
-    known = channels().of_institution(institution_id)
-    return late_answers().receive(known, str(kind), body)
+    kind = incoming.document.get("type") if isinstance(incoming.document, dict) else None
+    known = channels().of_institution(incoming.institution_id)
+    return late_answers().receive(known, str(kind), incoming.body)
 
 
 def _authentic(institution_id: str, headers: dict[str, str], body: bytes) -> tuple[Institution, str]:
     """Sender and id of an authentic message; every failure raises the same error."""
+    found = None
     try:
         found = platform().directory.get(institution_id)
         now = int(platform().clock.now().timestamp())
         return found, verify(found.keys.webhook_secrets, headers, body, now)
     except (NotFound, SignatureRefused):
+        receipts().not_authentic(institution_id if found else None)
         if b"\xef\xbf\xbd" in body:  # what API Gateway writes where it cannot decode; no signature fits that
             raise NotUtf8 from None
         raise Unauthenticated("not authentic") from None

@@ -310,12 +310,14 @@ def api(
     return json.loads(answer["body"]) if answer["body"] else None
 
 
-def webhook(watch: Watch, kind: str, number: int, data: Mapping[str, Any]) -> None:
+def webhook(
+    watch: Watch, kind: str, number: int, data: Mapping[str, Any], *, secret: str = SECRET_A, status: int = 200
+) -> None:
     world = watch.world
     body = json.dumps({"type": kind, "data": {"application_id": world.application_id, **data}})
-    headers = signing.signed_headers(SECRET_A, f"w-{number}", int(world.clock.now().timestamp()), body.encode())
+    headers = signing.signed_headers(secret, f"w-{number}", int(world.clock.now().timestamp()), body.encode())
     event = {"pathParameters": {"institution_id": "lender-a"}, "headers": headers, "body": body}
-    assert watch.invoke("ReceiveWebhookFunction", event)["statusCode"] == 200
+    assert watch.invoke("ReceiveWebhookFunction", event)["statusCode"] == status
 
 
 def everything(watch: Watch) -> None:
@@ -367,6 +369,12 @@ def everything(watch: Watch) -> None:
         for item in world.items("Outbox"):
             body = json.dumps({**vars(Ticket.of(item)), "attempt": attempt})
             watch.invoke("DeliverMessagesFunction", {"Records": [{"body": body}]})
+    stuck = api(watch, "GET", "/v1/outbox", None, "operator", "platform")["messages"]
+    watch.parts["message_id"] = max(one["message_id"] for one in stuck)
+    api(watch, "GET", "/v1/outbox/{message_id}", None, "operator", "platform")
+    api(watch, "POST", "/v1/outbox/{message_id}/replay", {"note": "again"}, "operator", "platform")
+    webhook(watch, "loan.contract.ready", 2, CONTRACT, status=409)
+    webhook(watch, "loan.decision", 1, APPROVAL, secret=SECRET_BUREAU, status=401)
     world.clock.advance(1)
     step("QueueForOperatorFunction", stage="SubmitToLender", reason="X")
     webhook(watch, "loan.decision", 1, APPROVAL)
@@ -374,7 +382,10 @@ def everything(watch: Watch) -> None:
     step("QueueForOperatorFunction", stage="SubmitToLender", reason="X")
     step("SubmitToLenderFunction")
     step("RequestContractFunction")
-    webhook(watch, "loan.contract.ready", 2, CONTRACT)
+    early = {"state": "rejected", "type": "loan.contract.ready"}
+    (found,) = api(watch, "GET", "/v1/received-webhooks", None, "operator", "platform", query=early)["webhooks"]
+    watch.parts["webhook_id"] = found["id"]
+    api(watch, "POST", "/v1/received-webhooks/{webhook_id}/replay", {"note": "again"}, "operator", "platform")
     step("RequestContractFunction")
     step("AwaitSignatureFunction")
     api(watch, "GET", f"{here}/contract")

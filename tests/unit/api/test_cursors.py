@@ -33,6 +33,7 @@ DOCUMENTS = {
     "read_entry": "an entry with its history",
     "replay_decision": "a decision made once more",
     "read_message": "a message with its replays",
+    "read_webhook": "a webhook with its replays",
 }
 
 

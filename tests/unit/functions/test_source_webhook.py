@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from closing import receive_webhook
+from creditmesh.closing.received import Receipts
 from creditmesh.gateway.channels.document import Channel
 from creditmesh.kernel.clock import SystemClock
 from creditmesh.platform.http import Answer
@@ -62,6 +63,8 @@ def late(aws_stack: aws.Stack) -> Iterator[Late]:
     wired.use(directory=engine.book, clock=engine.clock)
     wired.instead("channels", engine.catalogue)
     wired.instead("late_answers", engine.late)
+    table = aws_stack.refs["ReceivedWebhooks"]
+    wired.instead("receipts", Receipts(engine.tables, table, engine.objects, engine.clock))
     yield made
     wired.use()
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from creditmesh.closing.answers import LenderAnswers
+from creditmesh.closing.model import LENDER_MESSAGE, moves_money
+from creditmesh.closing.received import Receipts
 from creditmesh.closing.service import Closings
 from creditmesh.closing.signature import Signatures
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.bootstrap import applications, operators
 from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.fields import validated
 from creditmesh.platform.settings import settings
+from creditmesh.platform.web import JSON, read_json
+
+if TYPE_CHECKING:
+    from creditmesh.closing.webhooks import ReceivedWebhooks
 
 
 @singleton
@@ -27,6 +36,26 @@ def lender_answers() -> LenderAnswers:
     from creditmesh.authorization.bootstrap import loan_monitoring
 
     return LenderAnswers(closing_store(), applications(), operators().answered, loan_monitoring(), platform().waits)
+
+
+@singleton
+def receipts() -> Receipts:
+    own = platform()
+    return Receipts(own.tables, settings().received_webhooks_table, own.data, own.clock)
+
+
+@singleton
+def received_webhooks() -> ReceivedWebhooks:
+    from creditmesh.closing.webhooks import ReceivedWebhooks
+
+    def receive(institution_id: str, webhook_id: str, body: bytes) -> bool:
+        message = validated(LENDER_MESSAGE, read_json(body, JSON, len(body)))
+        return lender_answers().receive(institution_id, webhook_id, message)
+
+    own = platform()
+    return ReceivedWebhooks(
+        own.tables, settings().received_webhooks_table, own.data, own.clock, own.addresses.all, moves_money, receive
+    )
 
 
 @singleton

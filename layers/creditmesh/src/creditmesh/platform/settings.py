@@ -97,6 +97,7 @@ class Settings:
     offers_table = Table()
     closings_table = Table()
     outbox_table = Table()
+    received_webhooks_table = Table()
     outcome_labels_table = Table()
     operator_tasks_table = Table()
     idempotency_table = Table()
