@@ -38,17 +38,20 @@ def test_documents_give_the_same_key_data_spark_way(spark: SparkSession) -> None
     # Some as sources really are: one down, one not asked, numbers written in their own way.
     firms["firm-3"]["tax"] = None
     del firms["firm-4"]["judicial"]
+    firms["firm-7"]["judicial"]["dishonest_debtor"]["listed"] = {"nil": "true"}
     firms["firm-5"]["tax"]["statements"][-1]["revenue"] = "（１２．５万元）"
     firms["firm-6"]["tax"]["invoices"].append(dict(firms["firm-6"]["tax"]["invoices"][0], amount="1.00"))
     given = texts(spark, [line(firm, sources) for firm, sources in firms.items()])
     cleaned, features = rows_and_features(spark, given)
     assert cleaned.schema == spark.createDataFrame([], CLEAN_DDL).schema
     found = {row["firm"]: row.asDict(recursive=True) for row in features_of_rows(spark, cleaned).collect()}
+    assert "dishonest_debtor_listed:judicial" in found["firm-7"]["unread"]
     assert features.collect() == features_of_texts(spark, given).collect()
     assert set(found) == set(firms)
     for firm, sources in firms.items():
         expected = extract(sources, **INPUTS, as_of=AS_OF)
         assert {name: found[firm][name] for name in NAMES} == expected.features
+        assert found[firm]["unread"] == expected.unread
         assert found[firm]["quality"] == [finding.model_dump() for finding in expected.quality]
         assert found[firm]["as_of"] == expected.as_of
 

@@ -19,6 +19,7 @@ import pytest
 
 from cloud.spark_code import jobs_archive
 from creditmesh.decisions.serving.spark_settings import KERNEL, SMALL_MACHINE, spark_submit_parameters
+from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.bulk import RESULT_FIELDS
 from creditmesh.risk.bulk.portfolio import splits
@@ -66,7 +67,8 @@ def told(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def written(files: list[Path], artefact: Artefact, good_firm: dict[str, Any]) -> list[dict[str, Any]]:
     """Write the portfolio's files, the last of which knows one feature less and has odd numbers; its rows."""
     rows = [{"firm": f"firm-{i}", **row} for i, row in enumerate(feature_rows(artefact, (good_firm, 5), ROWS))]
-    schema = pa.schema([("firm", pa.string()), *((n, ARROW[f.type]) for n, f in artefact.features.items())])
+    columns = ((name, ARROW[feature.type]) for name, feature in artefact.features.items())
+    schema = pa.schema([("firm", pa.string()), *columns, (UNREAD, pa.string())])
     size = ROWS // len(files)
     for index, file in enumerate(files):
         table = pa.Table.from_pylist(rows[index * size : (index + 1) * size], schema)

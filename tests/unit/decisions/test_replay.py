@@ -111,3 +111,31 @@ def test_without_any_good_model_nothing_is_decided(world: World) -> None:
             wired.champion()()
     finally:
         wired.artefacts().put(key, kept, "application/json")
+
+
+def test_what_a_source_could_not_tell_reaches_the_decision_and_its_replay(world: World) -> None:
+    """F1: from key data through the request to report, log and replay."""
+    world.to_collected()
+    store = wired.key_data()
+    document = store.get(world.application().key_data_key)
+    features, unread = {**document.features, "taxpayer_status": None}, "taxpayer_status:tax"
+    store.put(document.model_copy(update={"features": features, "unread": unread}))
+    wired.assessment().score_in_process(world.application_id)
+    summary = wired.assessment().decide(world.application_id)
+    assert (summary.decision, summary.stage, summary.reasons) == ("refer", "referred", ["DATA_NOT_AVAILABLE"])
+    report = wired.assessment().report(world.application())
+    assert report["reasons"][0]["parameters"] == {"features": ["taxpayer_status"], "sources": ["tax"]}
+    assert wired.assessment().replay(world.application()).equal
+    (logged,) = wired.decision_log().of_day(MODEL, world.clock.today())
+    assert set(logged.decided_rules) == {"taxpayer_not_normal", "key_data_incomplete"}
+    assert logged.inputs()["unread"] == unread
+
+
+def test_a_decision_of_an_earlier_release_is_replayed_without_a_difference(world: World) -> None:
+    world.to_assessed()
+    key = world.application().report_key
+    assert key is not None
+    report = wired.assessment().report(world.application())
+    del report["result"]["unread_rules"], report["unread_rules"]
+    wired.data().put_json(key, report)
+    assert wired.assessment().replay(world.application()).equal

@@ -33,7 +33,9 @@ class Row:
         self._number = number
         self.present = fields is not None
         self.fields: Mapping[str, object] = fields or {}
-        self._money_known = answer.currency_known and is_yuan(self.fields.get("currency") or CURRENCY)
+        self._money_known = answer.currency_known and (
+            "currency" not in self.fields or is_yuan(self.fields["currency"])
+        )
 
     @property
     def path(self) -> str:
@@ -148,7 +150,10 @@ class Row:
 
 
 def is_yuan(currency: object) -> bool:
-    return isinstance(currency, str) and currency.strip().upper() in (CURRENCY, "RMB", "人民币")
+    """Whether an amount's own currency is the yuan, which it is if it has none."""
+    return (
+        currency in (None, "") or isinstance(currency, str) and currency.strip().upper() in (CURRENCY, "RMB", "人民币")
+    )
 
 
 class Answer:
@@ -231,7 +236,7 @@ class Answer:
         if not self.available:
             return False
         value = self._data.get("currency")
-        known = is_yuan(value)
+        known = bool(value) and is_yuan(value)
         if not known:
             self.spoil("currency", "wrong_currency" if value is not None else "missing")
         return known

@@ -39,11 +39,14 @@ def clean_statements(answer: Answer, as_of: date) -> list[Values] | None:
             answer.spoil("statements", "months_unreadable")
             return None
         if not read or last > read[0]["last"] - 2 * WINDOW:
-            read.append({"first": last - months + 1, "last": last, **_figures(row)})
+            read.append(_statement(last - months + 1, last, _figures(row)))
     found = read if _apart(read) else _taken_apart(answer, rows, read)
     if found:
         latest = found[0]["last"]
-        found = [_placed(one, latest) for one in found if one["first"] > latest - WINDOW]
+        found = [one for one in found if one["first"] > latest - WINDOW]
+        for one in found:
+            year = (latest - one["last"]) // YEAR
+            one["year"] = year if year == (latest - one["first"]) // YEAR else 2
     _tell_age_and_gaps(answer, found, as_of)
     return found[::-1]
 
@@ -70,16 +73,9 @@ def _figures(row: Row) -> Values:
     }
 
 
-def _placed(statement: Values, latest: int) -> Values:
-    first, last = statement["first"], statement["last"]
-    year, other = (latest - last) // YEAR, (latest - first) // YEAR
-    return {
-        "first": first,
-        "last": last,
-        "months": last - first + 1,
-        "year": year if year == other else 2,
-        **{name: statement[name] for name in (*_FLOWS, *_STOCKS)},
-    }
+def _statement(first: int, last: int, figures: Values) -> Values:
+    """A row of the section; its year is set once the latest month is known."""
+    return {"first": first, "last": last, "months": last - first + 1, "year": 2, **figures}
 
 
 def _apart(newest_first: Sequence[Values]) -> bool:
@@ -120,12 +116,12 @@ def _differences(answer: Answer, statements: Sequence[Values], ends: Sequence[in
     nothing = dict.fromkeys(_STOCKS)
     stocks = {one["last"]: one for one in sorted(statements, key=lambda one: -int(one["first"]))}
     return [
-        {
-            "first": before + 1,
-            "last": last,
-            **{name: _difference(answer, found.get(before), found.get(last)) for name, found in totals.items()},
-            **{name: stocks.get(last, nothing)[name] for name in _STOCKS},
-        }
+        _statement(
+            before + 1,
+            last,
+            {name: _difference(answer, found.get(before), found.get(last)) for name, found in totals.items()}
+            | {name: stocks.get(last, nothing)[name] for name in _STOCKS},
+        )
         for last, before in pairwise(ends)
     ]
 

@@ -96,6 +96,7 @@ class Results:
 
     def _ids(self, masks: Sequence[Mask], rows: int) -> pa.Array:
         """Lists of the rules whose mask is true; only firms with at least one are visited individually."""
+        masks = masks if any(mask.any() for mask in masks) else ()
         hit = np.flatnonzero(reduce(np.logical_or, masks, np.zeros(rows, np.bool_)))
         table = np.empty((len(hit), len(masks)), np.bool_)
         counts = np.zeros(rows, np.uint16)

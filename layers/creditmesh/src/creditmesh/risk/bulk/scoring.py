@@ -178,20 +178,21 @@ class Kernel:
     def _rules(self, columns: Columns, rows: int) -> tuple[list[Mask], list[Mask], Mask, Mask]:
         """Where each rule fires, where it asks for a person, and where a rule of each stage stops the firm."""
         rules = self._artefact.rules
-        effects = [self._effect(rule, columns, rows) for rule in rules]
+        nowhere = np.zeros(rows, np.bool_)
+        effects = [self._effect(rule, columns, rows, nowhere) for rule in rules]
         fired, undecided = [fires for fires, _ in effects], [refers for _, refers in effects]
         by_list = _any(
             (m for r, m in zip(rules, fired, strict=True) if (r.stage, r.outcome) == ("lists", "stop")), rows
         )
         fired = [m & ~by_list if r.stage == "admission" else m for r, m in zip(rules, fired, strict=True)]
-        undecided = [m & ~by_list if r.stage == "admission" else m for r, m in zip(rules, undecided, strict=True)]
+        if UNREAD in columns:
+            undecided = [m & ~by_list if r.stage == "admission" else m for r, m in zip(rules, undecided, strict=True)]
         stops = (m for r, m in zip(rules, fired, strict=True) if (r.stage, r.outcome) == ("admission", "stop"))
         return fired, undecided, by_list, _any(stops, rows)
 
     @staticmethod
-    def _effect(rule: Rule, columns: Columns, rows: int) -> tuple[Mask, Mask]:
+    def _effect(rule: Rule, columns: Columns, rows: int, nowhere: Mask) -> tuple[Mask, Mask]:
         """Where the rule fires, and where it asks for a person because a source could not be read."""
-        nowhere = np.zeros(rows, np.bool_)
         lost = unread(variables(rule.when), columns) if rule.outcome in ("stop", "refer") else None
         if lost is None:
             if rule.fires_if_unknown:
