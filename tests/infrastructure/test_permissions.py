@@ -323,7 +323,7 @@ def webhook(
 def everything(watch: Watch) -> None:
     """A loan from request to disbursement, an operator's task, a parked message: every function at work."""
     world = watch.world
-    request = {"taxpayer_id": FIRM.taxpayer_id, "firm_name": "Good Firm Test", "amount": "100000.00", "currency": "CNY",
+    request = {"taxpayer_id": FIRM.taxpayer_id, "firm_name": FIRM.name, "amount": "100000.00", "currency": "CNY",
                "term_months": 12, "purpose": "working capital"}  # fmt: skip
     world.__dict__["application_id"] = api(watch, "POST", "/v1/applications", request)["application_id"]
     here = "/v1/applications/{application_id}"
@@ -464,7 +464,7 @@ def rules(watch: Watch) -> None:
 
 def lists(watch: Watch) -> None:
     """Entries and a whole list, both removed from; an import that fails."""
-    entry = {"list_name": "grey", "kind": "name", "value": "Good Firm Testing", "source": "court", "reason_code": "x"}
+    entry = {"list_name": "grey", "kind": "name", "value": f"{FIRM.name}厂", "source": "court", "reason_code": "x"}
     watch.parts["entry_id"] = api(watch, "POST", "/v1/lists/entries", entry, "risk_officer")["entry_id"]
     watch.parts["import_id"] = api(
         watch, "POST", "/v1/lists/imports", {"source": "court-2", "format": "csv", "list_name": "grey"}, "risk_officer"

@@ -261,7 +261,7 @@ FAILURE: dict[str, Any] = {"contract_id": "c-1", "reason_code": "ACCOUNT_CLOSED"
 def request(**changes: Any) -> LoanRequest:
     """A loan request of the good firm."""
     given = {
-        "taxpayer_id": FIRM.taxpayer_id, "firm_name": "Good Firm Test", "amount": "100000.00", "currency": "CNY",
+        "taxpayer_id": FIRM.taxpayer_id, "firm_name": FIRM.name, "amount": "100000.00", "currency": "CNY",
         "term_months": 12, "purpose": "working capital",
     }  # fmt: skip
     return LoanRequest.model_validate({**given, **changes})

@@ -29,7 +29,7 @@ def test_a_submission_carries_product_firm_and_assessment(world: World) -> None:
     world.to_submitted("t-1")
     said = body(world, "decision.1")
     assert said["type"] == "loan.application.submitted"
-    assert said["data"]["firm"] == {"name": "Good Firm Test", "taxpayer_id": FIRM.taxpayer_id}
+    assert said["data"]["firm"] == {"name": FIRM.name, "taxpayer_id": FIRM.taxpayer_id}
     assert said["data"]["amount"] == "100000.00"
     assert said["data"]["assessment"]["model_version"] == "2.1.0"
     assert FIRM.taxpayer_id not in str(world.items("Outbox"))

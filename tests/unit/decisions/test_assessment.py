@@ -158,7 +158,7 @@ def test_the_report_as_a_page(world: World, language: str) -> None:
     world.to_assessed()
     page = render_html(wired.assessment().report_with_referral(world.application()), language)
     assert "<html" in page
-    assert "Good Firm Test" in page
+    assert FIRM.name in page
 
 
 def test_a_blacklisted_firm_is_declined_for_good(world: World) -> None:

@@ -112,7 +112,7 @@ def test_nothing_personal_or_secret_reaches_a_log(
     said = log_output.getvalue() + "".join(capsys.readouterr())
     assert "step failed" in said
     for secret in (
-        CODE, FIRM.taxpayer_id, "Good Firm Test", "Test Signer", SECRET_A, KEYS["tax-bureau"]["api_key"], "t-1", "t-7",
+        CODE, FIRM.taxpayer_id, FIRM.name, "Test Signer", SECRET_A, KEYS["tax-bureau"]["api_key"], "t-1", "t-7",
         CONTRACT["document"],
     ):  # fmt: skip
         assert str(secret) not in said

@@ -161,7 +161,7 @@ def _submission(application: Application) -> dict[str, Any]:
         "amount": terms.amount,
         "currency": application.currency,
         "term_months": application.term_months,
-        "firm": {"name": application.firm_name, "taxpayer_id": application.taxpayer_id},
+        "firm": {"name": application.legal_name, "taxpayer_id": application.taxpayer_id},
         "assessment": {
             "score": risk.score,
             "grade": risk.grade,

@@ -14,7 +14,7 @@ from creditmesh.decisions.replay import Replay, replay
 from creditmesh.decisions.requests import Inputs, ScoringRequestStore
 from creditmesh.decisions.serving.champion import Champion
 from creditmesh.decisions.serving.queue import rules_day, unpacked
-from creditmesh.intake.model import Application, NotAwaited, Outcome, RiskSummary
+from creditmesh.intake.model import Application, NameMatch, NotAwaited, Outcome, RiskSummary
 from creditmesh.intake.moves import ASSESS, DECLINE
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
@@ -39,6 +39,9 @@ _DECLINES = {
     "index": Outcome.DECLINED_RISK_INDEX,
     "limit": Outcome.DECLINED_LIMIT,
 }
+
+
+NAME_DIFFERS = "name_differs"
 
 
 class ScoringFailed(DomainError):
@@ -189,7 +192,7 @@ class Assessment:
         """Write the report and move the application; returns the recorded decision."""
         application_id, now = application.application_id, self._clock.now()
         decided_at = iso(now)
-        summary = _summary(result, request["engine"], decided_at)
+        summary = _summary(result, request["engine"], decided_at, application.name_match)
         # By day, for readers of many decisions (simulations, drift, training).
         key = f"reports/on={self._clock.day_of(now)}/{application_id}.json"
         self._reports.put_json(key, self._report(application, request, result, model, decided_at))
@@ -211,14 +214,16 @@ class Assessment:
         return summary
 
 
-def _summary(result: Mapping[str, Any], engine: str, decided_at: str) -> RiskSummary:
+def _summary(result: Mapping[str, Any], engine: str, decided_at: str, name_match: NameMatch | None) -> RiskSummary:
+    """The result as recorded; what the model approves under another firm's name is referred."""
+    referred = result["decision"] == "approve" and name_match is NameMatch.VERY_DIFFERENT
     return RiskSummary(
-        decision=result["decision"],
+        decision="refer" if referred else result["decision"],
         stage=result["stage"],
         score=result["score"],
         grade=result["grade"],
         limit_minor=result["limit_minor"],
-        reasons=list(result["reasons"]),
+        reasons=[*result["reasons"], *([NAME_DIFFERS] if referred else [])],
         engine=engine,
         model_id=result["model_id"],
         model_version=result["model_version"],

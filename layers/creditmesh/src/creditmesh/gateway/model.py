@@ -64,6 +64,17 @@ class SourceRecord(BaseModel):
     sha256: str | None = None
 
 
+class Screened(NamedTuple):
+    """What the caller knows of the persons and firms that the sources name."""
+
+    figures: Mapping[str, int]
+    """Key data."""
+    record: dict[str, Any]
+    """Of the look-up in the lists."""
+    findings: Sequence[dict[str, Any]] = ()
+    """About the data, as `KeyDataDocument.quality` has them."""
+
+
 class Collected(NamedTuple):
     """Key data as written: its key and the features."""
 

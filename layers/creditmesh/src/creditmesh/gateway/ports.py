@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from creditmesh.gateway.model import Collected, DataSubject
+from creditmesh.gateway.model import Collected, DataSubject, Screened
 
-Screen = Callable[[Mapping[str, Mapping[str, Any] | None]], tuple[Mapping[str, int], dict[str, Any]]]
-"""Looks up the persons and firms named by the sources: returns figures for key data, and the look-up's record."""
+Screen = Callable[[Mapping[str, Mapping[str, Any] | None]], Screened]
+"""Compares and looks up the persons and firms named by the sources."""
 
 
 class Collections(Protocol):

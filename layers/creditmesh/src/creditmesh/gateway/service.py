@@ -141,7 +141,7 @@ class Collections:
     ) -> Collected:
         sources = self._sources([several[-1] for several in made.values()])
         now = self._clock.now()
-        figures, screening = screen(sources)
+        figures, screening, findings = screen(sources)
         try:
             key_data = extract(sources, **inputs, **figures, as_of=self._clock.today(), zone=self._clock.zone)
         except SourceDataInvalid as error:
@@ -153,7 +153,7 @@ class Collections:
             features=key_data.features,
             unread=key_data.unread,
             features_version=key_data.features_version,
-            quality=[finding.model_dump(mode="json") for finding in key_data.quality],
+            quality=[*(finding.model_dump(mode="json") for finding in key_data.quality), *findings],
             lineage=key_data.lineage,
             row=key_data.rows,
             screening=screening,

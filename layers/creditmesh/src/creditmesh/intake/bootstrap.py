@@ -54,5 +54,6 @@ def operators() -> OperatorQueue:
 def collecting() -> Collecting:
     from creditmesh.gateway.bootstrap import collections
     from creditmesh.screening.bootstrap import lists
+    from creditmesh.screening.likeness import likeness_bps
 
-    return Collecting(applications(), lists().screen, collections())
+    return Collecting(applications(), lists().screen, collections(), likeness_bps)

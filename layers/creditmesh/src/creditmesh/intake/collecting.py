@@ -8,10 +8,11 @@ from typing import Any
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import Purpose
-from creditmesh.gateway.model import Collected, DataSubject
+from creditmesh.gateway.model import Collected, DataSubject, Screened
 from creditmesh.gateway.ports import Collections
 from creditmesh.intake.model import Application
 from creditmesh.intake.moves import COLLECT
+from creditmesh.intake.names import RegisteredName, registered_name
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MAX_VALUE, Kind, Screening
@@ -28,9 +29,14 @@ class Collecting:
     """
 
     def __init__(
-        self, applications: ApplicationStore, look_up: Callable[[Sequence[Listed]], Screening], collections: Collections
+        self,
+        applications: ApplicationStore,
+        look_up: Callable[[Sequence[Listed]], Screening],
+        collections: Collections,
+        likeness: Callable[[str, str], int],
     ) -> None:
         self._applications, self._look_up, self._collections = applications, look_up, collections
+        self._likeness = likeness
 
     def collect(
         self, application_id: str, scan_id: str | None = None, *, problem: str | None = None, last_word: bool = False
@@ -51,31 +57,41 @@ class Collecting:
         """
         application = self._applications.get(application_id)
         if scan_id is not None:
-            return self._collected(application, scan_id, last_word).key
+            return self._collected(application, scan_id, last_word)[0].key
         if application.key_data_key:
             return application.key_data_key
         application.require_open()
         if problem and not application.authorization_requests:
             raise AuthorizationRequired(problem)
-        key, features = self._collected(application, None, last_word)
+        (key, features), registered = self._collected(application, None, last_word)
+        named: dict[str, Any] = (
+            {"registered_name": registered.name, "name_match": registered.match.value} if registered else {}
+        )
         collected = self._applications.move(
-            application_id, COLLECT, key_data_key=key, industry=features.get("industry")
+            application_id, COLLECT, key_data_key=key, industry=features.get("industry"), **named
         )
         self._applications.apply(collected)
         return key
 
-    def _collected(self, application: Application, scan_id: str | None, last_word: bool) -> Collected:
+    def _collected(
+        self, application: Application, scan_id: str | None, last_word: bool
+    ) -> tuple[Collected, RegisteredName | None]:
         inputs = {
             "requested_amount_minor": application.amount_minor,
             "requested_term_months": application.term_months,
         }
 
-        def screen(sources: Mapping[str, Mapping[str, Any] | None]) -> tuple[Mapping[str, int], dict[str, Any]]:
+        registered: RegisteredName | None = None
+
+        def screen(sources: Mapping[str, Mapping[str, Any] | None]) -> Screened:
+            nonlocal registered
             found = self._look_up(_listed(application, sources))
-            return found.features, found.model_dump(mode="json")
+            registered = registered_name(application.firm_name, sources, self._likeness)
+            return Screened(found.features, found.model_dump(mode="json"), registered.findings() if registered else ())
 
         subject = _subject(application, scan_id)
-        return self._collections.collect(application.collection_plan, subject, inputs, screen, last_word=last_word)
+        collected = self._collections.collect(application.collection_plan, subject, inputs, screen, last_word=last_word)
+        return collected, registered
 
 
 def _listed(application: Application, sources: Mapping[str, Mapping[str, Any] | None]) -> list[Listed]:

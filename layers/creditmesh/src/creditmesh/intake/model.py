@@ -78,6 +78,15 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class NameMatch(StrEnum):
+    """How the applicant's name of the firm fits the registry's."""
+
+    SAME = "same"
+    """But for width, case, punctuation, simplified or traditional characters."""
+    DIFFERENT = "different"
+    VERY_DIFFERENT = "very_different"
+
+
 WAITS = {
     Status.AUTHORIZATION_REQUIRED: "authorization",
     Status.OFFERED: "choice",
@@ -247,9 +256,18 @@ class Application(ApplicationSummary):
     granted_meanwhile: Literal[True] | None = None
     """An authorisation was granted in another application of the firm before this one was asked for it."""
     key_data_key: str | None = None
+    registered_name: str | None = None
+    """The firm's name in the company registry, once read."""
+    name_match: NameMatch | None = None
+    """How `firm_name` fits it."""
     industry: str | None = None
     """From the key data; lenders' products may exclude it."""
     report_key: str | None = None
     referral: ReferralDecision | None = None
     chosen_terms: ChosenTerms | None = None
     nearest: dict[str, Any] | None = None
+
+    @property
+    def legal_name(self) -> str:
+        """The name for contracts and lenders: the registry's, the applicant's where no registry was asked."""
+        return self.registered_name or self.firm_name

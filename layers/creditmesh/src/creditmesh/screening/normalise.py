@@ -136,8 +136,13 @@ def _address(text: str) -> str:
     return written
 
 
+def spelling(name: str) -> str:
+    """A name with its legal form, without what only its writing decides: case, width, script, punctuation."""
+    return _words(_AND.sub(" and ", name))
+
+
 def _name(text: str) -> str:
-    written = _until_settled(_without_legal_form, _words(_AND.sub(" and ", text)))
+    written = _until_settled(_without_legal_form, spelling(text))
     if len(written) < 2 or written.replace(" ", "") in _NOTHING:
         raise InvalidInput("must be a name of two letters or more", field="value", fault="not_a_name")
     return written
