@@ -7,11 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.authorization.scopes import SCOPES
+from creditmesh.features.cleaning import date_of
 from creditmesh.features.table import features_of
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.gateway.model import AnswersPending, KeyDataDocument, SourceUnavailable
@@ -382,3 +384,15 @@ def test_counts_of_all_channels_are_one_write_even_where_the_collection_fails(re
     unavailable(ready)
     (item,) = (one for one in ready.items("ChannelStates") if one["slot"].startswith("health#"))
     assert (item["tax-bureau.outcome_complete"], item["company-registry.outcome_unavailable"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("zone", "day"), [("UTC", "2015-03-21"), ("Asia/Shanghai", "2015-03-22")])
+def test_an_instant_is_a_day_of_the_installations_zone(ready: World, zone: str, day: str) -> None:
+    """X2."""
+    ready.clock.zone = ZoneInfo(zone)
+    registry = registry_data(FIRM, ready.clock.today())
+    registry["registration"]["established_on"] = "2015-03-21T16:00:00.000Z"
+    ready.http.answer("GET", COMPANY, 200, registry)
+    ready.collect()
+    row = key_data(ready).row
+    assert date_of(row["registration"]["established_on"]).isoformat() == day

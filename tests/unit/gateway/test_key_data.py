@@ -389,6 +389,15 @@ def test_a_year_beside_its_quarters_counts_once(order: int) -> None:
     assert told == set()
 
 
+def test_of_statements_that_overlap_without_a_shared_end_the_later_counts() -> None:
+    whole = {**statement("2026-09-30", "1000.00", "100.00"), "months": 12}
+    half = {**statement("2026-06-30", "9000.00", "9000.00"), "months": 6}
+    earlier = {**statement("2025-09-30", "800.00", "80.00"), "months": 12}
+    data = key_data(tax_answer() | {"statements": [half, whole, earlier]})
+    assert [data.features[name] for name in ("revenue_12m_minor", "revenue_prior_12m_minor")] == [100_000, 80_000]
+    assert ("tax.statements[0].period_end", "warning", "overlap") in findings(data)
+
+
 def test_a_year_that_its_quarters_contradict_is_unknown() -> None:
     quarters = [statement(end, "250.00", "25.00") for end in ENDS]
     data, told = year_to_date(
