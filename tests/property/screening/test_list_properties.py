@@ -172,7 +172,7 @@ def test_the_index_holds_of_each_list_and_subject_the_last_line(rows: list[tuple
     assert entries == len(expected)
     segment = IndexSegment(content)
     found = {
-        (one.list_name, one.kind, one.fingerprint): (one.line, one.reason_code, one.begins, one.ends)
+        (one.list_name, kind, one.fingerprint): (one.line, one.reason_code, one.begins, one.ends)
         for kind in Kind
         for mark in range(14)
         for one in segment.exact(kind, mark * 0x1234567812345678 % 2**64)

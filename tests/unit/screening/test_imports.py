@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.crypto import SealBroken
 from creditmesh.screening.import_model import Import, ImportProblem, ImportState, ImportStateConflict, NewImport
 from creditmesh.screening.model import Kind, Origin, Screening, State, Subject
 from creditmesh.screening.normalise import NORMAL_FORM
 from tests.support import wired
-from tests.support.world import FIRM, World
+from tests.support.world import FIRM, NOW, World
 from tests.unit.screening.test_lists import NAMED, OTHER, enter, hits, screen
 
 HEAD = "kind,value,reason_code,text,valid_from,valid_until\n"
@@ -296,6 +298,20 @@ def test_an_imported_entry_holds_for_its_time(world: World) -> None:
         found.append(hits())
         world.clock.advance(86400)
     assert found == [0, 1, 0]
+
+
+@pytest.mark.parametrize("is_imported", [True, False])
+def test_an_entry_holds_from_its_first_second_to_the_one_before_its_end(world: World, is_imported: bool) -> None:
+    begins, ends = iso(NOW + timedelta(seconds=1)), iso(NOW + timedelta(seconds=3))
+    if is_imported:
+        imported(f"{HEAD}taxpayer_id,{FIRM.taxpayer_id},debt,,{begins},{ends}\n")
+    else:
+        enter(valid_from=begins, valid_until=ends)
+    found = []
+    for _ in range(4):
+        found.append(hits())
+        world.clock.advance(1)
+    assert found == [0, 1, 1, 0]
 
 
 def test_an_imported_entry_is_removed_by_two_and_stays_removed_in_the_next_import(world: World) -> None:
