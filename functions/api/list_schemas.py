@@ -94,6 +94,7 @@ class ImportView(Out):
     format: Literal["csv", "jsonl"]
     state: str
     created_by: str
+    run_by: str | None = Field(description="who had the file read last")
     created_at: str
     updated_at: str
     size_bytes: int | None

@@ -118,7 +118,7 @@ def read_import(call: Call, import_id: str) -> ImportView:
 )
 def run_import(call: Call, import_id: str, body: Nothing) -> ImportView:
     """Start an import whose file was uploaded, or resume one that failed."""
-    return ImportView.of(list_imports().run(import_id))
+    return ImportView.of(list_imports().run(import_id, call.caller.subject))
 
 
 @route(blueprint, "GET", "/v1/lists/imports/{import_id}/rejected", roles=STAFF)

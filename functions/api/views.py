@@ -85,6 +85,7 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
         to(PARTIES, "lender_id product_id pushed_at name currency min_amount max_amount min_term_months"),
         to(PARTIES, "max_term_months annual_rate_bps disbursement_hours min_grade industries_excluded"),
         to(PARTIES, "repayment_methods valid_from valid_until"),
+        to(LENDERS, "pushed_by"),
     ),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
     reports.Report: (

@@ -33,7 +33,8 @@ def test_a_lender_pushes_replaces_and_takes_back_a_product():
     lender = Api("lender", "lender-c")
     pushed = lender.put("/v1/products/p-1", product_terms())
     assert pushed.status == 200
-    assert pushed.json()["lender_id"] == lender.tenant
+    assert (pushed.json()["lender_id"], pushed.json()["pushed_by"]) == (lender.tenant, "u-1")
+    assert "u-1" not in Api("borrower").get("/v1/products").body
     assert lender.put("/v1/products/p-1", product_terms(annual_rate_bps=480)).status == 200
     mine = [one for one in Api("borrower").get("/v1/products").json()["products"] if one["lender_id"] == lender.tenant]
     assert [one["annual_rate_bps"] for one in mine] == [480]

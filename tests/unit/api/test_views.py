@@ -109,8 +109,10 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
         **applicants(listed("scopes[]", SCOPE)), "lender": listed("scopes[]", SCOPE),
     },
     ("GET", "/v1/blind-spots"): {"lender": listed("blind_spots[]", "subject_id scope lender_id since cause")},
-    ("GET", "/v1/products"): {**applicants(listed("products[]", PRODUCT)), "lender": listed("products[]", PRODUCT)},
-    ("PUT", "/v1/products/{product_id}"): {"lender": PRODUCT},
+    ("GET", "/v1/products"): {
+        **applicants(listed("products[]", PRODUCT)), "lender": listed("products[]", f"{PRODUCT} pushed_by"),
+    },
+    ("PUT", "/v1/products/{product_id}"): {"lender": f"{PRODUCT} pushed_by"},
     ("GET", "/v1/health"): {"borrower": "status version"},
 }  # fmt: skip
 """Route → role → what it is given. Guests, who need no token, count as borrowers."""

@@ -247,12 +247,12 @@ def test_a_failed_import_changes_nothing_and_goes_on_where_it_stopped(
     failed = wired.list_imports().fail(one.import_id, "Lambda.Unknown")
     assert (failed.state, failed.problem) == (ImportState.FAILED, ImportProblem(field="import", rule="Lambda.Unknown"))
     assert wired.list_imports().read_part(one.import_id) == failed
-    again = wired.list_imports().run(one.import_id)
+    again = wired.list_imports().run(one.import_id, "officer-2")
     assert (again.state, again.read_bytes, again.attempt) == (ImportState.READING, half.read_bytes, 2)
     assert set(world.steps.executions) == {f"{one.import_id}-1", f"{one.import_id}-2"}
     assert carry_out(again).entries == 60
     with pytest.raises(ImportStateConflict):
-        wired.list_imports().run(one.import_id)
+        wired.list_imports().run(one.import_id, "officer-2")
     assert wired.list_imports().fail(one.import_id, "late").state is ImportState.PUBLISHED
 
 
@@ -263,14 +263,16 @@ def test_a_file_is_uploaded_first_where_none_is_named(world: World) -> None:
     assert url is not None
     assert one.object_key in url
     with pytest.raises(InvalidInput):
-        wired.list_imports().run(one.import_id)
+        wired.list_imports().run(one.import_id, "officer-2")
     put(f"{HEAD}phone,13800138000,x,,,\n", one.object_key)
-    assert carry_out(wired.list_imports().run(one.import_id)).entries == 1
+    published = carry_out(wired.list_imports().run(one.import_id, "officer-2"))
+    assert (published.entries, published.created_by, published.run_by) == (1, "operator-1", "officer-2")
+    assert next(iter(wired.list_journal().newest()))["by"] == "officer-2", "who had it read put it in force"
 
 
 def test_running_it_twice_starts_one_process(world: World) -> None:
     one = begin(f"{HEAD}phone,13800138000,x,,,\n")
-    assert wired.list_imports().run(one.import_id) == one
+    assert wired.list_imports().run(one.import_id, "officer-2") == one
     assert list(world.steps.executions) == [f"{one.import_id}-1"]
 
 

@@ -80,6 +80,7 @@ class Product(ProductTerms):
     lender_id: str
     product_id: str
     pushed_at: str
+    pushed_by: str | None = Field(default=None, description="id of the lender's user; null if it is not known")
 
     @property
     def min_minor(self) -> int:

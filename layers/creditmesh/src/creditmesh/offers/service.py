@@ -54,7 +54,11 @@ class Offers:
         if caller.tenant not in self._lenders():
             raise NotALender("your tenant must be a lender in the directory of institutions")
         product = Product(
-            **terms.model_dump(), lender_id=caller.tenant, product_id=product_id, pushed_at=iso(self._clock.now())
+            **terms.model_dump(),
+            lender_id=caller.tenant,
+            product_id=product_id,
+            pushed_at=iso(self._clock.now()),
+            pushed_by=caller.subject,
         )
         self._products.put(product)
         return product

@@ -89,6 +89,8 @@ class Import(BaseModel):
     allow_shrink: bool
     state: ImportState
     created_by: str
+    run_by: str | None = None
+    """Who had the file read last."""
     created_at: str
     updated_at: str
     normal_form: int = 1

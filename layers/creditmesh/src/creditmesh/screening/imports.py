@@ -82,10 +82,10 @@ class Imports:
         )  # fmt: skip
         self._store.put(one, self._generations.new_key().wrapped)
         if new.object_key:
-            return self.run(import_id), None
+            return self.run(import_id, by), None
         return one, self._objects.upload_url(key, UPLOAD_SECONDS)
 
-    def run(self, import_id: str) -> Import:
+    def run(self, import_id: str, by: str) -> Import:
         """Start reading the file, or resume a failed import; no effect on a running one.
 
         Raises:
@@ -95,7 +95,7 @@ class Imports:
         """
         one = self._store.get(import_id)
         if one.state in (ImportState.AWAITING_FILE, ImportState.FAILED):
-            one = self._begun(one)
+            one = self._begun(one, by)
         elif one.state not in _UNDER_WAY:
             raise ImportStateConflict("the import is {state}", field="import_id", state=str(one.state))
         self._process.start(f"{import_id}-{one.attempt}", {"import_id": import_id})
@@ -161,7 +161,7 @@ class Imports:
         }  # fmt: skip
         change = self._store.change(one, ImportState.PUBLISHED, entries=entries, replaces=replaces)
         with suppress(ConditionFailed):  # already done by a concurrent repeat
-            self._journal.append("import_published", one.created_by, record, [change])
+            self._journal.append("import_published", one.run_by or one.created_by, record, [change])
         return self._store.get(import_id)
 
     def rekey(self) -> int:
@@ -195,7 +195,7 @@ class Imports:
         problem = ImportProblem(field="import", rule=error)
         return self._applied(one, self._store.change(one, ImportState.FAILED, problem=problem))
 
-    def _begun(self, one: Import) -> Import:
+    def _begun(self, one: Import, by: str) -> Import:
         size, etag = self._stat(one.object_key)
         fresh = one.etag != etag
         start = {"read_bytes": 0, "lines": 0, "accepted": 0, "rejected": 0, "columns": None} if fresh else {}
@@ -204,7 +204,7 @@ class Imports:
         read = not fresh and one.read_bytes == size
         change = self._store.change(
             one, ImportState.READ if read else ImportState.READING, etag=etag, size_bytes=size,
-            attempt=one.attempt + 1, problem=None, **start,
+            attempt=one.attempt + 1, run_by=by, problem=None, **start,
         )  # fmt: skip
         return self._applied(one, change)
 
