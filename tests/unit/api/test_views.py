@@ -34,6 +34,7 @@ CONSENTS = (
 OFFER = (
     "lender_id product_id name amount approvable_amount currency term_months annual_rate_bps disbursement_hours"
 )  # fmt: skip
+NEAREST = "lender_id product_id name missing[] unmet[].code unmet[].parameters.key"
 PRODUCT = (
     "lender_id product_id pushed_at name currency min_amount max_amount min_term_months max_term_months "
     "annual_rate_bps disbursement_hours min_grade industries_excluded[] repayment_methods[] valid_from valid_until"
@@ -86,7 +87,7 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     },
     ("GET", f"{HERE}/matches"): {
         **applicants(
-            f"{listed('matches[]', f'{OFFER} rank_points')} {each('nearest', 'lender_id product_id name missing[]')}"
+            f"{listed('matches[]', f'{OFFER} rank_points')} {each('nearest', NEAREST)}"
         ),
         "lender": listed("matches[]", OFFER),
     },
