@@ -293,7 +293,7 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
         raise Forbidden("your role does not allow this")
     arguments: dict[str, Any] = dict(_checked(operation, parts))
     if operation.query:
-        arguments["query"] = validated(operation.query, call.query())
+        arguments["query"] = validated(operation.query, call.query(), typed=False)
     document = None
     if operation.body:
         document = read_json(call.raw_body, call.header("content-type"), operation.max_bytes)

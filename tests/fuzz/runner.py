@@ -22,6 +22,7 @@ OFF = (
     "unsupported_method",
 )
 
+REFUSED = ["400", "401", "403", "404", "409", "413", "415", "422"]
 TRANSPORT = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
 
 Operation = dict[str, Any]
@@ -62,11 +63,22 @@ def configuration(examples: int, phases: dict[str, Any], **more: Any) -> Schemat
             "seed": SEED,
             "generation": {"max-examples": examples, "database": "none", "no-shrink": True},
             "phases": phases,
-            "checks": {name: {"enabled": False} for name in OFF},
+            "checks": {
+                **{name: {"enabled": False} for name in OFF},
+                "negative_data_rejection": {"expected-statuses": REFUSED},
+            },
             "continue-on-failure": True,
             **more,
         }
     )
+
+
+def told(findings: Iterator[Finding]) -> str:
+    """The findings as one text, each kind of an operation's once."""
+    first: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        first.setdefault((finding.operation, finding.title), finding)
+    return "\n\n".join(map(str, first.values()))
 
 
 def explore(url: str, config: SchemathesisConfig, chosen: Callable[[str, Operation], bool]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import logging
 import pytest
 
 from api.app import app
+from api.examples import EXAMPLES
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import EVENT, Api, Context, firm_id, loan_request, new_key, product_terms
@@ -66,6 +67,25 @@ def test_a_bad_field_is_named_with_its_rule(field, value):
         "type": "urn:creditmesh:problem:invalid_input", "title": "Unprocessable Content", "status": 422,
         "code": "invalid_input", "detail": "", "parameters": {}, "instance": "/prod/v1/applications", "errors": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "operation", "changed", "field"),
+    [
+        ("operator", "POST", "/v1/lists/screenings", "screen", {"max_age_seconds": False}, "max_age_seconds"),
+        ("operator", "POST", "/v1/lists/screenings", "screen", {"max_age_seconds": "30"}, "max_age_seconds"),
+        ("operator", "POST", "/v1/lists/screenings", "screen", {"max_age_seconds": 30.0}, "max_age_seconds"),
+        ("risk_officer", "POST", "/v1/lists/imports", "begin_import", {"allow_shrink": 0}, "allow_shrink"),
+        ("risk_officer", "POST", "/v1/lists/imports", "begin_import", {"max_rejected_bps": "7"}, "max_rejected_bps"),
+        ("lender", "PUT", "/v1/products/p1", "push_product", {"valid_from": 0}, "valid_from"),
+        ("lender", "PUT", "/v1/products/p1", "push_product", {"name": 7}, "name"),
+        ("risk_officer", "POST", "/v1/models/origination/rule-changes", "change_rules", {"dry_run": "yes"}, "dry_run"),
+    ],
+)
+def test_a_value_of_another_type_is_not_converted(role, method, path, operation, changed, field):
+    (example, *_) = EXAMPLES[operation].values()
+    answer = Api(role, "lender-a").call(method, path, example | changed)
+    assert (answer.status, [one["field"] for one in answer.json()["errors"]]) == (422, [field])
 
 
 def test_unknown_and_missing_fields_are_all_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any
 
@@ -16,8 +17,11 @@ _WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 def _day(given: Any) -> Any:
     """Only the written form counts: a number would be read as seconds, an instant as its day somewhere."""
-    if isinstance(given, date) or (isinstance(given, str) and _WRITTEN.fullmatch(given)):
+    if isinstance(given, date):
         return given
+    if isinstance(given, str) and _WRITTEN.fullmatch(given):
+        with suppress(ValueError):
+            return date.fromisoformat(given)
     raise PydanticCustomError("not_a_date", "must be a date like 2026-11-30")
 
 

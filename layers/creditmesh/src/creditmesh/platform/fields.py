@@ -5,6 +5,7 @@ Clients see neither pydantic's sentences and types nor its way of writing paths.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
@@ -76,11 +77,12 @@ class InvalidFields(InvalidInput):
         self.errors = errors
 
 
-def validated(adapter: TypeAdapter[T], document: Any) -> T:
+def validated(adapter: TypeAdapter[T], document: Any, *, typed: bool = True) -> T:
     """Validate a document from outside.
 
     Args:
         document: the parsed JSON, or the query's parameters.
+        typed: values have JSON's types: no text, float or boolean passes for an integer. A query has texts only.
 
     Raises:
         InvalidFields: names each field and rule.
@@ -88,7 +90,8 @@ def validated(adapter: TypeAdapter[T], document: Any) -> T:
     if unfit := list(faults(document)):
         raise InvalidFields([_field(place.path, *place.fault) for place in unfit])
     try:
-        return adapter.validate_python(document)
+        # Strictness in pydantic's Python mode would refuse dates and enumerations as texts.
+        return adapter.validate_json(json.dumps(document), strict=True) if typed else adapter.validate_python(document)
     except ValidationError as error:
         told = [_told(one, document) for one in error.errors(include_url=False, include_input=False)]
         raise InvalidFields(_without_repeats(told)) from None
