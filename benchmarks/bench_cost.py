@@ -147,7 +147,7 @@ class Meter:
         watching.wait = self._news
         borrower = Borrower(
             watching, self.platform.bureau, case.request(), password=case.password, consents=consents,
-            poll_seconds=(0.01, 0.01),
+            fields=case.fields, poll_seconds=(0.01, 0.01),
         )  # fmt: skip
         with self._recording() as records:
             began = time.time()

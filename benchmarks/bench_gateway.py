@@ -21,6 +21,7 @@ import httpx
 
 from benchmarks.measures import judged, quantiles
 from client import Borrower
+from institutions.education_figures import verification_code
 from institutions.grant import obtain_code
 from institutions.population import Firm
 from run import many
@@ -50,6 +51,7 @@ def one_firm(platform: LocalPlatform, count: int) -> dict[str, Any]:
         borrower = Borrower(
             platform.api("borrower", case.tenant), platform.bureau, case.request(), password=case.password,
             consents=CONSENTS,
+            fields=case.fields,
         )  # fmt: skip
         journey = borrower.live_through(uuid.uuid4().hex)
         taken.append(_collecting_s(platform, journey.application.application_id))
@@ -248,6 +250,7 @@ def _own_work(platform: LocalPlatform, count: int) -> dict[str, Any]:
             values = {
                 "taxpayer_id": firm.taxpayer_id, "authorization_code": code, "authorization_id": f"own-{index}",
                 "request_id": f"own-work-{index}", "person_name": platform.estate.profile(firm)["legal_representative"],
+                "verification_code": verification_code(firm.taxpayer_id),
             }  # fmt: skip
             asked.append((one.channel, values))
     return own_work(asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 
 from chalice.app import Blueprint
@@ -16,6 +17,7 @@ from creditmesh.authorization.bootstrap import authorizations
 from creditmesh.authorization.flow import FLOW_SECONDS, flow_id_of
 from creditmesh.authorization.model import RedirectUsed
 from creditmesh.authorization.redirects import OtherBrowser
+from creditmesh.gateway.bootstrap import consent_fields
 from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.errors import Forbidden, InvalidInput, NotFound
@@ -68,7 +70,9 @@ def read_link(call: Call, application_id: str) -> Headed:
 )
 def bring_authorization(call: Call, application_id: str, body: BroughtAuthorization) -> ApplicationView:
     """Bring the authorisation code of the tax bureau."""
-    application = intake().authorize(call.caller, application_id, body.authorization_code, body.expires_at, body.state)
+    application = intake().authorize(
+        call.caller, application_id, body.authorization_code, body.expires_at, body.state, body.fields
+    )  # fmt: skip
     return ApplicationView.of(application)
 
 
@@ -92,7 +96,10 @@ def return_from_bureau(call: Call, query: ReturnQuery) -> Reply:
         raise AccessDenied("access was not granted")
     if not query.code or not query.expires_at or not query.taxpayer_id:
         raise InvalidInput("code, expires_at and taxpayer_id are required", field="code", fault="required")
-    intake().authorize_on_return(flow, query.taxpayer_id, query.code, query.expires_at)
+    given: Mapping[str, str] = call.request.query_params or {}
+    wanted = {field.name for field in consent_fields().declared(flow.scope)}
+    fields = {name: given[name] for name in wanted if name in given}
+    intake().authorize_on_return(flow, query.taxpayer_id, query.code, query.expires_at, fields)
     return pages.authorization_page(200, language(call.header("accept-language")), {})
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from api.schemas import In, Instant, Listed, Out, _true
+from api.schemas import BroughtFields, In, Instant, Listed, Out, _true
 from creditmesh.authorization.model import Language
 from creditmesh.authorization.records import ConsentRecord, RecordKind, Use
 from creditmesh.authorization.scopes import Scope, Way
 from creditmesh.authorization.service import ScopeStanding
 from creditmesh.authorization.texts import text_of
 from creditmesh.authorization.watches import Watch
+from creditmesh.gateway.channels.document import ConsentField
 from creditmesh.platform.country import Kind
 from creditmesh.retention.model import Kept
+
+
+class FieldView(Out):
+    """A value that a source wants of the borrower with a right."""
+
+    name: str
+    label: str
+    pattern: str | None
+    max_length: int
+    required: bool
 
 
 class ScopeView(Out):
@@ -32,9 +44,10 @@ class ScopeView(Out):
     title: str
     text: str
     text_sha256: str
+    fields: list[FieldView] = Field(description="what the right's sources want besides; brought with it")
 
     @classmethod
-    def of(cls, scope: Scope, language: Language) -> ScopeView:
+    def of(cls, scope: Scope, language: Language, declared: Sequence[ConsentField]) -> ScopeView:
         text = text_of(scope, language)
         return cls(
             scope=scope.name,
@@ -48,6 +61,7 @@ class ScopeView(Out):
             title=text.title,
             text=text.body,
             text_sha256=text.sha256,
+            fields=[FieldView.model_validate(one.model_dump()) for one in declared],
         )
 
 
@@ -78,14 +92,16 @@ class ConsentStanding(Out):
     grant: str = Field(description="where it is granted or renewed")
 
     @classmethod
-    def of(cls, standing: ScopeStanding, application_id: str, blind: list[Watch]) -> ConsentStanding:
+    def of(
+        cls, standing: ScopeStanding, application_id: str, blind: list[Watch], requires: Callable[[str], bool]
+    ) -> ConsentStanding:
         """Without code and index."""
         one, scope = standing.authorization, standing.scope
         here = f"/v1/applications/{application_id}"
         return cls(
             scope=scope.name,
             way=scope.way,
-            required=scope.required,
+            required=scope.required or requires(scope.name),
             usable=standing.problem is None,
             problem=standing.problem,
             authorization_id=one.authorization_id if one else None,
@@ -117,6 +133,7 @@ class ConsentGiven(In):
     text_version: str = Field(min_length=1, max_length=20)
     language: Language = Field(default="zh-CN", description="in which the text was shown")
     agreed: Annotated[Literal[True], BeforeValidator(_true)]
+    fields: BroughtFields = {}
 
 
 class ConsentEntry(Out):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chalice.app import Blueprint
 
 from api.consent_schemas import (
@@ -26,6 +28,7 @@ from api.routing import Call, route
 from api.schemas import Listing, Nothing
 from creditmesh.authorization.bootstrap import authorizations, watches
 from creditmesh.authorization.scopes import SCOPES
+from creditmesh.gateway.bootstrap import channels, consent_fields
 from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import Application
 from creditmesh.kernel.caller import STAFF, Role
@@ -47,8 +50,10 @@ WATCHERS = STAFF | {Role.LENDER}
 def list_scopes(call: Call, query: Listing) -> ConsentScopes:
     """List the rights a firm may grant, with the texts in force."""
     chosen = language(call.header("accept-language"))
+    declared = consent_fields().declared
     found = numbered(list(SCOPES.values()), window(call, query))
-    return ConsentScopes(scopes=[ScopeView.of(scope, chosen) for scope in found], next=following(call, query, found))
+    shown = [ScopeView.of(scope, chosen, declared(scope.name)) for scope in found]
+    return ConsentScopes(scopes=shown, next=following(call, query, found))
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/consents", roles=READERS)
@@ -71,7 +76,9 @@ def give_consent(call: Call, application_id: str, body: ConsentGiven) -> Consent
         language=body.language,
         valid_days=body.valid_days,
         until=body.until,
+        fields=body.fields,
     )
+    intake().consented(call.caller, application_id)
     return Consents(consents=_standing(application))
 
 
@@ -128,7 +135,8 @@ def _standing(application: Application) -> list[ConsentStanding]:
     held = authorizations()
     blind = held.blind_of(application.taxpayer_id, tenant=application.tenant)
     standing = held.standing_of(application.taxpayer_id, tenant=application.tenant)
-    return [ConsentStanding.of(one, application.application_id, blind) for one in standing]
+    requires = partial(channels().requires, application.collection_plan)
+    return [ConsentStanding.of(one, application.application_id, blind, requires) for one in standing]
 
 
 def _read(call: Call, application_id: str) -> Application:

@@ -261,6 +261,13 @@ class ReturnQuery(BaseModel):
     error: str | None = Field(default=None, max_length=80)
 
 
+FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+BroughtFields = Annotated[
+    dict[FieldName, Annotated[str, Field(max_length=500)]],
+    Field(max_length=20, repr=False, description="what the sources want besides, see GET /v1/consent-scopes"),
+]
+
+
 class BroughtAuthorization(In):
     """The authorisation the borrower brings back from the tax bureau."""
 
@@ -269,6 +276,7 @@ class BroughtAuthorization(In):
     state: str | None = Field(
         default=None, max_length=300, description="as the bureau sent it back; the code then serves this return only"
     )
+    fields: BroughtFields = {}
 
 
 class Choice(In):

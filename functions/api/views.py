@@ -106,8 +106,9 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     consents.ConsentScopes: (to(PARTIES, "scopes next"),),
     consents.ScopeView: (
         to(PARTIES, "scope way required purposes longest_days institution_kind text_version language title text"),
-        to(PARTIES, "text_sha256"),
+        to(PARTIES, "text_sha256 fields"),
     ),
+    consents.FieldView: (to(PARTIES, "name label pattern max_length required"),),
     consents.Consents: (to(APPLICANTS, "consents next"),),
     consents.ConsentStanding: (
         to(APPLICANTS, "scope way required usable problem authorization_id granted_at expires_at how text_version"),

@@ -109,10 +109,13 @@ class Api:
         """State of every right of the application's firm."""
         return list(self.listed(f"/v1/applications/{application_id}/consents", "consents"))
 
-    def give_consent(self, application_id: str, scope: Mapping[str, Any], valid_days: int) -> None:
+    def give_consent(
+        self, application_id: str, scope: Mapping[str, Any], valid_days: int, fields: Mapping[str, str]
+    ) -> None:
+        """Grant a right on the platform, with what its sources want besides."""
         body = {
             "scope": scope["scope"], "text_version": scope["text_version"], "language": scope["language"],
-            "valid_days": valid_days, "agreed": True,
+            "valid_days": valid_days, "agreed": True, "fields": dict(fields),
         }  # fmt: skip
         self.call("POST", f"/v1/applications/{application_id}/consents", body)
 

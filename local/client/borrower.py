@@ -52,6 +52,7 @@ class Borrower:
         first_code: a code used instead of the first login.
         validity_days: validity of the granted access.
         consents: further rights granted when first asked, by scope.
+        fields: what he tells the rights' sources, by name.
         watch: called with each new state of the application.
         poll_seconds: minimum and maximum pause between polls.
     """
@@ -67,13 +68,14 @@ class Borrower:
         first_code: Code | None = None,
         validity_days: int = 365,
         consents: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
         watch: Watch = lambda _: None,
         poll_seconds: tuple[float, float] = (0.15, 1.5),
     ) -> None:
         self._api, self._bureau, self._request = api, bureau, dict(request)
         self._password, self._signer_name, self._first_code = password, signer_name, first_code
         self._validity_days, self._watch, self._poll = validity_days, watch, poll_seconds
-        self._consents = list(consents)
+        self._consents, self._fields = list(consents), fields or {}
         self._logins = 0
         self._report: dict[str, Any] | None = None
 
@@ -137,7 +139,9 @@ class Borrower:
         scopes = self._api.scopes() if wanted else {}
         for name in wanted:
             days = min(self._validity_days, scopes[name]["longest_days"])
-            self._api.give_consent(application_id, scopes[name], days)
+            asked = {field["name"] for field in scopes[name]["fields"]}
+            fields = {one: value for one, value in self._fields.items() if one in asked}
+            self._api.give_consent(application_id, scopes[name], days, fields)
 
     def choose(self, application_id: str) -> ApplicationView:
         """Read report and offers, choose the best."""

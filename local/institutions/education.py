@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from institutions.access import key_right
 from institutions.config import Config
-from institutions.education_figures import education_data
+from institutions.education_figures import education_data, verification_code
 from institutions.population import Population
 
 CHARSET = "gb18030"
@@ -32,7 +32,7 @@ class EducationRegister:
         return [Route("/query", self.query, methods=["POST"])]
 
     async def query(self, request: Request) -> Response:
-        """The degrees of a firm's legal representative, who must be named."""
+        """The degrees of a firm's legal representative, who must be named, and who hands out the code."""
         if not key_right(request.headers, self._settings.api_key):
             return _answer(401, {"error": "invalid_api_key"})
         body = await request.body()
@@ -44,6 +44,8 @@ class EducationRegister:
         if firm is None:
             return _answer(404, {"error": "no_such_company"})
         data = education_data(firm, day)
+        if readings[0]["verification_code"] != verification_code(firm.taxpayer_id):
+            return _answer(403, {"error": "verification_code_invalid"})
         # A form does not declare its charset, and bytes may be valid in both, so try both.
         if all(form["person_name"] != data["person"]["name"] for form in readings):
             return _answer(404, {"error": "no_such_person"})
@@ -58,7 +60,7 @@ def _form(body: bytes, charset: str) -> dict[str, str] | None:
         fields = dict(parse_qsl(body.decode("ascii"), encoding=charset, errors="strict", max_num_fields=10))
     except ValueError:
         return None
-    form = {name: fields.get(name, "").strip() for name in ("taxpayer_id", "person_name")}
+    form = {name: fields.get(name, "").strip() for name in ("taxpayer_id", "person_name", "verification_code")}
     return form if all(form.values()) else None
 
 

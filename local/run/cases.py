@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from client.borrower import Code
+from institutions.education_figures import verification_code
 from institutions.population import password
 from run.places import ROOT
 
@@ -62,6 +63,11 @@ class Case(BaseModel):
         Tenants appear in events and logs, so they reveal no identity.
         """
         return "firm-" + hashlib.sha256(self.firm.taxpayer_id.encode()).hexdigest()[:16]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the firm's sources want besides consents."""
+        return {"verification_code": verification_code(self.firm.taxpayer_id)}
 
     @property
     def password(self) -> str:

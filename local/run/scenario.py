@@ -105,6 +105,7 @@ def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, 
         first_code=case.first_code,
         validity_days=case.behaviour.validity_days,
         consents=case.behaviour.consents,
+        fields=case.fields,
         watch=seen,
     )
     try:

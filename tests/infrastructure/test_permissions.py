@@ -511,6 +511,7 @@ def collect(watch: Watch) -> None:
     for scope in ("credit_bureau", "education"):
         world.clock.advance(1)
         consent = {"scope": scope, "valid_days": 90, "text_version": SCOPES[scope].text_version, "agreed": True}
+        consent |= {"fields": {"verification_code": "AB12CD34EF56AB78"}} if scope == "education" else {}
         api(watch, "POST", f"{here}/consents", consent)
     world.http.answer("POST", BUREAU, 202, {"enquiry_id": "e-1"})
     world.http.answer("POST", EDUCATION, 200, {"nsrsbh": FIRM.taxpayer_id, "xm": "Made Up", "xlxx": []})

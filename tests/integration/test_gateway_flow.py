@@ -16,6 +16,7 @@ import pytest
 from client import Borrower, ProblemError, channels
 from client.borrower import Journey
 from creditmesh.gateway.channels.catalogue import CACHE_SECONDS
+from institutions.education_figures import verification_code
 from run import many
 from run.cases import Case
 from run.platform import LocalPlatform
@@ -27,7 +28,9 @@ PATIENCE = 150.0
 def live(local: LocalPlatform, case: Case, consents: tuple[str, ...] = ALL) -> Journey:
     """A borrower's whole way."""
     api = local.api("borrower", case.tenant)
-    borrower = Borrower(api, local.bureau, case.request(), password=case.password, consents=consents)
+    borrower = Borrower(
+        api, local.bureau, case.request(), password=case.password, consents=consents, fields=case.fields
+    )
     return borrower.live_through(uuid.uuid4().hex, PATIENCE)
 
 
@@ -240,6 +243,6 @@ def test_no_log_holds_a_secret_or_a_firm(local: LocalPlatform) -> None:
         if name in ("api_key", "client_secret", "signing_secret", "webhook_secret")
     ]
     firms = [many.cases(1, skip=number)[0].firm for number in (140, 141, 150, 151, 152, 153, 154, 160)]
-    personal = [text for firm in firms for text in (firm.taxpayer_id, firm.name)]
+    personal = [text for firm in firms for text in (firm.taxpayer_id, firm.name, verification_code(firm.taxpayer_id))]
     assert len(secret) >= 9
     assert [text for text in secret + personal if text in logs] == []

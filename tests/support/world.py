@@ -287,6 +287,15 @@ def ship_model(stack: aws.Stack) -> None:
     stack.clients["s3"].put_object(Bucket=stack.refs["ArtefactBucket"], Key=models.keys(MODEL)[0], Body=body)
 
 
+@contextmanager
+def documents_anew(stack: aws.Stack) -> Iterator[None]:
+    """The shipped documents, for a test that changes them; the next file's are written under the same tokens."""
+    stack.memory.empty(aws.table_name("Documents"))
+    configure(stack)
+    yield
+    stack.memory.empty()
+
+
 def configure(stack: aws.Stack) -> None:
     """Put the shipped channels in force, and a plan of the two sources that no application can do without."""
     table = Tables(stack.clients["dynamodb"])

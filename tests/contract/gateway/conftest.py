@@ -22,6 +22,7 @@ from creditmesh.platform.http import HttpClient
 from creditmesh.platform.institutions import Keys
 from creditmesh.platform.observability import logger
 from institutions.config import Config, default_document, parse
+from institutions.education_figures import verification_code
 from institutions.grant import obtain_code
 from institutions.population import Firm, Population
 from institutions.registry_figures import legal_representative
@@ -71,11 +72,17 @@ class World:
     def consenting(self, firm: Firm) -> Firm:
         """Store all consents of a firm."""
         for scope in SCOPES:
-            self.engine.consents.grant(firm.taxpayer_id, scope)
+            self.engine.consents.grant(firm.taxpayer_id, scope, verification_code=verification_code(firm.taxpayer_id))
         code = obtain_code(self.urls["tax-bureau"], firm.taxpayer_id).code
         self.engine.consents.grant(firm.taxpayer_id, "tax", code=code)
         self.engine.records["firm-profiles", firm.taxpayer_id] = {"legal_representative": legal_representative(firm)}
-        self.known |= {firm.taxpayer_id, firm.name, legal_representative(firm), code}
+        self.known |= {
+            firm.taxpayer_id,
+            firm.name,
+            legal_representative(firm),
+            code,
+            verification_code(firm.taxpayer_id),
+        }
         return firm
 
     def collect(self, channel: Channel, firm: Firm, by: str = "app-1") -> CallResult:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import httpx
 
 from institutions.config import InstitutionConfig
+from institutions.education_figures import verification_code
 
 _NONCES = itertools.count()
 
@@ -78,9 +79,16 @@ def ask_market(http: Any, bearer: str, taxpayer_id: str, cursor: str | None = No
 
 
 def ask_education(
-    http: Any, settings: InstitutionConfig, taxpayer_id: str, name: str, charset: str = "gb18030"
+    http: Any,
+    settings: InstitutionConfig,
+    taxpayer_id: str,
+    name: str,
+    charset: str = "gb18030",
+    code: str | None = None,
 ) -> httpx.Response:
-    body = urlencode({"taxpayer_id": taxpayer_id, "person_name": name}, encoding=charset).encode()
+    code = verification_code(taxpayer_id) if code is None else code
+    fields = {"taxpayer_id": taxpayer_id, "person_name": name, "verification_code": code}
+    body = urlencode(fields, encoding=charset).encode()
     headers = {"x-api-key": settings.api_key, "content-type": "application/x-www-form-urlencoded"}
     answer: httpx.Response = http.post("/query", content=body, headers=headers)
     return answer

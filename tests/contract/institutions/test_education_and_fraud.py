@@ -67,6 +67,8 @@ def test_another_name_another_firm_and_no_key_find_nothing(
         (ask_education(register, education, good.taxpayer_id, "无此人"), 404, "no_such_person"),
         (ask_education(register, education, NOBODY, name), 404, "no_such_company"),
         (ask_education(register, replace(education, api_key=""), good.taxpayer_id, name), 401, "invalid_api_key"),
+        (ask_education(register, education, good.taxpayer_id, name, code="A" * 16), 403, "verification_code_invalid"),
+        (ask_education(register, education, good.taxpayer_id, name, code=""), 400, "invalid_request"),
         (ask_education(register, education, good.taxpayer_id, ""), 400, "invalid_request"),
         (ask_education(register, education, "x" * 9_000, name), 400, "invalid_request"),
     ]

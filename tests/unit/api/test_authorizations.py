@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from creditmesh.gateway.channels.document import Channel
 from creditmesh.intake.model import Outcome, Status
 from creditmesh.intake.moves import Move
 from tests.support import wired
@@ -163,6 +164,76 @@ def test_a_return_is_taken_once(asked, code, answers):
 def test_the_bureau_may_write_the_taxpayer_id_its_own_way(asked, code, written):
     state, cookie = _set_out(asked)
     assert _back(state, cookie, code, taxpayer_id=written.format(firm_id().lower())).status == 200
+
+
+@pytest.fixture
+def declared():
+    """A channel's document wants a field with the right for tax data."""
+    channel = {
+        "channel_id": "bureau-portal", "kind": "portal", "title": "Portal of the bureau", "institution": "tax",
+        "consent_scope": "tax", "authentication": {"type": "api_key"}, "structure": {"rule": "{name: name}"},
+        "transport": {"type": "rest", "path": "/x", "body": {"user": "{{portal_user}}"}},
+        "authorization": {"fields": [{"name": "portal_user", "label": "User", "pattern": "[a-z0-9-]{4,20}"}]},
+    }  # fmt: skip
+
+    def put(**changes):
+        wired.channels().put(Channel.model_validate(channel | changes), "operator-1", None)
+
+    put()
+    yield {"portal_user": "made-up-user-7"}
+    put(enabled=False)
+
+
+def test_what_a_source_wants_besides_is_listed(declared):
+    scopes = {one["scope"]: one for one in Api("borrower").get("/v1/consent-scopes").json()["scopes"]}
+    assert scopes["tax"]["fields"] == [
+        {"name": "portal_user", "label": "User", "pattern": "[a-z0-9-]{4,20}", "max_length": 200, "required": True}
+    ]
+    assert scopes["shop"]["fields"] == []
+
+
+def test_what_a_source_wants_besides_is_brought_with_the_code(asked, code, declared):
+    borrower, application_id, _ = asked
+    answer = borrower.post(f"/v1/applications/{application_id}/authorization", code | {"fields": declared})
+    assert answer.status == 202
+    assert declared["portal_user"] not in answer.body
+    held = wired.authorizations().usable(firm_id(), tenant=borrower.tenant)
+    assert held.fields == declared
+    assert declared["portal_user"] not in borrower.get(f"/v1/applications/{application_id}/consents").body
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "rule"),
+    [
+        (None, "fields.portal_user", "is required"),
+        ({}, "fields.portal_user", "is required"),
+        ({"portal_user": "No"}, "fields.portal_user", "must match [a-z0-9-]{4,20}"),
+        ({"portal_user": "made-up-user-7", "other": "x"}, "fields.other", "is not asked for"),
+    ],
+)
+def test_a_malformed_one_is_named_and_the_code_stays_good(asked, code, declared, fields, field, rule):
+    borrower, application_id, _ = asked
+    path = f"/v1/applications/{application_id}/authorization"
+    answer = borrower.post(path, code | ({} if fields is None else {"fields": fields}))
+    assert answer.status == 422
+    assert [(one["field"], one["rule"]) for one in answer.json()["errors"]] == [(field, rule)]
+    assert borrower.post(path, code | {"fields": declared}).status == 202
+
+
+@pytest.mark.parametrize("fields", [7, [], {"Portal User": "x"}, {"portal_user": 7}, {"portal_user": "x" * 501}])
+def test_fields_are_texts_by_name(asked, code, fields):
+    borrower, application_id, _ = asked
+    answer = borrower.post(f"/v1/applications/{application_id}/authorization", code | {"fields": fields})
+    assert answer.status == 422
+    assert answer.json()["errors"][0]["field"].startswith("fields")
+
+
+def test_the_return_carries_it_beside_what_the_bureau_adds(asked, code, declared):
+    borrower, _, _ = asked
+    state, cookie = _set_out(asked)
+    assert _back(state, cookie, code, utm_source="bureau").status == 422
+    assert _back(state, cookie, code, utm_source="bureau", **declared).status == 200
+    assert wired.authorizations().usable(firm_id(), tenant=borrower.tenant).fields == declared
 
 
 def test_the_cookie_is_for_the_server_only_and_of_short_life(asked):

@@ -40,7 +40,8 @@ PRODUCT = (
     "annual_rate_bps disbursement_hours min_grade industries_excluded[] repayment_methods[] valid_from valid_until"
 )
 SCOPE = (
-    "scope way required purposes[] longest_days institution_kind text_version language title text text_sha256"
+    "scope way required purposes[] longest_days institution_kind text_version language title text text_sha256 "
+    "fields[].name fields[].label fields[].pattern fields[].max_length fields[].required"
 )  # fmt: skip
 LENDERS_REPORT = (
     "report_version application_id firm_name decided_at requested.amount requested.currency requested.term_months "

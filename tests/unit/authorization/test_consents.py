@@ -38,6 +38,8 @@ PUBLISHED: dict[str, str] = {
 
 def consent(scope: str = "credit_bureau", **changes: Any) -> None:
     given: dict[str, Any] = {"tenant": TENANT, "text_version": VERSION, "language": "en", "valid_days": 30}
+    if scope == "education":
+        given["fields"] = {"verification_code": "A" * 16}
     wired.authorizations().consent(TAXPAYER, scope, "borrower:user-1", **(given | changes))
 
 

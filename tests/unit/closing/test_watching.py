@@ -36,8 +36,9 @@ NEW_CODE = "code-brought-later-0002"
 def consent(scope: str, tenant: str = TENANT, days: int = 90) -> None:
     version = SCOPES[scope].text_version
     wired.authorizations().consent(
-        TAXPAYER, scope, "borrower:user-1", tenant=tenant, text_version=version, language="en", valid_days=days
-    )
+        TAXPAYER, scope, "borrower:user-1", tenant=tenant, text_version=version, language="en", valid_days=days,
+        fields={"verification_code": "A" * 16} if scope == "education" else {},
+    )  # fmt: skip
 
 
 def withdraw(scope: str = "tax") -> None:

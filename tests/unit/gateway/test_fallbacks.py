@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,24 +16,22 @@ from creditmesh.platform.http import InstitutionUnavailable
 from institutions.mirror import extract
 from institutions.registry_figures import registry_data
 from tests.support import wired
-from tests.support.aws import table_name
-from tests.support.world import BUREAU, FIRM, MIRROR, NOW, REGISTRY, TAX, World, configure
+from tests.support.world import BUREAU, FIRM, MIRROR, NOW, REGISTRY, TAX, World, documents_anew
 
 COMPANY, EXTRACT = f"{REGISTRY}/api/v1/companies/", f"{MIRROR}/extracts"
 KNOWN = registry_data(FIRM, NOW.date())
 
 
 @pytest.fixture
-def ready(world: World) -> World:
+def ready(world: World) -> Iterator[World]:
     """Received and authorised; the registry is away, its mirror answers. Documents are as shipped."""
-    world.stack.memory.empty(table_name("Documents"))
-    configure(world.stack)
-    world.authorize()
-    world.sources_answer()
-    world.http.answer("GET", COMPANY, 503)
-    world.http.answer("GET", EXTRACT, 200, extract(KNOWN, older=False))
-    assert world.application_id
-    return world
+    with documents_anew(world.stack):
+        world.authorize()
+        world.sources_answer()
+        world.http.answer("GET", COMPANY, 503)
+        world.http.answer("GET", EXTRACT, 200, extract(KNOWN, older=False))
+        assert world.application_id
+        yield world
 
 
 def document(world: World) -> Any:
@@ -169,9 +168,10 @@ def test_a_fallback_that_is_gone_is_unavailable(ready: World) -> None:
         ready.collect()
 
 
-def test_a_fallback_under_another_consent_asks_for_that(ready: World) -> None:
+def test_a_consent_that_only_the_fallback_needs_is_not_asked_for(ready: World) -> None:
+    """The source will be back before the borrower has read the text."""
     change("registry-mirror", consent_scope="credit_bureau")
-    with pytest.raises(AuthorizationRequired, match="none_stored"):
+    with pytest.raises(SourceUnavailable, match="company-registry: no_consent: none_stored"):
         ready.collect()
     assert ready.http.to(MIRROR) == []
 

@@ -53,6 +53,7 @@ class Consent:
     code: str
     expires_at: str
     purposes: tuple[str, ...] = ("loan_assessment",)
+    fields: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -67,9 +68,11 @@ class Consents:
     """Consent's id -> reason."""
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def grant(self, taxpayer_id: str, scope: str, *, days: float = 30, code: str = "code-of-the-firm-1") -> Consent:
+    def grant(
+        self, taxpayer_id: str, scope: str, *, days: float = 30, code: str = "code-of-the-firm-1", **fields: str
+    ) -> Consent:
         until = iso(self.clock.now() + timedelta(days=days))
-        consent = Consent(f"auth-{next(self.numbers)}", code, until)
+        consent = Consent(f"auth-{next(self.numbers)}", code, until, fields=fields)
         self.granted[taxpayer_id, scope] = consent
         return consent
 

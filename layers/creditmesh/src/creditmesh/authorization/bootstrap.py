@@ -72,9 +72,13 @@ def expiry_sweep() -> ExpirySweep:
 
 @singleton
 def authorizations() -> Authorizations:
+    from creditmesh.gateway.bootstrap import consent_fields
+
     store, own = authorization_store(), platform()
     changes = Changes(store, revocations(), consent_follow_up(), own.clock)
-    return Authorizations(store, changes, redirects(), watches(), own.blind_index, own.clock, logger.get_correlation_id)
+    return Authorizations(
+        store, changes, redirects(), watches(), consent_fields(), own.blind_index, own.clock, logger.get_correlation_id
+    )  # fmt: skip
 
 
 @singleton

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -19,15 +19,15 @@ from creditmesh.authorization.model import (
 from creditmesh.authorization.records import ConsentRecord, RecordKind
 from creditmesh.authorization.revocations import Revocations
 from creditmesh.authorization.scopes import Scope
-from creditmesh.authorization.store import SEALED, AuthorizationStore
+from creditmesh.authorization.store import ERASED, AuthorizationStore
 from creditmesh.authorization.texts import consent_to
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound, Unavailable
 from creditmesh.kernel.ids import new_id
 from creditmesh.platform.tables import ConditionFailed, Step, Write
 
-_OVER = (*SEALED, "due_queue", "due_at")
-"""Attributes removed when an authorisation ends: its code, and its entry in the due-date index."""
+_OVER = (*ERASED, "due_queue", "due_at")
+"""Attributes removed when an authorisation ends: what was brought, and its entry in the due-date index."""
 
 _ATTEMPTS = 6
 
@@ -43,6 +43,7 @@ class Granted:
     code: str = field(default="", repr=False)
     """Empty for a consent given on the platform."""
     code_verifier: str = field(default="", repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Changes:
@@ -142,6 +143,7 @@ class Changes:
             authorization_id=new_id("auth", now),
             code=granted.code,
             code_verifier=granted.code_verifier,
+            fields=dict(granted.fields),
             granted_at=iso(now),
             granted_by=granted.by,
             how=granted.how,

@@ -7,7 +7,7 @@ from typing import Any
 from creditmesh.authorization.endings import FollowUp
 from creditmesh.authorization.model import DUE_QUEUES, Authorization, days_to_remind, next_due
 from creditmesh.authorization.records import ConsentRecord, RecordKind
-from creditmesh.authorization.store import SEALED, AuthorizationStore
+from creditmesh.authorization.store import ERASED, AuthorizationStore
 from creditmesh.authorization.watches import Watches
 from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.platform.observability import logger
@@ -58,7 +58,7 @@ class ExpirySweep:
     def _expire(self, authorization: Authorization) -> str:
         now = iso(self._clock.now())
         records = [ConsentRecord.of(authorization, RecordKind.EXPIRED, now, "platform")]
-        self._write(authorization, {"ended_at": now}, (*SEALED, "due_queue", "due_at"), records)
+        self._write(authorization, {"ended_at": now}, (*ERASED, "due_queue", "due_at"), records)
         self._follow_up.after(records[0])
         return "expired"
 

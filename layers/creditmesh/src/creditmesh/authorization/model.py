@@ -20,6 +20,7 @@ DUE_SHARDS = 4
 NONE_STORED = "none_stored"
 OTHER_PURPOSE = "purpose_not_consented"
 SUPERSEDED = "superseded"
+FIELDS_MISSING = "fields_missing"
 _CODE = re.compile(r"[A-Za-z0-9._~-]{8,200}", re.ASCII)
 
 Language = Literal["zh-CN", "en"]
@@ -85,6 +86,8 @@ class Authorization(BaseModel):
     """Empty if the right needs none, and after its end."""
     code_verifier: str = Field(default="", repr=False)
     """For sources with PKCE; empty if the code came without our redirect."""
+    fields: dict[str, str] = Field(default={}, repr=False)
+    """What its sources want besides, by name; without values unless opened, and empty after its end."""
     standing: Standing = Standing.ACTIVE
     granted_at: str
     granted_by: str

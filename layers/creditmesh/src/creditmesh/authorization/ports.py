@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from creditmesh.authorization.flow import Flow, Link
@@ -44,6 +45,14 @@ class Monitoring(Protocol):
     def begun(self, taxpayer_id: str, *, tenant: str) -> None: ...
 
 
+class SourceFields(Protocol):
+    """What sources want with a right; implemented by the gateway."""
+
+    def required(self, scope: str) -> set[str]: ...
+
+    def check(self, scope: str, given: Mapping[str, str]) -> dict[str, str]: ...
+
+
 class Asking(Protocol):
     """Asks a borrower for the missing authorisation."""
 
@@ -67,5 +76,6 @@ class Asking(Protocol):
         *,
         tenant: str,
         flow: Flow | None = None,
+        fields: Mapping[str, str] = ...,
         first: bool = False,
     ) -> Authorization: ...

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from creditmesh.authorization.changes import Changes, Granted
 from creditmesh.authorization.flow import Flow
 from creditmesh.authorization.model import (
+    FIELDS_MISSING,
     NONE_STORED,
     OTHER_PURPOSE,
     SUPERSEDED,
@@ -35,6 +37,7 @@ from creditmesh.platform.paging import FIRST, Page, Window
 from creditmesh.platform.tables import ConditionFailed, Item
 
 if TYPE_CHECKING:
+    from creditmesh.authorization.ports import SourceFields
     from creditmesh.platform.blind_index import BlindIndex
 
 
@@ -72,6 +75,7 @@ class Authorizations:
     """Firms' authorisations, one per taxpayer, scope and tenant.
 
     Args:
+        fields: what sources want with a right.
         correlation_id: id of the request or run that a use belongs to.
     """
 
@@ -81,12 +85,13 @@ class Authorizations:
         changes: Changes,
         redirects: Redirects,
         watches: Watches,
+        fields: SourceFields,
         index: BlindIndex,
         clock: Clock,
         correlation_id: Callable[[], str | None],
     ) -> None:
         self.redirects = redirects
-        self._store, self._changes, self._watches = store, changes, watches
+        self._store, self._changes, self._watches, self._fields = store, changes, watches, fields
         self._index, self._clock, self._correlation_id = index, clock, correlation_id
 
     def usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> Authorization:
@@ -114,13 +119,11 @@ class Authorizations:
 
     def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
         """Whether a stored authorisation can be used now, without decrypting its code."""
-        now = self._clock.now()
-        return any(not one.problem(now) for one in self._held(self._of(taxpayer_id), scope, tenant))
+        return any(not self._problem(one, scope) for one in self._held(self._of(taxpayer_id), scope, tenant))
 
     def problem(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> str | None:
         """Why a tenant's authorisation cannot be used now; None if it can."""
-        found = self._store.peek(self._of(taxpayer_id), record_key(scope, tenant))
-        return found.problem(self._clock.now()) if found else NONE_STORED
+        return self._problem(self._store.peek(self._of(taxpayer_id), record_key(scope, tenant)), scope)
 
     def use(self, authorization: Authorization, *, purpose: str, by: str, channel: str) -> None:
         """Record a use before it happens; fails once the authorisation has ended.
@@ -163,6 +166,7 @@ class Authorizations:
         *,
         tenant: str,
         flow: Flow | None = None,
+        fields: Mapping[str, str] = MappingProxyType({}),
         first: bool = False,
     ) -> Authorization:
         """Store a code that the borrower brought back, replacing an earlier one.
@@ -171,13 +175,15 @@ class Authorizations:
 
         Args:
             flow: the redirect that he returned by, valid once; without one, the caller's token identifies him.
+            fields: what the sources want besides.
 
         Raises:
-            InvalidInput: malformed code or expiry, or a code bound to another tenant or taxpayer.
+            InvalidInput: malformed code, expiry or field, or a code bound to another tenant or taxpayer.
             RedirectUsed: the redirect was used before.
         """
         scope = scope_of(flow.scope if flow else TAX)
         code, expires_at = check_code(code), check_expiry(expires_at, scope, self._clock.now())
+        fields = self._fields.check(scope.name, fields)
         indexes = self._index.every(FIRM, taxpayer_id)
         if flow and (flow.taxpayer_index not in indexes or flow.tenant != tenant):
             raise InvalidInput("belongs to another firm or account", field="state", fault="others_state")
@@ -185,7 +191,7 @@ class Authorizations:
         if flow:
             self.redirects.use(flow)
         how, verifier = (How.REDIRECT, flow.verifier) if flow else (How.API, "")
-        granted = Granted(expires_at, granted_by, how, "zh-CN", code, verifier)
+        granted = Granted(expires_at, granted_by, how, "zh-CN", code, verifier, fields)
         return self._grant(taxpayer_id, scope, tenant, granted, first=first)
 
     def was_brought(self, taxpayer_id: str, code: str, *, tenant: str) -> bool:
@@ -203,6 +209,7 @@ class Authorizations:
         language: Language,
         valid_days: int | None = None,
         until: str | None = None,
+        fields: Mapping[str, str] = MappingProxyType({}),
     ) -> Authorization:
         """Store a consent given on the platform for the displayed text and the chosen validity.
 
@@ -216,7 +223,8 @@ class Authorizations:
             )
         require_current(right, text_version)
         expires_at = chosen_expiry(right, self._clock.now(), valid_days=valid_days, until=until)
-        granted = Granted(expires_at, granted_by, How.PLATFORM, language)
+        brought = self._fields.check(right.name, fields)
+        granted = Granted(expires_at, granted_by, How.PLATFORM, language, fields=brought)
         return self._grant(taxpayer_id, right, tenant, granted)
 
     def withdraw(self, taxpayer_id: str, scope: str, by: str, *, tenant: str) -> None:
@@ -241,12 +249,11 @@ class Authorizations:
 
     def standing_of(self, taxpayer_id: str, *, tenant: str | None = None) -> list[ScopeStanding]:
         """State of every right, in the table's order; without a tenant, the best of all tenants."""
-        now = self._clock.now()
         held = self._store.all_of(self._of(taxpayer_id))
         found = []
         for scope in SCOPES.values():
             best = self._best([one for one in held if one.scope == scope.name and tenant in (None, one.tenant)])
-            found.append(ScopeStanding(scope, best, best.problem(now) if best else NONE_STORED))
+            found.append(ScopeStanding(scope, best, self._problem(best, scope.name)))
         return found
 
     def history(self, taxpayer_id: str, *, tenant: str, window: Window = FIRST) -> Page[ConsentRecord]:
@@ -275,6 +282,13 @@ class Authorizations:
     def blind_of(self, taxpayer_id: str, *, tenant: str) -> list[Watch]:
         """A firm's own blind spots."""
         return list(self._watches.blind_of(self._of(taxpayer_id), tenant))
+
+    def _problem(self, found: Authorization | None, scope: str) -> str | None:
+        """Why the borrower must be asked for a right; None if he need not."""
+        if found is None:
+            return NONE_STORED
+        lacks = self._fields.required(scope) - found.fields.keys()
+        return found.problem(self._clock.now()) or (FIELDS_MISSING if lacks else None)
 
     def _held(self, index: str, scope: str, tenant: str | None) -> list[Authorization]:
         if tenant is not None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 FIRM = "taxpayer_id"
 """Kind of the blind index of firms."""
 SEALED = ("code", "code_verifier")
-OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in SEALED)
+ERASED = (*SEALED, "fields")
+"""What the borrower brought, which is removed when the authorisation ends."""
+OPTIONAL = tuple(name for name, field in Authorization.model_fields.items() if field.default is None or name in ERASED)
 _PLAIN = tuple(name for name in Authorization.model_fields if name not in SEALED)
 
 
@@ -52,7 +54,11 @@ class AuthorizationStore:
             for name in SEALED
             if item.get(name)
         }
-        return Authorization.model_validate({**item, **codes})
+        fields = {
+            name: self._cipher.open(sealed, self._table, item["authorization_id"], f"fields.{name}")
+            for name, sealed in item.get("fields", {}).items()
+        }
+        return Authorization.model_validate({**item, **codes, "fields": fields})
 
     def peek(self, taxpayer_index: str, record: str) -> Authorization | None:
         """The stored authorisation without decrypting its code."""
@@ -93,6 +99,10 @@ class AuthorizationStore:
         item = {**new.model_dump(mode="json", exclude_none=True), "record": new.record}
         for name in SEALED:
             item[name] = self._cipher.seal(item[name], self._table, new.authorization_id, name) if item[name] else None
+        item["fields"] = {
+            name: self._cipher.seal(value, self._table, new.authorization_id, f"fields.{name}")
+            for name, value in new.fields.items()
+        } or None
         if previous is None:
             return Put(self._table, item, "taxpayer_index")
         key = {name: item.pop(name) for name in ("taxpayer_index", "record")}
@@ -162,4 +172,5 @@ class AuthorizationStore:
 
 
 def _without_code(item: Item) -> Authorization:
-    return Authorization.model_validate({name: value for name, value in item.items() if name not in SEALED})
+    plain = {name: value for name, value in item.items() if name not in SEALED}
+    return Authorization.model_validate({**plain, "fields": dict.fromkeys(item.get("fields", {}), "")})

@@ -10,6 +10,7 @@ from creditmesh.gateway.channels.batch import BatchFiles
 from creditmesh.gateway.channels.cache import AnswerCache
 from creditmesh.gateway.channels.calls import CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
+from creditmesh.gateway.channels.consent_fields import ConsentFields
 from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.channels.exchange import Exchanger
 from creditmesh.gateway.channels.fetcher import ChannelFetcher
@@ -35,6 +36,11 @@ def channels() -> ChannelCatalogue:
         return VersionedDocuments(platform().tables, settings().documents_table, kind, platform().clock)
 
     return ChannelCatalogue(documents("channel"), documents("plan"), source())
+
+
+@singleton
+def consent_fields() -> ConsentFields:
+    return ConsentFields(channels())
 
 
 @singleton

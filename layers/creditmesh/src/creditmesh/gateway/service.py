@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ class Collections:
         made = self.call(plan_id, subject, last_word=last_word)
         settled = {name: several[-1] for name, several in made.items()}
         plan = self.planned(plan_id)
-        _judge(plan, settled)
+        _judge(plan, settled, lambda scope: self._catalogue.requires(plan_id, scope))
         if pending := [one for one in settled.values() if one.outcome is Outcome.PENDING]:
             raise AnswersPending([one.awaited or "" for one in pending], max(one.wait_seconds or 0 for one in pending))
         return self._written(subject, made, inputs, screen)
@@ -174,16 +174,21 @@ class Collections:
         return self._answers.third(result.third_key or "") if result.third is None else result.third
 
 
-def _judge(plan: Sequence[PlannedChannel], results: Mapping[str, CallResult]) -> None:
-    """Check the results against the plan; a missing consent comes first, since only the borrower can help."""
+def _judge(
+    plan: Sequence[PlannedChannel], results: Mapping[str, CallResult], asked_for: Callable[[str], bool]
+) -> None:  # fmt: skip
+    """Check the results against the plan; a missing consent comes first, since only the borrower can help.
+
+    He is not asked for one that only a fallback needs.
+    """
     lacking = [
         (planned.channel_id, results.get(planned.channel_id))
         for planned in plan
         if planned.required and not _is_done(planned, results.get(planned.channel_id))
     ]
     for _, result in lacking:
-        if result and result.outcome in _ASKS_THE_BORROWER:
-            raise AuthorizationRequired(result.reason or result.outcome, result.kind)
+        if result and result.outcome in _ASKS_THE_BORROWER and result.scope and asked_for(result.scope):
+            raise AuthorizationRequired(result.reason or result.outcome, result.scope)
     if lacking:
         name, result = lacking[0]
         raise SourceUnavailable(f"{name}: {result.outcome}: {result.reason}" if result else f"{name}: lost")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.authorization.flow import Flow, Link
 from creditmesh.authorization.model import NONE_STORED, RedirectUsed
-from creditmesh.authorization.scopes import TAX, scope_of
+from creditmesh.authorization.scopes import SCOPES, TAX, scope_of
 from creditmesh.intake.model import (
     WAITS,
     Actor,
@@ -51,6 +53,8 @@ class Brought:
     by: str
     """Who brought it, as in the record of consents."""
     flow: Flow | None = field(default=None, repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the sources want besides."""
 
 
 class Intake:
@@ -196,7 +200,13 @@ class Intake:
         )
 
     def authorize(
-        self, caller: Caller, application_id: str, code: str, expires_at: str, state: str | None = None
+        self,
+        caller: Caller,
+        application_id: str,
+        code: str,
+        expires_at: str,
+        state: str | None = None,
+        fields: Mapping[str, str] = MappingProxyType({}),
     ) -> Application:
         """Accept the code that the borrower brought back and continue; idempotent.
 
@@ -213,22 +223,28 @@ class Intake:
             flow = self._authorizations.redirects.named_by(state) if state is not None else None
             if flow and flow.application_id != application_id:
                 raise InvalidInput("belongs to another application", field="state", fault="others_state")
-            brought = Brought(code, expires_at, f"{caller.role}:{caller.subject}", flow)
+            brought = Brought(code, expires_at, f"{caller.role}:{caller.subject}", flow, fields)
             return self._authorized(application, wait, Actor.of(caller), brought)
         except (RedirectUsed, NotAwaited, ConditionFailed):
             if not self._authorizations.was_brought(application.taxpayer_id, code, tenant=application.tenant):
                 raise
         return again(lambda: self._authorized_before(application_id, Actor.of(caller)))
 
-    def authorize_on_return(self, flow: Flow, taxpayer_id: str, code: str, expires_at: str) -> Application:
+    def authorize_on_return(
+        self, flow: Flow, taxpayer_id: str, code: str, expires_at: str, fields: Mapping[str, str] = MappingProxyType({})
+    ) -> Application:
         """Like `authorize`, for a borrower who returns by our redirect."""
         ref = self._waits.ref(flow.application_id, _AUTHORIZATION)
         application, (asked,) = self._store.get_with(flow.application_id, ref)
         if compact(taxpayer_id) != application.taxpayer_id:
             raise InvalidInput("must be the taxpayer of this application", field="taxpayer_id", fault="other_taxpayer")
         wait = Wait(flow.application_id, _AUTHORIZATION, asked)
-        brought = Brought(code, expires_at, "redirect", flow)
+        brought = Brought(code, expires_at, "redirect", flow, fields)
         return self._authorized(application, wait, Actor(Role.BORROWER), brought)
+
+    def consented(self, caller: Caller, application_id: str) -> Application:
+        """Continue an application that waited for a consent which the borrower has just given on the platform."""
+        return again(lambda: self._authorized_before(application_id, Actor.of(caller)))
 
     def withdraw(self, caller: Caller, application_id: str) -> Application:
         """End an application at the borrower's request, unless the contract is signed or a lender is deciding."""
@@ -264,13 +280,19 @@ class Intake:
         return self._store.after(application, moved)
 
     def _problem(self, application: Application) -> str | None:
-        """Why the firm must be asked for tax data anyway, so that the process need not find out by a collection."""
-        if not self._requires(application.collection_plan, TAX):
-            return None
-        return self._authorizations.problem(application.taxpayer_id, tenant=application.tenant)
+        """Why the firm must be asked for a right that the plan requires; None if it has granted them all."""
+        return self._lacking(application, self._required(application))
 
     def _holds(self, application: Application) -> bool:
-        return self._authorizations.has_usable(application.taxpayer_id, tenant=application.tenant)
+        """Whether whoever was asked has granted all; asked without a plan's need, it was for tax data."""
+        return self._lacking(application, self._required(application) or [TAX]) is None
+
+    def _required(self, application: Application) -> list[str]:
+        return [scope for scope in SCOPES if self._requires(application.collection_plan, scope)]
+
+    def _lacking(self, application: Application, scopes: Sequence[str]) -> str | None:
+        problem = partial(self._authorizations.problem, application.taxpayer_id, tenant=application.tenant)
+        return next((found for scope in scopes if (found := problem(scope))), None)
 
     def _renews(self, application: Application) -> bool:
         """Whether a code renews a monitored authorisation instead of answering this application's wait."""
@@ -286,12 +308,13 @@ class Intake:
                 raise NotAwaited("the application does not wait for an authorisation")
         self._authorizations.take(
             application.taxpayer_id, brought.code, brought.expires_at, brought.by, tenant=application.tenant,
-            flow=brought.flow, first=not renews and application.authorization_problem == NONE_STORED,
+            flow=brought.flow, fields=brought.fields,
+            first=not renews and application.authorization_problem == NONE_STORED,
         )  # fmt: skip
         return application if renews else self._answered(application, wait, Answer(), AUTHORIZE, actor)
 
     def _authorized_before(self, application_id: str, actor: Actor) -> Application:
-        """Complete an earlier call that stored the code but died before moving the application."""
+        """Continue with what is stored: after a consent, or an earlier call that died before moving the application."""
         application, (asked,) = self._store.get_with(application_id, self._waits.ref(application_id, _AUTHORIZATION))
         if application.status is Status.AUTHORIZATION_REQUIRED and self._holds(application):
             wait = Wait(application_id, _AUTHORIZATION, asked)

@@ -32,6 +32,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 CONSENT_FIELDS = frozenset({"authorization_code", "authorization_id"})
 RESERVED_FIELDS = CONSENT_FIELDS | {"request_id", "today", "now"}
 """What the platform itself puts into a request; neither a field nor a fill rule can set it."""
+_RETURNED = frozenset({"state", "iss", "code", "expires_at", "taxpayer_id", "error", "error_description"})
+"""Parameters that a redirect carries by itself."""
 SIGNED_FIELDS = frozenset({"timestamp", "nonce", "method", "path", "body", "body_sha256"})
 
 
@@ -230,6 +232,22 @@ class Structure(_Part):
     fallback: Expression | None = None
 
 
+class ConsentField(_Part):
+    """A value that the borrower brings with the consent; stored encrypted, and never shown again."""
+
+    name: Name
+    label: str = Field(min_length=2, max_length=120, description="what people read where it is asked for")
+    pattern: Pattern | None = None
+    max_length: int = Field(default=200, ge=1, le=500)
+    required: bool = True
+
+
+class ConsentExtras(_Part):
+    """What the source wants of the borrower besides the consent, or besides code and expiry."""
+
+    fields: list[ConsentField] = Field(default=[], max_length=10)
+
+
 class Cost(_Part):
     """What one call costs the platform."""
 
@@ -257,6 +275,7 @@ class Channel(_Part):
         default=None, description="origin of an institution that is not in the address book; must be allow-listed"
     )
     consent_scope: Name | None = Field(default=None, description="the consent it needs; null for public data")
+    authorization: ConsentExtras = ConsentExtras()
     fields: dict[Name, RequiredField] = Field(default={"taxpayer_id": RequiredField()}, max_length=40)
     fill: list[FillRule] = Field(default=[], max_length=40)
     transport: Transport
@@ -281,9 +300,14 @@ class Channel(_Part):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        used = placeholders(self.transport)
-        for name in sorted(used - set(self.fields) - RESERVED_FIELDS):
+        used, brought = placeholders(self.transport), [field.name for field in self.authorization.fields]
+        for name in sorted(used - set(self.fields) - RESERVED_FIELDS - set(brought)):
             raise ValueError(f"the transport uses {{{{{name}}}}}, which is not among fields")
+        for name in brought:
+            if name in RESERVED_FIELDS | _RETURNED | set(self.fields) or brought.count(name) > 1:
+                raise ValueError(f"authorization: the name {name} is taken")
+        if brought and not self.consent_scope:
+            raise ValueError("authorization: fields are brought with a consent, so a consent_scope is needed")
         for name in sorted(RESERVED_FIELDS & set(self.fields)):
             raise ValueError(f"fields: {name} is set by the platform")
         for rule in self.fill:
@@ -301,6 +325,9 @@ class Channel(_Part):
             for name in sorted(placeholders(self.transport.path) & set(self.fields)):
                 if self.fields[name].optional:
                     raise ValueError(f"the path uses {{{{{name}}}}}, which must not be optional: routes would differ")
+            for field in self.authorization.fields:
+                if field.name in placeholders(self.transport.path):
+                    raise ValueError(f"the path uses {{{{{field.name}}}}}, which would be written into logs on the way")
             return self
         key = self.fields.get(self.transport.key)
         if key is None or key.optional:

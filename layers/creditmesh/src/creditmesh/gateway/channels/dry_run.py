@@ -83,6 +83,7 @@ def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
         return Step(name="request", ok=True, result={"file": place, "key": values.get(transport.key)})
     # The platform's own values are shown as stars: a dry run reveals no secrets.
     shown = {"request_id": SHOWN, "authorization_code": SHOWN, "authorization_id": SHOWN, "now": SHOWN, "today": SHOWN}
+    shown |= {field.name: SHOWN for field in channel.authorization.fields}
     request = prepare(transport, origin, {**shown, **values})
     written_in = "ascii" if transport.type == "form" else transport.charset
     body = request.body.decode(written_in, "replace") if request.body is not None else None

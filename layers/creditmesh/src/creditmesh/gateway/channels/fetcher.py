@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.authorization.model import AuthorizationRequired
+from creditmesh.authorization.model import FIELDS_MISSING, AuthorizationRequired
 from creditmesh.gateway.channels import fields as request_fields
 from creditmesh.gateway.channels.answers import Answers, Reading
 from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore, call_key, new_holder
-from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.document import Channel, ConsentField, Outcome
 from creditmesh.gateway.channels.exchange import ExchangeFailed
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import HealthBook
@@ -129,9 +129,17 @@ class ChannelFetcher:
         if not channel.consent_scope:
             return None
         try:
-            return rights.usable(channel.consent_scope, subject.purpose)
+            found = rights.usable(channel.consent_scope, subject.purpose)
         except AuthorizationRequired as refusal:
             return plain_result(channel, version, Outcome.NO_CONSENT, refusal.message)
+        lacking = [
+            field.name
+            for field in channel.authorization.fields
+            if not _brought(channel, field, found.fields.get(field.name, ""))
+        ]
+        if lacking:  # brought before the document declared them
+            return plain_result(channel, version, Outcome.NO_CONSENT, FIELDS_MISSING, missing=lacking)
+        return found
 
     def _wanted(
         self,
@@ -233,6 +241,8 @@ class ChannelFetcher:
         if attempt.authorization is not None:
             values["authorization_id"] = attempt.authorization.authorization_id
             values["authorization_code"] = attempt.authorization.code
+            brought = attempt.authorization.fields
+            values |= {field.name: brought.get(field.name) for field in attempt.channel.authorization.fields}
         return values
 
     def _failed(self, attempt: _Attempt, failure: InstitutionUnavailable | SecretMissing) -> CallResult:
@@ -304,6 +314,11 @@ class ChannelFetcher:
     ) -> None:  # fmt: skip
         millis = round((self._monotonic() - attempt.started) * 1000) if attempt else 0
         self._health.note(channel, outcome, cached=cached, calls=calls, charged=charged, millis=millis)
+
+
+def _brought(channel: Channel, field: ConsentField, value: str) -> bool:
+    """Whether a consent has what the channel's current document wants with it, in a form that can be sent."""
+    return request_fields.sendable(channel, field.name, value) if value else not field.required
 
 
 def window_end(channel: Channel, record: CallRecord, clock: Clock) -> int:

@@ -42,7 +42,7 @@ def complete(channel: Channel, given: Mapping[str, Any], lookup: Lookup) -> Fiel
     missing = tuple(
         name
         for name, wanted in channel.fields.items()
-        if not (_fits(values.get(name), wanted) and _sendable(channel, name, values.get(name)))
+        if not (_fits(values.get(name), wanted) and sendable(channel, name, values.get(name)))
     )
     return Fields(values, tuple(filled), missing)
 
@@ -53,7 +53,7 @@ def _fits(value: Any, wanted: RequiredField) -> bool:
     return wanted.pattern is None or matches(wanted.pattern, str(value))
 
 
-def _sendable(channel: Channel, name: str, value: Any) -> bool:
+def sendable(channel: Channel, name: str, value: Any) -> bool:
     """Whether a value can be written at its position in the request.
 
     A path segment of only dots would change a URL's route and cannot be escaped. A value that the charset or XML cannot

@@ -19,6 +19,8 @@ class CallResult(BaseModel):
     channel_version: int
     """The version whose rules made the third information; raw keys name the version that made the call."""
     kind: str
+    scope: str | None = None
+    """The right that the channel needs."""
     outcome: Outcome
     reason: str | None = None
     missing: list[str] = []
@@ -43,7 +45,8 @@ class CallResult(BaseModel):
 
 def plain_result(channel: Channel, version: int, outcome: Outcome, reason: str | None, **more: Any) -> CallResult:
     return CallResult(
-        channel_id=channel.channel_id, channel_version=version, kind=channel.kind, outcome=outcome, reason=reason,
+        channel_id=channel.channel_id, channel_version=version, kind=channel.kind, scope=channel.consent_scope,
+        outcome=outcome, reason=reason,
         fallback_channel=_instead(channel, outcome), **more,
     )  # fmt: skip
 
@@ -55,6 +58,7 @@ def result_of(channel: Channel, record: CallRecord, *, cached: bool = False) -> 
         channel_id=channel.channel_id,
         channel_version=record.channel_version,
         kind=channel.kind,
+        scope=channel.consent_scope,
         outcome=outcome,
         reason=record.reason,
         missing=record.missing,
