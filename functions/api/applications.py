@@ -21,10 +21,11 @@ from api.schemas import (
 )
 from api.views import shown
 from creditmesh.decisions.bootstrap import assessment
-from creditmesh.intake.bootstrap import application_lists, intake
+from creditmesh.intake.bootstrap import application_counts, application_lists, intake
+from creditmesh.intake.counts import StatusCounts
 from creditmesh.intake.model import Application, ApplicationClosed, LoanRequest, NotAwaited
 from creditmesh.intake.search import Search
-from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import Conflict, Forbidden
 from creditmesh.platform.bootstrap import platform
@@ -75,6 +76,12 @@ def list_applications(call: Call, query: ApplicationListing) -> ApplicationList:
     return ApplicationList(
         applications=[ApplicationView.of(one) for one in found], next=following(call, query, found)
     )  # fmt: skip
+
+
+@route(blueprint, "GET", "/v1/application-counts", roles=STAFF)
+def count_applications(call: Call) -> StatusCounts:
+    """Read how many applications are in each status, as counted some minutes ago."""
+    return application_counts().read()
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}")

@@ -396,6 +396,8 @@ def everything(watch: Watch) -> None:
     world.clock.advance(GRACE_SECONDS + 1)
     watch.invoke("EnqueueMessagesFunction", {})
     world.steps.executions.clear()
+    watch.invoke("CountApplicationsFunction", {})
+    api(watch, "GET", "/v1/application-counts", None, "operator", "platform")
     for sweep in ("transit", "lost"):
         watch.invoke("ResumeApplicationsFunction", {"sweep": sweep})
     anti_fraud = {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.operators import OperatorQueue
 from creditmesh.intake.recovery import Recovery
-from creditmesh.intake.search import ApplicationLists
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.intake.waiting import WaitingApplications
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.settings import settings
+
+if TYPE_CHECKING:
+    from creditmesh.intake.counts import ApplicationCounts
+    from creditmesh.intake.search import ApplicationLists
 
 
 @singleton
@@ -19,7 +24,19 @@ def applications() -> ApplicationStore:
 
 
 @singleton
+def application_counts() -> ApplicationCounts:
+    from creditmesh.intake.counts import ApplicationCounts
+
+    own = settings()
+    return ApplicationCounts(
+        platform().tables, own.application_counts_table, own.applications_table, platform().clock
+    )  # fmt: skip
+
+
+@singleton
 def application_lists() -> ApplicationLists:
+    from creditmesh.intake.search import ApplicationLists
+
     return ApplicationLists(platform().tables, settings().applications_table, platform().blind_index)
 
 

@@ -84,6 +84,7 @@ class Settings:
     stage = Variable(str)
 
     applications_table = Table()
+    application_counts_table = Table()
     authorizations_table = Table()
     consent_records_table = Table()
     authorization_flows_table = Table()

@@ -395,6 +395,21 @@ class Tables:
                 return
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    def count(
+        self, table: str, attribute: str, equals: str, *, index: str, between: tuple[str, str, str] | None = None
+    ) -> int:
+        """How many items an index has of one partition, all pages; see `query`."""
+        names, values = {"#0": attribute}, {":0": encoded(equals)}
+        condition = "#0 = :0"
+        if between:
+            names["#1"], values[":1"], values[":2"] = between[0], encoded(between[1]), encoded(between[2])
+            condition += " AND #1 BETWEEN :1 AND :2"
+        pages = self._client.get_paginator("query").paginate(
+            TableName=table, IndexName=index, Select="COUNT", KeyConditionExpression=condition,
+            ExpressionAttributeNames=names, ExpressionAttributeValues=values,
+        )  # fmt: skip
+        return sum(page["Count"] for page in pages)
+
     def listed(
         self,
         table: str,
