@@ -12,6 +12,7 @@ from creditmesh.risk.artefact import ArtefactInvalid, seal
 from tests.unit.risk.small_model import (
     characteristic,
     dimension,
+    feature,
     groups,
     index_of,
     method,
@@ -137,6 +138,13 @@ RULES = [
     (put(*RULE, "priority", -1), "$.rules[0].priority", "Input should be greater than"),
     (put(*RULE, "aspect", "luck"), "$.rules[0].aspect", "Input should be 'authenticity'"),
     (put(*RULE, "if_unknown", "maybe"), "$.rules[0].if_unknown", "Input should be 'fire'"),
+    (put(*RULE, "if_unread", "maybe"), "$.rules[0].if_unread", "Input should be 'fire'"),
+    (put("rules", 0, {**rule("a", "pass"), "if_unread": "refer"}), "$.rules[0].if_unread", "must be absent unless"),
+    (
+        put("feature_schema", "features", "unread", feature("string")),
+        "$.feature_schema.features",
+        "must not name a feature 'unread'",
+    ),
     (put(*RULE, "reason_code", "NO_SUCH"), "$.rules[0].reason_code", "must be one of"),
     (drop(*RULE, "effective_from"), "$.rules[0]", "must have the key 'effective_from'"),
     (put(*RULE, "effective_from", "2026-02-30"), "$.rules[0].effective_from", "must be a date"),

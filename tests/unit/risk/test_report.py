@@ -340,3 +340,11 @@ def test_a_bin_without_data_says_why(origination: Artefact, good_firm: dict[str,
     small = of_small({"debt": None, "unread": "debt:judicial"})
     named = [one["parameters"] for one in small["price_reasons"] if one["code"] == "UNKNOWN"]
     assert named == [{"features": ["debt"], "sources": ["judicial"]}]
+
+
+def test_unknown_values_that_cost_no_points_are_no_reason() -> None:
+    best = characteristic("debt", [0, 0, 0, 40], over("debt", 50, 100))
+    costly = characteristic("kind", [30, 30, 25], groups("kind", ("A", "B")))
+    report = of_small({"debt": None, "kind": None}, scorecard=card(best, costly))
+    (reason,) = report["price_reasons"]
+    assert (reason["code"], reason["parameters"]["features"]) == ("UNKNOWN", ["kind"])

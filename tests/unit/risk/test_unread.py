@@ -61,7 +61,9 @@ def test_what_was_not_asked_is_the_documents_matter(if_unknown: str, decision: s
 
 
 def test_a_known_value_is_not_unread() -> None:
-    assert outcome({"debt": 30, "unread": "debt:judicial"}, rules=[rule("r", "stop", when=OVER)]).decision == "approve"
+    for when in (OVER, MISSING):
+        one = rule("r", "stop", when=when)
+        assert outcome({"debt": 30, "unread": "debt:judicial"}, rules=[one]).decision == "approve"
 
 
 def test_a_rule_that_is_decided_by_other_features_is_not_left_open() -> None:
