@@ -325,3 +325,13 @@ def test_a_pending_answer_is_one_collection(engine: Engine) -> None:
     health = engine.health_of(one)
     assert (health.collections, health.calls, health.cost, health.success_bps) == (1, 1, "8.00", 10_000)
     assert health.outcomes == {"pending": 1, "complete": 1}
+
+
+def test_a_late_answer_that_could_not_be_read_is_read_by_a_corrected_document(engine: Engine) -> None:
+    one = late(response={"schema": {"type": "object", "required": ["title"]}})
+    pending = engine.collect(one)
+    assert receive(engine, one, message(pending.request_id)) is True
+    assert engine.collect(one).outcome is Outcome.UNAVAILABLE
+    again = engine.collect(late(), version=2)
+    assert (again.outcome, engine.third(again)) == ("complete", {"name": "made up", "amount": 1})
+    assert len(engine.http.calls) == 1
