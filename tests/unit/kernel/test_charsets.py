@@ -98,3 +98,8 @@ def test_a_charset_that_is_none_or_knows_half_characters(label: str) -> None:
         label_of(label)
     with pytest.raises(ValidationError):
         Response(charset=label)
+
+
+def test_a_byte_order_mark_is_one_at_the_beginning_only() -> None:
+    assert decoded("gbk", b"a\xef\xbb\xbf\x5d") == "a锘縘" == b"a\xef\xbb\xbf\x5d".decode("gbk")
+    assert decoded("utf-8", "a\ufeffb".encode()) == "a\ufeffb"
