@@ -292,6 +292,7 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
     if operation.roles is not None and call.caller.role not in operation.roles:
         raise Forbidden("your role does not allow this")
     arguments: dict[str, Any] = dict(_checked(operation, parts))
+    key = None if operation.key is Key.NONE else call.key
     if operation.query:
         arguments["query"] = validated(operation.query, call.query(), typed=False)
     document = None
@@ -303,9 +304,9 @@ def _carry_out(operation: Operation, call: Call, parts: Mapping[str, str]) -> Re
         role = call.caller.role if operation.roles is not None else Role.BORROWER
         return as_reply(operation.view(call, **arguments), operation.status, role)
 
-    if operation.key is Key.KEPT and call.key and operation.roles is not None:
+    if operation.key is Key.KEPT and key and operation.roles is not None:
         caller = call.caller
-        scope = (caller.tenant, caller.role, operation.method, call.path, call.key)
+        scope = (caller.tenant, caller.role, operation.method, call.path, key)
         return once(scope, document, act, call.request.lambda_context)
     return act()
 

@@ -142,6 +142,22 @@ def test_applying_needs_a_well_formed_idempotency_key(key):
 
 
 @pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("authorization", "bring_authorization"),
+        ("choice", "choose"),
+        ("signature", "sign"),
+        ("consents", "give_consent"),
+        ("withdrawal", None),
+    ],
+)
+def test_a_malformed_key_is_refused_also_where_none_is_needed(path, operation):
+    body = next(iter(EXAMPLES[operation].values())) if operation else {}
+    answer = Api("borrower").post(f"{ROUTE}/app_1/{path}", body, key="short")
+    assert (answer.status, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+
+
+@pytest.mark.parametrize(
     ("query", "field"),
     [
         ({"status": "lost"}, "status"),
