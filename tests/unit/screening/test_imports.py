@@ -204,6 +204,12 @@ def test_a_bad_file_is_refused_and_the_earlier_import_stays(
     assert (one.state, one.problem, hits()) == (ImportState.REFUSED, problem, 1)
 
 
+def test_the_largest_accepted_share_of_rejected_lines_is_accepted(world: World) -> None:
+    lines = [f"phone,1380013{number:04d},x,,,\n" for number in range(9)]
+    assert imported(f"{HEAD}{''.join(lines)}phone,1,x,,,\n", max_rejected_bps=1_000).state is ImportState.PUBLISHED
+    assert imported(f"{HEAD}{''.join(lines)}phone,1,x,,,\n", max_rejected_bps=999).state is ImportState.REFUSED
+
+
 def test_a_line_longer_than_a_part_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("creditmesh.screening.imports.PART_BYTES", 100)
     one = imported(f"{HEAD}phone,13800138000,x,,,\nphone,{'1' * 200},x,,,\n")
