@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditmesh.intake.collecting import Collecting
 from creditmesh.intake.operators import OperatorQueue
-from creditmesh.intake.recovery import Recovery
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
-from creditmesh.intake.waiting import WaitingApplications
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.settings import settings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # one function or another needs each
+    from creditmesh.intake.collecting import Collecting
     from creditmesh.intake.counts import ApplicationCounts
+    from creditmesh.intake.recovery import Recovery
     from creditmesh.intake.search import ApplicationLists
+    from creditmesh.intake.waiting import WaitingApplications
 
 
 @singleton
@@ -53,11 +53,15 @@ def intake() -> Intake:
 
 @singleton
 def waiting_applications() -> WaitingApplications:
+    from creditmesh.intake.waiting import WaitingApplications
+
     return WaitingApplications(applications(), platform().waits)
 
 
 @singleton
 def recovery() -> Recovery:
+    from creditmesh.intake.recovery import Recovery
+
     return Recovery(applications(), platform().tasks, platform().waits, platform().clock)
 
 
@@ -70,6 +74,7 @@ def operators() -> OperatorQueue:
 @singleton
 def collecting() -> Collecting:
     from creditmesh.gateway.bootstrap import collections
+    from creditmesh.intake.collecting import Collecting
     from creditmesh.screening.bootstrap import lists
     from creditmesh.screening.likeness import likeness_bps
 
