@@ -145,6 +145,17 @@ def flow(world: World) -> Flow:
     return wired.authorizations().redirects.named_by(parse_qs(urlsplit(link.url).query)["state"][0])
 
 
+def test_a_return_serves_the_application_that_it_began_for(world: World) -> None:
+    ask(world)
+    state = flow(world).state(wired.guest_keys().current)
+    other = world.apply("key-00000002").application_id
+    wired.intake().await_authorization(other, "t-2", "none_stored", 3)
+    with pytest.raises(InvalidInput) as refused:
+        wired.intake().authorize(BORROWER, other, CODE, UNTIL, state)
+    assert refused.value.field == "state"
+    assert world.steps.succeeded == {}
+
+
 def test_the_bureau_sends_him_back(world: World) -> None:
     ask(world)
     wired.intake().authorize_on_return(flow(world), FIRM.taxpayer_id, CODE, UNTIL)
