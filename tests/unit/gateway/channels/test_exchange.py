@@ -371,3 +371,9 @@ def test_no_call_goes_out_after_the_time_is_up(engine: Engine) -> None:
     engine.http.routes["GET", f"{ORIGIN}/firms"] = slow
     engine.collect(channel(retry={"attempts": 5, "pause_seconds": 0}))
     assert len(engine.http.calls) == 2
+
+
+@pytest.mark.parametrize("end", [None, False, ""])
+def test_the_last_page_has_no_mark(engine: Engine, end: Any) -> None:
+    pages(engine, {"name": "made up", "items": [1], "next": end})
+    assert (engine.collect(paged()).outcome, len(engine.http.calls)) == (Outcome.COMPLETE, 1)
