@@ -257,3 +257,11 @@ def test_a_stranger_renews_nothing(world: World) -> None:
     world.end(Outcome.NO_MATCH, mine.application_id)
     with pytest.raises(ApplicationClosed):
         wired.intake().login_link(STRANGER, mine.application_id)
+
+
+def test_a_required_right_is_watched_though_none_is_stored(world: World) -> None:
+    world.to_ordered()
+    (item,) = world.items("Authorizations")
+    wired.tables().delete(table_name("Authorizations"), {name: item[name] for name in ("taxpayer_index", "record")})
+    disburse(world)
+    assert spots() == {("tax", "none_stored")}
