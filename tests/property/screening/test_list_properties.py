@@ -32,6 +32,11 @@ NAMES = st.one_of(
 @example(Kind.ADDRESS, "中国中国广东省省市市区")
 @example(Kind.NAME, "有限公司有限公司")
 @example(Kind.PHONE, "00860 10 1234 5678")
+@example(Kind.PHONE, "0+044629(97464")
+@example(Kind.PHONE, ")00 -351361( +1+9")
+@example(Kind.ADDRESS, "邮编市518000天邦路")
+@example(Kind.ADDRESS, "天邦路Y\u00af\u021b")
+@example(Kind.ADDRESS, "天邦路 518000 518000")
 @settings(max_examples=600)
 def test_a_normal_form_is_its_own_normal_form(kind: Kind, text: str) -> None:
     try:

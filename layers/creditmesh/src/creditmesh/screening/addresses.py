@@ -76,14 +76,10 @@ _APART = re.compile(r"(?<!\d) | (?!\d)")
 
 
 def chinese(words: str) -> str:
-    """The normal form of a Chinese address given in normalised words."""
-    written = words
-    while (without := _POSTCODE.sub("", _LABELLED.sub("", written))) != written:
-        written = without
+    """One step towards the normal form of a Chinese address given in normalised words."""
+    written = _POSTCODE.sub("", _LABELLED.sub("", words))
     written = _APART.sub("", written)  # between digits a separator has a meaning: 88-1 is another house than 881
-    while (without := _without_units(written)) != written:
-        written = without
-    return written
+    return _without_units(written)
 
 
 def _without_units(text: str) -> str:

@@ -118,7 +118,7 @@ def _phone(text: str) -> str:
     elif _MOBILE.fullmatch(digits):
         digits = "86" + digits.removeprefix("86")
     else:
-        digits = "86" + digits[1:] if re.fullmatch(r"0\d{9,11}", digits) else ""
+        digits = "86" + digits[1:] if re.fullmatch(r"0[1-9]\d{8,10}", digits) else ""
     if not re.fullmatch(r"[1-9]\d{6,14}", digits):
         raise InvalidInput(
             "must be a phone number with its area or country code", field="value", fault="not_a_phone_number"
@@ -158,6 +158,6 @@ _RULES: dict[Kind, Callable[[str], str]] = {
     Kind.DEVICE: _device,
     Kind.ACCOUNT: _account,
     Kind.PHONE: _phone,
-    Kind.ADDRESS: _address,
+    Kind.ADDRESS: partial(_until_settled, _address),
     Kind.NAME: _name,
 }
