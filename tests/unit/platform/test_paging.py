@@ -34,12 +34,13 @@ def pages(
     partitions: list[Partition], limit: int, wanted: Callable[[Item], bool] | None = None
 ) -> Iterator[Page[Item]]:
     mark = None
-    while True:
+    for _ in range(500):
         page = read(wired.tables(), partitions, Window(limit, mark), wanted)
         yield page
         mark = page.mark
         if mark is None:
             return
+    raise AssertionError("the pages do not end")
 
 
 def ids(page: Page[Item]) -> list[str]:

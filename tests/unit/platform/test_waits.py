@@ -10,9 +10,10 @@ from threading import Barrier
 import pytest
 from botocore.exceptions import ClientError
 
-from creditmesh.platform.tables import Tables
+from creditmesh.platform.tables import ConditionFailed, Tables
 from creditmesh.platform.tasks import Tasks
-from creditmesh.platform.waits import Waits
+from creditmesh.platform.waits import Answer, Waits
+from tests.support import wired
 from tests.support.world import World
 
 Act = Callable[[Waits], None]
@@ -93,3 +94,19 @@ def test_it_is_forgotten_some_day(world: World, waits: Waits) -> None:
     answer("a")(waits)
     (item,) = world.items("Waits")
     assert item["expires_at"] > world.clock.now().timestamp()
+
+
+def test_an_answer_that_read_the_wait_before_another_answer_fails(world: World) -> None:
+    wired.tables().write(wired.waits().asking("owner", "kind", "t-1"))
+    wait = wired.waits().read("owner", "kind")
+    wired.tables().write(wired.waits().answering(wait, Answer()))
+    with pytest.raises(ConditionFailed):
+        wired.tables().write(wired.waits().answering(wait, Answer({"other": 1})))
+
+
+def test_an_answer_that_has_not_seen_the_newest_task_fails(world: World) -> None:
+    wired.tables().write(wired.waits().asking("owner", "kind", "t-1"))
+    wait = wired.waits().read("owner", "kind")
+    wired.tables().write(wired.waits().asking("owner", "kind", "t-2"))
+    with pytest.raises(ConditionFailed):
+        wired.tables().write(wired.waits().answering(wait, Answer()))
