@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.gateway.channels.answers import Answers
 from creditmesh.gateway.channels.authentication import Authenticator
@@ -19,14 +19,18 @@ from creditmesh.gateway.channels.health import HealthBook
 from creditmesh.gateway.channels.late import LateAnswers
 from creditmesh.gateway.channels.records import ReferenceRecords
 from creditmesh.gateway.channels.source import Source
-from creditmesh.gateway.service import Collections
 from creditmesh.gateway.store import KeyDataStore
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.settings import settings
 
+if TYPE_CHECKING:
+    from creditmesh.gateway.service import Collections
+
 
 @singleton
 def collections() -> Collections:
+    from creditmesh.gateway.service import Collections  # with it come the features, which webhooks do not need
+
     return Collections(channels(), channel_fetcher(), answers(), key_data(), platform().clock)
 
 
