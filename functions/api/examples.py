@@ -46,7 +46,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "agreed": True,
         },
     },
-    "choose": {"offer": {"lender_id": "lender-a", "product_id": "season-credit"}},
+    "choose": {
+        "offer": {"lender_id": "lender-a", "product_id": "season-credit"},
+        "within": {
+            "lender_id": "lender-a",
+            "product_id": "season-credit",
+            "version": 3,
+            "amount": "250000.00",
+            "term_months": 18,
+            "repayment_method": "equal_principal",
+        },
+    },
     "sign": {"contract": {"document_sha256": _HASH, "signer_name": "Li Wei", "consent": True}},
     "push_product": {
         "product": {
@@ -56,11 +66,21 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "max_amount": "2000000.00",
             "min_term_months": 3,
             "max_term_months": 36,
-            "annual_rate_bps": 540,
+            "amount_step": "10000.00",
+            "repayment_methods": ["annuity", "equal_principal"],
+            "price": {"type": "by_grade", "annual_rates_bps": {"A": 480, "B": 540, "C": 690}},
+            "fees": [{"code": "arrangement", "charged": "at_payout", "share_bps": 50}],
             "disbursement_hours": 24,
             "min_grade": "C",
             "industries_excluded": ["K"],
-            "repayment_methods": ["annuity"],
+            "eligibility": [
+                {
+                    "code": "two_years_of_taxes",
+                    "when": {">=": [{"var": "tax_registration_months"}, 24]},
+                    "text": "registered for tax for two years",
+                }
+            ],
+            "monthly_capacity": "50000000.00",
             "valid_from": "2026-01-01",
             "valid_until": "2027-12-31",
         }

@@ -7,10 +7,13 @@ from chalice.app import Blueprint
 from api.cursors import following, window
 from api.roles import APPLICANTS, LENDERS
 from api.routing import Call, Key, route
-from api.schemas import ApplicationView, Choice, Listing, Matches, Products
+from api.schemas import ApplicationView, Choice, Listing, Matches, Products, VersionListing
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
+from creditmesh.kernel.caller import STAFF
 from creditmesh.offers.bootstrap import offers
-from creditmesh.offers.model import Nearest, NotALender, Product, ProductTerms
+from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
+from creditmesh.offers.matching import Nearest, Wanted
+from creditmesh.offers.model import NotALender, Product, ProductTerms
 from creditmesh.platform.paging import cut, numbered
 
 blueprint = Blueprint(__name__)
@@ -35,11 +38,11 @@ def read_matches(call: Call, application_id: str, query: Listing) -> Matches:
     roles=APPLICANTS,
     status=202,
     key=Key.NEEDLESS,
-    raises=[ApplicationClosed, NotAwaited],
+    raises=[ApplicationClosed, NotAwaited, LimitExhausted, CapacityExhausted],
 )
 def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
-    """Choose one of the offers."""
-    return ApplicationView.of(offers().choose(call.caller, application_id, body.lender_id, body.product_id))
+    """Choose one of the offers, and amount, term and method within it; the amount is reserved with the choice."""
+    return ApplicationView.of(offers().choose(call.caller, application_id, Wanted(**body.model_dump())))
 
 
 @route(blueprint, "GET", "/v1/products")
@@ -52,8 +55,16 @@ def list_products(call: Call, query: Listing) -> Products:
 
 @route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS, raises=[NotALender])
 def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
-    """Enter or replace one of the lender's own products."""
+    """Put a new version of one of the lender's own products in force; equal terms make none."""
     return offers().push(call.caller, product_id, body)
+
+
+@route(blueprint, "GET", "/v1/products/{product_id}/versions", roles=LENDERS | STAFF)
+def list_versions(call: Call, product_id: str, query: VersionListing) -> Products:
+    """List the versions of a product, newest first; a lender its own product's."""
+    known = offers().versions(call.caller, product_id, query.lender_id)
+    found = cut(known, window(call, query), lambda one: [-one.version])
+    return Products(products=found.items, next=following(call, query, found))
 
 
 @route(blueprint, "DELETE", "/v1/products/{product_id}", roles=LENDERS, status=204, raises=[NotALender])

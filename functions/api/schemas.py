@@ -13,7 +13,9 @@ from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import format_minor
 from creditmesh.kernel.text import LINE, NAME, TEXT
-from creditmesh.offers.model import Nearest, Offer, Product
+from creditmesh.offers.matching import LoanCost, Nearest, Offer
+from creditmesh.offers.model import Product
+from creditmesh.offers.schedule import Method
 
 AWAITS: dict[Status, Literal["authorization", "choice", "signature", "operator"]] = {
     Status.AUTHORIZATION_REQUIRED: "authorization",
@@ -66,6 +68,14 @@ class Chosen(Out):
 
     lender_id: str
     product_id: str
+    version: int
+    amount: str
+    currency: str
+    term_months: int
+    repayment_method: str
+    annual_rate_bps: int
+    cost: LoanCost
+    terms_sha256: str = Field(description="hash of the frozen terms")
 
 
 class ApplicationView(Out):
@@ -128,9 +138,21 @@ class ApplicationView(Out):
 
 
 def _chosen(one: ApplicationSummary) -> Chosen | None:
-    if one.chosen_lender_id is None or one.chosen_product_id is None:
+    terms = one.chosen_terms
+    if one.chosen_lender_id is None or one.chosen_product_id is None or terms is None:
         return None
-    return Chosen(lender_id=one.chosen_lender_id, product_id=one.chosen_product_id)
+    return Chosen(
+        lender_id=one.chosen_lender_id,
+        product_id=one.chosen_product_id,
+        version=terms.version,
+        amount=terms.amount,
+        currency=terms.currency,
+        term_months=terms.term_months,
+        repayment_method=terms.repayment_method,
+        annual_rate_bps=terms.annual_rate_bps,
+        cost=LoanCost.model_validate(terms.cost),
+        terms_sha256=terms.sha256,
+    )
 
 
 class GuestApplication(Out):
@@ -185,8 +207,14 @@ class Contract(Out):
         )
 
 
+class VersionListing(Listing):
+    """Whose product's versions to list."""
+
+    lender_id: str | None = Field(default=None, max_length=100, description="staff name it; a lender is itself")
+
+
 class Products(Listed):
-    """The catalogue."""
+    """Products of the catalogue, or versions of one."""
 
     products: list[Product]
 
@@ -280,10 +308,16 @@ class BroughtAuthorization(In):
 
 
 class Choice(In):
-    """One of the application's offers."""
+    """One of the application's offers, and amount, term and method within it; those of the offer where not given."""
 
     lender_id: str = Field(min_length=1, max_length=100)
     product_id: str = Field(min_length=1, max_length=100)
+    version: int | None = Field(default=None, ge=1, strict=True, description="refused if another was offered")
+    amount: str | None = Field(
+        default=None, max_length=20, description="needed if the offer is larger than the request"
+    )
+    term_months: int | None = Field(default=None, ge=1, le=360, strict=True)
+    repayment_method: Method | None = None
 
 
 def _true(value: object) -> object:

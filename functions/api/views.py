@@ -20,7 +20,8 @@ from api.roles import APPLICANTS, LENDERS
 from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.offers.model import Nearest, Offer, Product, Unmet
+from creditmesh.offers import model as products
+from creditmesh.offers.matching import LoanCost, Nearest, Offer, RankPoints, Unmet
 
 PARTIES = APPLICANTS | LENDERS
 ENDED_BY_STAFF = (Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL)
@@ -61,7 +62,11 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
         to(PARTIES, "outcome_note", when=_no_note_of_staff),
         to(APPLICANTS, "channel authorization_problem"),
     ),
-    schemas.Chosen: (to(PARTIES, "lender_id product_id"),),
+    schemas.Chosen: (
+        to(PARTIES, "lender_id product_id version amount currency term_months repayment_method annual_rate_bps cost"),
+        to(PARTIES, "terms_sha256"),
+    ),
+    LoanCost: (to(PARTIES, "instalment total_repaid fees net_paid apr_percent effective_rate_percent"),),
     schemas.GuestApplication: (to(APPLICANTS, "application access_token"),),
     schemas.ApplicationList: (to(PARTIES, "applications next"),),
     schemas.Timeline: (to(PARTIES, "timeline next"),),
@@ -74,19 +79,27 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     schemas.Link: (to(APPLICANTS, "url"),),
     schemas.Matches: (to(PARTIES, "matches next"), to(APPLICANTS, "nearest")),
     Offer: (
-        to(PARTIES, "lender_id product_id name amount approvable_amount currency term_months annual_rate_bps"),
-        to(PARTIES, "disbursement_hours"),
-        to(APPLICANTS, "rank_points"),
+        to(PARTIES, "lender_id product_id version name fit amount min_amount max_amount amount_step currency"),
+        to(PARTIES, "term_months min_term_months max_term_months term_step_months repayment_methods annual_rate_bps"),
+        to(PARTIES, "disbursement_hours cost"),
+        to(APPLICANTS, "rank_points points"),
     ),
     Nearest: (to(APPLICANTS, "lender_id product_id name missing unmet"),),
     Unmet: (to(APPLICANTS, "code parameters"),),
     schemas.Products: (to(PARTIES, "products next"),),
-    Product: (
-        to(PARTIES, "lender_id product_id pushed_at name currency min_amount max_amount min_term_months"),
-        to(PARTIES, "max_term_months annual_rate_bps disbursement_hours min_grade industries_excluded"),
-        to(PARTIES, "repayment_methods valid_from valid_until"),
-        to(LENDERS, "pushed_by"),
+    RankPoints: (to(APPLICANTS, "cost amount speed"),),
+    products.Product: (
+        to(PARTIES, "lender_id product_id version pushed_at name currency min_amount max_amount amount_step"),
+        to(PARTIES, "min_term_months max_term_months term_step_months repayment_methods day_count due_day"),
+        to(PARTIES, "grace_months price fees disbursement_hours min_grade industries_excluded eligibility"),
+        to(PARTIES, "valid_from valid_until"),
+        to(LENDERS, "pushed_by capacity monthly_capacity"),
     ),
+    products.FixedPrice: (to(PARTIES, "type annual_rate_bps"),),
+    products.GradedPrice: (to(PARTIES, "type annual_rates_bps"),),
+    products.RiskBasedPrice: (to(PARTIES, "type floor_bps cap_bps"), to(LENDERS, "margin_bps")),
+    products.Fee: (to(PARTIES, "code charged amount share_bps"),),
+    products.Eligibility: (to(PARTIES, "code when text"),),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
     reports.Report: (
         to(PARTIES, "report_version application_id firm_name decided_at requested currency result reasons"),

@@ -130,8 +130,9 @@ class Api:
         found = self.listed(f"/v1/applications/{application_id}/matches", "matches")
         return [Offer.model_validate(match) for match in found]
 
-    def choose(self, application_id: str, lender_id: str, product_id: str) -> ApplicationView:
-        body = {"lender_id": lender_id, "product_id": product_id}
+    def choose(self, application_id: str, offer: Offer) -> ApplicationView:
+        """Choose an offer as it stands, its amount included."""
+        body = offer.model_dump(include={"lender_id", "product_id", "version", "amount"})
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/choice", body))
 
     def contract(self, application_id: str) -> Contract:

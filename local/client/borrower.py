@@ -147,7 +147,7 @@ class Borrower:
         """Read report and offers, choose the best."""
         self._report = self._api.report(application_id)
         best: Offer = self._api.matches(application_id)[0]
-        return self._api.choose(application_id, best.lender_id, best.product_id)
+        return self._api.choose(application_id, best)
 
     def sign(self, application_id: str) -> ApplicationView:
         """Read the contract, verify its hash, sign it."""

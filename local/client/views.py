@@ -55,7 +55,9 @@ class Offer(_View):
 
     lender_id: str
     product_id: str
+    version: int
     name: str
+    fit: str
     amount: str
     annual_rate_bps: int
 

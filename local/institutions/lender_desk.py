@@ -68,19 +68,19 @@ class Desk:
                 "firm_name": asked.firm_name,
                 "amount_fen": asked.amount_fen,
                 "currency": asked.currency,
-                "annual_rate_bps": product.annual_rate_bps if product else None,
+                "annual_rate_bps": asked.annual_rate_bps,
                 "term_months": asked.term_months,
             }
         )
         if silent:
             return
         answer: dict[str, Any] = {"application_id": asked.application_id, "lender_reference": reference}
-        if verdict.approved and product is not None:
+        if verdict.approved:
             answer |= {
                 "decision": "approved",
                 "approved_amount": money(asked.amount_fen),
                 "currency": asked.currency,
-                "annual_rate_bps": product.annual_rate_bps,
+                "annual_rate_bps": asked.annual_rate_bps,
                 "term_months": asked.term_months,
             }
         else:

@@ -68,6 +68,7 @@ def parse_submission(data: Mapping[str, Any]) -> Submission:
         amount_fen=_amount(data, "amount"),
         currency=CURRENCY,
         term_months=_whole(data, "term_months"),
+        annual_rate_bps=_whole(data, "annual_rate_bps"),
         firm_name=text(firm, "name", "firm."),
         taxpayer_id=taxpayer_id,
         score=_whole(assessment, "score", "assessment."),

@@ -19,6 +19,7 @@ class Submission:
     amount_fen: int
     currency: str
     term_months: int
+    annual_rate_bps: int
     firm_name: str
     taxpayer_id: str
     score: int
@@ -57,6 +58,8 @@ def decide(submission: Submission, product: Product | None, owed_fen: int, *, un
         return Verdict("term_outside_product", "The term is outside what this product lends for.")
     if submission.grade not in GRADES or GRADES.index(submission.grade) > GRADES.index(product.min_grade):
         return Verdict("grade_too_low", f"This product asks for grade {product.min_grade} or better.")
+    if product.rate(submission.grade) != submission.annual_rate_bps:
+        return Verdict("rate_not_ours", "This is not our rate for this grade.")
     if submission.amount_fen > submission.limit_fen:
         return Verdict("amount_above_limit", "The amount exceeds the assessed limit.")
     if owed_fen + submission.amount_fen > MOST_FOR_ONE_FIRM_FEN:

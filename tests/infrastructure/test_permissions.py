@@ -332,7 +332,11 @@ def everything(watch: Watch) -> None:
         token = {"task_token": watch.token(name)} if name in watch.machines else {}
         watch.invoke(name, {"application_id": world.application_id, **token, **more})
 
-    api(watch, "PUT", "/v1/products/{product_id}", TERMS, "lender", "lender-a")
+    condition = {"code": "any", "when": {"!": {"missing": "revenue_12m_minor"}}, "text": "known revenue"}
+    terms = {**TERMS, "capacity": "900000000.00", "eligibility": [condition]}
+    for product in (TERMS, terms):
+        api(watch, "PUT", "/v1/products/{product_id}", product, "lender", "lender-a")
+    api(watch, "GET", "/v1/products/{product_id}/versions", None, "lender", "lender-a")
     api(
         watch,
         "PUT",
@@ -411,6 +415,7 @@ def everything(watch: Watch) -> None:
     webhook(watch, "loan.disbursed", 3, DISBURSEMENT)  # a blind spot from the start
     step("OrderDisbursementFunction")
     watch.invoke("PublishEventsFunction", stream_event(world, "Applications"))
+    assert watch.invoke("SettleCommitmentsFunction", stream_event(world, "Applications")) == {"batchItemFailures": []}
     step("RecordOutcomeFunction", outcome="choice_expired")
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-a")
     guest(watch)

@@ -12,6 +12,7 @@ import pytest
 
 from client import Api, ProblemError
 from client.borrower import Code
+from client.views import Offer
 from run import many
 from run.cases import Case
 from tests.integration.conftest import Target
@@ -152,6 +153,10 @@ def test_another_tenant_sees_nothing(target: Target, borrower: Api) -> None:
     """DESIGN 8: another firm cannot tell another's application from one that does not exist."""
     mine = borrower.apply(body_of(CASES[0]))
     stranger = target.api("borrower", CASES[1].tenant)
+    offer = Offer(
+        lender_id="harbor-bank", product_id="harbor-invoice", version=1, name="x", fit="full", amount="100000.00",
+        annual_rate_bps=620,
+    )  # fmt: skip
     attempts: dict[str, Callable[[str], Any]] = {
         "read": lambda one: stranger.application(one),
         "timeline": lambda one: stranger.timeline(one),
@@ -160,7 +165,7 @@ def test_another_tenant_sees_nothing(target: Target, borrower: Api) -> None:
         "contract": lambda one: stranger.contract(one),
         "link": lambda one: stranger.authorization_link(one),
         "authorise": lambda one: stranger.authorize(one, "code-of-a-stranger", "2027-01-01T00:00:00Z"),
-        "choose": lambda one: stranger.choose(one, "harbor-bank", "harbor-invoice"),
+        "choose": lambda one: stranger.choose(one, offer),
         "sign": lambda one: stranger.sign(one, "0" * 64, "Nobody Known"),
         "withdraw": lambda one: stranger.withdraw(one),
     }

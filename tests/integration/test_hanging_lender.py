@@ -37,7 +37,7 @@ class Choosy(Borrower):
     def choose(self, application_id: str) -> ApplicationView:
         offers = self.api.matches(application_id)
         best = next((one for one in offers if (one.lender_id == HANGS) is self.hanging), offers[0])
-        return self.api.choose(application_id, best.lender_id, best.product_id)
+        return self.api.choose(application_id, best)
 
     def live(self) -> Journey:
         return self.live_through(uuid.uuid4().hex, PATIENCE)

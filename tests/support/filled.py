@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 _PLAIN: dict[Any, Any] = {
+    Any: "anything",
     str: "text", int: 7, bool: True, float: 0.5, date: date(2026, 11, 30), datetime: datetime(2026, 11, 30, 12),
 }  # fmt: skip
 

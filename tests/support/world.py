@@ -23,6 +23,7 @@ from creditmesh.intake.model import Application, LoanRequest, Outcome, Status
 from creditmesh.intake.moves import Move
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
+from creditmesh.offers.matching import Wanted
 from creditmesh.offers.model import ProductTerms
 from creditmesh.platform.blind_index import read_keys
 from creditmesh.platform.institutions import ADDRESS_BOOK
@@ -70,7 +71,8 @@ FIRM = Population().persona("good_firm", NOW.date())
 DOCUMENT = "Loan contract\nbetween Lender A and the firm."
 TERMS: dict[str, Any] = {
     "name": "Working capital", "currency": "CNY", "min_amount": "50000.00", "max_amount": "500000.00",
-    "min_term_months": 3, "max_term_months": 36, "annual_rate_bps": 780, "disbursement_hours": 24, "min_grade": "D",
+    "min_term_months": 3, "max_term_months": 36, "price": {"type": "fixed", "annual_rate_bps": 780},
+    "disbursement_hours": 24, "min_grade": "D",
     "valid_from": "2026-01-01", "valid_until": "2027-12-31",
 }  # fmt: skip
 
@@ -165,11 +167,16 @@ class World:
         self.push()
         wired.offers().offer(self.application_id, token)
 
+    def choose(self, lender: str = "lender-a", product_id: str = "p-1", **within: Any) -> Application:
+        """Choose an offer."""
+        wanted = Wanted(lender_id=lender, product_id=product_id, **within)
+        return wired.offers().choose(BORROWER, self.application_id, wanted)
+
     @stage
     def to_chosen(self) -> None:
         """… and chosen."""
         self.to_offered()
-        wired.offers().choose(BORROWER, self.application_id, "lender-a", "p-1")
+        self.choose()
 
     @stage
     def to_submitted(self, token: str = "t-decision") -> None:

@@ -62,7 +62,8 @@ def test_a_closing_comes_back_from_the_table_as_it_went(
     decision: Any, contract: Any, disbursement: Any, asked: dict[Question, int], failed: int
 ) -> None:
     terms = ChosenTerms(
-        amount="1.00", approvable_amount="1.00", currency="CNY", annual_rate_bps=700, term_months=12
+        version=1, amount="1.00", currency="CNY", annual_rate_bps=700, term_months=12, repayment_method="annuity",
+        day_count="ACT/365F", cost={},
     )  # fmt: skip
     closing = Closing(
         application_id="a", lender_id="l", product_id="p", terms=terms, created_at="x", decision=decision,

@@ -15,6 +15,7 @@ from api.app import app
 from creditmesh.gateway.model import KeyDataDocument
 from creditmesh.intake.moves import COLLECT
 from creditmesh.kernel.clock import iso
+from creditmesh.platform.settings import settings
 from institutions.identity import organisation_check
 from tests.support import wired
 from tests.support.described import undescribed
@@ -133,14 +134,20 @@ def assess(application_id: str, decision: str = "approve", **changed: Any) -> No
 def product_terms(**changed: Any) -> dict[str, Any]:
     return {
         "name": "Season credit", "currency": "CNY", "min_amount": "50000.00", "max_amount": "2000000.00",
-        "min_term_months": 3, "max_term_months": 36, "annual_rate_bps": 540, "disbursement_hours": 24, "min_grade": "E",
+        "min_term_months": 3, "max_term_months": 36, "disbursement_hours": 24, "min_grade": "E",
+        "price": {"type": "fixed", "annual_rate_bps": 540},
         "industries_excluded": [], "repayment_methods": ["annuity"], "valid_from": "2020-01-01",
         "valid_until": "2099-12-31",
     } | changed  # fmt: skip
 
 
 def offer(application_id: str, lender: str = "lender-a") -> str:
-    """A lender has a product on offer and the application is matched; the process's task token."""
+    """A lender has a product on offer and the application is matched; the process's task token.
+
+    Tests share their firms: what other tests' applications have reserved is forgotten.
+    """
+    for item in wired.tables().scan(settings().exposures_table):
+        wired.tables().delete(settings().exposures_table, {"holder": item["holder"]})
     token = f"choice-{application_id}"
     assert Api("lender", lender).put("/v1/products/season", product_terms()).status == 200
     assess(application_id)

@@ -77,14 +77,14 @@ def places(cloud) -> dict[str, str]:
     begun = Api("risk_officer", "platform").post("/v1/lists/imports", new).json()
     return {
         "application_id": borrower.apply(), "model_id": "origination", "content_hash": version["content_hash"],
-        "import_id": begun["import_id"],
+        "import_id": begun["import_id"], "product_id": "p-1",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_made_up_cursor_is_refused_by_name(name: str, places: dict[str, str]) -> None:
     """On every list; also what is no base64, has no key, or is another sealed field."""
-    required = {"imports_of_source": {"source": "court"}}.get(name, {})
+    required = {"imports_of_source": {"source": "court"}, "list_versions": {"lender_id": "lender-a"}}.get(name, {})
     foreign = wired.cipher().seal("[]", "Applications", "app_1", "taxpayer_id")
     path = LISTS[name].path.format(**places)
     for cursor in ("x", "AAAA", "é", "AAEAAA", "_" * 400, foreign.replace("/", "_")):

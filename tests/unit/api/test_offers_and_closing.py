@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("cloud")
 
 SHA256 = hashlib.sha256(DOCUMENT.encode()).hexdigest()
 CHOICE = {"lender_id": "lender-a", "product_id": "season"}
+FIXED = {"type": "fixed", "annual_rate_bps": 480}
 SIGNATURE = {"document_sha256": SHA256, "signer_name": "Li Example", "consent": True}
 
 
@@ -35,9 +36,15 @@ def test_a_lender_pushes_replaces_and_takes_back_a_product():
     assert pushed.status == 200
     assert (pushed.json()["lender_id"], pushed.json()["pushed_by"]) == (lender.tenant, "u-1")
     assert "u-1" not in Api("borrower").get("/v1/products").body
-    assert lender.put("/v1/products/p-1", product_terms(annual_rate_bps=480)).status == 200
+    assert lender.put("/v1/products/p-1", product_terms(price=FIXED)).status == 200
     mine = [one for one in Api("borrower").get("/v1/products").json()["products"] if one["lender_id"] == lender.tenant]
-    assert [one["annual_rate_bps"] for one in mine] == [480]
+    assert [(one["version"], one["price"]) for one in mine] == [(2, FIXED)]
+    versions = lender.get("/v1/products/p-1/versions").json()["products"]
+    assert [(one["version"], one["price"]["annual_rate_bps"]) for one in versions] == [(2, 480), (1, 540)]
+    staff = Api("auditor", "platform")
+    read = staff.get("/v1/products/p-1/versions", query={"lender_id": lender.tenant}).json()["products"]
+    assert [one["version"] for one in read] == [2, 1]
+    assert staff.get("/v1/products/p-1/versions").json()["errors"][0]["field"] == "lender_id"
     gone = lender.call("DELETE", "/v1/products/p-1")
     assert (gone.status, gone.body, "content-type" in gone.headers) == (204, "", False)
     left = Api("borrower").get("/v1/products").json()["products"]
@@ -49,9 +56,9 @@ def test_a_lender_touches_its_own_products_only():
     lender.put("/v1/products/p-1", product_terms())
     assert rival.call("DELETE", "/v1/products/p-1").status == 204
     assert [one["product_id"] for one in lender.get("/v1/products").json()["products"]] == ["p-1"]
-    assert rival.put("/v1/products/p-1", product_terms(name="Another's", annual_rate_bps=1)).status == 200
+    assert rival.put("/v1/products/p-1", product_terms(name="Another's", price=FIXED)).status == 200
     (mine,) = lender.get("/v1/products").json()["products"]
-    assert (mine["name"], mine["annual_rate_bps"]) == ("Season credit", 540)
+    assert (mine["name"], mine["price"]["annual_rate_bps"]) == ("Season credit", 540)
     for each in (lender, rival):
         each.call("DELETE", "/v1/products/p-1")
 
@@ -73,7 +80,10 @@ def test_only_a_lender_of_the_directory_has_products(tenant):
         ({"currency": "GBP"}, "currency"),
         ({"min_amount": "3000000.00"}, "min_amount"),
         ({"min_term_months": 40}, "min_term_months"),
-        ({"annual_rate_bps": 3601}, "annual_rate_bps"),
+        ({"price": {"type": "fixed", "annual_rate_bps": 3601}}, "price.annual_rate_bps"),
+        ({"price": {"type": "auction"}}, "price.type"),
+        ({"fees": [{"code": "entry", "charged": "deducted", "share_bps": 1}]}, "fees"),
+        ({"eligibility": [{"code": "any", "when": {"var": "x"}, "text": "xx"}]}, "eligibility.0.when"),
         ({"min_grade": "F"}, "min_grade"),
         ({"valid_until": "2000-01-01"}, "valid_until"),
         ({"valid_until": "someday"}, "valid_until"),
@@ -97,7 +107,11 @@ def test_matches_and_choice(answers):
     wrong = borrower.post(f"{path}/choice", CHOICE | {"product_id": "none"})
     assert (wrong.status, wrong.json()["errors"][0]["field"]) == (422, "product_id")
     chosen = borrower.post(f"{path}/choice", CHOICE)
-    assert (chosen.status, chosen.json()["chosen"], chosen.json()["status"]) == (202, CHOICE, "chosen")
+    assert (chosen.status, chosen.json()["status"]) == (202, "chosen")
+    agreed = chosen.json()["chosen"]
+    assert CHOICE.items() <= agreed.items()
+    assert (agreed["amount"], agreed["term_months"], agreed["annual_rate_bps"]) == ("300000.00", 12, 540)
+    assert agreed["cost"] == matches["matches"][0]["cost"]
     assert answers.of(token) == ["SendTaskSuccess"]
     assert borrower.post(f"{path}/choice", CHOICE).status == 202
     other = borrower.post(f"{path}/choice", CHOICE | {"lender_id": "lender-b"})
@@ -110,10 +124,11 @@ def test_choosing_once_more_tells_how_things_stand_and_keeps_no_record():
     application_id = borrower.apply()
     offer(application_id)
     path = f"/v1/applications/{application_id}/choice"
-    assert borrower.post(path, CHOICE, key=key).json()["status"] == "chosen"
+    first = borrower.post(path, CHOICE, key=key).json()
+    assert first["status"] == "chosen"
     wired.closings().submit(application_id, "t")
     again = borrower.post(path, CHOICE, key=key)
-    assert (again.status, again.json()["status"], again.json()["chosen"]) == (202, "submitted", CHOICE)
+    assert (again.status, again.json()["status"], again.json()["chosen"]) == (202, "submitted", first["chosen"])
     other = borrower.post(path, {**CHOICE, "product_id": "none"}, key=key)
     assert (other.status, other.json()["code"]) == (409, "not_awaited")
     assert wired.client("dynamodb").scan(TableName=table_name("Idempotency"), Select="COUNT")["Count"] == 0

@@ -24,7 +24,10 @@ from tests.unit.api.client import FEATURES, Api, assess, loan_request, new_key, 
 
 LENDERS_APPLICATION = (
     "application_id status outcome outcome_note created_at updated_at firm_name amount currency term_months purpose "
-    "awaits score grade limit decision reasons[] model_version chosen.lender_id chosen.product_id"
+    "awaits score grade limit decision reasons[] model_version chosen.lender_id chosen.product_id chosen.version "
+    "chosen.amount chosen.currency chosen.term_months chosen.repayment_method chosen.annual_rate_bps "
+    "chosen.cost.instalment chosen.cost.total_repaid chosen.cost.fees chosen.cost.net_paid chosen.cost.apr_percent "
+    "chosen.cost.effective_rate_percent chosen.terms_sha256"
 )
 APPLICATION = f"{LENDERS_APPLICATION} channel authorization_problem"
 CONSENTS = (
@@ -32,13 +35,19 @@ CONSENTS = (
     "last_used_at reminded_days renewal_requested_at blind[] grant"
 )
 OFFER = (
-    "lender_id product_id name amount approvable_amount currency term_months annual_rate_bps disbursement_hours"
+    "lender_id product_id version name fit amount min_amount max_amount amount_step currency term_months "
+    "min_term_months max_term_months term_step_months repayment_methods[] annual_rate_bps disbursement_hours "
+    "cost.instalment cost.total_repaid cost.fees cost.net_paid cost.apr_percent cost.effective_rate_percent"
 )  # fmt: skip
 NEAREST = "lender_id product_id name missing[] unmet[].code unmet[].parameters.key"
 PRODUCT = (
-    "lender_id product_id pushed_at name currency min_amount max_amount min_term_months max_term_months "
-    "annual_rate_bps disbursement_hours min_grade industries_excluded[] repayment_methods[] valid_from valid_until"
+    "lender_id product_id version pushed_at name currency min_amount max_amount amount_step min_term_months "
+    "max_term_months term_step_months repayment_methods[] day_count due_day grace_months price.type "
+    "price.annual_rate_bps fees[].code fees[].charged fees[].amount fees[].share_bps disbursement_hours min_grade "
+    "industries_excluded[] eligibility[].code eligibility[].when.key eligibility[].text valid_from valid_until"
 )
+RANK = "rank_points points.cost points.amount points.speed"
+LENDERS_PRODUCT = f"{PRODUCT} pushed_by capacity monthly_capacity"
 SCOPE = (
     "scope way required purposes[] longest_days institution_kind text_version language title text text_sha256 "
     "fields[].name fields[].label fields[].pattern fields[].max_length fields[].required"
@@ -88,7 +97,7 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     },
     ("GET", f"{HERE}/matches"): {
         **applicants(
-            f"{listed('matches[]', f'{OFFER} rank_points')} {each('nearest', NEAREST)}"
+            f"{listed('matches[]', f'{OFFER} {RANK}')} {each('nearest', NEAREST)}"
         ),
         "lender": listed("matches[]", OFFER),
     },
@@ -112,9 +121,10 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     },
     ("GET", "/v1/blind-spots"): {"lender": listed("blind_spots[]", "subject_id scope lender_id since cause")},
     ("GET", "/v1/products"): {
-        **applicants(listed("products[]", PRODUCT)), "lender": listed("products[]", f"{PRODUCT} pushed_by"),
+        **applicants(listed("products[]", PRODUCT)), "lender": listed("products[]", LENDERS_PRODUCT),
     },
-    ("PUT", "/v1/products/{product_id}"): {"lender": f"{PRODUCT} pushed_by"},
+    ("PUT", "/v1/products/{product_id}"): {"lender": LENDERS_PRODUCT},
+    ("GET", "/v1/products/{product_id}/versions"): {"lender": listed("products[]", LENDERS_PRODUCT)},
     ("GET", "/v1/health"): {"borrower": "status version"},
 }  # fmt: skip
 """Route → role → what it is given. Guests, who need no token, count as borrowers."""

@@ -60,7 +60,7 @@ def to_disbursed(world: World) -> None:
     assert step(world, "WriteReportFunction") == {"decision": "approve", "stage": "approved", "reasons": ""}
     world.push()
     assert step(world, "OfferProductsFunction", "t-3") == {}
-    wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    world.choose()
     step(world, "SubmitToLenderFunction", "t-4")
     world.http.answer("POST", LENDER_A, 202)
     assert delivered(world) == ["sent"]

@@ -13,7 +13,7 @@ from creditmesh.screening.likeness import likeness_bps
 from institutions.registry_figures import registry_data
 from tests.support import wired
 from tests.support.aws import table_name
-from tests.support.world import BORROWER, FIRM, REGISTRY, World
+from tests.support.world import FIRM, REGISTRY, World
 
 HAN = "无锡测试机械有限公司"
 
@@ -99,7 +99,7 @@ def test_lenders_are_told_the_registrys_name(world: World) -> None:
     assert wired.assessment().decide(world.application_id).decision == "approve"
     world.push()
     wired.offers().offer(world.application_id, "t-choice")
-    wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+    world.choose()
     wired.closings().submit(world.application_id, "t-decision")
     (message,) = world.items("Outbox")
     said = wired.cipher().open(message["body"], table_name("Outbox"), message["message_id"], "body")

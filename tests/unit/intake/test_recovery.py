@@ -17,7 +17,7 @@ from creditmesh.intake.recovery import (
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import encode
 from tests.support import wired
-from tests.support.world import BORROWER, World
+from tests.support.world import World
 
 
 def recovery(world: World, sleeps: list[float] | None = None) -> Recovery:
@@ -106,7 +106,7 @@ def chosen_but_not_told(world: World) -> None:
     world.to_offered("t-1")
     world.steps.refuse = "ThrottlingException"
     with pytest.raises(Exception, match="Throttling"):
-        wired.offers().choose(BORROWER, world.application_id, "lender-a", "p-1")
+        world.choose()
     world.steps.refuse = None
     assert world.application().status == "chosen"
 

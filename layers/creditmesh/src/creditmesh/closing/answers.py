@@ -180,12 +180,12 @@ class LenderAnswers:
                 raise InvalidInput("is required in an approval", field=f"data.{name}", fault="required")
         if data.currency != terms.currency:
             raise InvalidInput("must be {agreed}", field="data.currency", fault="not_as_agreed", agreed=terms.currency)
-        if not 0 < _minor(data.approved_amount) <= _minor(terms.approvable_amount):
+        if not 0 < _minor(data.approved_amount) <= _minor(terms.amount):
             raise InvalidInput(
                 "must be positive and at most {max}",
                 field="data.approved_amount",
                 fault="out_of_range",
-                max=terms.approvable_amount,
+                max=terms.amount,
             )
         # The borrower gets at least what was chosen: a cheaper loan is acceptable, a more expensive or longer one is
         # not.

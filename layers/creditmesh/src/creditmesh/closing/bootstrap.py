@@ -19,10 +19,21 @@ from creditmesh.platform.web import JSON, read_json
 if TYPE_CHECKING:
     from creditmesh.closing.webhooks import ReceivedWebhooks
 
+if TYPE_CHECKING:
+    from creditmesh.closing.commitments import Commitments
+
 
 @singleton
 def closing_store() -> ClosingStore:
     return ClosingStore(platform().tables, settings().closings_table, platform().data)
+
+
+@singleton
+def commitments() -> Commitments:
+    from creditmesh.closing.commitments import Commitments
+    from creditmesh.offers.bootstrap import exposures
+
+    return Commitments(closing_store(), exposures())
 
 
 @singleton

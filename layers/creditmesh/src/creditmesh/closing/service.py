@@ -158,9 +158,13 @@ def _submission(application: Application) -> dict[str, Any]:
     return {
         "application_id": application.application_id,
         "product_id": application.chosen_product_id,
+        "product_version": terms.version,
         "amount": terms.amount,
-        "currency": application.currency,
-        "term_months": application.term_months,
+        "currency": terms.currency,
+        "term_months": terms.term_months,
+        "repayment_method": terms.repayment_method,
+        "annual_rate_bps": terms.annual_rate_bps,
+        "terms_sha256": terms.sha256,
         "firm": {"name": application.legal_name, "taxpayer_id": application.taxpayer_id},
         "assessment": {
             "score": risk.score,

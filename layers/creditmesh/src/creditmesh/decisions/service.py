@@ -223,6 +223,7 @@ def _summary(result: Mapping[str, Any], engine: str, decided_at: str, name_match
         score=result["score"],
         grade=result["grade"],
         limit_minor=result["limit_minor"],
+        annual_rate_bps=result["annual_rate_bps"],
         reasons=[*result["reasons"], *([NAME_DIFFERS] if referred else [])],
         engine=engine,
         model_id=result["model_id"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -167,6 +169,8 @@ class RiskSummary(BaseModel):
     score: int | None = None
     grade: str | None = None
     limit_minor: int | None = None
+    annual_rate_bps: int | None = None
+    """The model's price of the risk."""
     reasons: list[str] = []
     engine: str
     model_id: str
@@ -188,15 +192,29 @@ class ReferralDecision(BaseModel):
 
 
 class ChosenTerms(BaseModel):
-    """The chosen offer's terms."""
+    """The terms of the choice, frozen; whatever is agreed later is compared with them."""
 
     model_config = ConfigDict(frozen=True)
 
+    version: int
+    """Of the product."""
     amount: str
-    approvable_amount: str
     currency: str
-    annual_rate_bps: int
     term_months: int
+    repayment_method: str
+    annual_rate_bps: int
+    day_count: str
+    due_day: int | None = None
+    grace_months: int = 0
+    fees: list[dict[str, Any]] = []
+    cost: dict[str, str]
+    """As disclosed before the choice."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the terms in canonical form."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ApplicationSummary(BaseModel):
@@ -222,6 +240,7 @@ class ApplicationSummary(BaseModel):
     risk: RiskSummary | None = None
     chosen_product_id: str | None = None
     chosen_lender_id: str | None = None
+    chosen_terms: ChosenTerms | None = None
     execution: str
 
     def requested(self) -> Money:
@@ -264,7 +283,6 @@ class Application(ApplicationSummary):
     """From the key data; lenders' products may exclude it."""
     report_key: str | None = None
     referral: ReferralDecision | None = None
-    chosen_terms: ChosenTerms | None = None
     nearest: dict[str, Any] | None = None
 
     @property

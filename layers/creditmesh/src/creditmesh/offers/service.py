@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from creditmesh.intake.model import WAITS, Actor, Application, ChosenTerms, NotAwaited, Outcome, Status
@@ -10,7 +12,10 @@ from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
-from creditmesh.offers.model import Need, NotALender, NothingMatches, Offer, Product, ProductTerms, match, nearest
+from creditmesh.kernel.money import Money
+from creditmesh.offers.exposure import Commitment, Exposures, capacities_of
+from creditmesh.offers.matching import Catalogue, Fit, Nearest, Need, Offer, Wanted, cost_of, match, within
+from creditmesh.offers.model import NotALender, NothingMatches, Product, ProductTerms
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
@@ -18,9 +23,13 @@ from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
     from creditmesh.intake.ports import Applications
+    from creditmesh.platform.country import Country
+    from creditmesh.risk.expression import FeatureValue
 
 
 _CHOICE = WAITS[Status.OFFERED]
+FRESH = timedelta(seconds=30)
+"""For how long applications are matched against the same reading of the catalogue."""
 
 
 class Offers:
@@ -28,46 +37,77 @@ class Offers:
 
     Args:
         lenders: returns the ids of the lenders in the directory of institutions.
+        key_data: returns the features of a key data document.
+        country: whose caps apply.
     """
 
     def __init__(
         self,
         products: ProductStore,
         store: OfferStore,
+        exposures: Exposures,
         applications: Applications,
         tasks: Tasks,
         waits: Waits,
         clock: Clock,
         lenders: Callable[[], Collection[str]],
+        key_data: Callable[[str], Mapping[str, FeatureValue]],
+        country: Country,
     ) -> None:
-        self._products, self._store, self._applications = products, store, applications
+        self._products, self._store, self._exposures, self._applications = products, store, exposures, applications
         self._tasks, self._waits, self._clock, self._lenders = tasks, waits, clock, lenders
+        self._key_data, self._country = key_data, country
+        self._snapshot: tuple[datetime, Catalogue] | None = None
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
-        """Enter or replace one of the lender's own products.
+        """Put a new version of one of the lender's own products in force; equal terms make none.
 
         Raises:
             NotALender: its tenant is not a lender in the directory of institutions.
+            InvalidInput: not allowed where the platform lends.
+            ConditionFailed: another version was pushed at the same time.
         """
         if caller.role is not Role.LENDER:
             raise Forbidden("only lenders may push products")
         if caller.tenant not in self._lenders():
             raise NotALender("your tenant must be a lender in the directory of institutions")
+        if not self._country.fees_may_be_deducted and any(fee.charged == "deducted" for fee in terms.fees):
+            raise InvalidInput(
+                "must not be deducted from the amount in {country}", field="fees", fault="deduction_not_allowed",
+                country=self._country.country,
+            )  # fmt: skip
+        newest = next(self._products.versions(caller.tenant, product_id), None)
+        current = self._products.get(caller.tenant, product_id)
+        if current and current.model_dump(include=set(ProductTerms.model_fields)) == terms.model_dump():
+            return current
         product = Product(
-            **terms.model_dump(),
-            lender_id=caller.tenant,
-            product_id=product_id,
-            pushed_at=iso(self._clock.now()),
-            pushed_by=caller.subject,
-        )
+            **terms.model_dump(), lender_id=caller.tenant, product_id=product_id,
+            version=newest.version + 1 if newest else 1, pushed_at=iso(self._clock.now()), pushed_by=caller.subject,
+        )  # fmt: skip
         self._products.put(product)
+        self._snapshot = None
         return product
+
+    def versions(self, caller: Caller, product_id: str, lender_id: str | None = None) -> list[Product]:
+        """Every version of a product, newest first.
+
+        Args:
+            lender_id: needed from staff; a lender sees its own products only.
+
+        Raises:
+            InvalidInput: not named by staff.
+        """
+        lender = caller.tenant if caller.role is Role.LENDER else lender_id
+        if lender is None:
+            raise InvalidInput("must be given", field="lender_id", fault="missing")
+        return list(self._products.versions(lender, product_id))
 
     def take_back(self, caller: Caller, product_id: str) -> None:
         """Remove one of the lender's own products from the catalogue."""
         if caller.role is not Role.LENDER:
             raise Forbidden("only lenders may remove products")
         self._products.delete(caller.tenant, product_id)
+        self._snapshot = None
 
     def catalogue(self) -> list[Product]:
         """The products of all lenders in the directory of institutions."""
@@ -94,11 +134,12 @@ class Offers:
             self._tasks.succeed(token, {})
             return
         application.require_open()
-        need, products = self._need(application), self.catalogue()
-        offers = match(products, need)
-        if not offers:
-            self._nothing(application_id, products, need)
+        need, catalogue = self._need(application), self._matched_against()
+        matched = match(catalogue, need)
+        if not matched.offers:
+            self._nothing(application_id, matched.nearest)
             raise NothingMatches("no product fits")
+        offers = matched.offers
         offered = self._applications.move(application_id, OFFER, note=f"{len(offers)} offers")
         stored, asked = self._store.put(application_id, offers), self._waits.asking(application_id, _CHOICE, token)
         try:
@@ -108,51 +149,114 @@ class Offers:
             if not self._waits.tell(application_id, _CHOICE, token):
                 raise
 
-    def choose(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:
-        """Accept the borrower's choice among the offers."""
+    def choose(self, caller: Caller, application_id: str, wanted: Wanted) -> Application:
+        """Accept the borrower's choice and commit its amount, in one transaction.
+
+        Raises:
+            InvalidInput: not one of the offers, or outside it.
+            LimitExhausted, CapacityExhausted: taken by other choices meanwhile.
+            NotAwaited: no choice is awaited, or another was made.
+        """
         if caller.role not in (Role.BORROWER, Role.BANK):
             raise Forbidden("only the borrower may choose")
-        return again(lambda: self._chosen(caller, application_id, lender_id, product_id))
+        return again(lambda: self._chosen(caller, application_id, wanted))
 
-    def _chosen(self, caller: Caller, application_id: str, lender_id: str, product_id: str) -> Application:
+    def _chosen(self, caller: Caller, application_id: str, wanted: Wanted) -> Application:
         application, (offered, asked) = self._applications.get_for(
             caller, application_id, self._store.ref(application_id), self._waits.ref(application_id, _CHOICE)
         )
-        if (application.chosen_lender_id, application.chosen_product_id) == (lender_id, product_id):
+        chosen = application.chosen_terms
+        if chosen is None:
+            application.require_open()
+            if application.status is not Status.OFFERED:
+                raise NotAwaited("the application does not wait for a choice")
+        elif (application.chosen_lender_id, application.chosen_product_id) != (wanted.lender_id, wanted.product_id):
+            raise NotAwaited("another choice was made")
+        offer = _offer_of(self._store.read_as(offered), wanted)
+        terms = self._terms(offer, wanted)
+        if chosen is not None:
+            if chosen != terms:
+                raise NotAwaited("another choice was made")
             return application
-        application.require_open()
-        if application.status is not Status.OFFERED:
-            raise NotAwaited("the application does not wait for a choice")
-        wanted = (lender_id, product_id)
-        offers = self._store.read_as(offered)
-        offer = next((offer for offer in offers if (offer.lender_id, offer.product_id) == wanted), None)
-        if offer is None or lender_id not in self._lenders():
-            raise InvalidInput("must be one of the offers of this application", field="product_id", fault="not_offered")
+        if offer.lender_id not in self._lenders():
+            raise InvalidInput("must be a lender of the directory", field="lender_id", fault="not_offered")
+        commitment = self._commitment(application, offer, terms)
         moved = self._applications.move(
-            application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=product_id,
-            chosen_lender_id=lender_id, chosen_terms=offer.model_dump(include=set(ChosenTerms.model_fields)),
+            application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=offer.product_id,
+            chosen_lender_id=offer.lender_id, chosen_terms=terms.model_dump(mode="json"),
         )  # fmt: skip
         wait, answer = Wait(application_id, _CHOICE, asked), Answer()
-        self._applications.apply(moved, self._waits.answering(wait, answer))
+        committing = self._exposures.committing(commitment)
+        try:
+            self._applications.apply(moved, self._waits.answering(wait, answer), *committing)
+        except ConditionFailed:
+            self._exposures.refused(commitment)
+            raise
         self._waits.give(wait.token, answer)
         return self._applications.after(application, moved)
 
+    def _terms(self, offer: Offer, wanted: Wanted) -> ChosenTerms:
+        if wanted.amount is None and offer.fit is Fit.LARGER:
+            raise InvalidInput("must be given, as the offer is larger than asked for", field="amount", fault="missing")
+        amount = wanted.amount or offer.amount
+        months, method = wanted.term_months or offer.term_months, wanted.repayment_method or offer.repayment_methods[0]
+        minor = Money.parse(amount, offer.currency).minor
+        if outside := within(offer, minor, months, method):
+            raise InvalidInput("lies outside the offer", field=outside, fault="outside_offer")
+        product = self._products.version(offer.lender_id, offer.product_id, offer.version)
+        cost = cost_of(product, minor, offer.annual_rate_bps, method, months)
+        cap = self._country.cap_bps(self._clock.today())
+        if cap is not None and Decimal(cost.apr_percent) * 100 > cap:
+            raise InvalidInput("costs more than the legal cap", field="term_months", fault="rate_exceeds_legal_cap")
+        return ChosenTerms(
+            version=offer.version, amount=amount, currency=offer.currency, term_months=months,
+            repayment_method=method.value, annual_rate_bps=offer.annual_rate_bps, day_count=product.day_count.value,
+            due_day=product.due_day, grace_months=product.grace_months,
+            fees=[fee.model_dump(mode="json", exclude_none=True) for fee in product.fees], cost=cost.model_dump(),
+        )  # fmt: skip
+
+    def _commitment(self, application: Application, offer: Offer, terms: ChosenTerms) -> Commitment:
+        product = self._products.version(offer.lender_id, offer.product_id, offer.version)
+        return Commitment(
+            application_id=application.application_id,
+            taxpayer_id=application.taxpayer_id,
+            amount_minor=Money.parse(terms.amount, terms.currency).minor,
+            limit_minor=_limit(application),
+            capacities=capacities_of(product, self._month()),
+        )
+
+    def _month(self) -> str:
+        return self._clock.today().isoformat()[:7]
+
+    def _matched_against(self) -> Catalogue:
+        """The catalogue of at most `FRESH` ago; the commitment is the truth of what is left."""
+        now = self._clock.now()
+        if self._snapshot is None or now - self._snapshot[0] >= FRESH:
+            products = self.catalogue()
+            self._snapshot = now, Catalogue.of(products, self._exposures.left(products, self._month()))
+        return self._snapshot[1]
+
     def _need(self, application: Application) -> Need:
         risk = application.risk
-        if risk is None or risk.limit_minor is None or risk.grade is None:
+        if risk is None or risk.grade is None:
             raise NotAwaited("the application has not been approved by risk control")
+        today, limit = self._clock.today(), _limit(application)
+        asks = any(row.conditions for row in self._matched_against().rows)
+        cap = self._country.cap_bps(today)
         return Need(
             amount_minor=application.amount_minor,
             currency=application.currency,
             term_months=application.term_months,
-            limit_minor=risk.limit_minor,
+            available_minor=limit - self._exposures.used(application.taxpayer_id),
             grade=risk.grade,
+            model_rate_bps=risk.annual_rate_bps,
             industry=application.industry,
-            today=self._clock.today(),
+            features=dict(self._key_data(application.key_data_key)) if asks and application.key_data_key else {},
+            today=today,
+            **({} if cap is None else {"cap_bps": cap}),
         )
 
-    def _nothing(self, application_id: str, products: list[Product], need: Need) -> None:
-        best = nearest(products, need)
+    def _nothing(self, application_id: str, best: Nearest | None) -> None:
         note = f"nearest: {best.name}: {'; '.join(best.missing)}" if best else "the catalogue is empty"
         self._applications.apply(
             self._applications.move(
@@ -160,6 +264,25 @@ class Offers:
                 nearest=best.model_dump(mode="json") if best else None,
             )
         )  # fmt: skip
+
+
+def _offer_of(offers: Sequence[Offer], wanted: Wanted) -> Offer:
+    asked = (wanted.lender_id, wanted.product_id)
+    offer = next((offer for offer in offers if (offer.lender_id, offer.product_id) == asked), None)
+    if offer is None:
+        raise InvalidInput("must be one of the offers of this application", field="product_id", fault="not_offered")
+    if wanted.version not in (None, offer.version):
+        raise InvalidInput(
+            "must be {offered}, the version that was offered", field="version", fault="not_offered",
+            offered=offer.version,
+        )  # fmt: skip
+    return offer
+
+
+def _limit(application: Application) -> int:
+    if application.risk is None or application.risk.limit_minor is None:
+        raise NotAwaited("the application has not been approved by risk control")
+    return application.risk.limit_minor
 
 
 def _is_for(caller: Caller, one: Offer | Product) -> bool:

@@ -5,31 +5,73 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from creditmesh.offers.model import Offer, Product
+from creditmesh.kernel.errors import NotFound
+from creditmesh.offers.matching import Offer
+from creditmesh.offers.model import Product
 from creditmesh.platform.tables import Item, Put, Ref, Tables
 
 CATALOGUE = "catalogue"
 
 
 class ProductStore:
-    """Stores and lists products."""
+    """Products by lender: the version in force under the product's id, every version under the id and its number."""
 
     def __init__(self, tables: Tables, table: str) -> None:
         self._tables, self._table = tables, table
 
     def put(self, product: Product) -> None:
-        """Store a product, replacing its earlier terms."""
-        item = {**product.model_dump(mode="json"), "catalogue": CATALOGUE}
-        self._tables.write(Put(self._table, item, "lender_id", replace=True))
+        """Store a new version and put it in force.
+
+        Raises:
+            ConditionFailed: there is that version.
+        """
+        item = product.model_dump(mode="json", exclude_none=True)
+        version = {**item, "product_id": _version_key(product.product_id, product.version), "of": product.product_id}
+        current = Put(self._table, {**item, "catalogue": CATALOGUE}, "lender_id", replace=True)
+        self._tables.transact([Put(self._table, version, "product_id"), current], product.pushed_at)
 
     def delete(self, lender_id: str, product_id: str) -> None:
+        """Take a product out of the catalogue; its versions stay."""
         self._tables.delete(self._table, {"lender_id": lender_id, "product_id": product_id})
 
+    def get(self, lender_id: str, product_id: str) -> Product | None:
+        """The version in force, or None."""
+        item = self._tables.get(self._table, {"lender_id": lender_id, "product_id": product_id})
+        return _product(item) if item else None
+
+    def version(self, lender_id: str, product_id: str, version: int) -> Product:
+        """One version.
+
+        Raises:
+            NotFound: there is none.
+        """
+        key = {"lender_id": lender_id, "product_id": _version_key(product_id, version)}
+        item = self._tables.get(self._table, key)
+        if item is None:
+            raise NotFound("no such version", field="version")
+        return _product(item)
+
+    def versions(self, lender_id: str, product_id: str) -> Iterator[Product]:
+        """Every version, newest first."""
+        found = self._tables.query(
+            self._table, "lender_id", lender_id, newest_first=True,
+            between=("product_id", _version_key(product_id, 0), _version_key(product_id, 10**9 - 1)),
+        )  # fmt: skip
+        return map(_product, found)
+
     def all(self) -> Iterator[Product]:
-        """Every product, by lender and product id."""
-        for item in self._tables.query(self._table, "catalogue", CATALOGUE, index="by-catalogue"):
-            item.pop("catalogue")
-            yield Product.model_validate(item)
+        """Every product in force, by lender and product id."""
+        return map(_product, self._tables.query(self._table, "catalogue", CATALOGUE, index="by-catalogue"))
+
+
+def _version_key(product_id: str, version: int) -> str:
+    return f"{product_id}#{version:09d}"
+
+
+def _product(item: Item) -> Product:
+    product_id = item.get("of", item["product_id"])
+    plain = {name: value for name, value in item.items() if name not in ("catalogue", "of")}
+    return Product.model_validate({**plain, "product_id": product_id})
 
 
 class OfferStore:

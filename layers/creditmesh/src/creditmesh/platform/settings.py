@@ -96,6 +96,7 @@ class Settings:
     list_imports_table = Table()
     products_table = Table()
     offers_table = Table()
+    exposures_table = Table()
     closings_table = Table()
     outbox_table = Table()
     received_webhooks_table = Table()

@@ -90,6 +90,8 @@ class Update:
     """Attributes that must not exist."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     """Set -> a member that it must not contain."""
+    at_most: Mapping[str, int] = field(default_factory=dict)
+    """Counter -> the most it may be before the update; a missing one is zero."""
     creates: bool = False
     """Create the item if it does not exist; otherwise it must exist."""
 
@@ -123,6 +125,10 @@ class Update:
             conditions.append(f"{path} IN ({', '.join(value(option) for option in options)})")
         conditions += [f"attribute_not_exists({name(a)})" for a in self.absent]
         conditions += [f"NOT contains({name(a)}, {value(member)})" for a, member in self.lacks.items()]
+        for attribute, most in self.at_most.items():
+            column = name(attribute)
+            missing = f"attribute_not_exists({column}) OR " if most >= 0 else ""
+            conditions.append(f"({missing}{column} <= {value(most)})")
         arguments: dict[str, Any] = {
             "TableName": self.table,
             "Key": encode(self.key),

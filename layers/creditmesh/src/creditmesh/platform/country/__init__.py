@@ -63,6 +63,8 @@ class Country(BaseModel):
     country: str
     yearly_cost_caps: list[Cap]
     """Oldest first; none where only case law limits the cost."""
+    fees_may_be_deducted: bool
+    """Whether fees may be taken from the amount paid out."""
     retention: dict[Kind, Rule]
 
     def cap_bps(self, on: date) -> int | None:

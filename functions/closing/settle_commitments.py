@@ -1,0 +1,23 @@
+"""Ends the commitments of applications that have ended (stream of the applications)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creditmesh.closing.bootstrap import commitments
+from creditmesh.platform.observability import LambdaContext, logger, observed
+from creditmesh.platform.tables import decode
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Settle each; failed ones are reported for a retry."""
+    failed = []
+    for record in event["Records"]:
+        image = decode(record["dynamodb"]["NewImage"])
+        try:
+            commitments().ended(image["application_id"], image["outcome"])
+        except Exception as error:  # one bad record must not block its batch
+            logger.error("commitment not settled", extra={"error": type(error).__name__})
+            failed.append({"itemIdentifier": str(record["dynamodb"]["SequenceNumber"])})
+    return {"batchItemFailures": failed}
