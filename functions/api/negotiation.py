@@ -38,7 +38,7 @@ def _quality(parameters: str) -> float:
         name, _, value = parameter.strip().partition("=")
         if name == "q":
             try:
-                return float(value)
+                return weight if 0 <= (weight := float(value)) <= 1 else 0.0
             except ValueError:
                 return 0.0
     return 1.0

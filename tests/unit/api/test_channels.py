@@ -80,6 +80,19 @@ def test_who_has_not_seen_the_last_version_is_told() -> None:
         assert fields(put(DOCUMENT, malformed)) == ["If-Match"]
 
 
+def test_the_tag_of_a_document_is_what_if_match_takes() -> None:
+    path = f"/v1/channels/{DOCUMENT['channel_id']}"
+    first = put(DOCUMENT, 0)
+    assert first.headers["etag"] == '"1"'
+    second = put({**DOCUMENT, "title": "Next"}, first.headers["etag"])
+    assert (second.status, second.headers["etag"]) == (200, '"2"')
+    assert OPERATOR.get(path).headers["etag"] == '"2"'
+    assert OPERATOR.get(f"{path}/versions/1").headers["etag"] == '"1"'
+    plan = {"plan_id": "tagged", "channels": [{"channel_id": "tax-bureau"}]}
+    assert OPERATOR.put("/v1/collection-plans/tagged", plan).headers["etag"] == '"1"'
+    assert OPERATOR.get("/v1/collection-plans/tagged").headers["etag"] == '"1"'
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "rule"),
     [

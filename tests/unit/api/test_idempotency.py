@@ -1,68 +1,82 @@
-"""A repeated request with a key never acts twice, however long its answer is (F19)."""
+"""Whose repeated request gets the first answer, and what comes of requests at the same time (C01)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.errors import KeyReused, NotFound
-from creditmesh.platform.idempotency import MOST_KEPT, AnswerNotKept, once
+from creditmesh.platform.idempotency import InProgress, once
 from creditmesh.platform.web import Reply
-from tests.support.world import FIRM
 from tests.unit.api.client import Api, Context, new_key
-from tests.unit.api.test_channels import DOCUMENT
 
-pytestmark = pytest.mark.usefixtures("world")
+pytestmark = pytest.mark.usefixtures("cloud")
 
-
-@pytest.fixture
-def ask() -> Callable[..., Reply]:
-    scope = ("tenant", "operator", "POST", "/v1/x", new_key())
-    return lambda act, document=None: once(scope, document, act, Context())
+CONSENT = {"scope": "shop", "valid_days": 30, "text_version": SCOPES["shop"].text_version, "agreed": True}
 
 
-def answering(bodies: list[str]) -> Callable[[], Reply]:
-    return lambda: Reply(201, bodies.pop(0))
+def scope(**changed: str) -> tuple[str, ...]:
+    usual = {"tenant": "firm-1", "role": "borrower", "method": "POST", "path": "/v1/things", "key": new_key()}
+    return tuple((usual | changed).values())
 
 
-@pytest.mark.parametrize("body", ["{}", "x" * (MOST_KEPT - 100), "名" * 60_000, '"' * 180_000])
-def test_an_answer_is_repeated(ask: Callable[..., Reply], body: str) -> None:
-    bodies = [body, "another"]
-    assert [ask(answering(bodies)) for _ in range(2)] == [Reply(201, body)] * 2
-    assert bodies == ["another"]
-    with pytest.raises(KeyReused):
-        ask(answering(bodies), {"another": "document"})
+def answered(text: str) -> Reply:
+    return Reply(201, text)
 
 
-@pytest.mark.parametrize("body", ["x" * MOST_KEPT, "x" * 516_000, "名" * 70_000, "😀" * 40_000, '"' * 200_000])
-def test_an_answer_too_long_to_be_stored_is_given_once(ask: Callable[..., Reply], body: str) -> None:
-    bodies = [body, "another"]
-    assert ask(answering(bodies)) == Reply(201, body)
-    with pytest.raises(AnswerNotKept):
-        ask(answering(bodies))
-    assert bodies == ["another"], "not carried out again"
+def test_an_answer_is_not_for_another_tenant_with_the_same_key() -> None:
+    owner, stranger, key = Api("borrower"), Api("borrower"), new_key()
+    path = f"/v1/applications/{owner.apply()}/consents"
+    assert owner.post(path, CONSENT, key=key).status == 201
+    assert stranger.post(path, CONSENT, key=key).status == 404
 
 
-def test_a_failed_request_may_be_repeated(ask: Callable[..., Reply]) -> None:
-    def fail() -> Any:
-        raise NotFound("no such thing")
+def test_an_answer_is_not_for_another_role_with_the_same_key() -> None:
+    path, body, key = "/v1/lists/screenings", {"subjects": [{"kind": "name", "value": "Ann"}]}, new_key()
+    first = Api("operator", "platform").post(path, body, key=key)
+    assert first.status == 200
+    assert Api("borrower", "platform").post(path, body, key=key).status == 403
+
+
+@pytest.mark.parametrize("changed", ["tenant", "role", "method", "path", "key"])
+def test_each_part_of_the_request_counts(changed: str) -> None:
+    key = new_key()
+    mine, other = scope(key=key), scope(**{"key": key, changed: new_key()})
+    assert once(mine, {}, lambda: answered("mine"), Context()).body == "mine"
+    assert once(other, {}, lambda: answered("other"), Context()).body == "other"
+    assert once(mine, {}, lambda: answered("again"), Context()).body == "mine"
+
+
+@pytest.mark.parametrize("second", [{"a": 2}, {"b": 1}, {"a": "1"}, {"a": 1, "b": None}, [{"a": 1}], None])
+def test_another_body_is_refused(second: Any) -> None:
+    mine = scope()
+    once(mine, {"a": 1}, lambda: answered("first"), Context())
+    with pytest.raises(KeyReused) as refused:
+        once(mine, second, lambda: answered("second"), Context())
+    assert refused.value.field == "Idempotency-Key"
+
+
+def test_a_second_request_while_the_first_is_carried_out_is_told_so() -> None:
+    mine, second = scope(), []
+
+    def act() -> Reply:
+        with pytest.raises(InProgress):
+            once(mine, {}, lambda: answered("second"), Context())
+        second.append("refused")
+        return answered("first")
+
+    assert once(mine, {}, act, Context()).body == "first"
+    assert second == ["refused"]
+
+
+def test_a_failed_request_may_be_tried_again() -> None:
+    mine = scope()
+
+    def fail() -> Reply:
+        raise NotFound("nothing yet")
 
     with pytest.raises(NotFound):
-        ask(fail)
-    assert ask(answering(["made"])).body == "made"
-
-
-def test_a_long_dry_run_is_the_same_with_a_key() -> None:
-    rule = " | ".join(["{rain: [@, @]}"] * 5)
-    sample = {"fields": {"taxpayer_id": FIRM.taxpayer_id}, "pages": ['{"rain": "' + "x" * 16_000 + '"}']}
-    document = {**DOCUMENT, "structure": {"rule": rule}}
-    operator, key = Api("operator", "platform"), new_key()
-    answers = [
-        operator.call("POST", "/v1/channel-dry-runs", {"channel": document, "sample": sample}, key=one)
-        for one in (None, key, key)
-    ]
-    assert [answer.status for answer in answers] == [200] * 3
-    assert len(answers[0].body) > 516_000
-    assert len({answer.body for answer in answers}) == 1
+        once(mine, {}, fail, Context())
+    assert once(mine, {}, lambda: answered("second"), Context()) == Reply(201, "second")

@@ -14,7 +14,10 @@ from api.openapi import main, operations_of
 from api.routing import Key
 from aws.api_definition import GATEWAY_PROBLEMS
 from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.kernel.errors import KeyReused
 from creditmesh.platform.fields import validated
+from creditmesh.platform.idempotency import InProgress
+from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.web import STATUS_OF, status_of
 from tests.support.described import DOCUMENT, PROBLEM_SCHEMA, of_schema, undescribed
 from tests.support.gateway import refusal
@@ -249,6 +252,36 @@ def test_a_routes_errors_are_answered_by_their_status(name):
     for kind in operation.problems:
         assert kind.code in described[str(status_of(kind).value)]["description"]
         assert issubclass(kind, tuple(base for base, _ in STATUS_OF))
+
+
+def test_every_change_tells_that_another_may_come_first():
+    for operation in OPERATIONS.values():
+        assert operation.method == "GET" or ConditionFailed in operation.problems, operation.path
+
+
+def test_a_kept_key_tells_what_may_come_of_it():
+    for operation in OPERATIONS.values():
+        assert (InProgress in operation.problems) == (operation.key is Key.KEPT), operation.path
+        assert (KeyReused in operation.problems) == (operation.key not in (Key.NONE, Key.NEEDLESS)), operation.path
+
+
+def test_a_parameter_of_the_query_is_required_where_its_model_says_so():
+    required = set()
+    for operation in OPERATIONS.values():
+        described = DOCUMENT["paths"][operation.path][operation.method.lower()]["parameters"]
+        fields = operation.types["query"].model_fields if operation.query else {}
+        wanted = {field.alias or name: field.is_required() for name, field in fields.items()}
+        assert {one["name"]: one["required"] for one in described if one["in"] == "query"} == wanted, operation.path
+        required |= {name for name, needed in wanted.items() if needed}
+    assert {"source", "month", "state"} <= required
+
+
+def test_problems_carry_what_their_status_asks_for():
+    wanted = {"401": {"www-authenticate"}, "429": {"retry-after"}, "503": {"retry-after"}}
+    for _, path, operation in _operations():
+        for status, answer in operation["responses"].items():
+            carried = {name for name, one in answer.get("headers", {}).items() if one["required"]}
+            assert carried == wanted.get(status, set()), (path, status)
 
 
 def test_conditional_changes_answer_with_the_tag_they_take():
