@@ -26,6 +26,7 @@ LONGEST_FIRST = (
     "tests/contract/cloud/test_emr_serverless.py",
     "tests/spark/test_features_job.py",
     "tests/spark/",
+    "tests/fuzz/",
     "tests/contract/cloud/test_deploy.py",
     "tests/contract/cloud/",
     "tests/stepfunctions/",
