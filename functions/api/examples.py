@@ -30,6 +30,8 @@ _CHANNEL = {
 }
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+KEY_EXAMPLE = "0d9a7c52b1e84f6c9b3a5e7f12468ace"
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "apply": _LOAN,
     "apply_as_guest": _LOAN,

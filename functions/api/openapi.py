@@ -15,7 +15,7 @@ from chalice.app import Chalice
 from pydantic import BaseModel, TypeAdapter
 
 import creditmesh
-from api.examples import EXAMPLES
+from api.examples import EXAMPLES, KEY_EXAMPLE
 from api.routing import (
     GUEST_KEY_LENGTH,
     GUEST_KEY_VARIETY,
@@ -218,7 +218,9 @@ def _parameters(operation: Operation, schemas: _Schemas) -> list[Json]:
     if operation.key is not Key.NONE:
         guest = operation.key is Key.GUEST
         pattern = KEY_PATTERN.replace("{8,", f"{{{GUEST_KEY_LENGTH},") if guest else KEY_PATTERN
-        found.append(_header(KEY_HEADER, guest or operation.key is Key.DERIVED, pattern, _KEYS[operation.key]))
+        described = _header(KEY_HEADER, guest or operation.key is Key.DERIVED, pattern, _KEYS[operation.key])
+        described["schema"]["examples"] = [KEY_EXAMPLE]
+        found.append(described)
     if operation.based_on:
         meaning = "The version that the change is based on, 0 for a new document; without it, the latest."
         found.append(_header("If-Match", False, VERSION_PATTERN, meaning))
