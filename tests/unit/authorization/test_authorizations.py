@@ -34,13 +34,13 @@ def test_none_stored(world: World) -> None:
         with pytest.raises(AuthorizationRequired, match="none_stored") as refused:
             wired.authorizations().usable(TAXPAYER, scope)
         assert refused.value.scope == scope
-    assert not wired.authorizations().has_usable(TAXPAYER)
+    assert wired.authorizations().problem(TAXPAYER, tenant=TENANT)
 
 
 def test_it_runs_out_on_the_second(world: World) -> None:
     take(days=10 / 86400)
     world.clock.advance(9.999)
-    assert wired.authorizations().has_usable(TAXPAYER)
+    assert wired.authorizations().problem(TAXPAYER, tenant=TENANT) is None
     world.clock.advance(0.001)
     with pytest.raises(AuthorizationRequired, match="code_expired"):
         wired.authorizations().usable(TAXPAYER)
@@ -89,7 +89,7 @@ def test_a_code_serves_the_first_tenant_and_taxpayer_only(world: World, tenant: 
     with pytest.raises(InvalidInput) as refused:
         take(tenant=tenant, taxpayer=taxpayer)
     assert refused.value.field == "authorization_code"
-    assert not wired.authorizations().has_usable(taxpayer, tenant=tenant)
+    assert wired.authorizations().problem(taxpayer, tenant=tenant)
     take()  # he himself may bring it again
 
 

@@ -125,7 +125,7 @@ def test_a_move_that_was_stopped_goes_on(grown: World, monkeypatch: pytest.Monke
                 patch.setattr(Tables, "transact", stopping)
                 wired.firm_moves().move(TAXPAYER)
             assert story() == before
-            assert wired.authorizations().has_usable(TAXPAYER, tenant=TENANT)
+            assert wired.authorizations().problem(TAXPAYER, tenant=TENANT) is None
         assert wired.firm_moves().left() == wired.firm_moves().move_revocations() == 1
 
 
@@ -234,7 +234,7 @@ def test_without_a_rotation_nothing_more_is_asked(world: World, monkeypatch: pyt
     world.authorize()
     use()
     watch()
-    assert wired.authorizations().has_usable(TAXPAYER, tenant=TENANT)
+    assert wired.authorizations().problem(TAXPAYER, tenant=TENANT) is None
 
 
 def test_a_grant_whose_record_is_handled_after_the_move_clears_its_blind_spot(world: World) -> None:

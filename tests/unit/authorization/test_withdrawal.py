@@ -234,6 +234,6 @@ def test_a_withdrawal_that_meets_a_renewal_ends_the_renewal(world: World, monkey
 
     monkeypatch.setattr(store, "get", get)
     withdraw()
-    assert not wired.authorizations().has_usable(TAXPAYER)
+    assert wired.authorizations().problem(TAXPAYER, tenant=TENANT)
     assert kinds()[0] == "withdrawn"
     assert len(world.items("Outbox")) == 1

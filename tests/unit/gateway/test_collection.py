@@ -227,7 +227,7 @@ def test_any_other_answer_of_the_bureau_says_nothing_of_the_code(ready: World, s
     ready.http.answer("POST", TAX_DATA, status, document)
     found = unavailable(ready)
     assert found == f"tax-bureau: unavailable: answered {status}"
-    assert wired.authorizations().has_usable(FIRM.taxpayer_id)
+    assert wired.authorizations().problem(FIRM.taxpayer_id, tenant=ready.application().tenant) is None
     ready.sources_answer()
     ready.collect()
 

@@ -167,7 +167,7 @@ def test_the_bureau_sends_another_firm_back(world: World) -> None:
     with pytest.raises(InvalidInput) as refused:
         wired.intake().authorize_on_return(flow(world), "91350100M000100Y43", CODE, UNTIL)
     assert refused.value.field == "taxpayer_id"
-    assert not wired.authorizations().has_usable(FIRM.taxpayer_id)
+    assert wired.authorizations().problem(FIRM.taxpayer_id, tenant=world.application().tenant)
 
 
 def test_a_closed_application_asks_nothing(world: World) -> None:

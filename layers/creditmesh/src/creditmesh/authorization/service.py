@@ -117,10 +117,6 @@ class Authorizations:
         """Whether this very authorisation can still be used."""
         return self._ended_as(authorization) is None
 
-    def has_usable(self, taxpayer_id: str, scope: str = TAX, *, tenant: str | None = None) -> bool:
-        """Whether a stored authorisation can be used now, without decrypting its code."""
-        return any(not self._problem(one, scope) for one in self._held(self._of(taxpayer_id), scope, tenant))
-
     def problem(self, taxpayer_id: str, scope: str = TAX, *, tenant: str) -> str | None:
         """Why a tenant's authorisation cannot be used now; None if it can."""
         return self._problem(self._store.peek(self._of(taxpayer_id), record_key(scope, tenant)), scope)
