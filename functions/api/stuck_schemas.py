@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from api.schemas import In, Listed, Listing
 from creditmesh.closing.received import Outcome
 from creditmesh.closing.webhooks import ReceivedWebhook
+from creditmesh.kernel.text import TEXT
 from creditmesh.platform.undelivered import OutboxMessage
+
+Note = Annotated[str, Field(min_length=2, max_length=200), TEXT]
 
 
 class ReplayAsking(In):
     """Why it should be replayed."""
 
-    note: str = Field(min_length=2, max_length=200)
+    note: Note
 
 
 class ReplayDecision(In):
     """The second person's decision."""
 
     action: Literal["confirm", "refuse"]
-    note: str = Field(min_length=2, max_length=200)
+    note: Note
 
 
 class MessageListing(Listing):

@@ -54,6 +54,13 @@ def test_two_persons_free_an_order_to_pay(message_id: str) -> None:
     assert (again.status, again.json()["code"]) == (409, "not_replayable")
 
 
+@pytest.mark.parametrize("note", ["\u200b\u200b", "\u3164\u3164", "\u2060\ufeff", "\u2800\u2800", "\u115f\u1160"])
+def test_a_replay_needs_a_note_that_shows_something(message_id: str, note: str) -> None:
+    for path, body in (("replay", {}), ("replay/decision", {"action": "confirm"})):
+        refused = OPERATOR.post(f"/v1/outbox/{message_id}/{path}", {**body, "note": note}, key=new_key())
+        assert (refused.status, refused.json()["errors"][0]["code"]) == (422, "nothing_visible")
+
+
 @pytest.mark.parametrize("role", ["borrower", "bank", "lender"])
 def test_outsiders_see_nothing(message_id: str, role: str) -> None:
     for path in ("/v1/outbox", f"/v1/outbox/{message_id}"):

@@ -25,13 +25,13 @@ FORGED = "whsec_" + "QUJD" * 8
 
 def send(
     world: World, kind: str, data: Any, number: int = 1, *, secret: str = SECRET_A, lender: str = "lender-a",
-    raw: bytes | None = None, message_id: str | None = None,
+    raw: bytes | None = None, message_id: str | None = None, media: str = "application/json",
 ) -> int:  # fmt: skip
     """Let a lender send a message; the status of the answer."""
     document = {"type": kind, "data": {"application_id": world.application_id, **data}}
     body = raw or json.dumps(document, ensure_ascii=False).encode()
     at = int(world.clock.now().timestamp())
-    headers = {**signed_headers(secret, message_id or f"w-{number}", at, body), "content-type": "application/json"}
+    headers = {**signed_headers(secret, message_id or f"w-{number}", at, body), "content-type": media}
     event = {"pathParameters": {"institution_id": lender}, "headers": headers, "body": body.decode()}
     world.clock.advance(0.001)
     return int(invoke("ReceiveWebhookFunction", event)["statusCode"])
@@ -113,6 +113,22 @@ def test_two_persons_replay_what_tells_of_a_payment(world: World, kind: str) -> 
     done = wired.received_webhooks().decide_replay(early.id, "operator-2", confirm=True, note="seen at the bank")
     assert (done.state, done.replay) == ("accepted", None)
     assert world.application().outcome == (Outcome.DISBURSED if kind == "loan.disbursed" else None)
+
+
+@pytest.mark.parametrize(
+    ("media", "message_id"), [("text/plain", None), ("application/json; charset=gbk", None), ("", None),
+    ("application/json", "w" * 201), ("text/json", "w" * 201)],
+)  # fmt: skip
+def test_two_persons_replay_what_was_refused_unread(world: World, media: str, message_id: str | None) -> None:
+    world.to_ordered()
+    assert send(world, "loan.disbursed", DISBURSEMENT, 11, media=media, message_id=message_id) in (415, 422)
+    (refused,) = listed()
+    assert refused.type is None
+    asked = wired.received_webhooks().ask_replay(refused.id, "operator-1", "the payment is at the bank")
+    assert asked.replay is not None
+    assert world.application().outcome is None
+    done = wired.received_webhooks().decide_replay(refused.id, "operator-2", confirm=True, note="seen at the bank")
+    assert (done.state, world.application().outcome) == ("accepted", Outcome.DISBURSED)
 
 
 def test_the_lenders_own_repeat_makes_a_replay_a_duplicate(world: World) -> None:

@@ -17,10 +17,8 @@ from creditmesh.platform.settings import settings
 from creditmesh.platform.web import JSON, read_json
 
 if TYPE_CHECKING:
-    from creditmesh.closing.webhooks import ReceivedWebhooks
-
-if TYPE_CHECKING:
     from creditmesh.closing.commitments import Commitments
+    from creditmesh.closing.webhooks import ReceivedWebhooks
 
 
 @singleton

@@ -62,7 +62,8 @@ class ReceivedWebhooks:
         self._tables, self._table, self._bodies = tables, table, bodies
         self._senders, self._receive = senders, receive
         self._replays = Replays(
-            tables, clock, "webhook", self._ref, self._check, lambda item: moves_money(item.get("type", "")),
+            tables, clock, "webhook", self._ref, self._check,
+            lambda item: "type" not in item or moves_money(item["type"]),  # unread, it may tell of a payment
             self._again,
         )  # fmt: skip
 
