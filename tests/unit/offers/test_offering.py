@@ -375,6 +375,25 @@ def test_two_different_choices(world: World, monkeypatch: pytest.MonkeyPatch) ->
     assert world.application().chosen_product_id == "p-1"
 
 
+@pytest.mark.parametrize("bound", ["limit", "capacity"])
+def test_a_choice_sent_twice_at_once_finds_itself(world: World, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    """Nothing is left after it: the second must not take its own commitment for another's."""
+    world.to_assessed()
+    limit = world.application().risk.limit_minor or 0  # type: ignore[union-attr]
+    amount = format_minor(limit if bound == "limit" else 10_000_000)
+    world.push(
+        max_amount=format_minor(limit), min_amount="1000.00", **({"capacity": amount} if bound != "limit" else {})
+    )
+    wired.offers().offer(world.application_id, "t-1")
+
+    def first() -> None:
+        world.choose(amount=amount)
+        world.clock.advance(1)  # else both are one request for DynamoDB
+
+    world.after_next_read(monkeypatch, first)
+    assert world.choose(amount=amount).chosen_product_id == "p-1"
+
+
 @pytest.mark.parametrize(("lender", "wanted"), [("lender-a", "p-9"), ("lender-b", "p-1"), ("", "")])
 def test_a_choice_that_was_not_offered(world: World, lender: str, wanted: str) -> None:
     world.to_offered()

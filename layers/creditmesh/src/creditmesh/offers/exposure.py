@@ -133,6 +133,8 @@ class Exposures:
         Raises:
             LimitExhausted, CapacityExhausted: it is one of these; else nothing.
         """
+        if self.commitment(commitment.application_id):  # made by the same choice, sent twice at once
+            return
         used = self.used(commitment.taxpayer_id)
         if used + commitment.amount_minor > commitment.limit_minor:
             raise _exhausted(LimitExhausted, commitment.limit_minor - used)
