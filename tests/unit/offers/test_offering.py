@@ -123,6 +123,19 @@ def test_what_keeps_a_product_from_fitting(changes: Any, need_changes: Any, code
     assert (found.missing, [unmet.code for unmet in found.unmet]) == ([sentence], [code])
 
 
+@pytest.mark.parametrize("fee", ["99990.00", "99999.00", "99999.99", "100000.00", "250000.00"])
+@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("cap", [None, 2400])
+def test_fees_that_take_up_the_amount_spoil_no_other_offer(fee: str, method: Method, cap: int | None) -> None:
+    fees = [{"code": "entry", "charged": "at_payout", "amount": fee}]
+    dear = product("p-2", min_amount="100000.00", fees=fees, repayment_methods=[method])
+    (offer,) = offered([dear, product()], cap_bps=cap)
+    assert offer.product_id == "p-1"
+    lacking = nearest([dear], cap_bps=cap)
+    assert lacking is not None
+    assert [one.code for one in lacking.unmet] == ["rate_exceeds_legal_cap" if cap else "taken_up_by_fees"]
+
+
 def test_a_products_capacity_bounds_its_offers() -> None:
     one = product(capacity="1000000.00")
     for left, amount in ((20_000_000, "100000.00"), (7_000_000, "70000.00")):
@@ -455,6 +468,41 @@ def test_a_choice_outside_the_offer(world: World, within: dict[str, Any], field:
         world.choose(**within)
     assert refused.value.field == field
     assert world.items("Exposures") == []
+
+
+FLAT = {"fees": [{"code": "entry", "charged": "at_payout", "amount": "1000.00"}], "min_amount": "1000.00"}
+
+
+@pytest.mark.parametrize(
+    ("terms", "within", "field", "fault"),
+    [
+        (FLAT, {"amount": "1000.00"}, "amount", "taken_up_by_fees"),
+        (FLAT, {"amount": "1000.01"}, "amount", "taken_up_by_fees"),
+        (FLAT, {"amount": "1100.00"}, "amount", "taken_up_by_fees"),
+        (FLAT, {"amount": "5000.00"}, "amount", "rate_exceeds_legal_cap"),
+        (FLAT, {"term_months": 3, "amount": "5000.00"}, "amount", "rate_exceeds_legal_cap"),
+        ({"fees": [{"code": "entry", "charged": "at_payout", "share_bps": 700}]}, {"term_months": 3},
+         "term_months", "rate_exceeds_legal_cap"),
+    ],
+)  # fmt: skip
+def test_what_fees_make_too_dear_cannot_be_chosen(
+    world: World, terms: dict[str, Any], within: dict[str, Any], field: str, fault: str
+) -> None:
+    world.to_assessed()
+    world.push(**terms)
+    wired.offers().offer(world.application_id, "t-1")
+    with pytest.raises(InvalidInput) as refused:
+        world.choose(**within)
+    assert (refused.value.field, refused.value.fault) == (field, fault)
+    assert world.items("Exposures") == []
+
+
+@pytest.mark.parametrize("amount", ["100.00", "123.45", "333.33", "1000.00", "77777.77"])
+def test_a_rate_at_the_cap_can_be_chosen_whatever_the_cents(world: World, amount: str) -> None:
+    world.to_assessed()
+    world.push(price=fixed(2400), min_amount="100.00")
+    wired.offers().offer(world.application_id, "t-1")
+    assert world.choose(amount=amount).chosen_terms is not None
 
 
 def test_a_larger_amount_must_be_said(world: World) -> None:

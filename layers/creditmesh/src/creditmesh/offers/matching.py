@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.kernel.money import Money, format_minor
-from creditmesh.kernel.yearly_cost import Flow, apr_actuarial
+from creditmesh.kernel.yearly_cost import Flow, NoRate, apr_actuarial
 from creditmesh.offers.model import GRADES, FixedPrice, GradedPrice, Product, RiskBasedPrice
 from creditmesh.offers.schedule import Method, undated
 from creditmesh.risk.expression import Condition, FeatureValue
@@ -28,6 +28,8 @@ MOST_OFFERS = 50
 WEIGHTS = {"cost": 40, "amount": 40, "speed": 20}
 DEAREST_BPS = 3600
 """Yearly cost without any points."""
+_MOST_PERCENT = 1_000
+"""Above this, fees leave next to nothing of the amount."""
 
 
 class Fit(StrEnum):
@@ -57,8 +59,8 @@ class Need(BaseModel):
     industry: str | None
     features: dict[str, FeatureValue] = {}
     today: date
-    cap_bps: int = DEAREST_BPS
-    """Most that the yearly cost may be where the platform lends."""
+    cap_bps: int | None = None
+    """Most that the yearly cost may be where the platform lends; None where no law says."""
 
 
 class Unmet(BaseModel):
@@ -171,7 +173,6 @@ class _Row(NamedTuple):
     excluded: frozenset[str]
     conditions: tuple[tuple[str, str, Condition], ...]
     speed: int
-    has_fees: bool
 
 
 @dataclass(frozen=True)
@@ -221,8 +222,8 @@ def match(catalogue: Catalogue, need: Need, weights: Mapping[str, int] = WEIGHTS
     fitting.sort(key=lambda one: one[:3])
     if offers := _best(fitting, need, weights, whole):
         return Matched(offers, None)
-    if fitting:  # but fees lift the cost of each above the cap
-        closest = fitting[0][3].row, ["rate_exceeds_legal_cap"]
+    if fitting:  # but for the fees of each
+        closest = fitting[0][3].row, ["taken_up_by_fees" if need.cap_bps is None else "rate_exceeds_legal_cap"]
     return Matched([], _nearest(*closest, need, catalogue) if closest else None)
 
 
@@ -233,15 +234,18 @@ def cost_of(product: Product, amount: int, annual_rate_bps: int, method: Method,
         amount: in minor units.
 
     Raises:
-        CannotBeLent: fees are as high as the amount.
+        CannotBeLent: fees take up the amount, or nearly so.
     """
     rows = undated(amount, Fraction(annual_rate_bps, 10_000), method, months, grace=product.grace_months)
     deducted, beside = product.fees_of(amount, "deducted"), product.fees_of(amount, "at_payout")
     net = amount - deducted - beside
-    if net <= 0:
-        raise CannotBeLent("fees are as high as the amount")
     at = [months] if method is Method.BULLET else [row.number for row in rows]
-    apr = apr_actuarial(net, [Flow(row.payment, month) for row, month in zip(rows, at, strict=True)], 12)
+    try:
+        apr = apr_actuarial(net, [Flow(row.payment, month) for row, month in zip(rows, at, strict=True)], 12)
+    except NoRate:
+        raise CannotBeLent("fees take up the amount") from None
+    if apr > _MOST_PERCENT:
+        raise CannotBeLent("fees take up nearly all of the amount")
     effective = ((1 + apr / 1200) ** 12 - 1) * 100  # the same, as every period is a twelfth of a year
     first = next(row for row in rows if row.principal or method is Method.INTEREST_ONLY)
     return LoanCost(
@@ -252,6 +256,11 @@ def cost_of(product: Product, amount: int, annual_rate_bps: int, method: Method,
         apr_percent=_percent(apr),
         effective_rate_percent=_percent(effective),
     )
+
+
+def cost_bps_of(product: Product, cost: LoanCost, annual_rate_bps: int) -> int:
+    """The yearly cost that cap and rank compare; without fees the rate, as cents move the APR of a small loan."""
+    return int(Decimal(cost.apr_percent) * 100) if _has_fees(product) else annual_rate_bps
 
 
 def rate_of(product: Product, grade: str, model_rate_bps: int | None) -> int | None:
@@ -286,8 +295,11 @@ def _row(product: Product) -> _Row:
         rates, frozenset(product.industries_excluded),
         tuple((one.code, one.text, one.condition()) for one in product.eligibility),
         240_000 // (24 + product.disbursement_hours),
-        any(fee.charged in ("deducted", "at_payout") for fee in product.fees),
     )  # fmt: skip
+
+
+def _has_fees(product: Product) -> bool:
+    return any(fee.charged in ("deducted", "at_payout") for fee in product.fees)
 
 
 def _compared(row: _Row, need: Need, grade: int, left: int | None) -> tuple[list[str], _Candidate | None]:
@@ -314,7 +326,7 @@ def _compared(row: _Row, need: Need, grade: int, left: int | None) -> tuple[list
     rate = row.rates[grade]
     if rate is None and (rate := rate_of(product, need.grade, need.model_rate_bps)) is None:
         codes.append("no_rate_for_grade")
-    elif rate > need.cap_bps:
+    elif need.cap_bps is not None and rate > need.cap_bps:
         codes.append("rate_exceeds_legal_cap")
     high = min(row.high, need.available_minor) if left is None else min(row.high, need.available_minor, left)
     if high < row.low:
@@ -357,14 +369,14 @@ def _best(
 
 
 def _offer(candidate: _Candidate, need: Need, weights: Mapping[str, int], whole: int) -> Offer | None:
-    """The offer; None where fees lift its cost above the legal cap."""
-    row, product = candidate.row, candidate.row.product
+    """The offer; None where fees take up the amount, or lift its cost above the legal cap."""
+    product = candidate.row.product
     try:
         cost = cost_of(product, candidate.amount, candidate.rate, product.repayment_methods[0], need.term_months)
     except CannotBeLent:
         return None
-    cost_bps = int(Decimal(cost.apr_percent) * 100) if row.has_fees else candidate.rate
-    if cost_bps > need.cap_bps:
+    cost_bps = cost_bps_of(product, cost, candidate.rate)
+    if need.cap_bps is not None and cost_bps > need.cap_bps:
         return None
     points = _points(candidate, need, cost_bps)
     return Offer(
@@ -410,6 +422,7 @@ _SENTENCES = {
     "industry_excluded": "does not lend to industry {industry}",
     "no_rate_for_grade": "has no rate for grade {grade}",
     "rate_exceeds_legal_cap": "costs more than the legal cap of {cap} % a year",
+    "taken_up_by_fees": "has fees that take up the amount",
     "limit_below_minimum": "lends at least {min}, {left} of the limit is left",
     "capacity_exhausted": "lends at least {min}, {left} of its capacity is left",
     "not_eligible": "asks for: {condition}",
@@ -436,7 +449,7 @@ def _unmet(code: str, row: _Row, need: Need, left: int) -> Unmet:
             parameters = {"industry": str(need.industry)}
         case "no_rate_for_grade":
             parameters = {"grade": need.grade}
-        case "rate_exceeds_legal_cap":
+        case "rate_exceeds_legal_cap" if need.cap_bps is not None:
             parameters = {"cap": _percent(Decimal(need.cap_bps) / 100)}
         case "limit_below_minimum":
             parameters = {"min": product.min_amount, "left": format_minor(max(0, need.available_minor))}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from creditmesh.intake.model import WAITS, Actor, Application, ChosenTerms, NotAwaited, Outcome, Status
@@ -14,7 +13,19 @@ from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.kernel.money import Money
 from creditmesh.offers.exposure import Commitment, Exposures, capacities_of
-from creditmesh.offers.matching import Catalogue, Fit, Nearest, Need, Offer, Wanted, cost_of, match, within
+from creditmesh.offers.matching import (
+    CannotBeLent,
+    Catalogue,
+    Fit,
+    Nearest,
+    Need,
+    Offer,
+    Wanted,
+    cost_bps_of,
+    cost_of,
+    match,
+    within,
+)
 from creditmesh.offers.model import NotALender, NothingMatches, Product, ProductTerms
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.tables import ConditionFailed, again
@@ -204,10 +215,18 @@ class Offers:
         if outside := within(offer, minor, months, method):
             raise InvalidInput("lies outside the offer", field=outside, fault="outside_offer")
         product = self._products.version(offer.lender_id, offer.product_id, offer.version)
-        cost = cost_of(product, minor, offer.annual_rate_bps, method, months)
+        try:
+            cost = cost_of(product, minor, offer.annual_rate_bps, method, months)
+        except CannotBeLent:
+            raise InvalidInput("is taken up by the fees", field="amount", fault="taken_up_by_fees") from None
         cap = self._country.cap_bps(self._clock.today())
-        if cap is not None and Decimal(cost.apr_percent) * 100 > cap:
-            raise InvalidInput("costs more than the legal cap", field="term_months", fault="rate_exceeds_legal_cap")
+        if cap is not None and cost_bps_of(product, cost, offer.annual_rate_bps) > cap:
+            # As offered it costs less, so what was chosen otherwise is at fault.
+            field = "amount" if minor != Money.parse(offer.amount, offer.currency).minor else "term_months"
+            raise InvalidInput(
+                "makes the loan cost {cost} % a year, more than the legal cap", field=field,
+                fault="rate_exceeds_legal_cap", cost=cost.apr_percent,
+            )  # fmt: skip
         return ChosenTerms(
             version=offer.version, amount=amount, currency=offer.currency, term_months=months,
             repayment_method=method.value, annual_rate_bps=offer.annual_rate_bps, day_count=product.day_count.value,
@@ -242,7 +261,6 @@ class Offers:
             raise NotAwaited("the application has not been approved by risk control")
         today, limit = self._clock.today(), _limit(application)
         asks = any(row.conditions for row in self._matched_against().rows)
-        cap = self._country.cap_bps(today)
         return Need(
             amount_minor=application.amount_minor,
             currency=application.currency,
@@ -253,7 +271,7 @@ class Offers:
             industry=application.industry,
             features=dict(self._key_data(application.key_data_key)) if asks and application.key_data_key else {},
             today=today,
-            **({} if cap is None else {"cap_bps": cap}),
+            cap_bps=self._country.cap_bps(today),
         )
 
     def _nothing(self, application_id: str, best: Nearest | None) -> None:
