@@ -27,6 +27,7 @@ from creditmesh.gateway.bootstrap import reference_records
 from creditmesh.intake.bootstrap import applications
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import DomainError
+from creditmesh.offers.bootstrap import exposures
 from creditmesh.platform.blind_index import IndexKey, IndexKeysInvalid
 from creditmesh.platform.bootstrap import platform
 from creditmesh.screening.bootstrap import list_entries, list_imports
@@ -108,9 +109,10 @@ def move(*, every: bool = False) -> dict[str, int]:
         every: include firms whose applications have been moved.
     """
     index, firms = platform().blind_index, firm_moves()
-    found = {"revocations": firms.move_revocations(), "items of firms": 0, "applications": 0}
+    found = {"revocations": firms.move_revocations(), "items of firms": 0, "commitments": 0, "applications": 0}
     for one in applications().indexed_otherwise(lambda taxpayer: index.of(FIRM, taxpayer), every=every):
         found["items of firms"] += firms.move(one.taxpayer_id)
+        found["commitments"] += exposures().rekey(one.application_id, one.taxpayer_id)
         if (current := index.of(FIRM, one.taxpayer_id)) != one.taxpayer_index:
             applications().reindex(one, current)  # last, as it marks the firm as moved
             found["applications"] += 1

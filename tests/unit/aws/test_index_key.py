@@ -27,7 +27,7 @@ TENANT, TAXPAYER = BORROWER.tenant, FIRM.taxpayer_id
 @pytest.fixture
 def rotation(world: World) -> Iterator[Rotation]:
     """Of a stage where a firm applied, authorised and was collected, and is listed, and has a stored record."""
-    world.to_collected()
+    world.to_chosen()
     world.blacklist()
     wired.reference_records().put("firm-profiles", TAXPAYER, {"legal_representative": "Made Up"}, "operator-1")
     secrets, name = world.stack.clients["secretsmanager"], world.stack.refs["IndexSecret"]
@@ -46,8 +46,9 @@ def stands() -> tuple[Any, ...]:
     held = wired.authorizations().usable(TAXPAYER, tenant=TENANT)
     history = [one.record for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
     uses = [one.record for one in wired.authorizations().uses(TAXPAYER, tenant=TENANT)]
+    owed = wired.exposures().used(TAXPAYER)
     hits = [one.source for one in wired.lists().screen([Subject(kind=Kind.TAXPAYER_ID, value=TAXPAYER)]).hits]
-    return held.authorization_id, history, uses, hits, wired.reference_records().get("firm-profiles", TAXPAYER)
+    return held.authorization_id, history, uses, owed, hits, wired.reference_records().get("firm-profiles", TAXPAYER)
 
 
 def test_from_begin_to_the_earlier_keys_removal(world: World, rotation: Rotation) -> None:
@@ -64,7 +65,7 @@ def test_from_begin_to_the_earlier_keys_removal(world: World, rotation: Rotation
         rotation.go_on()
     world.clock.advance(SETTLED.total_seconds())
     told = rotation.go_on()
-    assert "1 applications" in told
+    assert "1 commitments, 1 applications" in told
     assert "retired" in told
     assert stands() == before
     assert world.application().taxpayer_index != index

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from creditmesh.kernel.errors import Conflict
 from creditmesh.kernel.money import Money, format_minor
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update, Write
+from creditmesh.platform.tables import Item, Put, Tables, Update, Write, again
 
 if TYPE_CHECKING:
     from creditmesh.offers.model import Product
@@ -106,11 +106,9 @@ class Exposures:
         Raises:
             LimitExhausted: there is not enough left even now.
         """
-        firm = self._firm(commitment.taxpayer_id)
-        holder = next((one for one, item in firm.items() if item), None) or _firm_holder(
-            self._index.of(FIRM, commitment.taxpayer_id)
-        )
-        elsewhere = sum(_used(item) for one, item in firm.items() if one != holder)
+        holder = self._current(commitment.taxpayer_id)
+        others = {one: _used(item) for one, item in self._firm(commitment.taxpayer_id).items() if one != holder}
+        elsewhere = sum(others.values())
         left = commitment.limit_minor - elsewhere - commitment.amount_minor
         if left < 0:
             raise _exhausted(LimitExhausted, commitment.limit_minor - elsewhere)
@@ -125,6 +123,7 @@ class Exposures:
         return [
             Put(self._table, item, "holder"),
             *(self._add(one, commitment.amount_minor, most) for one, most in counters.items()),
+            *(self._add(one, 0, most) for one, most in others.items()),  # must not have grown
         ]
 
     def refused(self, commitment: Commitment) -> None:
@@ -152,6 +151,9 @@ class Exposures:
         Returns:
             Whether this call ended it.
         """
+        return again(lambda: self._settled(application_id, paid_minor))
+
+    def _settled(self, application_id: str, paid_minor: int | None) -> bool:
         commitment = self.commitment(application_id)
         if commitment is None or commitment["state"] != State.COMMITTED:
             return False
@@ -159,19 +161,40 @@ class Exposures:
         change = (paid_minor or 0) - int(commitment["amount_minor"])
         ended = Update(
             self._table, _key(commitment["holder"]), {"state": state.value, "amount_minor": paid_minor or 0},
-            where={"state": State.COMMITTED.value},
+            where={"state": State.COMMITTED.value, "counters": commitment["counters"]},
         )  # fmt: skip
         counters: Sequence[Update] = [self._add(one, change) for one in commitment["counters"]] if change else []
-        try:
-            self._tables.transact([ended, *counters], application_id)
-        except ConditionFailed:  # ended meanwhile
-            return False
+        self._tables.transact([ended, *counters], application_id)
         return True
+
+    def rekey(self, application_id: str, taxpayer_id: str) -> int:
+        """Count a commitment under the current index of its firm; returns 1 if it was under an earlier one, else 0."""
+        return again(lambda: self._rekeyed(application_id, taxpayer_id))
+
+    def _rekeyed(self, application_id: str, taxpayer_id: str) -> int:
+        commitment, current = self.commitment(application_id), self._current(taxpayer_id)
+        counters = commitment["counters"] if commitment else []
+        earlier = next((one for one in counters if one in self._holders(taxpayer_id) and one != current), None)
+        if commitment is None or earlier is None:
+            return 0
+        moved = Update(
+            self._table, _key(commitment["holder"]),
+            {"counters": [current if one == earlier else one for one in counters]},
+            where={"state": commitment["state"], "counters": counters},
+        )  # fmt: skip
+        amount = int(commitment["amount_minor"])
+        self._tables.transact([moved, self._add(earlier, -amount), self._add(current, amount)], application_id)
+        return 1
+
+    def _current(self, taxpayer_id: str) -> str:
+        return _firm_holder(self._index.of(FIRM, taxpayer_id))
+
+    def _holders(self, taxpayer_id: str) -> list[str]:
+        return [_firm_holder(index) for index in self._index.each(FIRM, taxpayer_id)]
 
     def _firm(self, taxpayer_id: str) -> dict[str, Item | None]:
         """A firm's counters; two while the index key is rotated."""
-        holders = [_firm_holder(index) for index in self._index.each(FIRM, taxpayer_id)]
-        return {holder: self._tables.get(self._table, _key(holder)) for holder in holders}
+        return {holder: self._tables.get(self._table, _key(holder)) for holder in self._holders(taxpayer_id)}
 
     def _add(self, holder: str, amount: int, most: int | None = None) -> Update:
         at_most = {} if most is None else {_USED: most}
