@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,6 +59,18 @@ def test_merged_partitions_come_whole_and_in_order(table: str, limit: int, newes
     assert sorted(item["task_id"] for item in found) == [f"t-{number:03}" for number in range(20)]
     assert found == sorted(found, key=lambda item: str(item["created_at"]), reverse=newest_first)
     assert all(len(page.items) <= limit for page in pages(parts, limit))
+
+
+@pytest.mark.parametrize("after", [["a"], ["b"], ["a", "b", "c"], ["c", "b", "a"], ["b", "c"], ["none", "a", "b"]])
+def test_partitions_may_come_and_go_between_pages(table: str, after: list[str]) -> None:
+    """As institutions do, and indexes of a firm while their key is rotated."""
+    for number in range(12):
+        put(table, number, "abc"[number % 3])
+    first = read(wired.tables(), [partition(table, name) for name in ("a", "b")], Window(4))
+    mark = json.loads(json.dumps(first.mark))
+    second = read(wired.tables(), [partition(table, name) for name in after], Window(100, mark))
+    unseen = [f"t-{number:03}" for number in range(12) if "abc"[number % 3] in after]
+    assert sorted(ids(second)) == [one for one in unseen if one not in ids(first)]
 
 
 def test_bounds_hold_on_every_page(table: str) -> None:

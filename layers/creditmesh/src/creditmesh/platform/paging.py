@@ -98,11 +98,14 @@ def read(
 ) -> Page[Item]:
     """The next page of partitions of the same kind, merged by their order.
 
+    A partition that is new since the page before is read from its beginning, one that is gone is left out.
+
     Args:
         wanted: a filter that no index serves; the page then reads at most `LOOKED_AT` items.
     """
     most, together = (LOOKED_AT, _TOGETHER) if wanted else (window.limit, window.limit)
-    marks: list[Any] = list(window.after or [None] * len(partitions))
+    known: dict[str, Any] = window.after or {}
+    marks = [known.get(one.equals) for one in partitions]
     read = [
         [] if mark == _END else one.entries(tables, most + 1, mark)
         for one, mark in zip(partitions, marks, strict=True)
@@ -121,7 +124,9 @@ def read(
     for number, entries in enumerate(read):
         if not left[number] and len(entries) <= most:
             marks[number] = _END
-    return Page(found, None if all(mark == _END for mark in marks) else marks)
+    if all(mark == _END for mark in marks):
+        return Page(found)
+    return Page(found, {one.equals: mark for one, mark in zip(partitions, marks, strict=True)})
 
 
 def matching(equal: Mapping[str, Any]) -> Callable[[Item], bool] | None:
