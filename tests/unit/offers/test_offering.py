@@ -15,7 +15,7 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.kernel.money import format_minor
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
-from creditmesh.offers.matching import Catalogue, Fit, Nearest, Need, Offer, Wanted, match
+from creditmesh.offers.matching import Catalogue, Fit, Nearest, Need, Offer, Wanted, cost_of, match, within
 from creditmesh.offers.model import NotALender, NothingMatches, Product, ProductTerms
 from creditmesh.offers.schedule import Method
 from creditmesh.platform.bootstrap import platform
@@ -174,6 +174,61 @@ def test_the_cost_is_disclosed_with_fees() -> None:
     (other,) = offered([deducted], amount_minor=1_000_000, term_months=6)
     assert (other.cost.net_paid, other.cost.total_repaid) == ("9950.00", "10242.01")
     assert other.cost.apr_percent == offer.cost.apr_percent
+
+
+ENTRY = {"code": "entry", "charged": "at_payout", "share_bps": 100}
+
+
+@pytest.mark.parametrize(
+    ("changes", "method", "instalment", "apr"),
+    [
+        ({}, Method.ANNUITY, "8884.88", "12.00"),
+        ({}, Method.INTEREST_ONLY, "1000.00", "12.00"),
+        ({}, Method.EQUAL_PRINCIPAL, "9333.33", "12.00"),
+        ({}, Method.BULLET, "112000.00", "11.39"),  # 1.12 ** (1 / 12), compounded by month
+        ({"grace_months": 2}, Method.ANNUITY, "10558.21", "12.00"),
+        ({"grace_months": 2}, Method.EQUAL_PRINCIPAL, "11000.00", "12.00"),
+    ],
+)
+def test_the_cost_follows_method_and_grace(changes: dict[str, Any], method: Method, instalment: str, apr: str) -> None:
+    cost = cost_of(product(**changes), 10_000_000, 1200, method, 12)
+    assert (cost.instalment, cost.apr_percent) == (instalment, apr)
+
+
+@pytest.mark.parametrize(
+    ("principal", "bps", "fee"), [(150, 100, 2), (250, 100, 2), (350, 100, 4), (149, 100, 1), (10_000, 1, 1)]
+)
+def test_a_share_is_rounded_half_to_even(principal: int, bps: int, fee: int) -> None:
+    assert product(fees=[{**ENTRY, "share_bps": bps}]).fees_of(principal, "at_payout") == fee
+
+
+@pytest.mark.parametrize("charged", ["at_payout", "deducted"])
+def test_any_fee_of_the_start_counts_against_the_cap(charged: str) -> None:
+    one = product(fees=[{**ENTRY, "charged": charged}])
+    assert offered([one], cap_bps=970)
+    assert offered([one], cap_bps=960) == []
+
+
+@pytest.mark.parametrize(("grade", "fits"), [("C", True), ("D", True), ("E", False)])
+def test_the_least_grade_is_lent_to(grade: str, fits: bool) -> None:
+    assert bool(offered([product(min_grade="D")], grade=grade)) == fits
+
+
+@pytest.mark.parametrize(
+    ("months", "outside"), [(3, None), (9, None), (4, "term_months"), (8, "term_months"), (39, "term_months")]
+)
+def test_terms_are_whole_steps_above_the_shortest(months: int, outside: str | None) -> None:
+    (offer,) = offered([product(term_step_months=3)])
+    assert within(offer, 10_000_000, months, Method.ANNUITY) == outside
+
+
+def test_of_equally_near_products_the_one_that_lends_most_is_named() -> None:
+    small, large = (product(name, max_term_months=6, max_amount=most) for name, most in
+                    (("a", "100000.00"), ("b", "400000.00")))  # fmt: skip
+    for order in ([small, large], [large, small]):
+        found = nearest(order)
+        assert found is not None
+        assert found.product_id == "b"
 
 
 def test_full_offers_come_first_then_reduced_then_larger() -> None:
@@ -605,6 +660,68 @@ def test_fees_are_not_deducted_where_the_country_forbids_it(world: World) -> Non
     with pytest.raises(InvalidInput) as refused:
         world.push(fees=[{"code": "entry", "charged": "deducted", "share_bps": 100}])
     assert (refused.value.field, refused.value.fault) == ("fees", "deduction_not_allowed")
+
+
+def test_what_is_pushed_or_taken_back_counts_at_once_where_it_happened(world: World) -> None:
+    """Though applications are matched against the catalogue of up to half a minute ago."""
+    world.to_offered()
+    world.push("p-2")
+    wired.offers().offer(world.application_id, "t-2")
+    assert [one.product_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-1", "p-2"]
+    wired.offers().take_back(LENDER, "p-1")
+    wired.offers().offer(world.application_id, "t-3")
+    assert [one.product_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-2"]
+
+
+def test_all_terms_of_the_version_offered_are_chosen(world: World) -> None:
+    world.to_assessed()
+    agreed = {"due_day": 15, "grace_months": 2, "day_count": "30/360"}
+    world.push(fees=[ENTRY], **agreed)
+    wired.offers().offer(world.application_id, "t-1")
+    world.push(grace_months=0)
+    terms = world.choose().chosen_terms
+    assert terms is not None
+    assert {name: getattr(terms, name) for name in agreed} == agreed
+    assert (terms.fees, terms.cost["fees"]) == ([ENTRY], "1000.00")
+
+
+def test_a_bank_chooses_for_its_firm_and_others_do_not(world: World) -> None:
+    world.to_offered()
+    wanted = Wanted(lender_id="lender-a", product_id="p-1")
+    for role in (Role.LENDER, Role.OPERATOR, Role.MANAGER, Role.AUDITOR):
+        with pytest.raises(Forbidden):
+            wired.offers().choose(Caller("x", role, BORROWER.tenant), world.application_id, wanted)
+    bank = Caller("bank-1", Role.BANK, BORROWER.tenant)
+    assert wired.offers().choose(bank, world.application_id, wanted).status == "chosen"
+
+
+def test_a_choice_may_not_cost_more_than_the_cap(world: World) -> None:
+    """A fee weighs more the shorter the loan."""
+    world.to_assessed()
+    world.push(fees=[{**ENTRY, "share_bps": 600}], price=fixed(1000))
+    wired.offers().offer(world.application_id, "t-1")
+    with pytest.raises(InvalidInput) as refused:
+        world.choose(term_months=3)
+    assert (refused.value.field, refused.value.fault) == ("term_months", "rate_exceeds_legal_cap")
+    assert world.choose(term_months=12).status == "chosen"
+
+
+def test_offers_keep_to_the_countrys_cap_price_and_industry(world: World) -> None:
+    world.to_assessed()
+    application = world.application()
+    assert application.risk is not None
+    world.push("dear", price=fixed(2401))
+    world.push("at-cap", price=fixed(2400))
+    world.push("excluded", industries_excluded=[application.industry])
+    world.push("by-risk", price={"type": "risk_based", "margin_bps": 1, "floor_bps": 0, "cap_bps": 3600})
+    wired.offers().offer(world.application_id, "t-1")
+    rates = {one.product_id: one.annual_rate_bps for one in wired.offers().of(BORROWER, world.application_id)[1]}
+    assert rates == {"at-cap": 2400, "by-risk": (application.risk.annual_rate_bps or 0) + 1}
+
+
+def test_a_lender_sees_its_own_versions_whatever_it_asks_for(world: World) -> None:
+    world.push("p-1", "lender-b")
+    assert wired.offers().versions(LENDER, "p-1", "lender-b") == []
 
 
 def test_a_condition_is_tried_on_the_firms_key_data(world: World) -> None:
