@@ -100,6 +100,7 @@ def test_an_old_approval_repeated_answers_no_later_question(world: World) -> Non
         ({"currency": None}, "data.currency"),
         ({"currency": "EUR"}, "data.currency"),
         ({"approved_amount": "500000.01"}, "data.approved_amount"),
+        ({"approved_amount": "100000.01"}, "data.approved_amount"),
         ({"approved_amount": "0.00"}, "data.approved_amount"),
         ({"annual_rate_bps": 781}, "data.annual_rate_bps"),
         ({"term_months": 11}, "data.term_months"),
@@ -240,6 +241,24 @@ def test_a_contract_whose_hash_is_not_its_own(world: World) -> None:
     with pytest.raises(InvalidInput) as refused:
         world.say("loan.contract.ready", "w-2", **{**CONTRACT, "document": "another text"})
     assert refused.value.field == "data.document_sha256"
+
+
+def test_a_failure_of_the_next_order_is_new_though_it_says_the_same(world: World) -> None:
+    world.to_ordered("t-1")
+    assert world.say("loan.disbursement.failed", "w-3", **FAILURE)
+    wired.closings().order_disbursement(world.application_id, "t-2")
+    assert world.say("loan.disbursement.failed", "w-4", **FAILURE)
+    assert world.steps.failed == {"t-1": "LenderUnavailable", "t-2": "LenderUnavailable"}
+
+
+def test_a_failure_read_before_the_payment_is_not_recorded_after_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.to_ordered("t-1")
+    world.after_next_read(monkeypatch, lambda: world.say("loan.disbursed", "w-3", **DISBURSEMENT))
+    with pytest.raises(ContradictoryAnswer):
+        world.say("loan.disbursement.failed", "w-4", **FAILURE)
+    assert (world.application().outcome, "failed" in world.items("Closings")[0]) == (Outcome.DISBURSED, False)
 
 
 @pytest.mark.parametrize("reach", ["to_submitted", "to_rejected"])

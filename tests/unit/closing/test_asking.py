@@ -10,6 +10,7 @@ import pytest
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
 from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.money import format_minor
 from creditmesh.platform.paging import Window
 from tests.support import wired
 from tests.support.aws import table_name
@@ -31,7 +32,15 @@ def test_a_submission_carries_product_firm_and_assessment(world: World) -> None:
     assert said["type"] == "loan.application.submitted"
     assert said["data"]["firm"] == {"name": FIRM.name, "taxpayer_id": FIRM.taxpayer_id}
     assert said["data"]["amount"] == "100000.00"
-    assert said["data"]["assessment"]["model_version"] == "2.1.0"
+    application = world.application()
+    terms, risk = application.chosen_terms, application.risk
+    assert terms is not None
+    assert risk is not None
+    assert said["data"]["assessment"] == {
+        "score": risk.score, "grade": risk.grade, "limit": format_minor(risk.limit_minor or 0),
+        "model_version": "2.1.0",
+    }  # fmt: skip
+    assert (said["data"]["annual_rate_bps"], said["data"]["terms_sha256"]) == (780, terms.sha256)
     assert FIRM.taxpayer_id not in str(world.items("Outbox"))
     assert world.application().status == "submitted"
 
@@ -87,10 +96,14 @@ def test_the_contract_is_asked_for_by_the_lenders_reference(world: World) -> Non
 
 
 def test_the_order_to_pay_carries_the_signature(world: World) -> None:
+    world.to_contract()
+    world.clock.advance(60)
     world.to_ordered("t-1")
     data = body(world, "disbursement.1")["data"]
     assert data["document_sha256"] == CONTRACT["document_sha256"]
     assert (data["contract_id"], data["signer_name"]) == ("c-1", "Test Signer")
+    (closing,) = world.items("Closings")
+    assert data["signed_at"] == closing["signature"]["signed_at"] != closing["created_at"]
     world.say("loan.disbursed", "w-3", **DISBURSEMENT)
     assert "t-1" in world.steps.succeeded
     wired.closings().order_disbursement(world.application_id, "t-2")

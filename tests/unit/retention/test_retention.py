@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
@@ -104,6 +105,33 @@ def test_a_run_that_ended_early_is_continued_and_repeated_runs_do_nothing_else(e
     assert wired.retention().run(plenty)[Kind.APPLICATION] == 0
 
 
+def test_what_could_not_be_deleted_is_due_again(ended: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pass_days(ended, CN[Kind.APPLICATION].without_loan_days + 1)
+    erasers = wired.retention()._erasers
+
+    def fails(_: Any) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wired.retention(), "_erasers", {**erasers, Kind.RAW_ANSWERS: fails})
+        with pytest.raises(TimeoutError):
+            wired.retention().run(plenty)
+    assert all(held(ended).values())
+    assert wired.data().keys("retention/") == []
+    assert wired.retention().run(plenty)[Kind.RAW_ANSWERS] == 1
+    assert len(wired.data().keys("retention/")) == len(KINDS)
+
+
+@pytest.mark.parametrize(("on", "bps"), [("2017-08-03", None), ("2017-08-04", 2400), ("2024-06-30", 2400),
+                                         ("2024-07-01", 1500), ("2030-01-01", 1500)])  # fmt: skip
+def test_the_cap_of_a_day_is_the_last_that_has_begun(on: str, bps: int | None) -> None:
+    document = json.loads(country_of("CN").model_dump_json())
+    document["yearly_cost_caps"] = [
+        {"since": "2017-08-04", "bps": 2400, "source": "x"}, {"since": "2024-07-01", "bps": 1500, "source": "x"}
+    ]  # fmt: skip
+    assert Country.model_validate(document).cap_bps(date.fromisoformat(on)) == bps
+
+
 def test_a_shorter_period_reaches_what_a_longer_one_had_left(ended: World) -> None:
     pass_days(ended, 800)
     wired.retention().run(plenty)
@@ -134,6 +162,14 @@ def test_an_erasure_names_the_day_of_what_has_ended(ended: World) -> None:
     assert kept(ended)[Kind.DECISION] == (1095, "application_end", day)
     assert kept(ended)[Kind.CONSENTS] == (1095, "consent_end", None)
     assert kept(ended, "DE")[Kind.DECISION] == (1461, "application_end", ended.clock.today() + timedelta(days=1461))
+
+
+def test_the_day_of_an_end_is_the_zones_and_not_that_of_the_request(world: World) -> None:
+    world.to_collected()
+    world.clock.zone = ZoneInfo("Asia/Shanghai")
+    world.clock.at = (world.clock.at + timedelta(days=3)).replace(hour=18)
+    world.end(Outcome.WITHDRAWN)
+    assert kept(world)[Kind.DECISION][2] == world.clock.at.date() + timedelta(days=1 + 1095)
 
 
 def test_an_erasure_counts_from_an_end_that_is_open(world: World) -> None:
