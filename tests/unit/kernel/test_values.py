@@ -86,10 +86,15 @@ def test_derived_ids_follow_their_parts_alone() -> None:
 def test_instants_are_text_that_sorts_by_time() -> None:
     assert iso(NOON) == "2026-11-21T12:00:00.000Z"
     assert iso(NOON.astimezone(timezone(timedelta(hours=8)))) == iso(NOON)
+    assert iso(parse_instant("1900-01-01T00:00:00Z")) == "1900-01-01T00:00:00.000Z"
     assert parse_instant("2026-11-21T20:00:00+08:00") == parse_instant("2026-11-21T12:00:00.000Z") == NOON
 
 
-@pytest.mark.parametrize("text", ["2026-11-21T12:00:00", "2026-11-21", "noon", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["2026-11-21T12:00:00", "2026-11-21", "noon", "", "1899-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00",
+     "9999-12-31T23:59:59-14:00"],
+)  # fmt: skip
 def test_an_instant_without_its_offset_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"offset|Invalid isoformat"):
         parse_instant(text)
@@ -119,4 +124,5 @@ def test_days_are_those_of_the_zone(zone: str, instant: str, day: str) -> None:
     assert clock.today() == date.fromisoformat(day)
     begins, ends = (clock.beginning(clock.today() + timedelta(days=days)) for days in (0, 1))
     assert begins <= clock.now() < ends
+    assert begins.tzinfo is ends.tzinfo is UTC
     assert clock.day_of(begins) == clock.today() != clock.day_of(begins - timedelta(microseconds=1))

@@ -64,6 +64,7 @@ def test_the_directives_rate(net: int, flows: list[tuple[int, Fraction]], digits
     [
         ("1978-06-23", "1978-10-01", {"months": 3}, (1, Fraction(8, 90))),
         ("2023-11-24", "2023-11-30", {"days": 7}, (0, Fraction(6, 7))),
+        ("2024-01-01", "2024-01-24", {"days": 14}, (1, Fraction(9, 14))),
         ("2025-01-31", "2025-02-28", {}, (0, Fraction(28, 30))),
         ("2025-02-28", "2025-03-31", {}, (1, Fraction(0))),
         ("2025-01-10", "2025-03-20", {}, (2, Fraction(10, 30))),
@@ -81,7 +82,9 @@ def test_nothing_earned_is_a_rate_of_zero_and_a_loss_is_negative() -> None:
     assert f"{effective_rate(10_000, [(9_000, Fraction(1))]):.4f}" == "-10.0000"
 
 
-@pytest.mark.parametrize(("net", "flows"), [(0, [(1, Fraction(1))]), (-5, [(1, Fraction(1))]), (100, [])])
+@pytest.mark.parametrize(
+    ("net", "flows"), [(0, [(1, Fraction(1))]), (-5, [(1, Fraction(1))]), (100, []), (1, [(10**15, Fraction(1))])]
+)
 def test_there_may_be_no_rate(net: int, flows: list[tuple[int, Fraction]]) -> None:
     with pytest.raises(NoRate):
         effective_rate(net, flows)

@@ -13,7 +13,7 @@ from creditmesh.kernel.dates import Day
 BAD_DAYS_PAST_DUE = 90
 """A loan more days past due than this counts as defaulted (the Basel definition)."""
 GOOD_DAYS_PAST_DUE = 30
-"""Up to here a loan counts as paid on time; in between it is indeterminate."""
+"""Fewer days past due than this count as paid on time; in between a loan is indeterminate."""
 WINDOW_MONTHS = 12
 """Observation period before a loan may be called good."""
 
