@@ -31,10 +31,10 @@ prices = st.one_of(
 )  # fmt: skip
 fees = st.lists(
     st.builds(
-        lambda charged, share: {"code": "fee", "charged": charged, "share_bps": share},
-        st.sampled_from(["deducted", "at_payout", "late"]), st.integers(1, 500),
+        lambda code, charged, share: {"code": code, "charged": charged, "share_bps": share},
+        st.sampled_from(["entry", "service"]), st.sampled_from(["deducted", "at_payout", "late"]), st.integers(1, 500),
     ),
-    max_size=2,
+    max_size=2, unique_by=lambda fee: str(fee["code"]),
 )  # fmt: skip
 
 

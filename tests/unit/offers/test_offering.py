@@ -291,7 +291,10 @@ def test_the_nearest_lacks_least() -> None:
      {"price": {"type": "risk_based", "margin_bps": 1, "floor_bps": 9, "cap_bps": 8}}, {"capacity": "-1.00"},
      {"fees": [{"code": "x", "charged": "late", "amount": "1.00", "share_bps": 1}]}, {"due_day": 32},
      {"fees": [{"code": "xx", "charged": "late", "amount": "1"}]}, {"repayment_methods": ["balloon"]},
-     {"eligibility": [{"code": "ok", "when": {"<": [{"var": "no_such_feature"}, 1]}, "text": "xx"}]}],
+     {"eligibility": [{"code": "ok", "when": {"<": [{"var": "no_such_feature"}, 1]}, "text": "xx"}]},
+     {"repayment_methods": ["annuity", "annuity"]},
+     {"fees": [{"code": "xx", "charged": "late", "amount": "1.00"}] * 2},
+     {"eligibility": [{"code": "ok", "when": {"<": [{"var": "tax_late_count_24m"}, 1]}, "text": "xx"}] * 2}],
 )  # fmt: skip
 def test_terms_that_make_no_sense(change: dict[str, Any]) -> None:
     with pytest.raises((ValidationError, InvalidInput)):
@@ -522,6 +525,9 @@ def test_a_choice_outside_the_offer(world: World, within: dict[str, Any], field:
     with pytest.raises(InvalidInput) as refused:
         world.choose(**within)
     assert refused.value.field == field
+    if refused.value.fault == "outside_offer":
+        bounds = {"amount": "50000.00", "term_months": "3 to 36", "repayment_method": "annuity"}
+        assert bounds[field] in str(refused.value)
     assert world.items("Exposures") == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
@@ -170,6 +171,14 @@ class ProductTerms(_Part):
         for field in ("capacity", "monthly_capacity"):
             if (size := getattr(self, field)) is not None:
                 Money.parse(size, self.currency, field=field)
+        named: dict[str, Sequence[str]] = {
+            "fees": [fee.code for fee in self.fees],
+            "eligibility": [one.code for one in self.eligibility],
+            "repayment_methods": self.repayment_methods,
+        }
+        for field, names in named.items():
+            if len(set(names)) < len(names):
+                raise PydanticCustomError("repeated", "must not name one twice", {"field": field})
         for fee in self.fees:
             if fee.amount is not None:
                 Money.parse(fee.amount, self.currency, field="fees")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from creditmesh.intake.model import WAITS, Actor, Application, ChosenTerms, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
@@ -110,7 +110,7 @@ class Offers:
         """
         lender = caller.tenant if caller.role is Role.LENDER else lender_id
         if lender is None:
-            raise InvalidInput("must be given", field="lender_id", fault="missing")
+            raise InvalidInput("is required", field="lender_id", fault="required")
         return list(self._products.versions(lender, product_id))
 
     def take_back(self, caller: Caller, product_id: str) -> None:
@@ -208,12 +208,12 @@ class Offers:
 
     def _terms(self, offer: Offer, wanted: Wanted) -> ChosenTerms:
         if wanted.amount is None and offer.fit is Fit.LARGER:
-            raise InvalidInput("must be given, as the offer is larger than asked for", field="amount", fault="missing")
+            raise InvalidInput("is required, as the offer is larger than asked for", field="amount", fault="required")
         amount = wanted.amount or offer.amount
         months, method = wanted.term_months or offer.term_months, wanted.repayment_method or offer.repayment_methods[0]
         minor = Money.parse(amount, offer.currency).minor
         if outside := within(offer, minor, months, method):
-            raise InvalidInput("lies outside the offer", field=outside, fault="outside_offer")
+            raise InvalidInput(_BOUNDS[outside], field=outside, fault="outside_offer", **_bounds(offer, outside))
         product = self._products.version(offer.lender_id, offer.product_id, offer.version)
         try:
             cost = cost_of(product, minor, offer.annual_rate_bps, method, months)
@@ -295,6 +295,24 @@ def _offer_of(offers: Sequence[Offer], wanted: Wanted) -> Offer:
             offered=offer.version,
         )  # fmt: skip
     return offer
+
+
+_BOUNDS = {
+    "amount": "must be from {min} to {max}, in steps of {step} above the smallest",
+    "term_months": "must be from {min} to {max}, in steps of {step} above the shortest",
+    "repayment_method": "must be one of {allowed}",
+}
+
+
+def _bounds(offer: Offer, field: str) -> dict[str, Any]:
+    """What an offer allows of a field, by the names of its sentence in `_BOUNDS`."""
+    match field:
+        case "amount":
+            return {"min": offer.min_amount, "max": offer.max_amount, "step": offer.amount_step}
+        case "term_months":
+            return {"min": offer.min_term_months, "max": offer.max_term_months, "step": offer.term_step_months}
+        case _:
+            return {"allowed": ", ".join(offer.repayment_methods)}
 
 
 def _limit(application: Application) -> int:
