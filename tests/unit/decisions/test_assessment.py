@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -305,6 +307,20 @@ def test_a_request_is_decided_by_the_rules_of_its_day_whoever_scores_it(world: W
     wired.assessment().decide(world.application_id)
     report = wired.assessment().report(world.application())
     assert report["rules_of"] == item["rules_of"]
+
+
+def test_the_fallback_scores_by_the_rules_of_the_requests_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next day the black list's rules are gone."""
+    world.blacklist()
+    world.to_collected()
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    champion, tomorrow = wired.champion()(), NOW.date() + timedelta(days=1)
+    ended = replace(champion, rules=tuple(replace(rule, effective_until=tomorrow) for rule in champion.rules))
+    monkeypatch.setattr(wired.assessment(), "_models", lambda: ended)
+    world.clock.advance(86_400)
+    wired.assessment().score_in_process(world.application_id)
+    (item,) = world.items("ScoringRequests")
+    assert json.loads(unpacked(item["result"]))["stage"] == "blacklist"
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["asked", "never asked"])

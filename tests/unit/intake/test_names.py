@@ -115,6 +115,14 @@ def test_what_is_approved_under_another_firms_name_goes_to_a_person(world: World
     assert wired.assessment().decide(world.application_id) == decided
 
 
+def test_what_is_declined_stays_declined_under_another_firms_name(world: World) -> None:
+    world.blacklist()
+    collected(world, "Somebody Else Ltd")
+    wired.assessment().score_in_process(world.application_id)
+    decided = wired.assessment().decide(world.application_id)
+    assert (decided.decision, "name_differs" in decided.reasons) == ("decline", False)
+
+
 def test_a_name_written_otherwise_approves(world: World) -> None:
     quality = collected(world, f" {FIRM.name}. ")["quality"]
     assert "name_differs" not in [finding["finding"] for finding in quality]
