@@ -677,6 +677,19 @@ def test_what_is_pushed_or_taken_back_counts_at_once_where_it_happened(world: Wo
     wired.offers().take_back(LENDER, "p-1")
     wired.offers().offer(world.application_id, "t-3")
     assert [one.product_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-2"]
+    world.push("p-3")
+    wired.offers().offer(world.application_id, "t-4")
+    assert [one.product_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-2", "p-3"]
+
+
+def test_a_choice_counts_in_its_month(world: World) -> None:
+    world.to_assessed()
+    world.push(monthly_capacity="300000.00")
+    wired.offers().offer(world.application_id, "t-1")
+    world.choose()
+    month = world.clock.today().isoformat()[:7]
+    used = {one["holder"]: one["used_minor"] for one in world.items("Exposures") if "used_minor" in one}
+    assert used[f"product#lender-a#p-1#{month}"] == 10_000_000
 
 
 def test_all_terms_of_the_version_offered_are_chosen(world: World) -> None:
