@@ -124,6 +124,24 @@ def test_the_fallback_scores_a_request_nobody_answered(world: World) -> None:
     assert wired.assessment().decide(world.application_id).engine == "python"
 
 
+@pytest.mark.parametrize("state", ["claimed", "failed"])
+def test_the_fallback_scores_what_spark_has_begun_or_could_not_score(world: World, state: str) -> None:
+    world.to_collected()
+    wired.assessment().request(world.application_id, "t-1", lambda: True)
+    scored_by_spark(world, state)
+    wired.assessment().score_in_process(world.application_id)
+    (item,) = world.items("ScoringRequests")
+    assert (item["state"], item["engine"]) == ("done", "python")
+
+
+def test_a_closed_application_is_not_scored(world: World) -> None:
+    world.to_collected()
+    world.end(Outcome.WITHDRAWN)
+    with pytest.raises(ApplicationClosed):
+        wired.assessment().score_in_process(world.application_id)
+    assert world.items("ScoringRequests") == []
+
+
 def test_the_fallback_scores_even_what_never_reached_the_table(world: World) -> None:
     world.to_collected()
     wired.assessment().score_in_process(world.application_id)
