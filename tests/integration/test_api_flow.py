@@ -124,7 +124,7 @@ def assert_gateway_problem(answer: Any, status: int, code: str) -> None:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
-    assert set(problem) == {"type", "title", "status", "code", "detail", "instance"}
+    assert set(problem) == {"type", "title", "status", "code", "detail", "instance", "parameters"}
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["instance"].startswith("urn:creditmesh:request:")
     assert "$" not in answer.text

@@ -28,7 +28,8 @@ MODELS = Path(__file__).parents[3] / "models"
 SCHEMA = json.loads((MODELS / "artefact.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 BEYOND = (
-    "must not repeat", "must not name a feature", "must compare two operands", "must order integers only", "must have a condition in every",
+    "must not repeat", "must not name a feature",
+    "must compare two operands", "must order integers only", "must have a condition in every",
     "must have 4 items", "must pair two different", "must make at most", "must list ", "must have a pd_",
     "must have a grade for every", "must be between", "must have a fixed amount", "must have weights", "must be later",
     "must be of type", "must be a date", "must go ", "must have points", "must not be below", "must be absent unless",
