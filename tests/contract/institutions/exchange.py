@@ -71,6 +71,7 @@ def submission(firm: Firm, application_id: str = "app-1", /, **changes: Any) -> 
         "amount": "300000.00",
         "currency": "CNY",
         "term_months": 12,
+        "annual_rate_bps": 620,
         "firm": {"name": firm.name, "taxpayer_id": firm.taxpayer_id},
         "assessment": {"score": 700, "grade": "B", "limit": "500000.00", "model_version": "1.0.0"},
         **changes,
