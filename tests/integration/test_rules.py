@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from client import Api, ProblemError
+from institutions.config import today as business_date
 from run import many
 from tests.integration.conftest import Target
 
@@ -29,7 +30,7 @@ def stop_for_all(first_day: str) -> dict[str, Any]:
 @pytest.mark.timeout(300)
 def test_a_change_is_tried_on_what_was_decided_and_touches_nothing(target: Target) -> None:
     officer: Api = target.api("risk_officer", "platform")
-    today = datetime.now(UTC).date()
+    today = business_date()  # by which decisions are counted
     tomorrow, yesterday = (today + timedelta(days=offset) for offset in (1, -1))
     case = next(CASES)
     journey = target.borrower(case).live_through(uuid.uuid4().hex)

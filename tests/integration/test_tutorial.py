@@ -41,7 +41,7 @@ def test_the_tutorial_leads_to_a_disbursed_loan(target: Target) -> None:
             look_again(names["guest"], names["loan"], awaited)
         exec(block.replace("http://127.0.0.1:4566/…", target.anybody.base_url), names)
     assert names["guest"].application(names["loan"]).outcome == "disbursed"
-    assert (names["best"].product_id, names["now"].decision) == ("northgate-prime", "approve")
+    assert (names["best"].product_id, names["now"].decision) == ("riverstone-quick", "approve")
 
 
 CALLS = Path(__file__).parents[2] / "docs/how-to/call-the-api.md"
