@@ -145,8 +145,8 @@ class Offers:
             self._tasks.succeed(token, {})
             return
         application.require_open()
-        need, catalogue = self._need(application), self._matched_against()
-        matched = match(catalogue, need)
+        catalogue = self._matched_against()
+        matched = match(catalogue, self._need(application, catalogue))
         if not matched.offers:
             self._nothing(application_id, matched.nearest)
             raise NothingMatches("no product fits")
@@ -184,14 +184,15 @@ class Offers:
         elif (application.chosen_lender_id, application.chosen_product_id) != (wanted.lender_id, wanted.product_id):
             raise NotAwaited("another choice was made")
         offer = _offer_of(self._store.read_as(offered), wanted)
-        terms = self._terms(offer, wanted)
+        product = self._products.version(offer.lender_id, offer.product_id, offer.version)
+        terms = self._terms(offer, product, wanted)
         if chosen is not None:
             if chosen != terms:
                 raise NotAwaited("another choice was made")
             return application
         if offer.lender_id not in self._lenders():
             raise InvalidInput("must be a lender of the directory", field="lender_id", fault="not_offered")
-        commitment = self._commitment(application, offer, terms)
+        commitment = self._commitment(application, product, terms)
         moved = self._applications.move(
             application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=offer.product_id,
             chosen_lender_id=offer.lender_id, chosen_terms=terms.model_dump(mode="json"),
@@ -206,7 +207,7 @@ class Offers:
         self._waits.give(wait.token, answer)
         return self._applications.after(application, moved)
 
-    def _terms(self, offer: Offer, wanted: Wanted) -> ChosenTerms:
+    def _terms(self, offer: Offer, product: Product, wanted: Wanted) -> ChosenTerms:
         if wanted.amount is None and offer.fit is Fit.LARGER:
             raise InvalidInput("is required, as the offer is larger than asked for", field="amount", fault="required")
         amount = wanted.amount or offer.amount
@@ -214,7 +215,6 @@ class Offers:
         minor = Money.parse(amount, offer.currency).minor
         if outside := within(offer, minor, months, method):
             raise InvalidInput(_BOUNDS[outside], field=outside, fault="outside_offer", **_bounds(offer, outside))
-        product = self._products.version(offer.lender_id, offer.product_id, offer.version)
         try:
             cost = cost_of(product, minor, offer.annual_rate_bps, method, months)
         except CannotBeLent:
@@ -234,8 +234,7 @@ class Offers:
             fees=[fee.model_dump(mode="json", exclude_none=True) for fee in product.fees], cost=cost.model_dump(),
         )  # fmt: skip
 
-    def _commitment(self, application: Application, offer: Offer, terms: ChosenTerms) -> Commitment:
-        product = self._products.version(offer.lender_id, offer.product_id, offer.version)
+    def _commitment(self, application: Application, product: Product, terms: ChosenTerms) -> Commitment:
         return Commitment(
             application_id=application.application_id,
             taxpayer_id=application.taxpayer_id,
@@ -255,12 +254,12 @@ class Offers:
             self._snapshot = now, Catalogue.of(products, self._exposures.left(products, self._month()))
         return self._snapshot[1]
 
-    def _need(self, application: Application) -> Need:
+    def _need(self, application: Application, catalogue: Catalogue) -> Need:
         risk = application.risk
         if risk is None or risk.grade is None:
             raise NotAwaited("the application has not been approved by risk control")
         today, limit = self._clock.today(), _limit(application)
-        asks = any(row.conditions for row in self._matched_against().rows)
+        asks = any(row.conditions for row in catalogue.rows)
         return Need(
             amount_minor=application.amount_minor,
             currency=application.currency,
