@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from creditmesh.closing.model import LENDER_MESSAGE, Closing, Question
-from creditmesh.intake.model import ChosenTerms
+from creditmesh.intake.terms import ChosenTerms
 from creditmesh.platform.signing import SignatureRefused, signed_headers, verify
 
 secrets = st.binary(min_size=24, max_size=64).map(lambda key: "whsec_" + base64.b64encode(key).decode())
@@ -61,9 +61,9 @@ answers = st.none() | st.just({"decision": "approved"})
 def test_a_closing_comes_back_from_the_table_as_it_went(
     decision: Any, contract: Any, disbursement: Any, asked: dict[Question, int], failed: int
 ) -> None:
-    terms = ChosenTerms(
-        version=1, amount="1.00", currency="CNY", annual_rate_bps=700, term_months=12, repayment_method="annuity",
-        day_count="ACT/365F", cost={},
+    terms = ChosenTerms.freeze(
+        lender_id="l", product_id="p", version=1, amount="1.00", currency="CNY", annual_rate_bps=700, term_months=12,
+        repayment_method="annuity", day_count="ACT/365F", cost={},
     )  # fmt: skip
     closing = Closing(
         application_id="a", lender_id="l", product_id="p", terms=terms, created_at="x", decision=decision,

@@ -8,9 +8,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from creditmesh.intake.model import ApplicationClosed, NotAwaited, Outcome
+from creditmesh.intake.model import Application, ApplicationClosed, NotAwaited, Outcome
+from creditmesh.intake.terms import ChosenTerms, TermsAltered
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.kernel.money import format_minor
@@ -378,7 +379,49 @@ def test_what_was_chosen_stays_as_it_was_offered(world: World) -> None:
     assert terms is not None
     assert (terms.version, terms.amount, terms.annual_rate_bps, terms.term_months) == (1, offer.amount, 780, 12)
     assert (terms.repayment_method, terms.day_count, terms.cost) == ("annuity", "ACT/365F", offer.cost.model_dump())
-    assert terms.sha256 == world.application().chosen_terms.sha256  # type: ignore[union-attr]
+    (stored,) = world.items("Applications")
+    assert terms.sha256 == stored["chosen_terms"]["sha256"]
+
+
+ALTERED: list[dict[str, Any]] = [
+    {"lender_id": "lender-b"}, {"product_id": "p-2"}, {"version": 2}, {"amount": "100000.01"}, {"currency": "EUR"},
+    {"term_months": 13}, {"repayment_method": "bullet"}, {"annual_rate_bps": 779}, {"day_count": "ACT/360"},
+    {"due_day": 1}, {"grace_months": 1}, {"fees": [{"code": "entry", "charged": "late", "amount": "1.00"}]},
+    {"cost": {}}, {"sha256": "0" * 64},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ALTERED, ids=lambda change: next(iter(change)))
+def test_altered_terms_are_found_wherever_they_are_read(world: World, change: dict[str, Any]) -> None:
+    """Whatever is frozen, by its hash (E12)."""
+    world.to_submitted()
+    assert set(ChosenTerms.model_fields) == {name for one in ALTERED for name in one}
+    application, closing = world.application(), wired.closing_store().find(world.application_id)
+    assert closing is not None
+    terms = {**closing.terms.model_dump(mode="json"), **change}
+    records: list[tuple[BaseModel, str]] = [(application, "chosen_terms"), (closing, "terms")]
+    for record, name in records:
+        with pytest.raises(TermsAltered):
+            type(record).model_validate({**record.model_dump(mode="json"), name: terms})
+
+
+@pytest.mark.parametrize("changed", ["lender_id", "product_id"])
+def test_the_chosen_product_must_be_that_of_the_terms(world: World, changed: str) -> None:
+    world.to_chosen()
+    stored = world.application().model_dump(mode="json")
+    with pytest.raises(TermsAltered):
+        Application.model_validate({**stored, f"chosen_{changed}": "another"})
+
+
+def test_terms_stored_before_a_field_was_known_keep_their_hash(world: World) -> None:
+    world.to_chosen()
+    terms = world.application().chosen_terms
+    assert terms is not None
+
+    class Newer(ChosenTerms):
+        calendar: str = "CN"
+
+    Newer.model_validate(terms.model_dump(mode="json")).verify("lender-a", "p-1")
 
 
 def test_nothing_fits(world: World) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from creditmesh.intake.model import ChosenTerms
+from creditmesh.intake.terms import ChosenTerms
 from creditmesh.kernel.clock import parse_instant
 from creditmesh.kernel.errors import Conflict, Unavailable
 from creditmesh.kernel.text import LINE, TEXT
@@ -184,6 +184,11 @@ class Closing(BaseModel):
     disbursement: dict[str, Any] | None = None
     failed: dict[str, Any] | None = None
     """The last failure to disburse, with `order`, the number of the failed order."""
+
+    @model_validator(mode="after")
+    def _unaltered(self) -> Self:
+        self.terms.verify(self.lender_id, self.product_id)
+        return self
 
     def answered(self, question: Question) -> bool:
         return getattr(self, question.answer) is not None

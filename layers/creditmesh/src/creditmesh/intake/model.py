@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from creditmesh.intake.terms import ChosenTerms
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.errors import Conflict, InvalidInput
 from creditmesh.kernel.identifiers import taxpayer_id
@@ -191,32 +190,6 @@ class ReferralDecision(BaseModel):
     note: str
 
 
-class ChosenTerms(BaseModel):
-    """The terms of the choice, frozen; whatever is agreed later is compared with them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: int
-    """Of the product."""
-    amount: str
-    currency: str
-    term_months: int
-    repayment_method: str
-    annual_rate_bps: int
-    day_count: str
-    due_day: int | None = None
-    grace_months: int = 0
-    fees: list[dict[str, Any]] = []
-    cost: dict[str, str]
-    """As disclosed before the choice."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the terms in canonical form."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
 class ApplicationSummary(BaseModel):
     """An application as lists show it, without sealed or long attributes."""
 
@@ -284,6 +257,12 @@ class Application(ApplicationSummary):
     report_key: str | None = None
     referral: ReferralDecision | None = None
     nearest: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _unaltered(self) -> Self:
+        if self.chosen_terms:
+            self.chosen_terms.verify(self.chosen_lender_id, self.chosen_product_id)
+        return self
 
     @property
     def legal_name(self) -> str:

@@ -184,6 +184,10 @@ class ProductTerms(_Part):
                 Money.parse(fee.amount, self.currency, field="fees")
         return self
 
+    def fees_of(self, principal: int, *charged: str) -> int:
+        """The fees of a loan, in minor units."""
+        return sum(fee.minor(principal, self.currency) for fee in self.fees if fee.charged in charged)
+
 
 class Product(ProductTerms):
     """A version of a product; versions never change."""
@@ -201,7 +205,3 @@ class Product(ProductTerms):
     @property
     def max_minor(self) -> int:
         return Money.parse(self.max_amount, self.currency).minor
-
-    def fees_of(self, principal: int, *charged: str) -> int:
-        """The fees of a loan, in minor units."""
-        return sum(fee.minor(principal, self.currency) for fee in self.fees if fee.charged in charged)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.intake.model import WAITS, Actor, Application, ChosenTerms, NotAwaited, Outcome, Status
+from creditmesh.intake.model import WAITS, Actor, Application, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
+from creditmesh.intake.terms import ChosenTerms
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.kernel.money import Money
+from creditmesh.offers.contradictions import require_consistent
 from creditmesh.offers.exposure import Commitment, Exposures, capacities_of
 from creditmesh.offers.matching import (
     CannotBeLent,
@@ -75,7 +77,7 @@ class Offers:
 
         Raises:
             NotALender: its tenant is not a lender in the directory of institutions.
-            InvalidInput: not allowed where the platform lends.
+            InvalidInput: not allowed where the platform lends, or it could never be lent as it says.
             ConditionFailed: another version was pushed at the same time.
         """
         if caller.role is not Role.LENDER:
@@ -87,6 +89,7 @@ class Offers:
                 "must not be deducted from the amount in {country}", field="fees", fault="deduction_not_allowed",
                 country=self._country.country,
             )  # fmt: skip
+        require_consistent(terms)
         newest = next(self._products.versions(caller.tenant, product_id), None)
         current = self._products.get(caller.tenant, product_id)
         if current and current.model_dump(include=set(ProductTerms.model_fields)) == terms.model_dump():
@@ -227,9 +230,10 @@ class Offers:
                 "makes the loan cost {cost} % a year, more than the legal cap", field=field,
                 fault="rate_exceeds_legal_cap", cost=cost.apr_percent,
             )  # fmt: skip
-        return ChosenTerms(
-            version=offer.version, amount=amount, currency=offer.currency, term_months=months,
-            repayment_method=method.value, annual_rate_bps=offer.annual_rate_bps, day_count=product.day_count.value,
+        return ChosenTerms.freeze(
+            lender_id=offer.lender_id, product_id=offer.product_id, version=offer.version, amount=amount,
+            currency=offer.currency, term_months=months, repayment_method=method.value,
+            annual_rate_bps=offer.annual_rate_bps, day_count=product.day_count.value,
             due_day=product.due_day, grace_months=product.grace_months,
             fees=[fee.model_dump(mode="json", exclude_none=True) for fee in product.fees], cost=cost.model_dump(),
         )  # fmt: skip
