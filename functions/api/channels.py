@@ -21,7 +21,7 @@ from api.channel_schemas import (
 )
 from api.cursors import following, window
 from api.roles import OPERATORS
-from api.routing import Call, Headed, Key, route
+from api.routing import Call, Headed, Key, route, version_number
 from api.schemas import Listing
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
@@ -29,7 +29,7 @@ from creditmesh.gateway.channels.documents import VersionConflict
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.kernel.caller import STAFF
-from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.kernel.errors import InvalidInput
 from creditmesh.platform.paging import cut
 from creditmesh.platform.web import JSON, Reply
 
@@ -81,9 +81,7 @@ def read_channel(call: Call, channel_id: str) -> Headed:
 )
 def read_version(call: Call, channel_id: str, version: str) -> Headed:
     """Read an earlier version of a channel's document."""
-    if not version.isascii() or not version.isdigit() or not 0 < int(version) < 1_000_000:
-        raise NotFound("no such version", field="version")
-    return _tagged(channel_view(channels().stored(channel_id, int(version))))
+    return _tagged(channel_view(channels().stored(channel_id, version_number(version))))
 
 
 @route(

@@ -87,6 +87,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "valid_until": "2027-12-31",
         }
     },
+    "approve_product": {"note": {"note": "as the credit committee decided"}},
+    "reject_product": {"reason": {"reason": "the rate for grade C is that of last year"}},
     "enter_blacklist": {
         "firm": {"taxpayer_id": "91310000MA100013XP", "source": "fraud desk", "reason": "forged invoices"}
     },

@@ -5,15 +5,17 @@ from __future__ import annotations
 from chalice.app import Blueprint
 
 from api.cursors import following, window
+from api.model_schemas import Note, Reason
 from api.roles import APPLICANTS, LENDERS
-from api.routing import Call, Key, route
-from api.schemas import ApplicationView, Choice, Listing, Matches, Products, VersionListing
+from api.routing import Call, Key, route, version_number
+from api.schemas import ApplicationView, Choice, Listing, Matches, ProductListing, Products, VersionListing
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import STAFF
-from creditmesh.offers.bootstrap import offers
+from creditmesh.kernel.errors import SamePerson
+from creditmesh.offers.bootstrap import offers, products
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
 from creditmesh.offers.matching import Nearest, Wanted
-from creditmesh.offers.model import NotALender, Product, ProductTerms
+from creditmesh.offers.model import NotALender, NotProposed, Product, ProductTerms
 from creditmesh.platform.paging import cut, numbered
 
 blueprint = Blueprint(__name__)
@@ -46,31 +48,55 @@ def choose(call: Call, application_id: str, body: Choice) -> ApplicationView:
 
 
 @route(blueprint, "GET", "/v1/products")
-def list_products(call: Call, query: Listing) -> Products:
-    """List the catalogue, by lender; a lender sees its own products."""
-    known = sorted(offers().catalogue_for(call.caller), key=_place)
+def list_products(call: Call, query: ProductListing) -> Products:
+    """List the catalogue, by lender, or the versions that wait for a second person; a lender sees its own products."""
+    chosen = products().proposed_for if query.state == "proposed" else products().catalogue_for
+    known = sorted(chosen(call.caller), key=_place)
     found = cut(known, window(call, query), _place)
     return Products(products=found.items, next=following(call, query, found))
 
 
 @route(blueprint, "PUT", "/v1/products/{product_id}", roles=LENDERS, raises=[NotALender])
 def push_product(call: Call, product_id: str, body: ProductTerms) -> Product:
-    """Put a new version of one of the lender's own products in force; equal terms make none."""
-    return offers().push(call.caller, product_id, body)
+    """Push a version of one of the lender's own products: in force at once, or proposed; equal terms make none."""
+    return products().push(call.caller, product_id, body)
 
 
 @route(blueprint, "GET", "/v1/products/{product_id}/versions", roles=LENDERS | STAFF)
 def list_versions(call: Call, product_id: str, query: VersionListing) -> Products:
     """List the versions of a product, newest first; a lender its own product's."""
-    known = offers().versions(call.caller, product_id, query.lender_id)
+    known = products().versions(call.caller, product_id, query.lender_id)
     found = cut(known, window(call, query), lambda one: [-one.version])
     return Products(products=found.items, next=following(call, query, found))
+
+
+_VERSION = "/v1/products/{product_id}/versions/{version}"
+_DECIDING = (NotALender, NotProposed)
+
+
+@route(
+    blueprint,
+    "POST",
+    f"{_VERSION}/approval",
+    roles=LENDERS,
+    key=Key.NEEDLESS,
+    raises=[*_DECIDING, SamePerson],
+)
+def approve_product(call: Call, product_id: str, version: str, body: Note) -> Product:
+    """Put a proposed version in force; who entered it cannot."""
+    return products().approve(call.caller, product_id, version_number(version), body.note)
+
+
+@route(blueprint, "POST", f"{_VERSION}/rejection", roles=LENDERS, key=Key.NEEDLESS, raises=_DECIDING)
+def reject_product(call: Call, product_id: str, version: str, body: Reason) -> Product:
+    """Turn a proposed version down."""
+    return products().reject(call.caller, product_id, version_number(version), body.reason)
 
 
 @route(blueprint, "DELETE", "/v1/products/{product_id}", roles=LENDERS, status=204, raises=[NotALender])
 def take_product_back(call: Call, product_id: str) -> None:
     """Take one of the lender's own products out of the catalogue."""
-    offers().take_back(call.caller, product_id)
+    products().take_back(call.caller, product_id)
 
 
 def _place(product: Product) -> list[str]:

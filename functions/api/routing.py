@@ -46,6 +46,7 @@ VERSION_PATTERN = '"?([0-9]{1,6})"?'
 PATH_PART_PATTERN = "[A-Za-z0-9._:-]{1,100}"
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
 _VERSION = re.compile(VERSION_PATTERN, re.ASCII)
+_NUMBER = re.compile("0*[1-9][0-9]{0,5}", re.ASCII)
 _PATH_PART = re.compile(PATH_PART_PATTERN, re.ASCII)
 
 
@@ -278,6 +279,17 @@ def route(
 def to_response(reply: Reply) -> Response:
     """Convert a reply to Chalice's response."""
     return Response(reply.body, {**reply.all_headers()}, reply.status)
+
+
+def version_number(part: str) -> int:
+    """A version in a path.
+
+    Raises:
+        NotFound: not a version's number.
+    """
+    if not _NUMBER.fullmatch(part):
+        raise NotFound("no such version", field="version")
+    return int(part)
 
 
 def _reply(operation: Operation, call: Call, parts: Mapping[str, str]) -> Reply:

@@ -207,6 +207,14 @@ class Contract(Out):
         )
 
 
+class ProductListing(Listing):
+    """Which products to list."""
+
+    state: Literal["in_force", "proposed"] = Field(
+        default="in_force", description="proposed: versions that wait for a second person of the lender"
+    )
+
+
 class VersionListing(Listing):
     """Whose product's versions to list."""
 

@@ -25,6 +25,7 @@ from creditmesh.kernel.clock import iso
 from creditmesh.platform import signing
 from creditmesh.platform.deliveries import GRACE_SECONDS, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
+from creditmesh.platform.institutions import AddressBook
 from creditmesh.platform.tables import Put, Update
 from creditmesh.platform.tokens import guest_token
 from tests.infrastructure.test_access import told
@@ -320,6 +321,22 @@ def webhook(
     assert watch.invoke("ReceiveWebhookFunction", event)["statusCode"] == status
 
 
+def approvals(watch: Watch) -> None:
+    """Versions that a second person decides on."""
+    known = wired.addresses().all()
+    careful = known["lender-b"].model_copy(update={"products_need_approval": True})
+    version = "/v1/products/{product_id}/versions/{version}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AddressBook, "all", lambda _: {**known, "lender-b": careful})
+        for name in ("First", "Second"):
+            api(watch, "PUT", "/v1/products/{product_id}", {**TERMS, "name": name}, "lender", "lender-b")
+        api(watch, "GET", "/v1/products", None, "lender", "lender-b", query={"state": "proposed"})
+        watch.parts["version"] = "2"
+        api(watch, "POST", f"{version}/approval", {}, "lender", "lender-b", "user-2")
+    api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-b")
+    watch.parts.pop("version")
+
+
 def everything(watch: Watch) -> None:
     """A loan from request to disbursement, an operator's task, a parked message: every function at work."""
     world = watch.world
@@ -337,6 +354,7 @@ def everything(watch: Watch) -> None:
     for product in (TERMS, terms):
         api(watch, "PUT", "/v1/products/{product_id}", product, "lender", "lender-a")
     api(watch, "GET", "/v1/products/{product_id}/versions", None, "lender", "lender-a")
+    approvals(watch)
     api(
         watch,
         "PUT",

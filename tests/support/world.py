@@ -158,7 +158,7 @@ class World:
     def push(self, product_id: str = "p-1", lender: str = "lender-a", **changes: Any) -> None:
         """Put a product into the catalogue."""
         caller = Caller(subject=lender, role=Role.LENDER, tenant=lender)
-        wired.offers().push(caller, product_id, ProductTerms.model_validate({**TERMS, **changes}))
+        wired.products().push(caller, product_id, ProductTerms.model_validate({**TERMS, **changes}))
 
     @stage
     def to_offered(self, token: str = "t-choice") -> None:

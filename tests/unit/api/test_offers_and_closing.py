@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from creditmesh.closing.model import LENDER_MESSAGE
+from creditmesh.platform.bootstrap import platform
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.unit.api.client import DOCUMENT, Api, new_key, offer, product_terms, submit
@@ -61,6 +62,31 @@ def test_a_lender_touches_its_own_products_only():
     assert (mine["name"], mine["price"]["annual_rate_bps"]) == ("Season credit", 540)
     for each in (lender, rival):
         each.call("DELETE", "/v1/products/p-1")
+
+
+def test_a_second_person_of_the_lender_approves_a_version(monkeypatch):
+    book = {
+        name: one.model_copy(update={"products_need_approval": True})
+        for name, one in platform().addresses.all().items()
+    }
+    monkeypatch.setattr(platform().addresses, "all", lambda: book)
+    lender, version = Api("lender", "lender-b"), "/v1/products/careful/versions/1"
+    assert lender.put("/v1/products/careful", product_terms(), subject="ann").json()["state"] == "proposed"
+    assert "careful" not in Api("borrower").get("/v1/products").body
+    waiting = {"query": {"state": "proposed"}}
+    (found,) = lender.get("/v1/products", **waiting).json()["products"]
+    assert (found["product_id"], found["pushed_by"]) == ("careful", "ann")
+    assert [Api(role).get("/v1/products", **waiting).json()["products"] for role in ("borrower", "bank")] == [[], []]
+    refused = lender.post(f"{version}/approval", {}, subject="ann")
+    assert (refused.status, refused.json()["code"]) == (403, "four_eyes")
+    for path in ("/v1/products/careful/versions/2", "/v1/products/careful/versions/x", "/v1/products/none/versions/1"):
+        assert lender.post(f"{path}/approval", {}, subject="ben").status == 404
+    approved = lender.post(f"{version}/approval", {"note": "seen"}, subject="ben").json()
+    assert (approved["state"], approved["decision"]["by"]) == ("released", "ben")
+    late = lender.post(f"{version}/rejection", {"reason": "too late"}, subject="ben")
+    assert (late.status, late.json()["code"]) == (409, "not_proposed")
+    assert '"ben"' not in Api("borrower").get("/v1/products").body
+    assert lender.call("DELETE", "/v1/products/careful").status == 204
 
 
 @pytest.mark.parametrize("tenant", ["tax", "registry", "lender-z", "Lender-A", "lender-a.", "platform"])

@@ -47,7 +47,9 @@ PRODUCT = (
     "industries_excluded[] eligibility[].code eligibility[].when.key eligibility[].text valid_from valid_until"
 )
 RANK = "rank_points points.cost points.amount points.speed"
-LENDERS_PRODUCT = f"{PRODUCT} pushed_by capacity monthly_capacity"
+LENDERS_PRODUCT = (
+    f"{PRODUCT} pushed_by capacity monthly_capacity state decision.by decision.at decision.note expires_at"
+)
 SCOPE = (
     "scope way required purposes[] longest_days institution_kind text_version language title text text_sha256 "
     "fields[].name fields[].label fields[].pattern fields[].max_length fields[].required"
@@ -125,6 +127,8 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     },
     ("PUT", "/v1/products/{product_id}"): {"lender": LENDERS_PRODUCT},
     ("GET", "/v1/products/{product_id}/versions"): {"lender": listed("products[]", LENDERS_PRODUCT)},
+    ("POST", "/v1/products/{product_id}/versions/{version}/approval"): {"lender": LENDERS_PRODUCT},
+    ("POST", "/v1/products/{product_id}/versions/{version}/rejection"): {"lender": LENDERS_PRODUCT},
     ("GET", "/v1/health"): {"borrower": "status version"},
 }  # fmt: skip
 """Route → role → what it is given. Guests, who need no token, count as borrowers."""

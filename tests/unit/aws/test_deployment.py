@@ -162,7 +162,10 @@ TAX = {"kind": "tax", "name": "Tax", "base_url": "https://tax.example"}
 
 def test_an_address_book_of_any_size(tmp_path: Path) -> None:
     file = tmp_path / "institutions.json"
-    book = {f"bank-{number}": {**TAX, "kind": "lender", "login_url": "https://bank.example"} for number in range(400)}
+    book = {
+        f"bank-{number}": {**TAX, "kind": "lender", "login_url": "https://bank.example", "products_need_approval": True}
+        for number in range(400)
+    }
     file.write_text(json.dumps(book))
     assert file.stat().st_size > 32_000
     assert institutions.check(file) == file
@@ -185,6 +188,8 @@ def cloud_deploy_key() -> str:
         ({"tax": {"kind": "tax", "base_url": "https://tax.example"}}, "needs kind, name and base_url"),
         ({"tax": {**TAX, "api_key": "x"}}, "nothing else"),
         ({"tax": "https://tax.example"}, "needs kind"),
+        ({"tax": {**TAX, "products_need_approval": True}}, "true of lenders only"),
+        ({"bank": {**TAX, "kind": "lender", "products_need_approval": "yes"}}, "must be true or false"),
         ({"Tax Bureau": TAX}, "Institution id"),
         ([], "one JSON object"),
     ],

@@ -306,13 +306,13 @@ def test_a_lender_keeps_its_own_catalogue(world: World) -> None:
     world.push("p-1")
     world.push("p-1", price=fixed(700))
     world.push("p-1", "lender-b")
-    assert [(one.lender_id, one.version, one.price.model_dump()) for one in wired.offers().catalogue()] == [
+    assert [(one.lender_id, one.version, one.price.model_dump()) for one in wired.products().catalogue()] == [
         ("lender-a", 2, fixed(700)), ("lender-b", 1, fixed(780)),
     ]  # fmt: skip
-    wired.offers().take_back(LENDER, "p-1")
-    assert [one.lender_id for one in wired.offers().catalogue()] == ["lender-b"]
-    for act in (lambda: wired.offers().take_back(BORROWER, "p-1"),
-                lambda: wired.offers().push(BORROWER, "p-2", ProductTerms.model_validate(TERMS))):  # fmt: skip
+    wired.products().take_back(LENDER, "p-1")
+    assert [one.lender_id for one in wired.products().catalogue()] == ["lender-b"]
+    for act in (lambda: wired.products().take_back(BORROWER, "p-1"),
+                lambda: wired.products().push(BORROWER, "p-2", ProductTerms.model_validate(TERMS))):  # fmt: skip
         with pytest.raises(Forbidden):
             act()
 
@@ -344,7 +344,7 @@ def test_a_lender_that_has_left_offers_nothing(world: World) -> None:
     world.push("p-1")
     world.push("p-1", "lender-b")
     leaves(world, "lender-a")
-    assert [one.lender_id for one in wired.offers().catalogue()] == ["lender-b"]
+    assert [one.lender_id for one in wired.products().catalogue()] == ["lender-b"]
     wired.offers().offer(world.application_id, "t-1")
     assert [one.lender_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["lender-b"]
 
@@ -462,16 +462,15 @@ def test_the_step_run_again_after_the_choice_goes_on(world: World) -> None:
 
 def test_a_choice_made_while_the_step_ran_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_offered("t-1")
-    offers = wired.offers()
-    catalogue = offers.catalogue
+    products, catalogue = wired.products(), wired.products().catalogue
 
     def slow_catalogue() -> list[Product]:
         world.choose()
         return catalogue()
 
-    monkeypatch.setattr(offers, "catalogue", slow_catalogue)
+    monkeypatch.setattr(products, "catalogue", slow_catalogue)
     world.clock.advance(31)  # the catalogue is read again
-    offers.offer(world.application_id, "t-2")
+    wired.offers().offer(world.application_id, "t-2")
     assert world.application().status == "chosen"
     assert "t-2" in world.steps.succeeded
 
@@ -697,12 +696,12 @@ def test_versions_never_change(world: World) -> None:
     world.push("p-1")
     world.push("p-1")
     world.push("p-1", name="Renamed")
-    wired.offers().take_back(LENDER, "p-1")
+    wired.products().take_back(LENDER, "p-1")
     world.push("p-1", name="Back again")
     world.push("p-10")
-    found = wired.offers().versions(LENDER, "p-1")
+    found = wired.products().versions(LENDER, "p-1")
     assert [(one.version, one.name) for one in found] == [(3, "Back again"), (2, "Renamed"), (1, "Working capital")]
-    assert [one.product_id for one in wired.offers().catalogue()] == ["p-1", "p-10"]
+    assert [one.product_id for one in wired.products().catalogue()] == ["p-1", "p-10"]
 
 
 def test_fees_are_not_deducted_where_the_country_forbids_it(world: World) -> None:
@@ -717,7 +716,7 @@ def test_what_is_pushed_or_taken_back_counts_at_once_where_it_happened(world: Wo
     world.push("p-2")
     wired.offers().offer(world.application_id, "t-2")
     assert [one.product_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-1", "p-2"]
-    wired.offers().take_back(LENDER, "p-1")
+    wired.products().take_back(LENDER, "p-1")
     wired.offers().offer(world.application_id, "t-3")
     assert [one.product_id for one in wired.offers().of(BORROWER, world.application_id)[1]] == ["p-2"]
     world.push("p-3")
@@ -783,7 +782,7 @@ def test_offers_keep_to_the_countrys_cap_price_and_industry(world: World) -> Non
 
 def test_a_lender_sees_its_own_versions_whatever_it_asks_for(world: World) -> None:
     world.push("p-1", "lender-b")
-    assert wired.offers().versions(LENDER, "p-1", "lender-b") == []
+    assert wired.products().versions(LENDER, "p-1", "lender-b") == []
 
 
 def test_a_condition_is_tried_on_the_firms_key_data(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from creditmesh.offers.exposure import Exposures
+from creditmesh.offers.products import Products
 from creditmesh.offers.service import Offers
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.bootstrap import platform, singleton
@@ -16,14 +17,22 @@ def exposures() -> Exposures:
 
 
 @singleton
+def products() -> Products:
+    own, names = platform(), settings()
+    store = ProductStore(own.tables, names.products_table)
+    return Products(
+        store, exposures(), own.clock, lambda: own.addresses.of("lender"), country_of(names.country)
+    )  # fmt: skip
+
+
+@singleton
 def offers() -> Offers:
     from creditmesh.gateway.store import KeyDataStore
     from creditmesh.intake.bootstrap import applications
 
     own, names = platform(), settings()
-    stores = ProductStore(own.tables, names.products_table), OfferStore(names.offers_table)
     evidence = KeyDataStore(own.data)
     return Offers(
-        *stores, exposures(), applications(), own.tasks, own.waits, own.clock,
-        lambda: own.addresses.of_kind("lender"), lambda key: evidence.get(key).features, country_of(names.country),
+        products(), OfferStore(names.offers_table), exposures(), applications(), own.tasks, own.waits, own.clock,
+        lambda key: evidence.get(key).features, country_of(names.country),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
@@ -12,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from creditmesh.features.table import FEATURES
 from creditmesh.kernel.dates import Day
 from creditmesh.kernel.day_counts import DayCount
-from creditmesh.kernel.errors import DomainError, Forbidden
+from creditmesh.kernel.errors import Conflict, DomainError, Forbidden
 from creditmesh.kernel.money import Money
 from creditmesh.kernel.text import LINE, NAME
 from creditmesh.offers.schedule import Method
@@ -42,6 +43,12 @@ class NotALender(Forbidden):
     """The caller's tenant is not a lender in the directory of institutions."""
 
     code = "not_a_lender"
+
+
+class NotProposed(Conflict):
+    """What is to be decided does not wait for a decision: it was decided, replaced, or its time has run out."""
+
+    code = "not_proposed"
 
 
 def _about(field: str, other: str) -> dict[str, str]:
@@ -189,14 +196,40 @@ class ProductTerms(_Part):
         return sum(fee.minor(principal, self.currency) for fee in self.fees if fee.charged in charged)
 
 
+class VersionState(StrEnum):
+    """State of a version; only a proposed one changes."""
+
+    PROPOSED = "proposed"
+    """Waits for another of the lender's users."""
+    RELEASED = "released"
+    """Put in force: at once, or by the second person."""
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    """Another version was pushed before anybody decided."""
+    EXPIRED = "expired"
+
+
+class VersionDecision(BaseModel):
+    """What a second person decided on a version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str = Field(description="id of the lender's user")
+    at: str
+    note: str = ""
+
+
 class Product(ProductTerms):
-    """A version of a product; versions never change."""
+    """A version of a product; its terms never change."""
 
     lender_id: str
     product_id: str
     version: int = Field(ge=1)
     pushed_at: str
     pushed_by: str = Field(description="id of the lender's user")
+    state: VersionState = VersionState.RELEASED
+    decision: VersionDecision | None = Field(default=None, description="by a second person, where the lender wants one")
+    expires_at: str | None = Field(default=None, description="until when a proposed version can be decided")
 
     @property
     def min_minor(self) -> int:

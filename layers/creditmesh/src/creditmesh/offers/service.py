@@ -1,19 +1,17 @@
-"""Use cases of offers: lenders keep their catalogue, applications are matched, borrowers choose."""
+"""Use cases of offers: applications are matched, borrowers choose."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.intake.model import WAITS, Actor, Application, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
 from creditmesh.intake.terms import ChosenTerms
 from creditmesh.kernel.caller import Caller, Role
-from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.kernel.money import Money
-from creditmesh.offers.contradictions import require_consistent
 from creditmesh.offers.exposure import Commitment, Exposures, capacities_of
 from creditmesh.offers.matching import (
     CannotBeLent,
@@ -28,8 +26,9 @@ from creditmesh.offers.matching import (
     match,
     within,
 )
-from creditmesh.offers.model import NotALender, NothingMatches, Product, ProductTerms
-from creditmesh.offers.store import OfferStore, ProductStore
+from creditmesh.offers.model import NothingMatches, Product
+from creditmesh.offers.products import Products
+from creditmesh.offers.store import OfferStore
 from creditmesh.platform.tables import ConditionFailed, again
 from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Answer, Wait, Waits
@@ -41,101 +40,40 @@ if TYPE_CHECKING:
 
 
 _CHOICE = WAITS[Status.OFFERED]
-FRESH = timedelta(seconds=30)
-"""For how long applications are matched against the same reading of the catalogue."""
 
 
 class Offers:
-    """The catalogue and its matching.
+    """Offers to applications, and the choice among them.
 
     Args:
-        lenders: returns the ids of the lenders in the directory of institutions.
         key_data: returns the features of a key data document.
         country: whose caps apply.
     """
 
     def __init__(
         self,
-        products: ProductStore,
+        products: Products,
         store: OfferStore,
         exposures: Exposures,
         applications: Applications,
         tasks: Tasks,
         waits: Waits,
         clock: Clock,
-        lenders: Callable[[], Collection[str]],
         key_data: Callable[[str], Mapping[str, FeatureValue]],
         country: Country,
     ) -> None:
         self._products, self._store, self._exposures, self._applications = products, store, exposures, applications
-        self._tasks, self._waits, self._clock, self._lenders = tasks, waits, clock, lenders
+        self._tasks, self._waits, self._clock = tasks, waits, clock
         self._key_data, self._country = key_data, country
-        self._snapshot: tuple[datetime, Catalogue] | None = None
-
-    def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
-        """Put a new version of one of the lender's own products in force; equal terms make none.
-
-        Raises:
-            NotALender: its tenant is not a lender in the directory of institutions.
-            InvalidInput: not allowed where the platform lends, or it could never be lent as it says.
-            ConditionFailed: another version was pushed at the same time.
-        """
-        if caller.role is not Role.LENDER:
-            raise Forbidden("only lenders may push products")
-        if caller.tenant not in self._lenders():
-            raise NotALender("your tenant must be a lender in the directory of institutions")
-        if not self._country.fees_may_be_deducted and any(fee.charged == "deducted" for fee in terms.fees):
-            raise InvalidInput(
-                "must not be deducted from the amount in {country}", field="fees", fault="deduction_not_allowed",
-                country=self._country.country,
-            )  # fmt: skip
-        require_consistent(terms)
-        newest = next(self._products.versions(caller.tenant, product_id), None)
-        current = self._products.get(caller.tenant, product_id)
-        if current and current.model_dump(include=set(ProductTerms.model_fields)) == terms.model_dump():
-            return current
-        product = Product(
-            **terms.model_dump(), lender_id=caller.tenant, product_id=product_id,
-            version=newest.version + 1 if newest else 1, pushed_at=iso(self._clock.now()), pushed_by=caller.subject,
-        )  # fmt: skip
-        self._products.put(product)
-        self._snapshot = None
-        return product
-
-    def versions(self, caller: Caller, product_id: str, lender_id: str | None = None) -> list[Product]:
-        """Every version of a product, newest first.
-
-        Args:
-            lender_id: needed from staff; a lender sees its own products only.
-
-        Raises:
-            InvalidInput: not named by staff.
-        """
-        lender = caller.tenant if caller.role is Role.LENDER else lender_id
-        if lender is None:
-            raise InvalidInput("is required", field="lender_id", fault="required")
-        return list(self._products.versions(lender, product_id))
-
-    def take_back(self, caller: Caller, product_id: str) -> None:
-        """Remove one of the lender's own products from the catalogue."""
-        if caller.role is not Role.LENDER:
-            raise Forbidden("only lenders may remove products")
-        self._products.delete(caller.tenant, product_id)
-        self._snapshot = None
-
-    def catalogue(self) -> list[Product]:
-        """The products of all lenders in the directory of institutions."""
-        lenders = set(self._lenders())
-        return [product for product in self._products.all() if product.lender_id in lenders]
-
-    def catalogue_for(self, caller: Caller) -> list[Product]:
-        """The products that the caller may see: a lender its own, others all."""
-        return [product for product in self.catalogue() if _is_for(caller, product)]
 
     def of(self, caller: Caller, application_id: str) -> tuple[Application, list[Offer]]:
         """An application and its offers, best first; a lender sees its own."""
         application, (item,) = self._applications.get_for(caller, application_id, self._store.ref(application_id))
-        return application, [offer for offer in self._store.read_as(item) if _is_for(caller, offer)]
+        return application, [
+            offer
+            for offer in self._store.read_as(item)
+            if caller.role is not Role.LENDER or offer.lender_id == caller.tenant
+        ]
 
     def offer(self, application_id: str, token: str) -> None:
         """Match the application, show the offers to the borrower and wait for the choice.
@@ -148,7 +86,7 @@ class Offers:
             self._tasks.succeed(token, {})
             return
         application.require_open()
-        catalogue = self._matched_against()
+        catalogue = self._products.matched_against()
         matched = match(catalogue, self._need(application, catalogue))
         if not matched.offers:
             self._nothing(application_id, matched.nearest)
@@ -193,8 +131,7 @@ class Offers:
             if chosen != terms:
                 raise NotAwaited("another choice was made")
             return application
-        if offer.lender_id not in self._lenders():
-            raise InvalidInput("must be a lender of the directory", field="lender_id", fault="not_offered")
+        self._products.require_lender(offer.lender_id)
         commitment = self._commitment(application, product, terms)
         moved = self._applications.move(
             application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=offer.product_id,
@@ -244,19 +181,8 @@ class Offers:
             taxpayer_id=application.taxpayer_id,
             amount_minor=Money.parse(terms.amount, terms.currency).minor,
             limit_minor=_limit(application),
-            capacities=capacities_of(product, self._month()),
+            capacities=capacities_of(product, self._products.month()),
         )
-
-    def _month(self) -> str:
-        return self._clock.today().isoformat()[:7]
-
-    def _matched_against(self) -> Catalogue:
-        """The catalogue of at most `FRESH` ago; the commitment is the truth of what is left."""
-        now = self._clock.now()
-        if self._snapshot is None or now - self._snapshot[0] >= FRESH:
-            products = self.catalogue()
-            self._snapshot = now, Catalogue.of(products, self._exposures.left(products, self._month()))
-        return self._snapshot[1]
 
     def _need(self, application: Application, catalogue: Catalogue) -> Need:
         risk = application.risk
@@ -322,7 +248,3 @@ def _limit(application: Application) -> int:
     if application.risk is None or application.risk.limit_minor is None:
         raise NotAwaited("the application has not been approved by risk control")
     return application.risk.limit_minor
-
-
-def _is_for(caller: Caller, one: Offer | Product) -> bool:
-    return caller.role is not Role.LENDER or one.lender_id == caller.tenant

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from creditmesh.kernel.errors import NotFound
 from creditmesh.offers.matching import Offer
-from creditmesh.offers.model import Product
-from creditmesh.platform.tables import Item, Put, Ref, Tables
+from creditmesh.offers.model import Product, VersionState
+from creditmesh.platform.tables import Item, Put, Ref, Tables, Update, Write
 
 CATALOGUE = "catalogue"
+_PROPOSED = "proposed"
 
 
 class ProductStore:
@@ -19,16 +21,42 @@ class ProductStore:
     def __init__(self, tables: Tables, table: str) -> None:
         self._tables, self._table = tables, table
 
-    def put(self, product: Product) -> None:
-        """Store a new version and put it in force.
+    def add(self, product: Product, before: Product | None) -> None:
+        """Store a new version, and put it in force unless it is only proposed.
+
+        Args:
+            before: the newest version until now; one that waits for a decision is superseded.
 
         Raises:
-            ConditionFailed: there is that version.
+            ConditionFailed: there is that version, or `before` has been decided.
         """
-        item = product.model_dump(mode="json", exclude_none=True)
-        version = {**item, "product_id": _version_key(product.product_id, product.version), "of": product.product_id}
-        current = Put(self._table, {**item, "catalogue": CATALOGUE}, "lender_id", replace=True)
-        self._tables.transact([Put(self._table, version, "product_id"), current], product.pushed_at)
+        writes: list[Write] = [Put(self._table, _version_item(product), "product_id")]
+        if product.state is VersionState.RELEASED:
+            writes.append(self._in_force(product))
+        if before and before.state in (VersionState.PROPOSED, VersionState.EXPIRED):
+            state = VersionState.SUPERSEDED if before.state is VersionState.PROPOSED else VersionState.EXPIRED
+            writes.append(self._moved(before, {"state": state.value}))
+        self._tables.transact(writes, product.pushed_at)
+
+    def decide(self, product: Product) -> None:
+        """Record the decision on a proposed version, and put it in force if it is released.
+
+        Raises:
+            ConditionFailed: it has been decided or superseded.
+        """
+        item = _item(product)
+        writes: list[Write] = [self._moved(product, {name: item[name] for name in ("state", "decision")})]
+        if product.state is VersionState.RELEASED:
+            writes.append(self._in_force(product))
+        self._tables.transact(writes, product.decision.at if product.decision else "")
+
+    def _in_force(self, product: Product) -> Put:
+        return Put(self._table, {**_item(product), "catalogue": CATALOGUE}, "lender_id", replace=True)
+
+    def _moved(self, product: Product, values: Mapping[str, Any]) -> Update:
+        key = {"lender_id": product.lender_id, "product_id": _version_key(product.product_id, product.version)}
+        waiting = {"state": VersionState.PROPOSED.value}
+        return Update(self._table, key, values, remove=("catalogue",), where=waiting)
 
     def delete(self, lender_id: str, product_id: str) -> None:
         """Take a product out of the catalogue; its versions stay."""
@@ -61,7 +89,26 @@ class ProductStore:
 
     def all(self) -> Iterator[Product]:
         """Every product in force, by lender and product id."""
-        return map(_product, self._tables.query(self._table, "catalogue", CATALOGUE, index="by-catalogue"))
+        return self._listed(CATALOGUE)
+
+    def proposed(self) -> Iterator[Product]:
+        """Every version that was proposed and not decided, by lender and product id."""
+        return self._listed(_PROPOSED)
+
+    def _listed(self, part: str) -> Iterator[Product]:
+        return map(_product, self._tables.query(self._table, "catalogue", part, index="by-catalogue"))
+
+
+def _item(product: Product) -> Item:
+    return product.model_dump(mode="json", exclude_none=True)
+
+
+def _version_item(product: Product) -> Item:
+    listed = {"catalogue": _PROPOSED} if product.state is VersionState.PROPOSED else {}
+    return {
+        **_item(product), "product_id": _version_key(product.product_id, product.version), "of": product.product_id,
+        **listed,
+    }  # fmt: skip
 
 
 def _version_key(product_id: str, version: int) -> str:

@@ -34,6 +34,8 @@ class Address(BaseModel):
     base_url: str
     login_url: str | None = None
     """Where browsers find the login page, if not at `base_url`."""
+    products_need_approval: bool = Field(default=False, strict=True)
+    """Of a lender: whether another of its users must approve what one enters into its catalogue."""
 
 
 def _webhook_secret(text: str) -> str:
@@ -122,9 +124,9 @@ class AddressBook:
             self._read_at = self._monotonic()
         return self._known
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Ids of all institutions of a kind, ordered."""
-        return sorted(name for name, one in self.all().items() if one.kind == kind)
+    def of(self, kind: str) -> dict[str, Address]:
+        """All institutions of a kind by id, ordered."""
+        return {name: one for name, one in sorted(self.all().items()) if one.kind == kind}
 
 
 class ConfiguredDirectory:
@@ -153,7 +155,7 @@ class ConfiguredDirectory:
         return Institution(institution_id=institution_id, address=address, keys=self.keys_of(institution_id))
 
     def of_kind(self, kind: str) -> list[Institution]:
-        return [self.get(name) for name in self._addresses.of_kind(kind)]
+        return [self.get(name) for name in self._addresses.of(kind)]
 
     def keys_of(self, institution_id: str) -> Keys:
         if self._read_at is None or self._monotonic() - self._read_at > CACHE_SECONDS:
