@@ -89,6 +89,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "approve_product": {"note": {"note": "as the credit committee decided"}},
     "reject_product": {"reason": {"reason": "the rate for grade C is that of last year"}},
+    "propose_grade": {"grade": {"grade": "B", "since": "2027-01-01", "note": "yearly review"}},
+    "decide_grade": {"confirm": {"action": "confirm", "note": "as the committee decided"}},
     "enter_blacklist": {
         "firm": {"taxpayer_id": "91310000MA100013XP", "source": "fraud desk", "reason": "forged invoices"}
     },

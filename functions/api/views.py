@@ -14,12 +14,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from api import consent_schemas as consents
+from api import lender_schemas as lenders
 from api import report_schemas as reports
 from api import schemas
 from api.roles import APPLICANTS, LENDERS
 from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.offers import lenders as grades
 from creditmesh.offers import model as products
 from creditmesh.offers.matching import LoanCost, Nearest, Offer, RankPoints, Unmet
 
@@ -101,6 +103,8 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     products.RiskBasedPrice: (to(PARTIES, "type floor_bps cap_bps"), to(LENDERS, "margin_bps")),
     products.Fee: (to(PARTIES, "code charged amount share_bps"),),
     products.Eligibility: (to(PARTIES, "code when text"),),
+    lenders.LenderList: (to(PARTIES, "lenders next"),),
+    grades.Lender: (to(PARTIES, "lender_id name grade"), to(LENDERS, "since")),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
     reports.Report: (
         to(PARTIES, "report_version application_id firm_name decided_at requested currency result reasons"),

@@ -322,7 +322,7 @@ def webhook(
 
 
 def approvals(watch: Watch) -> None:
-    """Versions that a second person decides on."""
+    """Versions of products and a lender's grade that a second person decides on."""
     known = wired.addresses().all()
     careful = known["lender-b"].model_copy(update={"products_need_approval": True})
     version = "/v1/products/{product_id}/versions/{version}"
@@ -335,6 +335,11 @@ def approvals(watch: Watch) -> None:
         api(watch, "POST", f"{version}/approval", {}, "lender", "lender-b", "user-2")
     api(watch, "DELETE", "/v1/products/{product_id}", None, "lender", "lender-b")
     watch.parts.pop("version")
+    watch.parts["lender_id"] = "lender-a"
+    grade = "/v1/lenders/{lender_id}/grade"
+    api(watch, "POST", grade, {"grade": "B", "note": "review"}, "risk_officer", "platform", "user-1")
+    api(watch, "POST", f"{grade}/decision", {"action": "confirm"}, "risk_officer", "platform", "user-2")
+    api(watch, "GET", "/v1/lenders")
 
 
 def everything(watch: Watch) -> None:

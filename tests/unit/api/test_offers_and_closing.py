@@ -64,6 +64,27 @@ def test_a_lender_touches_its_own_products_only():
         each.call("DELETE", "/v1/products/p-1")
 
 
+def test_two_persons_give_a_lender_its_grade():
+    officer, path = Api("risk_officer"), "/v1/lenders/lender-b/grade"
+    grade = {"grade": "B", "note": "yearly review"}
+    assert officer.post(path, grade, subject="ann").status == 202
+    assert officer.post(path, {**grade, "grade": "A"}, subject="ben").json()["code"] == "grade_proposed"
+    confirm = {"action": "confirm"}
+    assert officer.post(f"{path}/decision", confirm, subject="ann").json()["code"] == "four_eyes"
+    assert officer.post(f"{path}/decision", confirm, subject="ben").json()["grade"] == "B"
+    assert officer.post(f"{path}/decision", {"action": "refuse"}, subject="ben").json()["code"] == "not_proposed"
+    assert officer.post("/v1/lenders/nobody/grade", grade).status == 404
+    assert officer.post(path, {**grade, "grade": "F"}).json()["errors"][0]["field"] == "grade"
+    assert officer.post(path, {**grade, "since": "2020-01-01"}).json()["errors"][0]["code"] == "too_small"
+    (mine,) = Api("lender", "lender-b").get("/v1/lenders").json()["lenders"]
+    assert set(mine) == {"lender_id", "name", "grade", "since"}
+    known = Api("borrower").get("/v1/lenders").json()["lenders"]
+    assert {"lender_id": "lender-b", "name": mine["name"], "grade": "B"} in known
+    seen = {one["lender_id"]: one for one in Api("auditor").get("/v1/lenders").json()["lenders"]}
+    assert [one["decided_by"] for one in seen["lender-b"]["history"]] == ["ben"]
+    assert Api("operator").post(path, grade).status == 403
+
+
 def test_a_second_person_of_the_lender_approves_a_version(monkeypatch):
     book = {
         name: one.model_copy(update={"products_need_approval": True})

@@ -129,6 +129,10 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("GET", "/v1/products/{product_id}/versions"): {"lender": listed("products[]", LENDERS_PRODUCT)},
     ("POST", "/v1/products/{product_id}/versions/{version}/approval"): {"lender": LENDERS_PRODUCT},
     ("POST", "/v1/products/{product_id}/versions/{version}/rejection"): {"lender": LENDERS_PRODUCT},
+    ("GET", "/v1/lenders"): {
+        "borrower": listed("lenders[]", "lender_id name grade"), "bank": listed("lenders[]", "lender_id name grade"),
+        "lender": listed("lenders[]", "lender_id name grade since"),
+    },
     ("GET", "/v1/health"): {"borrower": "status version"},
 }  # fmt: skip
 """Route → role → what it is given. Guests, who need no token, count as borrowers."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from creditmesh.offers.exposure import Exposures
+from creditmesh.offers.lenders import Lenders
 from creditmesh.offers.products import Products
 from creditmesh.offers.service import Offers
-from creditmesh.offers.store import OfferStore, ProductStore
+from creditmesh.offers.store import GradeStore, OfferStore, ProductStore
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.country import country_of
 from creditmesh.platform.settings import settings
@@ -23,6 +24,13 @@ def products() -> Products:
     return Products(
         store, exposures(), own.clock, lambda: own.addresses.of("lender"), country_of(names.country)
     )  # fmt: skip
+
+
+@singleton
+def lenders() -> Lenders:
+    own = platform()
+    store = GradeStore(own.tables, settings().products_table)
+    return Lenders(store, own.clock, lambda: own.addresses.of("lender"))
 
 
 @singleton

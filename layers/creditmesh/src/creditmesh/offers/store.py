@@ -13,6 +13,7 @@ from creditmesh.platform.tables import Item, Put, Ref, Tables, Update, Write
 
 CATALOGUE = "catalogue"
 _PROPOSED = "proposed"
+_GRADES = "grades"
 
 
 class ProductStore:
@@ -119,6 +120,53 @@ def _product(item: Item) -> Product:
     product_id = item.get("of", item["product_id"])
     plain = {name: value for name, value in item.items() if name not in ("catalogue", "of")}
     return Product.model_validate({**plain, "product_id": product_id})
+
+
+class GradeStore:
+    """Lenders' grades, an item of each lender beside its products; their ids have no `#`."""
+
+    def __init__(self, tables: Tables, table: str) -> None:
+        self._tables, self._table = tables, table
+
+    def all(self) -> dict[str, Item]:
+        """Grades and proposals by lender."""
+        found = self._tables.query(self._table, "catalogue", _GRADES, index="by-catalogue")
+        return {item["lender_id"]: item for item in found}
+
+    def get(self, lender_id: str) -> Item | None:
+        return self._tables.get(self._table, self._key(lender_id))
+
+    def propose(self, lender_id: str, proposal: Mapping[str, Any], before: Item | None) -> None:
+        """Store a proposal in place of one of `before` that has expired.
+
+        Raises:
+            ConditionFailed: another was stored meanwhile.
+        """
+        expired = (before or {}).get("proposal")
+        where = {"proposal.at": expired["at"]} if expired else {}
+        self._tables.write(
+            Update(
+                self._table, self._key(lender_id), {"proposal": proposal, "catalogue": _GRADES}, where=where,
+                absent=() if expired else ("proposal",), creates=True,
+            )
+        )  # fmt: skip
+
+    def decide(self, lender_id: str, history: Sequence[Mapping[str, Any]], proposed_at: str) -> None:
+        """Store the history after a decision, which ends the proposal.
+
+        Raises:
+            ConditionFailed: it was decided meanwhile.
+        """
+        self._tables.write(
+            Update(
+                self._table, self._key(lender_id), {"history": history}, remove=("proposal",),
+                where={"proposal.at": proposed_at},
+            )
+        )  # fmt: skip
+
+    @staticmethod
+    def _key(lender_id: str) -> dict[str, str]:
+        return {"lender_id": lender_id, "product_id": "#grades"}
 
 
 class OfferStore:
