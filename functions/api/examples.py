@@ -83,6 +83,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 }
             ],
             "monthly_capacity": "50000000.00",
+            "joint_lending": {"company": 3, "bank": 7, "loans_from": 3, "total_from": "500000.00"},
             "valid_from": "2026-01-01",
             "valid_until": "2027-12-31",
         }

@@ -48,7 +48,8 @@ PRODUCT = (
 )
 RANK = "rank_points points.cost points.amount points.speed"
 LENDERS_PRODUCT = (
-    f"{PRODUCT} pushed_by capacity monthly_capacity state decision.by decision.at decision.note expires_at"
+    f"{PRODUCT} pushed_by capacity monthly_capacity state decision.by decision.at decision.note expires_at "
+    "joint_lending.company joint_lending.bank joint_lending.loans_from joint_lending.total_from"
 )
 SCOPE = (
     "scope way required purposes[] longest_days institution_kind text_version language title text text_sha256 "

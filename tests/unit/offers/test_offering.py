@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from creditmesh.intake.model import Application, ApplicationClosed, NotAwaited, Outcome
 from creditmesh.intake.terms import ChosenTerms, TermsAltered
@@ -20,6 +21,7 @@ from creditmesh.offers.matching import Catalogue, Fit, Nearest, Need, Offer, Wan
 from creditmesh.offers.model import NotALender, NothingMatches, Product, ProductTerms
 from creditmesh.offers.schedule import Method
 from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.fields import validated
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from tests.support import aws, wired
 from tests.support.world import ADDRESSES, BORROWER, DISBURSEMENT, LENDER, TERMS, World
@@ -300,6 +302,35 @@ def test_the_nearest_lacks_least() -> None:
 def test_terms_that_make_no_sense(change: dict[str, Any]) -> None:
     with pytest.raises((ValidationError, InvalidInput)):
         ProductTerms.model_validate({**TERMS, **change})
+
+
+JOINT = {"company": 3, "bank": 7}
+
+
+@pytest.mark.parametrize(
+    ("joint", "field"),
+    [
+        *(({**JOINT, part: size}, f"joint_lending.{part}") for part in JOINT for size in (0, -1, 101, 1.5, "3", None)),
+        ({"company": 1}, "joint_lending.bank"),
+        ({**JOINT, "loans_from": 0}, "joint_lending.loans_from"),
+        ({**JOINT, "loans_from": 1001}, "joint_lending.loans_from"),
+        *(({**JOINT, "total_from": total}, "joint_lending.total_from") for total in ("0.00", "1", "-1.00")),
+        ({**JOINT, "ratio": 1}, "joint_lending.ratio"),
+    ],
+)  # fmt: skip
+def test_impossible_joint_lending(joint: dict[str, Any], field: str) -> None:
+    """Ratio to the bank and presets (J03, J04)."""
+    with pytest.raises(InvalidInput) as refused:
+        validated(TypeAdapter(ProductTerms), {**TERMS, "joint_lending": joint})
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(("company", "bank", "n"), [(3, 7, "3/7"), (1, 100, "1/100"), (100, 1, "100"), (4, 2, "2")])
+def test_the_ratio_to_the_bank_is_exact(world: World, company: int, bank: int, n: str) -> None:
+    world.push(joint_lending={"company": company, "bank": bank, "loans_from": 1, "total_from": "0.01"})
+    (one,) = wired.products().catalogue()
+    assert one.joint_lending is not None
+    assert one.joint_lending.ratio == Fraction(n)
 
 
 def test_a_lender_keeps_its_own_catalogue(world: World) -> None:

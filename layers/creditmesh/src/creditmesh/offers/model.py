@@ -29,6 +29,7 @@ Rate = Annotated[int, Field(ge=0, le=3600, strict=True, description="basis point
 Share = Annotated[int, Field(ge=1, le=2000, strict=True, description="basis points of the amount")]
 Amount = Annotated[str, Field(max_length=20, examples=["50000.00"])]
 Months = Annotated[int, Field(ge=1, le=360, strict=True)]
+Part = Annotated[int, Field(ge=1, le=100, strict=True, description="whole parts of a share")]
 _TYPES = {feature.name: feature.type for feature in FEATURES}
 _Code = Annotated[str, Field(min_length=1, max_length=40), LINE]
 
@@ -125,6 +126,25 @@ class Eligibility(_Part):
         return parse_condition(Node(self.when), _TYPES)
 
 
+class JointLending(_Part):
+    """How the lender shares a joint loan with its bank, and when it may ask for partners although it could lend alone.
+
+    Its part of a share is company / (company + bank): 3 and 7 lend 30 % and 70 %.
+    """
+
+    company: Part
+    bank: Part
+    loans_from: int | None = Field(
+        default=None, ge=1, le=1000, strict=True, description="from so many loans of the borrower that run here"
+    )
+    total_from: Amount | None = Field(default=None, description="from such a total of the borrower's loans here")
+
+    @property
+    def ratio(self) -> Fraction:
+        """Company to bank, n of the triggers."""
+        return Fraction(self.company, self.bank)
+
+
 def _checked(written: Any) -> Any:
     try:
         parse_condition(Node(written), _TYPES)
@@ -156,6 +176,7 @@ class ProductTerms(_Part):
     eligibility: list[Eligibility] = Field(default=[], max_length=20)
     capacity: Amount | None = Field(default=None, description="most that all its loans may owe and be promised")
     monthly_capacity: Amount | None = Field(default=None, description="most that may be promised in a month")
+    joint_lending: JointLending | None = Field(default=None, description="null: the lender takes no part in it")
     valid_from: Day
     valid_until: Day
 
@@ -178,6 +199,12 @@ class ProductTerms(_Part):
         for field in ("capacity", "monthly_capacity"):
             if (size := getattr(self, field)) is not None:
                 Money.parse(size, self.currency, field=field)
+        joint = self.joint_lending
+        if joint and joint.total_from is not None:
+            total = Money.parse(joint.total_from, self.currency, field="joint_lending.total_from")
+            if not total.minor:
+                where = {"field": "joint_lending.total_from"}
+                raise PydanticCustomError("too_small", "must be more than 0.00", where)
         named: dict[str, Sequence[str]] = {
             "fees": [fee.code for fee in self.fees],
             "eligibility": [one.code for one in self.eligibility],
