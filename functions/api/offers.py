@@ -8,7 +8,7 @@ from api.cursors import following, window
 from api.model_schemas import Note, Reason
 from api.roles import APPLICANTS, LENDERS
 from api.routing import Call, Key, route, version_number
-from api.schemas import ApplicationView, Choice, Listing, Matches, ProductListing, Products, VersionListing
+from api.schemas import ApplicationView, Choice, Listing, Matches, ProductListing, Products, SpeedQuery, VersionListing
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import SamePerson
@@ -16,6 +16,7 @@ from creditmesh.offers.bootstrap import offers, products
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
 from creditmesh.offers.matching import Nearest, Wanted
 from creditmesh.offers.model import NotALender, NotProposed, Product, ProductTerms
+from creditmesh.offers.speed import Speed
 from creditmesh.platform.paging import cut, numbered
 
 blueprint = Blueprint(__name__)
@@ -68,6 +69,12 @@ def list_versions(call: Call, product_id: str, query: VersionListing) -> Product
     known = products().versions(call.caller, product_id, query.lender_id)
     found = cut(known, window(call, query), lambda one: [-one.version])
     return Products(products=found.items, next=following(call, query, found))
+
+
+@route(blueprint, "GET", "/v1/products/{product_id}/speed", roles=LENDERS | STAFF)
+def read_speed(call: Call, product_id: str, query: SpeedQuery) -> Speed:
+    """Read how long a product's payments took from choice to payment; a lender its own product's."""
+    return products().speed(call.caller, product_id, query.lender_id)
 
 
 _VERSION = "/v1/products/{product_id}/versions/{version}"

@@ -215,10 +215,19 @@ class ProductListing(Listing):
     )
 
 
+WhoseProduct = Annotated[str | None, Field(max_length=100, description="staff name it; a lender is itself")]
+
+
 class VersionListing(Listing):
     """Whose product's versions to list."""
 
-    lender_id: str | None = Field(default=None, max_length=100, description="staff name it; a lender is itself")
+    lender_id: WhoseProduct = None
+
+
+class SpeedQuery(In):
+    """Whose product's speed to read."""
+
+    lender_id: WhoseProduct = None
 
 
 class Products(Listed):

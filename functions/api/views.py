@@ -23,6 +23,7 @@ from creditmesh.intake.model import Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.offers import lenders as grades
 from creditmesh.offers import model as products
+from creditmesh.offers import speed as speeds
 from creditmesh.offers.matching import LoanCost, Nearest, Offer, RankPoints, Unmet
 
 PARTIES = APPLICANTS | LENDERS
@@ -83,7 +84,7 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     Offer: (
         to(PARTIES, "lender_id product_id version name fit amount min_amount max_amount amount_step currency"),
         to(PARTIES, "term_months min_term_months max_term_months term_step_months repayment_methods annual_rate_bps"),
-        to(PARTIES, "disbursement_hours cost"),
+        to(PARTIES, "disbursement_hours measured_hours cost"),
         to(APPLICANTS, "rank_points points"),
     ),
     Nearest: (to(APPLICANTS, "lender_id product_id name missing unmet"),),
@@ -98,6 +99,7 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
         to(LENDERS, "pushed_by capacity monthly_capacity joint_lending state decision expires_at"),
     ),
     products.JointLending: (to(LENDERS, "company bank loans_from total_from"),),
+    speeds.Speed: (to(LENDERS, "payments measured_hours hours"),),
     products.VersionDecision: (to(LENDERS, "by at note"),),
     products.FixedPrice: (to(PARTIES, "type annual_rate_bps"),),
     products.GradedPrice: (to(PARTIES, "type annual_rates_bps"),),

@@ -340,6 +340,7 @@ def approvals(watch: Watch) -> None:
     api(watch, "POST", grade, {"grade": "B", "note": "review"}, "risk_officer", "platform", "user-1")
     api(watch, "POST", f"{grade}/decision", {"action": "confirm"}, "risk_officer", "platform", "user-2")
     api(watch, "GET", "/v1/lenders")
+    api(watch, "GET", "/v1/products/{product_id}/speed", None, "lender", "lender-a")
 
 
 def everything(watch: Watch) -> None:

@@ -37,7 +37,8 @@ CONSENTS = (
 OFFER = (
     "lender_id product_id version name fit amount min_amount max_amount amount_step currency term_months "
     "min_term_months max_term_months term_step_months repayment_methods[] annual_rate_bps disbursement_hours "
-    "cost.instalment cost.total_repaid cost.fees cost.net_paid cost.apr_percent cost.effective_rate_percent"
+    "measured_hours cost.instalment cost.total_repaid cost.fees cost.net_paid cost.apr_percent "
+    "cost.effective_rate_percent"
 )  # fmt: skip
 NEAREST = "lender_id product_id name missing[] unmet[].code unmet[].parameters.key"
 PRODUCT = (
@@ -128,6 +129,7 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     },
     ("PUT", "/v1/products/{product_id}"): {"lender": LENDERS_PRODUCT},
     ("GET", "/v1/products/{product_id}/versions"): {"lender": listed("products[]", LENDERS_PRODUCT)},
+    ("GET", "/v1/products/{product_id}/speed"): {"lender": "payments measured_hours hours.key"},
     ("POST", "/v1/products/{product_id}/versions/{version}/approval"): {"lender": LENDERS_PRODUCT},
     ("POST", "/v1/products/{product_id}/versions/{version}/rejection"): {"lender": LENDERS_PRODUCT},
     ("GET", "/v1/lenders"): {

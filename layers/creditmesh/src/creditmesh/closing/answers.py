@@ -29,6 +29,7 @@ from creditmesh.platform.waits import Answer, Wait, Waits
 if TYPE_CHECKING:
     from creditmesh.authorization.ports import Monitoring
     from creditmesh.intake.ports import Applications
+    from creditmesh.offers.ports import Measuring
 
 
 Message = LenderDecision | ContractReady | Disbursed | DisbursementFailed
@@ -80,10 +81,11 @@ class LenderAnswers:
         applications: Applications,
         answered: Callable[[str, str, str], None],
         monitoring: Monitoring,
+        speeds: Measuring,
         waits: Waits,
     ) -> None:
         self._store, self._applications, self._answered = store, applications, answered
-        self._monitoring, self._waits = monitoring, waits
+        self._monitoring, self._speeds, self._waits = monitoring, speeds, waits
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         """Accept an authentic message; False for a repeat.
@@ -154,12 +156,20 @@ class LenderAnswers:
                 application.taxpayer_id, application.application_id, tenant=application.tenant,
                 lender_id=closing.lender_id,
             )  # fmt: skip
+            writes.append(self._measuring(application, closing, taken.values["disbursement"]["disbursed_at"]))
         told = not received.wait.answered  # else the wait has failed and an operator handles it
         if told:
             writes.append(self._waits.answering(received.wait, taken.answer))
         self._store.transact(writes, received.webhook_id)
         if told:
             self._waits.give(received.wait.token, taken.answer)
+
+    def _measuring(self, application: Application, closing: Closing, paid_at: str) -> Write:
+        chosen_at = next(one.at for one in application.timeline if one.status is Status.CHOSEN)
+        return self._speeds.measuring(
+            closing.lender_id, closing.product_id, chosen_at=chosen_at,
+            signed_at=(closing.signature or {})["signed_at"], paid_at=paid_at,
+        )  # fmt: skip
 
     def _decision(self, closing: Closing, message: LenderDecision) -> _Taken:
         data = message.data

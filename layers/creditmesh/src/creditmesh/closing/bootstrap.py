@@ -43,8 +43,11 @@ def closings() -> Closings:
 @singleton
 def lender_answers() -> LenderAnswers:
     from creditmesh.authorization.bootstrap import loan_monitoring
+    from creditmesh.offers.bootstrap import speeds
 
-    return LenderAnswers(closing_store(), applications(), operators().answered, loan_monitoring(), platform().waits)
+    return LenderAnswers(
+        closing_store(), applications(), operators().answered, loan_monitoring(), speeds(), platform().waits
+    )  # fmt: skip
 
 
 @singleton

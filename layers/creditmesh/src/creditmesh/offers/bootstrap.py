@@ -6,6 +6,7 @@ from creditmesh.offers.exposure import Exposures
 from creditmesh.offers.lenders import Lenders
 from creditmesh.offers.products import Products
 from creditmesh.offers.service import Offers
+from creditmesh.offers.speed import Speeds
 from creditmesh.offers.store import GradeStore, OfferStore, ProductStore
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.country import country_of
@@ -18,11 +19,16 @@ def exposures() -> Exposures:
 
 
 @singleton
+def speeds() -> Speeds:
+    return Speeds(platform().tables, settings().products_table, platform().clock)
+
+
+@singleton
 def products() -> Products:
     own, names = platform(), settings()
     store = ProductStore(own.tables, names.products_table)
     return Products(
-        store, exposures(), own.clock, lambda: own.addresses.of("lender"), country_of(names.country)
+        store, exposures(), speeds(), own.clock, lambda: own.addresses.of("lender"), country_of(names.country)
     )  # fmt: skip
 
 

@@ -116,7 +116,12 @@ class Offer(BaseModel):
     term_step_months: int
     repayment_methods: list[Method]
     annual_rate_bps: int
-    disbursement_hours: int
+    disbursement_hours: int = Field(description="promised")
+    measured_hours: int | None = Field(
+        default=None,
+        description="from choice to payment of 90 % of this product's loans, in place of the promised hours in the "
+        "ranking; null until 20 are measured",
+    )
     cost: LoanCost = Field(description="of the amount, the term asked for and the first method")
     rank_points: int = Field(description="0 to 10,000, weighted")
     points: RankPoints
@@ -172,6 +177,8 @@ class _Row(NamedTuple):
     rates: tuple[int | None, ...]
     excluded: frozenset[str]
     conditions: tuple[tuple[str, str, Condition], ...]
+    measured: int | None
+    """Hours; None: the promised ones count."""
     speed: int
 
 
@@ -187,8 +194,16 @@ class Catalogue:
     left: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, products: Iterable[Product], left: Mapping[tuple[str, str], int] | None = None) -> Catalogue:
-        return cls(tuple(_row(product) for product in products), left or {})
+    def of(
+        cls,
+        products: Iterable[Product],
+        left: Mapping[tuple[str, str], int] | None = None,
+        hours: Mapping[tuple[str, str], int] | None = None,
+    ) -> Catalogue:
+        """Prepare products; `hours` are the measured ones, where there are enough payments."""
+        measured = hours or {}
+        rows = (_row(product, measured.get((product.lender_id, product.product_id))) for product in products)
+        return cls(tuple(rows), left or {})
 
     def left_of(self, row: _Row) -> int | None:
         """What is left of a product's capacity; None if it has no bound."""
@@ -286,7 +301,7 @@ def within(offer: Offer, amount: int, months: int, method: Method) -> str | None
     return None if method in offer.repayment_methods else "repayment_method"
 
 
-def _row(product: Product) -> _Row:
+def _row(product: Product, measured: int | None) -> _Row:
     worst = GRADES.index(product.min_grade)
     risk_based = isinstance(product.price, RiskBasedPrice)
     rates = tuple(None if risk_based else rate_of(product, grade, None) for grade in GRADES)
@@ -294,7 +309,7 @@ def _row(product: Product) -> _Row:
         product, product.min_minor, product.max_minor, Money.parse(product.amount_step, product.currency).minor, worst,
         rates, frozenset(product.industries_excluded),
         tuple((one.code, one.text, one.condition()) for one in product.eligibility),
-        240_000 // (24 + product.disbursement_hours),
+        measured, 240_000 // (24 + (product.disbursement_hours if measured is None else measured)),
     )  # fmt: skip
 
 
@@ -397,6 +412,7 @@ def _offer(candidate: _Candidate, need: Need, weights: Mapping[str, int], whole:
         repayment_methods=product.repayment_methods,
         annual_rate_bps=candidate.rate,
         disbursement_hours=product.disbursement_hours,
+        measured_hours=candidate.row.measured,
         cost=cost,
         rank_points=_weighted(points, weights, whole),
         points=RankPoints(cost=points[0], amount=points[1], speed=points[2]),

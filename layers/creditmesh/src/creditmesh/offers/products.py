@@ -13,6 +13,7 @@ from creditmesh.offers.contradictions import require_consistent
 from creditmesh.offers.exposure import Exposures
 from creditmesh.offers.matching import Catalogue
 from creditmesh.offers.model import NotALender, NotProposed, Product, ProductTerms, VersionDecision, VersionState
+from creditmesh.offers.speed import Speed, Speeds
 from creditmesh.offers.store import ProductStore
 from creditmesh.platform.tables import again
 
@@ -38,12 +39,13 @@ class Products:
         self,
         store: ProductStore,
         exposures: Exposures,
+        speeds: Speeds,
         clock: Clock,
         lenders: Callable[[], Mapping[str, Address]],
         country: Country,
     ) -> None:
-        self._store, self._exposures, self._clock = store, exposures, clock
-        self._lenders, self._country = lenders, country
+        self._store, self._exposures, self._speeds = store, exposures, speeds
+        self._clock, self._lenders, self._country = clock, lenders, country
         self._snapshot: tuple[datetime, Catalogue] | None = None
 
     def push(self, caller: Caller, product_id: str, terms: ProductTerms) -> Product:
@@ -127,10 +129,11 @@ class Products:
         Raises:
             InvalidInput: not named by staff.
         """
-        lender = caller.tenant if caller.role is Role.LENDER else lender_id
-        if lender is None:
-            raise InvalidInput("is required", field="lender_id", fault="required")
-        return list(self._versions(lender, product_id))
+        return list(self._versions(_owner(caller, lender_id), product_id))
+
+    def speed(self, caller: Caller, product_id: str, lender_id: str | None = None) -> Speed:
+        """What a product's payments took; arguments and errors as of `versions`."""
+        return self._speeds.of(_owner(caller, lender_id), product_id)
 
     def catalogue(self) -> list[Product]:
         """The products in force of all lenders in the directory of institutions."""
@@ -156,7 +159,8 @@ class Products:
         now = self._clock.now()
         if self._snapshot is None or now - self._snapshot[0] >= FRESH:
             products = self.catalogue()
-            self._snapshot = now, Catalogue.of(products, self._exposures.left(products, self.month()))
+            left, hours = self._exposures.left(products, self.month()), self._speeds.measured()
+            self._snapshot = now, Catalogue.of(products, left, hours)
         return self._snapshot[1]
 
     def month(self) -> str:
@@ -188,6 +192,13 @@ class Products:
         if product.state is VersionState.PROPOSED and (product.expires_at or "") <= iso(self._clock.now()):
             return product.model_copy(update={"state": VersionState.EXPIRED})
         return product
+
+
+def _owner(caller: Caller, lender_id: str | None) -> str:
+    lender = caller.tenant if caller.role is Role.LENDER else lender_id
+    if lender is None:
+        raise InvalidInput("is required", field="lender_id", fault="required")
+    return lender
 
 
 def _is_for(caller: Caller, one: Product) -> bool:
