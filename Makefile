@@ -96,6 +96,10 @@ bench-gateway: setup ## collecting credit data: one firm, a thousand firms, clea
 bench-lists: setup ## look-ups in lists of a million entries, and their import; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_lists $(ARGS)
 
+.PHONY: bench-ledger
+bench-ledger: setup ## transfers one by one and 500 at once on one account; JSON, also in build/bench/
+	@$(DEV)/python -m benchmarks.bench_ledger $(ARGS)
+
 .PHONY: bench-models
 bench-models: setup ## our scorecard beside other libraries' and boosting, on real loans; JSON, also in build/bench/
 	@$(SETUP) --with peers

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api import consent_schemas as consents
+from api import ledger_schemas as ledger
 from api import lender_schemas as lenders
 from api import report_schemas as reports
 from api import schemas
@@ -146,6 +147,20 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     consents.KeptData: (to(APPLICANTS, "kind days after until reason"),),
     consents.BlindSpots: (to(LENDERS, "blind_spots next"),),
     consents.BlindSpot: (to(LENDERS, "subject_id scope lender_id since cause"),),
+    ledger.LedgerAccounts: (to(LENDERS, "accounts next"),),
+    ledger.LedgerAccount: (
+        to(LENDERS, "account_id lender_id currency kind loan_id normal_side balance pending_in pending_out available"),
+        to(LENDERS, "entries"),
+    ),
+    ledger.AccountEntries: (to(LENDERS, "account opening_balance entries next"),),
+    ledger.LedgerEntry: (to(LENDERS, "number booked_on value_date posted_at transfer_id purpose side amount balance"),),
+    ledger.TrialBalanceView: (to(LENDERS, "as_of rows debits credits next"),),
+    ledger.TrialRow: (to(LENDERS, "account_id kind loan_id debit credit"),),
+    ledger.LedgerTransfer: (
+        to(LENDERS, "transfer_id purpose state currency lines created_at value_date booked_on posted_at voided_at"),
+        to(LENDERS, "reverses reversed_by"),
+    ),
+    ledger.TransferLine: (to(LENDERS, "account_id side amount"),),
 }
 
 

@@ -14,6 +14,9 @@ from requests import PreparedRequest
 from responses import RequestsMock
 
 from creditmesh.kernel.caller import Caller, Role
+from creditmesh.kernel.money import Money
+from creditmesh.ledger.postings import disbursement
+from creditmesh.ledger.transfers import Record
 from creditmesh.platform.signing import signed_headers
 from tests.support import wired
 from tests.support.gateway import Gateway, Json
@@ -50,6 +53,8 @@ def inhabited(world: World) -> Known:
     wired.intake().await_authorization(applications[1], "t-authorization", "none_stored", 3)
     wired.operators().hand_over(applications[2], "t-operator", "CollectData", "SourceUnavailable")
     world.blacklist()
+    paid = disbursement("lender-a", world.application_id, Money(100_000_00, "CNY"), Money(0, "CNY"))
+    wired.ledger().enter(Record("disbursement-1", "disbursement", paid, world.clock.today()), by="platform")
     champion = wired.model_registry().current("origination").champion
     return Known(
         {
@@ -64,6 +69,8 @@ def inhabited(world: World) -> Known:
             "product_id": ["p-1"],
             "scope": ["tax", "credit_bureau"],
             "institution_id": ["lender-a", "credit-bureau"],
+            "account_id": ["lender-a:CNY:cash"],
+            "transfer_id": ["disbursement-1"],
         }
     )
 

@@ -22,6 +22,9 @@ from creditmesh.authorization.store import AuthorizationStore
 from creditmesh.decisions.serving.heartbeat import BELIEVED_SECONDS
 from creditmesh.gateway.model import AnswersPending
 from creditmesh.kernel.clock import iso
+from creditmesh.kernel.money import Money
+from creditmesh.ledger.postings import disbursement
+from creditmesh.ledger.transfers import Record
 from creditmesh.platform import signing
 from creditmesh.platform.deliveries import GRACE_SECONDS, Ticket
 from creditmesh.platform.http import InstitutionUnavailable
@@ -450,6 +453,7 @@ def everything(watch: Watch) -> None:
     models(watch)
     learning(watch)
     retention(watch)
+    ledger(watch)
 
 
 def asked(watch: Watch) -> None:
@@ -563,6 +567,19 @@ def collect(watch: Watch) -> None:
     later = watch.token("AwaitAnswersFunction")
     watch.invoke("AwaitAnswersFunction", {**event, "pending": pending, "task_token": later})
     assert watch.invoke("CollectCreditDataFunction", {**event, "last_word": True}) == {}
+
+
+def ledger(watch: Watch) -> None:
+    """Balances, a statement of some days, a trial balance of an earlier one, a transfer."""
+    lines = disbursement("lender-a", "app_1", Money(100_00, "CNY"), Money(1_00, "CNY"))
+    wired.ledger().enter(Record("paid-1", "disbursement", lines, watch.world.clock.today()), by="platform")
+    watch.parts |= {"account_id": "lender-a:CNY:cash", "transfer_id": "paid-1"}
+    book, day = {"currency": "CNY"}, {"since": "2026-11-01"}
+    for route, query in (
+        ("accounts", book), ("accounts/{account_id}/entries", day), ("trial-balance", {**book, "on": "2026-11-01"}),
+        ("transfers/{transfer_id}", None),
+    ):  # fmt: skip
+        api(watch, "GET", f"/v1/ledger/{route}", None, "lender", "lender-a", query=query)
 
 
 def rights(watch: Watch) -> None:

@@ -34,6 +34,7 @@ DOCUMENTS = {
     "replay_decision": "a decision made once more",
     "read_message": "a message with its replays",
     "read_webhook": "a webhook with its replays",
+    "read_transfer": "a transfer with its lines",
 }
 
 
@@ -60,6 +61,14 @@ def _lists() -> dict[str, Operation]:
 LISTS = {name: operation for name, operation in _lists().items() if name not in DOCUMENTS}
 
 
+_BOOK = {"lender_id": "lender-a", "currency": "CNY"}
+REQUIRED = {
+    "imports_of_source": {"source": "court"}, "list_versions": {"lender_id": "lender-a"},
+    "list_accounts": _BOOK, "read_trial_balance": _BOOK,
+}  # fmt: skip
+"""Filters that a list cannot do without."""
+
+
 def test_every_list_has_pages() -> None:
     assert len(LISTS) >= 18
     assert not set(DOCUMENTS) - {operation.view.__name__ for operation in operations_of(app)}
@@ -77,14 +86,14 @@ def places(cloud) -> dict[str, str]:
     begun = Api("risk_officer", "platform").post("/v1/lists/imports", new).json()
     return {
         "application_id": borrower.apply(), "model_id": "origination", "content_hash": version["content_hash"],
-        "import_id": begun["import_id"], "product_id": "p-1",
+        "import_id": begun["import_id"], "product_id": "p-1", "account_id": "lender-a:CNY:cash",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_made_up_cursor_is_refused_by_name(name: str, places: dict[str, str]) -> None:
     """On every list; also what is no base64, has no key, or is another sealed field."""
-    required = {"imports_of_source": {"source": "court"}, "list_versions": {"lender_id": "lender-a"}}.get(name, {})
+    required = REQUIRED.get(name, {})
     foreign = wired.cipher().seal("[]", "Applications", "app_1", "taxpayer_id")
     path = LISTS[name].path.format(**places)
     for cursor in ("x", "AAAA", "é", "AAEAAA", "_" * 400, foreign.replace("/", "_")):

@@ -66,6 +66,12 @@ LENDERS_REPORT = (
     "referral.decision referral.decided_at referral.role"
 )
 SOURCES = "sources[].source sources[].channel sources[].outcome sources[].fetched_at"
+ACCOUNT = "account_id lender_id currency kind loan_id normal_side balance pending_in pending_out available entries"
+ENTRY = "number booked_on value_date posted_at transfer_id purpose side amount balance"
+TRANSFER = (
+    "transfer_id purpose state currency lines[].account_id lines[].side lines[].amount created_at value_date booked_on "
+    "posted_at voided_at reverses reversed_by"
+)
 CONTRACT = "contract_id document document_sha256 signed_at"
 
 
@@ -136,6 +142,14 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
         "borrower": listed("lenders[]", "lender_id name grade"), "bank": listed("lenders[]", "lender_id name grade"),
         "lender": listed("lenders[]", "lender_id name grade since"),
     },
+    ("GET", "/v1/ledger/accounts"): {"lender": listed("accounts[]", ACCOUNT)},
+    ("GET", "/v1/ledger/accounts/{account_id}/entries"): {
+        "lender": f"{each('account', ACCOUNT)} opening_balance {listed('entries[]', ENTRY)}",
+    },
+    ("GET", "/v1/ledger/trial-balance"): {
+        "lender": f"as_of debits credits {listed('rows[]', 'account_id kind loan_id debit credit')}",
+    },
+    ("GET", "/v1/ledger/transfers/{transfer_id}"): {"lender": TRANSFER},
     ("GET", "/v1/health"): {"borrower": "status version"},
 }  # fmt: skip
 """Route → role → what it is given. Guests, who need no token, count as borrowers."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Unavailable
-from creditmesh.platform.tables import Put, Tables, decode, encode
+from creditmesh.platform.tables import ConditionFailed, Put, Tables, again, decode, encode
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.world import World
@@ -88,6 +88,46 @@ def test_a_transaction_that_meets_others_for_ever_fails() -> None:
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         Tables(cast(Any, busy)).transact([Put(TABLE, KEY, "task_id")], "token")
     assert len(busy.tokens) < 10
+
+
+def test_writes_that_rest_on_versions_are_not_tried_again_as_the_same() -> None:
+    """Whoever they met has changed the version: the caller reads anew."""
+    busy = Busy(1)
+    with pytest.raises(ConditionFailed):
+        Tables(cast(Any, busy)).transact([Put(TABLE, KEY, "task_id")], "token", versioned=True)
+    assert len(busy.tokens) == 1
+
+
+def test_a_batch_is_strongly_consistent_on_request() -> None:
+    class Asked:
+        """A client that keeps what it was asked."""
+
+        asked: ClassVar[list[Any]] = []
+
+        def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+            self.asked.append(RequestItems[TABLE].get("ConsistentRead", False))
+            return {"Responses": {TABLE: []}}
+
+    for consistent in (False, True):
+        Tables(cast(Any, Asked())).batch_get(TABLE, [KEY], consistent=consistent)
+    assert Asked.asked == [False, True]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.001])
+def test_what_meets_others_is_done_again_so_often(pause: float) -> None:
+    calls: list[int] = []
+
+    def act() -> str:
+        calls.append(len(calls))
+        if len(calls) < 8:
+            raise ConditionFailed("changed")
+        return "done"
+
+    assert again(act, 8, pause) == "done"
+    calls.clear()
+    with pytest.raises(ConditionFailed):
+        again(act, 7, pause)
+    assert len(calls) == 7
 
 
 def test_an_item_that_left_its_list_meanwhile_is_not_listed(tables: Tables, world: World) -> None:

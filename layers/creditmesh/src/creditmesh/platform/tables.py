@@ -208,17 +208,25 @@ Step = Write | Delete | Absent
 
 
 _TRIES = 5
+_LONGEST_PAUSE = 2.0
 
 
-def again(act: Callable[[], T]) -> T:
+def again(act: Callable[[], T], tries: int = _TRIES, pause_seconds: float = 0.0) -> T:
     """Run `act`, which reads, checks and writes, and retry it after concurrent changes.
+
+    Args:
+        pause_seconds: the longest pause after the first attempt, for items that many change; doubled with each, up to
+            `_LONGEST_PAUSE`.
 
     Raises:
         ConditionFailed: every attempt conflicted.
     """
-    for _ in range(_TRIES - 1):
+    for _ in range(tries - 1):
         with suppress(ConditionFailed):
             return act()
+        if pause_seconds:
+            time.sleep(random.uniform(0, pause_seconds))
+            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE)
     return act()
 
 
@@ -233,12 +241,15 @@ class Tables:
         found = self._client.get_item(TableName=table, Key=encode(key), ConsistentRead=True).get("Item")
         return decode(found) if found else None
 
-    def batch_get(self, table: str, keys: Sequence[Mapping[str, str]], fields: Sequence[str] = ()) -> list[Item]:
-        """The existing items of many keys, in the order of the keys; eventually consistent.
+    def batch_get(
+        self, table: str, keys: Sequence[Mapping[str, str]], fields: Sequence[str] = (), *, consistent: bool = False
+    ) -> list[Item]:
+        """The existing items of many keys, in the order of the keys.
 
         Args:
             keys: without repetition.
             fields: attributes to read, including the key; all by default.
+            consistent: strongly consistent, each item by itself.
 
         Raises:
             Unavailable: DynamoDB did not return all.
@@ -246,6 +257,8 @@ class Tables:
         found: list[Item] = []
         for start in range(0, len(keys), _BATCH):
             asked: dict[str, Any] = {"Keys": [encode(key) for key in keys[start : start + _BATCH]]}
+            if consistent:
+                asked["ConsistentRead"] = True
             if fields:
                 names = {f"#f{number}": name for number, name in enumerate(fields)}
                 asked |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
@@ -308,14 +321,17 @@ class Tables:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise ConditionFailed("the item changed in the meantime") from None
 
-    def transact(self, writes: Sequence[Step], token: str) -> None:
+    def transact(self, writes: Sequence[Step], token: str, *, versioned: bool = False) -> None:
         """Execute all writes or none; idempotent for equal writes and token within ten minutes.
 
         A later attempt with other time stamps is a new request for DynamoDB; then the writes' conditions decide.
         Conflicts with other transactions are retried.
 
+        Args:
+            versioned: the conditions are versions that were read, so after a conflict equal writes would fail, too.
+
         Raises:
-            ConditionFailed: an item is not as expected.
+            ConditionFailed: an item is not as expected; if `versioned`, also: another transaction changes it.
         """
         items = [write.request() for write in writes]
         digest = hashlib.sha256(f"{token}\x1f{items!r}".encode()).hexdigest()
@@ -328,7 +344,7 @@ class Tables:
                 return
             except ClientError as error:
                 reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-                if "ConditionalCheckFailed" in reasons:
+                if "ConditionalCheckFailed" in reasons or (versioned and "TransactionConflict" in reasons):
                     raise ConditionFailed("an item of the transaction changed in the meantime") from None
                 if not reasons & PASSING_REASONS or attempt == _MEETINGS - 1:
                     raise
