@@ -72,7 +72,7 @@ test-fast: setup ## the tests that need no running platform
 	$(DEV)/pytest $(SHARED) $(QUICK) $(addprefix tests/,unit property infrastructure)
 
 .PHONY: test-fuzz
-test-fuzz: setup ## every operation of the API as each of its roles, by Schemathesis; report in build/fuzz/
+test-fuzz: setup ## every operation of the API as each of its roles, by Schemathesis, also on a running platform; report in build/fuzz/
 	$(DEV)/pytest -n auto tests/fuzz --junitxml build/fuzz/report.xml
 
 .PHONY: bench-origination

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import count
-from typing import Any
 
 from requests import PreparedRequest
 from responses import RequestsMock
@@ -17,7 +13,7 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.money import Money
 from creditmesh.ledger.postings import disbursement
 from creditmesh.ledger.transfers import Record
-from creditmesh.platform.signing import signed_headers
+from tests.fuzz.runner import Known
 from tests.support import wired
 from tests.support.gateway import Gateway, Json
 from tests.support.world import KEYS, World
@@ -25,22 +21,8 @@ from tests.support.world import KEYS, World
 URL = "https://api.test"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "CONNECT")
 TENANTS = {Role.BORROWER: "firm-1", Role.BANK: "bank-1", Role.LENDER: "lender-a"}
-CALLERS = {role.value: Caller(subject=f"{role}-1", role=role, tenant=TENANTS.get(role, "platform")) for role in Role}
+USERS = {role.value: Caller(subject=f"{role}-1", role=role, tenant=TENANTS.get(role, "platform")) for role in Role}
 """By their tokens."""
-
-
-@dataclass
-class Known:
-    """Values of path parameters that lead somewhere."""
-
-    values: dict[str, list[str]] = field(default_factory=dict)
-
-    def settings(self, share: float) -> dict[str, Any]:
-        """Schemathesis's, so that so large a share of requests names one of them."""
-        return {
-            "dictionaries": {name: {"values": values} for name, values in self.values.items()},
-            "parameters": {f"path.{name}": {"dictionary": name, "probability": share} for name in self.values},
-        }
 
 
 def inhabited(world: World) -> Known:
@@ -75,23 +57,18 @@ def inhabited(world: World) -> Known:
     )
 
 
-def signed(headers: dict[str, str], target: str, number: int, now: datetime, body: bytes) -> dict[str, str]:
-    """The headers of a request; those for webhooks signed by the institution that the path names, if there is one."""
-    secrets = KEYS.get(target.removeprefix("/webhooks/"), {}).get("webhook_secrets")
-    given = signed_headers(secrets[0], f"msg-{number}", int(now.timestamp()), body) if secrets else {}
-    return {**given, **headers, **{name: text for name, text in given.items() if name != "content-type"}}
+SECRETS = {name: one["webhook_secrets"][0] for name, one in KEYS.items() if "webhook_secrets" in one}
 
 
 @contextmanager
-def served(world: World, alter: Callable[[Json], Json] = lambda answer: answer) -> Iterator[None]:
+def served(alter: Callable[[Json], Json] = lambda answer: answer) -> Iterator[None]:
     """Let the API answer at `URL`, without a socket; `alter` may spoil an answer."""
-    gateway, numbers = Gateway(CALLERS), count(1)
+    gateway = Gateway(USERS)
 
     def answer(request: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         target = str(request.url).removeprefix(URL)
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        headers = signed(headers, target, next(numbers), world.clock.now(), body)
         found = alter(gateway.answer(str(request.method), target, headers, body))
         return found["statusCode"], found["headers"], found["body"].encode()
 
