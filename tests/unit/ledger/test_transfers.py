@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from itertools import accumulate
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -313,6 +316,25 @@ def test_of_two_reservations_at_once_the_second_is_worked_out_anew(ledger: Ledge
     with pytest.raises(DomainError) as refused:
         ledger.enter(out, by=BY)
     assert refused.value.code == "account_exhausted"
+
+
+def test_of_500_transfers_at_once_on_one_account_none_is_lost(ledger: Ledger) -> None:
+    crowd = 500
+    together = Barrier(crowd)
+
+    def pay(number: int) -> None:
+        lines = move(of_loan(Kind.PRINCIPAL, f"app_{number}"), CASH, number + 1)
+        together.wait()
+        for _ in range(2):
+            ledger.enter(Record(f"t-{number}", "disbursement", lines, DAY), by=BY)
+
+    with ThreadPoolExecutor(crowd) as pool:
+        list(pool.map(pay, range(crowd)))
+    entries = wired.ledger_store().entries(CASH, "2026-01-01", "2027-01-01", crowd + 1)
+    assert [one.number for one in entries] == list(range(1, crowd + 1))
+    assert sorted(one.amount_minor for one in entries) == list(range(1, crowd + 1))
+    assert [one.balance_minor for one in entries] == list(accumulate(-one.amount_minor for one in entries))
+    assert account(CASH).balance_minor == entries[-1].balance_minor == -crowd * (crowd + 1) // 2
 
 
 def test_posting_and_voiding_at_once_leave_one_of_them(ledger: Ledger) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from creditmesh.kernel.clock import Clock
 from creditmesh.ledger.journal import Journal, Moment
+from creditmesh.ledger.ports import PAUSE_SECONDS, TRIES
 from creditmesh.ledger.store import LedgerStore
 from creditmesh.ledger.transfers import Command, Record, Reserve, Reverse
 from creditmesh.platform.tables import Write, again
-
-TRIES = 60
-PAUSE_SECONDS = 0.05
 
 
 class Ledger:
