@@ -138,8 +138,9 @@ docs: setup ## build the documentation's site in build/docs/; a broken link or a
 	.venvs/docs/bin/sphinx-build -q -W --keep-going docs build/docs
 
 .PHONY: api
-api: setup ## write infrastructure/generated/api.yaml, API Gateway's definition, from the routes in functions/api
+api: setup ## write from the code: infrastructure/generated/api.yaml, API Gateway's definition, and docs/reference/codes.md
 	@$(DEV)/python -m aws.api_definition
+	@$(DEV)/python -m aws.codes_page
 
 .PHONY: template
 template: setup ## write template.yaml from the parts in infrastructure/

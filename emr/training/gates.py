@@ -6,8 +6,8 @@ wrong ones does not reach the next model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
@@ -43,10 +43,12 @@ class Gate:
     value: int
     threshold: int
     note: str
+    """The sentence of the id, with ``parameters``."""
+    parameters: Mapping[str, str | int] = field(default_factory=dict)
 
 
 def report(gates: Iterable[Gate], made_at: str) -> dict[str, Any]:
-    listed = [asdict(gate) for gate in gates]
+    listed = [{**vars(gate), "parameters": dict(gate.parameters)} for gate in gates]
     return {"passed": all(gate["passed"] for gate in listed), "gates": listed, "made_at": made_at}
 
 
@@ -110,12 +112,13 @@ def _labelled(rows: TrainingSet) -> TrainingSet:
     return rows.take(np.flatnonzero(rows.bad != REJECTED))
 
 
-def _gate(name: str, passed: bool, value: float, threshold: float, note: str) -> Gate:
-    return Gate(name, bool(passed), round(value * _PPM), round(threshold * _PPM), f"{note}; parts per million")
+def _gate(name: str, passed: bool, value: float, threshold: float, note: str, **parameters: str | int) -> Gate:
+    said = f"{note.format(**parameters)}; parts per million"
+    return Gate(name, bool(passed), round(value * _PPM), round(threshold * _PPM), said, parameters)
 
 
-def _at_most(name: str, value: float, threshold: float, note: str) -> Gate:
-    return _gate(name, value <= threshold, value, threshold, note)
+def _at_most(name: str, value: float, threshold: float, note: str, **parameters: str | int) -> Gate:
+    return _gate(name, value <= threshold, value, threshold, note, **parameters)
 
 
 def _enough(test: TrainingSet, config: GatesConfig) -> Gate:
@@ -126,9 +129,10 @@ def _enough(test: TrainingSet, config: GatesConfig) -> Gate:
 def _better(candidate: Ints, champion: Ints, test: TrainingSet, config: GatesConfig) -> Gate:
     difference, error = delong(candidate, champion, test.bad)
     least = difference - NormalDist().inv_cdf(0.975) * error
-    areas = [roc_auc_score(test.bad, risk) for risk in (candidate, champion)]
-    note = f"AUC {areas[0]:.4f} against {areas[1]:.4f}, lower end of the 95 % band"
-    return _gate("auc_gain", least >= config.min_auc_gain, least, config.min_auc_gain, note)
+    areas = [f"{roc_auc_score(test.bad, risk):.4f}" for risk in (candidate, champion)]
+    note = "AUC {candidate} against {champion}, lower end of the 95 % band"
+    passed = least >= config.min_auc_gain
+    return _gate("auc_gain", passed, least, config.min_auc_gain, note, candidate=areas[0], champion=areas[1])
 
 
 def _separates(candidate: Ints, champion: Ints, test: TrainingSet, config: GatesConfig) -> Gate:
@@ -184,8 +188,8 @@ def _stable(candidate: Artefact, fitted: TrainingSet, kept_back: TrainingSet, co
     shifts = [(psi(bins(axis, fitted.features), bins(axis, kept_back.features), axis.size), axis) for axis in axes]
     if shifts:
         worst, axis = max(shifts, key=lambda pair: pair[0])
-        note = f"worst characteristic: {axis.feature}"
-        found.append(_at_most("characteristic_psi", worst, config.max_characteristic_psi, note))
+        note, limit = "worst characteristic: {feature}", config.max_characteristic_psi
+        found.append(_at_most("characteristic_psi", worst, limit, note, feature=axis.feature))
     return found
 
 
@@ -213,7 +217,8 @@ def _jump(frame: pd.DataFrame, config: GatesConfig) -> Gate:
     months = frame.groupby("month")["bad"].agg(["sum", "size"])
     months = months[months["size"] >= config.min_class_rows]
     if len(months) < 2:
-        return _gate("label_jump", True, 1.0, config.max_label_jump, "fewer than two months with enough labels")
+        note = "{months} months with enough labels, two are needed"
+        return _gate("label_jump", True, 1.0, config.max_label_jump, note, months=len(months))
     newest, history = months.iloc[-1], months.iloc[-13:-1].sum()
     rate, usual = newest["sum"] / newest["size"], max(history["sum"] / history["size"], _EPSILON)
     sure = abs(_z(int(newest["sum"]), int(newest["size"]), int(history["sum"]), int(history["size"]))) > _SURE
@@ -234,5 +239,7 @@ def _sources(frame: pd.DataFrame, config: GatesConfig) -> Gate:
             factor = max(part["bad"].mean(), _EPSILON) / max(rest["bad"].mean(), _EPSILON)
             if max(factor, 1 / factor) > worst:
                 worst, name = float(max(factor, 1 / factor)), str(source)
-    note = f"default rate of source {name!r} to all others'" if name else "default rates of the sources"
-    return _at_most("label_source", worst, config.max_label_jump, note)
+    if not name:
+        return _at_most("label_source", worst, config.max_label_jump, "default rates of the sources")
+    note = "default rate of source {source} to all others'"
+    return _at_most("label_source", worst, config.max_label_jump, note, source=name)

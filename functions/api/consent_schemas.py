@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from api.schemas import BroughtFields, In, Instant, Listed, Out, _true
-from creditmesh.authorization.model import Language
-from creditmesh.authorization.records import ConsentRecord, RecordKind, Use
+from creditmesh.authorization.model import Language, Problem
+from creditmesh.authorization.records import ConsentNoteCode, ConsentRecord, RecordKind, Use
 from creditmesh.authorization.scopes import Scope, Way
 from creditmesh.authorization.service import ScopeStanding
 from creditmesh.authorization.texts import text_of
 from creditmesh.authorization.watches import Watch
 from creditmesh.gateway.channels.document import ConsentField
+from creditmesh.kernel.errors import Parameter
 from creditmesh.platform.country import Kind
 from creditmesh.retention.model import Kept
 
@@ -78,7 +79,7 @@ class ConsentStanding(Out):
     way: Way
     required: bool
     usable: bool
-    problem: str | None = Field(description="why it cannot be used now")
+    problem: Problem | None
     authorization_id: str | None
     granted_at: str | None
     expires_at: str | None
@@ -144,7 +145,9 @@ class ConsentEntry(Out):
     scope: str
     authorization_id: str
     by: str = Field(description="role or part of the platform")
-    note: str | None
+    note: str | None = Field(description="the sentence of the code")
+    note_code: ConsentNoteCode | None
+    note_parameters: dict[str, Parameter] | None
     subject_id: str | None
     expires_at: str | None
     how: str | None
@@ -158,7 +161,7 @@ class ConsentEntry(Out):
     @classmethod
     def of(cls, record: ConsentRecord) -> ConsentEntry:
         """Names the actor's role only."""
-        consent = record.consent
+        consent, said = record.consent, record.said
         return cls(
             at=record.at,
             kind=record.kind,
@@ -166,6 +169,8 @@ class ConsentEntry(Out):
             authorization_id=record.authorization_id,
             by=record.by.partition(":")[0],
             note=record.note,
+            note_code=said.code if said else None,
+            note_parameters=said.parameters if said else None,
             subject_id=record.subject_id,
             expires_at=record.expires_at,
             how=record.how,
@@ -193,7 +198,8 @@ class UseEntry(Out):
     purpose: str
     by: str = Field(description="application or monitoring run")
     channel: str
-    outcome: str = Field(description="`allowed`, or `denied: ` and the reason")
+    outcome: Literal["allowed", "denied"]
+    problem: Problem | None = None
     correlation_id: str | None
 
     @classmethod
@@ -236,7 +242,7 @@ class BlindSpot(Out):
     tenant: str
     lender_id: str | None
     since: str
-    cause: str
+    cause: Problem
 
     @classmethod
     def of(cls, watch: Watch) -> BlindSpot:

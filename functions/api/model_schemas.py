@@ -21,6 +21,7 @@ from creditmesh.governance.model import (
     UnknownVersion,
     WrongState,
 )
+from creditmesh.kernel.errors import Parameter
 from creditmesh.kernel.text import TEXT
 
 NOTE = 2_000
@@ -58,7 +59,8 @@ class GateView(Out):
     passed: bool
     value: str | None
     threshold: str | None
-    note: str
+    note: str = Field(description="the sentence of the id")
+    parameters: dict[str, Parameter] = Field(description="what the note names besides value and threshold")
 
 
 class GatesView(Out):
@@ -72,8 +74,13 @@ class GatesView(Out):
     def of(cls, report: GateReport) -> GatesView:
         gates = [
             GateView(
-                id=gate.id, passed=gate.passed, value=_text(gate.value), threshold=_text(gate.threshold), note=gate.note
-            )
+                id=gate.id,
+                passed=gate.passed,
+                value=_text(gate.value),
+                threshold=_text(gate.threshold),
+                note=gate.note,
+                parameters=gate.parameters,
+            )  # fmt: skip
             for gate in report.gates
         ]
         return cls(passed=report.passed, gates=gates, made_at=report.made_at)

@@ -23,10 +23,10 @@ from api.schemas import Listing, Nothing
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.decisions.replay import ModelGone, Replay
 from creditmesh.governance.bootstrap import model_registry
-from creditmesh.governance.model import Comparison, Current, GatesFailed, ModelKind, SamePerson, TestsFailed
+from creditmesh.governance.model import Comparison, Current, GatesFailed, ModelKind, TestsFailed
 from creditmesh.intake.bootstrap import intake
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.errors import InvalidInput, SamePerson
 from creditmesh.platform.paging import cut, numbered
 from creditmesh.platform.web import JSON, Reply
 

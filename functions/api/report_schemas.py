@@ -6,6 +6,8 @@ from pydantic import Field
 
 from api.schemas import Out
 from creditmesh.decisions.referral import Referral
+from creditmesh.gateway.channels.reasons import CallReasonCode
+from creditmesh.kernel.errors import Parameter
 from creditmesh.risk.result import Stage, Verdict
 
 Words = dict[str, str]
@@ -188,6 +190,10 @@ class ReportSource(Out):
     channel_version: int
     outcome: str
     reason: str | None
+    code: CallReasonCode | None = Field(
+        default=None, description="of the reason; null without one, and in older reports"
+    )
+    parameters: dict[str, Parameter] = Field(default={}, description="what the reason names")
     missing: list[str]
     cached: bool
     fetched_at: str | None
@@ -214,6 +220,7 @@ class Report(Out):
     rules_of: str = Field(description="the day whose rules decided")
     requested: Requested
     currency: str
+    decision: Verdict = Field(description="the model's, or `refer` where the platform refers what it approves")
     result: ReportResult
     cutoff: int
     base_points: int | None

@@ -6,10 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from creditmesh.authorization.model import Problem
 from creditmesh.closing.model import Closing
 from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
+from creditmesh.intake.notes import NoteCode
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.clock import iso, parse_instant
+from creditmesh.kernel.errors import Parameter
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import format_minor
 from creditmesh.kernel.text import LINE, NAME, TEXT
@@ -84,7 +87,9 @@ class ApplicationView(Out):
     application_id: str
     status: Status
     outcome: Outcome | None
-    outcome_note: str | None
+    outcome_note: str | None = Field(description="what a person wrote, or the sentence of the code")
+    outcome_note_code: NoteCode | None = Field(description="null for what a person wrote, and where it is older")
+    outcome_note_parameters: dict[str, Parameter] | None
     created_at: str
     updated_at: str
     firm_name: str
@@ -96,7 +101,7 @@ class ApplicationView(Out):
     awaits: Literal["authorization", "choice", "signature", "operator"] | None = Field(
         description="what the application waits for"
     )
-    authorization_problem: str | None = Field(description="why an authorisation is asked for")
+    authorization_problem: Problem | None
     score: int | None
     grade: str | None
     limit: str | None
@@ -116,6 +121,8 @@ class ApplicationView(Out):
             status=one.status,
             outcome=one.outcome,
             outcome_note=one.outcome_note,
+            outcome_note_code=one.outcome_note_code,
+            outcome_note_parameters=one.outcome_note_parameters,
             created_at=one.created_at,
             updated_at=one.updated_at,
             firm_name=one.firm_name,
@@ -215,7 +222,9 @@ class ProductListing(Listing):
     )
 
 
-WhoseProduct = Annotated[str | None, Field(max_length=100, description="staff name it; a lender is itself")]
+WhoseProduct = Annotated[
+    str | None, Field(min_length=1, max_length=100, description="staff name it; a lender is itself")
+]
 
 
 class VersionListing(Listing):

@@ -14,7 +14,7 @@ from creditmesh.closing.webhooks import ReceivedWebhook
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import SamePerson
 from creditmesh.outbox.bootstrap import undelivered
-from creditmesh.platform.replays import NotReplayable
+from creditmesh.platform.replays import NotReplayable, ReplayedTooOften
 from creditmesh.platform.tables import ConditionFailed
 from creditmesh.platform.undelivered import OutboxMessage
 
@@ -40,7 +40,10 @@ def read_message(call: Call, message_id: str) -> OutboxMessage:
     return undelivered().get(message_id)
 
 
-@route(blueprint, "POST", "/v1/outbox/{message_id}/replay", roles=OPERATORS, raises=[NotReplayable, ConditionFailed])
+@route(
+    blueprint, "POST", "/v1/outbox/{message_id}/replay", roles=OPERATORS,
+    raises=[NotReplayable, ReplayedTooOften, ConditionFailed],
+)  # fmt: skip
 def replay_message(call: Call, message_id: str, body: ReplayAsking) -> OutboxMessage:
     """Deliver a parked message again; if it moves money, once another person confirms."""
     return undelivered().ask_replay(message_id, call.caller.subject, body.note)
@@ -73,7 +76,7 @@ def read_webhook(call: Call, webhook_id: str) -> ReceivedWebhook:
 
 @route(
     blueprint, "POST", "/v1/received-webhooks/{webhook_id}/replay", roles=OPERATORS,
-    raises=[NotReplayable, ConditionFailed, ContradictoryAnswer],
+    raises=[NotReplayable, ReplayedTooOften, ConditionFailed, ContradictoryAnswer],
 )  # fmt: skip
 def replay_webhook(call: Call, webhook_id: str, body: ReplayAsking) -> ReceivedWebhook:
     """Handle a lender's message once more; if it tells of a payment, once another person confirms."""

@@ -63,7 +63,7 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     schemas.ApplicationView: (
         to(PARTIES, "application_id status outcome created_at updated_at firm_name amount currency term_months"),
         to(PARTIES, "purpose awaits score grade limit decision reasons model_version chosen"),
-        to(PARTIES, "outcome_note", when=_no_note_of_staff),
+        to(PARTIES, "outcome_note outcome_note_code outcome_note_parameters", when=_no_note_of_staff),
         to(APPLICANTS, "channel authorization_problem"),
     ),
     schemas.Chosen: (
@@ -77,8 +77,8 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     TimelineEntry: (
         to(PARTIES, "at status by"),
         to(PARTIES, "subject", when=_by_lender),
-        to(APPLICANTS, "note", when=_no_word_of_staff),
-        to(LENDERS, "note", when=_by_lender),
+        to(APPLICANTS, "note note_code note_parameters", when=_no_word_of_staff),
+        to(LENDERS, "note note_code note_parameters", when=_by_lender),
     ),
     schemas.Link: (to(APPLICANTS, "url"),),
     schemas.Matches: (to(PARTIES, "matches next"), to(APPLICANTS, "nearest")),
@@ -111,8 +111,8 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     grades.Lender: (to(PARTIES, "lender_id name grade"), to(LENDERS, "since")),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
     reports.Report: (
-        to(PARTIES, "report_version application_id firm_name decided_at requested currency result reasons"),
-        to(PARTIES, "price_reasons versions referral"),
+        to(PARTIES, "report_version application_id firm_name decided_at requested currency decision result"),
+        to(PARTIES, "reasons price_reasons versions referral"),
         to(APPLICANTS, "sources"),
     ),
     reports.Requested: (to(PARTIES, "amount currency term_months"),),
@@ -138,11 +138,11 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     ),
     consents.ConsentHistory: (to(APPLICANTS, "history next"),),
     consents.ConsentEntry: (
-        to(APPLICANTS, "at kind scope authorization_id by note subject_id expires_at how purposes text_key"),
-        to(APPLICANTS, "text_version text_sha256 language renewal_of"),
+        to(APPLICANTS, "at kind scope authorization_id by note note_code note_parameters subject_id expires_at how"),
+        to(APPLICANTS, "purposes text_key text_version text_sha256 language renewal_of"),
     ),
     consents.ConsentUses: (to(APPLICANTS, "uses next"),),
-    consents.UseEntry: (to(APPLICANTS, "at scope authorization_id purpose by channel outcome correlation_id"),),
+    consents.UseEntry: (to(APPLICANTS, "at scope authorization_id purpose by channel outcome problem correlation_id"),),
     consents.Erased: (to(APPLICANTS, "withdrawn kept"),),
     consents.KeptData: (to(APPLICANTS, "kind days after until reason"),),
     consents.BlindSpots: (to(LENDERS, "blind_spots next"),),

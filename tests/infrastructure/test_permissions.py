@@ -394,7 +394,7 @@ def everything(watch: Watch) -> None:
     watch.invoke("EnqueueMessagesFunction", stream_event(world, "Outbox"))
     for attempt, status in enumerate((503, 422)):
         if status == 503:
-            world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
+            world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered", status=503))
         else:
             world.http.answer("POST", LENDER_A, status)
         for item in world.items("Outbox"):

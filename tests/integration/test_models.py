@@ -77,7 +77,7 @@ def test_from_proposal_to_rollback(target: Target, local: LocalPlatform) -> None
     content_hash, here = version["content_hash"], f"/versions/{version['content_hash']}"
     with pytest.raises(ProblemError) as caught:
         ann.post(f"{here}/approval")
-    assert (caught.value.status, caught.value.code) == (403, "same_person")
+    assert (caught.value.status, caught.value.code) == (403, "four_eyes")
     bob.post(f"{here}/approval", {"note": "as discussed"})
     assert "signature" in bob.get(f"{here}/document")
 

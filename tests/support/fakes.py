@@ -161,7 +161,7 @@ class FakeHttp:
         assert fitting, f"nobody answers {method} {url} in this test"
         answer = self.routes[method, max(fitting, key=len)](call)
         if not is_answer(answer):
-            raise InstitutionUnavailable(f"answered {answer.status}", status=answer.status)
+            raise InstitutionUnavailable("answered", status=answer.status)
         return answer
 
     def to(self, start: str) -> list[Call]:

@@ -193,7 +193,7 @@ def test_a_late_answer_that_drifted_is_asked_for_again_and_paid_once(world: Worl
     assert b"facilities_v2" in body
     assert world.engine.late.receive([ChannelVersion(channel, 1)], "credit.report.ready", body) is True
     record = world.engine.record(first)
-    assert (record.outcome, record.reason) == ("unavailable", "answer credit: breaks required")
+    assert (record.outcome, record.cause and record.cause.text) == ("unavailable", "answer credit: breaks required")
     assert len(record.raw_keys) == 1
     assert world.collect(channel, firm).outcome is Outcome.PENDING
     _, body = world.hooks.about(firm.taxpayer_id, 2)

@@ -191,4 +191,4 @@ def test_wrong_keys_are_named(world: World) -> None:
         world.engine.book.keys[name] = Keys(api_key="wrong-key-1", secrets=secrets)
         world.known |= {"wrong-key-1", *secrets.values()}
         reason = world.collect(shipped(name), world.firm()).reason
-        assert reason == ("issues no token: 401" if name == "market-square" else "answered 401")
+        assert reason == ("issues no token: answered 401" if name == "market-square" else "answered 401")

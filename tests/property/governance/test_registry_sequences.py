@@ -75,7 +75,7 @@ def hold(registry: ModelRegistry) -> None:
     if current.previous is not None:
         assert versions[current.previous].state is ModelState.RETIRED
     promotions = [line for one in versions.values() for line in one.history if line.what == "promoted"]
-    assert all(line.note != f"proposed by {line.by}" for line in promotions)
+    assert all(line.parameters["proposed_by"] != line.by for line in promotions)
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -25,8 +25,9 @@ def test_a_borrower_applies_and_reads_the_application():
         "received", "300000.00", "CNY", "direct"
     )  # fmt: skip
     assert list(view) == [
-        "application_id", "status", "outcome", "outcome_note", "created_at", "updated_at", "firm_name", "amount",
-        "currency", "term_months", "purpose", "channel", "awaits", "authorization_problem", "score", "grade", "limit",
+        "application_id", "status", "outcome", "outcome_note", "outcome_note_code", "outcome_note_parameters",
+        "created_at", "updated_at", "firm_name", "amount", "currency", "term_months", "purpose", "channel", "awaits",
+        "authorization_problem", "score", "grade", "limit",
         "decision", "reasons", "model_version", "chosen",
     ]  # fmt: skip
     assert not [word for word in NEVER_SHOWN if word in answer.body]
@@ -101,9 +102,9 @@ def test_the_timeline_tells_who_did_what():
     application_id = borrower.apply()
     ask_authorization(application_id)
     timeline = borrower.get(f"/v1/applications/{application_id}/timeline").json()["timeline"]
-    assert [(one["status"], one["by"], one["note"]) for one in timeline] == [
-        ("received", "borrower", None),
-        ("authorization_required", "platform", "none_stored"),
+    assert [(one["status"], one["by"], one["note"], one["note_code"], one["note_parameters"]) for one in timeline] == [
+        ("received", "borrower", None, None, None),
+        ("authorization_required", "platform", "none_stored", "authorization_needed", {"problem": "none_stored"}),
     ]
 
 

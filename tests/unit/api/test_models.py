@@ -87,11 +87,11 @@ def test_an_unsealed_document_is_sealed() -> None:
 def test_the_same_person_does_not_do_both() -> None:
     content_hash = propose(candidate()).json()["content_hash"]
     refused = act(f"/versions/{content_hash}/approval", "ann")
-    assert (refused.status, refused.json()["code"]) == (403, "same_person")
+    assert (refused.status, refused.json()["code"]) == (403, "four_eyes")
     act(f"/versions/{content_hash}/approval", "bob")
     act(f"/versions/{content_hash}/promotion", "cid")
     refused = act(f"/versions/{content_hash}/promotion/confirmation", "cid")
-    assert (refused.status, refused.json()["code"]) == (403, "same_person")
+    assert (refused.status, refused.json()["code"]) == (403, "four_eyes")
 
 
 @pytest.mark.parametrize(

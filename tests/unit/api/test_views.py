@@ -23,10 +23,11 @@ from tests.support.filled import filled, paths
 from tests.unit.api.client import FEATURES, Api, assess, loan_request, new_key, product_terms
 
 LENDERS_APPLICATION = (
-    "application_id status outcome outcome_note created_at updated_at firm_name amount currency term_months purpose "
-    "awaits score grade limit decision reasons[] model_version chosen.lender_id chosen.product_id chosen.version "
-    "chosen.amount chosen.currency chosen.term_months chosen.repayment_method chosen.annual_rate_bps "
-    "chosen.cost.instalment chosen.cost.total_repaid chosen.cost.fees chosen.cost.net_paid chosen.cost.apr_percent "
+    "application_id status outcome outcome_note outcome_note_code outcome_note_parameters.key created_at "
+    "updated_at firm_name amount currency term_months purpose awaits score grade limit decision reasons[] "
+    "model_version chosen.lender_id chosen.product_id chosen.version chosen.amount chosen.currency "
+    "chosen.term_months chosen.repayment_method chosen.annual_rate_bps chosen.cost.instalment "
+    "chosen.cost.total_repaid chosen.cost.fees chosen.cost.net_paid chosen.cost.apr_percent "
     "chosen.cost.effective_rate_percent chosen.terms_sha256"
 )
 APPLICATION = f"{LENDERS_APPLICATION} channel authorization_problem"
@@ -58,7 +59,7 @@ SCOPE = (
 )  # fmt: skip
 LENDERS_REPORT = (
     "report_version application_id firm_name decided_at requested.amount requested.currency requested.term_months "
-    "currency result.decision result.stage result.score result.grade result.limit_minor result.reasons[] "
+    "currency decision result.decision result.stage result.score result.grade result.limit_minor result.reasons[] "
     "result.price_reasons[] reasons[].code reasons[].text.key reasons[].adverse_action "
     "reasons[].parameters.features[] reasons[].parameters.sources[] price_reasons[].code price_reasons[].text.key "
     "price_reasons[].adverse_action price_reasons[].parameters.features[] price_reasons[].parameters.sources[] "
@@ -100,7 +101,8 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("POST", f"{HERE}/withdrawal"): applicants(APPLICATION),
     ("POST", f"{HERE}/signature"): {"borrower": APPLICATION},
     ("GET", f"{HERE}/timeline"): {
-        **applicants(listed("timeline[]", "at status by note")), "lender": listed("timeline[]", "at status by"),
+        **applicants(listed("timeline[]", "at status by note note_code note_parameters.key")),
+        "lender": listed("timeline[]", "at status by"),
     },
     ("GET", f"{HERE}/report"): {
         **applicants(f"{LENDERS_REPORT} result.annual_rate_bps {SOURCES}"), "lender": f"{LENDERS_REPORT} referral.note",
@@ -119,12 +121,12 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("GET", f"{HERE}/consents/history"): applicants(
         listed(
             "history[]",
-            "at kind scope authorization_id by note subject_id expires_at how purposes[] text_key text_version "
-            "text_sha256 language renewal_of",
+            "at kind scope authorization_id by note note_code note_parameters.key subject_id expires_at how purposes[] "
+            "text_key text_version text_sha256 language renewal_of",
         )
     ),
     ("GET", f"{HERE}/consents/uses"): applicants(
-        listed("uses[]", "at scope authorization_id purpose by channel outcome correlation_id")
+        listed("uses[]", "at scope authorization_id purpose by channel outcome problem correlation_id")
     ),
     ("GET", "/v1/consent-scopes"): {
         **applicants(listed("scopes[]", SCOPE)), "lender": listed("scopes[]", SCOPE),
@@ -242,6 +244,7 @@ def test_the_openapi_tells_who_is_given_what() -> None:
     assert not {"engine", "outcome_note", "channel"} & set(schemas["ApplicationView"]["required"])
 
 
+NOTED = {"note", "note_code", "note_parameters"}
 ENDS = [
     (Outcome.CLOSED_BY_OPERATOR, False), (Outcome.DECLINED_REFERRAL, False), (Outcome.LENDER_REJECTED, True),
     (Outcome.DECLINED_SCORE, True), (Outcome.WITHDRAWN, True), (Outcome.AUTHORIZATION_FAILED, True), (None, True),
@@ -252,20 +255,21 @@ ENDS = [
 @pytest.mark.parametrize(("outcome", "told"), ENDS)
 def test_a_note_of_the_platforms_staff_stays_with_staff(role: Role, outcome: Outcome | None, told: bool) -> None:
     answer = ApplicationView.model_construct(**{**dict(filled(ApplicationView)), "outcome": outcome})
-    assert ("outcome_note" in given(answer, role)) == told
+    for name in ("outcome_note", "outcome_note_code", "outcome_note_parameters.key"):
+        assert (name in given(answer, role)) == told
 
 
 @pytest.mark.parametrize(
     ("by", "status", "applicants_read", "lender_reads"),
     [
-        ("platform", Status.AUTHORIZATION_REQUIRED, {"note"}, set()),
-        ("platform", Status.OFFERED, {"note"}, set()),
+        ("platform", Status.AUTHORIZATION_REQUIRED, NOTED, set()),
+        ("platform", Status.OFFERED, NOTED, set()),
         ("platform", Status.WITH_OPERATOR, set(), set()),
         ("operator", Status.SIGNED, set(), set()),
         ("risk_officer", Status.ASSESSED, set(), set()),
         ("risk_officer", Status.CLOSED, set(), set()),
-        ("borrower", Status.CHOSEN, {"note"}, set()),
-        ("lender", Status.APPROVED, {"note", "subject"}, {"note", "subject"}),
+        ("borrower", Status.CHOSEN, NOTED, set()),
+        ("lender", Status.APPROVED, {*NOTED, "subject"}, {*NOTED, "subject"}),
     ],
 )
 def test_a_timeline_names_lenders_and_nobody_else(
@@ -276,7 +280,7 @@ def test_a_timeline_names_lenders_and_nobody_else(
         (seen,) = json.loads(as_reply(Timeline(timeline=[entry]), 200, Role(role)).body)["timeline"]
         assert set(seen) == {"at", "status", "by", *read}
     (known,) = json.loads(as_reply(Timeline(timeline=[entry]), 200, Role.AUDITOR).body)["timeline"]
-    assert set(known) == {"at", "status", "by", "subject", "note"}
+    assert set(known) == {"at", "status", "by", "subject", *NOTED}
 
 
 NOTE = "the owner has explained it"

@@ -166,7 +166,7 @@ def test_a_use_that_the_consent_does_not_name_is_refused_and_noted(world: World)
     with pytest.raises(AuthorizationRequired, match="purpose_not_consented"):
         wired.authorizations().use(held, purpose="loan_monitoring", by="scan_1", channel="education")
     (use,) = wired.authorizations().uses(TAXPAYER, tenant=TENANT)
-    assert use.outcome == "denied: purpose_not_consented"
+    assert (use.outcome, use.problem) == ("denied", "purpose_not_consented")
     with pytest.raises(ValueError, match="curiosity"):
         wired.authorizations().use(held, purpose="curiosity", by="scan_1", channel="education")
 
@@ -186,7 +186,7 @@ def test_what_ended_between_reading_and_using_is_not_used(world: World) -> None:
         with pytest.raises(AuthorizationRequired, match=reason) as refused:
             wired.authorizations().use(held, purpose="loan_assessment", by="app_1", channel="credit-bureau")
         assert refused.value.scope == "credit_bureau"
-    outcomes = [use.outcome for use in wired.authorizations().uses(TAXPAYER, tenant=TENANT)]
+    outcomes = [(use.outcome, use.problem) for use in wired.authorizations().uses(TAXPAYER, tenant=TENANT)]
     assert outcomes == [
-        "denied: consent_expired", "denied: not_a_customer", "denied: withdrawn", "denied: superseded",
+        ("denied", "consent_expired"), ("denied", "not_a_customer"), ("denied", "withdrawn"), ("denied", "superseded"),
     ]  # fmt: skip

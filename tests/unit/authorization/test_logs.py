@@ -25,7 +25,7 @@ def test_neither_success_nor_failure_tells_anything(
     world.clock.advance(355 * 86400)
     invoke("SweepAuthorizationsFunction", {})
     wired.authorizations().withdraw(TAXPAYER, "tax", "borrower:user-1", tenant=TENANT)
-    world.http.fail("POST", f"{TAX}/oauth/revoke", InstitutionUnavailable("answered 503"))
+    world.http.fail("POST", f"{TAX}/oauth/revoke", InstitutionUnavailable("answered", status=503))
     (item,) = world.items("Outbox")
     for attempt, body in enumerate((item["body"], CODE)):  # the second opens under no key
         key = {"message_id": item["message_id"]}

@@ -121,7 +121,7 @@ def test_the_source_is_told_and_the_code_erased_for_good(world: World) -> None:
 def test_a_source_that_is_down_is_told_later_and_at_last_given_up(world: World) -> None:
     world.authorize()
     withdraw()
-    world.http.fail("POST", REVOKE, InstitutionUnavailable("answered 503"))
+    world.http.fail("POST", REVOKE, InstitutionUnavailable("answered", status=503))
     attempts = MANNERS[API_KEY].attempts
     for attempt in range(1, attempts):
         assert tell(world) == ["later"]
@@ -154,7 +154,7 @@ def test_a_source_that_is_not_configured_is_like_one_that_is_away(
         patch.setattr(wired.directory(), "of_kind", lambda kind: [])
         withdraw()
     assert tell(world) == ["later"]
-    assert world.items("Outbox")[0]["last_error"] == "is not in the directory"
+    assert world.items("Outbox")[0]["last_fault"] == {"code": "not_in_directory", "parameters": {}}
 
 
 @pytest.mark.parametrize("end", ["refuse", "expire"])

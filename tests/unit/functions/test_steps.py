@@ -196,7 +196,7 @@ def test_a_delivery_that_failed_comes_back_through_the_retry_queue(
     at_once = replace(MANNERS[WEBHOOK], first_pause=0)  # moto's delays are real
     monkeypatch.setitem(MANNERS, WEBHOOK, at_once)
     world.to_submitted()
-    world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
+    world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered", status=503))
     assert delivered(world) == ["later"]
     (item,) = world.items("Outbox")
     assert (item["state"], item["attempts"]) == ("pending", 1)

@@ -234,7 +234,7 @@ def test_any_other_answer_of_the_bureau_says_nothing_of_the_code(ready: World, s
 
 @pytest.mark.parametrize(("method", "url"), [("POST", TAX_DATA), ("GET", COMPANY)])
 def test_a_silent_source_is_unavailable_and_collection_can_be_tried_again(ready: World, method: str, url: str) -> None:
-    ready.http.fail(method, url, InstitutionUnavailable("no answer: ReadTimeoutError"))
+    ready.http.fail(method, url, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
     unavailable(ready)
     assert ready.application().status == "received"
     ready.sources_answer()

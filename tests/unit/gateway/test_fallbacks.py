@@ -75,7 +75,7 @@ def test_the_fallback_gives_what_the_source_would_have(ready: World, older: bool
 @pytest.mark.parametrize(
     "away",
     [
-        InstitutionUnavailable("no answer: ReadTimeoutError"),
+        InstitutionUnavailable("no_answer", error="ReadTimeoutError"),
         503, 500, 401, {"registration": None}, "<html>",
     ],
 )  # fmt: skip

@@ -18,7 +18,6 @@ from creditmesh.governance.model import (
     ModelState,
     ModelVersion,
     Outdated,
-    SamePerson,
     TestsFailed,
     UnknownVersion,
     WrongState,
@@ -26,7 +25,7 @@ from creditmesh.governance.model import (
 )
 from creditmesh.governance.registry import ModelRegistry
 from creditmesh.governance.store import Act, ModelStore
-from creditmesh.kernel.errors import DomainError, InvalidInput
+from creditmesh.kernel.errors import DomainError, InvalidInput, SamePerson
 from creditmesh.platform.settings import settings
 from creditmesh.risk.errors import ArtefactInvalid
 from tests.support import wired
@@ -221,7 +220,7 @@ def test_promotion_takes_two_and_names_both(registry: ModelRegistry) -> None:
     assert registry.confirm_promotion(MODEL, content_hash, checker="cid") == current
     version = registry.get(MODEL, content_hash)
     assert (version.state, version.replaced, version.promotion) == ("champion", SHIPPED_HASH, None)
-    assert (version.history[-1].by, version.history[-1].note) == ("cid", "proposed by bob")
+    assert (version.history[-1].by, version.history[-1].parameters) == ("cid", {"proposed_by": "bob"})
     assert registry.get(MODEL, SHIPPED_HASH).state == "retired"
 
 

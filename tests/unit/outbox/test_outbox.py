@@ -14,6 +14,7 @@ from creditmesh.platform.queue import ticket
 from creditmesh.platform.settings import settings
 from creditmesh.platform.signing import verify
 from creditmesh.platform.tables import Item, Update
+from creditmesh.platform.undelivered import OutboxMessage
 from tests.support import wired
 from tests.support.fakes import FakeQueue
 from tests.support.functions import invoke
@@ -43,6 +44,9 @@ class Office:
         found = wired.tables().get(settings().outbox_table, {"message_id": f"m-{number}"})
         assert found is not None
         return found
+
+    def last_error(self, number: int = 1) -> str | None:
+        return OutboxMessage.model_validate(self.item(number)).last_error
 
     def deliver(self, attempt: int = 0, number: int = 1) -> Result:
         return self.deliveries.deliver(f"m-{number}", attempt)
@@ -99,24 +103,24 @@ def test_refused_for_good(office: Office, status: int) -> None:
     office.world.http.answer("POST", LENDER_A, status)
     office.put()
     assert office.deliver() == "parked"
-    assert (office.item()["state"], office.item()["last_error"]) == ("parked", f"refused with status {status}")
+    assert (office.item()["state"], office.last_error()) == ("parked", f"refused with status {status}")
     assert [item["message_id"] for item in office.told] == ["m-1"]
     assert office.deliver() == "settled"
 
 
 def test_tried_again_ever_later_and_parked_after_eight(office: Office) -> None:
-    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
+    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered", status=503))
     office.put()
     results = [office.deliver(attempt) for attempt in range(MAX_ATTEMPTS)]
     assert results == ["later"] * (MAX_ATTEMPTS - 1) + ["parked"]
     assert [delay for _, delay in office.queue.delays] == [2, 4, 8, 16, 32, 64, 128]
     assert [ticket.attempt for ticket, _ in office.queue.delays] == [1, 2, 3, 4, 5, 6, 7]
     assert len(office.told) == 1
-    assert office.item()["last_error"] == "answered 503"
+    assert office.last_error() == "answered 503"
 
 
 def test_an_outage_that_passes(office: Office) -> None:
-    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
+    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
     office.put()
     assert office.deliver() == "later"
     office.world.http.answer("POST", LENDER_A, 202)
@@ -125,7 +129,7 @@ def test_an_outage_that_passes(office: Office) -> None:
 
 
 def test_an_attempt_counts_once_however_often_its_ticket_comes(office: Office) -> None:
-    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
+    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
     office.put()
     assert [office.deliver(), office.deliver()] == ["later", "settled"]
     assert office.item()["attempts"] == 1
@@ -138,9 +142,9 @@ def test_two_deliveries_at_the_same_time_count_one_attempt(office: Office) -> No
     results: list[Result] = []
 
     def meanwhile(call: Any) -> Any:
-        office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
+        office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
         results.append(office.deliver())
-        raise InstitutionUnavailable("no answer")
+        raise InstitutionUnavailable("no_answer", error="ReadTimeoutError")
 
     office.world.http.routes["POST", LENDER_A] = meanwhile
     results.append(office.deliver())
@@ -154,7 +158,7 @@ def test_an_institution_that_is_not_configured_is_like_an_outage(office: Office)
     ):
         office.put(number, institution)
         assert office.deliver(number=number) == "later"
-        assert office.item(number)["last_error"] == why
+        assert office.last_error(number) == why
 
 
 def test_a_message_is_written_once(office: Office) -> None:
@@ -195,7 +199,7 @@ def test_the_sweep_finds_what_lost_its_ticket(office: Office) -> None:
 
 
 def test_the_sweep_leaves_to_the_queue_what_waits_there(office: Office) -> None:
-    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no answer"))
+    office.world.http.fail("POST", LENDER_A, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
     office.put()
     office.world.clock.advance(GRACE_SECONDS + 1)
     office.deliver()
@@ -234,7 +238,7 @@ def test_a_lender_that_hangs_holds_up_no_other(office: Office) -> None:
 
     def hang(call: Any) -> Any:
         started.append(("lender-a", clock.now().timestamp()))
-        raise InstitutionUnavailable("no answer within 10 s")
+        raise InstitutionUnavailable("timed_out")
 
     office.world.http.routes["POST", LENDER_A] = hang
     office.world.http.answer("POST", LENDER_B, 202)

@@ -13,7 +13,7 @@ from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.outbox import MANNERS, WEBHOOK
 from creditmesh.platform.paging import Window
 from creditmesh.platform.queue import ticket
-from creditmesh.platform.replays import NotReplayable
+from creditmesh.platform.replays import MOST_STEPS, NotReplayable, ReplayedTooOften
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import ConditionFailed, Update
 from creditmesh.platform.undelivered import OutboxMessage
@@ -174,7 +174,7 @@ def test_a_confirmation_is_for_what_was_asked(world: World, monkeypatch: pytest.
 
 def test_a_replayed_message_is_tried_as_often_as_a_new_one(world: World) -> None:
     message_id = parked(world)
-    world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered 503"))
+    world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered", status=503))
     again = wired.undelivered().ask_replay(message_id, "operator-1", "again")
     (message,) = queued(world)
     assert ticket(message["Body"]).attempt == again.attempts == 1
@@ -202,3 +202,17 @@ def test_what_moves_money() -> None:
     assert {one for one in orders if moves_money(one)} == {"loan.contract.signed"}
     lenders = ("loan.decision", "loan.contract.ready", "loan.disbursed", "loan.disbursement.failed")
     assert [one for one in lenders if moves_money(one)] == ["loan.disbursed", "loan.disbursement.failed"]
+
+
+def test_what_was_asked_for_again_and_again_is_not_replayed_any_more_and_can_still_be_decided(world: World) -> None:
+    """The history is bounded (S20)."""
+    message_id = parked(world, Question.DISBURSEMENT)
+    for _ in range(MOST_STEPS // 2 - 1):
+        wired.undelivered().ask_replay(message_id, "operator-1", "n" * 200)
+        wired.undelivered().decide_replay(message_id, "operator-1", confirm=False, note="n" * 200)
+    wired.undelivered().ask_replay(message_id, "operator-1", "again")
+    last = wired.undelivered().decide_replay(message_id, "operator-2", confirm=False, note="no")
+    assert len(last.replays) == MOST_STEPS
+    with pytest.raises(ReplayedTooOften):
+        wired.undelivered().ask_replay(message_id, "operator-1", "and again")
+    assert (last.replay, wired.undelivered().get(message_id).state) == (None, "parked")

@@ -46,7 +46,7 @@ class Issuers(HttpClient):
     def call(self, method: str, url: str, **_: Any) -> Answer:
         self.calls.append(url)
         if self.down:
-            raise InstitutionUnavailable("no answer")
+            raise InstitutionUnavailable("no_answer", error="ReadTimeoutError")
         if url.endswith("/.well-known/openid-configuration"):
             return Answer(200, json.dumps(self.discovered).encode())
         return Answer(200, json.dumps({"keys": self.keys}).encode())

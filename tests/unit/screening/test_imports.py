@@ -329,7 +329,7 @@ def test_an_imported_entry_is_removed_by_two_and_stays_removed_in_the_next_impor
     entries = wired.list_entries()
     seen = entries.get(hit.entry_id)
     assert (seen.value, seen.text, seen.origin, seen.valid_from) == (FIRM.taxpayer_id, "a debt", Origin.IMPORTED, "2026-01-01T00:00:00.000Z")  # fmt: skip  # noqa: E501
-    assert seen.history[0].note == f"{one.import_id} line 2"
+    assert seen.history[0].parameters == {"import_id": one.import_id, "line": 2}
     entries.propose_removal(hit.entry_id, "operator-1", "another firm")
     assert hits() == 1
     removed = entries.decide_removal(hit.entry_id, "manager-2", confirm=True, note="seen")

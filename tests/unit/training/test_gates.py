@@ -116,7 +116,7 @@ def test_a_source_that_calls_everybody_bad_is_named(halves: tuple[TrainingSet, T
     poisoned = replace(fitted, bad=np.where(imported, 1, fitted.bad).astype(np.int8))
     gate = judged(model(10), model(0), poisoned, kept)["label_source"]
     assert not gate.passed
-    assert "'imported'" in gate.note
+    assert (gate.parameters, "source imported" in gate.note) == ({"source": "imported"}, True)
 
 
 def test_labels_changed_afterwards_are_counted(halves: tuple[TrainingSet, TrainingSet]) -> None:

@@ -89,7 +89,7 @@ def test_another_key_is_another_firms(engine: Engine, written: str) -> None:
 def test_a_key_that_a_spreadsheet_has_shortened_may_be_the_firms(engine: Engine, written: str) -> None:
     drop(engine, "daily/list-1.csv", f"id,level\nother,y\n{written},x\n")
     result = engine.collect(listed(), "919900006000000015")
-    assert (result.outcome, str(result.reason)[:17]) == ("unavailable", "the file id: must")
+    assert (result.outcome, str(result.reason)[:29]) == ("unavailable", "the file has a value in id th")
     assert engine.collect(listed(), FIRM).outcome is Outcome.INCOMPLETE, "it ends with a letter"
 
 

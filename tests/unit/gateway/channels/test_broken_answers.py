@@ -133,7 +133,7 @@ def test_a_charged_source_is_asked_once(engine: Engine, form: str, answer: bytes
 def test_a_dry_run_says_the_same(engine: Engine, answer: bytes, fault: str) -> None:
     made = run(engine, channel(), pages_base64=[base64.b64encode(answer).decode()])
     assert made.outcome == "unavailable"
-    assert [step.detail for step in made.steps[-2:]] == [fault, f"answer {fault}"]
+    assert [step.detail for step in made.steps[-2:]] == [f"answer {fault}"] * 2
 
 
 @pytest.mark.parametrize(
@@ -165,5 +165,5 @@ def test_an_answer_read_by_an_earlier_release_is_not_read_for_more(
     first = engine.collect(paid())
     engine.objects.put(first.raw_keys[0], answer, "application/octet-stream")
     again = engine.collect(paid(structure={"rule": "{name: name, x: x}", "complete": ["name"]}), version=2)
-    assert (again.outcome, again.reason) == ("unavailable", f"reread: answer {fault}")
+    assert (again.outcome, again.reason) == ("unavailable", f"answer {fault}")
     assert len(engine.http.calls) == 1

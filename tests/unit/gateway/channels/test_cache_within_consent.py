@@ -70,7 +70,7 @@ def test_an_answer_is_stored_until_the_consent_ends_at_most(engine: Engine, chan
 
 
 def test_so_is_what_may_have_been_charged(engine: Engine) -> None:
-    engine.http.fail(*GET, InstitutionUnavailable("no answer: ReadTimeoutError"))
+    engine.http.fail(*GET, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
     engine.consents.grant(FIRM, "some_scope", days=1 / 24)
     record = engine.record(engine.collect(cached(cost={"amount": "2.50"})))
     assert (record.state, record.until) == ("uncertain", now(engine) + HOUR)

@@ -21,8 +21,8 @@ PAID: dict[str, Any] = {
     "transport": {"type": "rest", "path": "/firms", "headers": {"x-request-id": "{{request_id}}"}},
     "cost": {"amount": "2.50"}, "retry": {"attempts": 3}, "cache_seconds": 600,
 }  # fmt: skip
-TIMED_OUT = InstitutionUnavailable("no answer: ReadTimeoutError")
-REFUSED = InstitutionUnavailable("no answer: NewConnectionError", sent=False)
+TIMED_OUT = InstitutionUnavailable("no_answer", error="ReadTimeoutError")
+REFUSED = InstitutionUnavailable("no_answer", error="NewConnectionError", sent=False)
 
 
 def paid(**changes: Any) -> Channel:
@@ -59,7 +59,7 @@ def test_what_may_have_been_charged_is_not_asked_again_within_the_window(engine:
     assert len(set(request_ids(engine))) == 2, "a new window is a new request"
 
 
-@pytest.mark.parametrize("failure", [500, 502, 504, TIMED_OUT, InstitutionUnavailable("the answer is too long")])
+@pytest.mark.parametrize("failure", [500, 502, 504, TIMED_OUT, InstitutionUnavailable("answer_too_long")])
 def test_a_paid_call_that_was_sent_is_made_once(engine: Engine, failure: Any) -> None:
     sequence(engine, Answer(failure, b"") if isinstance(failure, int) else failure)
     assert engine.collect(paid()).outcome is Outcome.UNAVAILABLE

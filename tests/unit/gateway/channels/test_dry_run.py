@@ -111,7 +111,7 @@ def test_a_receipt_of_a_late_answer_is_pending(engine: Engine) -> None:
     made = run(engine, shipped("credit-bureau"), pages=['{"enquiry_id": "e"}'], status=202)
     assert made.outcome == "pending"
     assert run(engine, shipped("credit-bureau"), message='{"data": {}}').outcome == "unavailable"
-    assert run(engine, shipped("credit-bureau"), message="<html>").steps[-2].detail == "is not JSON"
+    assert run(engine, shipped("credit-bureau"), message="<html>").steps[-2].detail == "answer is not JSON"
 
 
 @pytest.mark.parametrize(

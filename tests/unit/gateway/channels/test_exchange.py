@@ -227,15 +227,19 @@ def test_a_wrong_key_is_no_reason_to_drop_anothers_token(engine: Engine) -> None
 @pytest.mark.parametrize(
     ("answer", "reason", "tries"),
     [
-        (Answer(401, b'{"error": "invalid_client"}'), "issues no token: 401", 1),
-        (Answer(400, b""), "issues no token: 400", 1),
+        (Answer(401, b'{"error": "invalid_client"}'), "issues no token: answered 401", 1),
+        (Answer(400, b""), "issues no token: answered 400", 1),
         (Answer(200, b"<html>"), "issues no token: the answer is not JSON", 3),
-        (Answer(200, b"[]"), "issues no token: 200", 3),
-        (Answer(200, b'{"access_token": "a\\nb"}'), "issues no token: 200", 3),
-        (Answer(200, b'{"access_token": ""}'), "issues no token: 200", 3),
-        (Answer(200, b'{"access_token": 7}'), "issues no token: 200", 3),
+        (Answer(200, b"[]"), "issues no token: answered 200", 3),
+        (Answer(200, b'{"access_token": "a\\nb"}'), "issues no token: answered 200", 3),
+        (Answer(200, b'{"access_token": ""}'), "issues no token: answered 200", 3),
+        (Answer(200, b'{"access_token": 7}'), "issues no token: answered 200", 3),
         (Answer(500, b""), "issues no token: answered 500", 3),
-        (InstitutionUnavailable("no answer: ReadTimeoutError"), "issues no token: no answer: ReadTimeoutError", 3),
+        (
+            InstitutionUnavailable("no_answer", error="ReadTimeoutError"),
+            "issues no token: no answer: ReadTimeoutError",
+            3,
+        ),
     ],
 )
 def test_without_a_token_the_source_is_not_asked(engine: Engine, answer: Any, reason: str, tries: int) -> None:
@@ -247,7 +251,7 @@ def test_without_a_token_the_source_is_not_asked(engine: Engine, answer: Any, re
         return answer if answer.status != 500 else _fail()
 
     def _fail() -> Answer:
-        raise InstitutionUnavailable("answered 500", status=500)
+        raise InstitutionUnavailable("answered", status=500)
 
     engine.http.routes["POST", f"{ORIGIN}/token"] = token
     result = engine.collect(channel(authentication=OAUTH, retry={"attempts": 3}))
@@ -350,15 +354,15 @@ def test_a_page_that_cannot_be_read_spoils_the_answer(engine: Engine, second: An
 
 def test_a_repeat_waits_longer_each_time_and_as_told(engine: Engine) -> None:
     slept: list[float] = engine.sleep.__self__.slept  # type: ignore[attr-defined]
-    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered 503", status=503))
+    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered", status=503))
     engine.collect(channel(retry={"attempts": 4, "pause_seconds": 0.5}))
     assert slept == [0.5, 1.0, 2.0]
     slept.clear()
-    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered 429", status=429, retry_after=4))
+    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered", status=429, retry_after=4))
     engine.collect(channel(retry={"attempts": 4}))
     assert slept == [4, 4], "a third wait would end after the call's time"
     slept.clear()
-    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered 429", status=429, retry_after=60))
+    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered", status=429, retry_after=60))
     assert engine.collect(channel(retry={"attempts": 4})).reason == "answered 429"
     assert slept == []
 
@@ -366,7 +370,7 @@ def test_a_repeat_waits_longer_each_time_and_as_told(engine: Engine) -> None:
 def test_no_call_goes_out_after_the_time_is_up(engine: Engine) -> None:
     def slow(_: Any) -> Answer:
         engine.clock.advance(6)
-        raise InstitutionUnavailable("answered 500", status=500)
+        raise InstitutionUnavailable("answered", status=500)
 
     engine.http.routes["GET", f"{ORIGIN}/firms"] = slow
     engine.collect(channel(retry={"attempts": 5, "pause_seconds": 0}))

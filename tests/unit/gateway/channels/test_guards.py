@@ -20,7 +20,7 @@ def firms() -> Any:
 
 
 def fail(engine: Engine, times: int) -> None:
-    engine.http.fail(*GET, InstitutionUnavailable("no answer", sent=False))
+    engine.http.fail(*GET, InstitutionUnavailable("no_answer", error="ReadTimeoutError", sent=False))
     for _ in range(times):
         engine.collect(ONE)
 

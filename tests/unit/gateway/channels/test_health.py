@@ -38,7 +38,7 @@ def test_calls_outcomes_cost_hits_and_success(engine: Engine) -> None:
     engine.collect(ONE, "D")
     for number in range(4):
         engine.collect(ONE, "D", by=f"other-{number}")
-    engine.http.fail(*GET, InstitutionUnavailable("answered 500", status=500))
+    engine.http.fail(*GET, InstitutionUnavailable("answered", status=500))
     engine.collect(ONE, "E")
     health = engine.health_of(ONE)
     assert (health.collections, health.cache_hits, health.calls) == (11, 6, 6)

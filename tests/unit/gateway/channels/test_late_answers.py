@@ -172,7 +172,7 @@ def test_an_answer_before_its_receipt_is_not_lost(engine: Engine) -> None:
 
 def test_an_answer_to_a_call_that_timed_out_is_taken(engine: Engine) -> None:
     one = late()
-    engine.http.fail("POST", URL, InstitutionUnavailable("no answer: ReadTimeoutError"))
+    engine.http.fail("POST", URL, InstitutionUnavailable("no_answer", error="ReadTimeoutError"))
     result = engine.collect(one)
     assert (result.outcome, engine.collect(one).reason) == ("unavailable", "may_have_been_charged")
     assert receive(engine, one, message(result.request_id)) is True
@@ -185,7 +185,7 @@ def test_an_answer_during_a_call_that_times_out_is_taken(engine: Engine) -> None
 
     def at_once(call: Any) -> Answer:
         receive(engine, one, message(call.json()["id"]))
-        raise InstitutionUnavailable("no answer: ReadTimeoutError")
+        raise InstitutionUnavailable("no_answer", error="ReadTimeoutError")
 
     engine.http.routes["POST", URL] = at_once
     assert engine.collect(one).outcome is Outcome.COMPLETE
@@ -216,7 +216,11 @@ def test_an_answer_that_cannot_be_read_is_kept_and_named(engine: Engine, idempot
     result = engine.collect(one)
     assert receive(engine, one, message(result.request_id, {"name": 7})) is True
     record = engine.record(result)
-    assert (record.outcome, record.reason, len(record.raw_keys)) == ("unavailable", "answer name: breaks type", 1)
+    assert (record.outcome, record.cause and record.cause.text, len(record.raw_keys)) == (
+        "unavailable",
+        "answer name: breaks type",
+        1,
+    )
     again = engine.collect(one)
     assert again.outcome is (Outcome.PENDING if idempotent else Outcome.UNAVAILABLE)
     assert len(engine.http.calls) == 1 + idempotent

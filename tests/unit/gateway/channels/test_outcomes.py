@@ -233,14 +233,14 @@ def test_a_channel_that_cannot_be_asked_names_its_fallback(engine: Engine, chang
     assert result.reason in (
         "disabled",
         "the institution has no secret other",
-        "base_url must be an allow-listed origin",
+        "the base_url is not allowed: origin_not_allowed",
     )
 
 
 def test_only_what_is_unavailable_falls_back(engine: Engine) -> None:
     answered(engine, {"title": "no name"})
     assert engine.collect(channel(fallback_channel="another")).fallback_channel is None
-    engine.http.fail(*GET, InstitutionUnavailable("no answer", sent=False))
+    engine.http.fail(*GET, InstitutionUnavailable("no_answer", error="ReadTimeoutError", sent=False))
     assert engine.collect(channel(fallback_channel="another"), "91990000600000002A").fallback_channel == "another"
 
 

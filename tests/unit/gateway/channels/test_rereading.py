@@ -149,7 +149,7 @@ def test_a_paid_answer_that_the_new_rules_cannot_read_is_named_and_not_bought_ag
     answers(engine, b"<firm><name>new endpoint</name></firm>")
     for _ in range(2):
         again = collect(engine, paid(fallback_channel="another", **AS_XML), 2)
-        reason = "reread: answer is not XML, or declares entities"
+        reason = "answer is not XML, or declares entities"
         assert (again.outcome, again.reason, again.third_key) == ("unavailable", reason, None)
         assert (again.channel_version, again.raw_keys, again.fallback_channel) == (2, first.raw_keys, "another")
     assert len(engine.http.calls) == 1
@@ -207,7 +207,7 @@ def test_what_counts_as_a_receipt_now_is_no_answer(engine: Engine) -> None:
     collect(engine, paid(), 1)
     callback = {"message": "report.ready", "request_id": "data.id", "content": "data.report", "acknowledged": [200]}
     again = collect(engine, paid(callback=callback), 2)
-    assert (again.outcome, again.reason) == ("unavailable", "reread: answer is a receipt")
+    assert (again.outcome, again.reason) == ("unavailable", "answer is a receipt")
 
 
 def late(**changes: Any) -> Channel:
@@ -233,7 +233,7 @@ def test_late_answers_are_read_anew_as_messages(engine: Engine) -> None:
     assert engine.objects.get(again.raw_keys[0]) == message(first)
     unawaited = collect(engine, paid(), 3)
     assert (unawaited.outcome, unawaited.reason) == (
-        "unavailable", "reread: answer came late, which is not awaited",
+        "unavailable", "answer came late, which is not awaited",
     )  # fmt: skip
     assert len(engine.http.calls) == 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,16 @@ NONE_STORED = "none_stored"
 OTHER_PURPOSE = "purpose_not_consented"
 SUPERSEDED = "superseded"
 FIELDS_MISSING = "fields_missing"
+PROBLEMS = (
+    "code_expired", "consent_expired", FIELDS_MISSING, NONE_STORED, OTHER_PURPOSE, "rejected", SUPERSEDED, "withdrawn",
+)  # fmt: skip
+Problem = Annotated[
+    str,
+    Field(
+        description="why the right cannot be used; a source's own code where it has refused the right",
+        json_schema_extra={"anyOf": [{"enum": [*PROBLEMS]}, {"type": "string"}]},
+    ),
+]
 _CODE = re.compile(r"[A-Za-z0-9._~-]{8,200}", re.ASCII)
 
 Language = Literal["zh-CN", "en"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from creditmesh.authorization.model import Authorization, Consent, How
+from creditmesh.authorization.model import Authorization, Consent, How, Problem
 from creditmesh.kernel.clock import parse_instant
+from creditmesh.kernel.reasons import Reason
 
 
 class RecordKind(StrEnum):
@@ -35,6 +36,15 @@ ENDINGS = frozenset(
 """Afterwards nothing that was read under the authorisation may be reused."""
 
 
+class ConsentNote(Reason):
+    """What stands beside an event of an authorisation."""
+
+    SENTENCES = {"ends_in_days": "{days}", "not_usable": "{problem}"}
+
+
+ConsentNoteCode = Annotated[str, ConsentNote.enum()]
+
+
 class ConsentRecord(BaseModel):
     """An event of an authorisation; a grant includes the consented text, purposes and expiry."""
 
@@ -58,6 +68,15 @@ class ConsentRecord(BaseModel):
     how: How | None = None
     consent: Consent | None = None
     renewal_of: str | None = None
+
+    @property
+    def said(self) -> ConsentNote | None:
+        """The note by a code."""
+        if self.note is None:
+            return None
+        if self.kind is RecordKind.REMINDED:
+            return ConsentNote.of("ends_in_days", days=int(self.note))
+        return ConsentNote.of("not_usable", problem=self.note)
 
     def grants(self, scope: str, now: datetime) -> bool:
         """Whether it records a grant of this scope that can still be used."""
@@ -102,6 +121,14 @@ class Use(BaseModel):
     by: str
     """The application or monitoring run."""
     channel: str
-    outcome: str
-    """`allowed`, or `denied: ` and the reason."""
+    outcome: Literal["allowed", "denied"]
+    problem: Problem | None = None
+    """Why it was denied."""
     correlation_id: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parted(cls, item: Any) -> Any:
+        """Entries of earlier releases have `denied: ` and the problem in one text."""
+        outcome, colon, problem = item["outcome"].partition(": ") if isinstance(item, dict) else ("", "", "")
+        return {**item, "outcome": outcome, "problem": problem} if colon else item

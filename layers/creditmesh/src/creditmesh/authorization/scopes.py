@@ -91,5 +91,5 @@ def scope_of(name: str) -> Scope:
         return SCOPES[name]
     except KeyError:
         raise InvalidInput(
-            "must be one of {allowed}", field="scope", fault="not_allowed", allowed=", ".join(SCOPES)
+            "must be one of {allowed}", field="scope", fault="not_allowed", allowed=list(SCOPES)
         ) from None

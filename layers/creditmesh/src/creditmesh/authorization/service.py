@@ -138,14 +138,14 @@ class Authorizations:
         if not problem and wanted not in authorization.consent.purposes:
             problem = OTHER_PURPOSE
         if not problem:
-            entry = self._entry(authorization, wanted, by, channel, "allowed")
+            entry = self._entry(authorization, wanted, by, channel)
             active = {"standing": Standing.ACTIVE.value}
             still = self._store.change(authorization, {"last_used_at": entry.at}, where=active)
             try:
                 return self._store.apply([still, self._store.record(entry)], entry.record)
             except ConditionFailed:
                 problem = self._ended_as(authorization) or SUPERSEDED
-        denied = self._entry(authorization, wanted, by, channel, f"denied: {problem}")
+        denied = self._entry(authorization, wanted, by, channel, problem)
         self._store.apply([self._store.record(denied)], denied.record)
         raise AuthorizationRequired(problem, authorization.scope)
 
@@ -304,7 +304,9 @@ class Authorizations:
             return SUPERSEDED
         return stands.problem(self._clock.now())
 
-    def _entry(self, authorization: Authorization, purpose: str, by: str, channel: str, outcome: str) -> Use:
+    def _entry(
+        self, authorization: Authorization, purpose: str, by: str, channel: str, problem: str | None = None
+    ) -> Use:
         now = self._clock.now()
         return Use(
             taxpayer_index=authorization.taxpayer_index,
@@ -316,7 +318,8 @@ class Authorizations:
             purpose=purpose,
             by=by,
             channel=channel,
-            outcome=outcome,
+            outcome="denied" if problem else "allowed",
+            problem=problem,
             correlation_id=self._correlation_id(),
         )
 

@@ -21,8 +21,9 @@ from creditmesh.closing.model import (
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outcome, Status
 from creditmesh.intake.moves import APPROVE, DISBURSE, DRAW_UP, REJECT, Move
+from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Role
-from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.kernel.errors import InvalidInput, NotFound, Parameter
 from creditmesh.platform.tables import Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
@@ -64,7 +65,7 @@ class _Taken:
     """Output for the process."""
     move: Move | None = None
     """Move of the application, if any."""
-    note: str | None = None
+    note: Note | None = None
     outcome: Outcome | None = None
 
 
@@ -178,8 +179,12 @@ class LenderAnswers:
         values = {"decision": data.model_dump(exclude_none=True, exclude={"application_id"})}
         if data.decision == "approved":
             self._check_approval(closing, message)
-            return _Taken(values, ("decision",), move=APPROVE, note=f"{data.approved_amount} {data.currency}")
-        note = data.reason or data.reason_code or "no reason given"
+            return _Taken(
+                values, ("decision",), move=APPROVE, note=_money("approved_for", data.approved_amount, data.currency)
+            )
+        named: dict[str, Parameter] = {"reason_code": data.reason_code} if data.reason_code else {}
+        code = "rejected_by_lender" if data.reason or data.reason_code else "rejected_without_reason"
+        note = Note(code=code, parameters=named, words=data.reason)
         rejected = Answer(error=LenderRejected.__name__)
         return _Taken(values, ("decision",), rejected, REJECT, note, Outcome.LENDER_REJECTED)
 
@@ -232,7 +237,7 @@ class LenderAnswers:
                 "must be {agreed} as approved", field="data.amount", fault="not_as_agreed", agreed=" ".join(agreed)
             )
         values = {"disbursement": data.model_dump(exclude={"application_id"})}
-        note = f"{data.amount} {data.currency}"
+        note = _money("paid_out", data.amount, data.currency)
         return _Taken(values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED)
 
     def _failure(self, closing: Closing, message: DisbursementFailed) -> _Taken:
@@ -244,6 +249,10 @@ class LenderAnswers:
         values = {"failed": {**message.data.model_dump(exclude={"application_id"}), "order": order}}
         failed = Answer(error=LenderUnavailable.__name__, cause="the lender could not disburse")
         return _Taken(values, ("disbursement",), failed)
+
+
+def _money(code: str, amount: str | None, currency: str | None) -> Note:
+    return Note.of(code, amount=amount or "", currency=currency or "")
 
 
 def _already_said(closing: Closing, message: Message) -> bool:

@@ -16,6 +16,7 @@ from creditmesh.decisions.serving.champion import Champion
 from creditmesh.decisions.serving.queue import rules_day, unpacked
 from creditmesh.intake.model import Application, NameMatch, NotAwaited, Outcome, RiskSummary
 from creditmesh.intake.moves import ASSESS, DECLINE
+from creditmesh.intake.notes import Note
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import DomainError, NotFound
 from creditmesh.kernel.unread import UNREAD
@@ -149,8 +150,10 @@ class Assessment:
         Raises:
             NotFound: not assessed yet.
         """
-        referral = referral_of(application)
-        return {**self.report(application), "referral": referral.model_dump() if referral else None}
+        referral, report = referral_of(application), self.report(application)
+        # Reports of earlier releases have the model's decision only.
+        decision = application.risk.decision if application.risk else report["result"]["decision"]
+        return {"decision": decision, **report, "referral": referral.model_dump() if referral else None}
 
     def _inputs(self, application: Application) -> Inputs:
         if application.key_data_key is None:
@@ -166,7 +169,7 @@ class Assessment:
         request: Mapping[str, Any],
         result: dict[str, Any],
         model: Artefact,
-        decided_at: str,
+        summary: RiskSummary,
     ) -> dict[str, Any]:
         requested = {
             "amount": str(application.requested()),
@@ -182,8 +185,9 @@ class Assessment:
             features=json.loads(unpacked(request["features"])),
             sources=json.loads(unpacked(request["sources"])),
             engine=request["engine"],
-            decided_at=decided_at,
+            decided_at=summary.decided_at,
             rules_of=rules_day(request["rules_of"]),
+            referred_for=[reason for reason in summary.reasons if reason not in result["reasons"]],
         )
 
     def _recorded(
@@ -191,18 +195,17 @@ class Assessment:
     ) -> RiskSummary:
         """Write the report and move the application; returns the recorded decision."""
         application_id, now = application.application_id, self._clock.now()
-        decided_at = iso(now)
-        summary = _summary(result, request["engine"], decided_at, application.name_match)
+        summary = _summary(result, request["engine"], iso(now), application.name_match)
         # By day, for readers of many decisions (simulations, drift, training).
         key = f"reports/on={self._clock.day_of(now)}/{application_id}.json"
-        self._reports.put_json(key, self._report(application, request, result, model, decided_at))
+        self._reports.put_json(key, self._report(application, request, result, model, summary))
         risk = summary.model_dump(exclude_none=True)
         if summary.decision != "decline":  # a referral goes to a person, with the limit as a proposal
             write = self._applications.move(application_id, ASSESS, risk=risk, report_key=key)
         else:
             write = self._applications.move(
-                application_id, DECLINE, outcome=_DECLINES[summary.stage], note=", ".join(summary.reasons), risk=risk,
-                report_key=key,
+                application_id, DECLINE, outcome=_DECLINES[summary.stage], risk=risk, report_key=key,
+                note=Note.of("declined_for", reasons=summary.reasons),
             )  # fmt: skip
         try:
             self._applications.apply(replace(write, absent=("risk",)))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from creditmesh.kernel.errors import Unavailable
+from creditmesh.kernel.errors import Parameter, Unavailable
 
 
 class SourceUnavailable(Unavailable):
@@ -57,6 +57,9 @@ class SourceRecord(BaseModel):
     """The version whose rules made the third information; raw keys name the version that made the call."""
     outcome: str = "complete"
     reason: str | None = None
+    """The sentence of `code`; older records have no code."""
+    code: str | None = None
+    parameters: dict[str, Parameter] = {}
     missing: list[str] = []
     cached: bool = False
     fetched_at: str | None = None

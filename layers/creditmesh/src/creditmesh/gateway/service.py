@@ -13,6 +13,7 @@ from creditmesh.gateway.channels.catalogue import ChannelCatalogue, ChannelVersi
 from creditmesh.gateway.channels.document import Outcome
 from creditmesh.gateway.channels.fetcher import ChannelFetcher
 from creditmesh.gateway.channels.plans import PlannedChannel
+from creditmesh.gateway.channels.reasons import CallReason, problem_of
 from creditmesh.gateway.channels.results import CallResult, plain_result
 from creditmesh.gateway.key_data import SourceDataInvalid, extract
 from creditmesh.gateway.model import (
@@ -122,18 +123,19 @@ class Collections:
             result = self._fetcher.collect(found.channel, found.version, subject, rights)
             if last_word and result.outcome is Outcome.PENDING:
                 return plain_result(
-                    found.channel, result.channel_version, Outcome.UNAVAILABLE, "no_answer_in_time",
+                    found.channel, result.channel_version, Outcome.UNAVAILABLE, CallReason.of("no_answer_in_time"),
                     call_key=result.call_key, request_id=result.request_id,
                 )  # fmt: skip
             return result
         except NotFound:
-            reason = "no such channel"
+            cause = CallReason.of("no_such_channel")
         except AWS_ERRORS as error:
             # An AWS failure: the other channels continue; the claim ends with its lease.
-            reason = type(error).__name__
-            logger.warning("channel lost", extra={"channel": channel_id, "error": reason, "place": place(error)})
+            kind = type(error).__name__
+            cause = CallReason.of("platform_failed", error=kind)
+            logger.warning("channel lost", extra={"channel": channel_id, "error": kind, "place": place(error)})
         return CallResult(
-            channel_id=channel_id, channel_version=0, kind="unknown", outcome=Outcome.UNAVAILABLE, reason=reason
+            channel_id=channel_id, channel_version=0, kind="unknown", outcome=Outcome.UNAVAILABLE, cause=cause
         )
 
     def _written(
@@ -188,7 +190,7 @@ def _judge(
     ]
     for _, result in lacking:
         if result and result.outcome in _ASKS_THE_BORROWER and result.scope and asked_for(result.scope):
-            raise AuthorizationRequired(result.reason or result.outcome, result.scope)
+            raise AuthorizationRequired(problem_of(result.cause), result.scope)
     if lacking:
         name, result = lacking[0]
         raise SourceUnavailable(f"{name}: {result.outcome}: {result.reason}" if result else f"{name}: lost")
@@ -205,6 +207,7 @@ def _record(result: CallResult, by: str) -> SourceRecord:
         channel_version=result.channel_version,
         outcome=result.outcome,
         reason=result.reason,
+        **(result.cause.told if result.cause else {}),
         missing=result.missing,
         cached=result.cached and result.asked_by != by,
         fetched_at=result.fetched_at,

@@ -113,9 +113,7 @@ class Learning:
         version = next((one for one in known if one.evidence.get("training_run") == run), None)
         if version is None:
             document = _above(known[0].version, self._data.get_json(f"{place}/candidate.json"))
-            version = registry.propose(
-                document, maker=by, kind=ModelKind.TRAINING, note=f"training run {run}", evidence=_evidence(place, run)
-            )
+            version = registry.propose(document, maker=by, kind=ModelKind.TRAINING, evidence=_evidence(place, run))
         version = registry.attach_gates(model_id, version.content_hash, report)
         return _outcome(version, report)
 

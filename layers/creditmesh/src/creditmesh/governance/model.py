@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from creditmesh.kernel.errors import Conflict, Forbidden, NotFound
+from creditmesh.kernel.errors import Conflict, NotFound, Parameter
 
 _HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.ASCII)
 
@@ -46,12 +46,6 @@ class WrongState(Conflict):
     """The version is not in the state that this needs."""
 
     code = "wrong_model_state"
-
-
-class SamePerson(Forbidden):
-    """The proposer may not check the proposal."""
-
-    code = "same_person"
 
 
 class TestsFailed(Conflict):
@@ -92,7 +86,8 @@ class Gate(Value):
     passed: bool
     value: int | float | str | None = Field(default=None, description="what was measured")
     threshold: int | float | str | None = Field(default=None, description="what was asked for")
-    note: str = ""
+    note: str = Field(default="", description="the sentence of the id")
+    parameters: dict[str, Parameter] = Field(default={}, description="what the note names besides value and threshold")
 
 
 class GateReport(Value):
@@ -116,8 +111,9 @@ class Change(Value):
 
     at: str
     by: str
-    what: str = Field(description="proposed, approved, rejected, gates_attached, challenged, promoted, …")
-    note: str = ""
+    what: str = Field(description="proposed, approved, rejected, gates_failed, challenged, promoted, …")
+    note: str = Field(default="", description="what a person wrote; older lines of the platform have a sentence here")
+    parameters: dict[str, Parameter] = Field(default={}, description="of `what`, where the platform knows more")
 
 
 class Promotion(Value):

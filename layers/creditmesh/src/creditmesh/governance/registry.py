@@ -21,7 +21,6 @@ from creditmesh.governance.model import (
     ModelState,
     ModelVersion,
     Promotion,
-    SamePerson,
     ShadowScore,
     TestsFailed,
     UnknownVersion,
@@ -29,9 +28,9 @@ from creditmesh.governance.model import (
     full_hash,
     precedence,
 )
-from creditmesh.governance.store import Act, ModelStore
+from creditmesh.governance.store import NONE, Act, ModelStore
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.errors import InvalidInput, SamePerson
 from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.errors import ArtefactInvalid
 
@@ -122,8 +121,9 @@ class ModelRegistry:
             )
         version = self._in_state(model_id, content_hash, ModelState.PROPOSED)
         what = "gates_passed" if report.passed else "gates_failed"
-        failed = ", ".join(gate.id for gate in report.gates if not gate.passed)
-        return self._store.change(Act(version, what, failed, {"gates": report}), by)
+        failed = [gate.id for gate in report.gates if not gate.passed]
+        named = {"gates": failed} if failed else NONE
+        return self._store.change(Act(version, what, values={"gates": report}, parameters=named), by)
 
     def approve(self, model_id: str, content_hash: str, *, checker: str, note: str = "") -> ModelVersion:
         """Approve and sign a proposed version, so that it can be promoted. A repeat repairs its document.
@@ -217,8 +217,8 @@ class ModelRegistry:
         leaving = self.get(model_id, current.champion)
         values = {"state": ModelState.CHAMPION, "promotion": None, "replaced": current.champion}
         acts = [
-            Act(version, "promoted", f"proposed by {promotion.maker}", values),
-            Act(leaving, "retired", f"by {version.version}", {"state": ModelState.RETIRED}),
+            Act(version, "promoted", values=values, parameters={"proposed_by": promotion.maker}),
+            Act(leaving, "retired", values={"state": ModelState.RETIRED}, parameters={"version": version.version}),
         ]
         pointer: dict[str, str | None] = {"champion": version.content_hash, "previous": current.champion}
         if current.challenger == version.content_hash:
@@ -379,13 +379,14 @@ def _other_person(checker: str, maker: str) -> None:
 def _releasable(version: ModelVersion) -> None:
     failed = [case.name for case in version.tests if not case.passed]
     if failed:
-        raise TestsFailed("test cases kept with the model fail: {tests}", tests=", ".join(failed))
+        raise TestsFailed("test cases kept with the model fail: {tests}", tests=failed)
     if version.kind is not ModelKind.TRAINING:
         return
     if version.gates is None:
         raise GatesFailed("a version made by training needs a report of its gates")
     if not version.gates.passed:
-        raise GatesFailed(f"gates failed: {', '.join(gate.id for gate in version.gates.gates if not gate.passed)}")
+        failed = [gate.id for gate in version.gates.gates if not gate.passed]
+        raise GatesFailed("gates failed: {gates}", gates=failed)
 
 
 def _promoted_by(version: ModelVersion, checker: str) -> bool:

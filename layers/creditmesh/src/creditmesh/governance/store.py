@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -12,11 +13,13 @@ from pydantic_core import to_jsonable_python
 from creditmesh.decisions.serving.stored_models import CURRENT, object_key
 from creditmesh.governance.model import Change, Current, ModelVersion, Outdated, UnknownVersion
 from creditmesh.kernel.clock import Clock, iso
+from creditmesh.kernel.errors import Parameter
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import ConditionFailed, Item, Put, Tables, Update
 
 LATEST = "latest"
 """Sort key of the record with the highest version proposed."""
+NONE: Mapping[str, Parameter] = MappingProxyType({})
 _VERSION = "version#"
 _TEXTS = ("evidence", "tests", "gates", "promotion")
 """Stored as JSON texts, since they may contain fractions and any depth."""
@@ -30,6 +33,8 @@ class Act:
     what: str
     note: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """Of `what`, where the platform knows more than who and when."""
 
 
 class ModelStore:
@@ -125,9 +130,9 @@ class ModelStore:
     def put_document(self, model_id: str, content_hash: str, document: Mapping[str, Any]) -> None:
         self._objects.put_json(object_key(model_id, content_hash), document)
 
-    def line(self, by: str, what: str, note: str = "") -> Change:
+    def line(self, by: str, what: str, note: str = "", parameters: Mapping[str, Parameter] = NONE) -> Change:
         """A line of history with the current time."""
-        return Change(at=iso(self._clock.now()), by=by, what=what, note=note)
+        return Change(at=iso(self._clock.now()), by=by, what=what, note=note, parameters=dict(parameters))
 
     def _put(self, version: ModelVersion) -> Put:
         item = {**_key(version.model_id, _VERSION + version.content_hash), **_plain(version.model_dump(mode="json"))}
@@ -147,7 +152,7 @@ class ModelStore:
             _key(version.model_id, _VERSION + version.content_hash),
             set={**values, "revision": version.revision + 1},
             remove=[name for name, value in values.items() if value is None],
-            append={"history": [self.line(by, act.what, act.note).model_dump()]},
+            append={"history": [self.line(by, act.what, act.note, act.parameters).model_dump()]},
             where={"revision": version.revision, "state": version.state.value},
         )
 

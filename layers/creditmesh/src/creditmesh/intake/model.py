@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from creditmesh.intake.notes import NoteCode, with_note
 from creditmesh.intake.terms import ChosenTerms
 from creditmesh.kernel.caller import STAFF, Caller, Role
-from creditmesh.kernel.errors import Conflict, InvalidInput
+from creditmesh.kernel.errors import Conflict, InvalidInput, Parameter
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import Money
 from creditmesh.kernel.text import LINE, NAME
@@ -117,7 +118,7 @@ class LoanRequest(BaseModel):
         """
         money = Money.parse(self.amount, self.currency)
         if money.currency != LENT_CURRENCY:
-            raise InvalidInput("must be {allowed}", field="currency", fault="not_allowed", allowed=LENT_CURRENCY)
+            raise InvalidInput("must be {allowed}", field="currency", fault="not_allowed", allowed=[LENT_CURRENCY])
         if not MIN_AMOUNT_MINOR <= money.minor <= MAX_AMOUNT_MINOR:
             low, high = Money(MIN_AMOUNT_MINOR, LENT_CURRENCY), Money(MAX_AMOUNT_MINOR, LENT_CURRENCY)
             raise InvalidInput(
@@ -155,7 +156,14 @@ class TimelineEntry(BaseModel):
     status: Status
     by: str = Field(description="role that caused it, or platform")
     subject: str | None = Field(default=None, description="id of who caused it")
-    note: str | None = None
+    note: str | None = Field(default=None, description="what a person wrote, or the sentence of the code")
+    note_code: NoteCode | None = Field(default=None, description="null for what a person wrote, and in older entries")
+    note_parameters: dict[str, Parameter] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note(cls, item: Any) -> Any:
+        return with_note(item)
 
 
 class RiskSummary(BaseModel):
@@ -208,6 +216,8 @@ class ApplicationSummary(BaseModel):
     status: Status
     outcome: Outcome | None = None
     outcome_note: str | None = None
+    outcome_note_code: str | None = None
+    outcome_note_parameters: dict[str, Parameter] | None = None
     authorization_problem: str | None = None
     """Why the borrower was last asked for an authorisation."""
     risk: RiskSummary | None = None
@@ -215,6 +225,11 @@ class ApplicationSummary(BaseModel):
     chosen_lender_id: str | None = None
     chosen_terms: ChosenTerms | None = None
     execution: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _outcome_note(cls, item: Any) -> Any:
+        return with_note(item, "outcome_")
 
     def requested(self) -> Money:
         return Money(self.amount_minor, self.currency)

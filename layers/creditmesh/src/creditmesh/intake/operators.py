@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from creditmesh.intake.model import (
     WAITS,
@@ -16,6 +16,7 @@ from creditmesh.intake.model import (
     Status,
 )
 from creditmesh.intake.moves import HAND_OVER, HAND_OVER_AGAIN, RESUME, SETTLE
+from creditmesh.intake.notes import Note, NoteCode, noted, with_note, words_of
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import Clock, iso
@@ -49,13 +50,21 @@ class OperatorTask(BaseModel):
     task_id: str
     application_id: str
     stage: str = Field(description="state of the process that could not go on")
-    reason: str
+    reason: str = Field(description="`reasons` as one text")
+    reasons: list[str] = Field(default=[], description="name of the process's error, or codes of a referral's reasons")
     created_at: str
     queue: Literal["open", "resolved"] = "open"
     resolved_at: str | None = None
     resolved_by: str | None = None
     action: str | None = None
-    note: str | None = None
+    note: str | None = Field(default=None, description="what a person wrote, or the sentence of the code")
+    note_code: NoteCode | None = Field(default=None, description="null for what a person wrote, and in older tasks")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told(cls, item: Any) -> Any:
+        reasons = words_of(item["reason"]) if isinstance(item, dict) and "reason" in item else []
+        return with_note({**item, "reasons": item.get("reasons") or reasons} if isinstance(item, dict) else item)
 
 
 class OperatorQueue:
@@ -81,9 +90,10 @@ class OperatorQueue:
             application_id=application_id,
             stage=stage,
             reason=reason[:200],
+            reasons=words_of(reason),
             created_at=iso(now),
         )
-        note = f"{stage}: {task.reason}"
+        note = Note.of("handed_over", stage=stage, reasons=task.reasons)
         if application.status is Status.WITH_OPERATOR:
             moved = self._applications.move(application_id, HAND_OVER_AGAIN, note=note)
         else:
@@ -135,13 +145,13 @@ class OperatorQueue:
         referral = task.stage == REFERRAL
         role, allowed = (Role.RISK_OFFICER, REFERRAL_ACTIONS) if referral else (Role.OPERATOR, ACTIONS)
         if caller.role is not role:
-            raise Forbidden(f"a task at stage {task.stage} is for role {role}")
+            raise Forbidden("a task at stage {stage} is for role {role}", stage=task.stage, role=role.value)
         if action not in allowed:
             raise InvalidInput(
                 "must be one of {allowed} at stage {stage}",
                 field="action",
                 fault="not_allowed",
-                allowed=", ".join(allowed),
+                allowed=list(allowed),
                 stage=task.stage,
             )
         if action == "retry" and len(self._application(task.application_id)[0].timeline) > MOST_ENTRIES:
@@ -156,10 +166,10 @@ class OperatorQueue:
         """Let the process continue without the operators, since the awaited answer has come."""
         application, wait = self._application(application_id)
         if task := self._unresolved(application, wait, stage, also_left=True):
-            self._resolved(task, Actor(Role.LENDER, by), "retry", "the answer came")
+            self._resolved(task, Actor(Role.LENDER, by), "retry", Note.of("answer_came"))
             self._waits.tell(application_id, _KIND)
 
-    def _resolved(self, task: OperatorTask, by: Actor, action: str, note: str) -> OperatorTask:
+    def _resolved(self, task: OperatorTask, by: Actor, action: str, note: Note | str) -> OperatorTask:
         """Record the resolution unless there is one; returns the task with the effective one."""
         if task.action is not None:
             return task
@@ -171,31 +181,31 @@ class OperatorQueue:
             return found
         return self._get(task.task_id)
 
-    def _resolve(self, task: OperatorTask, by: Actor, action: str, note: str) -> None:
+    def _resolve(self, task: OperatorTask, by: Actor, action: str, note: Note | str) -> None:
         """Change task, application and wait in one transaction."""
-        resolution = {"resolved_at": iso(self._clock.now()), "resolved_by": by.subject, "action": action, "note": note}
-        change = {**resolution, "queue": RESOLVED_QUEUE}
+        resolution = {"resolved_at": iso(self._clock.now()), "resolved_by": by.subject, "action": action}
+        change = {**resolution, **noted(note), "queue": RESOLVED_QUEUE}
         write = Update(self._table, {"task_id": task.task_id}, change, absent=("action",))
         application, wait = self._application(task.application_id)
         writes: list[Write] = [write]
         if wait.number == task.task_id and not wait.answered:
             writes.append(self._waits.answering(wait, Answer({"action": action})))
         if application.status is Status.WITH_OPERATOR:
-            self._applications.apply(self._moved(application, task, by, resolution), *writes)
+            self._applications.apply(self._moved(application, task, by, resolution, note), *writes)
         else:  # ended, or continued by the awaited answer
             self._tables.transact(writes, task.task_id)
 
     def _moved(
-        self, application: Application, task: OperatorTask, by: Actor, resolution: dict[str, Any]
+        self, application: Application, task: OperatorTask, by: Actor, resolution: dict[str, Any], note: Note | str
     ) -> Update:  # fmt: skip
         values: dict[str, Any] = {}
         if task.stage == REFERRAL:  # part of the report
             decided = ReferralDecision(
                 action=resolution["action"], at=resolution["resolved_at"], role=by.role, subject=by.subject or "",
-                note=resolution["note"],
+                note=str(note),
             )  # fmt: skip
             values["referral"] = decided.model_dump()
-        application_id, note = application.application_id, resolution["note"]
+        application_id = application.application_id
         if outcome := _ENDS.get(resolution["action"]):
             return self._applications.move(application_id, SETTLE, by, note=note, outcome=outcome, **values)
         return self._applications.move(application_id, RESUME, by, note=note, to=application.stood, **values)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outcome, Status
 from creditmesh.intake.moves import PLATFORM, Move
+from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Caller
 from creditmesh.platform.tables import Item, Ref, Update, Write
 
@@ -27,7 +28,7 @@ class Applications(Protocol):
         move: Move,
         by: Actor = PLATFORM,
         *,
-        note: str | None = None,
+        note: Note | str | None = None,
         outcome: Outcome | None = None,
         standing: Status | None = None,
         to: Status | None = None,

@@ -24,6 +24,7 @@ from creditmesh.intake.model import (
     TimelineEntry,
 )
 from creditmesh.intake.moves import ASK, AUTHORIZE, GIVE_UP, WITHDRAW, Move
+from creditmesh.intake.notes import Note
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
@@ -152,7 +153,11 @@ class Intake:
         repeated = application.status is Status.AUTHORIZATION_REQUIRED
         if application.authorization_requests >= allowed and not repeated:
             given_up = self._store.move(
-                application_id, GIVE_UP, outcome=Outcome.AUTHORIZATION_FAILED, note=reason, standing=application.status
+                application_id,
+                GIVE_UP,
+                outcome=Outcome.AUTHORIZATION_FAILED,
+                standing=application.status,
+                note=Note.of("authorization_not_given", problem=reason),
             )
             self._store.apply(given_up)
             raise AuthorizationExhausted(reason)
@@ -174,8 +179,8 @@ class Intake:
             False if the application is in another state, or there is such a grant.
         """
         asking = self._store.move(
-            application_id, ASK, note=reason, standing=standing, authorization_requests=number,
-            authorization_problem=reason,
+            application_id, ASK, standing=standing, note=Note.of("authorization_needed", problem=reason),
+            authorization_requests=number, authorization_problem=reason,
         )  # fmt: skip
         if standing is Status.RECEIVED and not knows_grant:
             asking = replace(asking, absent=("granted_meanwhile",))
@@ -261,7 +266,7 @@ class Intake:
             raise NotAwaited("the contract is signed, and its payment may have been ordered")
         wait = self._waits.read(application_id, WAITS[application.status])
         closed = Answer(error=ApplicationClosed.__name__, cause="withdrawn")
-        note = "withdrawn by the borrower"
+        note = Note.of("withdrawn_by_borrower")
         return self._answered(
             application, wait, closed, WITHDRAW, Actor.of(caller), outcome=Outcome.WITHDRAWN, note=note
         )  # fmt: skip

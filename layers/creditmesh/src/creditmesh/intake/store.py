@@ -13,9 +13,9 @@ from creditmesh.intake.model import (
     ApplicationSummary,
     Outcome,
     Status,
-    TimelineEntry,
 )
 from creditmesh.intake.moves import EXPIRE, PLATFORM, Move
+from creditmesh.intake.notes import Note, noted
 from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
@@ -88,7 +88,7 @@ class ApplicationStore:
         move: Move,
         by: Actor = PLATFORM,
         *,
-        note: str | None = None,
+        note: Note | str | None = None,
         outcome: Outcome | None = None,
         standing: Status | None = None,
         to: Status | None = None,
@@ -97,6 +97,7 @@ class ApplicationStore:
         """The write of a move, for `apply` or for a transaction.
 
         Args:
+            note: what a person wrote, as text; stands beside the outcome if there is one.
             standing: the required status, if fewer than the move allows.
             to: the new status, if the table leaves it open.
             values: the attributes that the move sets.
@@ -107,13 +108,16 @@ class ApplicationStore:
             raise ValueError(f"{move.name} has no target status")
         change = {**values, "status": status.value, "status_at": now, "updated_at": now}
         if outcome is not None:
-            change |= {"outcome": outcome.value, "outcome_note": note}
-        entry = TimelineEntry(at=now, status=status, by=by.role, subject=by.subject, note=outcome or note)
+            change |= {"outcome": outcome.value, **noted(note, "outcome_")}
+            note = Note.of("ended", outcome=outcome.value)
+        entry = {"at": now, "status": status.value, "by": by.role, **noted(note)}
+        if by.subject is not None:
+            entry["subject"] = by.subject
         return Update(
             self._table,
             {"application_id": application_id},
             change,
-            append={"timeline": [entry.model_dump(mode="json", exclude_none=True)]},
+            append={"timeline": [entry]},
             where={"status": (standing.value,) if standing else tuple(one.value for one in move.of)},
         )
 
@@ -156,7 +160,7 @@ class ApplicationStore:
             self.get(write.key["application_id"]).require_open()
             raise
 
-    def expire(self, application_id: str, outcome: Outcome, note: str | None = None) -> bool:
+    def expire(self, application_id: str, outcome: Outcome, note: Note | str | None = None) -> bool:
         """End an application whose wait timed out; False if it has ended, or was answered just now."""
         try:
             self.apply(self.move(application_id, EXPIRE, outcome=outcome, note=note))

@@ -6,7 +6,19 @@ State machines catch them by class name, so the names are part of the processes'
 
 from __future__ import annotations
 
-Parameter = str | int
+from collections.abc import Mapping
+
+Parameter = str | int | list[str]
+"""What a sentence names; of several things a list."""
+
+
+def said(sentence: str, parameters: Mapping[str, Parameter]) -> str:
+    """A sentence with its parameters in place of their names in braces."""
+    if not parameters:
+        return sentence
+    return sentence.format(
+        **{name: ", ".join(value) if isinstance(value, list) else value for name, value in parameters.items()}
+    )
 
 
 class DomainError(Exception):
@@ -22,7 +34,7 @@ class DomainError(Exception):
             message: names its parameters, if any, in braces.
             field: path of the value at fault.
         """
-        self.message = message.format(**parameters) if parameters else message
+        self.message = said(message, parameters)
         self.field, self.parameters = field, parameters
         super().__init__(self.message)
 

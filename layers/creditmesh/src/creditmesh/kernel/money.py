@@ -24,7 +24,7 @@ class Money:
     def __post_init__(self) -> None:
         if self.currency not in MINOR_UNITS:
             raise InvalidInput(
-                "must be one of {allowed}", field="currency", fault="not_allowed", allowed=", ".join(MINOR_UNITS)
+                "must be one of {allowed}", field="currency", fault="not_allowed", allowed=list(MINOR_UNITS)
             )
         if not 0 <= self.minor <= MAX_MINOR:
             raise InvalidInput("must be between 0.00 and 10000000000000.00", field="amount", fault="out_of_range")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from creditmesh.intake.model import WAITS, Actor, Application, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import CHOOSE, MATCH_NOTHING, OFFER
+from creditmesh.intake.notes import Note
 from creditmesh.intake.terms import ChosenTerms
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock
-from creditmesh.kernel.errors import Forbidden, InvalidInput
+from creditmesh.kernel.errors import Forbidden, InvalidInput, Parameter
 from creditmesh.kernel.money import Money
 from creditmesh.offers.exposure import Commitment, Exposures, capacities_of
 from creditmesh.offers.matching import (
@@ -92,7 +93,7 @@ class Offers:
             self._nothing(application_id, matched.nearest)
             raise NothingMatches("no product fits")
         offers = matched.offers
-        offered = self._applications.move(application_id, OFFER, note=f"{len(offers)} offers")
+        offered = self._applications.move(application_id, OFFER, note=Note.of("offers_made", count=len(offers)))
         stored, asked = self._store.put(application_id, offers), self._waits.asking(application_id, _CHOICE, token)
         try:
             self._applications.apply(offered, stored, asked)
@@ -134,8 +135,9 @@ class Offers:
         self._products.require_lender(offer.lender_id)
         commitment = self._commitment(application, product, terms)
         moved = self._applications.move(
-            application_id, CHOOSE, Actor.of(caller), note=offer.name, chosen_product_id=offer.product_id,
-            chosen_lender_id=offer.lender_id, chosen_terms=terms.model_dump(mode="json"),
+            application_id, CHOOSE, Actor.of(caller), note=Note.of("chosen", name=offer.name),
+            chosen_product_id=offer.product_id, chosen_lender_id=offer.lender_id,
+            chosen_terms=terms.model_dump(mode="json"),
         )  # fmt: skip
         wait, answer = Wait(application_id, _CHOICE, asked), Answer()
         committing = self._exposures.committing(commitment)
@@ -204,7 +206,11 @@ class Offers:
         )
 
     def _nothing(self, application_id: str, best: Nearest | None) -> None:
-        note = f"nearest: {best.name}: {'; '.join(best.missing)}" if best else "the catalogue is empty"
+        note = Note.of("catalogue_empty")
+        if best:
+            named: dict[str, Parameter] = {"name": best.name, "unmet": [one.code for one in best.unmet]}
+            words = f"nearest: {best.name}: {'; '.join(best.missing)}"
+            note = Note(code="nothing_fits", parameters=named, words=words)
         self._applications.apply(
             self._applications.move(
                 application_id, MATCH_NOTHING, outcome=Outcome.NO_MATCH, note=note,
@@ -241,7 +247,7 @@ def _bounds(offer: Offer, field: str) -> dict[str, Any]:
         case "term_months":
             return {"min": offer.min_term_months, "max": offer.max_term_months, "step": offer.term_step_months}
         case _:
-            return {"allowed": ", ".join(offer.repayment_methods)}
+            return {"allowed": [method.value for method in offer.repayment_methods]}
 
 
 def _limit(application: Application) -> int:

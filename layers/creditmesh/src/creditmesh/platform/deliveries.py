@@ -6,12 +6,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
+from creditmesh.kernel.reasons import Reason
 from creditmesh.platform.crypto import FieldCipher, SealBroken
-from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
+from creditmesh.platform.http import FAULTS, Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Directory, Institution
 from creditmesh.platform.outbox import API_KEY, MANNERS, PARKED_QUEUE, PENDING_QUEUE
 from creditmesh.platform.signing import signed_headers
@@ -28,6 +29,15 @@ SENT_DAYS = 400
 """Sent messages are kept longer than a process may last."""
 
 Result = Literal["sent", "later", "parked", "settled"]
+
+
+class DeliveryFault(Reason):
+    """Why a message was not delivered."""
+
+    SENTENCES = {**FAULTS, "refused": "refused with status {status}", "seal_broken": "a sealed field does not open"}
+
+
+DeliveryFaultCode = Annotated[str, DeliveryFault.enum()]
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,16 @@ class Deliveries:
         manner = MANNERS[item["manner"]]
         try:
             answer = self._send(item)
-        except (InstitutionUnavailable, SealBroken) as error:
-            return self._again(item, error.message)
+        except InstitutionUnavailable as failure:
+            return self._again(item, DeliveryFault(code=failure.fault, parameters=failure.parameters))
+        except SealBroken:
+            return self._again(item, DeliveryFault.of(SealBroken.code))
         if answer.status in manner.taken:
             now = self._clock.now()
             gone = int((now + timedelta(days=SENT_DAYS)).timestamp())
             return self._settle(item, "sent", {"sent_at": iso(now), "status": answer.status, "expires_at": gone})
-        reason = f"refused with status {answer.status}"
-        return self._park(item, reason) if manner.refuses else self._again(item, reason)
+        fault = DeliveryFault.of("refused", status=answer.status)
+        return self._park(item, fault) if manner.refuses else self._again(item, fault)
 
     def _send(self, item: Item) -> Answer:
         institution = self._receiver(item["institution_id"])
@@ -116,7 +128,7 @@ class Deliveries:
         try:
             return self._directory.get(institution_id)
         except NotFound:
-            raise InstitutionUnavailable("is not in the directory") from None
+            raise InstitutionUnavailable("not_in_directory") from None
 
     def _headers(self, item: Item, institution: Institution, body: bytes) -> dict[str, str]:
         """The headers by which the receiver authenticates us."""
@@ -124,16 +136,16 @@ class Deliveries:
         if item["manner"] == API_KEY:
             return {"content-type": "application/json", "x-api-key": keys.api_key}
         if not keys.webhook_secrets:
-            raise InstitutionUnavailable("has no webhook secret")
+            raise InstitutionUnavailable("no_webhook_secret")
         return signed_headers(keys.webhook_secrets[0], item["message_id"], int(self._clock.now().timestamp()), body)
 
-    def _again(self, item: Item, reason: str) -> Result:
+    def _again(self, item: Item, fault: DeliveryFault) -> Result:
         attempts, manner = item["attempts"] + 1, MANNERS[item["manner"]]
         if attempts >= item.get("most_attempts", manner.attempts):
-            return self._park(item, reason)
+            return self._park(item, fault)
         delay = min(manner.first_pause * 2**attempts, manner.longest_pause)
         due = iso(self._clock.now() + timedelta(seconds=delay))
-        change = {"attempts": attempts, "due_at": due, "last_error": reason}
+        change = {"attempts": attempts, "due_at": due, "last_fault": fault.model_dump()}
         try:
             self._tables.write(self._update(item, change, where={"attempts": item["attempts"]}))
         except ConditionFailed:
@@ -142,8 +154,8 @@ class Deliveries:
             self._queue.later(Ticket.of({**item, "attempts": attempts}), delay)
         return "later"
 
-    def _park(self, item: Item, reason: str) -> Result:
-        result = self._settle(item, "parked", {"last_error": reason})
+    def _park(self, item: Item, fault: DeliveryFault) -> Result:
+        result = self._settle(item, "parked", {"last_fault": fault.model_dump()})
         if result == "parked":
             self._on_parked(item)
         return result

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.errors import InvalidInput, said
 from creditmesh.kernel.text import faults, shown
 
 T = TypeVar("T")
@@ -118,8 +118,7 @@ def _told(error: ErrorDetails, document: Any) -> FieldError:
 def _field(
     path: Sequence[str | int], code: str, rule: str, parameters: dict[str, Any], *, formatted: bool = False
 ) -> FieldError:
-    words = {name: ", ".join(value) if isinstance(value, list) else value for name, value in parameters.items()}
-    sentence = rule if formatted else rule.format(**words)
+    sentence = rule if formatted else said(rule, parameters)
     field = ".".join(shown(str(part)) for part in path) or "body"
     return FieldError(field=field, rule=sentence, code=code, parameters=parameters)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import urllib3
 
-from creditmesh.kernel.errors import Unavailable
+from creditmesh.kernel.errors import Parameter
+from creditmesh.kernel.reasons import Unusable
 from creditmesh.platform.deadline import Watch, watched
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -23,15 +24,40 @@ _MOST_MEMBERS = 100
 """Each takes time for all that follow it, however little it holds."""
 
 
-class InstitutionUnavailable(Unavailable):
+FAULTS = {
+    "answer_not_json": "the answer is not JSON",
+    "answer_too_long": "the answer is too long",
+    "answered": "answered {status}",
+    "body_damaged": "no answer: the body is damaged",
+    "body_truncated": "no answer: the body was truncated",
+    "body_too_slow": "no answer: the body takes too long",
+    "issuer_not_discovered": "the issuer's discovery document is not its own",
+    "issuer_keys_unreadable": "the issuer's key set cannot be read",
+    "no_answer": "no answer: {error}",
+    "no_webhook_secret": "has no webhook secret",
+    "not_in_directory": "is not in the directory",
+    "timed_out": "no answer: timed out",
+    "unknown_encoding": "no answer: the body has an unknown content encoding",
+}
+"""Why an institution gave no usable answer: sentences by code."""
+
+
+class InstitutionUnavailable(Unusable):
     """No usable answer: refused connection, time-out, 429 or 5xx, an answer too long or not JSON. Worth a retry."""
 
     code = "institution_unavailable"
+    SENTENCES = FAULTS
 
     def __init__(
-        self, message: str, *, sent: bool = True, status: int | None = None, retry_after: int | None = None
+        self,
+        fault: str,
+        *,
+        sent: bool = True,
+        status: int | None = None,
+        retry_after: int | None = None,
+        **parameters: Parameter,
     ) -> None:
-        super().__init__(message)
+        super().__init__(fault, **parameters, **({} if status is None else {"status": status}))
         self.sent, self.status, self.retry_after = sent, status, retry_after
         """`sent`: the request may have reached the institution; False only if no connection was made."""
 
@@ -53,7 +79,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise InstitutionUnavailable("the answer is not JSON") from None
+            raise InstitutionUnavailable("answer_not_json") from None
 
 
 class HttpClient:
@@ -105,15 +131,17 @@ class HttpClient:
                 )  # fmt: skip
                 content = self._body(response, deadline, answer_bytes)
             except urllib3.exceptions.HTTPError as error:
-                why = "timed out" if watch.over else type(error).__name__
-                raise InstitutionUnavailable(f"no answer: {why}", sent=_reached(error)) from None
+                if watch.over:
+                    raise InstitutionUnavailable("timed_out", sent=_reached(error)) from None
+                kind = type(error).__name__
+                raise InstitutionUnavailable("no_answer", sent=_reached(error), error=kind) from None
             if watch.over:  # what looks like the end of the body may be our shutdown
-                raise InstitutionUnavailable("no answer: timed out")
+                raise InstitutionUnavailable("timed_out")
         given = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status, content, given)
         if not is_answer(answer):
             pause = _seconds(given.get("retry-after", ""))
-            raise InstitutionUnavailable(f"answered {response.status}", status=response.status, retry_after=pause)
+            raise InstitutionUnavailable("answered", status=response.status, retry_after=pause)
         return answer
 
     def _pool(self, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
@@ -128,9 +156,9 @@ class HttpClient:
         while chunk := response.read1(_CHUNK, decode_content=False):
             parts.append(chunk)
             size += len(chunk)
-            fault = "the answer is too long" if size > limit else ""
+            fault = "answer_too_long" if size > limit else ""
             if not fault and self._monotonic() > deadline:
-                fault = "no answer: the body takes too long"
+                fault = "body_too_slow"
             if fault:
                 response.close()
                 raise InstitutionUnavailable(fault)
@@ -154,7 +182,7 @@ def unpacked(content: bytes, encodings: str, limit: int) -> bytes:
             headed = len(content) > 1 and content[0] & 15 == 8 and int.from_bytes(content[:2]) % 31 == 0
             content = _inflated(content, zlib.MAX_WBITS if headed else -zlib.MAX_WBITS, limit)
         elif name not in ("", "identity"):
-            raise InstitutionUnavailable("no answer: the body has an unknown content encoding")
+            raise InstitutionUnavailable("unknown_encoding")
     return content
 
 
@@ -166,15 +194,15 @@ def _inflated(content: bytes, window_bits: int, limit: int) -> bytes:
         try:
             parts.append(member.decompress(content, limit - size + 1))
         except zlib.error:
-            raise InstitutionUnavailable("no answer: the body is damaged") from None
+            raise InstitutionUnavailable("body_damaged") from None
         size += len(parts[-1])
         if size > limit or len(parts) > _MOST_MEMBERS:
-            raise InstitutionUnavailable("the answer is too long")
+            raise InstitutionUnavailable("answer_too_long")
         if not member.eof:
-            raise InstitutionUnavailable("no answer: the body was truncated")
+            raise InstitutionUnavailable("body_truncated")
         content = member.unused_data
         if content and window_bits != _GZIP:
-            raise InstitutionUnavailable("no answer: the body is damaged")
+            raise InstitutionUnavailable("body_damaged")
     return b"".join(parts)
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from creditmesh.kernel.errors import InvalidInput, NotFound, Unavailable
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.kernel.reasons import Unusable
 from creditmesh.platform.observability import logger
 from creditmesh.platform.signing import key_of
 
@@ -18,10 +19,16 @@ ADDRESS_BOOK = "institutions.json"
 """Key of the address book in the bucket of artefacts, uploaded by the deployment."""
 
 
-class SecretMissing(Unavailable):
-    """A channel refers to a missing secret, which an operator must store."""
+class SecretMissing(Unusable):
+    """A channel refers to a secret that is missing or unfit; an operator must store it."""
 
     code = "secret_missing"
+    SENTENCES = {
+        "certificate_unfit": "the secrets {certificate} and {private_key} are not a certificate and its key in PEM",
+        "secret_missing": "the institution has no secret {secret}",
+        "secret_too_short": "the secret {secret} must have at least {min} printable characters, without spaces around",
+        "secret_unfit_for_header": "the secret {secret} cannot be sent in a header",
+    }
 
 
 class Address(BaseModel):
@@ -66,7 +73,7 @@ class Keys(BaseModel):
         """
         found = self.api_key if name == "api_key" else self.secrets.get(name, "")
         if not found:
-            raise SecretMissing(f"the institution has no secret {name}")
+            raise SecretMissing("secret_missing", secret=name)
         return found
 
 

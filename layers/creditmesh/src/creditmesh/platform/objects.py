@@ -60,7 +60,7 @@ class Objects:
             raise NotFound(f"no object {key}") from None
         if at_most is not None and found["ContentLength"] > at_most:
             found["Body"].close()
-            raise ObjectTooLarge(f"has more than {at_most} bytes")
+            raise ObjectTooLarge("has more than {max} bytes", max=at_most)
         return found["Body"].read()
 
     def stat(self, key: str) -> tuple[int, str]:

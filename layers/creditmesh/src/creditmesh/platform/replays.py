@@ -11,11 +11,20 @@ from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Conflict, NotFound, SamePerson
 from creditmesh.platform.tables import Item, Ref, Tables, Update
 
+MOST_STEPS = 100
+"""Steps of an item after which no replay is asked for: an item takes 400 KB, a step up to 1.5 KB."""
+
 
 class NotReplayable(Conflict):
     """It cannot be replayed (now), or its replay waits for nobody."""
 
     code = "not_replayable"
+
+
+class ReplayedTooOften(Conflict):
+    """So many steps have been taken that another replay would not help either."""
+
+    code = "replayed_too_often"
 
 
 class ReplayAsked(BaseModel):
@@ -82,9 +91,12 @@ class Replays:
 
         Raises:
             NotReplayable: it cannot be replayed, or its replay has been asked for.
+            ReplayedTooOften: its history is full.
         """
         item = self.get(item_id)
         self._check(item)
+        if len(item.get("replays", ())) >= MOST_STEPS:
+            raise ReplayedTooOften("it was replayed too often")
         if "replay" in item:
             raise NotReplayable("its replay has been asked for and waits for another person")
         if not self._moves_money(item):

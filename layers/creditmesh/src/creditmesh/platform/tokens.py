@@ -113,20 +113,20 @@ class KeySet:
         try:
             found = jwt.PyJWKSet.from_dict(self._get(self.issuer.keys_url or self._discovered()))
         except jwt.PyJWTError:
-            raise InstitutionUnavailable("the issuer's key set cannot be read") from None
+            raise InstitutionUnavailable("issuer_keys_unreadable") from None
         return {key.key_id: key for key in found if key.key_id and _is_strong_rsa(key)}
 
     def _discovered(self) -> str:
         document = self._get(f"{self.issuer.issuer.rstrip('/')}/.well-known/openid-configuration")
         if document.get("issuer") != self.issuer.issuer or not isinstance(document.get("jwks_uri"), str):
-            raise InstitutionUnavailable("the issuer's discovery document is not its own")
+            raise InstitutionUnavailable("issuer_not_discovered")
         return str(document["jwks_uri"])
 
     def _get(self, url: str) -> dict[str, Any]:
         found = self.http.call("GET", url, headers={"accept": "application/json"})
         document = found.json() if found.status == 200 else None
         if not isinstance(document, dict):
-            raise InstitutionUnavailable(f"the issuer answered {found.status}")
+            raise InstitutionUnavailable("answered", status=found.status)
         return document
 
 

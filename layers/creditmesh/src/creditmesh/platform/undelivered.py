@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from creditmesh.kernel.clock import Clock, iso
-from creditmesh.platform.deliveries import Ticket
+from creditmesh.kernel.errors import Parameter
+from creditmesh.platform.deliveries import DeliveryFault, DeliveryFaultCode, Ticket
 from creditmesh.platform.outbox import MANNERS, PARKED_QUEUE, PENDING_QUEUE
 from creditmesh.platform.paging import FIRST, Page, Partition, Window, matching, read
 from creditmesh.platform.replays import NotReplayable, Replayable, Replays
@@ -29,8 +30,19 @@ class OutboxMessage(Replayable):
     attempts: int = Field(description="failed attempts and replays")
     created_at: str
     due_at: str = Field(description="of the next attempt; of a parked message, of the last")
-    last_error: str | None = None
+    last_error: str | None = Field(default=None, description="why it was not delivered")
+    last_error_code: DeliveryFaultCode | None = Field(default=None, description="null where it is older than the codes")
+    last_error_parameters: dict[str, Parameter] = {}
     sent_at: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told(cls, item: Any) -> Any:
+        if not isinstance(item, Mapping) or "last_fault" not in item:
+            return item
+        fault = DeliveryFault.model_validate(item["last_fault"])
+        told = {"last_error": fault.text, "last_error_code": fault.code, "last_error_parameters": fault.parameters}
+        return {**item, **told}
 
 
 class Undelivered:

@@ -265,7 +265,7 @@ def _field_errors(error: DomainError) -> list[FieldError] | None:
         return error.errors
     if isinstance(error, InvalidInput) and error.field:
         field = FieldError(
-            field=shown(error.field), rule=error.message, code=error.fault, parameters={**error.parameters}
+            field=shown(error.field), rule=error.message, code=error.fault, parameters=dict[str, Any](error.parameters)
         )
         return [field]
     return None

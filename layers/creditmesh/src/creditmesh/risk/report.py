@@ -15,7 +15,7 @@ from creditmesh.risk.condition_words import condition_words
 from creditmesh.risk.expression import FeatureValue, variables
 from creditmesh.risk.model import LANGUAGES, Artefact, Feature
 from creditmesh.risk.points import Axis, Characteristic, Segment
-from creditmesh.risk.report_words import WORDS, bin_words, format_value, money
+from creditmesh.risk.report_words import PLATFORM_REASONS, WORDS, bin_words, format_value, money
 from creditmesh.risk.unknown import Unknown
 
 REPORT_VERSION = 2
@@ -32,6 +32,7 @@ def build_report(
     engine: str,
     decided_at: str,
     rules_of: date,
+    referred_for: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the report as JSON values, in every language of the artefact.
 
@@ -43,6 +44,7 @@ def build_report(
         engine: ``spark`` or ``python``.
         decided_at: ISO 8601 instant.
         rules_of: the day whose rules decided; a replay needs it with model and features.
+        referred_for: why the platform refers what the model approves; of `PLATFORM_REASONS`.
 
     Raises:
         ValueError: the result was made by another model than ``artefact``.
@@ -59,11 +61,15 @@ def build_report(
         "rules_of": rules_of.isoformat(),
         "requested": dict(requested),
         "currency": artefact.currency,
+        "decision": "refer" if referred_for else risk_result["decision"],
         "result": dict(risk_result),
         "cutoff": artefact.scorecard.cutoff,
         "base_points": _base_points(artefact, risk_result),
         "points": _points_lines(artefact, risk_result, known, unknown),
-        "reasons": _reasons(artefact, risk_result["reasons"], unknown, unknown.of_result(risk_result)),
+        "reasons": [
+            *_reasons(artefact, risk_result["reasons"], unknown, unknown.of_result(risk_result)),
+            *map(_platform_reason, referred_for),
+        ],
         "price_reasons": _reasons(artefact, risk_result["price_reasons"], unknown, unknown.of_points(risk_result)),
         "fired_rules": [_rule_line(artefact, rule_id, known, unknown) for rule_id in risk_result["fired_rules"]],
         "unread_rules": [_rule_line(artefact, rule_id, known, unknown) for rule_id in risk_result["unread_rules"]],
@@ -175,6 +181,12 @@ def _reasons(artefact: Artefact, codes: Sequence[str], unknown: Unknown, names: 
             }
         )
     return found
+
+
+def _platform_reason(code: str) -> dict[str, Any]:
+    reason = PLATFORM_REASONS[code]
+    text = {language: reason[language] for language in LANGUAGES}
+    return {"code": code, "text": text, "adverse_action": reason["adverse_action"], "parameters": None}
 
 
 def _explained(text: Mapping[str, str], unknown: Unknown, names: Sequence[str]) -> dict[str, str]:

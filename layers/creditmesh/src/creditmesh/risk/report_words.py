@@ -235,6 +235,15 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }
 
+PLATFORM_REASONS: dict[str, dict[str, str]] = {
+    "name_differs": {
+        "zh-CN": "申请所填企业名称与登记机关的名称不符，可能属于另一家企业",
+        "en": "The firm's name as given differs from the company registry's and may be another firm's",
+        "adverse_action": "6",
+    }
+}
+"""Why the platform itself refers what a model approves: texts, and the standard code of adverse-action notices."""
+
 
 def money(minor: int) -> str:
     """Return minor units as major ones with two decimals and thousands apart."""

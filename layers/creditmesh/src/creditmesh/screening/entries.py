@@ -200,7 +200,7 @@ class ListEntries:
         there = old if entry_id == old.entry_id else self._get(entry_id)
         stays = old if there is None or there.state is State.REMOVED else there
         merged = [*there.history, *old.history] if there and there is not old else old.history
-        change = Change(at=iso(self._clock.now()), by=_PLATFORM, act="rekeyed", note=old.entry_id)
+        change = Change(at=iso(self._clock.now()), by=_PLATFORM, act="rekeyed", parameters={"entry_id": old.entry_id})
         new = stays.model_copy(
             update={
                 "entry_id": entry_id, "fingerprint": mark, "normal_form": NORMAL_FORM,

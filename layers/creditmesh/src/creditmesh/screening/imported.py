@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from creditmesh.kernel.clock import iso
+from creditmesh.kernel.errors import Parameter
 from creditmesh.screening.generations import Generations
 from creditmesh.screening.import_lines import Taken
 from creditmesh.screening.import_model import Import
@@ -41,9 +42,10 @@ def _as_entry(key: EntryKey, one: Import, taken: Taken) -> Entry:
     def instant(seconds: int, none: int) -> str | None:
         return None if seconds == none else iso(datetime.fromtimestamp(seconds, tz=UTC))
 
+    told: dict[str, Parameter] = {"import_id": one.import_id, "line": row.line}
     return Entry(
         entry_id=key.entry_id, list_name=key.list_name, kind=key.kind, fingerprint=key.fingerprint, value=taken.value,
         source=one.source, reason_code=row.reason_code, text=taken.text, valid_from=instant(row.begins, 0),
         valid_until=instant(row.ends, NEVER), origin=Origin.IMPORTED, added_by=one.created_by, added_at=one.created_at,
-        history=[Change(at=one.created_at, by=one.created_by, act="imported", note=f"{one.import_id} line {row.line}")],
+        history=[Change(at=one.created_at, by=one.created_by, act="imported", parameters=told)],
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from creditmesh.kernel.errors import Conflict, NotFound, Unavailable
+from creditmesh.kernel.errors import Conflict, NotFound, Parameter, Unavailable
 
 MIN_SCORE_BPS = 8_000
 """Names less similar than this are no hits; below it, the most similar one might not be found."""
@@ -125,7 +125,8 @@ class Change(BaseModel):
     at: str
     by: str
     act: str
-    note: str | None = None
+    note: str | None = Field(default=None, description="what a person wrote")
+    parameters: dict[str, Parameter] = Field(default={}, description="of `act`, where the platform knows more")
 
 
 class Entry(BaseModel):

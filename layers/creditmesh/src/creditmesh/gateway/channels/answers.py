@@ -13,6 +13,7 @@ from creditmesh.gateway.channels.calls import CallRecord
 from creditmesh.gateway.channels.document import Channel, Http, Outcome, Response
 from creditmesh.gateway.channels.exact_json import digits
 from creditmesh.gateway.channels.expressions import search
+from creditmesh.gateway.channels.reasons import CallReason
 from creditmesh.gateway.channels.refusals import refusal
 from creditmesh.gateway.channels.source import Came
 from creditmesh.gateway.channels.structure import structured
@@ -21,7 +22,6 @@ from creditmesh.platform.objects import Objects
 
 MESSAGE = Response()
 """A webhook's message is always JSON in UTF-8."""
-_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Reading:
 
     outcome: Outcome
     bodies: list[bytes] = field(repr=False)
-    reason: str | None = None
+    cause: CallReason | None = None
     third: dict[str, Any] | None = field(default=None, repr=False)
     """None if there is none."""
     missing: tuple[str, ...] = ()
@@ -38,6 +38,10 @@ class Reading:
     status: int | None = None
     late: bool = False
     """The answer was a webhook's message."""
+
+    @property
+    def reason(self) -> str | None:
+        return self.cause.text if self.cause else None
 
 
 class Answers:
@@ -53,7 +57,7 @@ class Answers:
     def read_message(self, channel: Channel, body: bytes) -> Reading:
         """Read the message of a late answer and determine its outcome."""
         if channel.callback is None:
-            return Reading(Outcome.UNAVAILABLE, [body], "answer came late, which is not awaited", late=True)
+            return Reading(Outcome.UNAVAILABLE, [body], CallReason.of("answer_not_awaited"), late=True)
         try:
             content = search(channel.callback.content, reader.parse(MESSAGE, body))
             reader.check(channel.response, content)
@@ -63,12 +67,12 @@ class Answers:
 
     def _read(self, channel: Channel, came: Came) -> Reading:
         if refused := refusal(channel, came.status, came.bodies[-1]):
-            outcome, reason = refused
-            return Reading(outcome, came.bodies, reason)
+            outcome, cause = refused
+            return Reading(outcome, came.bodies, cause)
         if channel.callback and came.status in channel.callback.acknowledged:
             return Reading(Outcome.PENDING, came.bodies)
         if came.status not in channel.response.accepted:
-            return Reading(Outcome.UNAVAILABLE, came.bodies, f"answered {came.status}")
+            return Reading(Outcome.UNAVAILABLE, came.bodies, CallReason.of("answered", status=came.status))
         try:
             document = _joined(channel, [reader.parse(channel.response, body) for body in came.bodies])
             reader.check(channel.response, document)
@@ -81,9 +85,9 @@ class Answers:
         """Apply the structure rules to a parsed document."""
         made = structured(channel.structure, document)
         if made.missing:
-            return Reading(Outcome.INCOMPLETE, bodies, "answer", made.document, made.missing)
-        reason = "by_fallback_rule" if made.by_fallback else None
-        return Reading(Outcome.COMPLETE, bodies, reason, made.document)
+            return Reading(Outcome.INCOMPLETE, bodies, CallReason.of("answer"), made.document, made.missing)
+        cause = CallReason.of("by_fallback_rule") if made.by_fallback else None
+        return Reading(Outcome.COMPLETE, bodies, cause, made.document)
 
     def keep(
         self, channel: Channel, claim: CallRecord, reading: Reading, version: int | None = None
@@ -123,7 +127,7 @@ class Answers:
         return {
             "channel_version": version,
             "outcome": outcome,
-            "reason": reading.reason,
+            "cause": reading.cause,
             "missing": list(reading.missing),
             "third_key": third_key,
         }
@@ -169,7 +173,7 @@ def _third_of(record: CallRecord) -> str:
 
 
 def _unreadable(fault: reader.Unreadable, bodies: list[bytes]) -> Reading:
-    return Reading(Outcome.UNAVAILABLE, bodies, f"answer {fault.message}"[:_LONGEST_REASON])
+    return Reading(Outcome.UNAVAILABLE, bodies, CallReason(code=f"answer_{fault.fault}", parameters=fault.parameters))
 
 
 def _joined(channel: Channel, pages: list[Any]) -> Any:
@@ -179,7 +183,7 @@ def _joined(channel: Channel, pages: list[Any]) -> Any:
         return pages[0]
     name = transport.paging.items
     if not all(isinstance(page, dict) and isinstance(page.get(name), list) for page in pages):
-        raise reader.Unreadable(f"{name}: must be a list on each page")
+        raise reader.Unreadable("no_list", path=name)
     return {**pages[0], name: [item for page in pages for item in page[name]]}
 
 

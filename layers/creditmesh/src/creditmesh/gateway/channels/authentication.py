@@ -17,6 +17,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from creditmesh.gateway.channels import rendering
 from creditmesh.gateway.channels.document import ApiKey, Channel, HmacSignature, MutualTls, OAuth2
+from creditmesh.gateway.channels.reasons import NoSourceAnswer
 from creditmesh.kernel.clock import Clock
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Keys, SecretMissing
@@ -122,7 +123,7 @@ class Authenticator:
         document = answer.json() if answer.status == 200 else None
         found = document.get("access_token") if isinstance(document, dict) else None
         if not isinstance(found, str) or not found or not found.isascii() or not found.isprintable():
-            raise InstitutionUnavailable(f"issues no token: {answer.status}", sent=False, status=answer.status)
+            raise NoSourceAnswer("token_answered", sent=False, status=answer.status)
         lasts = (document or {}).get("expires_in")
         span = lasts if isinstance(lasts, int) and lasts > 0 else _SHORTEST_TOKEN.total_seconds()
         self._tokens[key] = (found, now + max(0, span - TOKEN_MARGIN.total_seconds()))
@@ -141,10 +142,10 @@ class Authenticator:
                 answer.json()
         except InstitutionUnavailable as failure:
             # The source itself was not called, so nothing was charged.
-            raise InstitutionUnavailable(
-                f"issues no token: {failure.message}", sent=False, status=failure.status,
-                retry_after=failure.retry_after,
-            ) from None  # fmt: skip
+            named = {name: value for name, value in failure.parameters.items() if name != "status"}
+            raise NoSourceAnswer(
+                f"token_{failure.fault}", sent=False, status=failure.status, retry_after=failure.retry_after, **named
+            ) from None
         return answer
 
 
@@ -155,16 +156,14 @@ def _token_key(channel: Channel, scheme: OAuth2, origin: str) -> tuple[str, ...]
 def _sendable(name: str, secret: str) -> str:
     """A secret that fits into a header; a line break would be refused later, in a message that quotes it."""
     if not secret.isascii() or not secret.isprintable():
-        raise SecretMissing(f"the secret {name} cannot be sent in a header")
+        raise SecretMissing("secret_unfit_for_header", secret=name)
     return secret
 
 
 def _signing_key(name: str, secret: str) -> bytes:
     """A secret that signs; pasted white space would make every signature wrong without a sign of the cause."""
     if not secret.isprintable() or secret != secret.strip() or len(key := secret.encode()) < _SHORTEST_SIGNING_KEY:
-        raise SecretMissing(
-            f"the secret {name} must have at least {_SHORTEST_SIGNING_KEY} printable characters, without spaces around"
-        )
+        raise SecretMissing("secret_too_short", secret=name, min=_SHORTEST_SIGNING_KEY)
     return key
 
 
@@ -174,7 +173,7 @@ def _own_certificate(scheme: MutualTls, keys: Keys) -> ssl.SSLContext:
         return _tls(keys.secret(scheme.certificate), keys.secret(scheme.private_key), authority)
     except (ssl.SSLError, ValueError):
         raise SecretMissing(
-            f"the secrets {scheme.certificate} and {scheme.private_key} are not a certificate and its key in PEM"
+            "certificate_unfit", certificate=scheme.certificate, private_key=scheme.private_key
         ) from None
 
 

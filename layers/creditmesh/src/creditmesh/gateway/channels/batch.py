@@ -11,11 +11,11 @@ from datetime import timedelta
 from creditmesh.gateway.channels import exact_json
 from creditmesh.gateway.channels.document import MAX_ANSWER_BYTES, BatchFile, Channel
 from creditmesh.gateway.channels.reading import Unreadable, csv_rows
+from creditmesh.gateway.channels.reasons import NoSourceAnswer
 from creditmesh.kernel.charsets import decoder, modern
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import NotFound
 from creditmesh.kernel.identifiers import DamagedValue, compact, undamaged
-from creditmesh.platform.http import InstitutionUnavailable
 from creditmesh.platform.objects import Objects, ObjectTooLarge
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -44,11 +44,13 @@ class BatchFiles:
             else:
                 rows = list(_json_rows(transport, lines, is_firms))
         except DamagedValue as damage:
-            raise InstitutionUnavailable(f"the file {damage.field}: {damage.message}", sent=False) from None
-        except (Unreadable, exact_json.NotExact) as fault:
-            raise InstitutionUnavailable(f"the file {fault}", sent=False) from None
+            raise NoSourceAnswer(
+                "file_value_damaged", sent=False, column=damage.field or "", rule=damage.rule
+            ) from None
+        except (Unreadable, exact_json.NotExact) as error:
+            raise NoSourceAnswer(f"file_{error.fault}", sent=False, **error.parameters) from None
         except (ValueError, RecursionError):
-            raise InstitutionUnavailable(f"the file cannot be read as {transport.format}", sent=False) from None
+            raise NoSourceAnswer("file_unreadable", sent=False, format=transport.format) from None
         file = json.dumps(name.rpartition("/")[2])
         # Rows stay text, so that numbers keep their digits.
         return f'{{"file":{file},"rows":[{",".join(rows)}]}}'.encode(channel.response.charset)
@@ -56,16 +58,16 @@ class BatchFiles:
     def _newest(self, channel: Channel, transport: BatchFile) -> tuple[str, bytes]:
         found = self._objects.newest(f"incoming/{channel.institution}/{transport.prefix}")
         if found is None:
-            raise InstitutionUnavailable("has delivered no file", sent=False)
+            raise NoSourceAnswer("file_missing", sent=False)
         name, stored_at = found
         if self._clock.now() - stored_at > timedelta(days=transport.oldest_days):
-            raise InstitutionUnavailable("the newest file is too old", sent=False)
+            raise NoSourceAnswer("file_too_old", sent=False)
         try:
             return name, self._objects.get(name, at_most=MAX_ANSWER_BYTES)
         except NotFound:
-            raise InstitutionUnavailable("removed its file", sent=False) from None
-        except ObjectTooLarge as error:
-            raise InstitutionUnavailable(f"the file is too large: {error.message}", sent=False) from None
+            raise NoSourceAnswer("file_removed", sent=False) from None
+        except ObjectTooLarge:
+            raise NoSourceAnswer("file_too_large", sent=False, max=MAX_ANSWER_BYTES) from None
 
 
 def _lines(transport: BatchFile, content: bytes, charset: str) -> Iterator[str]:
@@ -96,7 +98,7 @@ def _csv_rows(
 ) -> Iterator[str]:  # fmt: skip
     for row in rows:
         if transport.key_column not in row:
-            raise Unreadable("has no column of the key")
+            raise Unreadable("no_key_column")
         if is_firms(row[transport.key_column]):
             yield json.dumps(row)
 

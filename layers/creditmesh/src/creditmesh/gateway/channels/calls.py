@@ -8,17 +8,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from creditmesh.gateway.channels.document import Outcome
+from creditmesh.gateway.channels.reasons import CallReason
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.ids import derived_id
 from creditmesh.platform.tables import ConditionFailed, Put, Tables, Update
 
 KEPT_DAYS = 100
 """How long a call is stored; longer than any window."""
+_EARLIER = "reason"
+"""Attribute of the outcome's reason, as a sentence, before `cause`."""
 _MARKS = ("state", "number", "until", "holder", "channel_version")
 """A writer compares these to detect that a call has changed."""
 
@@ -58,7 +61,10 @@ class CallRecord(BaseModel):
     waiters: list[str] = []
     """Other collections that wait for this call's late answer, besides `by`."""
     outcome: Outcome | None = None
-    reason: str | None = None
+    cause: Annotated[CallReason | None, BeforeValidator(CallReason.parsed)] = Field(
+        default=None, validation_alias=AliasChoices("cause", _EARLIER)
+    )
+    """Of the outcome."""
     missing: list[str] = []
     fetched_at: str | None = None
     raw_keys: list[str] = []
@@ -177,7 +183,7 @@ class CallStore:
 
     def _replace(self, old: CallRecord, new: CallRecord) -> CallRecord:
         item, before = self._item(new), self._item(old)
-        gone = [name for name in before if name not in item or item[name] is None]
+        gone = [_EARLIER, *(name for name in before if name not in item or item[name] is None)]
         if new.number != old.number:
             gone.append("waiters")
         values = {name: value for name, value in item.items() if name != "call_key"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,9 +13,11 @@ from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.answers import MESSAGE, Answers, Reading
 from creditmesh.gateway.channels.document import Channel, Http
 from creditmesh.gateway.channels.exchange import prepare
+from creditmesh.gateway.channels.reasons import SENTENCES
 from creditmesh.gateway.channels.source import Came
 from creditmesh.kernel.charsets import decoder
-from creditmesh.kernel.errors import InvalidInput
+from creditmesh.kernel.errors import InvalidInput, Parameter
+from creditmesh.kernel.reasons import Reason
 
 MAX_SAMPLE_CHARACTERS = 48_000
 SHOWN = "***"
@@ -34,12 +36,26 @@ class Sample(BaseModel):
     message: str | None = Field(default=None, description="of a channel with a callback: the late answer's message")
 
 
+class StepDetail(Reason):
+    """What a step tells besides its result."""
+
+    SENTENCES = {
+        **SENTENCES, "authentication": "authentication: {type}", "fields_missing": "missing or malformed: {fields}",
+        "parts_missing": "missing: {expressions}",
+    }  # fmt: skip
+
+
+StepCode = Annotated[str, StepDetail.enum()]
+
+
 class Step(BaseModel):
     """One step's result."""
 
     name: str
     ok: bool
     detail: str | None = None
+    code: StepCode | None = Field(default=None, description="of the detail")
+    parameters: dict[str, Parameter] = {}
     result: Any = None
 
 
@@ -58,10 +74,8 @@ def dry_run(channel: Channel, sample: Sample, origin: str, answers: Answers) -> 
     """
     steps: list[Step] = []
     asked = request_fields.complete(channel, sample.fields, lambda record, _: sample.records.get(record))
-    missing = ", ".join(asked.missing) or None
-    steps.append(
-        Step(name="fields", ok=not missing, detail=missing and f"missing or malformed: {missing}", result=asked.values)
-    )
+    missing = StepDetail.of("fields_missing", fields=[*asked.missing]) if asked.missing else None
+    steps.append(_step("fields", missing, asked.values, ok=missing is None))
     if asked.filled:
         steps.append(Step(name="fill", ok=True, result={name: asked.values[name] for name in asked.filled}))
     if asked.missing:
@@ -88,7 +102,11 @@ def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
     written_in = "ascii" if transport.type == "form" else transport.charset
     body = request.body.decode(written_in, "replace") if request.body is not None else None
     rendered = {"method": request.method, "url": request.url, "headers": request.headers, "body": body}
-    return Step(name="request", ok=True, detail=f"authentication: {channel.authentication.type}", result=rendered)
+    return _step("request", StepDetail.of("authentication", type=channel.authentication.type), rendered, ok=True)
+
+
+def _step(name: str, told: Reason | None, result: Any = None, *, ok: bool) -> Step:
+    return Step(name=name, ok=ok, detail=told.text if told else None, **(told.told if told else {}), result=result)
 
 
 def _bodies(channel: Channel, sample: Sample) -> list[bytes]:
@@ -122,7 +140,7 @@ def _read(
         for body in bodies:
             steps.append(Step(name="parse", ok=True, result=reader.parse(channel.response, body)))
     except reader.Unreadable as fault:
-        steps.append(Step(name="parse", ok=False, detail=fault.message))
+        steps.append(_step("parse", StepDetail(code=f"answer_{fault.fault}", parameters=fault.parameters), ok=False))
     reading = answers.read(channel, Came(status, bodies, 1))
     return _ended(reading, steps, filled=filled)
 
@@ -134,13 +152,15 @@ def _read_message(channel: Channel, message: str, answers: Answers, steps: list[
     try:
         steps.append(Step(name="parse", ok=True, result=reader.parse(MESSAGE, body)))
     except reader.Unreadable as fault:
-        steps.append(Step(name="parse", ok=False, detail=fault.message))
+        steps.append(_step("parse", StepDetail(code=f"answer_{fault.fault}", parameters=fault.parameters), ok=False))
     return _ended(answers.read_message(channel, body), steps, filled=filled)
 
 
 def _ended(reading: Reading, steps: list[Step], *, filled: bool) -> DryRun:
     outcome = reading.outcome.value
-    detail = reading.reason if not reading.missing else f"missing: {', '.join(reading.missing)}"
+    told: Reason | None = reading.cause
+    if reading.missing:
+        told = StepDetail.of("parts_missing", expressions=[*reading.missing])
     good = reading.third is not None and not reading.missing
-    steps.append(Step(name="structure", ok=good, detail=detail, result=reading.third))
+    steps.append(_step("structure", told, reading.third, ok=good))
     return DryRun(outcome="filled" if filled and outcome == "complete" else outcome, steps=steps)

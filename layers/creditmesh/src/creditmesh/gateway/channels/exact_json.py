@@ -15,8 +15,20 @@ _ESCAPED = re.compile(rf"{HALF_CHARACTER.pattern}|\\u0000")
 _STORABLE = re.compile("[^\x00\ud800-\udfff]*")
 
 
+FAULTS = {
+    "key_twice": "has an object with a key twice",
+    "not_text": "has text that is not Unicode, or a NUL",
+    "number_out_of_range": "has a number out of range",
+}
+
+
 class NotExact(ValueError):
-    """A JSON text that readers understand differently, or that cannot be stored; the message names the fault."""
+    """A JSON text that readers understand differently, or that cannot be stored; `fault` is one of `FAULTS`."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(FAULTS[fault])
+        self.fault = fault
+        self.parameters: dict[str, Any] = {}
 
 
 def parsed(text: str) -> Any:
@@ -29,7 +41,7 @@ def parsed(text: str) -> Any:
     """
     value = json.loads(text, parse_float=number, parse_constant=_refuse_constant, object_pairs_hook=_object)
     if _ESCAPED.search(text) and not _is_storable(value):
-        raise NotExact("has text that is not Unicode, or a NUL")
+        raise NotExact("not_text")
     return value
 
 
@@ -42,9 +54,9 @@ def number(text: str) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise NotExact("has a number out of range") from None
+        raise NotExact("number_out_of_range") from None
     if int(value.as_tuple().exponent) < -MOST_DIGITS or value.adjusted() >= MOST_DIGITS:
-        raise NotExact("has a number out of range")
+        raise NotExact("number_out_of_range")
     return value
 
 
@@ -71,7 +83,7 @@ def dumped(value: Any) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise NotExact("has an object with a key twice")
+        raise NotExact("key_twice")
     return made
 
 

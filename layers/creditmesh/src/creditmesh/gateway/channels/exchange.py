@@ -13,7 +13,9 @@ from creditmesh.gateway.channels import rendering
 from creditmesh.gateway.channels.authentication import Authenticator, Prepared
 from creditmesh.gateway.channels.document import Channel, Http
 from creditmesh.gateway.channels.exact_json import dumped
+from creditmesh.gateway.channels.reasons import NoSourceAnswer
 from creditmesh.gateway.channels.refusals import refusal
+from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Keys
 
@@ -42,9 +44,9 @@ class ExchangeFailed(InstitutionUnavailable):
     """An exchange ended without its answer."""
 
     def __init__(self, failure: InstitutionUnavailable, calls: int, *, pages: int) -> None:
-        super().__init__(
-            failure.message, sent=failure.sent, status=failure.status, retry_after=failure.retry_after
-        )  # fmt: skip
+        Unavailable.__init__(self, failure.message)
+        self.fault, self.parameters = failure.fault, failure.parameters
+        self.sent, self.status, self.retry_after = failure.sent, failure.status, failure.retry_after
         self.calls = calls
         """Number of calls that were sent."""
         self.maybe_charged = pages > 0 or (failure.sent and failure.status not in _TURNED_AWAY)
@@ -153,9 +155,9 @@ class Exchanger:
             if mark is None:
                 return
             if mark in seen:
-                raise InstitutionUnavailable("has pages that form a loop")
+                raise NoSourceAnswer("pages_form_loop")
             seen.add(mark)
-        raise InstitutionUnavailable(f"has more than {longest} pages")
+        raise NoSourceAnswer("too_many_pages", max=longest)
 
     def _send(self, run: _Run, request: Prepared) -> Answer:
         attempt, renewed = 1, False
@@ -177,7 +179,7 @@ class Exchanger:
 
     def _once(self, run: _Run, request: Prepared) -> Answer:
         if run.calls and not run.admit(self._left(run)):
-            raise InstitutionUnavailable("the rate limit allows no further call in time", sent=False)
+            raise NoSourceAnswer("rate_limit_reached", sent=False)
         credentials = self._authenticator.credentials(run.channel, run.keys, run.origin, request, self._left(run))
         left = self._left(run)
         run.calls += 1
@@ -191,7 +193,7 @@ class Exchanger:
     def _left(self, run: _Run) -> float:
         left = run.deadline - self._monotonic()
         if left <= 0:
-            raise InstitutionUnavailable("no answer in time", sent=False)
+            raise NoSourceAnswer("out_of_time", sent=False)
         return left
 
     def _pause(self, run: _Run, failure: InstitutionUnavailable, attempt: int) -> float | None:

@@ -16,6 +16,7 @@ from creditmesh.gateway.channels.document import Channel, ConsentField, Outcome
 from creditmesh.gateway.channels.exchange import ExchangeFailed
 from creditmesh.gateway.channels.guards import Guards
 from creditmesh.gateway.channels.health import HealthBook
+from creditmesh.gateway.channels.reasons import CallReason, lacking, problem_of, reason_of
 from creditmesh.gateway.channels.rereading import Rereading, is_outdated
 from creditmesh.gateway.channels.results import CallResult, plain_result, result_of
 from creditmesh.gateway.channels.source import Came, Source
@@ -47,10 +48,10 @@ class _Attempt:
     claim: CallRecord
     started: float
 
-    def ends(self, outcome: Outcome, reason: str) -> CallResult:
+    def ends(self, outcome: Outcome, cause: CallReason) -> CallResult:
         """A result without an answer."""
         return plain_result(
-            self.channel, self.version, outcome, reason,
+            self.channel, self.version, outcome, cause,
             call_key=self.claim.call_key, request_id=self.claim.request_id,
         )  # fmt: skip
 
@@ -88,14 +89,16 @@ class ChannelFetcher:
             rights: of the method `rights`; read once for all channels of a collection.
         """
         if not channel.enabled:
-            return plain_result(channel, version, Outcome.UNAVAILABLE, "disabled")
+            return plain_result(channel, version, Outcome.UNAVAILABLE, CallReason.of("disabled"))
         authorization = self._consent(channel, version, subject, rights)
         if isinstance(authorization, CallResult):
             return authorization
         asked = request_fields.complete(channel, subject.fields, self._lookup)
         if asked.missing:
             self._note(channel, Outcome.INCOMPLETE)
-            return plain_result(channel, version, Outcome.INCOMPLETE, "request", missing=list(asked.missing))
+            return plain_result(
+                channel, version, Outcome.INCOMPLETE, CallReason.of("request"), missing=list(asked.missing)
+            )
         wanted = self._wanted(channel, version, subject, asked, authorization)
         record = self._claimed(channel, wanted)
         if is_outdated(record, version):
@@ -131,14 +134,14 @@ class ChannelFetcher:
         try:
             found = rights.usable(channel.consent_scope, subject.purpose)
         except AuthorizationRequired as refusal:
-            return plain_result(channel, version, Outcome.NO_CONSENT, refusal.message)
-        lacking = [
+            return plain_result(channel, version, Outcome.NO_CONSENT, lacking(refusal.message))
+        absent = [
             field.name
             for field in channel.authorization.fields
             if not _brought(channel, field, found.fields.get(field.name, ""))
         ]
-        if lacking:  # brought before the document declared them
-            return plain_result(channel, version, Outcome.NO_CONSENT, FIELDS_MISSING, missing=lacking)
+        if absent:  # brought before the document declared them
+            return plain_result(channel, version, Outcome.NO_CONSENT, lacking(FIELDS_MISSING), missing=absent)
         return found
 
     def _wanted(
@@ -187,20 +190,20 @@ class ChannelFetcher:
         if record.state is CallState.PENDING:
             joined = self._calls.join(record, by)
             if joined is None:
-                return plain_result(channel, record.channel_version, Outcome.NO_CONSENT, "withdrawn")
+                return plain_result(channel, record.channel_version, Outcome.NO_CONSENT, CallReason.of("withdrawn"))
             record = joined
         if record.state is CallState.PENDING:
             return result_of(channel, record)
         if record.state is CallState.ANSWERED:
             # It may have ended since the collection read its rights, and its answers may not be erased yet.
             if record.third_key and authorization and not self._authorizations.stands(authorization):
-                return plain_result(channel, record.channel_version, Outcome.NO_CONSENT, "withdrawn")
+                return plain_result(channel, record.channel_version, Outcome.NO_CONSENT, CallReason.of("withdrawn"))
             if record.by != by:  # this collection's own call is counted already
                 self._note(channel, record.outcome or Outcome.UNAVAILABLE, cached=True)
             return result_of(channel, record, cached=True)
-        reason = "may_have_been_charged" if record.state is CallState.UNCERTAIN else "in_progress"
+        code = "may_have_been_charged" if record.state is CallState.UNCERTAIN else "in_progress"
         return plain_result(
-            channel, record.channel_version, Outcome.UNAVAILABLE, reason, call_key=record.call_key
+            channel, record.channel_version, Outcome.UNAVAILABLE, CallReason.of(code), call_key=record.call_key
         )  # fmt: skip
 
     def _carried_out(self, attempt: _Attempt) -> CallResult:
@@ -221,9 +224,9 @@ class ChannelFetcher:
         """Why the call must not be made now; None if it may."""
         channel = attempt.channel
         if not self._guards.may_call(channel):
-            return attempt.ends(Outcome.UNAVAILABLE, "circuit_open")
+            return attempt.ends(Outcome.UNAVAILABLE, CallReason.of("circuit_open"))
         if not self._guards.admit(channel, channel.limits.total_seconds):
-            return attempt.ends(Outcome.UNAVAILABLE, "rate_limited")
+            return attempt.ends(Outcome.UNAVAILABLE, CallReason.of("rate_limited"))
         if attempt.authorization is not None:
             try:
                 self._authorizations.use(
@@ -231,7 +234,7 @@ class ChannelFetcher:
                     channel=channel.channel_id,
                 )  # fmt: skip
             except AuthorizationRequired as refusal:
-                return attempt.ends(Outcome.NO_CONSENT, refusal.message)
+                return attempt.ends(Outcome.NO_CONSENT, lacking(refusal.message))
         return None
 
     def _values(self, attempt: _Attempt) -> dict[str, Any]:
@@ -257,7 +260,7 @@ class ChannelFetcher:
         late = self._settle(attempt, **change)
         self._guards.failed(channel)
         self._note(channel, Outcome.UNAVAILABLE, calls=calls, charged=int(uncertain), attempt=attempt)
-        return late or attempt.ends(Outcome.UNAVAILABLE, failure.message)
+        return late or attempt.ends(Outcome.UNAVAILABLE, reason_of(failure))
 
     def _still_allowed(self, attempt: _Attempt) -> bool:
         """Whether the consent is still valid now that the answer is there; a withdrawal takes effect at once."""
@@ -268,7 +271,7 @@ class ChannelFetcher:
         self._calls.forget(attempt.claim)
         charged = int(attempt.channel.charged and came.calls > 0)
         self._note(attempt.channel, Outcome.NO_CONSENT, calls=came.calls, charged=charged, attempt=attempt)
-        return attempt.ends(Outcome.NO_CONSENT, "withdrawn")
+        return attempt.ends(Outcome.NO_CONSENT, CallReason.of("withdrawn"))
 
     def _kept(self, attempt: _Attempt, reading: Reading, came: Came) -> CallResult:
         channel, claim = attempt.channel, attempt.claim
@@ -285,7 +288,7 @@ class ChannelFetcher:
         else:
             self._guards.succeeded(channel)
         if outcome is Outcome.REFUSED and attempt.authorization is not None:
-            self._authorizations.refuse(attempt.authorization, reading.reason or "refused")
+            self._authorizations.refuse(attempt.authorization, problem_of(reading.cause))
         charged = (int(not claim.paid) if channel.idempotent else len(came.bodies)) if paid else 0
         self._note(channel, outcome, calls=came.calls, charged=charged, attempt=attempt)
         made = result_of(channel, claim.model_copy(update=change))
@@ -302,7 +305,7 @@ class ChannelFetcher:
             found = self._calls.find(attempt.claim.call_key)
             if found is None:
                 self._answers.drop(change, raw=True)
-                return attempt.ends(Outcome.NO_CONSENT, "withdrawn")
+                return attempt.ends(Outcome.NO_CONSENT, CallReason.of("withdrawn"))
             if found.state is CallState.ANSWERED and found.request_id == attempt.claim.request_id:
                 self._answers.drop(change, raw=False)
                 return result_of(attempt.channel, found)

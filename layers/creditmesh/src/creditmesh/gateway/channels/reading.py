@@ -16,9 +16,9 @@ from creditmesh.gateway.channels import exact_json
 from creditmesh.gateway.channels.document import Response
 from creditmesh.gateway.channels.rules import validator
 from creditmesh.kernel.charsets import decoded
-from creditmesh.kernel.errors import Unavailable
+from creditmesh.kernel.reasons import Unusable
 
-LONGEST_PATH = 200
+LONGEST_PATH = 160
 DEEPEST = 64
 """Maximum nesting; later steps recurse."""
 _XML_SPACE = " \t\r\n"
@@ -36,10 +36,31 @@ _NAMESPACES = _Namespaces({
 """Namespace -> prefix; names keep that of those two only, which tell about an element and are not part of its data."""
 
 
-class Unreadable(Unavailable):
+FAULTS = {
+    **exact_json.FAULTS,
+    "cells_differ": "has {cells} cells instead of {columns} in row {row}",
+    "column_twice": "has a column twice",
+    "ends_early": "ends within its last row",
+    "nested_too_deeply": "is nested too deeply",
+    "nil_not_boolean": "has an xsi:nil that is not a boolean",
+    "nil_with_content": "has a nil element with content",
+    "no_header": "has no header",
+    "no_key_column": "has no column of the key",
+    "no_list": "{path}: must be a list on each page",
+    "not_csv": "is not CSV",
+    "not_in_charset": "is not {charset}",
+    "not_json": "is not JSON",
+    "not_xml": "is not XML, or declares entities",
+    "schema_broken": "{path}: breaks {rule}",
+}
+"""Why an answer or a file cannot be read: sentences by code."""
+
+
+class Unreadable(Unusable):
     """An answer breaks the channel's rules. `message` names the path and the rule, never a value."""
 
     code = "answer_unreadable"
+    SENTENCES = FAULTS
 
 
 def read(response: Response, body: bytes) -> Any:
@@ -58,11 +79,11 @@ def parse(response: Response, body: bytes) -> Any:
     try:
         written = decoded(response.charset, body)
     except UnicodeError:
-        raise Unreadable(f"is not {response.charset}") from None
+        raise Unreadable("not_in_charset", charset=response.charset) from None
     try:
         document = _PARSERS[response.format](written, response)
     except RecursionError:
-        raise Unreadable("is nested too deeply") from None
+        raise Unreadable("nested_too_deeply") from None
     _check_depth(document)
     return document
 
@@ -78,7 +99,7 @@ def check(response: Response, document: Any) -> None:
     for error in _validator(json.dumps(response.schema_, sort_keys=True)).iter_errors(document):
         place = ".".join(map(str, error.instance_path))[:LONGEST_PATH] or "the answer"
         rule = str(list(error.schema_path)[-1]) if error.schema_path else "schema"
-        raise Unreadable(f"{place}: breaks {rule}")
+        raise Unreadable("schema_broken", path=place, rule=rule)
 
 
 def _check_depth(document: Any) -> None:
@@ -87,7 +108,7 @@ def _check_depth(document: Any) -> None:
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return
-    raise Unreadable("is nested too deeply")
+    raise Unreadable("nested_too_deeply")
 
 
 def _inside(value: Any) -> list[Any]:
@@ -104,10 +125,10 @@ def _validator(schema: str) -> Any:
 def _json(written: str, _: Response) -> Any:
     try:
         return exact_json.parsed(written)
-    except exact_json.NotExact as fault:
-        raise Unreadable(str(fault)) from None
+    except exact_json.NotExact as error:
+        raise Unreadable(error.fault) from None
     except ValueError:
-        raise Unreadable("is not JSON") from None
+        raise Unreadable("not_json") from None
 
 
 def _xml(written: str, response: Response) -> Any:
@@ -118,7 +139,7 @@ def _xml(written: str, response: Response) -> Any:
             attr_prefix="@", process_namespaces=True, namespaces=_NAMESPACES,
         )  # fmt: skip
     except (ExpatError, ValueError):
-        raise Unreadable("is not XML, or declares entities") from None
+        raise Unreadable("not_xml") from None
 
 
 def _without_declaration(written: str) -> str:
@@ -135,7 +156,7 @@ def _plain(_: Any, key: str, value: Any) -> tuple[str, Any] | None:
         return (key, True) if _boolean(value) else None
     if isinstance(value, dict) and _NIL in value:
         if any(not name.startswith("@") for name in value):
-            raise Unreadable("has a nil element with content")
+            raise Unreadable("nil_with_content")
         return key, None
     # An empty element is an empty text; only a nil one is nothing.
     return key, "" if value is None else value.strip(_XML_SPACE) if isinstance(value, str) else value
@@ -145,7 +166,7 @@ def _boolean(written: str) -> bool:
     """A boolean of XML Schema."""
     found = {"true": True, "1": True, "false": False, "0": False}.get(written.strip(_XML_SPACE))
     if found is None:
-        raise Unreadable("has an xsi:nil that is not a boolean")
+        raise Unreadable("nil_not_boolean")
     return found
 
 
@@ -168,15 +189,15 @@ def csv_rows(lines: Iterable[str], *, open_end: bool) -> Iterator[dict[str, str]
     try:
         _, header = next(rows, (0, []))
         if not header:
-            raise Unreadable("has no header")
+            raise Unreadable("no_header")
         if len(set(header)) < len(header):
-            raise Unreadable("has a column twice")
+            raise Unreadable("column_twice")
         for number, row in rows:
             if len(row) != len(header):
-                raise Unreadable(f"has {len(row)} cells instead of {len(header)} in row {number}")
+                raise Unreadable("cells_differ", cells=len(row), columns=len(header), row=number)
             yield dict(zip(header, row, strict=True))
     except csv.Error:
-        raise Unreadable("is not CSV") from None
+        raise Unreadable("not_csv") from None
 
 
 def _complete(lines: Iterable[str], *, open_end: bool) -> Iterator[str]:
@@ -187,10 +208,10 @@ def _complete(lines: Iterable[str], *, open_end: bool) -> Iterator[str]:
     line = "\n"
     for line in lines:
         if "\0" in line:
-            raise Unreadable("has text that is not Unicode, or a NUL")
+            raise Unreadable("not_text")
         yield line
     if not open_end and not line.endswith(("\n", "\r")):
-        raise Unreadable("ends within its last row")
+        raise Unreadable("ends_early")
 
 
 _PARSERS = {"json": _json, "xml": _xml, "csv": _csv}

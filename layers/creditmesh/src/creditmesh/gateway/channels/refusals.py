@@ -7,17 +7,20 @@ import re
 from creditmesh.gateway.channels import reading as reader
 from creditmesh.gateway.channels.document import Channel, Outcome, Refusal
 from creditmesh.gateway.channels.expressions import search
+from creditmesh.gateway.channels.reasons import CallReason
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 
 
-def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, str] | None:
+def refusal(channel: Channel, status: int, body: bytes) -> tuple[Outcome, CallReason] | None:
     """Outcome and reason of a refusal; None if the answer is not a refusal."""
     for rule in channel.response.refusals:
         if status == rule.status:
             reason = _reason(channel, rule, body)
             if not rule.reasons or reason in rule.reasons:
-                return Outcome(rule.outcome), _told(rule, reason) or f"answered {status}"
+                told = _told(rule, reason)
+                cause = CallReason.of("refused", reason=told) if told else CallReason.of("answered", status=status)
+                return Outcome(rule.outcome), cause
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from creditmesh.gateway.channels.answers import Answers, Reading
 from creditmesh.gateway.channels.calls import CallRecord, CallState, CallStore
 from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.reasons import CallReason, problem_of
 from creditmesh.gateway.channels.source import Came
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.observability import logger
@@ -66,7 +67,7 @@ class Rereading:
         )  # fmt: skip
         renewed = self._settled(record, change)
         if renewed is not None and renewed.outcome is Outcome.REFUSED and authorization is not None:
-            self._authorizations.refuse(authorization, renewed.reason or "refused")
+            self._authorizations.refuse(authorization, problem_of(renewed.cause))
         return renewed
 
     def _read(self, channel: Channel, record: CallRecord, bodies: list[bytes]) -> Reading:
@@ -76,9 +77,7 @@ class Rereading:
             reading = self._answers.read(channel, Came(record.status or 0, bodies, 0))
         if reading.outcome is Outcome.PENDING:
             # The announced late answer was never awaited, and will not come now.
-            reading = replace(reading, outcome=Outcome.UNAVAILABLE, reason="answer is a receipt")
-        if reading.outcome is Outcome.UNAVAILABLE:
-            return replace(reading, reason=f"reread: {reading.reason}")
+            reading = replace(reading, outcome=Outcome.UNAVAILABLE, cause=CallReason.of("answer_is_receipt"))
         return reading
 
     def _settled(self, record: CallRecord, change: dict[str, Any]) -> CallRecord | None:
@@ -106,6 +105,6 @@ def _may_be_repeated(channel: Channel, record: CallRecord) -> bool:
 
 def _given_up(version: int, reading: Reading) -> dict[str, Any]:
     return {
-        "state": CallState.FAILED, "channel_version": version, "outcome": reading.outcome, "reason": reading.reason,
+        "state": CallState.FAILED, "channel_version": version, "outcome": reading.outcome, "cause": reading.cause,
         "missing": list(reading.missing), "third_key": None,
     }  # fmt: skip

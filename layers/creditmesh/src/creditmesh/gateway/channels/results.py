@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.gateway.channels.calls import CallRecord, CallState
 from creditmesh.gateway.channels.document import Channel, Outcome
+from creditmesh.gateway.channels.reasons import CallReason
 
 
 class CallResult(BaseModel):
@@ -22,7 +23,7 @@ class CallResult(BaseModel):
     scope: str | None = None
     """The right that the channel needs."""
     outcome: Outcome
-    reason: str | None = None
+    cause: CallReason | None = None
     missing: list[str] = []
     call_key: str | None = None
     request_id: str | None = None
@@ -42,11 +43,15 @@ class CallResult(BaseModel):
     fallback_channel: str | None = None
     """The channel to call instead of an unavailable one."""
 
+    @property
+    def reason(self) -> str | None:
+        return self.cause.text if self.cause else None
 
-def plain_result(channel: Channel, version: int, outcome: Outcome, reason: str | None, **more: Any) -> CallResult:
+
+def plain_result(channel: Channel, version: int, outcome: Outcome, cause: CallReason, **more: Any) -> CallResult:
     return CallResult(
         channel_id=channel.channel_id, channel_version=version, kind=channel.kind, scope=channel.consent_scope,
-        outcome=outcome, reason=reason,
+        outcome=outcome, cause=cause,
         fallback_channel=_instead(channel, outcome), **more,
     )  # fmt: skip
 
@@ -60,7 +65,7 @@ def result_of(channel: Channel, record: CallRecord, *, cached: bool = False) -> 
         kind=channel.kind,
         scope=channel.consent_scope,
         outcome=outcome,
-        reason=record.reason,
+        cause=record.cause,
         missing=record.missing,
         call_key=record.call_key,
         request_id=record.request_id,

@@ -12,8 +12,9 @@ from creditmesh.gateway.channels.exchange import Admit, Exchanger
 from creditmesh.gateway.channels.expressions import search
 from creditmesh.gateway.channels.origins import allowed_origin
 from creditmesh.gateway.channels.reading import Unreadable, parse
+from creditmesh.gateway.channels.reasons import NoSourceAnswer
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.platform.http import Answer, InstitutionUnavailable
+from creditmesh.platform.http import Answer
 from creditmesh.platform.institutions import Directory
 
 
@@ -74,7 +75,7 @@ class Source:
             # Checked at each call, since the allow-list may have become narrower.
             origin = self.origin(channel)
         except InvalidInput as error:
-            raise InstitutionUnavailable(f"base_url {error.message}", sent=False) from None
+            raise NoSourceAnswer("base_url_refused", sent=False, rule=error.fault) from None
         keys = self._directory.keys_of(channel.institution)
         made = self._exchanger.exchange(
             channel, origin, keys, values, lambda page: _mark(channel, transport, page), admit
