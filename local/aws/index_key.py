@@ -28,6 +28,7 @@ from creditmesh.intake.bootstrap import applications
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import DomainError
 from creditmesh.offers.bootstrap import exposures
+from creditmesh.offers.exposure import Borrower
 from creditmesh.platform.blind_index import IndexKey, IndexKeysInvalid
 from creditmesh.platform.bootstrap import platform
 from creditmesh.screening.bootstrap import list_entries, list_imports
@@ -112,7 +113,8 @@ def move(*, every: bool = False) -> dict[str, int]:
     found = {"revocations": firms.move_revocations(), "items of firms": 0, "commitments": 0, "applications": 0}
     for one in applications().indexed_otherwise(lambda taxpayer: index.of(FIRM, taxpayer), every=every):
         found["items of firms"] += firms.move(one.taxpayer_id)
-        found["commitments"] += exposures().rekey(one.application_id, one.taxpayer_id)
+        borrower = Borrower(one.taxpayer_id, applications().representative_of(one))
+        found["commitments"] += exposures().rekey(one.application_id, borrower)
         if (current := index.of(FIRM, one.taxpayer_id)) != one.taxpayer_index:
             applications().reindex(one, current)  # last, as it marks the firm as moved
             found["applications"] += 1

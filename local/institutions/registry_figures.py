@@ -37,6 +37,12 @@ def legal_representative(firm: Firm) -> str:
     return str(_registration(firm)["legal_representative"])
 
 
+def representative_key(firm: Firm) -> str:
+    """The registry's number of the person, who represents this firm only."""
+    draw = firm.draw("representative")
+    return f"P{draw.whole(0, 999_999):06}{draw.whole(0, 999_999):06}"
+
+
 def _registration(firm: Firm) -> dict[str, Any]:
     draw = firm.draw("registration")
     capital = max(10, int(firm.annual_revenue_fen * (0.08 + 0.2 * draw.unit()) / 10_000_000)) * 10_000_000
@@ -50,6 +56,7 @@ def _registration(firm: Firm) -> dict[str, Any]:
         "established_on": firm.established_on.isoformat(),
         "registered_capital": money(capital),
         "legal_representative": draw.pick(_SURNAMES) + draw.pick(_GIVEN) + draw.pick(_GIVEN),
+        "legal_representative_key": representative_key(firm),
         "industry": firm.sector.code,
         "address": f"{firm.city}市{draw.pick(_ROADS)}{draw.whole(1, 480)}号",
     }

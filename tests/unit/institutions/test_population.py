@@ -23,7 +23,7 @@ from institutions.write_examples import text
 AS_OF = date(2026, 11, 21)
 SIZE = 400
 # Changes only when the generator is meant to change.
-GOLDEN = "6e27e5832bd911362a592117f77e60e01c668da7c04c6b1ea5957da463065062"
+GOLDEN = "89797e53ed9960c3f9372fd86512f9310eb4ad391372153ce38dbe33822951e0"
 
 
 @cache

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from creditmesh.offers.exposure import CapacityExhausted, Commitment, Exposures, LimitExhausted, capacities_of
+from creditmesh.offers.exposure import (
+    Borrower,
+    CapacityExhausted,
+    Commitment,
+    Exposures,
+    LimitExhausted,
+    capacities_of,
+)
 from creditmesh.offers.model import Product
 from creditmesh.platform.tables import ConditionFailed
 from tests.support import wired
@@ -25,7 +32,7 @@ def exposures(world: World) -> Exposures:
 
 
 def choice(name: str, amount: int, capacities: Mapping[str, int] | None = None) -> Commitment:
-    return Commitment(name, FIRM.taxpayer_id, amount, LIMIT, capacities or {})
+    return Commitment(name, Borrower(FIRM.taxpayer_id), amount, LIMIT, capacities or {})
 
 
 def commit(exposures: Exposures, one: Commitment) -> None:
@@ -110,8 +117,8 @@ def test_a_commitment_moves_to_the_current_key(
     with world.index_keys(NEWER_KEY, {"id": "1"}):
         if ends_first:
             exposures.settle("a", paid)
-        assert [exposures.rekey("a", FIRM.taxpayer_id) for _ in range(2)] == [1, 0]
-        assert exposures.rekey("unknown", FIRM.taxpayer_id) == 0
+        assert [exposures.rekey("a", Borrower(FIRM.taxpayer_id)) for _ in range(2)] == [1, 0]
+        assert exposures.rekey("unknown", Borrower(FIRM.taxpayer_id)) == 0
     with world.index_keys(NEWER_KEY, {"id": "1", "retired": True}):
         exposures.settle("a", paid)
         assert exposures.used(FIRM.taxpayer_id) == (paid or 0)
@@ -128,7 +135,7 @@ def test_a_commitment_that_moves_while_it_ends_ends_under_the_current_key(
 
         def late(writes: Any, token: str) -> None:
             monkeypatch.setattr(tables, "transact", transact)
-            exposures.rekey("a", FIRM.taxpayer_id)
+            exposures.rekey("a", Borrower(FIRM.taxpayer_id))
             transact(writes, token)
 
         monkeypatch.setattr(tables, "transact", late)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from creditmesh.authorization.model import AuthorizationRequired
@@ -12,13 +13,21 @@ from creditmesh.gateway.model import Collected, DataSubject, Screened
 from creditmesh.gateway.ports import Collections
 from creditmesh.intake.model import Application
 from creditmesh.intake.moves import COLLECT
-from creditmesh.intake.names import RegisteredName, registered_name
+from creditmesh.intake.names import RegisteredName, registered_name, representative_key
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.kernel.errors import InvalidInput
 from creditmesh.screening.model import MAX_VALUE, Kind, Screening
 from creditmesh.screening.model import Subject as Listed
 
 _SCAN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Registered:
+    """What the registry says of the firm, besides key data."""
+
+    name: RegisteredName | None = None
+    representative: str | None = field(default=None, repr=False)
 
 
 class Collecting:
@@ -64,9 +73,11 @@ class Collecting:
         if problem and not application.authorization_requests:
             raise AuthorizationRequired(problem)
         (key, features), registered = self._collected(application, None, last_word)
-        named: dict[str, Any] = (
-            {"registered_name": registered.name, "name_match": registered.match.value} if registered else {}
-        )
+        named: dict[str, Any] = {}
+        if registered.name:
+            named |= {"registered_name": registered.name.name, "name_match": registered.name.match.value}
+        if registered.representative:
+            named["representative"] = self._applications.seal_representative(application_id, registered.representative)
         collected = self._applications.move(
             application_id, COLLECT, key_data_key=key, industry=features.get("industry"), **named
         )
@@ -75,19 +86,20 @@ class Collecting:
 
     def _collected(
         self, application: Application, scan_id: str | None, last_word: bool
-    ) -> tuple[Collected, RegisteredName | None]:
+    ) -> tuple[Collected, _Registered]:
         inputs = {
             "requested_amount_minor": application.amount_minor,
             "requested_term_months": application.term_months,
         }
 
-        registered: RegisteredName | None = None
+        registered = _Registered()
 
         def screen(sources: Mapping[str, Mapping[str, Any] | None]) -> Screened:
             nonlocal registered
             found = self._look_up(_listed(application, sources))
-            registered = registered_name(application.firm_name, sources, self._likeness)
-            return Screened(found.features, found.model_dump(mode="json"), registered.findings() if registered else ())
+            name = registered_name(application.firm_name, sources, self._likeness)
+            registered = _Registered(name, representative_key(sources))
+            return Screened(found.features, found.model_dump(mode="json"), name.findings() if name else ())
 
         subject = _subject(application, scan_id)
         collected = self._collections.collect(application.collection_plan, subject, inputs, screen, last_word=last_word)

@@ -267,6 +267,8 @@ class Application(ApplicationSummary):
     """The firm's name in the company registry, once read."""
     name_match: NameMatch | None = None
     """How `firm_name` fits it."""
+    representative: str | None = Field(default=None, repr=False)
+    """Key of the firm's legal representative by the registry, sealed; see `ApplicationStore.representative_of`."""
     industry: str | None = None
     """From the key data; lenders' products may exclude it."""
     report_key: str | None = None

@@ -64,7 +64,7 @@ ASK = Move(
 AUTHORIZE = Move("authorize", (_S.AUTHORIZATION_REQUIRED,), _S.AUTHORIZED, by=(*_APPLICANT, PLATFORM.role))
 COLLECT = Move(
     "collect", _process(*_UNCOLLECTED), _S.COLLECTED, sets=("key_data_key", "industry"),
-    may_set=("registered_name", "name_match"),
+    may_set=("registered_name", "name_match", "representative"),
 )  # fmt: skip
 ASSESS = Move("assess", _process(_S.COLLECTED), _S.ASSESSED, sets=("risk", "report_key"))
 DECLINE = Move(

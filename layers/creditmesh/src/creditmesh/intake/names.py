@@ -1,10 +1,12 @@
-"""The firm's name as the applicant wrote it, compared with the registry's, which contracts carry."""
+"""Who the firm is by the registry: its name, compared with the applicant's, and its legal representative's key."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from pydantic_core import PydanticCustomError
 
@@ -15,6 +17,7 @@ ALIKE_BPS = 8_800
 """Names less similar than this may be another firm's, so a person looks. Typing errors and a missing place or trade
 stay above it, two firms of one place or family below."""
 _SAME_BPS = 10_000
+_KEY = re.compile("[0-9A-Z][0-9A-Z-]{3,63}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,7 @@ def registered_name(
     given: str, sources: Mapping[str, Mapping[str, Any] | None], likeness: Callable[[str, str], int]
 ) -> RegisteredName | None:
     """The registry's name; None if it gave none that can be read."""
-    registry: Any = sources.get("registry")
-    registration = registry.get("registration") if isinstance(registry, Mapping) else None
-    written = registration.get("name") if isinstance(registration, Mapping) else None
+    written = _registration(sources).get("name")
     if not isinstance(written, str):
         return None
     try:
@@ -51,3 +52,19 @@ def registered_name(
     if score == _SAME_BPS:
         return RegisteredName(name, NameMatch.SAME, score)
     return RegisteredName(name, NameMatch.DIFFERENT if score >= ALIKE_BPS else NameMatch.VERY_DIFFERENT, score)
+
+
+def representative_key(sources: Mapping[str, Mapping[str, Any] | None]) -> str | None:
+    """The registry's key of the legal representative, ignoring case and width; None if it gives none.
+
+    Names are no keys: too many persons share one.
+    """
+    written = _registration(sources).get("legal_representative_key")
+    key = normalize("NFKC", written).strip().upper() if isinstance(written, str) else ""
+    return key if _KEY.fullmatch(key) else None
+
+
+def _registration(sources: Mapping[str, Mapping[str, Any] | None]) -> Mapping[str, Any]:
+    registry: Any = sources.get("registry")
+    registration = registry.get("registration") if isinstance(registry, Mapping) else None
+    return registration if isinstance(registration, Mapping) else {}

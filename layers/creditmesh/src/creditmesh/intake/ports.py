@@ -22,6 +22,8 @@ class Applications(Protocol):
 
     def summary_with(self, application_id: str, *others: Ref) -> tuple[ApplicationSummary, list[Item | None]]: ...
 
+    def representative_of(self, application: Application) -> str | None: ...
+
     def move(
         self,
         application_id: str,

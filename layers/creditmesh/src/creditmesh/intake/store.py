@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from creditmesh.platform.crypto import FieldCipher
 
 NO_SUCH = "no such application"
+_REPRESENTATIVE = "representative"
 
 
 class ApplicationStore:
@@ -73,6 +74,18 @@ class ApplicationStore:
         if not application.visible_to(caller):
             raise NotFound(NO_SUCH, field="application_id")
         return application, found
+
+    def seal_representative(self, application_id: str, key: str) -> str:
+        """A legal representative's key as an application stores it."""
+        return self._cipher.seal(key, self._table, application_id, _REPRESENTATIVE)
+
+    def representative_of(self, application: Application) -> str | None:
+        """The key of the firm's legal representative, by the registry; None if it names none.
+
+        Opened on demand, as most readers of an application need none and opening may cost a call to KMS.
+        """
+        sealed = application.representative
+        return sealed and self._cipher.open(sealed, self._table, application.application_id, _REPRESENTATIVE)
 
     def summary(self, application_id: str) -> ApplicationSummary:
         """The application without sealed attributes, which saves the call to KMS.

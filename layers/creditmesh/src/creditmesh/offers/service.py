@@ -13,7 +13,7 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import Forbidden, InvalidInput, Parameter
 from creditmesh.kernel.money import Money
-from creditmesh.offers.exposure import Commitment, Exposures, capacities_of
+from creditmesh.offers.exposure import Borrower, Commitment, Exposures, capacities_of
 from creditmesh.offers.matching import (
     CannotBeLent,
     Catalogue,
@@ -180,11 +180,14 @@ class Offers:
     def _commitment(self, application: Application, product: Product, terms: ChosenTerms) -> Commitment:
         return Commitment(
             application_id=application.application_id,
-            taxpayer_id=application.taxpayer_id,
+            borrower=self._borrower(application),
             amount_minor=Money.parse(terms.amount, terms.currency).minor,
             limit_minor=_limit(application),
             capacities=capacities_of(product, self._products.month()),
         )
+
+    def _borrower(self, application: Application) -> Borrower:
+        return Borrower(application.taxpayer_id, self._applications.representative_of(application))
 
     def _need(self, application: Application, catalogue: Catalogue) -> Need:
         risk = application.risk
@@ -196,7 +199,7 @@ class Offers:
             amount_minor=application.amount_minor,
             currency=application.currency,
             term_months=application.term_months,
-            available_minor=limit - self._exposures.used(application.taxpayer_id),
+            available_minor=self._exposures.available(self._borrower(application), limit),
             grade=risk.grade,
             model_rate_bps=risk.annual_rate_bps,
             industry=application.industry,
