@@ -158,6 +158,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "decide_message_replay": {"confirm": {"action": "confirm", "note": "the bank knows of no payment"}},
     "replay_webhook": {"replay": {"note": "the contract has been signed since"}},
     "decide_webhook_replay": {"confirm": {"action": "confirm", "note": "the bank confirms the payment"}},
+    "replay_failed_event": {"replay": {"note": "the bus takes events again"}},
+    "decide_failed_event_replay": {"confirm": {"action": "confirm", "note": "the bank knows of no payment"}},
     "receive_webhook": {
         "approved": {
             "type": "loan.decision",

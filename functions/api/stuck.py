@@ -7,10 +7,21 @@ from chalice.app import Blueprint
 from api.cursors import following, window
 from api.roles import OPERATORS
 from api.routing import Call, route
-from api.stuck_schemas import MessageListing, OutboxMessages, ReplayAsking, ReplayDecision, WebhookListing, Webhooks
+from api.stuck_schemas import (
+    FailedEventListing,
+    FailedEvents,
+    MessageListing,
+    OutboxMessages,
+    ReplayAsking,
+    ReplayDecision,
+    WebhookListing,
+    Webhooks,
+)
 from creditmesh.closing.bootstrap import received_webhooks
 from creditmesh.closing.model import ContradictoryAnswer
 from creditmesh.closing.webhooks import ReceivedWebhook
+from creditmesh.failures.bootstrap import event_replays, failed_events
+from creditmesh.failures.model import FailedEvent
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.kernel.errors import SamePerson
 from creditmesh.outbox.bootstrap import undelivered
@@ -91,3 +102,35 @@ def decide_webhook_replay(call: Call, webhook_id: str, body: ReplayDecision) -> 
     """Confirm or refuse a replay; who asked for it cannot confirm."""
     confirm = body.action == "confirm"
     return received_webhooks().decide_replay(webhook_id, call.caller.subject, confirm=confirm, note=body.note)
+
+
+@route(blueprint, "GET", "/v1/failed-events", roles=STAFF)
+def list_failed_events(call: Call, query: FailedEventListing) -> FailedEvents:
+    """List what functions and processes could not handle: stream records, schedules, events, deliveries."""
+    found = failed_events().list(window(call, query), state=query.state, kind=query.kind)
+    return FailedEvents(events=found.items, next=following(call, query, found))
+
+
+@route(blueprint, "GET", "/v1/failed-events/{failed_event_id}", roles=STAFF)
+def read_failed_event(call: Call, failed_event_id: str) -> FailedEvent:
+    """Read what became of a failed event."""
+    return failed_events().get(failed_event_id)
+
+
+@route(
+    blueprint, "POST", "/v1/failed-events/{failed_event_id}/replay", roles=OPERATORS,
+    raises=[NotReplayable, ConditionFailed],
+)  # fmt: skip
+def replay_failed_event(call: Call, failed_event_id: str, body: ReplayAsking) -> FailedEvent:
+    """Give an event to its target again; if its message moves money, once another person confirms."""
+    return event_replays().ask(failed_event_id, call.caller.subject, body.note)
+
+
+@route(
+    blueprint, "POST", "/v1/failed-events/{failed_event_id}/replay/decision", roles=SECOND,
+    raises=[NotReplayable, ConditionFailed, SamePerson],
+)  # fmt: skip
+def decide_failed_event_replay(call: Call, failed_event_id: str, body: ReplayDecision) -> FailedEvent:
+    """Confirm or refuse a replay; who asked for it cannot confirm."""
+    confirm = body.action == "confirm"
+    return event_replays().decide(failed_event_id, call.caller.subject, confirm=confirm, note=body.note)

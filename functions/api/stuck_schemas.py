@@ -9,6 +9,7 @@ from pydantic import Field
 from api.schemas import In, Listed, Listing
 from creditmesh.closing.received import Outcome
 from creditmesh.closing.webhooks import ReceivedWebhook
+from creditmesh.failures.model import FailedEvent, Kind, State
 from creditmesh.kernel.text import TEXT
 from creditmesh.platform.undelivered import OutboxMessage
 
@@ -56,3 +57,16 @@ class OutboxMessages(Listed):
     """Undelivered messages, the first due first."""
 
     messages: list[OutboxMessage]
+
+
+class FailedEventListing(Listing):
+    """Which failed events to list."""
+
+    state: State | None = None
+    kind: Kind | None = None
+
+
+class FailedEvents(Listed):
+    """Failed events, the latest first."""
+
+    events: list[FailedEvent]

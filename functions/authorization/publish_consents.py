@@ -8,6 +8,7 @@ from creditmesh.authorization.bootstrap import consent_follow_up
 from creditmesh.authorization.endings import consent_event
 from creditmesh.authorization.records import ConsentRecord
 from creditmesh.platform.bootstrap import platform
+from creditmesh.platform.failed_records import stream_records
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.tables import decode
 
@@ -17,7 +18,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle each new record; failed ones are reported for a retry."""
     failed = [
         {"itemIdentifier": str(record["dynamodb"]["SequenceNumber"])}
-        for record in event["Records"]
+        for record in stream_records(event)
         if not _handled(record["dynamodb"]["NewImage"])
     ]
     return {"batchItemFailures": failed}

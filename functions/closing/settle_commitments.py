@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from creditmesh.closing.bootstrap import commitments
+from creditmesh.platform.failed_records import stream_records
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.tables import decode
 
@@ -13,7 +14,7 @@ from creditmesh.platform.tables import decode
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Settle each; failed ones are reported for a retry."""
     failed = []
-    for record in event["Records"]:
+    for record in stream_records(event):
         image = decode(record["dynamodb"]["NewImage"])
         try:
             commitments().ended(image["application_id"], image["outcome"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from creditmesh.decisions.bootstrap import assessment
+from creditmesh.platform.failed_records import stream_records
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.tables import decode
 
@@ -13,7 +14,7 @@ from creditmesh.platform.tables import decode
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer each request's task; failed records are reported for a retry."""
     failed = []
-    for record in event["Records"]:
+    for record in stream_records(event):
         try:
             assessment().complete(decode(record["dynamodb"]["NewImage"]))
         except Exception as error:

@@ -6,12 +6,13 @@ from typing import Any
 
 from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.events import application_events, stream_events
+from creditmesh.platform.failed_records import stream_records
 from creditmesh.platform.observability import LambdaContext, observed
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish the batch's new timeline entries; the whole batch is retried if the bus rejects some."""
-    details = stream_events(event["Records"], application_events)
+    details = stream_events(stream_records(event), application_events)
     platform().events.publish("ApplicationStatusChanged", details)
     return {"published": len(details)}

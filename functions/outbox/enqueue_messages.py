@@ -6,6 +6,7 @@ from typing import Any
 
 from creditmesh.outbox.bootstrap import delivery_queue, overdue_messages
 from creditmesh.platform.deliveries import Ticket
+from creditmesh.platform.failed_records import stream_records
 from creditmesh.platform.observability import LambdaContext, logger, observed
 from creditmesh.platform.queue import ticket
 from creditmesh.platform.tables import decode
@@ -14,12 +15,12 @@ from creditmesh.platform.tables import decode
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Enqueue a ticket for each record; failed records are reported for a retry."""
-    if "Records" not in event:
+    if "Records" not in event and "failed_record" not in event:
         lost = {ticket.message_id: ticket for ticket in overdue_messages()}
         return {"found": len(lost), "left": len(delivery_queue().enqueue(lost))}
     tickets: dict[str, Ticket] = {}
     failed: list[str] = []
-    for record in event["Records"]:
+    for record in stream_records(event):
         identifier = record.get("messageId") or record["dynamodb"]["SequenceNumber"]
         try:
             tickets[identifier] = _ticket(record)

@@ -4,7 +4,7 @@
 ``creditmesh::Alarm``    ``Metrics`` (namespace, name, dimensions), ``Statistic`` of each, and for several metrics
                          the ``Expression`` over them, by default their sum
 ``creditmesh::Function`` ``Reads``: its environment variables, ``StepOf``: its process; readers of a stream get an
-                         alarm if they are ``Late``
+                         alarm if they are ``Late``, and what ``StreamReader`` names among the defaults
 ``creditmesh::Grant``    additional permissions here for a function or role of another part
 ``creditmesh::Policy``   a managed policy
 ``creditmesh::Process``  a state machine, defined in the file of its name, with its steps and an alarm for failures
@@ -29,6 +29,8 @@ Json = dict[str, Any]
 
 SCHEDULER = "SchedulerRole"
 """The role that schedules use to start functions and processes."""
+REPLAY = "EventReplay"
+"""The process that hands failed events to their functions and processes again."""
 
 
 class Malformed(Exception):
@@ -94,10 +96,12 @@ class Stack:
                 self._grants[self._other(one, "To", "Function", "Role")] += one.allowed()
             if "StepOf" in one.given:
                 self.steps[self._other(one, "StepOf", "Process")].append(name)
+            process = one.kind == "creditmesh::Process"
+            start = _may("states:StartExecution", _ref(name)) if process else _may(_INVOKE, _arn(name))
             if "ScheduleV2" in one.event_types():
-                process = one.kind == "creditmesh::Process"
-                start = _may("states:StartExecution", _ref(name)) if process else _may(_INVOKE, _arn(name))
                 self._grants[SCHEDULER].append(start)
+            if one.event_types() & _REPLAYED:
+                self._grants[REPLAY].append(start)
 
     def _other(self, one: Declared, field: str, *kinds: str) -> str:
         """The resource that a field names."""
@@ -109,7 +113,12 @@ class Stack:
     def policies(self, one: Declared, *more: Json) -> list[Json]:
         """The managed policies that a resource names, and its own statements."""
         own = [*more, *one.allowed(), *self._grants[one.name]]
-        return [*map(_ref, one.given.get("Policies", [])), *([_document(own)] if own else [])]
+        named = [*one.given.get("Policies", []), *self.reader(one).get("Policies", [])]
+        return [*map(_ref, named), *([_document(own)] if own else [])]
+
+    def reader(self, one: Declared) -> Json:
+        """What a reader of a stream gets besides its own."""
+        return dict(self.defaults.get("StreamReader", {})) if "DynamoDB" in one.event_types() else {}
 
 
 def _declared_alarm(one: Declared, _: Stack) -> Json:
@@ -138,7 +147,7 @@ def _alarm(given: Json) -> Json:
 
 
 def _function(one: Declared, stack: Stack) -> Json:
-    reads, events = one.given.get("Reads", []), one.event_types()
+    reads, events = [*one.given.get("Reads", []), *stack.reader(one).get("Reads", [])], one.event_types()
     for name in reads:
         if name not in stack.variables:
             raise one.refuse("Reads", unknown(name, stack.variables))
@@ -232,6 +241,8 @@ def _projection(given: str | list[str]) -> Json:
 
 
 _INVOKE = "lambda:InvokeFunction"
+_REPLAYED = {"DynamoDB", "EventBridgeRule", "ScheduleV2"}
+"""Sources whose failed events are replayed at the same target."""
 
 
 def _resource(kind: str, properties: Json) -> Json:

@@ -174,6 +174,10 @@ def of_task(resource: str, given: Request) -> Iterator[Need]:
         case ["lambda", "invoke"]:
             name = given["FunctionName"]
             yield "lambda:InvokeFunction", name if name.startswith("arn:") else _arn("lambda", f"function:{name}"), {}
+        case ["dynamodb", "updateItem"]:
+            yield "dynamodb:UpdateItem", _table(given["TableName"]), {}
+        case ["events", "putEvents"]:
+            yield from _events("PutEvents", given)
         case ["states", "startExecution"]:
             yield "states:StartExecution", given["StateMachineArn"], {}
         case ["emr-serverless" | "emrserverless", "startJobRun"]:

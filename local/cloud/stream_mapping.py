@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from cloud.failed_batches import report
 from cloud.upstream import app, dynamodb, lambda_svc, responses
 
 _LOOK_SECONDS = 1.0
@@ -111,9 +112,7 @@ class StreamMapping:
             if failed_at > 0:
                 batch, attempt = batch[failed_at:], 0  # earlier records are done
             if reason := self._given_up(mapping, batch, attempt):
-                lambda_svc._send_ddb_stream_failure_record(
-                    mapping, function, batch, mapping["EventSourceArn"], result, reason
-                )
+                report(mapping, function, batch, result, reason)
                 return
             attempt += 1
             if mapping.get("BisectBatchOnFunctionError") and len(batch) > 1 and failed_at == 0:

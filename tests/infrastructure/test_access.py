@@ -83,6 +83,15 @@ def sends(r: Rendered, queue: str) -> list[tuple[str, str]]:
     return [("sqs:SendMessage", queue), *((one, key) for one in USES_KEY if key)]
 
 
+def keeps(r: Rendered, destination: str) -> list[tuple[str, str]]:
+    """What a function needs so that Lambda keeps its failures there; in S3 it writes an object and lists the bucket."""
+    if ":s3:::" not in destination:
+        return sends(r, destination)
+    key = key_of(r, destination)
+    bucket = [("s3:PutObject", f"{destination}/aws/lambda/x"), ("s3:ListBucket", destination)]
+    return [*bucket, *((one, key) for one in USES_KEY if key)]
+
+
 def queue_lets_in(r: Rendered, service: str, queue: str, context: dict[str, str]) -> bool:
     url = r.refs[r.by_arn[queue]]
     policies = [one for one in r.of_type("AWS::SQS::QueuePolicy").values() if url in one["Queues"]]
@@ -202,7 +211,7 @@ def test_event_sources_are_read_and_their_failures_kept(r: Rendered) -> None:
         key = key_of(r, source.partition("/stream/")[0])
         needed += [("kms:Decrypt", key)] if key else []
         failed = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        needed += sends(r, failed) if failed else []
+        needed += keeps(r, failed) if failed else []
         problems += lacking(r, name, role, needed)
     assert not problems, told(problems)
 
@@ -215,6 +224,21 @@ def test_failures_of_asynchronous_calls_are_kept(r: Rendered) -> None:
         failed = given["DestinationConfig"]["OnFailure"]["Destination"]
         problems += lacking(r, name, functions[given["FunctionName"]]["Role"], sends(r, failed))
     assert not problems, told(problems)
+
+
+def test_buckets_may_notify_their_queues(r: Rendered) -> None:
+    """S3 tries it when the bucket is made, so the queue's policy comes before (S3, Granting permissions to publish)."""
+    told_ = 0
+    for name, bucket in r.of_type("AWS::S3::Bucket").items():
+        for one in bucket.get("NotificationConfiguration", {}).get("QueueConfigurations", []):
+            told_ += 1
+            context = {"aws:SourceArn": r.arn(name), "aws:SourceAccount": ACCOUNT}
+            assert queue_lets_in(r, "s3.amazonaws.com", one["Queue"], context)
+            assert not queue_lets_in(r, "s3.amazonaws.com", one["Queue"], {**context, "aws:SourceAccount": "1"})
+            assert not lacking_key(r, "s3.amazonaws.com", one["Queue"])
+            (policy,) = listed(r.resources[name]["DependsOn"])
+            assert r.refs[r.by_arn[one["Queue"]]] in r.resources[policy]["Properties"]["Queues"]
+    assert told_ == 1
 
 
 def test_dead_letter_queues_are_in_the_stack(r: Rendered) -> None:
@@ -265,14 +289,39 @@ READ_BY_MACHINES = {
 }
 
 
+def replayed(r: Rendered, service: str) -> set[str]:
+    """Functions or processes that get an event again: targets of rules, of schedules and of streams."""
+    given = [target["Arn"] for _, target in rule_targets(r)]
+    given += [one["Target"]["Arn"] for one in r.of_type("AWS::Scheduler::Schedule").values()]
+    names = {one["FunctionName"] for one in r.of_type("AWS::Lambda::EventSourceMapping").values()
+             if "/stream/" in one["EventSourceArn"]}  # fmt: skip
+    given += [r.arn(name) for name in r.of_type("AWS::Lambda::Function") if r.physical(name) in names]
+    return {arn for arn in given if arn.split(":")[2] == service}
+
+
 def needs_of_a_task(r: Rendered, machine: str, task: dict[str, Any]) -> list[tuple[str, str, dict[str, str]]]:
     """What a machine's role needs for a task: action, resource, context (Step Functions, Service integrations)."""
     place, given = r.place, task["Arguments"]
     call = task["Resource"].partition(":states:::")[2].removesuffix(".waitForTaskToken")
     rule = f"arn:{place.partition}:events:{place.region}:{ACCOUNT}:rule/StepFunctionsGetEventsFor"
     by_rule = [("events:PutTargets", rule), ("events:PutRule", rule), ("events:DescribeRule", rule)]
+    if call == "lambda:invoke" and machine == "EventReplay":
+        return [("lambda:InvokeFunction", one, {}) for one in replayed(r, "lambda")]
     if call == "lambda:invoke":
         return [("lambda:InvokeFunction", given["FunctionName"], {})]
+    if call == "states:startExecution":
+        return [("states:StartExecution", one, {}) for one in replayed(r, "states")]
+    if call == "dynamodb:updateItem":
+        return [
+            (
+                "dynamodb:UpdateItem",
+                f"arn:{place.partition}:dynamodb:{place.region}:{ACCOUNT}:table/{given['TableName']}",
+                {},
+            )
+        ]
+    if call == "events:putEvents":
+        buses = f"arn:{place.partition}:events:{place.region}:{ACCOUNT}:event-bus"
+        return [("events:PutEvents", f"{buses}/{one['EventBusName']}", {}) for one in given["Entries"]]
     if call == "states:startExecution.sync:2":
         machine = given["StateMachineArn"]
         runs = machine.replace(":stateMachine:", ":execution:") + ":x"

@@ -36,6 +36,7 @@ from tests.infrastructure.test_limits import definition
 from tests.support import template, wired
 from tests.support.aws import SERVICES, STAGE, Stack, table_name
 from tests.support.candidates import candidate
+from tests.support.dead_letters import dead_letter, failed_batch, stored_at
 from tests.support.functions import invoke, stream_event
 from tests.support.rendered import Place, Rendered, listed, rendered
 from tests.support.template import ACCOUNT, REGION, of_type
@@ -131,7 +132,7 @@ class Watch:
         self.parts: dict[str, str] = {}
         self.calls: dict[str, set[Call]] = {}
         refs = world.stack.refs
-        for bucket in ("DataBucket", "ArtefactBucket"):
+        for bucket in ("DataBucket", "ArtefactBucket", "FailedRecords"):
             refs[f"{bucket}.Arn"] = f"arn:aws:s3:::{refs[bucket]}"
         for queue in template.of_type(template.source(), "AWS::SQS::Queue"):
             refs[f"{queue}.Arn"] = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{refs[queue].rpartition('/')[2]}"
@@ -452,8 +453,41 @@ def everything(watch: Watch) -> None:
     rules(watch)
     models(watch)
     learning(watch)
+    failures(watch)
     retention(watch)
     ledger(watch)
+
+
+STREAMS = {
+    "EnqueueMessagesFunction": "Outbox",
+    "PublishEventsFunction": "Applications",
+    "SettleCommitmentsFunction": "Applications",
+    "PublishConsentsFunction": "ConsentRecords",
+    "PublishModelsFunction": "Models",
+    "CompleteScoringFunction": "ScoringRequests",
+}
+
+
+def failures(watch: Watch) -> None:
+    """Each reader of a stream is given a failed record; dead letters are recorded twice, listed and replayed."""
+    world = watch.world
+    for function, table in STREAMS.items():
+        batch = stream_event(world, table)
+        found = failed_batch(watch.deployed.arn(function), table, batch["Records"])
+        key = f"aws/lambda/{function}/1"
+        wired.failed_records().put_json(key, found)
+        watch.invoke(function, {"failed_record": {"key": key, "position": 0}})
+        for sent in (1, 2):
+            letter = dead_letter(stored_at(key), sent_ms=int(world.clock.now().timestamp() * 1000) + sent)
+            assert watch.invoke("RecordFailedEventsFunction", letter) == {"batchItemFailures": []}
+    listed_ = api(watch, "GET", "/v1/failed-events", None, "operator", "platform")["events"]
+    watch.parts["failed_event_id"] = next(one["failed_event_id"] for one in listed_ if one["source"] == "Outbox")
+    here = "/v1/failed-events/{failed_event_id}"
+    api(watch, "GET", here, None, "operator", "platform")
+    asked_ = api(watch, "POST", f"{here}/replay", {"note": "again"}, "operator", "platform")
+    if asked_["state"] == "open":
+        decision = {"action": "confirm", "note": "checked"}
+        api(watch, "POST", f"{here}/replay/decision", decision, "manager", "platform", "user-2")
 
 
 def asked(watch: Watch) -> None:

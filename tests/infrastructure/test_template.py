@@ -231,11 +231,14 @@ def test_whatever_a_source_cannot_hand_over_is_kept(source: Template) -> None:
             elif given["Type"] == "SQS":
                 sources += 1
                 queue = source["Resources"][properties["Queue"]["Fn::GetAtt"][0]]["Properties"]
-                assert "RedrivePolicy" in queue, where
                 timeout = function.get("Timeout", source["Globals"]["Function"]["Timeout"])
                 assert queue["VisibilityTimeout"] >= 6 * timeout, where  # as Lambda's guide asks for
                 if queue.get("FifoQueue"):  # a batch could mix groups, and one would wait for another
                     assert properties["BatchSize"] == 1, where
+                if name == "RecordFailedEventsFunction":  # the last resort: what it cannot record stays, with an alarm
+                    assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"], where
+                    assert queue["MessageRetentionPeriod"] == 14 * 86400, where
+                    continue
                 dead = source["Resources"][queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
                 assert dead["Properties"].get("FifoQueue") == queue.get("FifoQueue"), where
     assert sources >= 7
@@ -273,8 +276,9 @@ def test_every_alarm_tells_somebody(transformed: Template) -> None:
 
 def test_every_last_resort_raises_an_alarm(source: Template) -> None:
     watched = json.dumps(of_type(source, "AWS::CloudWatch::Alarm"))
-    for queue in ("FailedEvents", "FailedDeliveries"):
+    for queue in ("DeadLetters", "FailedDeliveries"):
         assert f'["{queue}", "QueueName"]' in watched
+    assert '"MetricName": "FailedEvents"' in watched
     assert '"Name": "result", "Value": "parked"' in watched
 
 

@@ -105,7 +105,7 @@ class Stack:
     def empty(self) -> None:
         """Take every item and document away."""
         self.memory.empty(*(table_name(table) for table in set(self.tables) - CONFIGURATION))
-        for bucket, prefix in (("DataBucket", ""), ("ArtefactBucket", "models/origination/")):
+        for bucket, prefix in (("DataBucket", ""), ("FailedRecords", ""), ("ArtefactBucket", "models/origination/")):
             held = self.objects.buckets[self.refs[bucket]]
             for key in self.objects.below(self.refs[bucket], prefix):
                 del held[key]

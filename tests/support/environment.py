@@ -14,7 +14,8 @@ PACKAGE = ROOT / "layers" / "creditmesh" / "src"
 _BEHIND = {"model_keys": ("model_signing_key", "trusted_model_keys")}
 """Attributes that are made of others."""
 _PLATFORM = "creditmesh.platform.bootstrap"
-_REPEATS = "creditmesh.platform.idempotency"
+_SHARED = ("creditmesh.platform.idempotency", "creditmesh.platform.failed_records")
+"""Modules of the platform that read settings by themselves."""
 
 Made = tuple[str, str]
 """What a bootstrap makes: its module and the name there."""
@@ -28,9 +29,9 @@ def read_by(handler: str) -> set[str]:
         tree = _tree(path)
         found |= _settings(tree) | {name.upper() for name in _environ(tree)}
         wanted += _named(tree, tree)
-        if _REPEATS in _imported(tree):
-            wanted += _named(repeats := _tree(_file(_REPEATS)), repeats)
-            found |= _settings(repeats)
+        for shared in set(_SHARED) & set(_imported(tree)):
+            wanted += _named(its := _tree(_file(shared)), its)
+            found |= _settings(its)
     seen: set[Made] = set()
     while wanted:
         one = wanted.pop()

@@ -12,7 +12,7 @@ BOOTSTRAPS = tuple(
     importlib.import_module(f"creditmesh.{context}.bootstrap")
     for context in (
         "authorization", "gateway", "intake", "screening", "decisions", "governance", "offers", "closing", "outbox",
-        "retention", "ledger",
+        "failures", "ledger", "retention",
     )
 )  # fmt: skip
 

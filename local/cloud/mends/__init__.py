@@ -40,6 +40,7 @@ ALL = (
     "schedules",
     "cognito_mfa",
     "service_roles",
+    "target_dead_letters",
     "cfn_name_collisions",
 )  # fmt: skip
 

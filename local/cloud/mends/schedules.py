@@ -110,5 +110,5 @@ def _fire(account: str, region: str, schedule: dict[str, Any]) -> None:
     }  # fmt: skip
     try:
         eventbridge._invoke_target(schedule.get("Target") or {}, event, schedule)
-    except Exception:  # the schedule continues; AWS would use the target's dead-letter queue
+    except Exception:  # the schedule continues; what the target lacks went to its dead-letter queue
         app.logger.exception("schedule %s", schedule.get("Name"))

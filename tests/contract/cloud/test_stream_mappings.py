@@ -43,7 +43,7 @@ def streamed(cloud: Cloud, name: str, partial: bool = False, **mapping: Any) -> 
     failed = {"OnFailure": {"Destination": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-failed"}}
     cloud.client("lambda").create_event_source_mapping(
         EventSourceArn=stream, FunctionName=name, StartingPosition="LATEST",
-        DestinationConfig=failed, **{"BatchSize": 10, **mapping},
+        **{"BatchSize": 10, "DestinationConfig": failed, **mapping},
     )  # fmt: skip
 
 
@@ -80,6 +80,29 @@ def test_failing_record_is_given_up_and_reported(cloud: Cloud, name: str) -> Non
     eventually(hear, 4)
     good = len(failures) == 1 and failures[0]["requestContext"]["condition"] == "RetryAttemptsExhausted"
     cloud.verdict("stream_mappings", good and failures[0]["DDBStreamBatchInfo"]["batchSize"] < 4 and "after" in heard)
+
+
+def test_a_bucket_gets_the_records_that_were_given_up(cloud: Cloud, name: str) -> None:
+    """With S3 as destination, the event that the function was given comes with what a queue would get."""
+    buckets, failed = cloud.client("s3"), f"{name}-records"
+    buckets.create_bucket(Bucket=failed, CreateBucketConfiguration={"LocationConstraint": REGION})
+    streamed(
+        cloud, name, MaximumRetryAttempts=1, BisectBatchOnFunctionError=True,
+        DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{failed}"}},
+    )  # fmt: skip
+    put(cloud, name, "one", "bad")
+    found = eventually(lambda: buckets.list_objects_v2(Bucket=failed).get("Contents"), 6 if cloud.mended else 3)
+    if not found:
+        cloud.verdict("stream_mappings", False)
+        return
+    (key,) = (one["Key"] for one in found)
+    document = json.loads(buckets.get_object(Bucket=failed, Key=key)["Body"].read())
+    (record,) = json.loads(document["payload"])["Records"]
+    stream = cloud.client("dynamodb").describe_table(TableName=name)["Table"]["LatestStreamArn"]
+    good = document["requestContext"]["functionArn"].endswith(f":function:{name}")
+    good &= (document["DDBStreamBatchInfo"]["batchSize"], document["DDBStreamBatchInfo"]["streamArn"]) == (1, stream)
+    good &= record["dynamodb"]["Keys"] == {"pk": {"S": "bad"}}
+    cloud.verdict("stream_mappings", good and key.startswith("aws/lambda/") and key.count("/") == 4)
 
 
 def test_partial_batch_failure_goes_on_at_the_failed_record(cloud: Cloud, name: str) -> None:

@@ -79,4 +79,6 @@ def _environment(clients: dict[str, Any]) -> dict[str, str]:
     process = clients["stepfunctions"].create_state_machine(
         name="loan-origination", definition=json.dumps(PASS), roleArn="arn:aws:iam::123456789012:role/none"
     )["stateMachineArn"]
-    return stack.environment | dict.fromkeys(("ORIGINATION_ARN", "LIST_IMPORT_ARN", "TRAINING_ARN"), process)
+    return stack.environment | dict.fromkeys(
+        ("ORIGINATION_ARN", "LIST_IMPORT_ARN", "TRAINING_ARN", "EVENT_REPLAY_ARN"), process
+    )

@@ -35,6 +35,7 @@ DOCUMENTS = {
     "read_message": "a message with its replays",
     "read_webhook": "a webhook with its replays",
     "read_transfer": "a transfer with its lines",
+    "read_failed_event": "a failed event with its replays",
 }
 
 

@@ -81,6 +81,12 @@ class Platform:
         return Objects(self.client("s3"), settings().artefact_bucket)
 
     @cached_property
+    def failed_records(self) -> Objects:
+        from creditmesh.platform.objects import Objects
+
+        return Objects(self.client("s3"), settings().failed_records_bucket)
+
+    @cached_property
     def cipher(self) -> FieldCipher:
         from creditmesh.platform.crypto import FieldCipher
 

@@ -103,6 +103,7 @@ class Settings:
     ledger_entries_table = Table()
     outbox_table = Table()
     received_webhooks_table = Table()
+    failed_events_table = Table()
     outcome_labels_table = Table()
     operator_tasks_table = Table()
     idempotency_table = Table()
@@ -123,6 +124,8 @@ class Settings:
     """The only origin whose pages may call the API (CORS)."""
     data_bucket = Variable(str)
     artefact_bucket = Variable(str)
+    failed_records_bucket = Variable(str)
+    """Batches of stream records that functions could not handle."""
     model_id = "origination"
     model_key = Variable(str, "models/origination-2.1.0.json")
     """Object key of the shipped model."""
@@ -141,6 +144,7 @@ class Settings:
     origination_arn = Variable(str)
     list_import_arn = Variable(str)
     training_arn = Variable(str)
+    event_replay_arn = Variable(str)
     delivery_queue_url = Variable(str)
     """SQS FIFO queue of messages to deliver."""
     retry_queue_url = Variable(str)

@@ -1,0 +1,1 @@
+"""Events that failed for good: recorded from the dead letters, listed, replayed."""
