@@ -47,7 +47,7 @@ def ledger(world: World) -> Ledger:
 
 
 def account(one: AccountId) -> Account:
-    return wired.ledger_store().accounts([str(one)])[str(one)]
+    return wired.ledger_store().read([], [str(one)])[1][str(one)]
 
 
 def sums(one: AccountId) -> tuple[int, int, int]:
@@ -57,7 +57,7 @@ def sums(one: AccountId) -> tuple[int, int, int]:
 
 
 def transfer(transfer_id: str) -> Transfer:
-    return wired.ledger_store().transfers([transfer_id])[transfer_id]
+    return wired.ledger_store().read([transfer_id], [])[0][transfer_id]
 
 
 PAID = move(PRINCIPAL, CASH, 100_00)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from creditmesh.kernel.errors import Unavailable
-from creditmesh.platform.tables import ConditionFailed, Put, Tables, again, decode, encode
+from creditmesh.platform.tables import ConditionFailed, Put, Ref, Tables, again, decode, encode
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.world import World
@@ -98,19 +98,18 @@ def test_writes_that_rest_on_versions_are_not_tried_again_as_the_same() -> None:
     assert len(busy.tokens) == 1
 
 
-def test_a_batch_is_strongly_consistent_on_request() -> None:
-    class Asked:
-        """A client that keeps what it was asked."""
-
-        asked: ClassVar[list[Any]] = []
-
-        def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
-            self.asked.append(RequestItems[TABLE].get("ConsistentRead", False))
-            return {"Responses": {TABLE: []}}
-
-    for consistent in (False, True):
-        Tables(cast(Any, Asked())).batch_get(TABLE, [KEY], consistent=consistent)
-    assert Asked.asked == [False, True]
+def test_items_of_several_tables_come_in_the_order_asked_for(tables: Tables) -> None:
+    other = table_name("LedgerAccounts")
+    for number in (1, 2, 150):
+        tables.write(Put(TABLE, {"task_id": f"t-{number}"}, "task_id"))
+    tables.write(Put(other, {"book": "b", "place": "p"}, "book"))
+    wanted = [Ref(TABLE, {"task_id": f"t-{number}"}) for number in range(151)]
+    found = tables.get_each(*wanted, Ref(other, {"place": "p", "book": "b"}), Ref(other, {"book": "b", "place": "q"}))
+    assert [(place, item) for place, item in enumerate(found) if item] == [
+        (1, {"task_id": "t-1"}), (2, {"task_id": "t-2"}), (150, {"task_id": "t-150"}),
+        (151, {"book": "b", "place": "p"}),
+    ]  # fmt: skip
+    assert tables.get_each() == []
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.001])

@@ -117,7 +117,7 @@ class Books:
         Raises:
             NotFound: no such transfer, or none of its lines is the lender's.
         """
-        found = self._store.transfers([transfer_id]).get(transfer_id)
+        found = self._store.read([transfer_id], [])[0].get(transfer_id)
         lines = [one for one in found.lines if _may_read(caller, one.account)] if found else []
         if found is None or not lines:
             raise NotFound("no such transfer", field="transfer_id")

@@ -28,12 +28,12 @@ class Ledger:
         Raises:
             TransferIdReused, TransferStateConflict, AccountExhausted, NotFound, InvalidInput: see `Journal`.
         """
-        transfers = self._store.transfers(name for one in commands for name in _named(one))
-        lines = [
-            *(line for one in commands if isinstance(one, Record | Reserve) for line in one.lines),
-            *(line for one in transfers.values() for line in one.lines),
-        ]
-        accounts = self._store.accounts(line.account_id for line in lines)
+        given = [line for one in commands if isinstance(one, Record | Reserve) for line in one.lines]
+        names = [name for one in commands for name in _named(one)]
+        transfers, accounts = self._store.read(names, [line.account_id for line in given])
+        known = [line.account_id for one in transfers.values() for line in one.lines]
+        if more := [one for one in known if one not in accounts]:
+            accounts |= self._store.read([], more)[1]
         moment = Moment.after(accounts.values(), self._clock.now(), self._clock.today(), by)
         journal = Journal(accounts, transfers, moment)
         for one in commands:

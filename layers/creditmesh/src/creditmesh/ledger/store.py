@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from creditmesh.ledger.journal import Journal
 from creditmesh.ledger.model import Account, AccountId, Entry
 from creditmesh.ledger.transfers import State, Transfer
-from creditmesh.platform.tables import Item, Put, Tables, Update, Write
+from creditmesh.platform.tables import Item, Put, Ref, Tables, Update, Write
 
 _NEVER_LATER = "~"
 """Sorts after every number of an entry."""
@@ -29,18 +29,15 @@ class LedgerStore:
     def __init__(self, tables: Tables, names: Names) -> None:
         self._tables, self._names = tables, names
 
-    def transfers(self, ids: Iterable[str]) -> dict[str, Transfer]:
-        """The existing ones, by id."""
-        keys = [{"transfer_id": one} for one in dict.fromkeys(ids)]
-        found = self._tables.batch_get(self._names.transfers, keys, consistent=True) if keys else []
-        return {item["transfer_id"]: Transfer.model_validate(item) for item in found}
-
-    def accounts(self, ids: Iterable[str]) -> dict[str, Account]:
-        """All of them, by id; those without an item are new."""
-        accounts = {one: Account(account_id=one) for one in ids}
-        keys = [_key(one.id) for one in accounts.values()]
-        found = self._tables.batch_get(self._names.accounts, keys, consistent=True) if keys else []
-        return accounts | {item["account_id"]: Account.model_validate(item) for item in found}
+    def read(self, transfers: Iterable[str], accounts: Iterable[str]) -> tuple[dict[str, Transfer], dict[str, Account]]:
+        """The existing transfers and all accounts, by id; accounts without an item are new."""
+        names, known = list(dict.fromkeys(transfers)), {one: Account(account_id=one) for one in accounts}
+        wanted = [Ref(self._names.transfers, {"transfer_id": one}) for one in names]
+        wanted += [Ref(self._names.accounts, _key(one.id)) for one in known.values()]
+        items = self._tables.get_each(*wanted)
+        found = {item["transfer_id"]: Transfer.model_validate(item) for item in items[: len(names)] if item}
+        stored = {item["account_id"]: Account.model_validate(item) for item in items[len(names) :] if item}
+        return found, known | stored
 
     def account(self, account_id: AccountId) -> Account | None:
         item = self._tables.get(self._names.accounts, _key(account_id))

@@ -208,15 +208,15 @@ Step = Write | Delete | Absent
 
 
 _TRIES = 5
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 12.0
 
 
 def again(act: Callable[[], T], tries: int = _TRIES, pause_seconds: float = 0.0) -> T:
     """Run `act`, which reads, checks and writes, and retry it after concurrent changes.
 
     Args:
-        pause_seconds: the longest pause after the first attempt, for items that many change; doubled with each, up to
-            `_LONGEST_PAUSE`.
+        pause_seconds: the longest pause after the first attempt, for items that many change; four times as long after
+            each further one, up to `_LONGEST_PAUSE`, so that a crowd soon leaves room for one of it.
 
     Raises:
         ConditionFailed: every attempt conflicted.
@@ -226,7 +226,7 @@ def again(act: Callable[[], T], tries: int = _TRIES, pause_seconds: float = 0.0)
             return act()
         if pause_seconds:
             time.sleep(random.uniform(0, pause_seconds))
-            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE)
+            pause_seconds = min(4 * pause_seconds, _LONGEST_PAUSE)
     return act()
 
 
@@ -241,15 +241,12 @@ class Tables:
         found = self._client.get_item(TableName=table, Key=encode(key), ConsistentRead=True).get("Item")
         return decode(found) if found else None
 
-    def batch_get(
-        self, table: str, keys: Sequence[Mapping[str, str]], fields: Sequence[str] = (), *, consistent: bool = False
-    ) -> list[Item]:
-        """The existing items of many keys, in the order of the keys.
+    def batch_get(self, table: str, keys: Sequence[Mapping[str, str]], fields: Sequence[str] = ()) -> list[Item]:
+        """The existing items of many keys, in the order of the keys; eventually consistent.
 
         Args:
             keys: without repetition.
             fields: attributes to read, including the key; all by default.
-            consistent: strongly consistent, each item by itself.
 
         Raises:
             Unavailable: DynamoDB did not return all.
@@ -257,8 +254,6 @@ class Tables:
         found: list[Item] = []
         for start in range(0, len(keys), _BATCH):
             asked: dict[str, Any] = {"Keys": [encode(key) for key in keys[start : start + _BATCH]]}
-            if consistent:
-                asked["ConsistentRead"] = True
             if fields:
                 names = {f"#f{number}": name for number, name in enumerate(fields)}
                 asked |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
@@ -268,13 +263,20 @@ class Tables:
         return [by_key[value] for key in keys if (value := tuple(key[part] for part in parts)) in by_key]
 
     def get_each(self, *wanted: Ref) -> list[Item | None]:
-        """One item each of several tables, strongly consistent, by one call; None for missing ones.
+        """Items of several tables, strongly consistent, by one call for a hundred; None for missing ones.
 
         Raises:
             Unavailable: DynamoDB did not return all.
         """
-        found = dict(self._batch({one.table: {"Keys": [encode(one.key)], "ConsistentRead": True} for one in wanted}))
-        return [found.get(one.table) for one in wanted]
+        found: dict[tuple[str, ...], Item] = {}
+        parts = {one.table: sorted(one.key) for one in wanted}
+        for start in range(0, len(wanted), _BATCH):
+            asked: dict[str, Any] = {}
+            for one in wanted[start : start + _BATCH]:
+                asked.setdefault(one.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(encode(one.key))
+            for table, item in self._batch(asked):
+                found[table, *(item[part] for part in parts[table])] = item
+        return [found.get((one.table, *(one.key[part] for part in parts[one.table]))) for one in wanted]
 
     def _batch(self, asked: Any) -> Iterator[tuple[str, Item]]:
         for pause in _PAUSES:
