@@ -17,7 +17,7 @@ from api.model_schemas import (
     VersionSummary,
     VersionView,
 )
-from api.roles import RISK_OFFICERS
+from api.roles import REPLAYERS, RISK_OFFICERS
 from api.routing import Call, route
 from api.schemas import Listing, Nothing
 from creditmesh.decisions.bootstrap import assessment
@@ -25,14 +25,13 @@ from creditmesh.decisions.replay import ModelGone, Replay
 from creditmesh.governance.bootstrap import model_registry
 from creditmesh.governance.model import Comparison, Current, GatesFailed, ModelKind, TestsFailed
 from creditmesh.intake.bootstrap import intake
-from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import InvalidInput, SamePerson
 from creditmesh.platform.paging import cut, numbered
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
 
-REPLAYERS = frozenset({Role.RISK_OFFICER, Role.AUDITOR})
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _MODEL = "/v1/models/{model_id}"
 _VERSION = f"{_MODEL}/versions/{{content_hash}}"

@@ -6,16 +6,18 @@ from chalice.app import Blueprint
 
 from api.cursors import following, window
 from api.model_schemas import Note, Reason
-from api.roles import APPLICANTS, LENDERS
+from api.roles import APPLICANTS, LENDERS, REPLAYERS
 from api.routing import Call, Key, route, version_number
 from api.schemas import ApplicationView, Choice, Listing, Matches, ProductListing, Products, SpeedQuery, VersionListing
+from creditmesh.intake.bootstrap import intake
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import SamePerson
-from creditmesh.offers.bootstrap import offers, products
+from creditmesh.offers.bootstrap import matchings, offers, products
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
 from creditmesh.offers.matching import Nearest, Wanted
 from creditmesh.offers.model import NotALender, NotProposed, Product, ProductTerms
+from creditmesh.offers.replay import MatchingGone, MatchReplay
 from creditmesh.offers.speed import Speed
 from creditmesh.platform.paging import cut, numbered
 
@@ -32,6 +34,13 @@ def read_matches(call: Call, application_id: str, query: Listing) -> Matches:
         nearest=Nearest.model_validate(application.nearest) if application.nearest else None,
         next=following(call, query, found),
     )
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/matches/replay", roles=REPLAYERS, raises=[MatchingGone])
+def replay_matching(call: Call, application_id: str) -> MatchReplay:
+    """Match an application again with the products, limit and day of then, and compare the offers."""
+    application = intake().read(call.caller, application_id)
+    return matchings().replay(application)
 
 
 @route(

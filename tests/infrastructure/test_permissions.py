@@ -388,6 +388,7 @@ def everything(watch: Watch) -> None:
     step("RequestScoringFunction")
     for route in ("/v1/applications", here, f"{here}/timeline", f"{here}/report", f"{here}/matches", "/v1/products"):
         api(watch, "GET", route)
+    assert api(watch, "GET", f"{here}/matches/replay", None, "auditor", "platform")["equal"] is True
     api(watch, "POST", f"{here}/choice", {"lender_id": "lender-a", "product_id": "p-1"})
     step("OfferProductsFunction")
     step("SubmitToLenderFunction")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from creditmesh.offers.exposure import Exposures
 from creditmesh.offers.lenders import Lenders
 from creditmesh.offers.products import Products
+from creditmesh.offers.replay import Matchings
 from creditmesh.offers.service import Offers
 from creditmesh.offers.speed import Speeds
 from creditmesh.offers.store import GradeStore, OfferStore, ProductStore
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.country import country_of
 from creditmesh.platform.settings import settings
+
+if TYPE_CHECKING:
+    from creditmesh.risk.expression import FeatureValue
 
 
 @singleton
@@ -39,14 +46,29 @@ def lenders() -> Lenders:
     return Lenders(store, own.clock, lambda: own.addresses.of("lender"))
 
 
+def _features(key: str) -> Mapping[str, FeatureValue]:
+    from creditmesh.gateway.store import KeyDataStore
+
+    return KeyDataStore(platform().data).get(key).features
+
+
+def _offer_store() -> OfferStore:
+    return OfferStore(platform().tables, settings().offers_table)
+
+
+@singleton
+def matchings() -> Matchings:
+    own = platform()
+    store = ProductStore(own.tables, settings().products_table)
+    return Matchings(own.data, store, _offer_store(), _features)
+
+
 @singleton
 def offers() -> Offers:
-    from creditmesh.gateway.store import KeyDataStore
     from creditmesh.intake.bootstrap import applications
 
-    own, names = platform(), settings()
-    evidence = KeyDataStore(own.data)
+    own = platform()
     return Offers(
-        products(), OfferStore(names.offers_table), exposures(), applications(), own.tasks, own.waits, own.clock,
-        lambda key: evidence.get(key).features, country_of(names.country),
+        products(), _offer_store(), exposures(), matchings(), applications(), own.tasks, own.waits, own.clock,
+        _features, country_of(settings().country),
     )  # fmt: skip

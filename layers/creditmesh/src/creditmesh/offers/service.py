@@ -15,6 +15,7 @@ from creditmesh.kernel.errors import Forbidden, InvalidInput, Parameter
 from creditmesh.kernel.money import Money
 from creditmesh.offers.exposure import Borrower, Commitment, Exposures, capacities_of
 from creditmesh.offers.matching import (
+    WEIGHTS,
     CannotBeLent,
     Catalogue,
     Fit,
@@ -29,8 +30,9 @@ from creditmesh.offers.matching import (
 )
 from creditmesh.offers.model import NothingMatches, Product
 from creditmesh.offers.products import Products
+from creditmesh.offers.replay import Matchings
 from creditmesh.offers.store import OfferStore
-from creditmesh.platform.tables import ConditionFailed, again
+from creditmesh.platform.tables import ConditionFailed, Write, again
 from creditmesh.platform.tasks import Tasks
 from creditmesh.platform.waits import Answer, Wait, Waits
 
@@ -56,6 +58,7 @@ class Offers:
         products: Products,
         store: OfferStore,
         exposures: Exposures,
+        matchings: Matchings,
         applications: Applications,
         tasks: Tasks,
         waits: Waits,
@@ -64,6 +67,7 @@ class Offers:
         country: Country,
     ) -> None:
         self._products, self._store, self._exposures, self._applications = products, store, exposures, applications
+        self._matchings = matchings
         self._tasks, self._waits, self._clock = tasks, waits, clock
         self._key_data, self._country = key_data, country
 
@@ -88,13 +92,16 @@ class Offers:
             return
         application.require_open()
         catalogue = self._products.matched_against()
-        matched = match(catalogue, self._need(application, catalogue))
+        need, weights = self._need(application, catalogue), WEIGHTS
+        matched = match(catalogue, need, weights)
+        rests_on = self._matchings.keep(catalogue, need, weights, application.key_data_key)
+        stored = self._store.put(application_id, matched.offers, rests_on)
         if not matched.offers:
-            self._nothing(application_id, matched.nearest)
+            self._nothing(application_id, matched.nearest, stored)
             raise NothingMatches("no product fits")
         offers = matched.offers
         offered = self._applications.move(application_id, OFFER, note=Note.of("offers_made", count=len(offers)))
-        stored, asked = self._store.put(application_id, offers), self._waits.asking(application_id, _CHOICE, token)
+        asked = self._waits.asking(application_id, _CHOICE, token)
         try:
             self._applications.apply(offered, stored, asked)
         except ConditionFailed:
@@ -208,7 +215,7 @@ class Offers:
             cap_bps=self._country.cap_bps(today),
         )
 
-    def _nothing(self, application_id: str, best: Nearest | None) -> None:
+    def _nothing(self, application_id: str, best: Nearest | None, stored: Write) -> None:
         note = Note.of("catalogue_empty")
         if best:
             named: dict[str, Parameter] = {"name": best.name, "unmet": [one.code for one in best.unmet]}
@@ -218,7 +225,8 @@ class Offers:
             self._applications.move(
                 application_id, MATCH_NOTHING, outcome=Outcome.NO_MATCH, note=note,
                 nearest=best.model_dump(mode="json") if best else None,
-            )
+            ),
+            stored,
         )  # fmt: skip
 
 

@@ -80,6 +80,11 @@ class ProductStore:
             raise NotFound("no such version", field="version")
         return _product(item)
 
+    def each(self, wanted: Sequence[tuple[str, str, int]]) -> list[Product]:
+        """The existing ones of these versions, by lender, product and number."""
+        keys = [{"lender_id": lender, "product_id": _version_key(name, version)} for lender, name, version in wanted]
+        return [_product(item) for item in self._tables.batch_get(self._table, keys)]
+
     def versions(self, lender_id: str, product_id: str) -> Iterator[Product]:
         """Every version, newest first."""
         found = self._tables.query(
@@ -176,13 +181,19 @@ class OfferStore:
     size.
     """
 
-    def __init__(self, table: str) -> None:
-        self._table = table
+    def __init__(self, tables: Tables, table: str) -> None:
+        self._tables, self._table = tables, table
 
-    def put(self, application_id: str, offers: Sequence[Offer]) -> Put:
-        """The write of an application's offers, best first, replacing earlier ones."""
+    def put(self, application_id: str, offers: Sequence[Offer], matching: Mapping[str, Any]) -> Put:
+        """The write of an application's offers, best first, and what they rest on, replacing earlier ones."""
         text = json.dumps([offer.model_dump(mode="json") for offer in offers], ensure_ascii=False)
-        return Put(self._table, {"application_id": application_id, "offers": text}, "application_id", replace=True)
+        item = {"application_id": application_id, "offers": text, "matching": json.dumps(matching)}
+        return Put(self._table, item, "application_id", replace=True)
+
+    def recorded(self, application_id: str) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """The stored offers as they are, and what they rest on; None if that was not kept."""
+        item = self._tables.get(self._table, {"application_id": application_id}) or {}
+        return json.loads(item.get("offers", "[]")), json.loads(item.get("matching", "null"))
 
     def ref(self, application_id: str) -> Ref:
         """The item of an application's offers."""
