@@ -15,7 +15,7 @@ from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.crypto import DataKey, SealBroken
 from creditmesh.platform.paging import Page, Window
 
-_FORM = "2"
+_FORM = "3"
 """Changes with what a cursor holds."""
 
 

@@ -48,7 +48,7 @@ class Listing(In):
     """Which page of a list to give."""
 
     limit: int = Field(default=20, ge=1, le=100, description="at most so many; a page with filters may have fewer")
-    cursor: str | None = Field(default=None, max_length=4000, description="`next` of the page before, same filters")
+    cursor: str | None = Field(default=None, max_length=2000, description="`next` of the page before, same filters")
 
 
 class Listed(Out):

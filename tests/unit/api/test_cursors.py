@@ -15,6 +15,8 @@ from api.openapi import operations_of
 from api.routing import Operation
 from api.schemas import Listed, Listing
 from creditmesh.platform.paging import LOOKED_AT
+from creditmesh.platform.settings import settings
+from creditmesh.platform.tables import Put
 from tests.support import wired
 from tests.unit.api.client import Api, ask_authorization, firm_id, new_key
 from tests.unit.api.test_consents import GIVEN
@@ -270,3 +272,27 @@ def test_a_page_reads_a_bounded_number_of_items(cloud) -> None:
     assert (first["applications"], first["next"] is None) == ([], False)
     second = bank.get("/v1/applications", query={"text": "sought", "cursor": first["next"]}).json()
     assert ([one["firm_name"] for one in second["applications"]], second["next"]) == (["Sought"], None)
+
+
+def test_a_cursor_is_as_short_for_two_hundred_institutions_as_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several messages of each, some of them at the same instant."""
+    names = [f"institution-{number:03}-{'x' * 40}" for number in range(200)]
+    kept = {
+        (name, f"2026-11-30T00:00:{second:02}.000Z.{number // 4:016}")
+        for number, name in enumerate(names)
+        for second in (number % 7, 30)
+    }
+    for name, received in kept:
+        item = {"institution_id": name, "received": received, "received_at": received[:24], "state": "accepted"}
+        wired.tables().write(Put(settings().received_webhooks_table, item, "received"))
+    monkeypatch.setattr(wired.received_webhooks(), "_senders", lambda: names)
+    staff, found, lengths, cursor = Api("auditor", "platform"), [], set(), {}
+    while True:
+        answer = staff.get("/v1/received-webhooks", query={"limit": 37, **cursor}).json()
+        found += [(one["institution_id"], one["id"].partition(":")[2]) for one in answer["webhooks"]]
+        if answer["next"] is None:
+            break
+        lengths.add(len(answer["next"]))
+        cursor = {"cursor": answer["next"]}
+    assert max(lengths) < 350
+    assert found == sorted(kept, key=lambda one: (one[1], one[0]), reverse=True)

@@ -155,3 +155,18 @@ def test_bodies_in_other_charsets_are_readable(engine: Engine, charset: str) -> 
 def test_a_sample_may_have_whatever_an_answer_may_have(engine: Engine, charset: str, text: str) -> None:
     made = run(engine, channel(response={"charset": charset}), pages=[json.dumps({"name": text}, ensure_ascii=False)])
     assert (made.outcome, made.steps[-1].result) == ("complete", {"name": text})
+
+
+DOUBLED = "[@, @][]"
+
+
+@pytest.mark.parametrize("text", ["x" * 40, '"' * 40, "名" * 40, "\u0001" * 40, "\U00020087" * 20])
+def test_a_rule_that_makes_more_than_lambda_answers_is_refused_by_name(engine: Engine, text: str) -> None:
+    """Whatever the characters, which take up to six bytes in the answer."""
+    rule = "{name: name, all: " + " | ".join(["name", "[@, @]", *[DOUBLED] * 17]) + "}"
+    one = channel(structure={"rule": rule, "complete": ["name"]})
+    with pytest.raises(InvalidInput) as refused:
+        run(engine, one, pages=[json.dumps({"name": text})])
+    assert (refused.value.field, refused.value.fault) == ("channel.structure", "result_too_long")
+    smaller = channel(structure={"rule": rule.replace(f" | {DOUBLED}", "", 6), "complete": ["name"]})
+    assert run(engine, smaller, pages=[json.dumps({"name": text})]).outcome == "complete"

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 import pytest
 import xmltodict
@@ -15,6 +15,8 @@ import xmltodict
 from creditmesh.gateway.channels.authentication import Authenticator, Prepared
 from creditmesh.gateway.channels.document import Channel, Outcome
 from creditmesh.gateway.channels.exchange import prepare
+from creditmesh.gateway.channels.fields import complete
+from creditmesh.kernel.charsets import decoded, label_of
 from creditmesh.kernel.clock import FixedClock
 from creditmesh.platform.http import Answer, InstitutionUnavailable
 from creditmesh.platform.institutions import Keys
@@ -96,6 +98,29 @@ def test_charsets_of_query_form_and_body() -> None:
     in_json = rendered({"type": "rest", "path": "/a", "body": {"id": "{{taxpayer_id}}"}, "charset": "gbk"}, "名字")
     assert json.loads((in_json.body or b"").decode("gbk")) == {"id": "名字"}
     assert form.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+GB_FAMILY = [
+    ("gb2312", "朱镕基"), ("gb2312", "张䶮"), ("gbk", "𠮷野"), ("gb_2312-80", "\u9fb4"), ("windows-936", "€"),
+    ("x-gbk", "㐂"), ("gb18030", "𠮷"), ("iso-8859-1", "€"), ("shift_jis", "髙"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "name"), GB_FAMILY)
+def test_a_narrow_label_sends_what_its_readers_read(label: str, name: str) -> None:
+    """Names with rare letters are not refused, nor sent with another letter in their place (case X6)."""
+    of = {"charset": label, "path": "/a/{{taxpayer_id}}"}
+    form = rendered({"type": "form", "body": {"id": "{{taxpayer_id}}"}, **of}, name)
+    assert decoded(label_of(label), unquote_to_bytes((form.body or b"").partition(b"=")[2])) == name
+    assert decoded(label_of(label), unquote_to_bytes(form.url.rpartition("/")[2])) == name
+    query = rendered({"type": "rest", "method": "GET", "query": {"id": "{{taxpayer_id}}"}, **of}, name)
+    assert decoded(label_of(label), unquote_to_bytes(query.url.partition("=")[2])) == name
+    in_json = rendered({"type": "rest", "body": {"id": "{{taxpayer_id}}"}, **of}, name)
+    assert json.loads(decoded(label_of(label), in_json.body or b"")) == {"id": name}
+    in_xml = rendered({"type": "xml", "body": "<id>{{taxpayer_id}}</id>", **of}, name)
+    assert xmltodict.parse(decoded(label_of(label), in_xml.body or b"")) == {"id": name}
+    one = channel(transport={"type": "form", "body": {"id": "{{taxpayer_id}}"}, **of})
+    assert complete(one, {"taxpayer_id": name}, lambda *_: None).missing == ()
 
 
 def signed(scheme: dict[str, Any], request: Prepared, **keys: Any) -> dict[str, str]:

@@ -246,7 +246,7 @@ def test_only_what_is_unavailable_falls_back(engine: Engine) -> None:
 
 def test_a_name_that_the_sources_charset_lacks_is_named_and_not_asked_for(engine: Engine) -> None:
     """With another letter in its place, the source would answer for somebody else."""
-    form = {"type": "form", "path": "/firms/", "body": {"who": "{{person_name}}"}, "charset": "gb2312"}
+    form = {"type": "form", "path": "/firms/", "body": {"who": "{{person_name}}"}, "charset": "shift_jis"}
     fields = {"taxpayer_id": {}, "person_name": {}}
     result = engine.collect(channel(transport=form, fields=fields), person_name="张𠮷")
     assert (result.outcome, result.missing, engine.http.calls) == ("incomplete", ["person_name"], [])

@@ -70,9 +70,14 @@ def decoder(label: str, content: bytes) -> tuple[str, str]:
     for mark, codec in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return codec, "strict"
-    codec = codecs.lookup(label).name
-    codec = _READ_AS.get(codec, codec)
+    codec = encoder(label)
     return codec, _GB_ERRORS if codec == "gb18030" else "strict"
+
+
+def encoder(label: str) -> str:
+    """Python's codec to write a text: the larger charset that readers of a label expect, as `decoder` does."""
+    codec = codecs.lookup(label).name
+    return _READ_AS.get(codec, codec)
 
 
 def modern(codec: str, text: str) -> str:

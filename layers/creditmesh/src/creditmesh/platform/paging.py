@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Generic, TypeVar
 
 from creditmesh.platform.tables import Item, Tables
@@ -16,7 +16,6 @@ LOOKED_AT = 200
 """Items that a page with a filter reads at most, whatever it finds."""
 _TOGETHER = 50
 """Items that a filter is applied to before more are read."""
-_END = "end"
 
 
 @dataclass(frozen=True)
@@ -64,19 +63,33 @@ class Partition:
     fields: Sequence[str] = ()
     """Attributes to read of an index's items, including the keys; all by default."""
 
-    def entries(self, tables: Tables, most: int, mark: Any) -> list[Item]:
-        """The next entries after the mark, as far as index or table hold them."""
-        names = [self.sort, *self.key]
-        start = {self.attribute: self.equals, **dict(zip(names, mark, strict=True))} if mark else None
-        between = (self.sort, *self.between) if self.between else None
-        found = tables.query(
-            self.table, self.attribute, self.equals, index=self.index, limit=most, between=between, start=start,
-            newest_first=self.newest_first, fields=tuple(dict.fromkeys(names)) if self.index else (),
-        )  # fmt: skip
-        return list(found)
+    def entries(self, tables: Tables, most: int, reached: Any) -> list[Item]:
+        """The next entries after a place in the merged order, as far as index or table hold them.
 
-    def mark(self, entry: Item) -> list[Any]:
-        return [entry[name] for name in (self.sort, *self.key)]
+        Args:
+            reached: a `place` of this partition or another of the list; None for the beginning.
+        """
+        names = [self.sort, *self.key]
+        start = beyond = None
+        if reached and reached[0] == self.equals:
+            start = {self.attribute: self.equals, **dict(zip(names, reached[1:], strict=True))}
+        elif reached:
+            # Of entries with the same sort value, those of one partition come before those of the next.
+            passed = (self.equals < reached[0]) is not self.newest_first
+            beyond = (self.sort, ("<" if self.newest_first else ">") + ("" if passed else "="), reached[1])
+        between = (self.sort, *self.between) if self.between and not beyond else None
+        found = tables.query(
+            self.table, self.attribute, self.equals, index=self.index, limit=most, between=between, beyond=beyond,
+            start=start, newest_first=self.newest_first, fields=tuple(dict.fromkeys(names)) if self.index else (),
+        )  # fmt: skip
+        return list(takewhile(self._within, found))
+
+    def place(self, entry: Item) -> list[Any]:
+        """Where an entry stands in the merged order of the list's partitions."""
+        return [self.equals, *(entry[name] for name in (self.sort, *self.key))]
+
+    def _within(self, entry: Item) -> bool:
+        return self.between is None or self.between[0] <= entry[self.sort] <= self.between[1]
 
     def items(self, tables: Tables, entries: Sequence[Item]) -> Iterator[Item | None]:
         """What the entries stand for; None for an item that has left the index meanwhile."""
@@ -98,35 +111,25 @@ def read(
 ) -> Page[Item]:
     """The next page of partitions of the same kind, merged by their order.
 
-    A partition that is new since the page before is read from its beginning, one that is gone is left out.
+    Its mark is one place in that order, however many partitions there are; they may come and go between pages.
 
     Args:
         wanted: a filter that no index serves; the page then reads at most `LOOKED_AT` items.
     """
     most, together = (LOOKED_AT, _TOGETHER) if wanted else (window.limit, window.limit)
-    known: dict[str, Any] = window.after or {}
-    marks = [known.get(one.equals) for one in partitions]
-    read = [
-        [] if mark == _END else one.entries(tables, most + 1, mark)
-        for one, mark in zip(partitions, marks, strict=True)
-    ]  # fmt: skip
-    left = [len(entries) for entries in read]
+    read = [one.entries(tables, most + 1, window.after) for one in partitions]
     merged = islice(_merged(partitions, read), most)
     found: list[Item] = []
+    reached, left = window.after, sum(map(len, read))
     while len(found) < window.limit and (part := list(islice(merged, together))):
         for (number, entry), item in zip(part, _items(tables, partitions, part), strict=True):
-            marks[number] = partitions[number].mark(entry)
-            left[number] -= 1
+            reached = partitions[number].place(entry)
+            left -= 1
             if item is not None and (wanted is None or wanted(item)):
                 found.append(item)
                 if len(found) == window.limit:
                     break
-    for number, entries in enumerate(read):
-        if not left[number] and len(entries) <= most:
-            marks[number] = _END
-    if all(mark == _END for mark in marks):
-        return Page(found)
-    return Page(found, {one.equals: mark for one, mark in zip(partitions, marks, strict=True)})
+    return Page(found, reached if left else None)
 
 
 def matching(equal: Mapping[str, Any]) -> Callable[[Item], bool] | None:
@@ -155,7 +158,7 @@ def _merged(partitions: Sequence[Partition], read: Sequence[Sequence[Item]]) -> 
     if len(pairs) == 1:
         return iter(pairs[0])
     sort, reverse = partitions[0].sort, partitions[0].newest_first
-    return heapq.merge(*pairs, key=lambda pair: pair[1][sort], reverse=reverse)
+    return heapq.merge(*pairs, key=lambda pair: (pair[1][sort], partitions[pair[0]].equals), reverse=reverse)
 
 
 def _items(

@@ -364,6 +364,7 @@ class Tables:
         until: tuple[str, str] | None = None,
         after: tuple[str, str] | None = None,
         between: tuple[str, str, str] | None = None,
+        beyond: tuple[str, str, str] | None = None,
         start: Mapping[str, Any] | None = None,
         fields: Sequence[str] = (),
         consistent: bool = False,
@@ -372,8 +373,9 @@ class Tables:
 
         Args:
             until: sort attribute and its highest value.
-            after: sort attribute and its exclusive lower bound; not together with `until`.
-            between: sort attribute with lowest and highest value; instead of the two.
+            after: sort attribute and its exclusive lower bound.
+            between: sort attribute with lowest and highest value.
+            beyond: sort attribute, comparison and bound; one of these four at most.
             start: keys, of the index too, of the item to begin after; it need not exist any more.
             fields: attributes to read; all by default.
             consistent: strongly consistent; not for an index.
@@ -382,11 +384,12 @@ class Tables:
         values = {":0": encoded(equals)}
         condition = "#0 = :0"
         if until:
-            names["#1"], values[":1"] = until[0], encoded(until[1])
-            condition += " AND #1 <= :1"
+            beyond = (until[0], "<=", until[1])
         elif after:
-            names["#1"], values[":1"] = after[0], encoded(after[1])
-            condition += " AND #1 > :1"
+            beyond = (after[0], ">", after[1])
+        if beyond:
+            names["#1"], values[":1"] = beyond[0], encoded(beyond[2])
+            condition += f" AND #1 {beyond[1]} :1"
         elif between:
             names["#1"], values[":1"], values[":2"] = between[0], encoded(between[1]), encoded(between[2])
             condition += " AND #1 BETWEEN :1 AND :2"

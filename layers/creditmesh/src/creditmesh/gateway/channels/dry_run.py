@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,11 +16,13 @@ from creditmesh.gateway.channels.document import Channel, Http
 from creditmesh.gateway.channels.exchange import prepare
 from creditmesh.gateway.channels.reasons import SENTENCES
 from creditmesh.gateway.channels.source import Came
-from creditmesh.kernel.charsets import decoder
+from creditmesh.kernel.charsets import decoder, encoder
 from creditmesh.kernel.errors import InvalidInput, Parameter
 from creditmesh.kernel.reasons import Reason
 
 MAX_SAMPLE_CHARACTERS = 48_000
+MAX_ANSWER_BYTES = 6_000_000
+"""Lambda's limit is 6 MB for the whole answer."""
 SHOWN = "***"
 
 
@@ -70,8 +73,19 @@ def dry_run(channel: Channel, sample: Sample, origin: str, answers: Answers) -> 
     """Run fields, fill, request and, if the sample has an answer, reading and structure.
 
     Raises:
-        InvalidInput: the sample is malformed.
+        InvalidInput: the sample is malformed, or the rules make more of it than an answer holds.
     """
+    made = _tried(channel, sample, origin, answers)
+    # Lambda answers with the text inside another JSON text, in ASCII.
+    if len(json.dumps(made.model_dump_json())) > MAX_ANSWER_BYTES:
+        raise InvalidInput(
+            "makes more of the sample than {max} bytes", field="channel.structure", fault="result_too_long",
+            max=MAX_ANSWER_BYTES,
+        )  # fmt: skip
+    return made
+
+
+def _tried(channel: Channel, sample: Sample, origin: str, answers: Answers) -> DryRun:
     steps: list[Step] = []
     asked = request_fields.complete(channel, sample.fields, lambda record, _: sample.records.get(record))
     missing = StepDetail.of("fields_missing", fields=[*asked.missing]) if asked.missing else None
@@ -99,7 +113,7 @@ def _request(channel: Channel, values: Mapping[str, Any], origin: str) -> Step:
     shown = {"request_id": SHOWN, "authorization_code": SHOWN, "authorization_id": SHOWN, "now": SHOWN, "today": SHOWN}
     shown |= {field.name: SHOWN for field in channel.authorization.fields}
     request = prepare(transport, origin, {**shown, **values})
-    written_in = "ascii" if transport.type == "form" else transport.charset
+    written_in = "ascii" if transport.type == "form" else encoder(transport.charset)
     body = request.body.decode(written_in, "replace") if request.body is not None else None
     rendered = {"method": request.method, "url": request.url, "headers": request.headers, "body": body}
     return _step("request", StepDetail.of("authentication", type=channel.authentication.type), rendered, ok=True)

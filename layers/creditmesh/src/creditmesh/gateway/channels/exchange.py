@@ -15,6 +15,7 @@ from creditmesh.gateway.channels.document import Channel, Http
 from creditmesh.gateway.channels.exact_json import dumped
 from creditmesh.gateway.channels.reasons import NoSourceAnswer
 from creditmesh.gateway.channels.refusals import refusal
+from creditmesh.kernel.charsets import encoder
 from creditmesh.kernel.errors import Unavailable
 from creditmesh.platform.http import Answer, HttpClient, InstitutionUnavailable
 from creditmesh.platform.institutions import Keys
@@ -71,7 +72,7 @@ def prepare(transport: Http, origin: str, values: Mapping[str, Any], mark: str |
     query = {name: rendering.text(template, values) for name, template in transport.query.items()}
     if mark is not None and transport.paging:
         query[transport.paging.parameter] = mark
-    written = urlencode(query, encoding=transport.charset, errors="replace")
+    written = urlencode(query, encoding=encoder(transport.charset), errors="replace")
     url = origin + rendering.path(transport.path, values, transport.charset) + (f"?{written}" if written else "")
     headers = {name: _header(rendering.text(template, values)) for name, template in transport.headers.items()}
     body = _body(transport, values)
@@ -90,12 +91,12 @@ def _body(transport: Http, values: Mapping[str, Any]) -> bytes | None:
     if transport.body is None:
         return None
     if isinstance(transport.body, str):
-        return rendering.xml(transport.body, values).encode(transport.charset, "xmlcharrefreplace")
+        return rendering.xml(transport.body, values).encode(encoder(transport.charset), "xmlcharrefreplace")
     if transport.type == "form":
         fields = {name: rendering.text(str(template), values) for name, template in transport.body.items()}
-        return urlencode(fields, encoding=transport.charset, errors="replace").encode()
+        return urlencode(fields, encoding=encoder(transport.charset), errors="replace").encode()
     document = rendering.json_value(transport.body, values)
-    return dumped(document).encode(transport.charset, "replace")
+    return dumped(document).encode(encoder(transport.charset), "replace")
 
 
 class Exchanger:

@@ -10,6 +10,7 @@ from creditmesh.gateway.channels.document import Channel, Http, RequiredField
 from creditmesh.gateway.channels.expressions import search
 from creditmesh.gateway.channels.rendering import NOT_XML
 from creditmesh.gateway.channels.rules import matches, placeholders
+from creditmesh.kernel.charsets import encoder
 
 Lookup = Callable[[str, str], Any]
 """(record, key) -> the stored document, or None."""
@@ -67,7 +68,7 @@ def sendable(channel: Channel, name: str, value: Any) -> bool:
     if transport.type == "xml" and NOT_XML.search(written):
         return False
     try:
-        written.encode(transport.charset)
+        written.encode(encoder(transport.charset))
     except UnicodeError:
         return False
     return True

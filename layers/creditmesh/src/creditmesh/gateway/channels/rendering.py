@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 
 from creditmesh.gateway.channels.exact_json import digits
 from creditmesh.gateway.channels.rules import PLACEHOLDER
+from creditmesh.kernel.charsets import encoder
 
 Values = Mapping[str, Any]
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -27,7 +28,7 @@ def path(template: str, values: Values, charset: str = "utf-8") -> str:
 
     Values of only dots are refused earlier, see `fields`: they cannot be escaped.
     """
-    return _filled(template, values, lambda value: quote(value, safe="", encoding=charset, errors="replace"))
+    return _filled(template, values, lambda value: quote(value, safe="", encoding=encoder(charset), errors="replace"))
 
 
 def xml(template: str, values: Values) -> str:
