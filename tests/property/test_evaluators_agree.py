@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from creditmesh.kernel.unread import UNREAD
 from creditmesh.risk.artefact import Artefact, load, seal
 from creditmesh.risk.bulk import RESULT_FIELDS, compile_kernel
+from creditmesh.risk.bulk.scoring import _CHUNK
 from creditmesh.risk.evaluator import evaluate
 from tests.support.artefact_strategies import artefacts, feature_rows, rows_near_bounds
 from tests.support.candidates import FIRM
@@ -105,6 +106,27 @@ def test_rules_that_take_points_and_nothing_lost() -> None:
         found = [evaluate(artefact, firm, DAY) for firm in firms]
         reasons |= {(result.stage, result.reasons or result.price_reasons) for result in found}
     assert {("referred", ()), ("approved", ("KIND", "PAIR", "DEBT"))} <= reasons
+
+
+@pytest.mark.parametrize(
+    ("amount", "below", "stage"),
+    [(9_999, None, "limit"), (10_000, None, "approved"), (10_000, 90, "approved"), (10_000, 91, "referred")],
+)
+def test_a_limit_and_a_score_that_are_just_enough(amount: int, below: int | None, stage: str) -> None:
+    """The floor is 10,000 and the firm has 90 points."""
+    artefact, firm = loaded(scorecard=refer_below(below)), {**small_model.FIRM, "amount": amount}
+    assert not differences(artefact, [firm])
+    assert evaluate(artefact, firm, DAY).stage == stage
+
+
+def test_what_passes_through_keeps_to_its_row_beyond_a_chunk() -> None:
+    rows = 2 * _CHUNK + 5
+    debts = [number % 150 for number in range(rows)]
+    data = pa.table({"id": range(rows), "amount": [1_000_000] * rows, "debt": debts, "kind": ["A"] * rows})
+    found = compile_kernel(loaded(), DAY).score(data)
+    assert found["id"].to_pylist() == list(range(rows))
+    scores = [90 if debt < 50 else 80 if debt < 100 else 70 for debt in debts]
+    assert found["score"].to_pylist() == scores
 
 
 def test_a_rule_counts_on_its_days_only() -> None:

@@ -6,13 +6,16 @@ import math
 from decimal import Context, Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from creditmesh.risk.bulk.columns import Column, column
+from creditmesh.risk.bulk.masks import where
 from creditmesh.risk.errors import FeatureInvalid
+from creditmesh.risk.expression import Comparison, Variable
 
 _WIDE = Context(prec=100)
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -73,11 +76,30 @@ def test_text_plain_and_coded(values: list[str | None], first: int, coded: bool)
     assert plain(column("x", "string", array[first:])) == values[first:]
 
 
-def test_words_given_twice_or_unknown_are_told_apart_by_what_they_say() -> None:
-    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None], pa.int8()), pa.array(["A", "A", None]))
-    found = column("x", "string", words)
-    assert plain(found) == ["A", "A", None, None]
-    assert found.words == ("A",)
+@pytest.mark.parametrize("words", [["A", "A", None], ["A", "A", "B"], ["A", "B", None]])
+def test_words_given_twice_or_unknown_are_told_apart_by_what_they_say(words: list[str | None]) -> None:
+    coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None], pa.int8()), pa.array(words))
+    found = column("x", "string", coded)
+    assert plain(found) == [*words, None]
+    assert found.words == tuple(dict.fromkeys(word for word in words if word))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("==", [True, False, False]), ("!=", [False, True, False])])
+def test_texts_are_compared_by_what_they_say(name: str, expected: list[bool]) -> None:
+    """A word that only the second column has is equal to none of the first's."""
+    columns = {
+        "a": column("a", "string", pa.array(["A", "A", None])),
+        "b": column("b", "string", pa.array(["A", "C", "A"])),
+    }
+    found = where(Comparison(name, Variable("a"), Variable("b")), columns, 3, holds=True)
+    assert found.tolist() == expected
+
+
+def test_what_lies_under_an_unknown_is_no_finding() -> None:
+    """Arrow keeps some value under a null; some writers leave NaN there."""
+    array = pa.array(np.array([math.nan, 1.5, math.nan]), mask=np.array([True, False, False]))
+    found = column("x", "integer", array)
+    assert (plain(found), found.not_a_number) == ([None, 1, None], 1)
 
 
 @given(values=st.lists(st.one_of(st.none(), st.booleans())), first=st.integers(0, 20))

@@ -12,7 +12,7 @@ from creditmesh.authorization.model import days_to_remind, next_due
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden
-from creditmesh.platform.tables import Update
+from creditmesh.platform.tables import Tables, Update
 from tests.support import wired
 from tests.support.aws import table_name
 from tests.support.functions import invoke, stream_event
@@ -65,6 +65,22 @@ def test_a_short_one_is_reminded_of_as_far_as_there_is_time(world: World, days: 
         sweep()
     assert [note for kind, note in reversed(history()) if kind == "reminded"] == reminders
     assert history()[0][0] == "expired"
+
+
+def test_two_sweeps_at_once_remind_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(30)
+    world.clock.advance(16 * DAY)
+    whole = Tables.transact
+
+    def meanwhile(tables: Tables, *arguments: Any) -> None:
+        monkeypatch.setattr(Tables, "transact", whole)
+        world.clock.advance(1)
+        assert sweep() == {"reminded": 1}
+        whole(tables, *arguments)
+
+    monkeypatch.setattr(Tables, "transact", meanwhile)
+    assert sweep() == {}
+    assert history() == [("reminded", "14"), ("granted", None)]
 
 
 def test_after_a_pause_of_the_sweep_only_the_nearest_reminder_goes_out(world: World) -> None:

@@ -237,3 +237,12 @@ def test_a_withdrawal_that_meets_a_renewal_ends_the_renewal(world: World, monkey
     assert wired.authorizations().problem(TAXPAYER, tenant=TENANT)
     assert kinds()[0] == "withdrawn"
     assert len(world.items("Outbox")) == 1
+
+
+def test_a_refusal_by_the_source_after_the_withdrawal_changes_nothing(world: World) -> None:
+    world.authorize()
+    held = wired.authorizations().usable(TAXPAYER)
+    withdraw()
+    wired.authorizations().refuse(held, "revoked")
+    assert wired.authorizations().problem(TAXPAYER, tenant=TENANT) == "withdrawn"
+    assert "rejected" not in kinds()

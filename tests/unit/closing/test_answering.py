@@ -11,6 +11,7 @@ from creditmesh.closing.model import ContradictoryAnswer
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.platform.paging import Window
+from creditmesh.platform.settings import settings
 from tests.support import wired
 from tests.support.functions import invoke
 from tests.support.world import (
@@ -213,6 +214,17 @@ def queue_for_operator(world: World, stage: str) -> None:
     invoke("QueueForOperatorFunction", {**event, "application_id": world.application_id})
 
 
+def test_an_answer_after_its_wait_failed_goes_to_whoever_looks(world: World) -> None:
+    world.to_submitted("t-1")
+    item = next(one for one in world.items("Outbox") if one["message_id"].endswith("decision.1"))
+    wired.closings().message_parked(item)
+    queue_for_operator(world, "SubmitToLender")
+    assert decide(world, **APPROVAL)
+    assert world.steps.failed == {"t-1": "LenderUnavailable"}
+    assert "t-1" not in world.steps.succeeded
+    assert world.steps.succeeded["t-operator"] == {"action": "retry"}
+
+
 def test_a_decision_on_a_closed_application(world: World) -> None:
     world.to_submitted()
     world.end(Outcome.CLOSED_BY_OPERATOR)
@@ -268,6 +280,8 @@ def test_a_contract_nobody_approved(world: World, reach: str) -> None:
         decide(world, **REJECTION)
     with pytest.raises(ContradictoryAnswer):
         world.say("loan.contract.ready", "w-2", **CONTRACT)
+    stored = world.stack.clients["s3"].list_objects_v2(Bucket=settings().data_bucket, Prefix="contracts/")
+    assert stored["KeyCount"] == 0
 
 
 def test_a_second_contract_does_not_replace_the_first(world: World) -> None:

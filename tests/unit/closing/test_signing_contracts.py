@@ -122,6 +122,14 @@ def test_a_signature_repeated_while_a_person_looks_tells_their_process_nothing(w
     assert world.application().status == "with_operator"
 
 
+def test_not_signed_while_a_person_looks(world: World) -> None:
+    world.to_contract()
+    wired.operators().hand_over(world.application_id, "t-operator", "AwaitSignature", "States.Timeout")
+    with pytest.raises(NotAwaited):
+        sign(world)
+    assert world.application().status == "with_operator"
+
+
 def test_withdrawn_while_they_signed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.to_contract()
     world.after_next_read(monkeypatch, lambda: wired.intake().withdraw(BORROWER, world.application_id))

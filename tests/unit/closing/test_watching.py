@@ -265,3 +265,32 @@ def test_a_required_right_is_watched_though_none_is_stored(world: World) -> None
     wired.tables().delete(table_name("Authorizations"), {name: item[name] for name in ("taxpayer_index", "record")})
     disburse(world)
     assert spots() == {("tax", "none_stored")}
+
+
+def test_a_first_grant_ends_the_blind_spot_of_what_was_never_granted(world: World) -> None:
+    world.to_ordered()
+    wired.authorizations().watch(TAXPAYER, "credit_bureau", "loan-1", tenant=TENANT)
+    assert spots() == {("credit_bureau", "none_stored")}
+    consent("credit_bureau")
+    invoke("PublishConsentsFunction", stream_event(world, "ConsentRecords"))
+    assert spots() == set()
+
+
+def test_two_who_look_at_once_mark_and_ask_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.to_ordered()
+    disburse(world)
+    world.clock.advance(86400 * 400)
+    (right,) = (one for one in world.items("Authorizations") if one["scope"] == "tax")
+    tables, read = wired.tables(), wired.tables().get
+
+    def read_slowly(*arguments: Any) -> Any:
+        found = read(*arguments)
+        monkeypatch.setattr(tables, "get", read)
+        assert wired.watches().reconcile(right["taxpayer_index"], "tax", TENANT) == 1
+        world.clock.advance(1)
+        return found
+
+    monkeypatch.setattr(tables, "get", read_slowly)
+    assert wired.watches().reconcile(right["taxpayer_index"], "tax", TENANT) == 0
+    kinds = [one.kind for one in wired.authorizations().history(TAXPAYER, tenant=TENANT)]
+    assert (kinds.count("blind_spot"), asked()) == (1, ["code_expired"])

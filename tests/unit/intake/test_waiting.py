@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from creditmesh.authorization.scopes import SCOPES
 from creditmesh.intake.model import Application, AuthorizationExhausted
 from creditmesh.kernel.clock import iso
 from tests.support import wired
@@ -204,3 +205,24 @@ def test_the_grant_is_told_before_the_borrowers_own_answer_is_written(
     bring(only)
     assert status(only) == "authorized"
     assert world.steps.succeeded == {"t-1": {}}
+
+
+def test_the_grant_of_another_right_answers_nobody(world: World) -> None:
+    application_id = applied(world, 0)
+    asked(application_id, "t-1")
+    wired.authorizations().consent(
+        FIRM.taxpayer_id, "credit_bureau", "borrower:user-1", tenant=BORROWER.tenant,
+        text_version=SCOPES["credit_bureau"].text_version, language="en", valid_days=30,
+    )  # fmt: skip
+    published(world)
+    assert (status(application_id), world.steps.succeeded) == ("authorization_required", {})
+
+
+def test_whose_right_was_replaced_while_it_was_used_goes_on_with_the_new_one(world: World) -> None:
+    """The grant was published before the application was there, so that nothing has marked it."""
+    first = applied(world, 0)
+    asked(first, "t-1")
+    bring(first)
+    second = applied(world, 1)
+    asked(second, "t-2", "superseded")
+    assert (status(second), world.steps.succeeded) == ("received", {"t-1": {}, "t-2": {}})

@@ -141,10 +141,9 @@ def _message(closing: Closing, question: Question, number: int, data: dict[str, 
 
 
 def _is_open(closing: Closing, message_id: str) -> bool:
-    """Whether a message is the latest of a question without an answer."""
+    """Whether a message is the latest of the question that is open; after the payment, of the last one."""
     question = closing.question
-    number = closing.asked.get(question, 0)
-    return not closing.answered(question) and message_id == _message_id(closing, question, number)
+    return message_id == _message_id(closing, question, closing.asked.get(question, 0))
 
 
 def _message_id(closing: Closing, question: Question, number: int) -> str:

@@ -75,7 +75,7 @@ class Signatures:
             "signed_at": iso(self._clock.now()),
             "signed_by": caller.subject,
         }
-        signed = self._store.change(application_id, {"signature": signature}, absent=("signature",))
+        signed = self._store.change(application_id, {"signature": signature})  # once: the move allows no second
         moved = self._applications.move(application_id, SIGN, Actor.of(caller))
         self._store.transact([signed, moved, self._waits.answering(wait, answer)], f"{application_id}.signature")
         self._waits.give(wait.token, answer)

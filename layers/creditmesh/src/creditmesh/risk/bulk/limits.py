@@ -61,8 +61,8 @@ def _method(method: LimitMethod, columns: Columns) -> tuple[Amounts, Mask | None
         return total, _any(skipped), None
     zero = reduce(np.logical_or, zeroed)
     total[zero] = 0
-    lacking = None if not lost else reduce(np.logical_or, lost) & ~zero
-    left_out = _any([*skipped, *([] if lacking is None else [lacking])])
+    lacking = _any(lost)  # also where the limit is 0 for another reason: it declines before anything is referred
+    left_out = _any([*skipped, *lost])
     return total, None if left_out is None else left_out & ~zero, lacking
 
 
