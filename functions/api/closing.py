@@ -1,16 +1,80 @@
-"""Closing: read the contract, sign it."""
+"""Closing: the lender's answers and the borrower's replies, the contract and its signature."""
 
 from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from api.roles import APPLICANTS, LENDERS
 from api.routing import Call, Key, route
-from api.schemas import ApplicationView, Contract, SignatureGiven
-from creditmesh.closing.bootstrap import signatures
+from api.schemas import (
+    ApplicationView,
+    Contract,
+    CounterReply,
+    Information,
+    LenderStanding,
+    SignatureGiven,
+    WebhookTaken,
+)
+from creditmesh.closing.bootstrap import lender_answers, replies, signatures
+from creditmesh.closing.model import ContradictoryAnswer, CounterExpired, LenderMessage
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import Role
+from creditmesh.kernel.errors import InvalidInput, NotFound
 
 blueprint = Blueprint(__name__)
+
+
+@route(blueprint, "GET", "/v1/applications/{application_id}/lender")
+def read_lender(call: Call, application_id: str) -> LenderStanding:
+    """Read how the lender stands to an application: its counter-offer, its questions, and who refused before."""
+    return LenderStanding.of(*replies().standing(call.caller, application_id))
+
+
+@route(
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/counter-offer",
+    roles=APPLICANTS,
+    status=202,
+    key=Key.NEEDLESS,
+    raises=[ApplicationClosed, NotAwaited, CounterExpired],
+)
+def reply_to_counter_offer(call: Call, application_id: str, body: CounterReply) -> ApplicationView:
+    """Accept the lender's counter-offer, named by its hash, or decline it."""
+    if body.action == "decline":
+        return ApplicationView.of(replies().decline(call.caller, application_id))
+    if body.terms_sha256 is None:
+        raise InvalidInput("is required to accept", field="terms_sha256", fault="required")
+    return ApplicationView.of(replies().accept(call.caller, application_id, body.terms_sha256))
+
+
+@route(
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/information",
+    roles=APPLICANTS,
+    status=202,
+    key=Key.NEEDLESS,
+    raises=[ApplicationClosed, NotAwaited],
+)
+def inform(call: Call, application_id: str, body: Information) -> ApplicationView:
+    """Answer the lender's question; the lender decides again."""
+    return ApplicationView.of(replies().inform(call.caller, application_id, body.answer))
+
+
+@route(
+    blueprint,
+    "POST",
+    "/v1/lender-messages",
+    roles=LENDERS,
+    status=202,
+    key=Key.DERIVED,
+    raises=[ContradictoryAnswer, NotFound],
+)
+def take_lender_message(call: Call, body: LenderMessage) -> WebhookTaken:
+    """Take a message that a lender would send as a webhook; for lenders without a system of their own."""
+    new = lender_answers().receive(call.caller.tenant, f"api.{call.required_key}", body)
+    return WebhookTaken(duplicate=not new)
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/contract")

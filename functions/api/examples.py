@@ -59,6 +59,35 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "repayment_method": "equal_principal",
         },
     },
+    "reply_to_counter_offer": {
+        "accept": {"action": "accept", "terms_sha256": _HASH},
+        "decline": {"action": "decline"},
+    },
+    "inform": {"answer": {"answer": "Three wholesalers of our province, for six years."}},
+    "take_lender_message": {
+        "counter_offer": {
+            "type": "loan.decision",
+            "data": {
+                "application_id": "app_57060d045cbaafeb0170d8b9bdbf",
+                "decision": "countered",
+                "lender_reference": "REF-2026-0815",
+                "approved_amount": "240000.00",
+                "currency": "CNY",
+                "annual_rate_bps": 780,
+                "term_months": 12,
+                "valid_until": "2027-11-24T00:00:00Z",
+            },
+        },
+        "question": {
+            "type": "loan.decision",
+            "data": {
+                "application_id": "app_57060d045cbaafeb0170d8b9bdbf",
+                "decision": "information_required",
+                "lender_reference": "REF-2026-0815",
+                "question": "Who are your three largest customers?",
+            },
+        },
+    },
     "sign": {"contract": {"document_sha256": _HASH, "signer_name": "Li Wei", "consent": True}},
     "push_product": {
         "product": {

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from creditmesh.authorization.model import Problem
-from creditmesh.closing.model import Closing
-from creditmesh.intake.model import ApplicationSummary, Outcome, Status, TimelineEntry
+from creditmesh.closing.model import Closing, Counter, Ending, Inquiry
+from creditmesh.intake.model import ApplicationSummary, LenderRefusal, Outcome, Status, TimelineEntry
 from creditmesh.intake.notes import NoteCode
 from creditmesh.intake.operators import OperatorTask
 from creditmesh.kernel.clock import iso, parse_instant
@@ -20,9 +20,11 @@ from creditmesh.offers.matching import LoanCost, Nearest, Offer
 from creditmesh.offers.model import Product
 from creditmesh.offers.schedule import Method
 
-AWAITS: dict[Status, Literal["authorization", "choice", "signature", "operator"]] = {
+AWAITS: dict[Status, Literal["authorization", "choice", "reply", "signature", "operator"]] = {
     Status.AUTHORIZATION_REQUIRED: "authorization",
     Status.OFFERED: "choice",
+    Status.COUNTERED: "reply",
+    Status.INFORMATION_REQUIRED: "reply",
     Status.CONTRACT_READY: "signature",
     Status.WITH_OPERATOR: "operator",
 }
@@ -98,7 +100,7 @@ class ApplicationView(Out):
     term_months: int
     purpose: str
     channel: str
-    awaits: Literal["authorization", "choice", "signature", "operator"] | None = Field(
+    awaits: Literal["authorization", "choice", "reply", "signature", "operator"] | None = Field(
         description="what the application waits for"
     )
     authorization_problem: Problem | None
@@ -227,6 +229,64 @@ WhoseProduct = Annotated[
 ]
 
 
+class CounterOffer(Out):
+    """A lender's counter-offer: the chosen terms as the lender would agree to them."""
+
+    amount: str
+    currency: str
+    term_months: int
+    repayment_method: str
+    annual_rate_bps: int
+    cost: LoanCost
+    terms_sha256: str = Field(description="accepting it names this hash")
+    valid_until: str | None
+
+    @classmethod
+    def of(cls, counter: Counter) -> CounterOffer:
+        terms = counter.terms
+        cost = LoanCost.model_validate(terms.cost)
+        return cls(**terms.model_dump(include=set(cls.model_fields) - {"cost"}), cost=cost,
+                   terms_sha256=terms.sha256, valid_until=counter.valid_until)  # fmt: skip
+
+
+class LenderStanding(Out):
+    """How the lender stands to an application."""
+
+    lender_id: str | None = Field(description="null while none has it")
+    state: Literal["waiting", "countered", "information_required", "approved", "rejected", "declined"] | None
+    counter_offer: CounterOffer | None
+    inquiries: list[Inquiry]
+    refused: list[LenderRefusal] = Field(description="lenders whose offers do not stand any more")
+
+    @classmethod
+    def of(cls, application: ApplicationSummary, closing: Closing | None) -> LenderStanding:
+        if closing is None:
+            return cls(lender_id=None, state=None, counter_offer=None, inquiries=[], refused=[])
+        counter = closing.counter
+        return cls(
+            lender_id=closing.lender_id,
+            state=_state(closing),
+            counter_offer=CounterOffer.of(counter) if counter else None,
+            inquiries=closing.inquiries,
+            refused=application.refused,
+        )
+
+
+def _state(
+    closing: Closing,
+) -> Literal["waiting", "countered", "information_required", "approved", "rejected", "declined"]:
+    if closing.decision is not None:
+        said = closing.decision["decision"]
+        return "approved" if said == "countered" else said
+    match closing.pending:
+        case Ending.COUNTERED:
+            return "countered"
+        case Ending.INFORMATION:
+            return "information_required"
+        case _:
+            return "waiting"
+
+
 class VersionListing(Listing):
     """Whose product's versions to list."""
 
@@ -350,6 +410,21 @@ def _true(value: object) -> object:
     if value is not True:  # 1 equals True, and would pass for it
         raise ValueError("must be true")
     return value
+
+
+class CounterReply(In):
+    """The borrower's reply to a counter-offer."""
+
+    action: Literal["accept", "decline"]
+    terms_sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="of the counter-offer that is accepted"
+    )
+
+
+class Information(In):
+    """The borrower's answer to the lender's question."""
+
+    answer: Annotated[str, Field(min_length=2, max_length=2000), TEXT]
 
 
 class SignatureGiven(In):

@@ -19,8 +19,9 @@ from api import lender_schemas as lenders
 from api import report_schemas as reports
 from api import schemas
 from api.roles import APPLICANTS, LENDERS
+from creditmesh.closing.model import Inquiry
 from creditmesh.decisions.referral import Referral
-from creditmesh.intake.model import Outcome, Status, TimelineEntry
+from creditmesh.intake.model import LenderRefusal, Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.offers import lenders as grades
 from creditmesh.offers import model as products
@@ -109,6 +110,13 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     products.Eligibility: (to(PARTIES, "code when text"),),
     lenders.LenderList: (to(PARTIES, "lenders next"),),
     grades.Lender: (to(PARTIES, "lender_id name grade"), to(LENDERS, "since")),
+    schemas.WebhookTaken: (to(LENDERS, "duplicate"),),
+    schemas.LenderStanding: (to(PARTIES, "lender_id state counter_offer inquiries"), to(APPLICANTS, "refused")),
+    schemas.CounterOffer: (
+        to(PARTIES, "amount currency term_months repayment_method annual_rate_bps cost terms_sha256 valid_until"),
+    ),
+    Inquiry: (to(PARTIES, "question asked_at answer answered_at"),),
+    LenderRefusal: (to(APPLICANTS, "lender_id code reason"),),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
     reports.Report: (
         to(PARTIES, "report_version application_id firm_name decided_at requested currency decision result"),

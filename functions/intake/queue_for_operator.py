@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.closing.bootstrap import lender_answers
+from creditmesh.closing.bootstrap import lender_answered
 from creditmesh.intake.bootstrap import operators
 from creditmesh.platform.observability import LambdaContext, observed
 
@@ -14,5 +14,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Hand the application over to a person; `task_token` is answered with his `action`."""
     operators().hand_over(event["application_id"], event["task_token"], event["stage"], event["reason"])
     # A lender's answer may have come between its time-out and now.
-    lender_answers().tell_operators(event["application_id"], event["stage"])
+    lender_answered()(event["application_id"], event["stage"])
     return {}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from client.views import ApplicationView, Contract, Offer, OperatorTask, TimelineEntry
+from client.views import ApplicationView, Contract, LenderStanding, Offer, OperatorTask, TimelineEntry
 
 Token = str | Callable[[], str] | None
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -134,6 +134,19 @@ class Api:
         """Choose an offer as it stands, its amount included."""
         body = offer.model_dump(include={"lender_id", "product_id", "version", "amount"})
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/choice", body))
+
+    def lender(self, application_id: str) -> LenderStanding:
+        return LenderStanding.model_validate(self.call("GET", f"/v1/applications/{application_id}/lender"))
+
+    def accept_counter_offer(self, application_id: str, terms_sha256: str) -> ApplicationView:
+        body = {"action": "accept", "terms_sha256": terms_sha256}
+        path = f"/v1/applications/{application_id}/counter-offer"
+        return ApplicationView.model_validate(self.call("POST", path, body))
+
+    def inform(self, application_id: str, answer: str) -> ApplicationView:
+        """Answer the lender's question."""
+        path = f"/v1/applications/{application_id}/information"
+        return ApplicationView.model_validate(self.call("POST", path, {"answer": answer}))
 
     def contract(self, application_id: str) -> Contract:
         return Contract.model_validate(self.call("GET", f"/v1/applications/{application_id}/contract"))

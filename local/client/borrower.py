@@ -112,7 +112,9 @@ class Borrower:
 
     def _answer(self, view: ApplicationView) -> ApplicationView | None:
         """Do what the application waits for; None if it waits for nothing, or was answered concurrently."""
-        acts = {"authorization": self.authorize, "choice": self.choose, "signature": self.sign}
+        acts = {
+            "authorization": self.authorize, "choice": self.choose, "reply": self.reply, "signature": self.sign,
+        }  # fmt: skip
         act = acts.get(view.awaits or "")
         if act is None:
             return None
@@ -148,6 +150,13 @@ class Borrower:
         self._report = self._api.report(application_id)
         best: Offer = self._api.matches(application_id)[0]
         return self._api.choose(application_id, best)
+
+    def reply(self, application_id: str) -> ApplicationView:
+        """Accept the lender's counter-offer, or answer its question."""
+        standing = self._api.lender(application_id)
+        if standing.counter_offer is not None:
+            return self._api.accept_counter_offer(application_id, standing.counter_offer.terms_sha256)
+        return self._api.inform(application_id, "Three wholesalers of our province, for years.")
 
     def sign(self, application_id: str) -> ApplicationView:
         """Read the contract, verify its hash, sign it."""

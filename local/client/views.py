@@ -62,6 +62,23 @@ class Offer(_View):
     annual_rate_bps: int
 
 
+class CounterOffer(_View):
+    """The terms that a lender offers instead of those chosen."""
+
+    amount: str
+    annual_rate_bps: int
+    term_months: int
+    terms_sha256: str
+
+
+class LenderStanding(_View):
+    """How the lender stands to an application."""
+
+    lender_id: str | None
+    state: str | None
+    counter_offer: CounterOffer | None
+
+
 class Contract(_View):
     """The lender's contract."""
 

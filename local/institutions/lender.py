@@ -67,7 +67,11 @@ class Lender:
     def _take(self, webhook_id: str, message_type: str, data: dict[str, Any], now: float) -> int:
         if not self._store.note_message(hashlib.sha256(webhook_id.encode()).hexdigest(), now):
             return 200
-        if self._store.note_exchange(data["application_id"], message_type, data):
+        if message_type == "platform.test":
+            return 202
+        # A submission with one answer more is a new question.
+        exchange = f"{message_type}#{len(data['information'])}" if data.get("information") else message_type
+        if self._store.note_exchange(data["application_id"], exchange, data):
             self._desk.act(message_type, data, now)
             return 202
         self._desk.answer_again(message_type, data, now)

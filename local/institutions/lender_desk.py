@@ -15,7 +15,7 @@ from institutions.lender_store import LenderStore
 from institutions.messages import encode
 from institutions.population import persona_id
 from institutions.tax_figures import money
-from institutions.underwriting import decide
+from institutions.underwriting import Submission, decide
 
 
 class Desk:
@@ -29,6 +29,9 @@ class Desk:
         self._products = {product.product_id: product for product in products_of(name)}
         self._unwanted = persona_id(config.seed, "lender_rejects")
         self._silent = persona_id(config.seed, "lender_silent")
+        self._countered = persona_id(config.seed, "lender_counters")
+        self._asked = persona_id(config.seed, "lender_asks")
+        self._not_for_banks = persona_id(config.seed, "banks_reject")
 
     def act(self, message_type: str, data: dict[str, Any], now: float) -> None:
         """Handle a new message.
@@ -38,6 +41,9 @@ class Desk:
         """
         if message_type == "loan.application.submitted":
             self._take_application(data, now)
+        elif message_type == "loan.application.closed":
+            if self._store.application(data["application_id"]):
+                self._store.set_application(data["application_id"], {"state": "closed"})
         elif message_type == "loan.contract.requested":
             self._draw_up_contract(data, now)
         else:
@@ -53,11 +59,20 @@ class Desk:
 
     def _take_application(self, data: dict[str, Any], now: float) -> None:
         asked = parse_submission(data)
-        product = self._products.get(asked.product_id)
-        unwanted = asked.taxpayer_id == self._unwanted
-        verdict = decide(asked, product, self._store.lent_fen(asked.taxpayer_id), unwanted=unwanted)
-        silent = asked.taxpayer_id == self._silent
         reference = self._id("REF", asked.application_id)
+        answer: dict[str, Any] = {"application_id": asked.application_id, "lender_reference": reference}
+        if asked.taxpayer_id == self._asked and not asked.answers:
+            answer |= {"decision": "information_required", "question": "Who are your three largest customers?"}
+            self._answer(asked, answer, now)
+            return
+        unwanted = asked.taxpayer_id == self._unwanted or (
+            asked.taxpayer_id == self._not_for_banks and self._name.endswith("bank")
+        )
+        product, lent = self._products.get(asked.product_id), self._store.lent_fen(asked.taxpayer_id)
+        verdict = decide(asked, product, lent, unwanted=unwanted)
+        silent, countered = asked.taxpayer_id == self._silent, asked.taxpayer_id == self._countered
+        # Four fifths of what was asked for, in whole thousands.
+        amount_fen = asked.amount_fen * 4 // 5 // 100_000 * 100_000 if countered else asked.amount_fen
         self._store.add_application(
             {
                 "application_id": asked.application_id,
@@ -66,7 +81,7 @@ class Desk:
                 "product_id": asked.product_id,
                 "taxpayer_id": asked.taxpayer_id,
                 "firm_name": asked.firm_name,
-                "amount_fen": asked.amount_fen,
+                "amount_fen": amount_fen,
                 "currency": asked.currency,
                 "annual_rate_bps": asked.annual_rate_bps,
                 "term_months": asked.term_months,
@@ -74,18 +89,21 @@ class Desk:
         )
         if silent:
             return
-        answer: dict[str, Any] = {"application_id": asked.application_id, "lender_reference": reference}
         if verdict.approved:
             answer |= {
-                "decision": "approved",
-                "approved_amount": money(asked.amount_fen),
+                "decision": "countered" if countered else "approved",
+                "approved_amount": money(amount_fen),
                 "currency": asked.currency,
                 "annual_rate_bps": asked.annual_rate_bps,
                 "term_months": asked.term_months,
             }
         else:
             answer |= {"decision": "rejected", "reason_code": verdict.reason_code, "reason": verdict.reason}
-        self._plan("loan.application.submitted", "loan.decision", answer, now + self._delay)
+        self._answer(asked, answer, now)
+
+    def _answer(self, asked: Submission, answer: dict[str, Any], now: float) -> None:
+        number = f":{asked.answers}" if asked.answers else ""
+        self._plan("loan.application.submitted", "loan.decision", answer, now + self._delay, number)
 
     def _draw_up_contract(self, data: dict[str, Any], now: float) -> None:
         application = self._application(data)
@@ -152,9 +170,9 @@ class Desk:
             raise MessageRefused(422, "unknown_application", "application_id")
         return application
 
-    def _plan(self, answers: str, message_type: str, data: dict[str, Any], due_at: float) -> None:
+    def _plan(self, answers: str, message_type: str, data: dict[str, Any], due_at: float, number: str = "") -> None:
         self._store.plan_callback(
-            webhook_id=f"msg_{self._id(message_type, data['application_id'])}",
+            webhook_id=f"msg_{self._id(message_type + number, data['application_id'])}",
             subject_id=data["application_id"],
             answers=answers,
             type=message_type,

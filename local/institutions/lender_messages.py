@@ -16,6 +16,8 @@ EXCHANGES = {
     "/v1/applications": "loan.application.submitted",
     "/v1/contracts": "loan.contract.requested",
     "/v1/signatures": "loan.contract.signed",
+    "/v1/ended-applications": "loan.application.closed",
+    "/v1/tests": "platform.test",
 }
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,12})\.([0-9]{2})")
 _CODE = re.compile("[0-9A-HJ-NPQRTUWXY]{18}")
@@ -46,7 +48,8 @@ def parse_message(path: str, body: bytes) -> tuple[str, dict[str, Any]]:
         raise MessageRefused(400, "invalid_message", "data")
     if document.get("type") != EXCHANGES[path]:
         raise MessageRefused(400, "wrong_type", "type")
-    text(document["data"], "application_id")
+    if document["type"] != "platform.test":
+        text(document["data"], "application_id")
     return EXCHANGES[path], document["data"]
 
 
@@ -74,6 +77,7 @@ def parse_submission(data: Mapping[str, Any]) -> Submission:
         score=_whole(assessment, "score", "assessment."),
         grade=text(assessment, "grade", "assessment."),
         limit_fen=_amount(assessment, "limit", "assessment."),
+        answers=len(data.get("information", [])),
     )
 
 

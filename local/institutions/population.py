@@ -24,6 +24,8 @@ PERSONAS = (
     "lender_silent",
     "thin_file",
 )
+LENDERS_HABITS = {"lender_counters": 137, "lender_asks": 141, "banks_reject": 132}
+"""Ordinary firms whom lenders treat in their own way -> their positions."""
 _TYPICAL_REVENUE_FEN = 800_000_000
 _EPOCH = date(2006, 1, 1)
 _LATEST_DAYS = (date(2025, 12, 31) - _EPOCH).days
@@ -84,7 +86,9 @@ def expired_code(seed: int) -> str:
 
 
 def persona_id(seed: int, persona: str) -> str:
-    return identity.taxpayer_id(seed, PERSONAS.index(persona))
+    """The taxpayer id of one of `PERSONAS`, or of a firm of `LENDERS_HABITS`."""
+    index = LENDERS_HABITS[persona] if persona in LENDERS_HABITS else PERSONAS.index(persona)
+    return identity.taxpayer_id(seed, index)
 
 
 def blacklist_entries(seed: int, population: int = DEFAULT_POPULATION) -> list[str]:

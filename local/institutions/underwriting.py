@@ -25,6 +25,8 @@ class Submission:
     score: int
     grade: str
     limit_fen: int
+    answers: int = 0
+    """How many questions the borrower has answered."""
 
 
 @dataclass(frozen=True)

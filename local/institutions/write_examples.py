@@ -12,7 +12,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from institutions.population import DEFAULT_SEED, PERSONAS, Firm, Population, blacklist_entries, expired_code
+from institutions.population import (
+    DEFAULT_SEED,
+    LENDERS_HABITS,
+    PERSONAS,
+    Firm,
+    Population,
+    blacklist_entries,
+    expired_code,
+)
 
 LINES = 30
 # The file contains identities only, which do not depend on the day.
@@ -33,8 +41,13 @@ _STEP_YUAN = 10_000
 
 
 def lines(seed: int = DEFAULT_SEED) -> list[dict[str, Any]]:
-    """The examples of a population: a persona, then a few ordinary firms, and so on."""
-    return [_line(firm, number) for number, firm in enumerate(_mixed(Population(seed)))]
+    """The examples of a population: a persona, then a few ordinary firms, and so on; then those of lenders' habits."""
+    population = Population(seed)
+    made = [_line(firm, number) for number, firm in enumerate(_mixed(population))]
+    for name, index in LENDERS_HABITS.items():
+        line = _line(population.firm(index, _DAY), len(made))
+        made.append({**line, "persona": name, "expected_outcome": "disbursed"})
+    return made
 
 
 def text(seed: int = DEFAULT_SEED) -> str:

@@ -20,7 +20,13 @@ from run.results import STAGES, Row
 _PLAIN_WIDTH = 190
 _NARROW = 150
 _HEADINGS = dict(zip(STAGES, ("", "auth.", "data", "report", "offers", "sent", "appr.", "signed", "end"), strict=True))
-_SHOWN_UNDER = {"authorization_required": "received", "chosen": "offered", "contract_ready": "approved"}
+_SHOWN_UNDER = {
+    "authorization_required": "received",
+    "chosen": "offered",
+    "countered": "submitted",
+    "information_required": "submitted",
+    "contract_ready": "approved",
+}
 
 
 def console(*, to_stderr: bool = False) -> Console:

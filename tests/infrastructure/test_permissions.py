@@ -48,7 +48,10 @@ from tests.support.world import (
     DISBURSEMENT,
     EDUCATION,
     FIRM,
+    KEYS,
     LENDER_A,
+    LENDER_B,
+    REJECTION,
     SECRET_A,
     SECRET_BUREAU,
     TAX,
@@ -316,12 +319,13 @@ def api(
 
 
 def webhook(
-    watch: Watch, kind: str, number: int, data: Mapping[str, Any], *, secret: str = SECRET_A, status: int = 200
-) -> None:
+    watch: Watch, kind: str, number: int, data: Mapping[str, Any], *, secret: str = SECRET_A, status: int = 200,
+    lender: str = "lender-a",
+) -> None:  # fmt: skip
     world = watch.world
     body = json.dumps({"type": kind, "data": {"application_id": world.application_id, **data}})
     headers = signing.signed_headers(secret, f"w-{number}", int(world.clock.now().timestamp()), body.encode())
-    event = {"pathParameters": {"institution_id": "lender-a"}, "headers": headers, "body": body}
+    event = {"pathParameters": {"institution_id": lender}, "headers": headers, "body": body}
     assert watch.invoke("ReceiveWebhookFunction", event)["statusCode"] == status
 
 
@@ -365,6 +369,7 @@ def everything(watch: Watch) -> None:
         api(watch, "PUT", "/v1/products/{product_id}", product, "lender", "lender-a")
     api(watch, "GET", "/v1/products/{product_id}/versions", None, "lender", "lender-a")
     approvals(watch)
+    api(watch, "PUT", "/v1/products/{product_id}", TERMS, "lender", "lender-b")
     api(
         watch,
         "PUT",
@@ -389,11 +394,25 @@ def everything(watch: Watch) -> None:
     for route in ("/v1/applications", here, f"{here}/timeline", f"{here}/report", f"{here}/matches", "/v1/products"):
         api(watch, "GET", route)
     assert api(watch, "GET", f"{here}/matches/replay", None, "auditor", "platform")["equal"] is True
+    api(watch, "POST", f"{here}/choice", {"lender_id": "lender-b", "product_id": "p-1"})
+    step("SubmitToLenderFunction")
+    other = {"lender": "lender-b", "secret": KEYS["lender-b"]["webhook_secrets"][0]}
+    question = {"decision": "information_required", "lender_reference": "ref-b", "question": "Who are your customers?"}
+    webhook(watch, "loan.decision", 11, question, **other)
+    step("AwaitReplyFunction")
+    api(watch, "GET", f"{here}/lender")
+    api(watch, "POST", f"{here}/information", {"answer": "Three supermarkets."})
+    step("AwaitReplyFunction")
+    step("SubmitToLenderFunction")
+    costly = {**APPROVAL, "decision": "countered", "annual_rate_bps": 3600}
+    webhook(watch, "loan.decision", 12, costly, status=422, **other)
+    webhook(watch, "loan.decision", 13, REJECTION, **other)
     api(watch, "POST", f"{here}/choice", {"lender_id": "lender-a", "product_id": "p-1"})
     step("OfferProductsFunction")
     step("SubmitToLenderFunction")
     step("SubmitToLenderFunction")
     watch.invoke("EnqueueMessagesFunction", stream_event(world, "Outbox"))
+    world.http.answer("POST", LENDER_B, 202)
     for attempt, status in enumerate((503, 422)):
         if status == 503:
             world.http.fail("POST", LENDER_A, InstitutionUnavailable("answered", status=503))

@@ -32,7 +32,7 @@ SPARK, LAMBDA, REPORT = "ScoreOnSpark", "ScoreInLambda", "WriteReport"
 OFFER, SUBMIT, CONTRACT, SIGN, PAY = (
     "OfferProducts", "SubmitToLender", "RequestContract", "AwaitSignature", "OrderDisbursement",
 )  # fmt: skip
-OPERATOR, RECORD = "QueueForOperator", "RecordOutcome"
+OPERATOR, RECORD, REPLY = "QueueForOperator", "RecordOutcome", "AwaitReply"
 WAY = [COLLECT, SPARK, REPORT, OFFER, SUBMIT, CONTRACT, SIGN, PAY]
 CLOSED = error("ApplicationClosed")
 UNAVAILABLE = error("SourceUnavailable", "tax-bureau: unavailable: answered 503")
@@ -48,6 +48,11 @@ def asks(reason: str) -> Say:
 def later(seconds: int = 60) -> Say:
     """A collection of which some sources answer later."""
     return error("AnswersPending", json.dumps({**PENDING, "wait_seconds": seconds}))
+
+
+def goes(on: str) -> Say:
+    """A borrower's reply to the lender."""
+    return Say(succeed={"next": on})
 
 
 SCENARIOS = {
@@ -74,6 +79,39 @@ SCENARIOS = {
     ),
     "nothing-matches": Scenario("NothingMatches", {OFFER: [error("NothingMatches")]}, steps=WAY[:4]),
     "lender-rejects": Scenario("LenderRejected", {SUBMIT: [fail("LenderRejected")]}, steps=WAY[:5]),
+    "lender-rejects-and-another-is-chosen": Scenario(
+        "Disbursed", {SUBMIT: [fail("OfferRejected")]}, steps=[*WAY[:5], *WAY[3:]]
+    ),
+    "counter-offer-accepted": Scenario(
+        "Disbursed", {SUBMIT: [fail("CounterOffered")], REPLY: [goes("contract")]}, steps=[*WAY[:5], REPLY, *WAY[5:]]
+    ),
+    "counter-offer-declined": Scenario(
+        "CounterDeclined", {SUBMIT: [fail("CounterOffered")], REPLY: [goes("end")]}, steps=[*WAY[:5], REPLY]
+    ),
+    "counter-offer-declined-and-another-is-chosen": Scenario(
+        "Disbursed", {SUBMIT: [fail("CounterOffered")], REPLY: [goes("choice")]},
+        steps=[*WAY[:5], REPLY, *WAY[3:]],
+    ),
+    "lender-asks": Scenario(
+        "Disbursed", {SUBMIT: [fail("InformationRequired")], REPLY: [goes("decision")]},
+        steps=[*WAY[:5], REPLY, *WAY[4:]],
+    ),
+    "nobody-replies": Scenario(
+        "WaitRanOut", {SUBMIT: [fail("CounterOffered")], REPLY: [SILENT]}, {"Reply": 1},
+        steps=[*WAY[:5], REPLY, RECORD],
+    ),
+    "withdrawn-instead-of-a-reply": Scenario(
+        "AlreadyClosed", {SUBMIT: [fail("CounterOffered")], REPLY: [CLOSED]}, steps=[*WAY[:5], REPLY]
+    ),
+    "throttled-in-AwaitReply": Scenario(
+        "Disbursed", {SUBMIT: [fail("CounterOffered")], REPLY: [THROTTLED, goes("contract")]},
+        steps=[*WAY[:5], REPLY, REPLY, *WAY[5:]],
+    ),
+    "operator-retries-AwaitReply": Scenario(
+        "Disbursed",
+        {SUBMIT: [fail("CounterOffered")], REPLY: [error("Anything"), goes("contract")], OPERATOR: [RETRY]},
+        steps=[*WAY[:5], REPLY, OPERATOR, REPLY, *WAY[5:]],
+    ),
     "authorization-failed": Scenario(
         "AuthorizationFailed",
         {COLLECT: [asks("none_stored")] * 2, ASK: [GO_ON, error("AuthorizationExhausted")]},

@@ -35,6 +35,7 @@ DOCUMENTS = {
     "read_entry": "an entry with its history",
     "replay_decision": "a decision made once more",
     "read_message": "a message with its replays",
+    "read_lender": "a lender's standing with its questions",
     "read_webhook": "a webhook with its replays",
     "read_transfer": "a transfer with its lines",
     "read_failed_event": "a failed event with its replays",

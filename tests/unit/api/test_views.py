@@ -73,6 +73,13 @@ TRANSFER = (
     "transfer_id purpose state currency lines[].account_id lines[].side lines[].amount created_at value_date booked_on "
     "posted_at voided_at reverses reversed_by"
 )
+COUNTER = "amount currency term_months repayment_method annual_rate_bps terms_sha256 valid_until"
+STANDING = (
+    "lender_id state inquiries[].question inquiries[].asked_at inquiries[].answer inquiries[].answered_at "
+    "counter_offer.cost.instalment counter_offer.cost.total_repaid counter_offer.cost.fees counter_offer.cost.net_paid "
+    "counter_offer.cost.apr_percent counter_offer.cost.effective_rate_percent "
+) + " ".join(f"counter_offer.{one}" for one in COUNTER.split())
+REFUSED = "refused[].lender_id refused[].code refused[].reason"
 CONTRACT = "contract_id document document_sha256 signed_at"
 
 
@@ -113,6 +120,10 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
         ),
         "lender": listed("matches[]", OFFER),
     },
+    ("GET", f"{HERE}/lender"): {**applicants(f"{STANDING} {REFUSED}"), "lender": STANDING},
+    ("POST", f"{HERE}/counter-offer"): applicants(APPLICATION),
+    ("POST", f"{HERE}/information"): applicants(APPLICATION),
+    ("POST", "/v1/lender-messages"): {"lender": "duplicate"},
     ("GET", f"{HERE}/contract"): {**applicants(CONTRACT), "lender": CONTRACT},
     ("GET", f"{HERE}/authorization-link"): applicants("url"),
     ("GET", f"{HERE}/consents"): applicants(listed("consents[]", CONSENTS)),

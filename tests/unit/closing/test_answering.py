@@ -103,6 +103,7 @@ def test_an_old_approval_repeated_answers_no_later_question(world: World) -> Non
         ({"approved_amount": "500000.01"}, "data.approved_amount"),
         ({"approved_amount": "100000.01"}, "data.approved_amount"),
         ({"approved_amount": "0.00"}, "data.approved_amount"),
+        ({"approved_amount": "90000.00"}, "data.approved_amount"),
         ({"annual_rate_bps": 781}, "data.annual_rate_bps"),
         ({"term_months": 11}, "data.term_months"),
         ({"term_months": 24}, "data.term_months"),
@@ -119,7 +120,13 @@ def test_an_approval_that_cannot_be(world: World, change: dict[str, Any], field:
 
 def test_a_cheaper_loan_than_offered_is_taken(world: World) -> None:
     world.to_submitted()
-    assert decide(world, **{**APPROVAL, "annual_rate_bps": 700, "approved_amount": "90000.00"})
+    before = world.application().chosen_terms
+    assert decide(world, **{**APPROVAL, "annual_rate_bps": 700})
+    after = world.application().chosen_terms
+    assert before is not None
+    assert after is not None
+    assert (after.annual_rate_bps, after.sha256 != before.sha256) == (700, True)
+    assert float(after.cost["apr_percent"]) < float(before.cost["apr_percent"])
 
 
 @pytest.mark.parametrize("amount", ["1", "1.0", "-1.00", "1e5", "9" * 14 + ".00"])

@@ -88,7 +88,12 @@ def test_a_question_put_again_while_the_answer_came(world: World, monkeypatch: p
 def test_the_contract_is_asked_for_by_the_lenders_reference(world: World) -> None:
     world.to_approved()
     wired.closings().request_contract(world.application_id, "t-1")
-    assert body(world, "contract.1")["data"] == {"application_id": world.application_id, "lender_reference": "ref-1"}
+    terms = world.application().chosen_terms
+    assert terms is not None
+    assert body(world, "contract.1")["data"] == {
+        "application_id": world.application_id, "lender_reference": "ref-1", "amount": "100000.00", "currency": "CNY",
+        "annual_rate_bps": 780, "term_months": 12, "repayment_method": "annuity", "terms_sha256": terms.sha256,
+    }  # fmt: skip
     world.say("loan.contract.ready", "w-2", **CONTRACT)
     assert "t-1" in world.steps.succeeded
     wired.closings().request_contract(world.application_id, "t-2")

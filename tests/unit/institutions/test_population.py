@@ -15,7 +15,15 @@ import pytest
 from stdnum.cn import uscc
 
 from creditmesh.gateway.key_data import KeyData, extract
-from institutions.population import PERSONAS, Firm, Population, blacklist_entries, expired_code, persona_id
+from institutions.population import (
+    LENDERS_HABITS,
+    PERSONAS,
+    Firm,
+    Population,
+    blacklist_entries,
+    expired_code,
+    persona_id,
+)
 from institutions.registry_figures import registry_data
 from institutions.tax_figures import tax_data
 from institutions.write_examples import text
@@ -213,8 +221,8 @@ def test_the_examples_are_those_of_the_generator() -> None:
     path = Path(__file__).parents[3] / "examples" / "applications.jsonl"
     assert path.read_text("utf-8") == text()
     lines = [json.loads(line) for line in text().splitlines()]
-    assert {line["persona"] for line in lines} == {*PERSONAS, "ordinary"}
-    assert len({line["firm"]["taxpayer_id"] for line in lines}) == len(lines) == 30
+    assert {line["persona"] for line in lines} == {*PERSONAS, *LENDERS_HABITS, "ordinary"}
+    assert len({line["firm"]["taxpayer_id"] for line in lines}) == len(lines) == 30 + len(LENDERS_HABITS)
 
 
 def test_changes_of_the_day_show_only_what_has_happened() -> None:

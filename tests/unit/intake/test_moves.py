@@ -68,7 +68,7 @@ def test_only_answers_end_a_wait_for_the_borrower() -> None:
     """Nothing the platform does by itself leads from a wait back into the process, but for a lost execution."""
     of_borrower = set(WAITS) - {Status.WITH_OPERATOR}
     answers = [move for move in TABLE if set(move.of) <= of_borrower and move.to is not Status.CLOSED]
-    assert [move.name for move in answers] == ["authorize", "choose", "sign"]
+    assert [move.name for move in answers] == ["authorize", "choose", "accept the counter-offer", "inform", "sign"]
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,14 @@ class Killer:
         return answer
 
 
+def offered_hash(application_id: str) -> str:
+    """Of the counter-offer."""
+    closing = wired.replies().standing(BORROWER, application_id)[1]
+    assert closing is not None
+    assert closing.counter is not None
+    return closing.counter.terms.sha256
+
+
 def steps(world: World, ending: str) -> list[Callable[[], Any]]:
     """What happens to an offered application from the choice to the end of its commitment."""
     own, paid = world.application_id, PAID.get(ending, "")
@@ -144,7 +152,7 @@ def steps(world: World, ending: str) -> list[Callable[[], Any]]:
     acts: list[Callable[[], Any]] = [
         lambda: world.choose(),
         lambda: wired.closings().submit(own, "t-decision"),
-        lambda: world.say("loan.decision", "w-1", **{**APPROVAL, "approved_amount": paid or "100000.00"}),
+        lambda: world.say("loan.decision", "w-1", **APPROVAL),
         lambda: wired.closings().request_contract(own, "t-contract"),
         lambda: world.say("loan.contract.ready", "w-2", **CONTRACT),
         lambda: wired.signatures().await_signature(own, "t-signature"),
@@ -152,7 +160,14 @@ def steps(world: World, ending: str) -> list[Callable[[], Any]]:
         lambda: wired.closings().order_disbursement(own, "t-disbursement"),
         lambda: world.say("loan.disbursed", "w-3", **{**DISBURSEMENT, "amount": paid}),
     ]
+    less = {**APPROVAL, "decision": "countered", "approved_amount": "80000.00"}
+    countered: list[Callable[[], Any]] = [
+        lambda: world.say("loan.decision", "w-1", **less),
+        lambda: wired.borrower_asked().await_reply(own, "t-reply"),
+        lambda: wired.replies().accept(BORROWER, own, offered_hash(own)),
+    ]
     ways: dict[str, tuple[list[Callable[[], Any]], Outcome]] = {
+        "paid less": ([*acts[:2], *countered, *acts[3:]], Outcome.DISBURSED),
         "rejected": ([*acts[:2], lambda: world.say("loan.decision", "w-1", **REJECTION)], Outcome.LENDER_REJECTED),
         "withdrawn": ([*acts[:6], lambda: wired.intake().withdraw(BORROWER, own)], Outcome.WITHDRAWN),
         "expired": ([*acts[:6], lambda: world.end(Outcome.SIGNATURE_EXPIRED)], Outcome.SIGNATURE_EXPIRED),
@@ -178,7 +193,7 @@ def lived(world: World, ending: str) -> int:
 
 
 PAID = {"paid": "100000.00", "paid less": "80000.00"}
-POINTS = {"rejected": 4, "withdrawn": 8, "expired": 8, "closed": 10, "paid": 10, "paid less": 10}
+POINTS = {"rejected": 4, "withdrawn": 8, "expired": 8, "closed": 10, "paid": 10, "paid less": 12}
 """Writes of each way; a test counts them."""
 KILLS = [(way, at, before) for way, most in POINTS.items() for at in range(1, most + 1) for before in (True, False)]
 

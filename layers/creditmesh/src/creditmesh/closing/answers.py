@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from creditmesh.closing import decisions
+from creditmesh.closing.decisions import NOT_AWAITED, Taken
 from creditmesh.closing.model import (
     Closing,
     ContractReady,
@@ -14,17 +16,16 @@ from creditmesh.closing.model import (
     Disbursed,
     DisbursementFailed,
     LenderDecision,
-    LenderRejected,
     LenderUnavailable,
     Question,
 )
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outcome, Status
-from creditmesh.intake.moves import APPROVE, DISBURSE, DRAW_UP, REJECT, Move
+from creditmesh.intake.moves import DISBURSE, DRAW_UP
 from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Role
-from creditmesh.kernel.errors import InvalidInput, NotFound, Parameter
-from creditmesh.platform.tables import Write, again
+from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.tables import Step, Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
 if TYPE_CHECKING:
@@ -53,40 +54,40 @@ class _Received:
     wait: Wait
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """The changes made by a message."""
+class Answered:
+    """Tells operators that they need not look any more.
 
-    values: dict[str, Any]
-    """Attributes of the closing to set."""
-    absent: tuple[str, ...]
-    """Attributes that the closing must not have."""
-    answer: Answer = Answer()
-    """Output for the process."""
-    move: Move | None = None
-    """Move of the application, if any."""
-    note: Note | None = None
-    outcome: Outcome | None = None
+    Args:
+        close: closes the operators' task about an application, with its stage and the lender.
+    """
+
+    def __init__(self, store: ClosingStore, close: Callable[[str, str, str], None]) -> None:
+        self._store, self._close = store, close
+
+    def __call__(self, application_id: str, stage: str) -> None:
+        """Let the process continue without the operators, if the lender has answered meanwhile."""
+        question = next((one for one in Question if one.stage == stage), None)
+        closing = self._store.find(application_id) if question else None
+        asked = question is Question.DECISION and closing is not None and closing.pending is not None
+        if question and closing and (closing.answered(question) or asked):
+            self._close(application_id, stage, closing.lender_id)
 
 
 class LenderAnswers:
-    """Accepts lenders' messages and resumes the processes.
-
-    Args:
-        answered: closes the operators' task about an application, with its stage and the lender.
-    """
+    """Accepts lenders' messages and resumes the processes."""
 
     def __init__(
         self,
         store: ClosingStore,
         applications: Applications,
-        answered: Callable[[str, str, str], None],
+        answered: Answered,
         monitoring: Monitoring,
         speeds: Measuring,
         waits: Waits,
+        taking: decisions.Decisions,
     ) -> None:
         self._store, self._applications, self._answered = store, applications, answered
-        self._monitoring, self._speeds, self._waits = monitoring, speeds, waits
+        self._monitoring, self._speeds, self._waits, self._decisions = monitoring, speeds, waits, taking
 
     def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
         """Accept an authentic message; False for a repeat.
@@ -105,8 +106,10 @@ class LenderAnswers:
             application_id, self._store.ref(application_id), self._waits.ref(application_id, question)
         )
         closing = self._store.read_as(stored)
-        if closing is None or closing.lender_id != institution_id:
+        if closing is None:
             raise NotFound("nothing has been submitted for this application", field="data.application_id")
+        if closing.lender_id != institution_id:
+            return not _repeated_earlier(closing, institution_id, webhook_id, message)
         received = _Received(webhook_id, message, application, closing, Wait(application_id, question, asked))
         repeat = webhook_id in closing.webhooks or _already_said(closing, message)
         if not repeat:
@@ -117,20 +120,13 @@ class LenderAnswers:
         if isinstance(application, Application):
             self._monitoring.begun(application.taxpayer_id, tenant=application.tenant)
         if repeat or application.status is Status.WITH_OPERATOR:
-            self.tell_operators(application_id, question.stage)
+            self._answered(application_id, question.stage)
         return not repeat
-
-    def tell_operators(self, application_id: str, stage: str) -> None:
-        """Let the process continue without the operators, if the lender has answered meanwhile."""
-        question = next((one for one in Question if one.stage == stage), None)
-        closing = self._store.find(application_id) if question else None
-        if question and closing and closing.answered(question):
-            self._answered(application_id, stage, closing.lender_id)
 
     def _take(self, received: _Received) -> None:
         message, closing, application = received.message, received.closing, received.application
         if isinstance(message, LenderDecision):
-            taken = self._decision(closing, message)
+            taken = self._decisions.take(application, closing, message)
         elif isinstance(message, ContractReady):
             taken = self._contract(closing, message)
         elif isinstance(message, Disbursed):
@@ -138,18 +134,19 @@ class LenderAnswers:
         else:
             taken = self._failure(closing, message)
         if application.status is Status.CLOSED or (taken.move and application.status not in taken.move.of):
-            raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
-        writes: list[Write] = [
+            raise ContradictoryAnswer(NOT_AWAITED)
+        writes: list[Step] = [
             self._store.change(
                 closing.application_id, taken.values, absent=taken.absent, webhook=received.webhook_id
-            )
+            ),
+            *taken.also,
         ]  # fmt: skip
         if taken.move:
             by = Actor(Role.LENDER, closing.lender_id)
             writes.append(
                 self._applications.move(
                     closing.application_id, taken.move, by, note=taken.note, outcome=taken.outcome,
-                    standing=application.status,
+                    standing=application.status, **taken.application,
                 )
             )  # fmt: skip
         if taken.outcome is Outcome.DISBURSED and isinstance(application, Application):
@@ -166,66 +163,26 @@ class LenderAnswers:
             self._waits.give(received.wait.token, taken.answer)
 
     def _measuring(self, application: Application, closing: Closing, paid_at: str) -> Write:
-        chosen_at = next(one.at for one in application.timeline if one.status is Status.CHOSEN)
+        # The last choice: an earlier lender may have refused.
+        chosen_at = next(one.at for one in reversed(application.timeline) if one.status is Status.CHOSEN)
         return self._speeds.measuring(
             closing.lender_id, closing.product_id, chosen_at=chosen_at,
             signed_at=(closing.signature or {})["signed_at"], paid_at=paid_at,
         )  # fmt: skip
 
-    def _decision(self, closing: Closing, message: LenderDecision) -> _Taken:
-        data = message.data
-        if closing.decision is not None:
-            raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
-        values = {"decision": data.model_dump(exclude_none=True, exclude={"application_id"})}
-        if data.decision == "approved":
-            self._check_approval(closing, message)
-            return _Taken(
-                values, ("decision",), move=APPROVE, note=_money("approved_for", data.approved_amount, data.currency)
-            )
-        named: dict[str, Parameter] = {"reason_code": data.reason_code} if data.reason_code else {}
-        code = "rejected_by_lender" if data.reason or data.reason_code else "rejected_without_reason"
-        note = Note(code=code, parameters=named, words=data.reason)
-        rejected = Answer(error=LenderRejected.__name__)
-        return _Taken(values, ("decision",), rejected, REJECT, note, Outcome.LENDER_REJECTED)
-
-    def _check_approval(self, closing: Closing, message: LenderDecision) -> None:
-        data, terms = message.data, closing.terms
-        for name in ("approved_amount", "currency", "annual_rate_bps", "term_months"):
-            if getattr(data, name) is None:
-                raise InvalidInput("is required in an approval", field=f"data.{name}", fault="required")
-        if data.currency != terms.currency:
-            raise InvalidInput("must be {agreed}", field="data.currency", fault="not_as_agreed", agreed=terms.currency)
-        if not 0 < _minor(data.approved_amount) <= _minor(terms.amount):
-            raise InvalidInput(
-                "must be positive and at most {max}",
-                field="data.approved_amount",
-                fault="out_of_range",
-                max=terms.amount,
-            )
-        # The borrower gets at least what was chosen: a cheaper loan is acceptable, a more expensive or longer one is
-        # not.
-        if (data.annual_rate_bps or 0) > (rate := terms.annual_rate_bps):
-            raise InvalidInput(
-                "must be at most {max} as offered", field="data.annual_rate_bps", fault="too_large", max=rate
-            )
-        if data.term_months != (term := terms.term_months):
-            raise InvalidInput(
-                "must be {agreed} as offered", field="data.term_months", fault="not_as_agreed", agreed=term
-            )
-
-    def _contract(self, closing: Closing, message: ContractReady) -> _Taken:
+    def _contract(self, closing: Closing, message: ContractReady) -> Taken:
         data = message.data
         if closing.decision is None or closing.rejected():
             raise ContradictoryAnswer("the loan has not been approved")
         if hashlib.sha256(data.document.encode()).hexdigest() != data.document_sha256:
             raise InvalidInput("must be the SHA-256 of the document", field="data.document_sha256", fault="wrong_hash")
         if closing.contract is not None:
-            raise ContradictoryAnswer("another answer was accepted before, or none is awaited")
+            raise ContradictoryAnswer(NOT_AWAITED)
         key = self._store.keep_document(closing.application_id, data.document)
         contract = {"contract_id": data.contract_id, "document_key": key, "document_sha256": data.document_sha256}
-        return _Taken({"contract": contract}, ("contract",), move=DRAW_UP)
+        return Taken({"contract": contract}, ("contract",), move=DRAW_UP)
 
-    def _disbursement(self, closing: Closing, message: Disbursed) -> _Taken:
+    def _disbursement(self, closing: Closing, message: Disbursed) -> Taken:
         data = message.data
         if closing.signature is None or closing.contract is None or closing.decision is None:
             raise ContradictoryAnswer("the contract has not been signed")
@@ -237,10 +194,10 @@ class LenderAnswers:
                 "must be {agreed} as approved", field="data.amount", fault="not_as_agreed", agreed=" ".join(agreed)
             )
         values = {"disbursement": data.model_dump(exclude={"application_id"})}
-        note = _money("paid_out", data.amount, data.currency)
-        return _Taken(values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED)
+        note = Note.of("paid_out", amount=data.amount, currency=data.currency)
+        return Taken(values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED)
 
-    def _failure(self, closing: Closing, message: DisbursementFailed) -> _Taken:
+    def _failure(self, closing: Closing, message: DisbursementFailed) -> Taken:
         order = closing.asked.get(Question.DISBURSEMENT)
         if order is None or closing.contract is None:
             raise ContradictoryAnswer("no disbursement has been ordered")
@@ -248,17 +205,14 @@ class LenderAnswers:
             raise InvalidInput("must be the signed contract", field="data.contract_id", fault="other_contract")
         values = {"failed": {**message.data.model_dump(exclude={"application_id"}), "order": order}}
         failed = Answer(error=LenderUnavailable.__name__, cause="the lender could not disburse")
-        return _Taken(values, ("disbursement",), failed)
-
-
-def _money(code: str, amount: str | None, currency: str | None) -> Note:
-    return Note.of(code, amount=amount or "", currency=currency or "")
+        return Taken(values, ("disbursement",), failed)
 
 
 def _already_said(closing: Closing, message: Message) -> bool:
     """Whether a message repeats an accepted one under another id."""
+    if isinstance(message, LenderDecision):
+        return decisions.already_said(closing, message)
     kinds: dict[type[Any], dict[str, Any] | None] = {
-        LenderDecision: closing.decision,
         ContractReady: closing.contract,
         Disbursed: closing.disbursement,
         DisbursementFailed: closing.failed,
@@ -270,5 +224,18 @@ def _already_said(closing: Closing, message: Message) -> bool:
     return all(stored.get(name) == value for name, value in said.items())
 
 
-def _minor(amount: str | None) -> int:
-    return int((amount or "0.00").replace(".", ""))
+def _repeated_earlier(closing: Closing, lender_id: str, webhook_id: str, message: Message) -> bool:
+    """Whether a message repeats one of a lender whose closing came to nothing.
+
+    Raises:
+        ContradictoryAnswer: that lender says something new.
+        NotFound: it never had the application.
+    """
+    earlier = next((one for one in closing.earlier if one.lender_id == lender_id), None)
+    if earlier is None:
+        raise NotFound("nothing has been submitted for this application", field="data.application_id")
+    if webhook_id in earlier.webhooks or (
+        isinstance(message, LenderDecision) and decisions.said(message) == earlier.decision
+    ):  # fmt: skip
+        return True
+    raise ContradictoryAnswer("the application has been submitted to another lender since")

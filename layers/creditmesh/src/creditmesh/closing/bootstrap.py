@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditmesh.closing.answers import LenderAnswers
+from creditmesh.closing.answers import Answered, LenderAnswers
 from creditmesh.closing.model import LENDER_MESSAGE, moves_money
 from creditmesh.closing.received import Receipts
 from creditmesh.closing.service import Closings
@@ -18,6 +18,8 @@ from creditmesh.platform.web import JSON, read_json
 
 if TYPE_CHECKING:
     from creditmesh.closing.commitments import Commitments
+    from creditmesh.closing.decisions import Reopening
+    from creditmesh.closing.replies import BorrowerAsked, Replies
     from creditmesh.closing.webhooks import ReceivedWebhooks
 
 
@@ -41,13 +43,47 @@ def closings() -> Closings:
 
 
 @singleton
+def reopening() -> Reopening:
+    from creditmesh.closing.decisions import Reopening
+    from creditmesh.offers.bootstrap import exposures, offers
+
+    return Reopening(
+        lambda application_id, lenders: offers().standing(application_id, lenders),
+        lambda application_id: exposures().releasing(application_id),
+    )
+
+
+@singleton
+def lender_answered() -> Answered:
+    return Answered(closing_store(), operators().answered)
+
+
+@singleton
 def lender_answers() -> LenderAnswers:
     from creditmesh.authorization.bootstrap import loan_monitoring
-    from creditmesh.offers.bootstrap import speeds
+    from creditmesh.closing.decisions import Decisions
+    from creditmesh.offers.bootstrap import offers, speeds
 
+    own = platform()
     return LenderAnswers(
-        closing_store(), applications(), operators().answered, loan_monitoring(), speeds(), platform().waits
+        closing_store(), applications(), lender_answered(), loan_monitoring(), speeds(), own.waits,
+        Decisions(lambda *given, **stated: offers().stated(*given, **stated), reopening(), own.clock),
     )  # fmt: skip
+
+
+@singleton
+def borrower_asked() -> BorrowerAsked:
+    from creditmesh.closing.replies import BorrowerAsked
+
+    return BorrowerAsked(closing_store(), applications(), platform().waits)
+
+
+@singleton
+def replies() -> Replies:
+    from creditmesh.closing.replies import Replies
+
+    own = platform()
+    return Replies(closing_store(), applications(), own.outbox, own.waits, own.clock, reopening())
 
 
 @singleton

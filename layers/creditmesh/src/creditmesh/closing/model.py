@@ -20,16 +20,26 @@ class LenderUnavailable(Unavailable):
     code = "lender_unavailable"
 
 
-class LenderRejected(Conflict):
-    """The lender decided against the loan."""
+class CounterExpired(Conflict):
+    """The lender's counter-offer does not stand any more."""
 
-    code = "lender_rejected"
+    code = "counter_expired"
 
 
 class ContradictoryAnswer(Conflict):
     """A lender's message contradicts what was agreed or said before."""
 
     code = "contradictory_answer"
+
+
+class Ending(StrEnum):
+    """Errors with which the task that waits for a lender's decision fails, by name in the process."""
+
+    REJECTED = "LenderRejected"
+    OFFER_REJECTED = "OfferRejected"
+    """Other lenders' offers stand."""
+    COUNTERED = "CounterOffered"
+    INFORMATION = "InformationRequired"
 
 
 class Question(StrEnum):
@@ -64,6 +74,11 @@ EXCHANGES = {
     Question.DISBURSEMENT: Exchange("loan.contract.signed", "/v1/signatures"),
 }
 
+CLOSED = Exchange("loan.application.closed", "/v1/ended-applications")
+"""Tells a lender that nothing will come of an application that it has got."""
+MOST_INQUIRIES = 5
+"""Questions that a lender may ask about one application."""
+
 _MONEY = frozenset({EXCHANGES[Question.DISBURSEMENT].type, "loan.disbursed", "loan.disbursement.failed"})
 
 
@@ -91,14 +106,17 @@ class _Data(BaseModel):
 
 
 class DecisionData(_Data):
-    """A lender's decision."""
+    """A lender's decision: as chosen, otherwise, not at all, or not before it knows more."""
 
-    decision: Literal["approved", "rejected"]
+    decision: Literal["approved", "countered", "rejected", "information_required"]
     lender_reference: _Id
     approved_amount: _Amount | None = None
     currency: _Currency | None = None
     annual_rate_bps: int | None = Field(default=None, ge=0, le=3600)
     term_months: int | None = Field(default=None, ge=1, le=360)
+    valid_until: Annotated[str, Field(max_length=40), AfterValidator(_instant)] | None = None
+    """Of a counter-offer."""
+    question: Annotated[str, Field(min_length=2, max_length=500), TEXT] | None = None
     reason_code: _Code | None = None
     reason: _Text | None = None
 
@@ -164,8 +182,41 @@ LENDER_MESSAGE: TypeAdapter[LenderDecision | ContractReady | Disbursed | Disburs
 )
 
 
+class Inquiry(BaseModel):
+    """A lender's question to the borrower."""
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    asked_at: str
+    answer: str | None = None
+    answered_at: str | None = None
+
+
+class Counter(BaseModel):
+    """A lender's counter-offer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    terms: ChosenTerms
+    said: dict[str, Any]
+    """The lender's message."""
+    valid_until: str | None = None
+
+
+class Earlier(BaseModel):
+    """A closing with another lender that came to nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lender_id: str
+    product_id: str
+    decision: dict[str, Any]
+    webhooks: list[str]
+
+
 class Closing(BaseModel):
-    """One application's closing with one lender."""
+    """One application's closing with one lender; an earlier lender's is in `earlier`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -178,7 +229,11 @@ class Closing(BaseModel):
     """How often each question was asked: the number of its last message, and of the wait for the answer."""
     webhooks: list[str] = []
     """Ids of the lender's accepted messages; repeats have no effect."""
+    earlier: list[Earlier] = []
+    counter: Counter | None = None
+    inquiries: list[Inquiry] = []
     decision: dict[str, Any] | None = None
+    """What the lender decided in the end; `declined` if the borrower declined its counter-offer."""
     contract: dict[str, Any] | None = None
     signature: dict[str, Any] | None = None
     disbursement: dict[str, Any] | None = None
@@ -203,4 +258,19 @@ class Closing(BaseModel):
         return next((one for one in Question if not self.answered(one)), Question.DISBURSEMENT)
 
     def rejected(self) -> bool:
-        return self.decision is not None and self.decision["decision"] == "rejected"
+        """Whether lender or borrower declined."""
+        return self.decision is not None and self.decision["decision"] in ("rejected", "declined")
+
+    @property
+    def pending(self) -> Ending | None:
+        """What the lender awaits from the borrower before it goes on."""
+        if self.decision is not None:
+            return None
+        if self.counter is not None:
+            return Ending.COUNTERED
+        return Ending.INFORMATION if self.inquiries and self.inquiries[-1].answer is None else None
+
+    @property
+    def reply(self) -> str:
+        """Number of the reply that is awaited from the borrower, among all closings of the application."""
+        return f"{len(self.earlier) + 1}.{len(self.inquiries)}{'c' if self.counter else ''}"

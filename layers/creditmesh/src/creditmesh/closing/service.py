@@ -5,17 +5,18 @@ The borrower's side is in `signature`, lenders' answers are in `answers`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from creditmesh.closing.model import EXCHANGES, Closing, LenderRejected, LenderUnavailable, Question
+from creditmesh.closing import messages
+from creditmesh.closing.model import Closing, Earlier, Ending, LenderUnavailable, Question
 from creditmesh.closing.store import ClosingStore
-from creditmesh.intake.model import Application, NotAwaited, Status
+from creditmesh.intake.model import Application, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import SUBMIT
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
-from creditmesh.kernel.money import format_minor
-from creditmesh.platform.outbox import Message, Outbox
-from creditmesh.platform.tables import Item, again
+from creditmesh.platform.outbox import Outbox
+from creditmesh.platform.tables import ConditionFailed, Item, again
 from creditmesh.platform.waits import Answer, Waits
 
 if TYPE_CHECKING:
@@ -37,13 +38,15 @@ class Closings:
 
     def _submit(self, application_id: str, token: str) -> None:
         application, closing = self._read(application_id)
-        if closing is None:
+        if closing is None or len(closing.earlier) < len(application.refused):
             application.require_open()
-            self._submit_first(application, token)
+            self._submit_first(application, closing, token)
         elif closing.rejected():
-            self._waits.give(token, Answer(error=LenderRejected.__name__))
+            self._waits.give(token, Answer(error=Ending.REJECTED))
+        elif closing.pending:
+            self._waits.give(token, Answer(error=closing.pending))
         else:
-            self._ask(application, closing, Question.DECISION, token, _submission(application))
+            self._ask(application, closing, Question.DECISION, token, messages.submission(application, closing))
 
     def request_contract(self, application_id: str, token: str) -> None:
         """Request the contract of an approved loan; `loan.contract.ready` completes the task."""
@@ -53,7 +56,8 @@ class Closings:
         application, closing = self._read(application_id)
         if closing is None or closing.decision is None:
             raise NotAwaited("the lender has not decided")
-        data = {"application_id": application_id, "lender_reference": closing.decision["lender_reference"]}
+        reference = closing.decision["lender_reference"]
+        data = {"application_id": application_id, "lender_reference": reference, **messages.agreed(application)}
         self._ask(application, closing, Question.CONTRACT, token, data)
 
     def order_disbursement(self, application_id: str, token: str) -> None:
@@ -72,6 +76,14 @@ class Closings:
             "signed_at": closing.signature["signed_at"],
         }
         self._ask(application, closing, Question.DISBURSEMENT, token, data)
+
+    def tell_end(self, application_id: str, outcome: str) -> None:
+        """Tell the lender of an application that has ended otherwise than by its own message; idempotent."""
+        closing = self._store.find(application_id)
+        if closing is None or outcome in (Outcome.DISBURSED, Outcome.LENDER_REJECTED):
+            return
+        with suppress(ConditionFailed):  # told before
+            self._store.write(self._outbox.put(messages.closed(closing, outcome)))
 
     def message_parked(self, item: Item) -> None:
         """Hand the process over to a person, since a message to the lender could not be delivered."""
@@ -95,22 +107,25 @@ class Closings:
         application, (item,) = self._applications.get_with(application_id, self._store.ref(application_id))
         return application, self._store.read_as(item)
 
-    def _submit_first(self, application: Application, token: str) -> None:
+    def _submit_first(self, application: Application, earlier: Closing | None, token: str) -> None:
         terms, application_id = application.chosen_terms, application.application_id
         if application.chosen_lender_id is None or application.chosen_product_id is None or terms is None:
             raise NotAwaited("no product has been chosen")
+        number = earlier.asked[Question.DECISION] + 1 if earlier else 1
         closing = Closing(
             application_id=application_id,
             lender_id=application.chosen_lender_id,
             product_id=application.chosen_product_id,
             terms=terms,
             created_at=iso(self._clock.now()),
-            asked={Question.DECISION: 1},
+            asked={Question.DECISION: number},
+            earlier=[*earlier.earlier, _ended(earlier)] if earlier else [],
         )
-        message = _message(closing, Question.DECISION, 1, _submission(application))
-        wait = self._waits.asking(application_id, Question.DECISION, token)
+        message = messages.question(closing, Question.DECISION, number, messages.submission(application, None))
+        wait = self._waits.asking(application_id, Question.DECISION, token, str(number))
         moved = self._applications.move(application_id, SUBMIT)
-        self._store.transact([self._store.create(closing), self._outbox.put(message), wait, moved], message.message_id)
+        begun = self._store.replace(closing, earlier)
+        self._store.transact([begun, self._outbox.put(message), wait, moved], message.message_id)
 
     def _ask(
         self, application: Application, closing: Closing, question: Question, token: str, data: dict[str, Any]
@@ -121,54 +136,21 @@ class Closings:
             return
         application.require_open()
         number = closing.asked.get(question, 0) + 1
-        message = _message(closing, question, number, data)
+        message = messages.question(closing, question, number, data)
         change = {"asked": {**closing.asked, question.value: number}}
         asked = self._store.change(closing.application_id, change, absent=(question.answer,))
         wait = self._waits.asking(closing.application_id, question, token, str(number))
         self._store.transact([asked, wait, self._outbox.put(message)], message.message_id)
 
 
-def _message(closing: Closing, question: Question, number: int, data: dict[str, Any]) -> Message:
-    exchange = EXCHANGES[question]
-    return Message(
-        message_id=_message_id(closing, question, number),
-        institution_id=closing.lender_id,
-        type=exchange.type,
-        path=exchange.path,
-        about=closing.application_id,
-        data=data,
-    )
+def _ended(closing: Closing) -> Earlier:
+    return Earlier(
+        lender_id=closing.lender_id, product_id=closing.product_id, decision=closing.decision or {},
+        webhooks=closing.webhooks,
+    )  # fmt: skip
 
 
 def _is_open(closing: Closing, message_id: str) -> bool:
     """Whether a message is the latest of the question that is open; after the payment, of the last one."""
     question = closing.question
-    return message_id == _message_id(closing, question, closing.asked.get(question, 0))
-
-
-def _message_id(closing: Closing, question: Question, number: int) -> str:
-    return f"{closing.application_id}.{question.value}.{number}"
-
-
-def _submission(application: Application) -> dict[str, Any]:
-    terms, risk = application.chosen_terms, application.risk
-    if terms is None or risk is None or risk.limit_minor is None:
-        raise NotAwaited("the application has no chosen offer")
-    return {
-        "application_id": application.application_id,
-        "product_id": application.chosen_product_id,
-        "product_version": terms.version,
-        "amount": terms.amount,
-        "currency": terms.currency,
-        "term_months": terms.term_months,
-        "repayment_method": terms.repayment_method,
-        "annual_rate_bps": terms.annual_rate_bps,
-        "terms_sha256": terms.sha256,
-        "firm": {"name": application.legal_name, "taxpayer_id": application.taxpayer_id},
-        "assessment": {
-            "score": risk.score,
-            "grade": risk.grade,
-            "limit": format_minor(risk.limit_minor),
-            "model_version": risk.model_version,
-        },
-    }
+    return message_id == messages.message_id(closing, question, closing.asked.get(question, 0))

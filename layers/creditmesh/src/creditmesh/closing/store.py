@@ -8,7 +8,7 @@ from typing import Any
 
 from creditmesh.closing.model import Closing
 from creditmesh.platform.objects import Objects
-from creditmesh.platform.tables import Item, Put, Ref, Tables, Update, Write
+from creditmesh.platform.tables import Item, Put, Ref, Step, Tables, Update, Write
 
 
 class ClosingStore:
@@ -31,9 +31,19 @@ class ClosingStore:
         """Convert an item read by `ref`."""
         return Closing.model_validate(item) if item else None
 
-    def create(self, closing: Closing) -> Put:
-        """The write of a new closing."""
-        return Put(self._table, closing.model_dump(mode="json", exclude_none=True), "application_id")
+    def replace(self, closing: Closing, earlier: Closing | None) -> Write:
+        """The write of a new closing, in place of an earlier one that came to nothing."""
+        item = closing.model_dump(mode="json", exclude_none=True)
+        if earlier is None:
+            return Put(self._table, item, "application_id")
+        key = {"application_id": item.pop("application_id")}
+        return Update(
+            self._table, key, item, remove=("counter", "decision"), where={"lender_id": earlier.lender_id}
+        )  # fmt: skip
+
+    def write(self, write: Write) -> None:
+        """Execute one write, of this or another aggregate."""
+        self._tables.write(write)
 
     def change(
         self,
@@ -41,14 +51,15 @@ class ClosingStore:
         values: Mapping[str, Any],
         *,
         absent: Sequence[str] = (),
+        where: Mapping[str, Any] | None = None,
         webhook: str | None = None,
     ) -> Update:
-        """The write of a change; `absent` names attributes that must not be set yet."""
+        """The write of a change; `absent` names attributes that must not be set yet, `where` what others must be."""
         key = {"application_id": application_id}
         append = {"webhooks": [webhook]} if webhook else {}
-        return Update(self._table, key, values, append=append, absent=absent)
+        return Update(self._table, key, values, append=append, absent=absent, where=where or {})
 
-    def transact(self, writes: Sequence[Write], token: str) -> None:
+    def transact(self, writes: Sequence[Step], token: str) -> None:
         """Execute writes of this and other aggregates in one transaction."""
         self._tables.transact(writes, token)
 

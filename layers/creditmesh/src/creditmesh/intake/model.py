@@ -52,6 +52,8 @@ class Status(StrEnum):
     OFFERED = "offered"
     CHOSEN = "chosen"
     SUBMITTED = "submitted"
+    COUNTERED = "countered"
+    INFORMATION_REQUIRED = "information_required"
     APPROVED = "approved"
     CONTRACT_READY = "contract_ready"
     SIGNED = "signed"
@@ -72,6 +74,8 @@ class Outcome(StrEnum):
     DECLINED_REFERRAL = "declined_referral"
     NO_MATCH = "no_match"
     LENDER_REJECTED = "lender_rejected"
+    COUNTER_DECLINED = "counter_declined"
+    REPLY_EXPIRED = "reply_expired"
     AUTHORIZATION_FAILED = "authorization_failed"
     AUTHORIZATION_EXPIRED = "authorization_expired"
     CHOICE_EXPIRED = "choice_expired"
@@ -92,6 +96,8 @@ class NameMatch(StrEnum):
 WAITS = {
     Status.AUTHORIZATION_REQUIRED: "authorization",
     Status.OFFERED: "choice",
+    Status.COUNTERED: "reply",
+    Status.INFORMATION_REQUIRED: "reply",
     Status.CONTRACT_READY: "signature",
     Status.WITH_OPERATOR: "operator",
 }
@@ -198,6 +204,16 @@ class ReferralDecision(BaseModel):
     note: str
 
 
+class LenderRefusal(BaseModel):
+    """A lender that will not lend to this application any more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lender_id: str
+    code: str | None = Field(default=None, description="the lender's, or counter_declined")
+    reason: str | None = None
+
+
 class ApplicationSummary(BaseModel):
     """An application as lists show it, without sealed or long attributes."""
 
@@ -224,6 +240,8 @@ class ApplicationSummary(BaseModel):
     chosen_product_id: str | None = None
     chosen_lender_id: str | None = None
     chosen_terms: ChosenTerms | None = None
+    refused: list[LenderRefusal] = []
+    """Lenders whose offers do not stand any more, in order."""
     execution: str
 
     @model_validator(mode="before")

@@ -31,6 +31,8 @@ class Move:
     """Attributes that must be set with it."""
     may_set: tuple[str, ...] = ()
     """Attributes that may be set with it."""
+    clears: tuple[str, ...] = ()
+    """Attributes that are removed with it."""
     outcomes: tuple[Outcome, ...] = ()
     """Outcomes that it may end the application with."""
 
@@ -83,7 +85,21 @@ CHOOSE = Move(
     sets=("chosen_product_id", "chosen_lender_id", "chosen_terms"),
 )  # fmt: skip
 SUBMIT = Move("submit", _process(_S.CHOSEN), _S.SUBMITTED)
-APPROVE = Move("approve", _process(_S.SUBMITTED), _S.APPROVED, by=(Role.LENDER,))
+APPROVE = Move("approve", _process(_S.SUBMITTED), _S.APPROVED, by=(Role.LENDER,), may_set=("chosen_terms",))
+COUNTER = Move("counter", _process(_S.SUBMITTED, _S.COUNTERED), _S.COUNTERED, by=(Role.LENDER,))
+ACCEPT = Move("accept the counter-offer", (_S.COUNTERED,), _S.APPROVED, by=_APPLICANT, sets=("chosen_terms",))
+DECLINE_COUNTER = Move(
+    "decline the counter-offer", (_S.COUNTERED,), _S.CLOSED, by=_APPLICANT, outcomes=(Outcome.COUNTER_DECLINED,)
+)
+INQUIRE = Move(
+    "inquire", _process(_S.SUBMITTED, _S.INFORMATION_REQUIRED), _S.INFORMATION_REQUIRED, by=(Role.LENDER,)
+)  # fmt: skip
+INFORM = Move("inform", (_S.INFORMATION_REQUIRED,), _S.SUBMITTED, by=_APPLICANT)
+# Where other lenders' offers stand after a rejection, or after the borrower has declined a counter-offer.
+REOPEN = Move(
+    "reopen the choice", _process(_S.SUBMITTED, _S.COUNTERED), _S.OFFERED, by=(Role.LENDER, *_APPLICANT),
+    sets=("refused",), clears=("chosen_product_id", "chosen_lender_id", "chosen_terms"),
+)  # fmt: skip
 REJECT = Move("reject", _process(_S.SUBMITTED), _S.CLOSED, by=(Role.LENDER,), outcomes=(Outcome.LENDER_REJECTED,))
 DRAW_UP = Move("draw up the contract", _process(_S.APPROVED), _S.CONTRACT_READY, by=(Role.LENDER,))
 SIGN = Move("sign", (_S.CONTRACT_READY,), _S.SIGNED, by=(Role.BORROWER,))
@@ -106,11 +122,13 @@ GIVE_UP = Move(
 EXPIRE = Move(
     "expire", tuple(WAITS), _S.CLOSED,
     outcomes=(
-        Outcome.AUTHORIZATION_EXPIRED, Outcome.CHOICE_EXPIRED, Outcome.SIGNATURE_EXPIRED, Outcome.CLOSED_BY_OPERATOR
+        Outcome.AUTHORIZATION_EXPIRED, Outcome.CHOICE_EXPIRED, Outcome.REPLY_EXPIRED, Outcome.SIGNATURE_EXPIRED,
+        Outcome.CLOSED_BY_OPERATOR,
     ),
 )  # fmt: skip
 
 TABLE = (
-    ASK, AUTHORIZE, GIVE_UP, COLLECT, ASSESS, DECLINE, OFFER, MATCH_NOTHING, CHOOSE, SUBMIT, APPROVE, REJECT, DRAW_UP,
-    SIGN, DISBURSE, HAND_OVER, HAND_OVER_AGAIN, RESUME, SETTLE, WITHDRAW, EXPIRE,
+    ASK, AUTHORIZE, GIVE_UP, COLLECT, ASSESS, DECLINE, OFFER, MATCH_NOTHING, CHOOSE, SUBMIT, APPROVE, COUNTER, ACCEPT,
+    DECLINE_COUNTER, INQUIRE, INFORM, REOPEN, REJECT, DRAW_UP, SIGN, DISBURSE, HAND_OVER, HAND_OVER_AGAIN, RESUME,
+    SETTLE, WITHDRAW, EXPIRE,
 )  # fmt: skip

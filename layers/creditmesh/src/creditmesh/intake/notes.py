@@ -20,6 +20,7 @@ class Note(Reason):
         "authorization_not_given": "{problem}",
         "catalogue_empty": "the catalogue is empty",
         "chosen": "{name}",
+        "countered_with": "{amount} {currency}",
         "declined_for": "{reasons}",
         "ended": "{outcome}",
         "handed_over": "{stage}: {reasons}",

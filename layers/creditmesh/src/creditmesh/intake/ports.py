@@ -8,7 +8,7 @@ from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outc
 from creditmesh.intake.moves import PLATFORM, Move
 from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Caller
-from creditmesh.platform.tables import Item, Ref, Update, Write
+from creditmesh.platform.tables import Item, Ref, Step, Update
 
 
 class Applications(Protocol):
@@ -37,6 +37,6 @@ class Applications(Protocol):
         **values: Any,
     ) -> Update: ...
 
-    def apply(self, write: Update, *also: Write) -> None: ...
+    def apply(self, write: Update, *also: Step) -> None: ...
 
     def after(self, application: Application, write: Update) -> Application: ...

@@ -19,7 +19,7 @@ from creditmesh.intake.notes import Note, noted
 from creditmesh.kernel.caller import Caller
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
-from creditmesh.platform.tables import ConditionFailed, Item, Put, Ref, Tables, Update, Write
+from creditmesh.platform.tables import ConditionFailed, Item, Put, Ref, Step, Tables, Update
 
 if TYPE_CHECKING:
     from creditmesh.platform.crypto import FieldCipher
@@ -131,6 +131,7 @@ class ApplicationStore:
             {"application_id": application_id},
             change,
             append={"timeline": [entry]},
+            remove=move.clears,
             where={"status": (standing.value,) if standing else tuple(one.value for one in move.of)},
         )
 
@@ -157,7 +158,7 @@ class ApplicationStore:
         open_ = tuple(one.value for one in Status if one is not Status.CLOSED)
         return Update(self._table, key, change, where={"status": open_, "execution": application.execution})
 
-    def apply(self, write: Update, *also: Write) -> None:
+    def apply(self, write: Update, *also: Step) -> None:
         """Execute a write; with `also`, all of them or none.
 
         Raises:
@@ -186,7 +187,8 @@ class ApplicationStore:
         """The application after a write that was executed on this state."""
         state = application.model_dump()
         grown = {name: [*state.get(name, []), *entries] for name, entries in write.append.items()}
-        return Application.model_validate({**state, **write.set, **grown})
+        kept = {name: value for name, value in state.items() if name not in write.remove}
+        return Application.model_validate({**kept, **write.set, **grown})
 
     def summary_with(
         self, application_id: str, *others: Ref

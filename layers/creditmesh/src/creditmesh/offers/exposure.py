@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from creditmesh.kernel.errors import Conflict
 from creditmesh.kernel.money import Money, format_minor
-from creditmesh.platform.tables import Item, Put, Tables, Update, Write, again
+from creditmesh.platform.tables import Delete, Item, Put, Step, Tables, Update, Write, again
 
 if TYPE_CHECKING:
     from creditmesh.offers.model import Product
@@ -175,6 +175,18 @@ class Exposures:
                 for one, most in bound.others.items()
             ]
         return [*writes, *(self._add(one, amount, size - amount) for one, size in commitment.capacities.items())]
+
+    def releasing(self, application_id: str) -> list[Step]:
+        """The writes that take a commitment back before the application ends, for its transaction."""
+        commitment = self.commitment(application_id)
+        if commitment is None or commitment["state"] != State.COMMITTED:
+            return []
+        unchanged = {"state": State.COMMITTED.value, "counters": commitment["counters"]}
+        amount = int(commitment["amount_minor"])
+        return [
+            Delete(self._table, _key(commitment["holder"]), where=unchanged),
+            *(self._add(one, -amount) for one in commitment["counters"]),
+        ]
 
     def refused(self, commitment: Commitment) -> None:
         """Say why a commitment's transaction failed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.intake.model import WAITS, Actor, Application, NotAwaited, Outcome, Status
@@ -19,6 +19,7 @@ from creditmesh.offers.matching import (
     CannotBeLent,
     Catalogue,
     Fit,
+    LoanCost,
     Nearest,
     Need,
     Offer,
@@ -31,6 +32,7 @@ from creditmesh.offers.matching import (
 from creditmesh.offers.model import NothingMatches, Product
 from creditmesh.offers.products import Products
 from creditmesh.offers.replay import Matchings
+from creditmesh.offers.schedule import Method
 from creditmesh.offers.store import OfferStore
 from creditmesh.platform.tables import ConditionFailed, Write, again
 from creditmesh.platform.tasks import Tasks
@@ -74,11 +76,34 @@ class Offers:
     def of(self, caller: Caller, application_id: str) -> tuple[Application, list[Offer]]:
         """An application and its offers, best first; a lender sees its own."""
         application, (item,) = self._applications.get_for(caller, application_id, self._store.ref(application_id))
-        return application, [
-            offer
-            for offer in self._store.read_as(item)
-            if caller.role is not Role.LENDER or offer.lender_id == caller.tenant
-        ]
+        standing = _standing(self._store.read_as(item), [one.lender_id for one in application.refused])
+        everyone = caller.role is not Role.LENDER
+        return application, [offer for offer in standing if everyone or offer.lender_id == caller.tenant]
+
+    def standing(self, application_id: str, refused: Collection[str]) -> bool:
+        """Whether an application has offers of other lenders than those that refused."""
+        _, (item,) = self._applications.summary_with(application_id, self._store.ref(application_id))
+        return bool(_standing(self._store.read_as(item), refused))
+
+    def stated(
+        self, lender_id: str, product_id: str, terms: ChosenTerms, *, amount: str, annual_rate_bps: int,
+        term_months: int,
+    ) -> ChosenTerms:  # fmt: skip
+        """Chosen terms as a lender states them otherwise, with their cost.
+
+        Raises:
+            InvalidInput: taken up by the fees, or above the legal cap.
+        """
+        product = self._products.version(lender_id, product_id, terms.version)
+        method = Method(terms.repayment_method)
+        fields = "data.approved_amount", "data.annual_rate_bps"
+        minor = Money.parse(amount, terms.currency).minor
+        cost = self._cost(product, minor, annual_rate_bps, method, term_months, fields)
+        stated = {
+            "amount": amount, "annual_rate_bps": annual_rate_bps, "term_months": term_months,
+            "cost": cost.model_dump(),
+        }  # fmt: skip
+        return ChosenTerms.freeze(**{**terms.model_dump(exclude={"sha256"}, exclude_unset=True), **stated})
 
     def offer(self, application_id: str, token: str) -> None:
         """Match the application, show the offers to the borrower and wait for the choice.
@@ -91,6 +116,9 @@ class Offers:
             self._tasks.succeed(token, {})
             return
         application.require_open()
+        if application.refused:
+            self._waits.wait(application_id, _CHOICE, token, (_number(application),))
+            return
         catalogue = self._products.matched_against()
         need, weights = self._need(application, catalogue), WEIGHTS
         matched = match(catalogue, need, weights)
@@ -132,7 +160,8 @@ class Offers:
                 raise NotAwaited("the application does not wait for a choice")
         elif (application.chosen_lender_id, application.chosen_product_id) != (wanted.lender_id, wanted.product_id):
             raise NotAwaited("another choice was made")
-        offer = _offer_of(self._store.read_as(offered), wanted)
+        standing = _standing(self._store.read_as(offered), [one.lender_id for one in application.refused])
+        offer = _offer_of(standing, wanted)
         product = self._products.version(offer.lender_id, offer.product_id, offer.version)
         terms = self._terms(offer, product, wanted)
         if chosen is not None:
@@ -149,7 +178,7 @@ class Offers:
         wait, answer = Wait(application_id, _CHOICE, asked), Answer()
         committing = self._exposures.committing(commitment)
         try:
-            self._applications.apply(moved, self._waits.answering(wait, answer), *committing)
+            self._applications.apply(moved, self._waits.answering(wait, answer, _number(application)), *committing)
         except ConditionFailed:
             self._exposures.refused(commitment)
             raise
@@ -164,18 +193,9 @@ class Offers:
         minor = Money.parse(amount, offer.currency).minor
         if outside := within(offer, minor, months, method):
             raise InvalidInput(_BOUNDS[outside], field=outside, fault="outside_offer", **_bounds(offer, outside))
-        try:
-            cost = cost_of(product, minor, offer.annual_rate_bps, method, months)
-        except CannotBeLent:
-            raise InvalidInput("is taken up by the fees", field="amount", fault="taken_up_by_fees") from None
-        cap = self._country.cap_bps(self._clock.today())
-        if cap is not None and cost_bps_of(product, cost, offer.annual_rate_bps) > cap:
-            # As offered it costs less, so what was chosen otherwise is at fault.
-            field = "amount" if minor != Money.parse(offer.amount, offer.currency).minor else "term_months"
-            raise InvalidInput(
-                "makes the loan cost {cost} % a year, more than the legal cap", field=field,
-                fault="rate_exceeds_legal_cap", cost=cost.apr_percent,
-            )  # fmt: skip
+        # As offered it costs less than the cap, so what was chosen otherwise is at fault.
+        at_fault = "amount" if minor != Money.parse(offer.amount, offer.currency).minor else "term_months"
+        cost = self._cost(product, minor, offer.annual_rate_bps, method, months, ("amount", at_fault))
         return ChosenTerms.freeze(
             lender_id=offer.lender_id, product_id=offer.product_id, version=offer.version, amount=amount,
             currency=offer.currency, term_months=months, repayment_method=method.value,
@@ -183,6 +203,26 @@ class Offers:
             due_day=product.due_day, grace_months=product.grace_months,
             fees=[fee.model_dump(mode="json", exclude_none=True) for fee in product.fees], cost=cost.model_dump(),
         )  # fmt: skip
+
+    def _cost(
+        self, product: Product, minor: int, rate_bps: int, method: Method, months: int, fields: tuple[str, str]
+    ) -> LoanCost:  # fmt: skip
+        """What a loan costs.
+
+        Args:
+            fields: to name where the fees take up the amount, and where the cost exceeds the legal cap.
+        """
+        try:
+            cost = cost_of(product, minor, rate_bps, method, months)
+        except CannotBeLent:
+            raise InvalidInput("is taken up by the fees", field=fields[0], fault="taken_up_by_fees") from None
+        cap = self._country.cap_bps(self._clock.today())
+        if cap is not None and cost_bps_of(product, cost, rate_bps) > cap:
+            raise InvalidInput(
+                "makes the loan cost {cost} % a year, more than the legal cap", field=fields[1],
+                fault="rate_exceeds_legal_cap", cost=cost.apr_percent,
+            )  # fmt: skip
+        return cost
 
     def _commitment(self, application: Application, product: Product, terms: ChosenTerms) -> Commitment:
         return Commitment(
@@ -228,6 +268,15 @@ class Offers:
             ),
             stored,
         )  # fmt: skip
+
+
+def _standing(offers: Sequence[Offer], refused: Collection[str]) -> list[Offer]:
+    return [offer for offer in offers if offer.lender_id not in refused]
+
+
+def _number(application: Application) -> str:
+    """Of the choice that an application waits for."""
+    return str(len(application.refused) + 1)
 
 
 def _offer_of(offers: Sequence[Offer], wanted: Wanted) -> Offer:

@@ -85,9 +85,13 @@ class Waits:
         """The write by which a task starts to wait; a later token for the same number replaces the earlier one."""
         return self._change(owner, kind, {"token": token, "numbers": [number]}, lacks={"answered": number})
 
-    def answering(self, wait: Wait, answer: Answer) -> Update:
-        """The write that answers the wait that was read; call `give` afterwards."""
-        number = wait.number or ONLY
+    def answering(self, wait: Wait, answer: Answer, number: str | None = None) -> Update:
+        """The write that answers the wait that was read; call `give` afterwards.
+
+        Args:
+            number: what is answered, if the task may not wait for it yet; by default what it waits for.
+        """
+        number = number or wait.number or ONLY
         return self._change(
             wait.owner,
             wait.kind,
