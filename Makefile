@@ -100,6 +100,10 @@ bench-lists: setup ## look-ups in lists of a million entries, and their import; 
 bench-ledger: setup ## transfers one by one and 500 at once on one account; JSON, also in build/bench/
 	@$(DEV)/python -m benchmarks.bench_ledger $(ARGS)
 
+.PHONY: bench-matching
+bench-matching: setup ## matching against 10,000 products on one core, beside a naive loop and polars; JSON, also in build/bench/
+	@POLARS_MAX_THREADS=1 $(DEV)/python -m benchmarks.bench_matching $(ARGS)
+
 .PHONY: bench-models
 bench-models: setup ## our scorecard beside other libraries' and boosting, on real loans; JSON, also in build/bench/
 	@$(SETUP) --with peers

@@ -7,8 +7,8 @@ yearly cost, the fit of the amount and the speed; nobody pays for rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
@@ -174,9 +174,12 @@ class _Row(NamedTuple):
     high: int
     step: int
     worst: int
+    terms: range
     rates: tuple[int | None, ...]
     excluded: frozenset[str]
     conditions: tuple[tuple[str, str, Condition], ...]
+    left: int | None
+    """Of its capacity; None if it has no bound."""
     measured: int | None
     """Hours; None: the promised ones count."""
     speed: int
@@ -184,14 +187,9 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Products prepared once for many applications.
-
-    Args:
-        left: of products with a capacity, by lender and product: what is left of it, in minor units.
-    """
+    """Products prepared once for many applications."""
 
     rows: tuple[_Row, ...]
-    left: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -200,14 +198,15 @@ class Catalogue:
         left: Mapping[tuple[str, str], int] | None = None,
         hours: Mapping[tuple[str, str], int] | None = None,
     ) -> Catalogue:
-        """Prepare products; `hours` are the measured ones, where there are enough payments."""
-        measured = hours or {}
-        rows = (_row(product, measured.get((product.lender_id, product.product_id))) for product in products)
-        return cls(tuple(rows), left or {})
+        """Prepare products.
 
-    def left_of(self, row: _Row) -> int | None:
-        """What is left of a product's capacity; None if it has no bound."""
-        return self.left.get((row.product.lender_id, row.product.product_id)) if self.left else None
+        Args:
+            left: of products with a capacity, by lender and product: what is left of it, in minor units.
+            hours: the measured ones, where there are enough payments.
+        """
+        bounds, measured = left or {}, hours or {}
+        keyed = (((product.lender_id, product.product_id), product) for product in products)
+        return cls(tuple(_row(product, bounds.get(key), measured.get(key)) for key, product in keyed))
 
 
 class _Candidate(NamedTuple):
@@ -224,22 +223,33 @@ def match(catalogue: Catalogue, need: Need, weights: Mapping[str, int] = WEIGHTS
     lacking: tuple[int, int, str, str] | None = None
     closest: tuple[_Row, list[str]] | None = None
     grade, whole = GRADES.index(need.grade), sum(weights.values())
+    term, industry = need.term_months, need.industry
     for row in catalogue.rows:
-        codes, candidate = _compared(row, need, grade, catalogue.left_of(row))
-        if candidate is not None:
+        # Once something fits, nobody asks what all the others lack: what is told fastest rules most of them out.
+        if fitting and (grade > row.worst or term not in row.terms or industry in row.excluded):
+            continue
+        rate = row.rates[grade]
+        if rate is None:
+            rate = rate_of(row.product, need.grade, need.model_rate_bps)
+        most = need.available_minor if row.left is None else min(row.left, need.available_minor)
+        codes = _unmet_codes(row, need, grade, rate, most)
+        unmet = next(codes, None)
+        if unmet is None and rate is not None:
+            candidate = _candidate(row, need.amount_minor, min(row.high, most), rate)
             # Fees only add to the cost, so this is the most that the offer can reach.
-            most = _weighted(_points(candidate, need, candidate.rate), weights, whole)
-            fitting.append((_ORDER[candidate.fit], -most, len(fitting), candidate))
-        elif not fitting:
-            key = (len(codes), -row.high, row.product.lender_id, row.product.product_id)
+            points = _weighted(_points(candidate, need, rate), weights, whole)
+            fitting.append((_ORDER[candidate.fit], -points, len(fitting), candidate))
+        elif unmet is not None and not fitting:
+            named = [unmet, *codes]
+            key = (len(named), -row.high, row.product.lender_id, row.product.product_id)
             if lacking is None or key < lacking:
-                lacking, closest = key, (row, codes)
-    fitting.sort(key=lambda one: one[:3])
+                lacking, closest = key, (row, named)
+    fitting.sort()  # the third of each is its own
     if offers := _best(fitting, need, weights, whole):
         return Matched(offers, None)
     if fitting:  # but for the fees of each
         closest = fitting[0][3].row, ["taken_up_by_fees" if need.cap_bps is None else "rate_exceeds_legal_cap"]
-    return Matched([], _nearest(*closest, need, catalogue) if closest else None)
+    return Matched([], _nearest(*closest, need) if closest else None)
 
 
 def cost_of(product: Product, amount: int, annual_rate_bps: int, method: Method, months: int) -> LoanCost:
@@ -301,59 +311,68 @@ def within(offer: Offer, amount: int, months: int, method: Method) -> str | None
     return None if method in offer.repayment_methods else "repayment_method"
 
 
-def _row(product: Product, measured: int | None) -> _Row:
+def _row(product: Product, left: int | None, measured: int | None) -> _Row:
     worst = GRADES.index(product.min_grade)
     risk_based = isinstance(product.price, RiskBasedPrice)
     rates = tuple(None if risk_based else rate_of(product, grade, None) for grade in GRADES)
     return _Row(
-        product, product.min_minor, product.max_minor, Money.parse(product.amount_step, product.currency).minor, worst,
-        rates, frozenset(product.industries_excluded),
-        tuple((one.code, one.text, one.condition()) for one in product.eligibility),
-        measured, 240_000 // (24 + (product.disbursement_hours if measured is None else measured)),
-    )  # fmt: skip
+        product=product,
+        low=product.min_minor,
+        high=product.max_minor,
+        step=Money.parse(product.amount_step, product.currency).minor,
+        worst=worst,
+        terms=range(product.min_term_months, product.max_term_months + 1, product.term_step_months),
+        rates=rates,
+        excluded=frozenset(product.industries_excluded),
+        conditions=tuple((one.code, one.text, one.condition()) for one in product.eligibility),
+        left=left,
+        measured=measured,
+        speed=240_000 // (24 + (product.disbursement_hours if measured is None else measured)),
+    )
 
 
 def _has_fees(product: Product) -> bool:
     return any(fee.charged in ("deducted", "at_payout") for fee in product.fees)
 
 
-def _compared(row: _Row, need: Need, grade: int, left: int | None) -> tuple[list[str], _Candidate | None]:
-    """The codes of unmet terms, or the candidate."""
-    product, asked = row.product, need.amount_minor
-    codes = []
+def _unmet_codes(row: _Row, need: Need, grade: int, rate: int | None, most: int) -> Iterator[str]:
+    """The terms that a product does not meet; whoever only asks whether there is one stops at the first.
+
+    Args:
+        most: what limit and capacity leave.
+    """
+    product = row.product
     if product.currency != need.currency:
-        codes.append("other_currency")
-    if need.term_months < product.min_term_months:
-        codes.append("term_too_short")
-    elif need.term_months > product.max_term_months:
-        codes.append("term_too_long")
-    elif (need.term_months - product.min_term_months) % product.term_step_months:
-        codes.append("term_between_steps")
+        yield "other_currency"
+    if need.term_months not in row.terms:
+        if need.term_months < product.min_term_months:
+            yield "term_too_short"
+        else:
+            yield "term_too_long" if need.term_months > product.max_term_months else "term_between_steps"
     if not product.valid_from <= need.today <= product.valid_until:
-        codes.append("not_on_offer")
+        yield "not_on_offer"
     if grade > row.worst:
-        codes.append("grade_too_low")
+        yield "grade_too_low"
     if need.industry in row.excluded:
-        codes.append("industry_excluded")
+        yield "industry_excluded"
     for code, _, condition in row.conditions:
         if (holds := condition.holds(need.features)) is not True:
-            codes.append(f"{'eligibility_unknown' if holds is None else 'not_eligible'}:{code}")
-    rate = row.rates[grade]
-    if rate is None and (rate := rate_of(product, need.grade, need.model_rate_bps)) is None:
-        codes.append("no_rate_for_grade")
+            yield f"{'eligibility_unknown' if holds is None else 'not_eligible'}:{code}"
+    if rate is None:
+        yield "no_rate_for_grade"
     elif need.cap_bps is not None and rate > need.cap_bps:
-        codes.append("rate_exceeds_legal_cap")
-    high = min(row.high, need.available_minor) if left is None else min(row.high, need.available_minor, left)
-    if high < row.low:
-        codes.append("capacity_exhausted" if left is not None and left < row.low else "limit_below_minimum")
-    if codes or rate is None:
-        return codes, None
+        yield "rate_exceeds_legal_cap"
+    if most < row.low:
+        yield "capacity_exhausted" if row.left is not None and row.left < row.low else "limit_below_minimum"
+
+
+def _candidate(row: _Row, asked: int, high: int, rate: int) -> _Candidate:
     high -= (high - row.low) % row.step
     if asked < row.low:
-        return [], _Candidate(row, Fit.LARGER, row.low, high, rate)
+        return _Candidate(row, Fit.LARGER, row.low, high, rate)
     if asked > high:
-        return [], _Candidate(row, Fit.REDUCED, high, high, rate)
-    return [], _Candidate(row, Fit.FULL, asked - (asked - row.low) % row.step, high, rate)
+        return _Candidate(row, Fit.REDUCED, high, high, rate)
+    return _Candidate(row, Fit.FULL, asked - (asked - row.low) % row.step, high, rate)
 
 
 def _points(candidate: _Candidate, need: Need, cost_bps: int) -> tuple[int, int, int]:
@@ -419,9 +438,9 @@ def _offer(candidate: _Candidate, need: Need, weights: Mapping[str, int], whole:
     )
 
 
-def _nearest(row: _Row, codes: Sequence[str], need: Need, catalogue: Catalogue) -> Nearest:
-    product, left = row.product, catalogue.left_of(row) or 0
-    unmet = [_unmet(code, row, need, left) for code in codes]
+def _nearest(row: _Row, codes: Sequence[str], need: Need) -> Nearest:
+    product = row.product
+    unmet = [_unmet(code, row, need) for code in codes]
     return Nearest(
         lender_id=product.lender_id, product_id=product.product_id, name=product.name,
         missing=[_SENTENCES[one.code].format(**one.parameters) for one in unmet], unmet=unmet,
@@ -446,7 +465,7 @@ _SENTENCES = {
 }
 
 
-def _unmet(code: str, row: _Row, need: Need, left: int) -> Unmet:
+def _unmet(code: str, row: _Row, need: Need) -> Unmet:
     product = row.product
     code, _, condition = code.partition(":")
     parameters: dict[str, str | int] = {}
@@ -470,7 +489,7 @@ def _unmet(code: str, row: _Row, need: Need, left: int) -> Unmet:
         case "limit_below_minimum":
             parameters = {"min": product.min_amount, "left": format_minor(max(0, need.available_minor))}
         case "capacity_exhausted":
-            parameters = {"min": product.min_amount, "left": format_minor(max(0, left))}
+            parameters = {"min": product.min_amount, "left": format_minor(max(0, row.left or 0))}
         case "not_eligible" | "eligibility_unknown":
             asked = next(text for name, text, _ in row.conditions if name == condition)
             parameters = {"condition": asked, "eligibility": condition}

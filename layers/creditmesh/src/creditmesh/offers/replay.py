@@ -82,7 +82,7 @@ class Matchings:
     ) -> dict[str, Any]:
         """Store the catalogue's state, unless the last matching had the same; returns what to store with the offers."""
         if self._kept is None or self._kept[0] is not catalogue:
-            text = json.dumps(_state(catalogue), ensure_ascii=False, separators=(",", ":")).encode()
+            text = json.dumps(state_of(catalogue), ensure_ascii=False, separators=(",", ":")).encode()
             key = f"catalogues/{hashlib.sha256(text).hexdigest()}.json.gz"
             if self._kept is None or self._kept[1] != key:
                 self._objects.put(key, gzip.compress(text, mtime=0), "application/gzip")
@@ -128,11 +128,11 @@ class Matchings:
         return Catalogue.of(products, left, hours)
 
 
-def _state(catalogue: Catalogue) -> list[list[JsonValue]]:
+def state_of(catalogue: Catalogue) -> list[list[JsonValue]]:
     """Lender, product, version, what is left of its capacity and its measured hours, in a fixed order."""
     return sorted(
         [
-            row.product.lender_id, row.product.product_id, row.product.version, catalogue.left_of(row), row.measured
+            row.product.lender_id, row.product.product_id, row.product.version, row.left, row.measured
         ] for row in catalogue.rows
     )  # fmt: skip
 
