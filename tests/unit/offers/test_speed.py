@@ -13,7 +13,17 @@ from creditmesh.kernel.clock import iso
 from creditmesh.offers.matching import Catalogue, match
 from creditmesh.offers.speed import MEASURED_FROM, Speed
 from tests.support import wired
-from tests.support.world import DISBURSEMENT, LENDER, NOW, OPERATOR, World
+from tests.support.world import (
+    APPROVAL,
+    BORROWER,
+    CONTRACT,
+    DISBURSEMENT,
+    LENDER,
+    NOW,
+    OPERATOR,
+    REJECTION,
+    World,
+)
 from tests.unit.offers.test_offering import need, product
 
 
@@ -61,6 +71,38 @@ def test_a_payment_counts_once_with_its_transaction(world: World) -> None:
     for webhook in ("w-3", "w-4"):
         assert not world.say("loan.disbursed", webhook, **paid)
     assert (speed().hours, speed().payments, speed().measured_hours) == ({"3": 1}, 1, None)
+
+
+def test_hours_count_from_the_applicants_last_choice(world: World) -> None:
+    """Not from that of a lender that refused, nor from an operator's retry."""
+    world.to_assessed()
+    for lender in ("lender-a", "lender-b"):
+        world.push(lender=lender)
+    own = world.application_id
+    wired.offers().offer(own, "t-1")
+    world.choose()
+    wired.closings().submit(own, "t-2")
+    world.clock.advance(50 * 3600)
+    world.say("loan.decision", "w-1", **REJECTION)
+    wired.offers().offer(own, "t-3")
+    world.choose("lender-b")
+    chosen = world.clock.now()
+    world.clock.advance(4 * 3600)
+    wired.operators().hand_over(own, "e-1", "SubmitToLender", "LenderUnavailable")
+    (task,) = world.items("OperatorTasks")
+    wired.operators().resolve(OPERATOR, task["task_id"], "retry", "the lender is back")
+    assert world.application().status == "chosen"
+    wired.closings().submit(own, "t-4")
+    world.say("loan.decision", "w-2", "lender-b", **APPROVAL)
+    wired.closings().request_contract(own, "t-5")
+    world.say("loan.contract.ready", "w-3", "lender-b", **CONTRACT)
+    wired.signatures().await_signature(own, "t-6")
+    wired.signatures().sign(BORROWER, own, CONTRACT["document_sha256"], "Test Signer")
+    wired.closings().order_disbursement(own, "t-7")
+    world.clock.advance(2 * 3600)
+    paid = {**DISBURSEMENT, "disbursed_at": iso(chosen + timedelta(hours=6))}
+    assert world.say("loan.disbursed", "w-4", "lender-b", **paid)
+    assert (speed().payments, wired.speeds().of("lender-b", "p-1").hours) == (0, {"6": 1})
 
 
 def test_without_a_payment_nothing_is_counted(world: World) -> None:

@@ -21,7 +21,7 @@ from creditmesh.closing.model import (
 )
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outcome, Status
-from creditmesh.intake.moves import DISBURSE, DRAW_UP
+from creditmesh.intake.moves import CHOOSE, DISBURSE, DRAW_UP
 from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
@@ -163,8 +163,10 @@ class LenderAnswers:
             self._waits.give(received.wait.token, taken.answer)
 
     def _measuring(self, application: Application, closing: Closing, paid_at: str) -> Write:
-        # The last choice: an earlier lender may have refused.
-        chosen_at = next(one.at for one in reversed(application.timeline) if one.status is Status.CHOSEN)
+        # The applicant's last choice: an earlier lender may have refused, or an operator put the application back.
+        chosen_at = next(
+            one.at for one in reversed(application.timeline) if one.status is Status.CHOSEN and one.by in CHOOSE.by
+        )  # fmt: skip
         return self._speeds.measuring(
             closing.lender_id, closing.product_id, chosen_at=chosen_at,
             signed_at=(closing.signature or {})["signed_at"], paid_at=paid_at,
