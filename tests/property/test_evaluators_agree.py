@@ -119,6 +119,14 @@ def test_a_limit_and_a_score_that_are_just_enough(amount: int, below: int | None
     assert evaluate(artefact, firm, DAY).stage == stage
 
 
+def test_bounds_too_many_to_compare_with_each() -> None:
+    """Above 48 bounds the kernel searches for the bin; a value on a bound belongs to the bin above it."""
+    bounds, points = list(range(10, 610, 10)), [number * 7 % 11 for number in range(62)]
+    many = small_model.characteristic("debt", points, small_model.over("debt", *bounds))
+    firms = [{**small_model.FIRM, "debt": debt} for bound in bounds for debt in (bound - 1, bound, bound + 1)]
+    assert not differences(loaded(scorecard=small_model.card(many)), [*firms, {**small_model.FIRM, "debt": None}])
+
+
 def test_what_passes_through_keeps_to_its_row_beyond_a_chunk() -> None:
     rows = 2 * _CHUNK + 5
     debts = [number % 150 for number in range(rows)]

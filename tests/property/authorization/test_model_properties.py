@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creditmesh.authorization.flow import Flow, flow_id_of
-from creditmesh.authorization.model import REMIND_DAYS, chosen_expiry, days_to_remind, next_due
+from creditmesh.authorization.model import REMIND_DAYS, check_expiry, chosen_expiry, days_to_remind, next_due
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.kernel.clock import iso, parse_instant
 from creditmesh.kernel.errors import InvalidInput
@@ -34,6 +34,12 @@ def test_a_validity_lies_within_its_rights_longest_or_is_refused(scope, days):
         assert end == iso(NOW + timedelta(days=days))
     else:
         assert field == "valid_days"
+
+
+@given(scopes, st.integers(-3, 3))
+def test_a_codes_end_is_at_most_the_rights_longest_ahead(scope, seconds):
+    end = iso(NOW + timedelta(days=scope.longest_days, seconds=seconds))
+    assert outcome(lambda: check_expiry(end, scope, NOW)) == ((end, None) if seconds <= 0 else (None, "expires_at"))
 
 
 @given(scopes, st.text(max_size=30) | st.datetimes().map(lambda at: at.isoformat() + "Z"))

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from creditmesh.authorization.flow import Flow
+from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.intake.model import Actor, Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
 from creditmesh.intake.service import Brought, Intake
 from creditmesh.kernel.clock import iso
@@ -62,6 +63,22 @@ def test_the_step_run_again_after_the_answer_goes_on(world: World) -> None:
     ask(world, "t-2")
     assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
     assert world.application().status == "authorized"
+
+
+def test_nobody_is_asked_where_no_request_is_allowed(world: World) -> None:
+    with pytest.raises(AuthorizationExhausted):
+        wired.intake().await_authorization(world.application_id, "t-1", "none_stored", 0)
+    assert world.application().outcome == Outcome.AUTHORIZATION_FAILED
+
+
+@pytest.mark.parametrize("reason", ["superseded", "none_stored"])
+def test_asked_without_a_plans_need_it_is_for_tax_data(world: World, reason: str) -> None:
+    document = {"plan_id": "standard", "channels": [{"channel_id": "tax-bureau", "required": False}]}
+    wired.channels().put_plan(CollectionPlan.model_validate(document), "operator-1", None)
+    wired.intake().await_authorization(world.application_id, "t-1", reason, 3)
+    assert (world.application().status, world.steps.succeeded) == ("authorization_required", {})
+    bring(world)
+    assert world.steps.succeeded == {"t-1": {}}
 
 
 class AnsweredOnceRead:

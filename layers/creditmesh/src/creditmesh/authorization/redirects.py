@@ -96,7 +96,7 @@ class Redirects:
         """
         flow_id = flow_id_of(state, self._now())
         item = self._tables.get(self._table, {"flow_id": flow_id})
-        if item is None or "verifier" not in item:
+        if item is None:
             raise not_ours()
         item["verifier"] = self._cipher.open(item["verifier"], self._table, flow_id, "verifier")
         flow = Flow.model_validate(item)
