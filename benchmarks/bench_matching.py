@@ -21,14 +21,17 @@ import polars as pl
 
 from benchmarks.measures import judged, quantiles
 from creditmesh.offers import matching
-from creditmesh.offers.matching import MOST_OFFERS, WEIGHTS, Catalogue, Need, Offer, match
+from creditmesh.offers.catalogue import Catalogue
+from creditmesh.offers.matching import MOST_OFFERS, match
 from creditmesh.offers.model import GRADES, Product
+from creditmesh.offers.offer import Fit, Need, Offer
 from creditmesh.offers.replay import state_of
 from run.places import ROOT
 
 TODAY = date(2026, 11, 30)
 TARGETS = {"ours_ms": (("ours", "median"), 50.0)}
 _FEATURES: dict[str, Any] = {"tax_late_count_24m": 1}
+WEIGHTS = {"cost": 40, "amount": 40, "speed": 20}
 _WHOLE = sum(WEIGHTS.values())
 
 
@@ -76,7 +79,7 @@ def needs() -> list[Need]:
 
 def naive(rows: Catalogue, need: Need) -> list[Offer]:
     """Every product by itself, with its exact cost or what it lacks; then sorted."""
-    found = [offer for row in rows.rows for offer in match(Catalogue((row,)), need).offers]
+    found = [offer for row in rows.rows for offer in match(Catalogue((row,)), need, WEIGHTS).offers]
     found.sort(
         key=lambda one: (
             matching._ORDER[one.fit], -one.rank_points, one.annual_rate_bps, one.lender_id, one.product_id
@@ -135,7 +138,7 @@ class Frame:
             .select("order", "bound", "at", "amount", "top", "rate")
             .collect()
         )  # fmt: skip
-        fits, candidates = list(matching.Fit), []
+        fits, candidates = list(Fit), []
         for order, bound, at, amount, top, rate in fitting.iter_rows():
             row = self.rows.rows[at]
             if all(condition.holds(need.features) for *_, condition in row.conditions):
@@ -169,7 +172,7 @@ def main() -> int:
     options = arguments.parse_args()
     rows = catalogue(options.products)
     frame = Frame(rows)
-    ours, expected = timed(lambda need: match(rows, need).offers, 5)
+    ours, expected = timed(lambda need: match(rows, need, WEIGHTS).offers, 5)
     columns, same = timed(frame.match, 5)
     loop, exact = timed(lambda need: naive(rows, need), 1)
     state = gzip.compress(json.dumps(state_of(rows), separators=(",", ":")).encode(), mtime=0)

@@ -15,8 +15,8 @@ from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import SamePerson
 from creditmesh.offers.bootstrap import matchings, offers, products
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
-from creditmesh.offers.matching import Nearest, Wanted
 from creditmesh.offers.model import NotALender, NotProposed, Product, ProductTerms
+from creditmesh.offers.offer import Nearest, Wanted
 from creditmesh.offers.replay import MatchingGone, MatchReplay
 from creditmesh.offers.speed import Speed
 from creditmesh.platform.paging import cut, numbered

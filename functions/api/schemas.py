@@ -16,8 +16,9 @@ from creditmesh.kernel.errors import Parameter
 from creditmesh.kernel.identifiers import taxpayer_id
 from creditmesh.kernel.money import format_minor
 from creditmesh.kernel.text import LINE, NAME, TEXT
-from creditmesh.offers.matching import LoanCost, Nearest, Offer
+from creditmesh.offers.cost import LoanCost
 from creditmesh.offers.model import Product
+from creditmesh.offers.offer import Nearest, Offer
 from creditmesh.offers.schedule import Method
 
 AWAITS: dict[Status, Literal["authorization", "choice", "reply", "signature", "operator"]] = {

@@ -26,7 +26,8 @@ from creditmesh.kernel.caller import STAFF, Role
 from creditmesh.offers import lenders as grades
 from creditmesh.offers import model as products
 from creditmesh.offers import speed as speeds
-from creditmesh.offers.matching import LoanCost, Nearest, Offer, RankPoints, Unmet
+from creditmesh.offers.cost import LoanCost
+from creditmesh.offers.offer import Nearest, Offer, RankPoints, Unmet
 
 PARTIES = APPLICANTS | LENDERS
 ENDED_BY_STAFF = (Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL)

@@ -23,8 +23,8 @@ from creditmesh.intake.model import Application, LoanRequest, Outcome, Status
 from creditmesh.intake.moves import Move
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import FixedClock, iso
-from creditmesh.offers.matching import Wanted
 from creditmesh.offers.model import ProductTerms
+from creditmesh.offers.offer import Wanted
 from creditmesh.platform.blind_index import read_keys
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings

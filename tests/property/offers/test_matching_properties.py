@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creditmesh.kernel.money import Money, format_minor
-from creditmesh.offers.matching import Catalogue, Fit, Matched, Need, match, within
+from creditmesh.offers.catalogue import Catalogue
+from creditmesh.offers.matching import Matched, match
 from creditmesh.offers.model import GRADES, Product
+from creditmesh.offers.offer import Fit, Need, within
 from creditmesh.offers.schedule import Method
 
 TODAY = date(2026, 11, 21)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.bench_matching import Frame, catalogue, naive, needs
+from benchmarks.bench_matching import WEIGHTS, Frame, catalogue, naive, needs
 from creditmesh.offers.matching import match
 
 
@@ -10,6 +10,6 @@ def test_loop_columns_and_ours_find_the_same() -> None:
     rows = catalogue(400)
     frame = Frame(rows)
     for need in needs():
-        ours = match(rows, need).offers
+        ours = match(rows, need, WEIGHTS).offers
         assert ours
         assert frame.match(need) == naive(rows, need) == ours

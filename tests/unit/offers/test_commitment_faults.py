@@ -12,7 +12,7 @@ import pytest
 from creditmesh.intake.model import ApplicationClosed, Outcome
 from creditmesh.kernel.errors import Conflict
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
-from creditmesh.offers.matching import Wanted
+from creditmesh.offers.offer import Wanted
 from tests.support import wired
 from tests.support.world import APPROVAL, BORROWER, CONTRACT, DISBURSEMENT, FIRM, REJECTION, World
 from tests.unit.offers.test_offering import another

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 
 from creditmesh.intake.names import representative_key
 from creditmesh.offers.exposure import Borrower, Commitment, Exposures, LimitExhausted
-from creditmesh.platform.tables import ConditionFailed
+from creditmesh.platform.tables import ConditionFailed, again
 from institutions.registry_figures import registry_data
 from institutions.registry_figures import representative_key as number_of
 from tests.support import wired
@@ -158,3 +159,25 @@ def test_without_a_key_there_is_no_group(world: World) -> None:
     world.choose()
     assert [one["holder"].partition("#")[0] for one in world.items("Exposures")] == ["application", "firm"]
     another(world, "key-00000002")
+
+
+def test_the_firms_of_a_group_choose_at_once(exposures: Exposures) -> None:
+    """Twelve firms, each within its own limit, together far above the largest."""
+    commit(exposures, choice("first", BIG, 100_00))
+    firms = [Borrower(f"firm-{number}", PERSON) for number in range(12)]
+    started, refused = Barrier(len(firms)), []
+
+    def act(firm: Borrower) -> None:
+        started.wait()
+        try:
+            again(lambda: commit(exposures, choice(firm.taxpayer_id, firm, 200_00, limit=300_00)))
+        except LimitExhausted:
+            refused.append(firm)
+
+    threads = [Thread(target=act, args=(firm,)) for firm in firms]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(refused), left(exposures, BIG)) == (8, 100_00)
+    assert sum(exposures.used(firm.taxpayer_id) for firm in [*firms, BIG]) == 900_00

@@ -16,9 +16,12 @@ from creditmesh.intake.terms import ChosenTerms, TermsAltered
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import Forbidden, InvalidInput
 from creditmesh.kernel.money import format_minor
+from creditmesh.offers.catalogue import Catalogue
+from creditmesh.offers.cost import cost_of
 from creditmesh.offers.exposure import CapacityExhausted, LimitExhausted
-from creditmesh.offers.matching import Catalogue, Fit, Nearest, Need, Offer, Wanted, cost_of, match, within
+from creditmesh.offers.matching import match
 from creditmesh.offers.model import NotALender, NothingMatches, Product, ProductTerms
+from creditmesh.offers.offer import Fit, Nearest, Need, Offer, Wanted, within
 from creditmesh.offers.schedule import Method
 from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.fields import validated

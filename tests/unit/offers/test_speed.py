@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creditmesh.kernel.clock import iso
-from creditmesh.offers.matching import Catalogue, match
+from creditmesh.offers.catalogue import Catalogue
+from creditmesh.offers.matching import match
 from creditmesh.offers.speed import MEASURED_FROM, Speed
 from tests.support import wired
 from tests.support.world import (

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import Forbidden, InvalidInput, SamePerson
+from creditmesh.offers.catalogue import Catalogue
 from creditmesh.offers.contradictions import require_consistent
 from creditmesh.offers.exposure import Exposures
-from creditmesh.offers.matching import Catalogue
 from creditmesh.offers.model import NotALender, NotProposed, Product, ProductTerms, VersionDecision, VersionState
 from creditmesh.offers.speed import Speed, Speeds
 from creditmesh.offers.store import ProductStore

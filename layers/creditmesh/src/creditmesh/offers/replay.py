@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from creditmesh.intake.model import Application
 from creditmesh.kernel.errors import Conflict, NotFound
-from creditmesh.offers.matching import Catalogue, Need, Offer, match
+from creditmesh.offers.catalogue import Catalogue
+from creditmesh.offers.matching import match
+from creditmesh.offers.offer import Need, Offer
 from creditmesh.offers.store import OfferStore, ProductStore
 from creditmesh.platform.objects import Objects
 from creditmesh.risk.expression import FeatureValue

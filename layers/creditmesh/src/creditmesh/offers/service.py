@@ -13,23 +13,12 @@ from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import Clock
 from creditmesh.kernel.errors import Forbidden, InvalidInput, Parameter
 from creditmesh.kernel.money import Money
+from creditmesh.offers.catalogue import Catalogue
+from creditmesh.offers.cost import CannotBeLent, LoanCost, cost_bps_of, cost_of
 from creditmesh.offers.exposure import Borrower, Commitment, Exposures, capacities_of
-from creditmesh.offers.matching import (
-    WEIGHTS,
-    CannotBeLent,
-    Catalogue,
-    Fit,
-    LoanCost,
-    Nearest,
-    Need,
-    Offer,
-    Wanted,
-    cost_bps_of,
-    cost_of,
-    match,
-    within,
-)
+from creditmesh.offers.matching import WEIGHTS, match
 from creditmesh.offers.model import NothingMatches, Product
+from creditmesh.offers.offer import Fit, Nearest, Need, Offer, Wanted, within
 from creditmesh.offers.products import Products
 from creditmesh.offers.replay import Matchings
 from creditmesh.offers.schedule import Method

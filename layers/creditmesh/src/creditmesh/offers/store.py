@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from creditmesh.kernel.errors import NotFound
-from creditmesh.offers.matching import Offer
 from creditmesh.offers.model import Product, VersionState
+from creditmesh.offers.offer import Offer
 from creditmesh.platform.tables import Item, Put, Ref, Tables, Update, Write
 
 CATALOGUE = "catalogue"
