@@ -70,7 +70,8 @@ class Place:
     def delete(self, stage: str) -> None:
         """Take a conformance stack away, as the platform's are, with what it keeps; nothing where there is none."""
         storage, tables = self.client("s3"), self.client("dynamodb")
-        if bucket := self.outputs(stage).get("Objects"):  # a bucket has to be empty to be deleted
+        made = self.outputs(stage)
+        for bucket in filter(None, (made.get("Objects"), made.get("FailedBatches"))):  # empty, or they are not deleted
             for one in storage.list_objects_v2(Bucket=bucket).get("Contents", []):
                 storage.delete_object(Bucket=bucket, Key=one["Key"])
         Stack(self.client, stack(stage), pause=0.1 if self.endpoint else 3.0).delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -127,17 +128,29 @@ def test_an_upload_by_a_signed_address(place: Place, outputs: dict[str, str], na
 
 
 def test_a_stream_record_that_always_fails(place: Place, stage: str, outputs: dict[str, str], name: str) -> None:
-    """It goes to the failure queue after its retries; its neighbours in the shard are handled all the same."""
+    """After its retries it goes to the failures' bucket, whole, which tells its queue; its neighbours are handled."""
     put = place.client("dynamodb").put_item
     for number in range(4):
         put(TableName=table(stage), Item={"pk": {"S": f"{name}-{number}"}, "poison": {"BOOL": number == 1}})
     for number in (0, 2, 3):
         assert place.eventually(lambda number=number: place.item(stage, f"seen-{name}-{number}"), 20), number
-    told = place.eventually(lambda: received(place, outputs["FailedRecords"]), 20)
-    (message,) = told
-    failed = json.loads(message["Body"])
+    told = place.eventually(lambda: notified(place, outputs["FailedRecords"]), 20)
+    (where,) = told
+    assert where["object"]["key"].startswith("aws/lambda/")
+    kept = {"Bucket": where["bucket"]["name"], "Key": urllib.parse.unquote_plus(where["object"]["key"])}
+    failed = json.loads(place.client("s3").get_object(**kept)["Body"].read())
+    (record,) = json.loads(failed["payload"])["Records"]
+    assert record["dynamodb"]["Keys"] == {"pk": {"S": f"{name}-1"}}
+    assert failed["requestContext"]["functionArn"]
+    assert f":table/{table(stage)}/stream/" in failed["DDBStreamBatchInfo"]["streamArn"]
     assert failed["DDBStreamBatchInfo"]["batchSize"] == 1
     assert failed["requestContext"]["condition"] == "RetryAttemptsExhausted"
+
+
+def notified(place: Place, queue: str) -> list[dict[str, Any]]:
+    """The objects that a bucket's notifications tell of; S3's test message, which comes first, tells of none."""
+    told = [json.loads(one["Body"]) for one in received(place, queue)]
+    return [record["s3"] for one in told for record in one.get("Records", [])]
 
 
 def received(place: Place, queue: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from requests import PreparedRequest
 from responses import RequestsMock
 
+from creditmesh.failures.model import Failure, Kind, Way
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.money import Money
 from creditmesh.ledger.postings import disbursement
@@ -37,6 +38,8 @@ def inhabited(world: World) -> Known:
     world.blacklist()
     paid = disbursement("lender-a", world.application_id, Money(100_000_00, "CNY"), Money(0, "CNY"))
     wired.ledger().enter(Record("disbursement-1", "disbursement", paid, world.clock.today()), by="platform")
+    swept = Failure(Kind.SCHEDULE, Way.FUNCTION, "arn:aws:lambda:r:1:function:f", "KeyError", {}, {}, "sweep")
+    wired.failed_events().record(swept, int(world.clock.now().timestamp() * 1000))
     champion = wired.model_registry().current("origination").champion
     return Known(
         {
@@ -52,6 +55,7 @@ def inhabited(world: World) -> Known:
             "scope": ["tax", "credit_bureau"],
             "institution_id": ["lender-a", "credit-bureau"],
             "account_id": ["lender-a:CNY:cash"],
+            "failed_event_id": [swept.id],
             "transfer_id": ["disbursement-1"],
         }
     )

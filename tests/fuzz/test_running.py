@@ -49,6 +49,7 @@ LISTED = {
     "product_id": ("/v1/products", "products", "product_id"),
     "scope": ("/v1/consent-scopes", "scopes", "scope"),
     "message_id": ("/v1/outbox", "messages", "message_id"),
+    "failed_event_id": ("/v1/failed-events", "events", "failed_event_id"),
     "webhook_id": ("/v1/received-webhooks", "webhooks", "id"),
 }
 """Path parameters: the list that has their values, the list's field, the item's."""
