@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from creditmesh.closing.model import CLOSED, moves_money
 from creditmesh.failures.model import KEPT_DAYS
 from tests.support.template import of_type
 
@@ -135,7 +136,8 @@ def test_only_an_event_about_a_message_can_move_money(transformed: Template) -> 
         held = json.dumps([statements(role), [one for part in managed for one in part if "PutItem" in json.dumps(one)]])
         if '["DeliveryQueue", "Arn"]' in held or '["Outbox", "Arn"]' in held:
             sends.add(name)
-    assert sends == {"EnqueueMessagesFunction"}
+    assert sends == {"EnqueueMessagesFunction", "SettleCommitmentsFunction"}
+    assert not moves_money(CLOSED.type)  # all that the latter writes: a lender is told that an application has ended
     keys = {
         name: table["KeySchema"][0]["AttributeName"]
         for name, table in of_type(transformed, "AWS::DynamoDB::Table").items()

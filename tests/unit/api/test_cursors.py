@@ -35,6 +35,7 @@ DOCUMENTS = {
     "read_entry": "an entry with its history",
     "replay_decision": "a decision made once more",
     "read_message": "a message with its replays",
+    "replay_matching": "a matching made once more",
     "read_lender": "a lender's standing with its questions",
     "read_webhook": "a webhook with its replays",
     "read_transfer": "a transfer with its lines",
