@@ -83,6 +83,21 @@ def test_another_tenant_neither_uses_nor_spoils_it(world: World) -> None:
     assert wired.authorizations().usable(TAXPAYER).tenant == TENANT
 
 
+def test_of_several_tenants_rights_the_one_that_can_be_used_is_found(world: World) -> None:
+    world.authorize()
+    world.clock.advance(1)
+    wired.authorizations().take(TAXPAYER, "code-that-ended-0001", iso(NOW), "borrower:user-2", tenant="firm-2")
+    assert wired.authorizations().usable(TAXPAYER).tenant == TENANT
+
+
+def test_one_that_was_replaced_stands_no_more(world: World) -> None:
+    world.authorize()
+    old = wired.authorizations().usable(TAXPAYER)
+    assert wired.authorizations().stands(old)
+    world.authorize("code-brought-later-0002")
+    assert not wired.authorizations().stands(old)
+
+
 @pytest.mark.parametrize(("tenant", "taxpayer"), [("firm-2", TAXPAYER), (TENANT, OTHER_FIRM), ("firm-2", OTHER_FIRM)])
 def test_a_code_serves_the_first_tenant_and_taxpayer_only(world: World, tenant: str, taxpayer: str) -> None:
     world.authorize()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from creditmesh.authorization.model import days_to_remind, next_due
+from creditmesh.authorization.model import DUE_QUEUES, days_to_remind, next_due
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import Forbidden
@@ -65,6 +65,22 @@ def test_a_short_one_is_reminded_of_as_far_as_there_is_time(world: World, days: 
         sweep()
     assert [note for kind, note in reversed(history()) if kind == "reminded"] == reminders
     assert history()[0][0] == "expired"
+
+
+def test_an_index_that_lags_behind_a_renewal_reminds_of_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(30)
+    world.clock.advance(16 * DAY)
+    due = [list(wired.authorization_store().due(queue, iso(world.clock.now()), 9)) for queue in DUE_QUEUES]
+    stale = [{"taxpayer_index": one.taxpayer_index, "record": one.record} for found in due for one in found]
+    assert len(stale) == 1
+    take(30, "code-brought-later-0002")
+    query = wired.tables().query
+
+    def lagging(*arguments: Any, **more: Any) -> Any:
+        return iter(stale) if more.get("index") == "by-due" else query(*arguments, **more)
+
+    monkeypatch.setattr(wired.tables(), "query", lagging)
+    assert sweep() == {}
 
 
 def test_two_sweeps_at_once_remind_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

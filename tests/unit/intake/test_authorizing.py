@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from creditmesh.authorization.flow import Flow
+from creditmesh.authorization.scopes import SCOPES
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.intake.model import Actor, Application, ApplicationClosed, AuthorizationExhausted, NotAwaited, Outcome
 from creditmesh.intake.service import Brought, Intake
@@ -63,6 +64,16 @@ def test_the_step_run_again_after_the_answer_goes_on(world: World) -> None:
     ask(world, "t-2")
     assert world.steps.succeeded == {"t-1": {}, "t-2": {}}
     assert world.application().status == "authorized"
+
+
+def test_another_right_granted_on_the_platform_answers_nothing(world: World) -> None:
+    ask(world)
+    wired.authorizations().consent(
+        FIRM.taxpayer_id, "credit_bureau", "borrower:user-1", tenant=BORROWER.tenant,
+        text_version=SCOPES["credit_bureau"].text_version, language="en", valid_days=30,
+    )  # fmt: skip
+    assert wired.intake().consented(BORROWER, world.application_id).status == "authorization_required"
+    assert world.steps.succeeded == {}
 
 
 def test_nobody_is_asked_where_no_request_is_allowed(world: World) -> None:

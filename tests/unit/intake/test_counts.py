@@ -51,6 +51,8 @@ def test_what_has_just_ended_is_counted_when_the_index_is_sure_to_hold_it(world:
     assert counted() == {Status.CLOSED: 1}
     read = wired.application_counts().read()
     assert read.as_of == iso(world.clock.now() - SETTLED)
+    world.clock.advance(LATER)
+    assert counted() == {Status.CLOSED: 1}, "it ended at the very instant up to which was counted before"
 
 
 def test_a_run_that_was_overtaken_adds_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from creditmesh.intake.model import NameMatch
-from creditmesh.intake.names import RegisteredName, registered_name
+from creditmesh.intake.names import ALIKE_BPS, RegisteredName, registered_name
 from creditmesh.screening.likeness import likeness_bps
 from institutions.registry_figures import registry_data
 from tests.support import wired
@@ -37,6 +37,16 @@ def test_writing_is_no_difference(given: str, registry: str) -> None:
     found = compared(given, registry)
     assert found
     assert (found.match, found.findings()) == (NameMatch.SAME, [])
+
+
+@pytest.mark.parametrize(
+    ("score", "match"),
+    [(ALIKE_BPS - 1, NameMatch.VERY_DIFFERENT), (ALIKE_BPS, NameMatch.DIFFERENT), (10_000, NameMatch.SAME)],
+)
+def test_the_bounds_of_likeness(score: int, match: NameMatch) -> None:
+    found = registered_name(HAN, {"registry": {"registration": {"name": HAN}}}, lambda *_: score)
+    assert found
+    assert found.match is match
 
 
 @pytest.mark.parametrize(

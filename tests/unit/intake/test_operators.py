@@ -142,6 +142,40 @@ def test_another_trouble_is_another_task(world: World) -> None:
     assert world.steps.succeeded["t-2"] == {"action": "retry"}
 
 
+def test_a_task_left_over_answers_nothing_for_the_next_one(world: World) -> None:
+    first = hand_over(world)
+    world.clock.advance(5)
+    second = hand_over(world, "t-2", "WriteReport")
+    resolve(first, "retry")
+    assert "t-2" not in world.steps.succeeded
+    resolve(second, "close")
+    assert world.steps.succeeded["t-2"] == {"action": "close"}
+
+
+def test_of_two_who_decide_at_once_the_first_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = hand_over(world)
+    world.after_next_read(monkeypatch, lambda: resolve(task, "retry"))
+    with pytest.raises(NotAwaited):
+        resolve(task, "close")
+    assert wired.operators().get(OPERATOR, task.task_id).action == "retry"
+    assert world.steps.succeeded == {"t-1": {"action": "retry"}}
+
+
+def test_a_long_reason_is_cut(world: World) -> None:
+    wired.operators().hand_over(world.application_id, "t-1", "CollectCreditData", "x" * 5_000)
+    (task,) = wired.operators().list(OPERATOR, Window(10)).items
+    assert task.reason == "x" * 200
+
+
+def test_a_referral_is_part_of_the_application(world: World) -> None:
+    resolve(hand_over(world, stage=REFERRAL), "approve")
+    decided = world.application().referral
+    assert decided is not None
+    assert (decided.action, decided.role, decided.subject, decided.note) == (
+        "approve", "risk_officer", OFFICER.subject, "looked into it"
+    )  # fmt: skip
+
+
 def test_tasks_are_listed_oldest_first(world: World) -> None:
     applications = [world.apply(f"key-0000000{number}").application_id for number in range(3)]
     for application_id in applications:

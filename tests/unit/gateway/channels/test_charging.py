@@ -96,6 +96,16 @@ def test_where_the_source_knows_a_request_again_it_is_repeated_under_its_id(engi
     assert engine.health_of(one).cost == "2.50"
 
 
+def test_each_window_of_a_source_that_knows_requests_again_costs_once(engine: Engine) -> None:
+    sequence(engine, {"name": "made up"})
+    one = paid(idempotent=True)
+    for _ in range(3):
+        assert engine.collect(one).outcome is Outcome.COMPLETE
+        engine.clock.advance(600)
+    assert len(set(request_ids(engine))) == 3
+    assert engine.health_of(one).cost == "7.50"
+
+
 def test_a_paid_answer_that_cannot_be_read_is_not_bought_again(engine: Engine) -> None:
     sequence(engine, Answer(200, b"<html>"))
     first, again = engine.collect(paid()), engine.collect(paid())
