@@ -175,6 +175,9 @@ def test_staff_look_up_and_an_operator_withdraws_on_request(firm):
     assert (newest["kind"], newest["by"]) == ("withdrawn", "operator")
 
 
+KINDS = ("raw_answers", "key_data", "decision", "operator_tasks", "loan_labels", "application")
+
+
 def test_erasure(firm):
     borrower, path = firm
     application_id = path.split("/")[3]
@@ -185,7 +188,7 @@ def test_erasure(firm):
     erased = borrower.post(f"{path}/erasure", {})
     assert (erased.status, erased.json()["withdrawn"]) == (200, ["shop", "tax"])
     assert {(one["kind"], one["after"], one["until"]) for one in erased.json()["kept"]} == {
-        *((kind, "application_end", None) for kind in ("raw_answers", "key_data", "decision", "application")),
+        *((kind, "application_end", None) for kind in KINDS),
         ("consents", "consent_end", None),
     }
     assert all(one["days"] and one["reason"] for one in erased.json()["kept"])

@@ -11,14 +11,19 @@ import pytest
 from pydantic import ValidationError
 
 from creditmesh.intake.model import Outcome
+from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import NotFound
 from creditmesh.platform.country import CACHED_DAYS, Country, Kind, country_of
+from creditmesh.platform.tables import ConditionFailed, Put, Update
 from creditmesh.retention.model import kept_after_erasure
 from tests.support import template, wired
+from tests.support.aws import table_name
 from tests.support.world import World
 
 CN = country_of("CN").retention
-KINDS = [Kind.RAW_ANSWERS, Kind.KEY_DATA, Kind.DECISION, Kind.APPLICATION]
+KINDS = [
+    Kind.RAW_ANSWERS, Kind.KEY_DATA, Kind.DECISION, Kind.OPERATOR_TASKS, Kind.LOAN_LABELS, Kind.APPLICATION
+]  # fmt: skip
 
 
 def plenty() -> bool:
@@ -27,10 +32,25 @@ def plenty() -> bool:
 
 @pytest.fixture
 def ended(world: World) -> World:
-    """An application with everything but a loan: ended after the contract was made."""
-    world.to_contract()
+    """An application with everything but a loan: ended after the contract was made and a person had examined it."""
+    full(world)
     world.end(Outcome.WITHDRAWN)
     return world
+
+
+def full(world: World) -> None:
+    """To a contract, with two tasks; and a label, as if it were a loan."""
+    world.to_contract()
+    for number in range(2):
+        world.clock.advance(1)
+        task = f"{world.application_id}.{number}"
+        item = {
+            "task_id": task, "application_id": world.application_id, "queue": "resolved", "stage": "CollectData",
+            "reason": "x", "created_at": iso(world.clock.now()),
+        }  # fmt: skip
+        wired.tables().write(Put(table_name("OperatorTasks"), item, "task_id"))
+    label = {"application_id": world.application_id, "decided_month": "2026-11", "value": "good"}
+    wired.tables().write(Put(table_name("OutcomeLabels"), label, "application_id"))
 
 
 def held(world: World) -> dict[Kind, bool]:
@@ -47,6 +67,8 @@ def held(world: World) -> dict[Kind, bool]:
         Kind.RAW_ANSWERS: below(f"raw/{application_id}/"),
         Kind.KEY_DATA: below(f"key-data/{application_id}."),
         Kind.DECISION: below("reports/") or item("Decisions"),
+        Kind.OPERATOR_TASKS: item("OperatorTasks"),
+        Kind.LOAN_LABELS: item("OutcomeLabels"),
         Kind.APPLICATION: item("Applications") or item("Offers") or item("Closings") or below("contracts/"),
     }
 
@@ -78,18 +100,88 @@ def test_scans_go_with_their_application(ended: World) -> None:
 
 
 def test_what_did_not_end_is_not_touched(world: World) -> None:
-    world.to_contract()
+    full(world)
     pass_days(world, 40_000)
     assert set(wired.retention().run(plenty).values()) == {0}
     assert all(held(world).values())
 
 
-def test_a_loan_is_not_due_before_its_end_is_known(world: World) -> None:
-    world.to_contract()
+def end_loan(world: World) -> str:
+    """Let the loan end now, as servicing will; returns when."""
+    at = iso(world.clock.now())
+    wired.tables().write(wired.applications().loan_ended(world.application_id, at))
+    return at
+
+
+@pytest.fixture
+def loan(world: World) -> World:
+    full(world)
     world.end(Outcome.DISBURSED)
-    pass_days(world, 40_000)
+    return world
+
+
+def test_a_loan_is_not_due_before_it_has_ended(loan: World) -> None:
+    pass_days(loan, 40_000)
     assert set(wired.retention().run(plenty).values()) == {0}
-    assert all(held(world).values())
+    assert all(held(loan).values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loan_that_every_mark_has_passed_is_due_when_its_own_period_has(loan: World, kind: Kind) -> None:
+    """The daily run meets it for years before it ends, and goes on (S19)."""
+    for _ in range(4):
+        pass_days(loan, 1_500)
+        wired.retention().run(plenty)
+    end_loan(loan)
+    pass_days(loan, CN[kind].after_loan_days)
+    wired.retention().run(plenty)
+    assert held(loan)[kind]
+    pass_days(loan, 1)
+    assert wired.retention().run(plenty)[kind] == 1
+    assert not held(loan)[kind]
+
+
+def test_an_end_that_the_index_does_not_know_yet_deletes_nothing(loan: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid = str(loan.application().status_at)
+    pass_days(loan, 5_000)
+    end_loan(loan)
+    store = type(wired.applications())
+    monkeypatch.setattr(store, "ended", lambda *_: iter([(loan.application_id, paid)]))
+    assert set(wired.retention().run(plenty).values()) == {0}
+    assert all(held(loan).values())
+
+
+def test_a_loan_ends_once(loan: World) -> None:
+    first = end_loan(loan)
+    pass_days(loan, 1)
+    with pytest.raises(ConditionFailed):
+        end_loan(loan)
+    assert (loan.application().loan_ended_at, loan.application().status_at) == (first, first)
+    assert loan.application().outcome is Outcome.DISBURSED
+
+
+def test_only_what_was_paid_out_ends_as_a_loan(ended: World) -> None:
+    with pytest.raises(ConditionFailed):
+        end_loan(ended)
+
+
+def test_loans_and_others_do_not_hide_one_another(loan: World) -> None:
+    second = loan.apply("key-00000002", taxpayer_id=loan.application().taxpayer_id).application_id
+    loan.end(Outcome.WITHDRAWN, second)
+    pass_days(loan, 1)
+    end_loan(loan)
+    pass_days(loan, 10_000)
+    assert wired.retention().run(plenty)[Kind.APPLICATION] == 2
+    assert loan.items("Applications") == []
+
+
+def test_an_application_goes_with_all_that_it_names_though_another_kind_is_behind(ended: World) -> None:
+    """As a kind that came with a release is, until its mark has caught up."""
+    pass_days(ended, CN[Kind.APPLICATION].without_loan_days + 1)
+    for kind in set(KINDS) - {Kind.APPLICATION}:
+        wired.data().put_json(f"retention/{kind}.json", {"ended": iso(ended.clock.now())})
+    assert wired.retention().run(plenty)[Kind.APPLICATION] == 1
+    assert not any(held(ended).values())
 
 
 def test_a_run_that_ended_early_is_continued_and_repeated_runs_do_nothing_else(ended: World) -> None:
@@ -177,6 +269,28 @@ def test_an_erasure_counts_from_an_end_that_is_open(world: World) -> None:
     world.to_contract()
     world.end(Outcome.DISBURSED)
     assert kept(world)[Kind.RAW_ANSWERS] == (3650, "loan_end", None)
+    pass_days(world, 400)
+    end_loan(world)
+    assert kept(world)[Kind.RAW_ANSWERS] == (3650, "loan_end", world.clock.today() + timedelta(days=3650))
+
+
+def test_the_day_that_is_named_is_the_last_on_which_it_is_kept(ended: World) -> None:
+    """Though something else about the application has changed since."""
+    ends = {kind: kept(ended)[kind][2] for kind in KINDS}
+    assert {kind: ends[kind] for kind in (Kind.OPERATOR_TASKS, Kind.LOAN_LABELS)} == {
+        Kind.OPERATOR_TASKS: ends[Kind.APPLICATION], Kind.LOAN_LABELS: ends[Kind.APPLICATION]
+    }  # fmt: skip
+    key = {"application_id": ended.application_id}
+    later = iso(ended.clock.now() + timedelta(days=90))
+    wired.tables().write(Update(table_name("Applications"), key, {"updated_at": later}))
+    assert {kind: kept(ended)[kind][2] for kind in KINDS} == ends
+    for kind in sorted(KINDS, key=lambda one: ends[one] or date.max):
+        ended.clock.at = ended.clock.at.replace(year=ends[kind].year, month=ends[kind].month, day=ends[kind].day)
+        wired.retention().run(plenty)
+        assert held(ended)[kind], "its last day"
+    pass_days(ended, 1)
+    wired.retention().run(plenty)
+    assert not any(held(ended).values())
 
 
 def test_every_country_of_the_template_has_its_rules() -> None:

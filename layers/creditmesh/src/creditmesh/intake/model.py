@@ -275,6 +275,10 @@ class Application(ApplicationSummary):
     timeline: list[TimelineEntry]
     stood: Status | None = None
     """The status before a person began to examine it."""
+    status_at: str
+    """Since when it has been in its status; of a loan that has ended, its end. Retention counts from here."""
+    loan_ended_at: str | None = None
+    """When the loan was repaid or written off."""
     collection_plan: str = "standard"
     """Name of the collection plan."""
     authorization_requests: int = 0

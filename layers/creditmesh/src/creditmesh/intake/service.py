@@ -101,6 +101,7 @@ class Intake:
             created_by=caller.subject,
             created_at=now,
             updated_at=now,
+            status_at=now,
             firm_name=request.firm_name,
             taxpayer_id=taxpayer,
             taxpayer_index=self._index.of("taxpayer_id", taxpayer),

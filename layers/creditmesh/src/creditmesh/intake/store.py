@@ -41,7 +41,6 @@ class ApplicationStore:
             ConditionFailed: the id exists.
         """
         item = application.model_dump(mode="json", exclude_none=True)
-        item["status_at"] = application.updated_at
         item["taxpayer_id"] = self._cipher.seal(
             application.taxpayer_id, self._table, application.application_id, "taxpayer_id"
         )
@@ -213,13 +212,21 @@ class ApplicationStore:
         return (item["application_id"] for item in found)
 
     def ended(self, until: datetime, since: datetime | None) -> Iterator[tuple[str, str]]:
-        """Id and end of closed applications that ended before `until` and not before `since`, earliest first."""
+        """Id and end of closed applications that ended before `until` and not before `since`, earliest first.
+
+        A loan comes when it was paid out, and once more when it has ended.
+        """
         between = ("status_at", iso(since) if since else "0", iso(until))
         found = self._tables.query(
             self._table, "status", Status.CLOSED.value, index="by-status", between=between,
             fields=("application_id", "status_at"),
         )  # fmt: skip
         return ((item["application_id"], item["status_at"]) for item in found)
+
+    def loan_ended(self, application_id: str, at: str) -> Update:
+        """The write for the end of a loan, repaid or written off; it takes place among what has ended at that time."""
+        change, paid = {"loan_ended_at": at, "status_at": at}, {"outcome": Outcome.DISBURSED.value}
+        return Update(self._table, {"application_id": application_id}, change, where=paid, absent=("loan_ended_at",))
 
     def erase(self, application_id: str) -> None:
         """Delete an application; idempotent."""

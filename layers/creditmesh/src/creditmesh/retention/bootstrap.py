@@ -27,16 +27,31 @@ def retention() -> Retention:
         if risk := application.risk:
             decisions.remove(risk.model_id, risk.decided_at, application.application_id)
 
+    def erase_tasks(application: Application) -> None:
+        tasks = own.tables.query(
+            names.operator_tasks_table, "application_id", application.application_id, index="by-application",
+            fields=("task_id",),
+        )  # fmt: skip
+        for task in list(tasks):
+            own.tables.delete(names.operator_tasks_table, {"task_id": task["task_id"]})
+
+    def drop(table: str, application: Application) -> None:
+        own.tables.delete(table, {"application_id": application.application_id})
+
     def erase_application(application: Application) -> None:
-        """Last the application itself, by which a repeated run finds the rest."""
-        own.tables.delete(names.offers_table, {"application_id": application.application_id})
+        """With all that it names, since another kind may be behind; last the application itself, which names it."""
+        for erase in parts.values():
+            erase(application)
+        drop(names.offers_table, application)
         closings.erase(application.application_id)
         applications.erase(application.application_id)
 
-    erasers: dict[Kind, Eraser] = {
+    parts: dict[Kind, Eraser] = {
         Kind.RAW_ANSWERS: lambda one: evidence.erase_raw(one.application_id),
         Kind.KEY_DATA: lambda one: evidence.erase(one.application_id),
         Kind.DECISION: erase_decision,
-        Kind.APPLICATION: erase_application,
+        Kind.OPERATOR_TASKS: erase_tasks,
+        Kind.LOAN_LABELS: lambda one: drop(names.outcome_labels_table, one),
     }
+    erasers = {**parts, Kind.APPLICATION: erase_application}
     return Retention(applications, erasers, country_of(names.country), own.data, own.clock)

@@ -34,9 +34,8 @@ def kept_after_erasure(application: Application, rules: Country, clock: Clock) -
 def _kept(kind: Kind, rule: Rule, application: Application, clock: Clock) -> Kept:
     if kind is Kind.CONSENTS:
         return Kept(kind, rule.without_loan_days, "consent_end", None, rule.reason)
-    if application.outcome is Outcome.DISBURSED:
-        return Kept(kind, rule.after_loan_days, "loan_end", None, rule.reason)
-    until = None
-    if application.status is Status.CLOSED:
-        until = clock.day_of(parse_instant(application.updated_at)) + timedelta(days=rule.without_loan_days)
-    return Kept(kind, rule.without_loan_days, "application_end", until, rule.reason)
+    days, ended = rule.without_loan_days, application.status is Status.CLOSED
+    if loan := application.outcome is Outcome.DISBURSED:
+        days, ended = rule.after_loan_days, application.loan_ended_at is not None
+    until = clock.day_of(parse_instant(application.status_at)) + timedelta(days=days) if ended else None
+    return Kept(kind, days, "loan_end" if loan else "application_end", until, rule.reason)

@@ -18,4 +18,7 @@ class ClosedApplications(Protocol):
     def get(self, application_id: str) -> Application: ...
 
     def ended(self, until: datetime, since: datetime | None) -> Iterator[tuple[str, str]]:
-        """Id and end of closed applications that ended before `until` and not before `since`, earliest first."""
+        """Id and end of closed applications that ended before `until` and not before `since`, earliest first.
+
+        A loan comes when it was paid out, and once more when it has ended.
+        """
