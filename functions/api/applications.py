@@ -23,7 +23,7 @@ from api.views import shown
 from creditmesh.decisions.bootstrap import assessment
 from creditmesh.intake.bootstrap import application_counts, application_lists, intake
 from creditmesh.intake.counts import StatusCounts
-from creditmesh.intake.model import Application, ApplicationClosed, LoanRequest, NotAwaited
+from creditmesh.intake.model import Application, ApplicationClosed, FlowUnknown, LoanRequest, NotAwaited
 from creditmesh.intake.search import Search
 from creditmesh.kernel.caller import STAFF, Caller, Role
 from creditmesh.kernel.clock import parse_instant
@@ -43,7 +43,7 @@ class AccessExpired(Conflict):
     code = "access_expired"
 
 
-@route(blueprint, "POST", "/v1/applications", roles=APPLICANTS, status=202, key=Key.DERIVED)
+@route(blueprint, "POST", "/v1/applications", roles=APPLICANTS, status=202, key=Key.DERIVED, raises=[FlowUnknown])
 def apply(call: Call, body: LoanRequest) -> ApplicationView:
     """Apply for a loan. A repeat of the key shows the application as it stands by then."""
     key = call.required_key
@@ -52,7 +52,15 @@ def apply(call: Call, body: LoanRequest) -> ApplicationView:
     return ApplicationView.of(intake().apply(call.caller, body, key))
 
 
-@route(blueprint, "POST", "/v1/guest/applications", roles=None, status=202, key=Key.GUEST, raises=[AccessExpired])
+@route(
+    blueprint,
+    "POST",
+    "/v1/guest/applications",
+    roles=None,
+    status=202,
+    key=Key.GUEST,
+    raises=[AccessExpired, FlowUnknown],
+)
 def apply_as_guest(call: Call, body: LoanRequest) -> GuestApplication:
     """Apply for a loan without an account. The Idempotency-Key stands for the guest: 22 or more random characters."""
     key = call.guest_key

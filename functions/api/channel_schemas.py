@@ -8,9 +8,11 @@ from pydantic import Field
 
 from api.schemas import In, Listed, Listing, Out
 from creditmesh.gateway.channels.document import Channel
-from creditmesh.gateway.channels.documents import Stored
 from creditmesh.gateway.channels.dry_run import Sample
 from creditmesh.gateway.channels.health import ChannelHealth
+from creditmesh.platform.documents import Stored
+
+ETAG = {"ETag": "the document's version, as `If-Match` takes it"}
 
 
 class DocumentVersion(Out):

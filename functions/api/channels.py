@@ -8,6 +8,7 @@ from chalice.app import Blueprint
 from pydantic import JsonValue, RootModel
 
 from api.channel_schemas import (
+    ETAG,
     ChannelHealthList,
     ChannelList,
     ChannelView,
@@ -25,17 +26,16 @@ from api.routing import Call, Headed, Key, route, version_number
 from api.schemas import Listing
 from creditmesh.gateway.bootstrap import answers, channels, guards, health, reference_records, source
 from creditmesh.gateway.channels.document import Channel, schema
-from creditmesh.gateway.channels.documents import VersionConflict
 from creditmesh.gateway.channels.dry_run import DryRun, dry_run
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.kernel.caller import STAFF
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.documents import VersionConflict
 from creditmesh.platform.paging import cut
 from creditmesh.platform.web import JSON, Reply
 
 blueprint = Blueprint(__name__)
 SCHEMA_JSON = "application/schema+json"
-_ETAG = {"ETag": "the document's version, as `If-Match` takes it"}
 
 
 class Record(RootModel[dict[str, JsonValue]]):
@@ -64,7 +64,7 @@ def channel_health(call: Call, query: HealthQuery) -> ChannelHealthList:
     "/v1/channels/{channel_id}",
     roles=STAFF,
     produces={JSON: ChannelView},
-    headers=_ETAG,
+    headers=ETAG,
 )
 def read_channel(call: Call, channel_id: str) -> Headed:
     """Read a channel's document in force."""
@@ -77,7 +77,7 @@ def read_channel(call: Call, channel_id: str) -> Headed:
     "/v1/channels/{channel_id}/versions/{version}",
     roles=STAFF,
     produces={JSON: ChannelView},
-    headers=_ETAG,
+    headers=ETAG,
 )
 def read_version(call: Call, channel_id: str, version: str) -> Headed:
     """Read an earlier version of a channel's document."""
@@ -90,7 +90,7 @@ def read_version(call: Call, channel_id: str, version: str) -> Headed:
     "/v1/channels/{channel_id}",
     roles=OPERATORS,
     produces={JSON: ChannelView},
-    headers=_ETAG,
+    headers=ETAG,
     raises=[VersionConflict],
     based_on=True,
 )
@@ -127,7 +127,7 @@ def list_plans(call: Call, query: Listing) -> PlanList:
     "/v1/collection-plans/{plan_id}",
     roles=STAFF,
     produces={JSON: PlanView},
-    headers=_ETAG,
+    headers=ETAG,
 )
 def read_plan(call: Call, plan_id: str) -> Headed:
     """Read a collection plan."""
@@ -140,7 +140,7 @@ def read_plan(call: Call, plan_id: str) -> Headed:
     "/v1/collection-plans/{plan_id}",
     roles=OPERATORS,
     produces={JSON: PlanView},
-    headers=_ETAG,
+    headers=ETAG,
     raises=[VersionConflict],
     based_on=True,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from chalice.app import Blueprint
 
 from api.consent_schemas import (
@@ -135,7 +133,11 @@ def _standing(application: Application) -> list[ConsentStanding]:
     held = authorizations()
     blind = held.blind_of(application.taxpayer_id, tenant=application.tenant)
     standing = held.standing_of(application.taxpayer_id, tenant=application.tenant)
-    requires = partial(channels().requires, application.collection_plan)
+    flow = application.flow
+
+    def requires(scope: str) -> bool:
+        return flow is not None and channels().requires(flow.collection_plan, scope)
+
     return [ConsentStanding.of(one, application.application_id, blind, requires) for one in standing]
 
 

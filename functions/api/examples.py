@@ -12,6 +12,7 @@ _LOAN = {
         "currency": "CNY",
         "term_months": 12,
         "purpose": "stock for the season",
+        "flow_id": "tax",
     }
 }
 _CHANNEL = {
@@ -35,6 +36,36 @@ KEY_EXAMPLE = "0d9a7c52b1e84f6c9b3a5e7f12468ace"
 EXAMPLES: dict[str, dict[str, Any]] = {
     "apply": _LOAN,
     "apply_as_guest": _LOAN,
+    "register_flow": {
+        "season": {
+            "flow_id": "season",
+            "name": {"zh-CN": "季节性贷款", "en": "Season loan"},
+            "model_id": "origination",
+            "collection_plan": "standard",
+            "ranking": {"cost": 30, "amount": 30, "speed": 40},
+            "information": {
+                "threshold_bps": 2500,
+                "fields": [
+                    {
+                        "field_id": "season_start",
+                        "kind": "date",
+                        "label": {"zh-CN": "旺季开始日期", "en": "Start of the season"},
+                        "weight": 2,
+                    },
+                    {
+                        "field_id": "licence_number",
+                        "kind": "taxpayer_id",
+                        "label": {"zh-CN": "统一社会信用代码", "en": "Unified social credit code"},
+                        "document": "business_licence",
+                    },
+                ],
+            },
+            "documents": ["business_licence"],
+            "joint_lending": {"basis": "both", "criteria": ["capacity", "term"], "match": "all"},
+            "valid_until": "2027-12-31",
+        }
+    },
+    "assign_flow": {"in_force": {"flow_id": "tax"}, "seen": {"flow_id": "tax", "version": 2}},
     "bring_authorization": {
         "code": {"authorization_code": "ac_5f2c7d90b1e84a36", "expires_at": "2027-11-21T00:00:00Z", "state": None}
     },

@@ -21,7 +21,9 @@ from creditmesh.offers.model import Product
 from creditmesh.offers.offer import Nearest, Offer
 from creditmesh.offers.schedule import Method
 
-AWAITS: dict[Status, Literal["authorization", "choice", "reply", "signature", "operator"]] = {
+Awaited = Literal["flow", "authorization", "choice", "reply", "signature", "operator"]
+AWAITS: dict[Status, Awaited] = {
+    Status.FLOW_REQUIRED: "flow",
     Status.AUTHORIZATION_REQUIRED: "authorization",
     Status.OFFERED: "choice",
     Status.COUNTERED: "reply",
@@ -101,9 +103,9 @@ class ApplicationView(Out):
     term_months: int
     purpose: str
     channel: str
-    awaits: Literal["authorization", "choice", "reply", "signature", "operator"] | None = Field(
-        description="what the application waits for"
-    )
+    flow_id: str | None = Field(description="its loan flow; null until a manager has assigned one")
+    flow_version: int | None
+    awaits: Awaited | None = Field(description="what the application waits for")
     authorization_problem: Problem | None
     score: int | None
     grade: str | None
@@ -134,6 +136,8 @@ class ApplicationView(Out):
             term_months=one.term_months,
             purpose=one.purpose,
             channel=one.channel,
+            flow_id=one.flow.flow_id if one.flow else None,
+            flow_version=one.flow.version if one.flow else None,
             awaits=AWAITS.get(one.status),
             authorization_problem=one.authorization_problem if asked else None,
             score=risk.score if risk else None,

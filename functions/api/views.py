@@ -66,7 +66,7 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
         to(PARTIES, "application_id status outcome created_at updated_at firm_name amount currency term_months"),
         to(PARTIES, "purpose awaits score grade limit decision reasons model_version chosen"),
         to(PARTIES, "outcome_note outcome_note_code outcome_note_parameters", when=_no_note_of_staff),
-        to(APPLICANTS, "channel authorization_problem"),
+        to(APPLICANTS, "channel authorization_problem flow_id flow_version"),
     ),
     schemas.Chosen: (
         to(PARTIES, "lender_id product_id version amount currency term_months repayment_method annual_rate_bps cost"),

@@ -170,6 +170,19 @@ class Api:
     def put_plan(self, document: Mapping[str, Any]) -> dict[str, Any]:
         return dict(self.call("PUT", f"/v1/collection-plans/{document['plan_id']}", document))
 
+    def register_flow(self, document: Mapping[str, Any]) -> int:
+        """Register a loan flow's next version; returns its number."""
+        return int(self.call("PUT", f"/v1/flows/{document['flow_id']}", document)["version"])
+
+    def approve_flow(self, flow_id: str, version: int) -> None:
+        """Put a version in force that another person has registered."""
+        self.call("POST", f"/v1/flows/{flow_id}/versions/{version}/approval", {})
+
+    def assign_flow(self, application_id: str, flow_id: str) -> ApplicationView:
+        """Assign a loan flow to an application that waits for one."""
+        body = {"flow_id": flow_id}
+        return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/flow", body))
+
     def put_record(self, record: str, key: str, document: Mapping[str, Any]) -> None:
         """Store a record that fills missing fields of requests."""
         self.call("PUT", f"/v1/reference-records/{record}/{key}", document)

@@ -23,6 +23,7 @@ class ApplicationView(_View):
     status: str
     outcome: str | None = None
     outcome_note: str | None = None
+    firm_name: str
     awaits: str | None = None
     authorization_problem: str | None = None
     created_at: str

@@ -34,7 +34,13 @@ _OUTCOMES = {
     "lender_rejects": "lender_rejected",
     "lender_silent": "with_operator",
     "thin_file": "declined_admission",
+    "no_flow": "disbursed",
+    "manager_silent": "with_operator",
 }
+_FLOWS = ("tax", "trade-platform", "invoice")
+"""Of ordinary firms, by turns; all others take the first."""
+_FLOWLESS = {25: "no_flow", 28: "manager_silent"}
+"""Ordinary firms that name no flow: a manager assigns one, or is silent until an operator calls."""
 _PURPOSES = ("Working capital", "Raw materials", "New equipment", "Seasonal stock", "Wages", "Rent and fit-out")
 _TERMS = (12, 6, 24, 12, 18)
 _STEP_YUAN = 10_000
@@ -82,21 +88,27 @@ def _is_steady(firm: Firm) -> bool:
 def _line(firm: Firm, number: int) -> dict[str, Any]:
     # Three per cent of yearly turnover, in steps: a request that such a firm can get.
     yuan = firm.annual_revenue_fen * 3 // 100 // 100 // _STEP_YUAN * _STEP_YUAN
-    application = {
+    application: dict[str, Any] = {
         "amount": f"{max(100_000, min(1_000_000, yuan))}.00",
         "currency": "CNY",
         # No product has a term of ten years.
         "term_months": 120 if firm.persona == "no_product_fits" else _TERMS[number % len(_TERMS)],
         "purpose": _PURPOSES[number % len(_PURPOSES)],
     }
+    persona = _FLOWLESS.get(number, firm.persona)
+    if number not in _FLOWLESS:
+        ordinary = persona == "ordinary" and number < LINES
+        application["flow_id"] = _FLOWS[number % len(_FLOWS) if ordinary else 0]
     behaviour: dict[str, Any] = {"validity_days": 365, "choice": "best", "sign": True}
+    if persona == "manager_silent":
+        behaviour["manager"] = "silent"
     if firm.persona == "expired_code":
         behaviour["first_code"] = expired_code(firm.seed)
     return {
-        "persona": firm.persona,
+        "persona": persona,
         "firm": {"name": firm.name, "name_latin": firm.name_latin, "taxpayer_id": firm.taxpayer_id},
         "application": application,
-        "expected_outcome": _OUTCOMES.get(firm.persona, "any"),
+        "expected_outcome": _OUTCOMES.get(persona, "any"),
         "behaviour": behaviour,
     }
 

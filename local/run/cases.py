@@ -41,6 +41,8 @@ class Behaviour(BaseModel):
     consents: list[str] = Field(
         default=["credit_bureau", "shop", "education", "anti_fraud"], description="rights granted besides tax data"
     )
+    manager: Literal["prompt", "silent"] = "prompt"
+    """How the manager reacts to a request without a flow."""
     first_code: str | None = Field(default=None, description="an old code, tried before logging in")
 
 

@@ -57,6 +57,7 @@ def _case(firm: Firm, number: int) -> Case:
         "currency": "CNY",
         "term_months": _TERMS[number % len(_TERMS)],
         "purpose": "Working capital",
+        "flow_id": "tax",
     }
     asking = Asking(name=firm.name, name_latin=firm.name_latin, taxpayer_id=firm.taxpayer_id)
     return Case(persona=firm.persona, firm=asking, application=application)

@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from client import Api, Bureau, channels
+from client import Api, Bureau, channels, flows
 from client.api import http_client
 from cloud.supervisor import NotHealthy, PortTaken, Supervisor, require_free_port
 from institutions.population import DEFAULT_POPULATION
@@ -166,7 +166,7 @@ class LocalPlatform:
             self.estate.start(self.supervisor, pool)
         staff.result()
         listed = pool.submit(self._load_blacklist, pool)
-        configured = pool.submit(self._configure_channels, pool)
+        configured = pool.submit(self._configure_channels_and_flows, pool)
         with self._step("catalogue") as note:
             count = self.estate.push_catalogue(self.api_url, lambda name: self.users.token("lender", name)(), pool)
             note.append(f"{count} products of {len(self.estate.lenders)} lenders")
@@ -186,12 +186,13 @@ class LocalPlatform:
             count = self.estate.load_blacklist(self.api("risk_officer", "platform"), pool)
             note.append(f"{count} firms")
 
-    def _configure_channels(self, pool: ThreadPoolExecutor) -> None:
-        with self._step("channels") as note:
+    def _configure_channels_and_flows(self, pool: ThreadPoolExecutor) -> None:
+        with self._step("channels and flows") as note:
             operator = self.api("operator", "platform")
             count = channels.push(operator)
             records = self.estate.load_profiles(operator, pool)
-            note.append(f"{count} channels, {records} firms' profiles")
+            in_force = flows.push(self.api("manager", "platform"), self.api("risk_officer", "platform"))
+            note.append(f"{count} channels, {in_force} loan flows, {records} firms' profiles")
 
     def _start_spark(self) -> None:
         with self._step("Spark") as note:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import httpx
@@ -18,19 +18,27 @@ from run.platform import LocalPlatform
 from run.results import Row, failed_row, row_of
 
 PATIENCE_SECONDS = 180.0
+FLOW = "tax"
+"""What the manager assigns."""
 _LOOK_SECONDS = 2.0
 _STEP = {"closed": "ended"}
 _ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPError)
 
 
 class Staff:
-    """The operator and the risk officer who resolve tasks.
+    """The people of the platform: operator, risk officer and manager.
 
     Approves referred firms, retries stages after the lender's approval (that lender answers), and closes the rest.
+    Assigns loan flows, for some firms only once an operator has called the manager.
+
+    Args:
+        silent: names of these firms.
     """
 
-    def __init__(self, platform: LocalPlatform) -> None:
-        self._operator, self._officer = (platform.api(role, "platform") for role in ("operator", "risk_officer"))
+    def __init__(self, platform: LocalPlatform, silent: Collection[str]) -> None:
+        roles = ("operator", "risk_officer", "manager")
+        self._operator, self._officer, self._manager = (platform.api(role, "platform") for role in roles)
+        self._silent = silent
         self._seen: set[str] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="staff", daemon=True)
@@ -46,6 +54,9 @@ class Staff:
     def _work(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
             try:
+                for view in self._manager.applications("flow_required"):
+                    if view.firm_name not in self._silent:
+                        self._manager.assign_flow(view.application_id, FLOW)
                 for task in self._operator.operator_tasks():
                     self._settle(task)
             except (ProblemError, httpx.HTTPError):
@@ -55,6 +66,9 @@ class Staff:
         """Wait one round, and resolve the task in the next."""
         if task.task_id not in self._seen:
             self._seen.add(task.task_id)
+            return
+        if task.stage == "AwaitFlow":
+            self._manager.assign_flow(task.application_id, FLOW)
             return
         (self._officer if task.is_referral else self._operator).resolve(task.task_id, *self._word(task))
 
@@ -83,7 +97,8 @@ def run(
     """
     batch, started = uuid.uuid4().hex[:12], time.monotonic()
     rows: dict[int, Row] = {}
-    with Staff(platform), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
+    silent = {case.firm.name for case in cases if case.behaviour.manager == "silent"}
+    with Staff(platform, silent), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
         lives = {
             pool.submit(_live, platform, case, f"{batch}-{number}", watch): number for number, case in enumerate(cases)
         }

@@ -16,6 +16,7 @@ STAGE = "local"
 REGION = "eu-west-1"
 CLOUD_PYTHON = ROOT / ".venvs" / "cloud" / "bin" / "python"
 LENDER_SECONDS = 12  # so that a silent lender's case can be seen without waiting two days
+FLOW_SECONDS = 6  # likewise a silent manager's
 PATIENT_LENDER_SECONDS = 90  # for many concurrent applications
 
 # Two cores and no time to warm up: the quick compiler only, and less memory than an EMR worker
@@ -34,6 +35,7 @@ def parameters(endpoint: str, guest_port: int, lender_seconds: int) -> dict[str,
         "PublicUrlPrefix": f"{endpoint}/restapis/",
         "PublicUrlSuffix": f"/{STAGE}/_user_request_",
         "LenderSeconds": str(lender_seconds),
+        "FlowSeconds": str(FLOW_SECONDS),
         "ScoringWarmUpCalls": "10",  # a fast start matters more than the first answers
         "ScoringSparkParameters": RESIDENT_JVM,
         "ExtractionSparkParameters": SMALL_JVM,

@@ -8,7 +8,7 @@ a missing object is answered 403 to a role that may not list the bucket; functio
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 
+from client import flows
 from cloud.iam import allowed
 from creditmesh.authorization.scopes import SCOPES
 from creditmesh.authorization.store import AuthorizationStore
@@ -351,6 +352,24 @@ def approvals(watch: Watch) -> None:
     api(watch, "GET", "/v1/products/{product_id}/speed", None, "lender", "lender-a")
 
 
+def flow(watch: Watch, step: Callable[..., None]) -> None:
+    """A loan flow from its registration to an application, with an operator in between."""
+    watch.parts |= {"flow_id": "swift", "version": "1"}
+    document = {**next(one for one in flows.documents() if one["flow_id"] == "tax"), "flow_id": "swift"}
+    api(watch, "PUT", "/v1/flows/{flow_id}", document, "manager", "platform")
+    api(
+        watch, "POST", "/v1/flows/{flow_id}/versions/{version}/approval", {}, "risk_officer", "platform", "officer-1"
+    )  # fmt: skip
+    for route in ("", "/{flow_id}", "/{flow_id}/versions", "/{flow_id}/versions/{version}"):
+        api(watch, "GET", f"/v1/flows{route}", None, "auditor", "platform")
+    for _ in range(2):
+        step("AwaitFlowFunction")
+    step("QueueForOperatorFunction", stage="AwaitFlow", reason="X")
+    api(watch, "POST", "/v1/applications/{application_id}/flow", {"flow_id": "swift"}, "manager", "platform")
+    step("AwaitFlowFunction")
+    watch.world.clock.advance(1)
+
+
 def everything(watch: Watch) -> None:
     """A loan from request to disbursement, an operator's task, a parked message: every function at work."""
     world = watch.world
@@ -377,6 +396,7 @@ def everything(watch: Watch) -> None:
         {"taxpayer_id": "91350100M000100Y43", "source": "court", "reason": "fraud"},
         "risk_officer",
     )
+    flow(watch, step)
     step("AwaitAuthorizationFunction", reason="none_stored")
     api(watch, "GET", f"{here}/authorization-link")
     api(watch, "POST", f"{here}/authorization", {"authorization_code": CODE, "expires_at": "2027-01-01T00:00:00Z"})

@@ -40,7 +40,7 @@ FUNCTIONS = {
     for state in STATES.values()
     if "FunctionName" in state.get("Arguments", {})
 }
-WAITS = ("Collection", "Authorization", "Scoring", "Choice", "Lender", "Reply", "Signature", "Operator")
+WAITS = ("Flow", "Collection", "Authorization", "Scoring", "Choice", "Lender", "Reply", "Signature", "Operator")
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,10 @@ OFFER, SUBMIT, CONTRACT, SIGN, PAY = (
     "OfferProducts", "SubmitToLender", "RequestContract", "AwaitSignature", "OrderDisbursement",
 )  # fmt: skip
 OPERATOR, RECORD, REPLY = "QueueForOperator", "RecordOutcome", "AwaitReply"
+FLOW = "AwaitFlow"
 WAY = [COLLECT, SPARK, REPORT, OFFER, SUBMIT, CONTRACT, SIGN, PAY]
 CLOSED = error("ApplicationClosed")
+FLOWLESS = error("FlowRequired")
 UNAVAILABLE = error("SourceUnavailable", "tax-bureau: unavailable: answered 503")
 PENDING = {"numbers": ["call-1", "call-2"], "wait_seconds": 60}
 THROTTLED = error("AwsCallFailed", "ThrottlingException")
@@ -76,6 +78,21 @@ SCENARIOS = {
     "referred-then-trouble": Scenario(
         "Disbursed", {REPORT: [REFER], SUBMIT: [error("Anything")], OPERATOR: [decides("approve"), RETRY]},
         steps=[*WAY[:3], OPERATOR, *WAY[3:5], OPERATOR, *WAY[4:]],
+    ),
+    "manager-assigns-a-flow": Scenario("Disbursed", {COLLECT: [FLOWLESS]}, steps=[COLLECT, FLOW, *WAY]),
+    "manager-is-reminded": Scenario(
+        "Disbursed", {COLLECT: [FLOWLESS], FLOW: [SILENT]}, {"Flow": 2}, steps=[COLLECT, FLOW, FLOW, *WAY]
+    ),
+    "manager-stays-silent": Scenario(
+        "Disbursed", {COLLECT: [FLOWLESS], FLOW: [SILENT] * 2, OPERATOR: [RETRY]}, {"Flow": 1},
+        steps=[COLLECT, FLOW, FLOW, OPERATOR, FLOW, *WAY],
+    ),
+    "nobody-assigns-a-flow": Scenario(
+        "WaitRanOut", {COLLECT: [FLOWLESS], FLOW: [SILENT] * 2, OPERATOR: [SILENT]}, {"Flow": 1, "Operator": 1},
+        steps=[COLLECT, FLOW, FLOW, OPERATOR, RECORD],
+    ),
+    "withdrawn-without-a-flow": Scenario(
+        "AlreadyClosed", {COLLECT: [FLOWLESS], FLOW: [fail("ApplicationClosed")]}, steps=[COLLECT, FLOW]
     ),
     "nothing-matches": Scenario("NothingMatches", {OFFER: [error("NothingMatches")]}, steps=WAY[:4]),
     "lender-rejects": Scenario("LenderRejected", {SUBMIT: [fail("LenderRejected")]}, steps=WAY[:5]),
@@ -284,7 +301,7 @@ def test_transitions_to_the_offers(runs: Runs, name: str, most: int) -> None:
     ("name", "outcome"),
     [("authorization-runs-out", "authorization_expired"), ("choice-runs-out", "choice_expired"),
      ("signature-runs-out", "signature_expired"), ("operator-never-looks", "closed_by_operator"),
-     ("referred-and-nobody-looks", "closed_by_operator")],
+     ("referred-and-nobody-looks", "closed_by_operator"), ("nobody-assigns-a-flow", "flow_expired")],
 )  # fmt: skip
 def test_a_wait_that_ran_out_names_its_outcome(runs: Runs, name: str, outcome: str) -> None:
     runs.ended(name)
@@ -305,7 +322,7 @@ def test_the_borrower_is_told_why_he_is_asked(runs: Runs) -> None:
     ("name", "stage", "reason"),
     [("source-stays-away", COLLECT, "SourceUnavailable"), ("operator-retries-FinishCollection", COLLECT, "Anything"),
      ("closed-by-operator", CONTRACT, "LenderUnavailable"),
-     ("lender-stays-silent", SUBMIT, "States.Timeout"),
+     ("lender-stays-silent", SUBMIT, "States.Timeout"), ("manager-stays-silent", FLOW, "States.Timeout"),
      ("referred-and-declined", "Referral", "GREYLISTED, CREDIT_OVERDUE")],
 )  # fmt: skip
 def test_a_person_is_told_where_and_why(runs: Runs, name: str, stage: str, reason: str) -> None:

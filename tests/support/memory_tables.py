@@ -110,6 +110,7 @@ class MemoryTables(Service):
 
     def _CreateTable(self, **arguments: Any) -> dict[str, Any]:
         table = self.tables[arguments["TableName"]] = Table.of(arguments)
+        self._transactions.clear()  # what was carried out on the table before it is gone
         arn = f"arn:aws:dynamodb:{self.client.meta.region_name}:123456789012:table/{table.name}"
         stream = {"LatestStreamArn": f"{arn}/stream/1"} if "StreamSpecification" in arguments else {}
         return {"TableDescription": {"TableName": table.name, "TableArn": arn, **stream}}

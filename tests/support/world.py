@@ -15,10 +15,12 @@ import pytest
 from moto import mock_aws
 
 from client import channels as shipped
+from client import flows
 from cloud import models
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.decisions.serving.heartbeat import NAME, Heartbeat
-from creditmesh.gateway.channels.documents import VersionedDocuments
+from creditmesh.gateway.channels.plans import CollectionPlan
+from creditmesh.intake.flow_document import LoanFlow
 from creditmesh.intake.model import Application, LoanRequest, Outcome, Status
 from creditmesh.intake.moves import Move
 from creditmesh.kernel.caller import Caller, Role
@@ -26,6 +28,7 @@ from creditmesh.kernel.clock import FixedClock, iso
 from creditmesh.offers.model import ProductTerms
 from creditmesh.offers.offer import Wanted
 from creditmesh.platform.blind_index import read_keys
+from creditmesh.platform.documents import CheckedDocuments, VersionedDocuments
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from creditmesh.platform.settings import settings
 from creditmesh.platform.tables import Item, Ref, Tables, decode
@@ -66,8 +69,11 @@ BORROWER = Caller(subject="user-1", role=Role.BORROWER, tenant="firm-1")
 STRANGER = Caller(subject="user-2", role=Role.BORROWER, tenant="firm-2")
 OPERATOR = Caller(subject="operator-1", role=Role.OPERATOR, tenant="platform")
 OFFICER = Caller(subject="officer-1", role=Role.RISK_OFFICER, tenant="platform")
+MANAGER = Caller(subject="manager-1", role=Role.MANAGER, tenant="platform")
 LENDER = Caller(subject="lender-user", role=Role.LENDER, tenant="lender-a")
 FIRM = Population().persona("good_firm", NOW.date())
+RANKING = {"cost": 40, "amount": 40, "speed": 20}
+"""Of the shipped flow `tax`."""
 DOCUMENT = "Loan contract\nbetween Lender A and the firm."
 TERMS: dict[str, Any] = {
     "name": "Working capital", "currency": "CNY", "min_amount": "50000.00", "max_amount": "500000.00",
@@ -269,7 +275,7 @@ def request(**changes: Any) -> LoanRequest:
     """A loan request of the good firm."""
     given = {
         "taxpayer_id": FIRM.taxpayer_id, "firm_name": FIRM.name, "amount": "100000.00", "currency": "CNY",
-        "term_months": 12, "purpose": "working capital",
+        "term_months": 12, "purpose": "working capital", "flow_id": "tax",
     }  # fmt: skip
     return LoanRequest.model_validate({**given, **changes})
 
@@ -304,7 +310,7 @@ def documents_anew(stack: aws.Stack) -> Iterator[None]:
 
 
 def configure(stack: aws.Stack) -> None:
-    """Put the shipped channels in force, and a plan of the two sources that no application can do without."""
+    """Put the shipped channels and flows in force, and a plan of the two sources that no application can do without."""
     table = Tables(stack.clients["dynamodb"])
     channels = VersionedDocuments(table, stack.refs["Documents"], "channel", FixedClock(NOW))
     for document in shipped.documents():
@@ -312,6 +318,20 @@ def configure(stack: aws.Stack) -> None:
     needed = [{"channel_id": name, "required": True} for name in ("tax-bureau", "company-registry")]
     plans = VersionedDocuments(table, stack.refs["Documents"], "plan", FixedClock(NOW))
     plans.put("standard", {"plan_id": "standard", "channels": needed}, "test", None)
+    for plan in shipped.plans():
+        if plan["plan_id"] != "standard":
+            plans.put(plan["plan_id"], CollectionPlan.model_validate(plan).model_dump(mode="json"), "test", None)
+    ship_flows(stack)
+
+
+def ship_flows(stack: aws.Stack) -> None:
+    """Put the shipped loan flows in force."""
+    table = Tables(stack.clients["dynamodb"])
+    in_force = CheckedDocuments(table, stack.refs["Documents"], "flow", FixedClock(NOW))
+    for document in flows.documents():
+        written = LoanFlow.model_validate(document).document()
+        version = in_force.propose(document["flow_id"], written, "test", None).version
+        in_force.approve(document["flow_id"], version, "another")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from creditmesh.offers.matching import Matched, match
 from creditmesh.offers.model import GRADES, Product
 from creditmesh.offers.offer import Fit, Need, within
 from creditmesh.offers.schedule import Method
+from tests.support.world import RANKING
 
 TODAY = date(2026, 11, 21)
 amounts = st.integers(1, 50).map(lambda units: units * 1_000_000)
@@ -71,7 +72,7 @@ catalogues = st.lists(products(), max_size=12, unique_by=lambda one: (one.lender
 
 
 def matched(catalogue: list[Product], need: Need) -> Matched:
-    return match(Catalogue.of(catalogue), need)
+    return match(Catalogue.of(catalogue), need, RANKING)
 
 
 def minor(text: str) -> int:

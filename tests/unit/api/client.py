@@ -104,7 +104,7 @@ def firm_id(number: int = 1) -> str:
 def loan_request(**changed: Any) -> dict[str, Any]:
     usual = {
         "taxpayer_id": firm_id(), "firm_name": "Morgenstern Bearings Ltd", "amount": "300000.00", "currency": "CNY",
-        "term_months": 12, "purpose": "stock for the season",
+        "term_months": 12, "purpose": "stock for the season", "flow_id": "tax",
     }  # fmt: skip
     return {name: value for name, value in (usual | changed).items() if value is not None}
 

@@ -26,7 +26,8 @@ def test_a_borrower_applies_and_reads_the_application():
     )  # fmt: skip
     assert list(view) == [
         "application_id", "status", "outcome", "outcome_note", "outcome_note_code", "outcome_note_parameters",
-        "created_at", "updated_at", "firm_name", "amount", "currency", "term_months", "purpose", "channel", "awaits",
+        "created_at", "updated_at", "firm_name", "amount", "currency", "term_months", "purpose", "channel", "flow_id",
+        "flow_version", "awaits",
         "authorization_problem", "score", "grade", "limit",
         "decision", "reasons", "model_version", "chosen",
     ]  # fmt: skip

@@ -91,7 +91,7 @@ def places(cloud) -> dict[str, str]:
     begun = Api("risk_officer", "platform").post("/v1/lists/imports", new).json()
     return {
         "application_id": borrower.apply(), "model_id": "origination", "content_hash": version["content_hash"],
-        "import_id": begun["import_id"], "product_id": "p-1", "account_id": "lender-a:CNY:cash",
+        "import_id": begun["import_id"], "product_id": "p-1", "account_id": "lender-a:CNY:cash", "flow_id": "tax",
     }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ LENDERS_APPLICATION = (
     "chosen.cost.total_repaid chosen.cost.fees chosen.cost.net_paid chosen.cost.apr_percent "
     "chosen.cost.effective_rate_percent chosen.terms_sha256"
 )
-APPLICATION = f"{LENDERS_APPLICATION} channel authorization_problem"
+APPLICATION = f"{LENDERS_APPLICATION} channel authorization_problem flow_id flow_version"
 CONSENTS = (
     "scope way required usable problem authorization_id granted_at expires_at how text_version text_sha256 "
     "last_used_at reminded_days renewal_requested_at blind[] grant"

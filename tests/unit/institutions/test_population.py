@@ -221,7 +221,7 @@ def test_the_examples_are_those_of_the_generator() -> None:
     path = Path(__file__).parents[3] / "examples" / "applications.jsonl"
     assert path.read_text("utf-8") == text()
     lines = [json.loads(line) for line in text().splitlines()]
-    assert {line["persona"] for line in lines} == {*PERSONAS, *LENDERS_HABITS, "ordinary"}
+    assert {line["persona"] for line in lines} == {*PERSONAS, *LENDERS_HABITS, "ordinary", "no_flow", "manager_silent"}
     assert len({line["firm"]["taxpayer_id"] for line in lines}) == len(lines) == 30 + len(LENDERS_HABITS)
 
 

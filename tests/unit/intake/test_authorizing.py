@@ -113,7 +113,7 @@ def test_an_answer_while_the_step_runs_again_is_not_written_over(world: World) -
     store: Any = AnsweredOnceRead(lambda: bring(world))
     parts = (
         wired.authorizations(), wired.tasks(), wired.waits(), wired.blind_index(), wired.clock(),
-        wired.channels().requires,
+        wired.channels().requires, wired.flows().taken,
     )  # fmt: skip
     Intake(store, *parts).await_authorization(world.application_id, "t-2", "none_stored", 3)
     assert world.steps.succeeded == {"t-1": {}, "t-2": {}}

@@ -27,7 +27,7 @@ from creditmesh.platform.bootstrap import platform
 from creditmesh.platform.fields import validated
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from tests.support import aws, wired
-from tests.support.world import ADDRESSES, BORROWER, DISBURSEMENT, LENDER, TERMS, World
+from tests.support.world import ADDRESSES, BORROWER, DISBURSEMENT, LENDER, RANKING, TERMS, World
 
 
 def fixed(bps: int) -> dict[str, Any]:
@@ -46,11 +46,11 @@ def need(**changes: Any) -> Need:
 
 
 def offered(products: list[Product], **changes: Any) -> list[Offer]:
-    return match(Catalogue.of(products), need(**changes)).offers
+    return match(Catalogue.of(products), need(**changes), RANKING).offers
 
 
 def nearest(products: list[Product], **changes: Any) -> Nearest | None:
-    return match(Catalogue.of(products), need(**changes)).nearest
+    return match(Catalogue.of(products), need(**changes), RANKING).nearest
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_fees_that_take_up_the_amount_spoil_no_other_offer(fee: str, method: Met
 def test_a_products_capacity_bounds_its_offers() -> None:
     one = product(capacity="1000000.00")
     for left, amount in ((20_000_000, "100000.00"), (7_000_000, "70000.00")):
-        (offer,) = match(Catalogue.of([one], {("lender-a", "p-1"): left}), need()).offers
+        (offer,) = match(Catalogue.of([one], {("lender-a", "p-1"): left}), need(), RANKING).offers
         assert offer.amount == amount
-    found = match(Catalogue.of([one], {("lender-a", "p-1"): 4_999_999}), need()).nearest
+    found = match(Catalogue.of([one], {("lender-a", "p-1"): 4_999_999}), need(), RANKING).nearest
     assert found is not None
     assert found.missing == ["lends at least 50000.00, 49999.99 of its capacity is left"]
 

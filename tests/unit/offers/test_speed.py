@@ -22,12 +22,11 @@ from tests.support.world import (
     LENDER,
     NOW,
     OPERATOR,
+    RANKING,
     REJECTION,
     World,
 )
 from tests.unit.offers.test_offering import need, product
-
-WEIGHTS = {"cost": 40, "amount": 40, "speed": 20}
 
 
 def count(hours: int, times: int = 1, product_id: str = "p-1") -> None:
@@ -136,10 +135,10 @@ def test_nine_of_ten_are_paid_within_the_measured_hours(hours: list[int]) -> Non
 def test_measured_hours_rank_in_place_of_the_promised() -> None:
     quick = product("quick", disbursement_hours=1)
     slow = product("slow", disbursement_hours=48)
-    promised = match(Catalogue.of([slow, quick]), need(), WEIGHTS).offers
+    promised = match(Catalogue.of([slow, quick]), need(), RANKING).offers
     assert [(one.product_id, one.measured_hours) for one in promised] == [("quick", None), ("slow", None)]
     hours = {("lender-a", "quick"): 96, ("lender-a", "slow"): 0}
-    measured = match(Catalogue.of([slow, quick], hours=hours), need(), WEIGHTS).offers
+    measured = match(Catalogue.of([slow, quick], hours=hours), need(), RANKING).offers
     assert [(one.product_id, one.disbursement_hours, one.measured_hours, one.points.speed) for one in measured] == [
         ("slow", 48, 0, 10_000), ("quick", 1, 96, 2_000),
     ]  # fmt: skip

@@ -19,7 +19,6 @@ from creditmesh.gateway.channels.cache import AnswerCache
 from creditmesh.gateway.channels.calls import CallRecord, CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.document import Channel
-from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.channels.exchange import Exchanger
 from creditmesh.gateway.channels.fetcher import ChannelFetcher
 from creditmesh.gateway.channels.guards import Guards
@@ -30,6 +29,7 @@ from creditmesh.gateway.channels.source import Source
 from creditmesh.gateway.model import DataSubject
 from creditmesh.kernel.clock import Clock, FixedClock, iso, parse_instant
 from creditmesh.kernel.errors import NotFound
+from creditmesh.platform.documents import VersionedDocuments
 from creditmesh.platform.institutions import Address, Institution, Keys
 from creditmesh.platform.objects import Objects
 from creditmesh.platform.tables import Tables, decode

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from creditmesh.gateway.channels.catalogue import CACHE_SECONDS
 from creditmesh.gateway.channels.document import Channel
-from creditmesh.gateway.channels.documents import VersionConflict
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.documents import VersionConflict
 from creditmesh.platform.tables import Update
 from tests.unit.gateway.channels.engine import Engine, channel
 

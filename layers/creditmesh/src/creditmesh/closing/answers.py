@@ -61,7 +61,7 @@ class Answered:
         close: closes the operators' task about an application, with its stage and the lender.
     """
 
-    def __init__(self, store: ClosingStore, close: Callable[[str, str, str], None]) -> None:
+    def __init__(self, store: ClosingStore, close: Callable[[str, str, Actor], None]) -> None:
         self._store, self._close = store, close
 
     def __call__(self, application_id: str, stage: str) -> None:
@@ -70,7 +70,7 @@ class Answered:
         closing = self._store.find(application_id) if question else None
         asked = question is Question.DECISION and closing is not None and closing.pending is not None
         if question and closing and (closing.answered(question) or asked):
-            self._close(application_id, stage, closing.lender_id)
+            self._close(application_id, stage, Actor(Role.LENDER, closing.lender_id))
 
 
 class LenderAnswers:

@@ -11,7 +11,6 @@ from creditmesh.gateway.channels.cache import AnswerCache
 from creditmesh.gateway.channels.calls import CallStore
 from creditmesh.gateway.channels.catalogue import ChannelCatalogue
 from creditmesh.gateway.channels.consent_fields import ConsentFields
-from creditmesh.gateway.channels.documents import VersionedDocuments
 from creditmesh.gateway.channels.exchange import Exchanger
 from creditmesh.gateway.channels.fetcher import ChannelFetcher
 from creditmesh.gateway.channels.guards import Guards
@@ -21,6 +20,7 @@ from creditmesh.gateway.channels.records import ReferenceRecords
 from creditmesh.gateway.channels.source import Source
 from creditmesh.gateway.store import KeyDataStore
 from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.documents import VersionedDocuments
 from creditmesh.platform.settings import settings
 
 if TYPE_CHECKING:

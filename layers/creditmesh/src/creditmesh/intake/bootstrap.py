@@ -8,11 +8,14 @@ from creditmesh.intake.operators import OperatorQueue
 from creditmesh.intake.service import Intake
 from creditmesh.intake.store import ApplicationStore
 from creditmesh.platform.bootstrap import platform, singleton
+from creditmesh.platform.documents import CheckedDocuments
 from creditmesh.platform.settings import settings
 
 if TYPE_CHECKING:  # one function or another needs each
+    from creditmesh.intake.assigning import FlowAssignments
     from creditmesh.intake.collecting import Collecting
     from creditmesh.intake.counts import ApplicationCounts
+    from creditmesh.intake.flows import Flows
     from creditmesh.intake.recovery import Recovery
     from creditmesh.intake.search import ApplicationLists
     from creditmesh.intake.waiting import WaitingApplications
@@ -47,8 +50,27 @@ def intake() -> Intake:
 
     own = platform()
     return Intake(
-        applications(), authorizations(), own.tasks, own.waits, own.blind_index, own.clock, channels().requires
-    )
+        applications(), authorizations(), own.tasks, own.waits, own.blind_index, own.clock, channels().requires,
+        flows().taken,
+    )  # fmt: skip
+
+
+@singleton
+def flows() -> Flows:
+    from creditmesh.gateway.bootstrap import channels
+    from creditmesh.intake.flows import Flows
+
+    own = platform()
+    documents = CheckedDocuments(own.tables, settings().documents_table, "flow", own.clock)
+    return Flows(documents, [settings().model_id], channels().has_plan, own.clock)
+
+
+@singleton
+def flow_assignments() -> FlowAssignments:
+    from creditmesh.intake.assigning import FlowAssignments
+
+    own = platform()
+    return FlowAssignments(applications(), operators(), own.tasks, own.waits)
 
 
 @singleton

@@ -59,6 +59,7 @@ class Collecting:
 
         Raises:
             ApplicationClosed: it has ended, and this is not a scan.
+            FlowRequired: only a manager can help.
             AuthorizationRequired: only the borrower can help.
             SourceUnavailable: a required source gave nothing usable.
             AnswersPending: some sources answer later.
@@ -70,6 +71,7 @@ class Collecting:
         if application.key_data_key:
             return application.key_data_key
         application.require_open()
+        application.required_flow()
         if problem and not application.authorization_requests:
             raise AuthorizationRequired(problem)
         (key, features), registered = self._collected(application, None, last_word)
@@ -102,7 +104,8 @@ class Collecting:
             return Screened(found.features, found.model_dump(mode="json"), name.findings() if name else ())
 
         subject = _subject(application, scan_id)
-        collected = self._collections.collect(application.collection_plan, subject, inputs, screen, last_word=last_word)
+        plan = application.required_flow().collection_plan
+        collected = self._collections.collect(plan, subject, inputs, screen, last_word=last_word)
         return collected, registered
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from creditmesh.intake.notes import NoteCode, with_note
 from creditmesh.intake.terms import ChosenTerms
@@ -35,6 +36,18 @@ class AuthorizationExhausted(Conflict):
     code = "authorization_exhausted"
 
 
+class FlowRequired(Conflict):
+    """The request names no loan flow, and a manager has not assigned one yet."""
+
+    code = "flow_required"
+
+
+class FlowUnknown(InvalidInput):
+    """No loan flow with this id is in force."""
+
+    code = "flow_unknown"
+
+
 class NotAwaited(Conflict):
     """The application does not wait for this answer (now)."""
 
@@ -45,6 +58,7 @@ class Status(StrEnum):
     """State of an application."""
 
     RECEIVED = "received"
+    FLOW_REQUIRED = "flow_required"
     AUTHORIZATION_REQUIRED = "authorization_required"
     AUTHORIZED = "authorized"
     COLLECTED = "collected"
@@ -76,6 +90,7 @@ class Outcome(StrEnum):
     LENDER_REJECTED = "lender_rejected"
     COUNTER_DECLINED = "counter_declined"
     REPLY_EXPIRED = "reply_expired"
+    FLOW_EXPIRED = "flow_expired"
     AUTHORIZATION_FAILED = "authorization_failed"
     AUTHORIZATION_EXPIRED = "authorization_expired"
     CHOICE_EXPIRED = "choice_expired"
@@ -94,6 +109,7 @@ class NameMatch(StrEnum):
 
 
 WAITS = {
+    Status.FLOW_REQUIRED: "flow",
     Status.AUTHORIZATION_REQUIRED: "authorization",
     Status.OFFERED: "choice",
     Status.COUNTERED: "reply",
@@ -102,6 +118,9 @@ WAITS = {
     Status.WITH_OPERATOR: "operator",
 }
 """The wait (kind in `platform.waits`) of each status; waits for lenders are in `closing`."""
+
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
 
 
 class LoanRequest(BaseModel):
@@ -115,6 +134,7 @@ class LoanRequest(BaseModel):
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     term_months: int = Field(ge=1, le=MAX_TERM_MONTHS, strict=True)
     purpose: Annotated[str, Field(min_length=2, max_length=200), LINE]
+    flow_id: Identifier | None = Field(default=None, description="the loan flow; without one, a manager is asked")
 
     def money(self) -> Money:
         """The requested amount.
@@ -170,6 +190,36 @@ class TimelineEntry(BaseModel):
     @classmethod
     def _note(cls, item: Any) -> Any:
         return with_note(item)
+
+
+class Ranking(BaseModel):
+    """What counts how much when offers are ranked, in percent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cost: int = Field(ge=0, le=100, strict=True, description="yearly cost")
+    amount: int = Field(ge=0, le=100, strict=True, description="fit of the amount")
+    speed: int = Field(ge=0, le=100, strict=True, description="hours until the money is there")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.cost + self.amount + self.speed != 100:
+            raise PydanticCustomError("not_100_percent", "must add up to 100")
+        return self
+
+
+class FlowTaken(BaseModel):
+    """The loan flow of an application, in the version that it saw, with what its steps need of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flow_id: str
+    version: int
+    collection_plan: str
+    model_id: str
+    ranking: Ranking
+    assigned_by: str | None = None
+    """The manager; None: the request named the flow."""
 
 
 class RiskSummary(BaseModel):
@@ -242,6 +292,8 @@ class ApplicationSummary(BaseModel):
     chosen_terms: ChosenTerms | None = None
     refused: list[LenderRefusal] = []
     """Lenders whose offers do not stand any more, in order."""
+    flow: FlowTaken | None = None
+    """None until a manager has assigned one."""
     execution: str
 
     @model_validator(mode="before")
@@ -256,6 +308,16 @@ class ApplicationSummary(BaseModel):
         """Raise ApplicationClosed once there is an outcome."""
         if self.status is Status.CLOSED:
             raise ApplicationClosed("the application has ended: {outcome}", outcome=str(self.outcome))
+
+    def required_flow(self) -> FlowTaken:
+        """The application's loan flow.
+
+        Raises:
+            FlowRequired: it has none yet.
+        """
+        if self.flow is None:
+            raise FlowRequired("the application has no loan flow yet")
+        return self.flow
 
     def visible_to(self, caller: Caller) -> bool:
         """Whether the caller may see this application at all."""
@@ -279,8 +341,6 @@ class Application(ApplicationSummary):
     """Since when it has been in its status; of a loan that has ended, its end. Retention counts from here."""
     loan_ended_at: str | None = None
     """When the loan was repaid or written off."""
-    collection_plan: str = "standard"
-    """Name of the collection plan."""
     authorization_requests: int = 0
     granted_meanwhile: Literal[True] | None = None
     """An authorisation was granted in another application of the firm before this one was asked for it."""

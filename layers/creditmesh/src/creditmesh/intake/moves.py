@@ -58,6 +58,8 @@ def _process(*of: Status) -> tuple[Status, ...]:
 
 _S = Status
 _UNCOLLECTED = (_S.RECEIVED, _S.AUTHORIZED, _S.AUTHORIZATION_REQUIRED)
+ASK_FOR_FLOW = Move("ask for a flow", _process(_S.RECEIVED, _S.FLOW_REQUIRED), _S.FLOW_REQUIRED)
+ASSIGN = Move("assign a flow", (_S.FLOW_REQUIRED,), _S.RECEIVED, by=(Role.MANAGER,), sets=("flow",))
 ASK = Move(
     "ask", _process(*_UNCOLLECTED), _S.AUTHORIZATION_REQUIRED,
     sets=("authorization_requests", "authorization_problem"),
@@ -109,7 +111,7 @@ HAND_OVER = Move(
     sets=("stood",),
 )  # fmt: skip
 HAND_OVER_AGAIN = Move("hand over again", (_S.WITH_OPERATOR,), _S.WITH_OPERATOR)
-RESUME = Move("resume", (_S.WITH_OPERATOR,), None, by=(*_RESOLVERS, Role.LENDER), may_set=("referral",))
+RESUME = Move("resume", (_S.WITH_OPERATOR,), None, by=(*_RESOLVERS, Role.LENDER, Role.MANAGER), may_set=("referral",))
 SETTLE = Move(
     "settle", (_S.WITH_OPERATOR,), _S.CLOSED, by=_RESOLVERS, may_set=("referral",),
     outcomes=(Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL),
@@ -122,13 +124,14 @@ GIVE_UP = Move(
 EXPIRE = Move(
     "expire", tuple(WAITS), _S.CLOSED,
     outcomes=(
-        Outcome.AUTHORIZATION_EXPIRED, Outcome.CHOICE_EXPIRED, Outcome.REPLY_EXPIRED, Outcome.SIGNATURE_EXPIRED,
+        Outcome.FLOW_EXPIRED, Outcome.AUTHORIZATION_EXPIRED, Outcome.CHOICE_EXPIRED, Outcome.REPLY_EXPIRED,
+        Outcome.SIGNATURE_EXPIRED,
         Outcome.CLOSED_BY_OPERATOR,
     ),
 )  # fmt: skip
 
 TABLE = (
-    ASK, AUTHORIZE, GIVE_UP, COLLECT, ASSESS, DECLINE, OFFER, MATCH_NOTHING, CHOOSE, SUBMIT, APPROVE, COUNTER, ACCEPT,
-    DECLINE_COUNTER, INQUIRE, INFORM, REOPEN, REJECT, DRAW_UP, SIGN, DISBURSE, HAND_OVER, HAND_OVER_AGAIN, RESUME,
-    SETTLE, WITHDRAW, EXPIRE,
+    ASK_FOR_FLOW, ASSIGN, ASK, AUTHORIZE, GIVE_UP, COLLECT, ASSESS, DECLINE, OFFER, MATCH_NOTHING, CHOOSE, SUBMIT,
+    APPROVE, COUNTER, ACCEPT, DECLINE_COUNTER, INQUIRE, INFORM, REOPEN, REJECT, DRAW_UP, SIGN, DISBURSE, HAND_OVER,
+    HAND_OVER_AGAIN, RESUME, SETTLE, WITHDRAW, EXPIRE,
 )  # fmt: skip

@@ -162,11 +162,11 @@ class OperatorQueue:
         self._waits.tell(task.application_id, _KIND)
         return task
 
-    def answered(self, application_id: str, stage: str, by: str) -> None:
+    def answered(self, application_id: str, stage: str, by: Actor) -> None:
         """Let the process continue without the operators, since the awaited answer has come."""
         application, wait = self._application(application_id)
         if task := self._unresolved(application, wait, stage, also_left=True):
-            self._resolved(task, Actor(Role.LENDER, by), "retry", Note.of("answer_came"))
+            self._resolved(task, by, "retry", Note.of("answer_came"))
             self._waits.tell(application_id, _KIND)
 
     def _resolved(self, task: OperatorTask, by: Actor, action: str, note: Note | str) -> OperatorTask:

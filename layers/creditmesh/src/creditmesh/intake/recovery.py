@@ -34,12 +34,13 @@ LIST_PAUSE_SECONDS = 0.5
 IMMEDIATE_RESTARTS = 10
 """Immediate restarts of an execution that keeps failing; afterwards only sweeps restart it."""
 ANSWERED = {
+    Status.RECEIVED: WAITS[Status.FLOW_REQUIRED],
     Status.AUTHORIZED: WAITS[Status.AUTHORIZATION_REQUIRED],
     Status.CHOSEN: WAITS[Status.OFFERED],
     Status.SIGNED: WAITS[Status.CONTRACT_READY],
 }
 """Waits with a stored answer in this status; it is delivered again if the process did not get it."""
-TRANSIT = (Status.RECEIVED, Status.COLLECTED, Status.ASSESSED, Status.APPROVED, *ANSWERED)
+TRANSIT = (Status.COLLECTED, Status.ASSESSED, Status.APPROVED, *ANSWERED)
 """An application leaves these statuses soon, unless its process was lost or its answer not delivered."""
 
 

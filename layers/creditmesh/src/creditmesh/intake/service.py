@@ -17,6 +17,7 @@ from creditmesh.intake.model import (
     Application,
     ApplicationClosed,
     AuthorizationExhausted,
+    FlowTaken,
     LoanRequest,
     NotAwaited,
     Outcome,
@@ -63,6 +64,7 @@ class Intake:
 
     Args:
         requires: whether a collection plan requires a scope's consent.
+        flow_of: returns the loan flow with that id, as it is in force; raises FlowUnknown.
     """
 
     def __init__(
@@ -74,9 +76,10 @@ class Intake:
         index: BlindIndex,
         clock: Clock,
         requires: Callable[[str, str], bool],
+        flow_of: Callable[[str], FlowTaken],
     ) -> None:
         self._store, self._authorizations, self._tasks, self._waits = store, authorizations, tasks, waits
-        self._index, self._clock, self._requires = index, clock, requires
+        self._index, self._clock, self._requires, self._flow_of = index, clock, requires, flow_of
 
     def apply(self, caller: Caller, request: LoanRequest, key: str) -> Application:
         """Accept a loan request and start its process.
@@ -86,6 +89,7 @@ class Intake:
 
         Raises:
             InvalidInput: names field and rule.
+            FlowUnknown: the request names a flow that is not in force.
             KeyReused: the key was used for another request.
         """
         if caller.role not in (Role.BORROWER, Role.BANK):
@@ -109,6 +113,7 @@ class Intake:
             currency=money.currency,
             term_months=request.term_months,
             purpose=request.purpose,
+            flow=self._flow_of(request.flow_id) if request.flow_id else None,
             status=Status.RECEIVED,
             timeline=[TimelineEntry(at=now, status=Status.RECEIVED, by=caller.role, subject=caller.subject)],
             execution=application_id,
@@ -294,7 +299,8 @@ class Intake:
         return self._lacking(application, self._required(application) or [TAX]) is None
 
     def _required(self, application: Application) -> list[str]:
-        return [scope for scope in SCOPES if self._requires(application.collection_plan, scope)]
+        flow = application.flow
+        return [scope for scope in SCOPES if self._requires(flow.collection_plan, scope)] if flow else []
 
     def _lacking(self, application: Application, scopes: Sequence[str]) -> str | None:
         problem = partial(self._authorizations.problem, application.taxpayer_id, tenant=application.tenant)
@@ -330,6 +336,12 @@ class Intake:
     @staticmethod
     def _same_request(new: Application, stored: Application) -> Application:
         fields = ("taxpayer_id", "firm_name", "amount_minor", "currency", "term_months", "purpose")
-        if any(getattr(new, name) != getattr(stored, name) for name in fields):
+        if any(getattr(new, name) != getattr(stored, name) for name in fields) or _named(new) != _named(stored):
             raise KeyReused("this key was used for another request", field="Idempotency-Key")
         return stored
+
+
+def _named(application: Application) -> str | None:
+    """The flow that the request named."""
+    flow = application.flow
+    return flow.flow_id if flow and flow.assigned_by is None else None

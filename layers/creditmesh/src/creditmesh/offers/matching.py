@@ -19,7 +19,6 @@ from creditmesh.offers.offer import Fit, Nearest, Need, Offer, RankPoints
 
 MOST_OFFERS = 50
 """Stored for an application."""
-WEIGHTS = {"cost": 40, "amount": 40, "speed": 20}
 DEAREST_BPS = 3600
 """Yearly cost without any points."""
 _ORDER = {fit: place for place, fit in enumerate(Fit)}
@@ -43,8 +42,12 @@ class _Candidate(NamedTuple):
     rate: int
 
 
-def match(catalogue: Catalogue, need: Need, weights: Mapping[str, int] = WEIGHTS) -> Matched:
-    """The best offers; or, where nothing fits, the product that lacks least."""
+def match(catalogue: Catalogue, need: Need, weights: Mapping[str, int]) -> Matched:
+    """The best offers; or, where nothing fits, the product that lacks least.
+
+    Args:
+        weights: of cost, amount and speed, as the application's loan flow has them.
+    """
     fitting: list[tuple[int, int, int, _Candidate]] = []
     lacking: tuple[int, int, str, str] | None = None
     closest: tuple[Row, list[str]] | None = None

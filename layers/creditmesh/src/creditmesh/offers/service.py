@@ -16,7 +16,7 @@ from creditmesh.kernel.money import Money
 from creditmesh.offers.catalogue import Catalogue
 from creditmesh.offers.cost import CannotBeLent, LoanCost, cost_bps_of, cost_of
 from creditmesh.offers.exposure import Borrower, Commitment, Exposures, capacities_of
-from creditmesh.offers.matching import WEIGHTS, match
+from creditmesh.offers.matching import match
 from creditmesh.offers.model import NothingMatches, Product
 from creditmesh.offers.offer import Fit, Nearest, Need, Offer, Wanted, within
 from creditmesh.offers.products import Products
@@ -109,7 +109,7 @@ class Offers:
             self._waits.wait(application_id, _CHOICE, token, (_number(application),))
             return
         catalogue = self._products.matched_against()
-        need, weights = self._need(application, catalogue), WEIGHTS
+        need, weights = self._need(application, catalogue), application.required_flow().ranking.model_dump()
         matched = match(catalogue, need, weights)
         rests_on = self._matchings.keep(catalogue, need, weights, application.key_data_key)
         stored = self._store.put(application_id, matched.offers, rests_on)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from creditmesh.gateway.channels.document import Channel
-from creditmesh.gateway.channels.documents import Stored, VersionedDocuments
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.gateway.channels.source import Source
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.platform.documents import Stored, VersionedDocuments
 from creditmesh.platform.observability import logger
 
 CACHE_SECONDS = 30
@@ -116,6 +116,14 @@ class ChannelCatalogue:
         except NotFound:
             return False
         return any(channel.consent_scope == scope for channel in needed)
+
+    def has_plan(self, plan_id: str) -> bool:
+        """Whether there is a collection plan with that id."""
+        try:
+            self._plans.get(plan_id)
+        except NotFound:
+            return False
+        return True
 
     def listed_plans(self) -> list[Stored]:
         """The current plans by id."""
