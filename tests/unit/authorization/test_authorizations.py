@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from creditmesh.authorization.model import AuthorizationRequired
 from creditmesh.kernel.clock import iso
 from creditmesh.kernel.errors import InvalidInput
+from creditmesh.platform.tables import Tables
 from tests.support import wired
 from tests.support.world import BORROWER, CODE, FIRM, NOW, World
 
@@ -88,6 +90,35 @@ def test_of_several_tenants_rights_the_one_that_can_be_used_is_found(world: Worl
     world.clock.advance(1)
     wired.authorizations().take(TAXPAYER, "code-that-ended-0001", iso(NOW), "borrower:user-2", tenant="firm-2")
     assert wired.authorizations().usable(TAXPAYER).tenant == TENANT
+
+
+def test_the_rights_of_a_collection_are_its_tenants_own(world: World) -> None:
+    world.authorize()
+    with pytest.raises(AuthorizationRequired, match="none_stored"):
+        wired.authorizations().rights(TAXPAYER, tenant="firm-2").usable("tax", "loan_assessment")
+    take("made-up-by-a-stranger", tenant="firm-2")
+    for tenant, code in ((TENANT, CODE), ("firm-2", "made-up-by-a-stranger")):
+        rights = wired.authorizations().rights(TAXPAYER, tenant=tenant)
+        assert rights.usable("tax", "loan_assessment").code == code
+
+
+def test_of_two_grants_at_once_one_stands_and_each_is_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.authorize()
+    whole = Tables.transact
+
+    def meanwhile(tables: Tables, *arguments: Any) -> None:
+        monkeypatch.setattr(Tables, "transact", whole)
+        world.clock.advance(1)
+        take("code-brought-first-0002")
+        whole(tables, *arguments)
+
+    monkeypatch.setattr(Tables, "transact", meanwhile)
+    take("code-brought-later-0003")
+    assert wired.authorizations().usable(TAXPAYER).code == "code-brought-later-0003"
+    history = wired.authorizations().history(TAXPAYER, tenant=TENANT)
+    granted = {one.authorization_id for one in history if one.kind == "granted"}
+    ended = {one.authorization_id for one in history if one.kind == "overwritten"}
+    assert (len(granted), len(ended), ended < granted) == (3, 2, True)
 
 
 def test_one_that_was_replaced_stands_no_more(world: World) -> None:

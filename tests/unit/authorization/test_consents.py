@@ -167,6 +167,10 @@ def test_a_use_that_the_consent_does_not_name_is_refused_and_noted(world: World)
         wired.authorizations().use(held, purpose="loan_monitoring", by="scan_1", channel="education")
     (use,) = wired.authorizations().uses(TAXPAYER, tenant=TENANT)
     assert (use.outcome, use.problem) == ("denied", "purpose_not_consented")
+    rights = wired.authorizations().rights(TAXPAYER, tenant=TENANT)
+    assert rights.usable("education", "loan_assessment") == held
+    with pytest.raises(AuthorizationRequired, match="purpose_not_consented"):
+        rights.usable("education", "loan_monitoring")  # a cached answer is not a use
     with pytest.raises(ValueError, match="curiosity"):
         wired.authorizations().use(held, purpose="curiosity", by="scan_1", channel="education")
 

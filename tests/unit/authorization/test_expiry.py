@@ -74,12 +74,12 @@ def test_an_index_that_lags_behind_a_renewal_reminds_of_nothing(world: World, mo
     stale = [{"taxpayer_index": one.taxpayer_index, "record": one.record} for found in due for one in found]
     assert len(stale) == 1
     take(30, "code-brought-later-0002")
-    query = wired.tables().query
+    query = Tables.query
 
-    def lagging(*arguments: Any, **more: Any) -> Any:
-        return iter(stale) if more.get("index") == "by-due" else query(*arguments, **more)
+    def lagging(tables: Tables, *arguments: Any, **more: Any) -> Any:
+        return iter(stale) if more.get("index") == "by-due" else query(tables, *arguments, **more)
 
-    monkeypatch.setattr(wired.tables(), "query", lagging)
+    monkeypatch.setattr(Tables, "query", lagging)
     assert sweep() == {}
 
 

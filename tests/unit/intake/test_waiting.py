@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from creditmesh.authorization.scopes import SCOPES
-from creditmesh.intake.model import Application, AuthorizationExhausted
+from creditmesh.intake.model import WAITS, Application, AuthorizationExhausted, Status
 from creditmesh.kernel.clock import iso
 from tests.support import wired
 from tests.support.functions import invoke, stream_event
@@ -205,6 +205,19 @@ def test_the_grant_is_told_before_the_borrowers_own_answer_is_written(
     bring(only)
     assert status(only) == "authorized"
     assert world.steps.succeeded == {"t-1": {}}
+
+
+def test_one_whose_process_was_not_reached_is_told_later(world: World) -> None:
+    first, second = applied(world, 0), applied(world, 1)
+    asked(first, "t-1")
+    asked(second, "t-2")
+    world.steps.gone.add("t-1")
+    bring(second)
+    published(world)
+    assert (status(first), set(world.steps.succeeded)) == ("authorized", {"t-2"})
+    world.steps.gone.clear()
+    assert wired.waits().tell(first, WAITS[Status.AUTHORIZATION_REQUIRED])
+    assert world.steps.succeeded["t-1"] == {}
 
 
 def test_the_grant_of_another_right_answers_nobody(world: World) -> None:

@@ -106,6 +106,20 @@ def test_each_window_of_a_source_that_knows_requests_again_costs_once(engine: En
     assert engine.health_of(one).cost == "7.50"
 
 
+def test_what_was_paid_once_under_an_id_is_not_counted_again_after_a_free_answer(engine: Engine) -> None:
+    """The source knows the request again; its charge stands, whatever it answers in between."""
+    sequence(engine, Answer(200, b"<html>"), Answer(429, b""), {"name": "made up"})
+    one = paid(idempotent=True, retry={"attempts": 1})
+    assert [engine.collect(one).outcome for _ in "123"] == ["unavailable", "unavailable", "complete"]
+    assert (len(set(request_ids(engine))), engine.health_of(one).cost) == (1, "2.50")
+
+
+def test_what_costs_nothing_is_asked_again_at_once(engine: Engine) -> None:
+    sequence(engine, TIMED_OUT, {"name": "made up"})
+    one = channel(transport=PAID["transport"], cache_seconds=600)
+    assert [engine.collect(one).outcome for _ in "12"] == ["unavailable", "complete"]
+
+
 def test_a_paid_answer_that_cannot_be_read_is_not_bought_again(engine: Engine) -> None:
     sequence(engine, Answer(200, b"<html>"))
     first, again = engine.collect(paid()), engine.collect(paid())

@@ -217,6 +217,22 @@ def test_a_token_that_does_not_say_how_long_it_lasts_is_not_kept_long(engine: En
     assert issuer.issued == 2
 
 
+@pytest.mark.parametrize("lasts", [None, "300", 0, -1, 1.5])
+def test_a_token_of_unknown_length_serves_for_a_moment(engine: Engine, lasts: Any) -> None:
+    """Otherwise each call of a busy channel would ask for one."""
+    issuer = Issuer(engine)
+    issuer.lasts = lasts
+    for number in range(3):
+        engine.collect(channel(authentication=OAUTH), f"firm-{number}")
+    assert issuer.issued == 1
+
+
+def test_a_key_goes_out_with_its_prefix(engine: Engine) -> None:
+    engine.http.answer("GET", ORIGIN, 200, {"name": "made up"})
+    engine.collect(channel(authentication={"type": "api_key", "header": "authorization", "prefix": "Key "}))
+    assert headers(engine.http.calls[0])["authorization"] == "Key made-up-api-key-1"
+
+
 def test_a_token_that_ends_early_is_renewed_once(engine: Engine) -> None:
     issuer = Issuer(engine)
     one = channel(authentication=OAUTH)
@@ -390,6 +406,13 @@ def test_a_repeat_waits_longer_each_time_and_as_told(engine: Engine) -> None:
     engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered", status=429, retry_after=60))
     assert engine.collect(channel(retry={"attempts": 4})).reason == "answered 429"
     assert slept == []
+
+
+def test_a_pause_is_never_longer_than_five_seconds(engine: Engine) -> None:
+    slept: list[float] = engine.sleep.__self__.slept  # type: ignore[attr-defined]
+    engine.http.fail("GET", ORIGIN, InstitutionUnavailable("answered", status=503))
+    engine.collect(channel(retry={"attempts": 4, "pause_seconds": 4}, limits={"total_seconds": 25}))
+    assert slept == [4, 5, 5]
 
 
 def test_no_call_goes_out_after_the_time_is_up(engine: Engine) -> None:

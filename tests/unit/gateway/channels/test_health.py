@@ -47,6 +47,14 @@ def test_calls_outcomes_cost_hits_and_success(engine: Engine) -> None:
     assert (health.cost, health.currency) == ("5.00", "CNY")
 
 
+def test_a_collection_that_meets_its_own_answer_is_counted_once(engine: Engine) -> None:
+    answered(engine, 10)
+    for _ in range(3):
+        assert engine.collect(ONE, by="app-1").outcome == "complete"
+    health = engine.health_of(ONE)
+    assert (health.collections, health.cache_hits, health.calls) == (1, 0, 1)
+
+
 def test_quantiles_are_upper_bounds_of_buckets(engine: Engine) -> None:
     for number in range(20):
         answered(engine, 40 if number < 19 else 4000)

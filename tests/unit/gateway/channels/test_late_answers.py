@@ -102,6 +102,28 @@ def test_all_who_wait_for_one_call_go_on(engine: Engine) -> None:
     assert engine.steps.succeeded == {"token-1": {}, "token-2": {}}
 
 
+def test_who_waited_in_a_window_is_not_told_of_the_next(engine: Engine) -> None:
+    one = late()
+    first = engine.collect(one)
+    engine.collect(one, by="app-2")
+    receive(engine, one, message(first.request_id))
+    engine.clock.advance(3600)
+    second = engine.collect(one, by="app-3")
+    assert (second.outcome, engine.record(second).owners) == ("pending", ["app-3"])
+
+
+def test_an_index_that_still_knows_the_window_before_gives_no_call(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = late()
+    first = engine.collect(one)
+    receive(engine, one, message(first.request_id))
+    engine.clock.advance(3600)
+    engine.collect(one)
+    monkeypatch.setattr(engine.tables, "query", lambda *_, **__: iter([{"call_key": first.call_key}]))
+    assert engine.calls.of_request(str(first.request_id)) is None
+
+
 def test_who_joins_while_the_answer_comes_has_it(engine: Engine) -> None:
     one = late()
     first = engine.collect(one)

@@ -269,6 +269,28 @@ def test_a_withdrawal_in_the_middle_of_a_call_keeps_nothing(engine: Engine) -> N
     assert engine.health_of(one).cost == "2.00", "the source was asked all the same"
 
 
+def test_a_consent_that_ends_in_the_middle_of_a_call_leaves_no_record_of_it(engine: Engine) -> None:
+    """Nobody erases what lies under it: it has run out and was not withdrawn."""
+    one = channel(consent_scope="some_scope")
+    engine.consents.grant(FIRM, "some_scope", days=1)
+
+    def slowly(_: Any) -> Answer:
+        engine.clock.advance(86_400)
+        return Answer(200, body({"name": "made up"}))
+
+    engine.http.routes[GET] = slowly
+    assert engine.collect(one).outcome is Outcome.NO_CONSENT
+    assert (engine.stored_calls(), engine.stack.documents()) == ([], {})
+
+
+def test_what_names_no_firm_is_still_asked_for_each_firm(engine: Engine) -> None:
+    one = channel(transport={"type": "rest", "method": "GET", "path": "/firms"}, fields={}, cache_seconds=600)
+    engine.http.answer("GET", f"{ORIGIN}/firms", 200, {"name": "made up"})
+    results = [engine.collect(one, firm) for firm in (FIRM, "another-firm")]
+    assert [result.cached for result in results] == [False, False]
+    assert len({result.call_key for result in results}) == 2
+
+
 def test_a_withdrawal_while_the_answer_is_stored_keeps_nothing_either(engine: Engine) -> None:
     one = channel(consent_scope="some_scope")
     engine.consents.grant(FIRM, "some_scope")
