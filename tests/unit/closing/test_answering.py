@@ -280,6 +280,16 @@ def test_a_failure_read_before_the_payment_is_not_recorded_after_it(
     assert (world.application().outcome, "failed" in world.items("Closings")[0]) == (Outcome.DISBURSED, False)
 
 
+def test_nor_is_it_where_the_wait_has_failed_and_a_person_looks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.to_ordered("t-1")
+    item = next(one for one in world.items("Outbox") if one["message_id"].endswith("disbursement.1"))
+    wired.closings().message_parked(item)
+    world.after_next_read(monkeypatch, lambda: world.say("loan.disbursed", "w-3", **DISBURSEMENT))
+    with pytest.raises(ContradictoryAnswer):
+        world.say("loan.disbursement.failed", "w-4", **FAILURE)
+    assert (world.application().outcome, "failed" in world.items("Closings")[0]) == (Outcome.DISBURSED, False)
+
+
 @pytest.mark.parametrize("reach", ["to_submitted", "to_rejected"])
 def test_a_contract_nobody_approved(world: World, reach: str) -> None:
     world.to_submitted()

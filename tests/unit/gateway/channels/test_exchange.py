@@ -172,12 +172,14 @@ class Issuer:
     def __init__(self, engine: Engine) -> None:
         self.issued = 0
         self.lasts: Any = 300
+        self.scoped = False
         engine.book.keys["source"] = Keys(client_id="cli ent", secrets={"client_secret": SECRET})
         engine.http.routes["POST", f"{ORIGIN}/token"] = self.token
         engine.http.routes["GET", f"{ORIGIN}/firms"] = self.data
 
     def token(self, call: Any) -> Answer:
-        assert call.body == b"grant_type=client_credentials&scope=read"
+        assert call.body in (b"grant_type=client_credentials&scope=read", b"grant_type=client_credentials")
+        self.scoped = b"scope" in call.body
         basic = base64.b64decode(headers(call)["authorization"].removeprefix("Basic ")).decode()
         assert basic == "cli+ent:made%2Bup%2Fsecret%25%26", "both are form-encoded within (RFC 6749, 2.3.1)"
         self.issued += 1
@@ -250,8 +252,10 @@ def test_a_token_belongs_to_its_secret_and_scope(engine: Engine) -> None:
     issuer = Issuer(engine)
     engine.book.keys["source"].secrets["other_secret"] = SECRET
     engine.collect(channel(authentication=OAUTH))
-    engine.collect(channel(authentication={**OAUTH, "secret": "other_secret"}))
-    assert issuer.issued == 2
+    engine.collect(channel(authentication={**OAUTH, "scope": None}), "firm-2")
+    assert (issuer.issued, issuer.scoped) == (2, False)
+    engine.collect(channel(authentication={**OAUTH, "secret": "other_secret"}), "firm-3")
+    assert (issuer.issued, issuer.scoped) == (3, True)
 
 
 def test_a_wrong_key_is_no_reason_to_drop_anothers_token(engine: Engine) -> None:

@@ -282,7 +282,7 @@ class ChannelFetcher:
         else:
             change = settled(channel, claim, reading, self._clock) | self._answers.keep(channel, claim, reading)
         paid = channel.charged and came.calls > 0 and outcome not in _NOT_CHARGED
-        elsewhere = self._settle(attempt, **change, paid=paid or claim.paid)
+        elsewhere = self._settle(attempt, **change, paid=paid)
         if outcome is Outcome.UNAVAILABLE:
             self._guards.failed(channel)
         else:
