@@ -89,6 +89,7 @@ def scoring_queue(one: Application) -> list[str]:
     item = open_item(
         request_id=one.id,
         application_id=one.id,
+        model_id="",
         task_token="",
         features={},
         created_at="",

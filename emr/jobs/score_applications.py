@@ -37,8 +37,8 @@ from creditmesh.decisions.serving.model_signature import kms_verify
 from creditmesh.decisions.serving.queue import ScoringQueue
 from creditmesh.decisions.serving.reload import Reloader
 from creditmesh.decisions.serving.shadow import Shadow, ShadowTable
-from creditmesh.decisions.serving.stored_models import Places, StoredModels
-from creditmesh.decisions.serving.worker import Scorer, Worker, WorkerErrors
+from creditmesh.decisions.serving.stored_models import Places, StoredModels, model_id_of
+from creditmesh.decisions.serving.worker import Scorer, Served, Worker, WorkerErrors
 from creditmesh.risk.artefact import Artefact
 
 _AWS = Config(
@@ -65,21 +65,22 @@ def main() -> None:
     started = time.monotonic()
     context = spark_context()
     connect = partial(boto3.client, config=_AWS, region_name=arguments.region)
-    champion = make_champion(arguments, connect)
-    artefact = champion()
-    scorer = ResidentScorer(context, artefact, partitions=context.defaultParallelism)
-    scorer.warm_up(datetime.now(UTC).date(), arguments.warm_up_calls)
-    reloader = make_reloader(context, champion, artefact)
+    reloaders: dict[str, Reloader[Scorer]] = {}
+    served: dict[str, Served] = {}
+    for model_id, champion in make_champions(arguments, connect).items():
+        artefact = champion()
+        scorer = ResidentScorer(context, artefact, partitions=context.defaultParallelism)
+        scorer.warm_up(datetime.now(UTC).date(), arguments.warm_up_calls)
+        reloaders[model_id] = make_reloader(context, champion, artefact)
+        served[model_id] = Served(scorer, artefact, reloaders[model_id])
     heartbeat = Heartbeat(connect("dynamodb"), table=arguments.table, job=arguments.job)
     worker = Worker(
         make_queue(arguments, connect),
-        scorer,
-        artefact,
+        served,
         max_batch=arguments.max_batch,
         log=log,
         errors=WorkerErrors(transient=_SERVICE, scoring=_SPARK),
-        models=reloader,
-        shadow=make_shadow(arguments, connect, reloader),
+        shadow=make_shadow(arguments, connect, reloaders),
         beat=heartbeat.beat,
     )
     heartbeat.beat()
@@ -87,12 +88,12 @@ def main() -> None:
         {
             "event": "ready",
             "worker_id": arguments.worker_id,
-            "model": f"{artefact.model_id}-{artefact.version}",
-            "model_hash": artefact.content_hash,
+            "models": [f"{model_id}-{one.artefact.version}" for model_id, one in served.items()],
             "start_ms": round((time.monotonic() - started) * 1000),
         }
     )
-    threading.Thread(target=reloader.run, args=(stop, arguments.models_poll_seconds), daemon=True).start()
+    for reloader in reloaders.values():
+        threading.Thread(target=reloader.run, args=(stop, arguments.models_poll_seconds), daemon=True).start()
     try:
         worker.run(stop, arguments.poll_ms, keep_on(arguments.run_for_seconds))
     finally:
@@ -122,12 +123,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--region", required=True, help="the region of all that it uses")
     parser.add_argument("--table", required=True, help="the table scoring-requests")
     parser.add_argument("--index", required=True, help="its index by-queue")
-    parser.add_argument("--model-uri", required=True, help="s3://bucket/key of the shipped model")
-    parser.add_argument("--model-id", required=True, help="whose champion decides")
-    parser.add_argument("--models-table", required=True, help="the table models, which names the champion")
+    parser.add_argument("--model-uris", required=True, help="s3://bucket/key of the shipped models: a,b")
+    parser.add_argument("--models-table", required=True, help="the table models, which names the champions")
     parser.add_argument("--shadow-table", required=True, help="the table of what a challenger says")
     parser.add_argument("--trusted-keys", required=True, help="ARNs of the KMS keys whose signatures count: a,b")
-    parser.add_argument("--models-poll-seconds", type=float, default=5.0, help="how often the champion is looked up")
+    parser.add_argument("--models-poll-seconds", type=float, default=5.0, help="how often the champions are looked up")
     parser.add_argument("--shards", type=int, default=1, help="into how many queues the requests are spread")
     parser.add_argument("--poll-ms", type=int, default=50)
     parser.add_argument("--lease-ms", type=int, default=15_000, help="after which another worker may take a request")
@@ -138,19 +138,20 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_champion(arguments: argparse.Namespace, connect: Connect) -> Champion:
-    """The champion, read from table and bucket."""
-    place = urlsplit(arguments.model_uri)
-    if place.scheme != "s3" or not place.netloc or not place.path.strip("/"):
-        raise SystemExit(f"--model-uri must be s3://bucket/key, not {arguments.model_uri}")
+def make_champions(arguments: argparse.Namespace, connect: Connect) -> dict[str, Champion]:
+    """The champions by model id, read from table and bucket."""
     trusted = [key for key in arguments.trusted_keys.split(",") if key]
-    stored = StoredModels(
-        connect("dynamodb"),
-        connect("s3"),
-        Places(arguments.model_id, arguments.models_table, place.netloc, place.path.lstrip("/")),
-        kms_verify(connect("kms"), trusted),
-    )
-    return Champion(stored, seconds=0.0, log=log, transient=_SERVICE)
+    dynamodb, s3, verify = connect("dynamodb"), connect("s3"), kms_verify(connect("kms"), trusted)
+    found = {}
+    for uri in arguments.model_uris.split(","):
+        place = urlsplit(uri)
+        if place.scheme != "s3" or not place.netloc or not place.path.strip("/"):
+            raise SystemExit(f"--model-uris must be s3://bucket/key, not {uri}")
+        key = place.path.lstrip("/")
+        model_id = model_id_of(key)
+        stored = StoredModels(dynamodb, s3, Places(model_id, arguments.models_table, place.netloc, key), verify)
+        found[model_id] = Champion(stored, seconds=0.0, log=log, transient=_SERVICE)
+    return found
 
 
 def make_reloader(context: SparkContext, champion: Champion, running: Artefact) -> Reloader[Scorer]:
@@ -164,11 +165,11 @@ def make_reloader(context: SparkContext, champion: Champion, running: Artefact) 
     return Reloader(champion, prepare, running, log=log, errors=_SPARK)
 
 
-def make_shadow(arguments: argparse.Namespace, connect: Connect, reloader: Reloader[Scorer]) -> Shadow:
+def make_shadow(arguments: argparse.Namespace, connect: Connect, reloaders: Mapping[str, Reloader[Scorer]]) -> Shadow:
     """Scores in the shadow, into the table."""
     table = ShadowTable(connect("dynamodb"), arguments.shadow_table, lambda: time.time_ns() // 1_000_000)
     pool = ThreadPoolExecutor(1, thread_name_prefix="shadow")
-    return Shadow(table, lambda: reloader.challenger, pool, log, _SERVICE)
+    return Shadow(table, lambda model_id: reloaders[model_id].challenger, pool, log, _SERVICE)
 
 
 def make_queue(arguments: argparse.Namespace, connect: Connect) -> ScoringQueue:

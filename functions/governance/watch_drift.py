@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from creditmesh.decisions.serving.stored_models import model_id_of
 from creditmesh.governance.bootstrap import drift_watch
 from creditmesh.platform.observability import LambdaContext, count, observed
 from creditmesh.platform.settings import settings
@@ -11,8 +12,11 @@ from creditmesh.platform.settings import settings
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Watch the model in force; an alarm starts a training run, at most one a month."""
-    report = drift_watch().run(settings().model_id)
-    for alarm in report.drift.alarms:
+    """Watch the models in force; an alarm starts a training run, at most one a month for each."""
+    reports = [drift_watch().run(model_id_of(key)) for key in settings().shipped_models]
+    for alarm in (alarm for report in reports for alarm in report.drift.alarms):
         count("ModelDrift", 1, alarm=alarm)
-    return {"alarms": report.drift.alarms, "training_started": report.training_started}
+    return {
+        report.model_id: {"alarms": report.drift.alarms, "training_started": report.training_started}
+        for report in reports
+    }

@@ -736,7 +736,7 @@ def learning(watch: Watch) -> None:
     assert mine is not None
     for number in range(200):  # loans that hold, and more that fail than were foretold
         other = {"application_id": f"loan-{number}", "value": "bad" if number < 150 else "good"}
-        item = {**mine.model_dump(mode="json"), **other, "model_hash": wired.champion()().content_hash}
+        item = {**mine.model_dump(mode="json"), **other, "model_hash": wired.champions()["origination"]().content_hash}
         wired.tables().write(Put(table_name("OutcomeLabels"), item, "application_id"))
     run = {"run": "run-1", "model_id": "origination", "by": "training"}
     assert watch.invoke("PrepareTrainingFunction", run)["outcome"] == "prepared"
@@ -745,7 +745,7 @@ def learning(watch: Watch) -> None:
     report = {"passed": True, "gates": [gate], "made_at": "2026-11-22T00:00:00.000Z"}
     wired.data().put_json("training-runs/run-1/gates.json", report)
     assert watch.invoke("ProposeCandidateFunction", run)["outcome"] == "proposed"
-    assert watch.invoke("WatchDriftFunction", {})["alarms"] == ["calibration"]
+    assert watch.invoke("WatchDriftFunction", {})["origination"]["alarms"] == ["calibration"]
     api(watch, "GET", f"{model}/drift", None, "operator")
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 TABLE, INDEX, BUCKET = "scoring-requests", "by-queue", "artefacts"
 MODEL_ID, MODELS, SHADOWS = "origination", "models", "shadow-scores"
 MODEL = ROOT / "models" / "origination-2.1.0.json"
+TRADE = ROOT / "models" / "trade-1.0.0.json"
 MODEL_KEY = f"models/{MODEL.name}"
 _ALIAS = "alias/models"
 
@@ -88,7 +89,8 @@ def create_resources(port: int) -> None:
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=_ALIAS, TargetKeyId=key)
     storage.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    storage.put_object(Bucket=BUCKET, Key=MODEL_KEY, Body=models.signed(kms, key, MODEL))
+    for path in (MODEL, TRADE):
+        storage.put_object(Bucket=BUCKET, Key=f"models/{path.name}", Body=models.signed(kms, key, path))
 
 
 def signing_key(port: int) -> str:
@@ -102,8 +104,7 @@ def job_arguments(port: int) -> list[str]:
         "--region": "eu-west-1",
         "--table": TABLE,
         "--index": INDEX,
-        "--model-uri": f"s3://{BUCKET}/{MODEL_KEY}",
-        "--model-id": MODEL_ID,
+        "--model-uris": f"s3://{BUCKET}/{MODEL_KEY},s3://{BUCKET}/models/{TRADE.name}",
         "--models-table": MODELS,
         "--shadow-table": SHADOWS,
         "--trusted-keys": f"{signing_key(port)},",

@@ -81,6 +81,7 @@ def put(port: int, request_id: str, **changes: Any) -> dict[str, Any]:
     item = open_item(
         request_id=request_id,
         application_id=f"application-{request_id}",
+        model_id="origination",
         task_token="token",
         features=features,
         created_at="2026-11-22T00:00:00.000Z",

@@ -61,7 +61,7 @@ def registry(port: int) -> ModelRegistry:
     clock = FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
     store = ModelStore(Tables(dynamodb), MODELS, Objects(storage, BUCKET), clock)
     shadows = ShadowScores(Tables(dynamodb), SHADOWS)
-    return ModelRegistry(store, stored, kms_sign(kms, signing_key(port)), shadows.of_challenger, clock)
+    return ModelRegistry(store, {MODEL_ID: stored}, kms_sign(kms, signing_key(port)), shadows.of_challenger, clock)
 
 
 def approved(registry: ModelRegistry, document: dict[str, Any]) -> str:

@@ -105,7 +105,12 @@ class Stack:
     def empty(self) -> None:
         """Take every item and document away."""
         self.memory.empty(*(table_name(table) for table in set(self.tables) - CONFIGURATION))
-        for bucket, prefix in (("DataBucket", ""), ("FailedRecords", ""), ("ArtefactBucket", "models/origination/")):
+        for bucket, prefix in (
+            ("DataBucket", ""),
+            ("FailedRecords", ""),
+            ("ArtefactBucket", "models/origination/"),
+            ("ArtefactBucket", "models/trade/"),
+        ):
             held = self.objects.buckets[self.refs[bucket]]
             for key in self.objects.below(self.refs[bucket], prefix):
                 del held[key]

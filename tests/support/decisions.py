@@ -17,7 +17,7 @@ FIRM: dict[str, Any] = json.loads((ROOT / "models" / "sample-firm.json").read_te
 
 def decide(application_id: str, day: date, **features: Any) -> Decision:
     """Put a decision of that day into the log; `features` are what is different about the firm."""
-    artefact, given = wired.champion()(), {**FIRM, **features}
+    artefact, given = wired.champions()["origination"](), {**FIRM, **features}
     request = {"rules_of": f"{day}", "features": packed(json.dumps(given)), "engine": "python"}
     result = evaluate(artefact, given, day).to_dict()
     decision = Decision.of(application_id, request, result, artefact, f"{day}T07:00:01.000Z")

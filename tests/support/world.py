@@ -65,6 +65,7 @@ KEYS: dict[str, dict[str, Any]] = {
 }
 CODE = "code-of-the-good-firm-0001"
 MODEL = template.ROOT / "models" / "origination-2.1.0.json"
+TRADE = template.ROOT / "models" / "trade-1.0.0.json"
 BORROWER = Caller(subject="user-1", role=Role.BORROWER, tenant="firm-1")
 STRANGER = Caller(subject="user-2", role=Role.BORROWER, tenant="firm-2")
 OPERATOR = Caller(subject="operator-1", role=Role.OPERATOR, tenant="platform")
@@ -288,16 +289,17 @@ def standing(clients: dict[str, Any]) -> Iterator[aws.Stack]:
         stack.clients["s3"].put_object(
             Bucket=stack.refs["ArtefactBucket"], Key=ADDRESS_BOOK, Body=aws.text(ADDRESSES).encode()
         )
-        ship_model(stack)
+        ship_models(stack)
         configure(stack)
         yield stack
 
 
-def ship_model(stack: aws.Stack) -> None:
-    """Put the shipped model, signed, where a deployment puts it."""
+def ship_models(stack: aws.Stack) -> None:
+    """Put the shipped models, signed, where a deployment puts them."""
     key = stack.refs["ModelSigningKey.Arn"]
-    body = models.signed(stack.clients["kms"], key, MODEL)
-    stack.clients["s3"].put_object(Bucket=stack.refs["ArtefactBucket"], Key=models.keys(MODEL)[0], Body=body)
+    for path in (MODEL, TRADE):
+        body = models.signed(stack.clients["kms"], key, path)
+        stack.clients["s3"].put_object(Bucket=stack.refs["ArtefactBucket"], Key=models.keys(path)[0], Body=body)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def hold(registry: ModelRegistry) -> None:
     current, versions = registry.current(MODEL), {one.content_hash: one for one in registry.list(MODEL)}
     champions = [one for one in versions.values() if one.state is ModelState.CHAMPION]
     assert [one.content_hash for one in champions] == [current.champion]
-    assert wired.stored_models().load(current.champion).content_hash == current.champion
+    assert wired.stored_models()["origination"].load(current.champion).content_hash == current.champion
     for version in versions.values():
         if version.content_hash == SHIPPED["content_hash"] or version.state in ("proposed", "rejected"):
             continue

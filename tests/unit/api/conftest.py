@@ -14,7 +14,7 @@ from moto import mock_aws
 from creditmesh.platform.institutions import ADDRESS_BOOK
 from tests.support import aws, wired
 from tests.support.template import REGION
-from tests.support.world import ship_flows, ship_model
+from tests.support.world import ship_flows, ship_models
 
 SECRETS = {
     name: "whsec_" + base64.b64encode(f"{name} {'of a lender':*<24}".encode()).decode() for name in ("new", "old", "b")
@@ -75,7 +75,7 @@ def _environment(clients: dict[str, Any]) -> dict[str, str]:
     stack = aws.build(clients, {"InstitutionsSecret": aws.text(KEYS)}, {"PublicUrl": "https://api.test"})
     bucket = stack.refs["ArtefactBucket"]
     clients["s3"].put_object(Bucket=bucket, Key=ADDRESS_BOOK, Body=aws.text(INSTITUTIONS))
-    ship_model(stack)
+    ship_models(stack)
     ship_flows(stack)
     process = clients["stepfunctions"].create_state_machine(
         name="loan-origination", definition=json.dumps(PASS), roleArn="arn:aws:iam::123456789012:role/none"

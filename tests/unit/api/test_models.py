@@ -24,7 +24,7 @@ def models_cloud(cloud: None) -> None:
     client, table = wired.client("dynamodb"), settings().models_table
     for item in client.scan(TableName=table)["Items"]:
         client.delete_item(TableName=table, Key={name: item[name] for name in ("model_id", "record")})
-    wired.forget("champion")
+    wired.forget("champions")
     wired.forget("assessment")
 
 
@@ -54,7 +54,8 @@ def test_from_proposal_to_rollback() -> None:
         "2.1.0",
         0,
     )
-    assert OFFICER.get("/v1/models").json() == {"models": [before], "next": None}
+    listed = OFFICER.get("/v1/models").json()["models"]
+    assert (listed[0], [one["model_id"] for one in listed]) == (before, ["origination", "trade"])
     made = propose(candidate(), kind="policy")
     assert (made.status, made.json()["state"], made.json()["maker"]) == (201, "proposed", "ann")
     assert all(case["passed"] for case in made.json()["tests"])

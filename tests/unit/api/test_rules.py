@@ -88,7 +88,7 @@ def test_hits_are_told_by_day_and_version() -> None:
 
 def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     version = proposed()
-    assert wired.champion()().version == "2.1.0"
+    assert wired.champions()["origination"]().version == "2.1.0"
     (shown,) = (one for one in rules_of(version)["rules"] if one["id"] == "has_revenue")
     assert (shown["in_force"], shown["effective_from"]) == (False, str(TOMORROW))
     release(version)
@@ -98,7 +98,7 @@ def test_a_rule_of_tomorrow_changes_nothing_today(world: World) -> None:
     today = wired.assessment().decide(world.application_id)
     assert (today.decision, today.model_version) == ("approve", "2.2.0")
     world.clock.advance(86_400)
-    artefact = wired.champion()()
+    artefact = wired.champions()["origination"]()
     assert evaluate(artefact, FIRM, TODAY).decision == "approve"
     assert evaluate(artefact, FIRM, world.clock.now().date()).fired_rules == ("has_revenue",)
 

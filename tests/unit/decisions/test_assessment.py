@@ -34,7 +34,7 @@ def scored_by_spark(world: World, state: str = "done", **changes: object) -> dic
     """What the resident job leaves in the table, had it been asked with some features changed."""
     (item,) = world.items("ScoringRequests")
     features = {**json.loads(unpacked(item["features"])), **changes}
-    result = evaluate(wired.champion()(), features, rules_day(item["rules_of"])).to_dict()
+    result = evaluate(wired.champions()["origination"](), features, rules_day(item["rules_of"])).to_dict()
     texts = {"features": packed(json.dumps(features)), "result": packed(json.dumps(result))}
     item |= {"state": state, "engine": "spark", **texts}
     item.pop("queue")
@@ -332,9 +332,9 @@ def test_the_fallback_scores_by_the_rules_of_the_requests_day(world: World, monk
     world.blacklist()
     world.to_collected()
     wired.assessment().request(world.application_id, "t-1", lambda: True)
-    champion, tomorrow = wired.champion()(), NOW.date() + timedelta(days=1)
+    champion, tomorrow = wired.champions()["origination"](), NOW.date() + timedelta(days=1)
     ended = replace(champion, rules=tuple(replace(rule, effective_until=tomorrow) for rule in champion.rules))
-    monkeypatch.setattr(wired.assessment(), "_models", lambda: ended)
+    monkeypatch.setattr(wired.assessment(), "_models", {"origination": lambda: ended})
     world.clock.advance(86_400)
     wired.assessment().score_in_process(world.application_id)
     (item,) = world.items("ScoringRequests")

@@ -20,10 +20,13 @@ def logged(world: World) -> list[Decision]:
 def test_a_decision_is_logged_with_what_it_was_made_from(world: World) -> None:
     world.to_assessed()
     (found,) = logged(world)
-    result = evaluate(wired.champion()(), found.inputs(), date.fromisoformat(found.on))
+    result = evaluate(wired.champions()["origination"](), found.inputs(), date.fromisoformat(found.on))
     assert (found.application_id, found.decision, found.score) == (world.application_id, "approve", result.score)
-    assert (found.model_hash, found.limit_minor) == (wired.champion()().content_hash, result.limit_minor)
-    assert found.tried_rules == [rule.id for rule in wired.champion()().rules]
+    assert (found.model_hash, found.limit_minor) == (
+        wired.champions()["origination"]().content_hash,
+        result.limit_minor,
+    )
+    assert found.tried_rules == [rule.id for rule in wired.champions()["origination"]().rules]
     assert (found.fired_rules, found.decided_rules) == ([], [])
 
 

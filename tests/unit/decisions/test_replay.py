@@ -37,14 +37,14 @@ def test_a_promotion_between_score_and_report_changes_nothing(world: World) -> N
     summary = wired.assessment().decide(world.application_id)
     assert (summary.decision, summary.model_version) == ("approve", "2.1.0")
     assert summary.model_hash == SHIPPED["content_hash"]
-    assert wired.champion()().version == "2.2.0"
+    assert wired.champions()["origination"]().version == "2.2.0"
     assert wired.assessment().replay(world.application()).equal
 
 
 def test_the_next_decision_is_the_new_models_within_seconds(world: World) -> None:
-    assert wired.champion()().version == "2.1.0"
+    assert wired.champions()["origination"]().version == "2.1.0"
     content_hash = promote()
-    assert wired.champion()().version == "2.1.0"
+    assert wired.champions()["origination"]().version == "2.1.0"
     world.clock.advance(5)
     world.to_assessed()
     risk = world.application().risk
@@ -52,7 +52,7 @@ def test_the_next_decision_is_the_new_models_within_seconds(world: World) -> Non
     assert (risk.decision, risk.model_version, risk.model_hash) == ("decline", "2.2.0", content_hash)
     wired.model_registry().rollback(MODEL, by="dan", reason="declines everybody")
     world.clock.advance(5)
-    assert wired.champion()().version == "2.1.0"
+    assert wired.champions()["origination"]().version == "2.1.0"
     replayed = wired.assessment().replay(world.application())
     assert (replayed.equal, replayed.model_hash, replayed.differences) == (True, content_hash, {})
 
@@ -77,38 +77,38 @@ def test_no_replay_without_the_model_as_it_was(world: World) -> None:
     assert risk is not None
     assert risk.model_hash is not None
     wired.artefacts().put_json(f"models/{MODEL}/{risk.model_hash.removeprefix('sha256:')}.json", candidate())
-    wired.forget("champion")
+    wired.forget("champions")
     wired.forget("assessment")
     with pytest.raises(ModelGone, match=risk.model_hash):
         wired.assessment().replay(world.application())
 
 
 def test_a_bad_champion_leaves_the_last_good_one_in_force(world: World, log_output: io.StringIO) -> None:
-    assert wired.champion()().version == "2.1.0"
+    assert wired.champions()["origination"]().version == "2.1.0"
     content_hash = promote()
     stored = json.loads(wired.model_registry().text_of(MODEL, content_hash))
     del stored["signature"]
     wired.artefacts().put_json(f"models/{MODEL}/{content_hash.removeprefix('sha256:')}.json", stored)
     for _ in range(3):
         world.clock.advance(5)
-        assert wired.champion()().version == "2.1.0"
+        assert wired.champions()["origination"]().version == "2.1.0"
     lines = log_output.getvalue().splitlines()
     (line,) = {line for line in lines if "model_refused" in line}  # the log is captured twice
     assert content_hash in line
     assert "unsigned" in line
-    wired.forget("champion")
-    assert wired.champion()().version == "2.1.0"  # a new process takes the one before
+    wired.forget("champions")
+    assert wired.champions()["origination"]().version == "2.1.0"  # a new process takes the one before
     wired.model_registry().rollback(MODEL, by="dan", reason="damaged")
 
 
 def test_without_any_good_model_nothing_is_decided(world: World) -> None:
     unsigned = {name: value for name, value in SHIPPED.items() if name != "signature"}
-    key = settings().model_key
+    key = settings().shipped_models[0]
     kept = wired.artefacts().get(key)
     wired.artefacts().put_json(key, unsigned)
     try:
         with pytest.raises(ArtefactInvalid):
-            wired.champion()()
+            wired.champions()["origination"]()
     finally:
         wired.artefacts().put(key, kept, "application/json")
 

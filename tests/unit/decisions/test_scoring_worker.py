@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from creditmesh.decisions.serving.queue import ScoringQueue, open_item, packed, unpacked
-from creditmesh.decisions.serving.worker import AWAKE_SECONDS, MAX_ATTEMPTS, Worker, WorkerErrors
+from creditmesh.decisions.serving.worker import AWAKE_SECONDS, MAX_ATTEMPTS, Served, Worker, WorkerErrors
 from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.result import RiskResult
@@ -108,6 +108,7 @@ class Scene:
         item = open_item(
             request_id=request_id,
             application_id="application",
+            model_id="origination",
             task_token="token",
             features=features,
             created_at="2026-11-22T00:00:00Z",
@@ -136,8 +137,7 @@ class Scene:
         errors = WorkerErrors(scoring=(EngineFailed,))
         return Worker(
             self.queue(worker_id),
-            self.engine,
-            self.artefact,
+            {"origination": Served(self.engine, self.artefact)},
             max_batch=max_batch,
             log=self.logged.append,
             errors=errors,

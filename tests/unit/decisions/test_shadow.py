@@ -70,7 +70,7 @@ class Scene:
         self.now = 0.0
         table: Any = self.table
         self.shadow = Shadow(
-            ShadowTable(table, "shadows", lambda: 1_700_000_000_000), lambda: self.challenger, self.pool,
+            ShadowTable(table, "shadows", lambda: 1_700_000_000_000), lambda _: self.challenger, self.pool,
             self.logged.append, (Down,), self._tick,
         )  # fmt: skip
 
@@ -83,7 +83,9 @@ class Scene:
         result = evaluate(self.champion, FIRM, DAY)
         return [
             (
-                ScoringRequest(f"r-{number}", f"a-{number}", json.dumps(given), f"{DAY}T08:00:00Z", 1, 0, str(DAY)),
+                ScoringRequest(
+                    f"r-{number}", f"a-{number}", "origination", json.dumps(given), f"{DAY}T08:00:00Z", 1, 0, str(DAY)
+                ),
                 result,
             )
             for number in range(count)

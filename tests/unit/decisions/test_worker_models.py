@@ -6,16 +6,19 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from creditmesh.decisions.serving.queue import ScoringQueue, ScoringRequest, open_item, unpacked
-from creditmesh.decisions.serving.worker import Worker, WorkerErrors
+from creditmesh.decisions.serving.worker import Served, Worker, WorkerErrors
 from creditmesh.risk.artefact import Artefact, load
 from creditmesh.risk.evaluator import evaluate
 from creditmesh.risk.expression import FeatureValue
 from creditmesh.risk.result import RiskResult
 from tests.spark.job_cloud import INDEX, TABLE
 from tests.support.candidates import FIRM, SHIPPED, candidate
+
+TRADE = Path(__file__).parents[3] / "models" / "trade-1.0.0.json"
 
 
 class Scorer:
@@ -67,8 +70,8 @@ class Rounds(threading.Event):
 
     def put(self) -> None:
         item = open_item(
-            request_id=f"r{len(self.waited)}", application_id="a", task_token="t", features=FIRM,
-            created_at="2026-11-22T00:00:00Z", shards=1, rules_of=date(2026, 11, 22),
+            request_id=f"r{len(self.waited)}", application_id="a", model_id="origination", task_token="t",
+            features=FIRM, created_at="2026-11-22T00:00:00Z", shards=1, rules_of=date(2026, 11, 22),
         )  # fmt: skip
         typed = {name: {"N" if isinstance(value, int) else "S": str(value)} for name, value in item.items()}
         self.client.put_item(TableName=TABLE, Item=typed)
@@ -92,8 +95,8 @@ def test_a_new_model_scores_from_the_next_batch_on(dynamodb: Any) -> None:
     artefact = load(json.dumps(SHIPPED))
     models, shadow, rounds = Models(at=3), Shadow(), Rounds(dynamodb, 4)
     worker = Worker(
-        queue(dynamodb), Scorer(artefact), artefact, max_batch=10, log=lambda _: None, errors=WorkerErrors(),
-        monotonic=lambda: 0.0, models=models, shadow=shadow,
+        queue(dynamodb), {"origination": Served(Scorer(artefact), artefact, models)}, max_batch=10,
+        log=lambda _: None, errors=WorkerErrors(), monotonic=lambda: 0.0, shadow=shadow,
     )  # fmt: skip
     worker.run(rounds, 50, lambda: True)
     items = [dynamodb.get_item(TableName=TABLE, Key={"request_id": {"S": f"r{n}"}})["Item"] for n in range(4)]
@@ -119,8 +122,32 @@ def test_what_another_worker_answered_is_not_offered(dynamodb: Any) -> None:
             return super().score_batch(batch, on)
 
     worker = Worker(
-        queue(dynamodb), Robbed(artefact), artefact, max_batch=10, log=lambda _: None, errors=WorkerErrors(),
-        shadow=shadow,
+        queue(dynamodb), {"origination": Served(Robbed(artefact), artefact)}, max_batch=10, log=lambda _: None,
+        errors=WorkerErrors(), shadow=shadow,
     )  # fmt: skip
     assert worker.run_once() == 1
     assert shadow.offered == []
+
+
+def test_each_request_is_scored_by_its_model(dynamodb: Any) -> None:
+    """E01: one job serves the models of all flows; a request for another one is left to the fallback."""
+    served = {
+        path: Served(Scorer(artefact), artefact)
+        for path, artefact in (
+            ("origination", load(json.dumps(SHIPPED))),
+            ("trade", load(TRADE.read_text(encoding="utf-8"))),
+        )
+    }
+    for request_id, model_id in (("r1", "origination"), ("r2", "trade"), ("r3", "astrology")):
+        item = open_item(
+            request_id=request_id, application_id="a", model_id=model_id, task_token="t", features=FIRM,
+            created_at="2026-11-22T00:00:00Z", shards=1, rules_of=date(2026, 11, 22),
+        )  # fmt: skip
+        typed = {name: {"N" if isinstance(value, int) else "S": str(value)} for name, value in item.items()}
+        dynamodb.put_item(TableName=TABLE, Item=typed)
+    worker = Worker(queue(dynamodb), served, max_batch=10, log=lambda _: None, errors=WorkerErrors())
+    assert worker.run_once() == 3
+    items = [dynamodb.get_item(TableName=TABLE, Key={"request_id": {"S": f"r{n}"}})["Item"] for n in (1, 2, 3)]
+    results = [json.loads(unpacked(item["result"]["S"])) for item in items[:2]]
+    assert [(one["model_id"], one["decision"]) for one in results] == [("origination", "approve"), ("trade", "refer")]
+    assert (items[2]["state"]["S"], items[2]["error"]["S"]) == ("failed", "this job does not have the model")

@@ -286,7 +286,7 @@ def test_the_resident_job_is_told_all_that_it_needs(world: World, capsys: pytest
     assert arguments["--job"] == run["name"] == f"{NAME}-{run['name'][-12:]}"
     assert arguments["--region"] == "eu-west-3"
     assert arguments["--table"] == world.stack.refs["ScoringRequests"]
-    assert arguments["--model-uri"] == f"{bucket}/models/origination-2.1.0.json"
+    assert arguments["--model-uris"].split(",")[0] == f"{bucket}/models/origination-2.1.0.json"
     assert arguments["--shards"] == "1"
     conf = dict(
         word.split("=", 1) for word in shlex.split(submit["sparkSubmitParameters"]) if word.startswith("spark.")

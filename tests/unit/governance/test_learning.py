@@ -14,6 +14,7 @@ from creditmesh.governance.learning import AlreadyStarted, run_name
 from creditmesh.governance.model import ModelKind, ModelState
 from creditmesh.governance.watch import DriftWatch
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.risk.artefact import Artefact
 from creditmesh.risk.assembly import assemble
 from tests.support import wired
 from tests.support.world import World
@@ -112,7 +113,11 @@ class Matured:
 
 
 def test_an_alarm_starts_one_run_a_month(world: World) -> None:
-    log, of, registry = wired.decision_log(), wired.champion().of, wired.model_registry
+    log, registry = wired.decision_log(), wired.model_registry
+
+    def of(model_id: str, content_hash: str) -> Artefact:
+        return wired.champions()[model_id].of(content_hash)  # type: ignore[no-any-return]
+
     watch = DriftWatch(wired.data(), log, of, Matured(), registry, wired.learning, world.clock)  # type: ignore[arg-type]
     first = watch.run("origination")
     assert first.drift.alarms == ["calibration"]

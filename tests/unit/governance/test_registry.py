@@ -133,10 +133,10 @@ def test_nobody_proposes_a_shipped_one(registry: ModelRegistry) -> None:
 def test_approval_signs(registry: ModelRegistry) -> None:
     content_hash = propose(registry)
     with pytest.raises(ArtefactInvalid, match="unsigned"):
-        wired.stored_models().load(content_hash)
+        wired.stored_models()["origination"].load(content_hash)
     version = registry.approve(MODEL, content_hash, checker="bob", note="fine")
     assert (version.state, version.checker) == ("approved", "bob")
-    assert wired.stored_models().load(content_hash).version == "2.2.0"
+    assert wired.stored_models()["origination"].load(content_hash).version == "2.2.0"
     assert registry.current(MODEL).champion == SHIPPED_HASH
 
 
@@ -144,7 +144,7 @@ def test_approval_again_repairs_the_document(registry: ModelRegistry) -> None:
     content_hash = approve(registry)
     overwrite(content_hash, candidate())
     registry.approve(MODEL, content_hash, checker="bob")
-    assert wired.stored_models().load(content_hash).version == "2.2.0"
+    assert wired.stored_models()["origination"].load(content_hash).version == "2.2.0"
     assert len(registry.get(MODEL, content_hash).history) == 2
     with pytest.raises(WrongState):
         registry.approve(MODEL, content_hash, checker="cid")

@@ -36,14 +36,14 @@ def test_tried_fired_and_decided_are_told_apart(world: World) -> None:
     assert found.rules["blacklisted"] == RuleHits(tried=5, fired=1, decided=1)
     (day,) = found.days
     assert (day.day, day.decisions) == (YESTERDAY.isoformat(), {"approve": 2, "decline": 2, "refer": 1})
-    assert day.model_hash == wired.champion()().content_hash
+    assert day.model_hash == wired.champions()["origination"]().content_hash
 
 
 def test_a_decision_written_twice_counts_once(world: World) -> None:
     world.to_assessed()
     wired.assessment().decide(world.application_id)
     assert counted().decisions == 1
-    assert set(counted().rules) == {rule.id for rule in wired.champion()().rules}
+    assert set(counted().rules) == {rule.id for rule in wired.champions()["origination"]().rules}
 
 
 def test_days_are_counted_from_the_first_until_not_including_the_last(world: World) -> None:

@@ -11,7 +11,7 @@ from client import flows as shipped
 from creditmesh.gateway.channels.plans import CollectionPlan
 from creditmesh.intake.flow_document import LoanFlow
 from creditmesh.intake.flows import CACHE_SECONDS
-from creditmesh.intake.model import FlowUnknown
+from creditmesh.intake.model import Application, FlowUnknown
 from creditmesh.kernel.caller import Caller, Role
 from creditmesh.kernel.errors import InvalidInput, KeyReused, NotFound, SamePerson
 from creditmesh.platform.documents import VersionConflict
@@ -163,9 +163,8 @@ def test_the_plan_of_the_flow_is_collected(world: World) -> None:
     assert not wired.channels().requires("standard", "shop")
 
 
-@pytest.mark.parametrize(("flow_id", "first"), [("tax", "cheap"), ("trade-platform", "quick")])
-def test_the_ranking_of_the_flow_orders_the_offers(world: World, flow_id: str, first: str) -> None:
-    """C19, E01: the same firm and products, another flow, another order."""
+def assessed(world: World, flow_id: str) -> Application:
+    """The good firm by a flow, from tax and registry only."""
     vars(world)["application_id"] = world.apply(flow_id=flow_id).application_id
     world.authorize()
     wired.channels().plan = lambda _: CollectionPlan.model_validate(TWO)  # type: ignore[method-assign]
@@ -173,6 +172,31 @@ def test_the_ranking_of_the_flow_orders_the_offers(world: World, flow_id: str, f
     world.collect()
     wired.assessment().score_in_process(world.application_id)
     wired.assessment().decide(world.application_id)
+    return world.application()
+
+
+@pytest.mark.parametrize(
+    ("flow_id", "model_id", "decision", "reasons"),
+    [("tax", "origination", "approve", []), ("trade-platform", "trade", "refer", ["SHOP_UNKNOWN"])],
+)
+def test_the_model_of_the_flow_decides(
+    world: World, flow_id: str, model_id: str, decision: str, reasons: list[str]
+) -> None:
+    """C12, E01: another model decides otherwise on the same data; report, log and replay name it."""
+    application = assessed(world, flow_id)
+    risk = application.risk
+    assert risk is not None
+    assert (risk.model_id, risk.decision, risk.reasons) == (model_id, decision, reasons)
+    assert wired.assessment().report(application)["versions"]["model_id"] == model_id
+    (logged,) = wired.decision_log().of_day(model_id, world.clock.today())
+    assert logged.application_id == application.application_id
+    assert wired.assessment().replay(application).equal
+
+
+@pytest.mark.parametrize(("flow_id", "first"), [("tax", "cheap"), ("trade-platform", "quick")])
+def test_the_ranking_of_the_flow_orders_the_offers(world: World, flow_id: str, first: str) -> None:
+    """C19, E01: the same firm and products, another flow, another order."""
+    assessed(world, flow_id)
     world.push("cheap", price={"type": "fixed", "annual_rate_bps": 600}, disbursement_hours=24)
     world.push("quick", price={"type": "fixed", "annual_rate_bps": 1200}, disbursement_hours=8)
     wired.offers().offer(world.application_id, "t-choice")

@@ -24,7 +24,7 @@ def test_a_variable_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
         ("BUSINESS_ZONE", "Asia/Shanghai", ZoneInfo("Asia/Shanghai")),
         ("ALLOWED_ORIGINS", " https://a.test, ,https://*.b.test ", ["https://a.test", "https://*.b.test"]),
         ("ALLOWED_ORIGINS", "", []),
-        ("MODEL_KEY", "models/x.json", "models/x.json"),
+        ("SHIPPED_MODELS", "models/x-1.0.0.json, models/y-1.0.0.json", ["models/x-1.0.0.json", "models/y-1.0.0.json"]),
     ],
 )
 def test_variables_have_types(name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:

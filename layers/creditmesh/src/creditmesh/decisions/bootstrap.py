@@ -12,27 +12,36 @@ from creditmesh.decisions.scoring_job import ScoringJob, resident_job
 from creditmesh.decisions.service import Assessment
 from creditmesh.decisions.serving.champion import Champion
 from creditmesh.decisions.serving.model_signature import kms_verify
-from creditmesh.decisions.serving.stored_models import Places, StoredModels
+from creditmesh.decisions.serving.stored_models import Places, StoredModels, model_id_of
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.observability import AWS_ERRORS, logger
 from creditmesh.platform.settings import settings
 
 
 @singleton
-def stored_models() -> StoredModels:
+def stored_models() -> dict[str, StoredModels]:
+    """By model id."""
     own, names = platform(), settings()
-    places = Places(names.model_id, names.models_table, names.artefact_bucket, names.model_key)
     verify = kms_verify(own.client("kms"), names.model_keys)
-    return StoredModels(own.client("dynamodb"), own.client("s3"), places, verify)
+    places = [
+        Places(model_id_of(key), names.models_table, names.artefact_bucket, key) for key in names.shipped_models
+    ]  # fmt: skip
+    dynamodb, s3 = own.client("dynamodb"), own.client("s3")
+    return {place.model_id: StoredModels(dynamodb, s3, place, verify) for place in places}
 
 
 @singleton
-def champion() -> Champion:
+def champions() -> dict[str, Champion]:
+    """By model id."""
+
     def log(record: Mapping[str, Any]) -> None:
         logger.error(record["event"], extra={name: value for name, value in record.items() if name != "event"})
 
     clock = platform().clock
-    return Champion(stored_models(), log=log, transient=AWS_ERRORS, monotonic=lambda: clock.now().timestamp())
+    return {
+        model_id: Champion(stored, log=log, transient=AWS_ERRORS, monotonic=lambda: clock.now().timestamp())
+        for model_id, stored in stored_models().items()
+    }
 
 
 @singleton
@@ -67,8 +76,7 @@ def scoring_job() -> ScoringJob:
         "--index": "by-queue",
         "--shards": str(own.scoring_shards),
         "--warm-up-calls": str(own.scoring_warm_up_calls),
-        "--model-id": own.model_id,
-        "--model-uri": f"{bucket}/{own.model_key}",
+        "--model-uris": ",".join(f"{bucket}/{key}" for key in own.shipped_models),
         "--models-table": own.models_table,
         "--shadow-table": own.shadow_scores_table,
         "--trusted-keys": ",".join(own.model_keys),
@@ -86,5 +94,5 @@ def assessment() -> Assessment:
 
     own = platform()
     return Assessment(
-        applications(), scoring_requests(), key_data().get, own.data, champion(), own.tasks, own.clock, decision_log()
+        applications(), scoring_requests(), key_data().get, own.data, champions(), own.tasks, own.clock, decision_log()
     )

@@ -19,6 +19,7 @@ RETENTION_SECONDS = 30 * 86400
 class Inputs:
     """The inputs of a decision."""
 
+    model_id: str
     features: Mapping[str, Any] = field(repr=False)
     sources: Sequence[Mapping[str, Any]] = field(repr=False)
     """Origin of the features, for the report."""
@@ -85,6 +86,7 @@ class ScoringRequestStore:
             request_id=application_id,
             application_id=application_id,
             task_token=token,
+            model_id=inputs.model_id,
             features=inputs.features,
             created_at=iso(now),
             shards=self._shards,

@@ -55,7 +55,7 @@ class Assessment:
     """Scores applications and reports on them.
 
     Args:
-        models: returns the current model, and any by hash.
+        models: by id: returns the current version, and any by hash.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Assessment:
         requests: ScoringRequestStore,
         key_data: Callable[[str], KeyDataDocument],
         reports: Objects,
-        models: Champion,
+        models: Mapping[str, Champion],
         tasks: Tasks,
         clock: Clock,
         log: DecisionLog,
@@ -106,7 +106,8 @@ class Assessment:
         application_id, inputs = application.application_id, self._inputs(application)
         earlier = self._requests.get(application_id)
         on = rules_day(earlier["rules_of"]) if earlier else self._clock.today()
-        self._requests.answer(application_id, inputs, evaluate(self._models(), inputs.features, on).to_dict(), on)
+        model = self._models[inputs.model_id]()
+        self._requests.answer(application_id, inputs, evaluate(model, inputs.features, on).to_dict(), on)
 
     def decide(self, application_id: str) -> RiskSummary:
         """Write the report, record the decision and log it; a repeat returns the recorded decision."""
@@ -119,7 +120,7 @@ class Assessment:
             raise ScoringFailed("the application has not been scored")
         result = json.loads(unpacked(request["result"]))
         # The model that made the result; another may be champion by now.
-        model = self._models.of(result["model_hash"])
+        model = self._models[result["model_id"]].of(result["model_hash"])
         summary = application.risk or self._recorded(application, request, result, model)
         # After the application's record and with its time, so that a repeat logs the same entry or none.
         self._log.add(Decision.of(application_id, request, result, model, summary.decided_at))
@@ -142,7 +143,8 @@ class Assessment:
             NotFound: not assessed yet.
             ModelGone: the model that decided is not available.
         """
-        return replay(application.application_id, self.report(application), self._models.of)
+        report = self.report(application)
+        return replay(application.application_id, report, self._models[report["result"]["model_id"]].of)
 
     def report_with_referral(self, application: Application) -> dict[str, Any]:
         """The stored report with `referral`: what a person decided.
@@ -161,7 +163,7 @@ class Assessment:
         document = self._key_data(application.key_data_key)
         sources = [source.model_dump(mode="json", exclude={"raw_keys"}) for source in document.sources]
         unread = {UNREAD: document.unread} if document.unread else {}
-        return Inputs({**document.features, **unread}, sources)
+        return Inputs(application.required_flow().model_id, {**document.features, **unread}, sources)
 
     def _report(
         self,

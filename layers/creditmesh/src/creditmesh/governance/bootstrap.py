@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from creditmesh.decisions.bootstrap import champion, decision_log, stored_models
+from creditmesh.decisions.bootstrap import champions, decision_log, stored_models
 from creditmesh.decisions.serving.model_signature import kms_sign
 from creditmesh.governance.labels import Labels
 from creditmesh.governance.learning import Learning
@@ -57,7 +57,15 @@ def learning() -> Learning:
 @singleton
 def drift_watch() -> DriftWatch:
     own = platform()
-    return DriftWatch(own.data, decision_log(), champion().of, labels(), model_registry, learning, own.clock)
+    return DriftWatch(
+        own.data,
+        decision_log(),
+        lambda model_id, at: champions()[model_id].of(at),
+        labels(),
+        model_registry,
+        learning,
+        own.clock,
+    )
 
 
 @singleton

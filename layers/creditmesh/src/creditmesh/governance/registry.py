@@ -44,12 +44,14 @@ class ModelRegistry:
 
     Args:
         store: records and documents, for writing.
-        stored: the same as engines read them: verified.
+        stored: the same by model id, as engines read them: verified.
         sign: signs an approved version's hash.
         shadows: returns the shadow scores of the challenger with that hash.
     """
 
-    def __init__(self, store: ModelStore, stored: StoredModels, sign: Sign, shadows: Shadows, clock: Clock) -> None:
+    def __init__(
+        self, store: ModelStore, stored: Mapping[str, StoredModels], sign: Sign, shadows: Shadows, clock: Clock
+    ) -> None:
         self._store, self._stored, self._sign, self._shadows, self._clock = store, stored, sign, shadows, clock
 
     def propose(
@@ -72,7 +74,7 @@ class ModelRegistry:
         """
         artefact, unsigned = _readable(document)
         self._known_model(artefact.model_id, "document.model_id")
-        self._adopt_shipped()
+        self._adopt_shipped(artefact.model_id)
         known = {version.content_hash: version for version in self._store.versions(artefact.model_id)}
         if artefact.content_hash in known:
             return known[artefact.content_hash]
@@ -247,13 +249,13 @@ class ModelRegistry:
         return self._store.point(current, by, acts, champion=back.content_hash, previous=back.replaced)
 
     def models(self) -> list[Current]:
-        """The models that the registry has versions of: the one that decides."""
-        return [self.current(self._stored.places.model_id)]
+        """The models that decide, by id."""
+        return [self.current(model_id) for model_id in sorted(self._stored)]
 
     def current(self, model_id: str) -> Current:
         self._known_model(model_id, "model_id")
         found = self._store.current(model_id)
-        return found or Current(model_id=model_id, champion=self._shipped().content_hash)
+        return found or Current(model_id=model_id, champion=self._shipped(model_id).content_hash)
 
     def champion_text(self, model_id: str) -> str:
         """The champion's document, as engines read it.
@@ -282,7 +284,7 @@ class ModelRegistry:
         """
         self._known_model(model_id, "model_id")
         wanted = full_hash(content_hash)
-        shipped = self._shipped_version() if self._store.current(model_id) is None else None
+        shipped = self._shipped_version(model_id) if self._store.current(model_id) is None else None
         return shipped if shipped and shipped.content_hash == wanted else self._store.get(model_id, wanted)
 
     def comparison(self, model_id: str) -> Comparison:
@@ -293,21 +295,21 @@ class ModelRegistry:
 
     def list(self, model_id: str) -> list[ModelVersion]:
         self._known_model(model_id, "model_id")
-        found = self._store.versions(model_id) or [self._shipped_version()]
+        found = self._store.versions(model_id) or [self._shipped_version(model_id)]
         return sorted(found, key=lambda version: precedence(version.version), reverse=True)
 
     def _known_model(self, model_id: str, field: str) -> None:
-        if model_id != self._stored.places.model_id:
-            raise UnknownVersion(f"must be {self._stored.places.model_id}, the platform's only model", field=field)
+        if model_id not in self._stored:
+            raise UnknownVersion("must be one of {allowed}", field=field, allowed=sorted(self._stored))
 
-    def _shipped(self) -> Artefact:
+    def _shipped(self, model_id: str) -> Artefact:
         try:
-            return self._stored.load(None)
+            return self._stored[model_id].load(None)
         except ArtefactInvalid as error:
             raise ModelRefused(f"the shipped model: {error}") from None
 
-    def _shipped_version(self) -> ModelVersion:
-        artefact = self._shipped()
+    def _shipped_version(self, model_id: str) -> ModelVersion:
+        artefact = self._shipped(model_id)
         return ModelVersion(
             model_id=artefact.model_id,
             content_hash=artefact.content_hash,
@@ -320,11 +322,11 @@ class ModelRegistry:
             history=[self._store.line(DEPLOYMENT, "shipped")],
         )
 
-    def _adopt_shipped(self) -> None:
+    def _adopt_shipped(self, model_id: str) -> None:
         """Register the shipped model as a version, before the first proposal."""
-        if self._store.current(self._stored.places.model_id) is None:
-            version = self._shipped_version()
-            document = json.loads(self._stored.shipped_text())
+        if self._store.current(model_id) is None:
+            version = self._shipped_version(model_id)
+            document = json.loads(self._stored[model_id].shipped_text())
             self._store.put_document(version.model_id, version.content_hash, document)
             self._store.adopt(version)
 
@@ -341,7 +343,7 @@ class ModelRegistry:
     def _unaltered(self, version: ModelVersion) -> dict[str, Any]:
         """The stored document, if its content is unchanged."""
         try:
-            text = self._stored.text(version.content_hash)
+            text = self._stored[version.model_id].text(version.content_hash)
             if load(text).content_hash != version.content_hash:
                 raise ArtefactInvalid("$.content_hash", "must be the version's")
         except ArtefactInvalid as error:
@@ -351,7 +353,7 @@ class ModelRegistry:
     def _loadable(self, version: ModelVersion) -> None:
         """Check that engines would accept the stored document."""
         try:
-            self._stored.load(version.content_hash)
+            self._stored[version.model_id].load(version.content_hash)
         except ArtefactInvalid as error:
             raise ModelRefused(f"the stored document: {error}") from None
 

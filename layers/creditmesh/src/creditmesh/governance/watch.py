@@ -45,14 +45,14 @@ class DriftWatch:
     Args:
         data: the bucket of runs and counts.
         decisions: the model's decisions, by day.
-        artefact: returns a model by its hash.
+        artefact: returns a version by model id and hash.
     """
 
     def __init__(
         self,
         data: Objects,
         decisions: Decisions,
-        artefact: Callable[[str], Artefact],
+        artefact: Callable[[str, str], Artefact],
         labels: Labels,
         registry: Callable[[], ModelRegistry],
         learning: Callable[[], Learning],
@@ -98,7 +98,7 @@ class DriftWatch:
             return
         found = (one for one in self._decisions.of_day(model_id, day) if one.model_hash == champion)
         scored = ((one.score, one.inputs()) for one in found if one.score is not None)
-        self._data.put_json(key, distribution(self._artefact(champion), scored).model_dump())
+        self._data.put_json(key, distribution(self._artefact(model_id, champion), scored).model_dump())
 
     def _days(self, model_id: str, champion: str, days: Iterable[date]) -> Iterator[Distribution]:
         for day in days:

@@ -57,12 +57,13 @@ def intake() -> Intake:
 
 @singleton
 def flows() -> Flows:
+    from creditmesh.decisions.serving.stored_models import model_id_of
     from creditmesh.gateway.bootstrap import channels
     from creditmesh.intake.flows import Flows
 
     own = platform()
     documents = CheckedDocuments(own.tables, settings().documents_table, "flow", own.clock)
-    return Flows(documents, [settings().model_id], channels().has_plan, own.clock)
+    return Flows(documents, [model_id_of(key) for key in settings().shipped_models], channels().has_plan, own.clock)
 
 
 @singleton

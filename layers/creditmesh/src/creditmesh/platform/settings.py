@@ -126,9 +126,8 @@ class Settings:
     artefact_bucket = Variable(str)
     failed_records_bucket = Variable(str)
     """Batches of stream records that functions could not handle."""
-    model_id = "origination"
-    model_key = Variable(str, "models/origination-2.1.0.json")
-    """Object key of the shipped model."""
+    shipped_models: Variable[list[str]] = Variable(_listed)
+    """Object keys of the shipped models: `models/<model id>-<version>.json`."""
     model_signing_key = Variable(str)
     """ARN of the KMS key that signs models."""
     trusted_model_keys: Variable[list[str]] = Variable(_listed, [])

@@ -33,6 +33,7 @@ class ScoringRequest:
 
     request_id: str
     application_id: str
+    model_id: str
     features: str
     created_at: str
     attempts: int
@@ -70,6 +71,7 @@ def open_item(
     *,
     request_id: str,
     application_id: str,
+    model_id: str,
     task_token: str,
     features: Mapping[str, FeatureValue],
     created_at: str,
@@ -86,6 +88,7 @@ def open_item(
         "request_id": request_id,
         "queue": f"open#{crc32(request_id.encode()) % shards}",
         "application_id": application_id,
+        "model_id": model_id,
         "task_token": task_token,
         "features": packed(json.dumps(dict(features), ensure_ascii=False, sort_keys=True, separators=(",", ":"))),
         "state": "open",
@@ -181,6 +184,7 @@ class ScoringQueue:
         return ScoringRequest(
             request_id=request_id,
             application_id=item["application_id"]["S"],
+            model_id=item["model_id"]["S"],
             features=_text(item.get("features", {}).get("S", "")),
             created_at=item["created_at"]["S"],
             attempts=int(item["attempts"]["N"]),

@@ -69,7 +69,7 @@ class Shadow:
     """The backlog for the challenger; for use by one thread.
 
     Args:
-        challenger: returns the challenger, or None; must not block.
+        challenger: returns the challenger of the model with that id, or None; must not block.
         pool: executes writes.
         errors: errors of the table's client.
     """
@@ -77,7 +77,7 @@ class Shadow:
     def __init__(
         self,
         table: ShadowTable,
-        challenger: Callable[[], Artefact | None],
+        challenger: Callable[[str], Artefact | None],
         pool: Executor,
         log: Callable[[Mapping[str, Any]], None],
         errors: tuple[type[Exception], ...] = (),
@@ -90,23 +90,21 @@ class Shadow:
         self._dropped = 0
 
     def offer(self, answered: Sequence[tuple[ScoringRequest, RiskResult]]) -> None:
-        """Add the champion's results to the backlog, if there is a challenger."""
-        if self._challenger() is None:
-            self._waiting.clear()
-            return
-        self._dropped += max(0, len(self._waiting) + len(answered) - _MOST_WAITING)
-        self._waiting.extend(answered)
+        """Add results of champions that have a challenger to the backlog."""
+        compared = [pair for pair in answered if self._challenger(pair[0].model_id)]
+        self._dropped += max(0, len(self._waiting) + len(compared) - _MOST_WAITING)
+        self._waiting.extend(compared)
 
     def work(self, seconds: float) -> float:
         """Score in the shadow for at most that long; return the seconds spent."""
         began = self._monotonic()
-        challenger = self._challenger()
-        if challenger is None or not self._waiting or (self._writing and not self._writing.done()):
+        if not self._waiting or (self._writing and not self._writing.done()):
             return self._monotonic() - began
         items, failed = list[dict[str, Any]](), 0
         while self._waiting and len(items) < _WRITTEN_AT_ONCE and self._monotonic() - began < seconds:
             request, decided = self._waiting.popleft()
-            if challenger.content_hash == decided.model_hash:
+            challenger = self._challenger(request.model_id)
+            if challenger is None or challenger.content_hash == decided.model_hash:
                 continue
             try:
                 result = evaluate(challenger, json.loads(request.features), request.on)

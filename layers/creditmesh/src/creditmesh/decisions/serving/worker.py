@@ -55,6 +55,15 @@ class ShadowScoring(Protocol):
         ...
 
 
+@dataclass
+class Served:
+    """A model that the worker scores by; ``models`` is asked for a new champion between batches."""
+
+    scorer: Scorer
+    artefact: Artefact
+    models: Models | None = None
+
+
 @dataclass(frozen=True)
 class WorkerErrors:
     """Exceptions by meaning, so that this module imports neither botocore nor py4j."""
@@ -69,30 +78,26 @@ class Worker:
     def __init__(
         self,
         queue: ScoringQueue,
-        scorer: Scorer,
-        artefact: Artefact,
+        served: Mapping[str, Served],
         *,
         max_batch: int,
         log: Log,
         errors: WorkerErrors,
         monotonic: Callable[[], float] = time.monotonic,
-        models: Models | None = None,
         shadow: ShadowScoring | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
         """Score at most ``max_batch`` requests at a time; ``log`` takes one flat record per event.
 
-        ``models`` is asked for a new champion between batches; ``shadow`` works in the pauses; ``beat`` is called
-        before each look at the queue and says that the worker is alive.
+        ``served`` has the models by id; ``shadow`` works in the pauses; ``beat`` is called before each look at the
+        queue and says that the worker is alive.
         """
         self._queue = queue
-        self._scorer = scorer
-        self._artefact = artefact
+        self._served = served
         self._max_batch = max_batch
         self._log = log
         self._errors = errors
         self._monotonic = monotonic
-        self._models = models
         self._shadow = shadow
         self._beat = beat
         self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="scoring-queue")
@@ -158,10 +163,10 @@ class Worker:
         return len(claimed)
 
     def _switch(self) -> None:
-        """Switch to a new champion, if one is ready."""
-        taken = self._models.take() if self._models else None
-        if taken:
-            self._scorer, self._artefact = taken
+        """Switch to new champions that are ready."""
+        for one in self._served.values():
+            if taken := one.models.take() if one.models else None:
+                one.scorer, one.artefact = taken
 
     def _claim(self, request_id: str) -> ScoringRequest | None:
         """A claim that fails for a moment must not affect the others; the next poll finds the request again."""
@@ -177,7 +182,9 @@ class Worker:
             if request.attempts > MAX_ATTEMPTS:
                 raise ValueError(f"given up after {MAX_ATTEMPTS} attempts")
             _ = request.on  # refused here, before it can fail the batch
-            return self._artefact.checked(parse_features(request.features))
+            if request.model_id not in self._served:
+                raise ValueError("this job does not have the model")
+            return self._served[request.model_id].artefact.checked(parse_features(request.features))
         except ValueError as error:
             self._refuse(request, str(error))
             return None
@@ -194,23 +201,29 @@ class Worker:
     def _score(
         self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]]
     ) -> list[tuple[ScoringRequest, RiskResult]]:
-        """Score the requests of each day as one batch."""
-        days = sorted({request.on for request, _ in readable})
-        return [pair for on in days for pair in self._score_day([item for item in readable if item[0].on == on], on)]
+        """Score the requests of each model and day as one batch."""
+        batches: dict[tuple[str, date], list[tuple[ScoringRequest, Mapping[str, FeatureValue]]]] = {}
+        for item in readable:
+            batches.setdefault((item[0].model_id, item[0].on), []).append(item)
+        return [
+            pair
+            for (model_id, on), batch in sorted(batches.items(), key=lambda one: one[0])
+            for pair in self._score_batch(self._served[model_id].scorer, batch, on)
+        ]
 
-    def _score_day(
-        self, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]], on: date
+    def _score_batch(
+        self, scorer: Scorer, readable: Sequence[tuple[ScoringRequest, Mapping[str, FeatureValue]]], on: date
     ) -> list[tuple[ScoringRequest, RiskResult]]:
         """Score all as one batch; if that fails, one by one, so that one request cannot block the others."""
         requests = [request for request, _ in readable]
         try:
-            results = self._scorer.score_batch([features for _, features in readable], on)
+            results = scorer.score_batch([features for _, features in readable], on)
             return list(zip(requests, results, strict=True))
         except self._errors.scoring as error:
             self._log({"event": "batch_failed", "count": len(readable), "error": type(error).__name__})
-        self._scorer.score_batch([{}], on)  # A dead session fails here too, which ends the process.
+        scorer.score_batch([{}], on)  # A dead session fails here too, which ends the process.
         if len(readable) > 1:
-            return [pair for item in readable for pair in self._score_day([item], on)]
+            return [pair for item in readable for pair in self._score_batch(scorer, [item], on)]
         self._refuse(requests[0], "the engine cannot score these features")
         return []
 
