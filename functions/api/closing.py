@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from api.roles import APPLICANTS, LENDERS
+from api.roles import APPLICANTS, LENDERS, OPERATORS
 from api.routing import Call, Key, route
 from api.schemas import (
     ApplicationView,
@@ -15,8 +15,8 @@ from api.schemas import (
     SignatureGiven,
     WebhookTaken,
 )
-from creditmesh.closing.bootstrap import lender_answers, replies, signatures
-from creditmesh.closing.model import ContradictoryAnswer, CounterExpired, LenderMessage
+from creditmesh.closing.bootstrap import lender_answers, payments, replies, signatures
+from creditmesh.closing.model import ContradictoryAnswer, CounterExpired, LenderMessage, PaymentOrder
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
@@ -75,6 +75,20 @@ def take_lender_message(call: Call, body: LenderMessage) -> WebhookTaken:
     """Take a message that a lender would send as a webhook; for lenders without a system of their own."""
     new = lender_answers().receive(call.caller.tenant, f"api.{call.required_key}", body)
     return WebhookTaken(duplicate=not new)
+
+
+@route(
+    blueprint,
+    "POST",
+    "/v1/applications/{application_id}/payment-order/cancellation",
+    roles=OPERATORS,
+    status=202,
+    key=Key.NEEDLESS,
+    raises=[NotAwaited],
+)
+def cancel_payment_order(call: Call, application_id: str) -> PaymentOrder:
+    """Ask the lender not to carry out the open order to pay; its answer releases the money."""
+    return payments().ask_to_cancel(application_id)
 
 
 @route(blueprint, "GET", "/v1/applications/{application_id}/contract")

@@ -8,6 +8,8 @@ from api.cursors import following, window
 from api.roles import OPERATORS, RISK_OFFICERS
 from api.routing import Call, route
 from api.schemas import BlacklistEntry, OperatorTasks, Resolution, TaskListing
+from creditmesh.closing.bootstrap import payments
+from creditmesh.closing.model import OrderOutstanding
 from creditmesh.intake.bootstrap import operators
 from creditmesh.intake.model import NotAwaited
 from creditmesh.intake.operators import OperatorTask, RetriedTooOften
@@ -40,10 +42,12 @@ def read_task(call: Call, task_id: str) -> OperatorTask:
     "POST",
     "/v1/operator-tasks/{task_id}/resolution",
     roles=OPERATORS | RISK_OFFICERS,
-    raises=[NotAwaited, RetriedTooOften],
+    raises=[NotAwaited, RetriedTooOften, OrderOutstanding],
 )
 def resolve(call: Call, task_id: str, body: Resolution) -> OperatorTask:
     """Resolve a task: a risk officer decides a referral, an operator resolves the others."""
+    if body.action == "close":
+        payments().require_settled(operators().get(call.caller, task_id).application_id)
     return operators().resolve(call.caller, task_id, body.action, body.note)
 
 

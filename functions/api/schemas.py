@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from creditmesh.authorization.model import Problem
-from creditmesh.closing.model import Closing, Counter, Ending, Inquiry
+from creditmesh.closing.model import Closing, Counter, Ending, Inquiry, PaymentOrder
 from creditmesh.intake.model import ApplicationSummary, LenderRefusal, Outcome, Status, TimelineEntry
 from creditmesh.intake.notes import NoteCode
 from creditmesh.intake.operators import OperatorTask
@@ -261,18 +261,20 @@ class LenderStanding(Out):
     state: Literal["waiting", "countered", "information_required", "approved", "rejected", "declined"] | None
     counter_offer: CounterOffer | None
     inquiries: list[Inquiry]
+    payment: PaymentOrder | None = Field(description="the last order to pay, and why it failed")
     refused: list[LenderRefusal] = Field(description="lenders whose offers do not stand any more")
 
     @classmethod
     def of(cls, application: ApplicationSummary, closing: Closing | None) -> LenderStanding:
         if closing is None:
-            return cls(lender_id=None, state=None, counter_offer=None, inquiries=[], refused=[])
+            return cls(lender_id=None, state=None, counter_offer=None, inquiries=[], payment=None, refused=[])
         counter = closing.counter
         return cls(
             lender_id=closing.lender_id,
             state=_state(closing),
             counter_offer=CounterOffer.of(counter) if counter else None,
             inquiries=closing.inquiries,
+            payment=closing.order(None),
             refused=application.refused,
         )
 
@@ -452,5 +454,5 @@ class BlacklistEntry(In):
 class Resolution(In):
     """How an application goes on after a person has looked; `approve` and `decline` answer a referral."""
 
-    action: Literal["retry", "close", "approve", "decline"]
+    action: Literal["retry", "close", "approve", "decline", "settle"]
     note: Annotated[str, Field(min_length=2, max_length=200), TEXT]

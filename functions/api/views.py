@@ -19,7 +19,7 @@ from api import lender_schemas as lenders
 from api import report_schemas as reports
 from api import schemas
 from api.roles import APPLICANTS, LENDERS
-from creditmesh.closing.model import Inquiry
+from creditmesh.closing.model import Inquiry, PaymentOrder
 from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import LenderRefusal, Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
@@ -112,10 +112,11 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     lenders.LenderList: (to(PARTIES, "lenders next"),),
     grades.Lender: (to(PARTIES, "lender_id name grade"), to(LENDERS, "since")),
     schemas.WebhookTaken: (to(LENDERS, "duplicate"),),
-    schemas.LenderStanding: (to(PARTIES, "lender_id state counter_offer inquiries"), to(APPLICANTS, "refused")),
+    schemas.LenderStanding: (to(PARTIES, "lender_id state counter_offer inquiries payment"), to(APPLICANTS, "refused")),
     schemas.CounterOffer: (
         to(PARTIES, "amount currency term_months repayment_method annual_rate_bps cost terms_sha256 valid_until"),
     ),
+    PaymentOrder: (to(PARTIES, "order_id state ordered_at expires_at cancel_asked_at reason_code reason"),),
     Inquiry: (to(PARTIES, "question asked_at answer answered_at"),),
     LenderRefusal: (to(APPLICANTS, "lender_id code reason"),),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),

@@ -69,8 +69,9 @@ class Lender:
             return 200
         if message_type == "platform.test":
             return 202
-        # A submission with one answer more is a new question.
-        exchange = f"{message_type}#{len(data['information'])}" if data.get("information") else message_type
+        # A submission with one answer more, or another order to pay, is a new question.
+        told = len(data.get("information", [])) or data.get("order_id")
+        exchange = f"{message_type}#{told}" if told else message_type
         if self._store.note_exchange(data["application_id"], exchange, data):
             self._desk.act(message_type, data, now)
             return 202

@@ -41,6 +41,8 @@ class Desk:
         """
         if message_type == "loan.application.submitted":
             self._take_application(data, now)
+        elif message_type == "loan.disbursement.cancel":
+            self._cancel(data, now)
         elif message_type == "loan.application.closed":
             if self._store.application(data["application_id"]):
                 self._store.set_application(data["application_id"], {"state": "closed"})
@@ -50,12 +52,8 @@ class Desk:
             self._take_signature(data, now)
 
     def answer_again(self, message_type: str, data: dict[str, Any], now: float) -> None:
-        """Answer a repeated question again; retry a failed disbursement."""
-        application = self._application(data)
-        if message_type == "loan.contract.signed" and application["state"] == "disbursement_failed":
-            self._disburse(application, now)
-        else:
-            self._store.resend(data["application_id"], message_type, now)
+        """Answer a repeated question again."""
+        self._store.resend(self._application(data)["application_id"], message_type, now)
 
     def _take_application(self, data: dict[str, Any], now: float) -> None:
         asked = parse_submission(data)
@@ -136,22 +134,33 @@ class Desk:
 
     def _take_signature(self, data: dict[str, Any], now: float) -> None:
         application = self._application(data)
-        if application["state"] != "contract_ready":
+        if application["state"] not in ("contract_ready", "disbursement_failed"):
             raise MessageRefused(409, "no_contract", "application_id")
         for name, column in (("contract_id", "contract_id"), ("document_sha256", "document_sha256")):
             if text(data, name) != application[column]:
                 raise MessageRefused(422, "not_the_contract", name)
         text(data, "signer_name")
         text(data, "signed_at")
-        self._disburse(application, now)
+        self._disburse(application, now, text(data, "order_id"))
 
-    def _disburse(self, application: dict[str, Any], now: float) -> None:
+    def _cancel(self, data: dict[str, Any], now: float) -> None:
+        """Confirm what was not paid; of what was, the payment is reported once more."""
+        application = self._application(data)
+        if application["state"] == "disbursed":
+            self._store.resend(data["application_id"], "loan.contract.signed", now)
+            return
+        answer = {"application_id": data["application_id"], "order_id": text(data, "order_id")}
+        self._plan("loan.disbursement.cancel", "loan.disbursement.cancelled", answer, now)
+
+    def _disburse(self, application: dict[str, Any], now: float, order_id: str) -> None:
         application_id = application["application_id"]
-        answer = {"application_id": application_id, "contract_id": application["contract_id"]}
+        answer = {
+            "application_id": application_id, "contract_id": application["contract_id"], "order_id": order_id,
+        }  # fmt: skip
         if self._faults.take(("fail_disbursement",), "loan.disbursement.failed"):
             self._store.set_application(application_id, {"state": "disbursement_failed"})
             answer |= {"reason_code": "account_rejected", "reason": "The payee's bank returned the payment."}
-            self._plan("loan.contract.signed", "loan.disbursement.failed", answer, now)
+            self._plan("loan.contract.signed", "loan.disbursement.failed", answer, now, f":{order_id}")
             return
         paid = {
             "disbursement_id": self._id("DIS", application_id),

@@ -16,6 +16,7 @@ EXCHANGES = {
     "/v1/applications": "loan.application.submitted",
     "/v1/contracts": "loan.contract.requested",
     "/v1/signatures": "loan.contract.signed",
+    "/v1/cancellations": "loan.disbursement.cancel",
     "/v1/ended-applications": "loan.application.closed",
     "/v1/tests": "platform.test",
 }

@@ -123,8 +123,10 @@ def test_a_replay_reaches_what_events_reach_and_nothing_else(source: Template) -
 
 
 def test_only_an_event_about_a_message_can_move_money(transformed: Template) -> None:
-    """S20: messages alone leave the platform. Of what is replayed, what reads tickets or the outbox's stream sends them,
-    and its events name their message, whose type says whether money moves; a sweep does what the next one does."""
+    """S20: messages alone leave. Of what is replayed, what reads tickets or the outbox's stream may send.
+
+    Its events name their message, whose type says whether money moves; a sweep does what the next one does.
+    """
     machine = json.dumps(transformed["Resources"]["EventReplayRole"]["Properties"]["Policies"])
     replayed = {name for name in of_type(transformed, "AWS::Lambda::Function") if f'["{name}", "Arn"]' in machine}
     assert len(replayed) >= 10

@@ -465,6 +465,7 @@ def everything(watch: Watch) -> None:
         {"document_sha256": CONTRACT["document_sha256"], "signer_name": "Test Signer", "consent": True})  # fmt: skip
     step("AwaitSignatureFunction")
     step("OrderDisbursementFunction")
+    api(watch, "POST", f"{here}/payment-order/cancellation", {}, "operator", "platform")
     world.clock.advance(GRACE_SECONDS + 1)
     watch.invoke("EnqueueMessagesFunction", {})
     world.steps.executions.clear()

@@ -13,7 +13,19 @@ import creditmesh
 PACKAGE = Path(creditmesh.__file__).parent
 BELOW_ALL = {"kernel", "platform", "risk", "features"}
 """What every context may use whole."""
-PUBLISHED = {"model", "ports", "moves", "notes", "scopes", "flow", "records", "terms", "postings", "transfers"}
+PUBLISHED = {
+    "model",
+    "ports",
+    "moves",
+    "notes",
+    "scopes",
+    "exceptions",
+    "flow",
+    "records",
+    "terms",
+    "postings",
+    "transfers",
+}
 """Pure values, and the protocols of what a context does for others."""
 CONTEXTS = sorted(path.parent.name for path in PACKAGE.glob("*/bootstrap.py") if path.parent.name != "platform")
 AWS = {"boto3", "botocore", "urllib3"}

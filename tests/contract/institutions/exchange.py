@@ -59,7 +59,7 @@ class Exchange:
     def sign(self, contract: dict[str, Any], **options: Any) -> Any:
         """Tell that a contract was signed; it is the order to disburse."""
         data = {name: contract[name] for name in ("application_id", "contract_id", "document_sha256")}
-        signed = {**data, "signer_name": "Test", "signed_at": "2026-11-21T00:00:00Z"}
+        signed = {**data, "signer_name": "Test", "signed_at": "2026-11-21T00:00:00Z", "order_id": "order-1"}
         return self.send("loan.contract.signed", signed, **options)
 
 

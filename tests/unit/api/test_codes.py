@@ -61,7 +61,8 @@ PROSE: dict[str, dict[str, str]] = {
 WRITTEN = {
     "ApplicationView": "firm_name purpose", "Change": "note", "Contract": "document",
     "DecidedGrade": "note decision_note", "Eligibility": "text", "GradeProposal": "note",
-    "Inquiry": "question answer", "LenderRefusal": "reason", "VersionDecision": "note", "EntryView": "text",
+    "Inquiry": "question answer", "LenderRefusal": "reason", "PaymentOrder": "reason",
+    "VersionDecision": "note", "EntryView": "text",
     "FeatureEntry": "meaning", "FieldView": "label", "ListChange": "note", "Nearest": "name", "Offer": "name",
     "Product": "name", "Referral": "note", "ReplayAsked": "note", "ReplayStep": "note", "Report": "firm_name",
     "ScopeView": "title text", "VersionView": "note",

@@ -79,6 +79,10 @@ STANDING = (
     "counter_offer.cost.instalment counter_offer.cost.total_repaid counter_offer.cost.fees counter_offer.cost.net_paid "
     "counter_offer.cost.apr_percent counter_offer.cost.effective_rate_percent "
 ) + " ".join(f"counter_offer.{one}" for one in COUNTER.split())
+STANDING += " " + " ".join(
+    f"payment.{one}"
+    for one in ("order_id", "state", "ordered_at", "expires_at", "cancel_asked_at", "reason_code", "reason")
+)
 REFUSED = "refused[].lender_id refused[].code refused[].reason"
 CONTRACT = "contract_id document document_sha256 signed_at"
 

@@ -85,7 +85,19 @@ def test_watching_begins_in_the_transaction_of_the_disbursement(world: World, mo
     monkeypatch.setattr(tables, "transact", noted)
     disburse(world)
     assert [tables for tables in made if table_name("Watches") in tables] == [
-        {table_name(name) for name in ("Applications", "Closings", "Products", "Waits", "Watches")}
+        {
+            table_name(name)
+            for name in (
+                "Applications",
+                "Closings",
+                "LedgerAccounts",
+                "LedgerEntries",
+                "LedgerTransfers",
+                "Products",
+                "Waits",
+                "Watches",
+            )
+        }
     ]
 
 

@@ -193,7 +193,7 @@ def lived(world: World, ending: str) -> int:
 
 
 PAID = {"paid": "100000.00", "paid less": "80000.00"}
-POINTS = {"rejected": 4, "withdrawn": 8, "expired": 8, "closed": 10, "paid": 10, "paid less": 12}
+POINTS = {"rejected": 4, "withdrawn": 8, "expired": 8, "closed": 11, "paid": 10, "paid less": 12}
 """Writes of each way; a test counts them."""
 KILLS = [(way, at, before) for way, most in POINTS.items() for at in range(1, most + 1) for before in (True, False)]
 

@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING, Any
 from creditmesh.closing import decisions
 from creditmesh.closing.decisions import NOT_AWAITED, Taken
 from creditmesh.closing.model import (
+    AnyMessage,
     Closing,
     ContractReady,
     ContradictoryAnswer,
     Disbursed,
+    DisbursedData,
+    DisbursementCancelled,
     DisbursementFailed,
     LenderDecision,
     LenderUnavailable,
+    OrderState,
     Question,
 )
+from creditmesh.closing.payments import Payments
 from creditmesh.closing.store import ClosingStore
+from creditmesh.intake.exceptions import UNEXPECTED_PAYMENT
 from creditmesh.intake.model import Actor, Application, ApplicationSummary, Outcome, Status
-from creditmesh.intake.moves import CHOOSE, DISBURSE, DRAW_UP
+from creditmesh.intake.moves import CHOOSE, DISBURSE, DRAW_UP, MISS_PAYMENT
 from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.ledger.ports import PAUSE_SECONDS, TRIES
 from creditmesh.platform.tables import Step, Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
@@ -34,12 +41,12 @@ if TYPE_CHECKING:
     from creditmesh.offers.ports import Measuring
 
 
-Message = LenderDecision | ContractReady | Disbursed | DisbursementFailed
 _ANSWERS: dict[type[Any], Question] = {
     LenderDecision: Question.DECISION,
     ContractReady: Question.CONTRACT,
     Disbursed: Question.DISBURSEMENT,
     DisbursementFailed: Question.DISBURSEMENT,
+    DisbursementCancelled: Question.DISBURSEMENT,
 }
 
 
@@ -48,7 +55,7 @@ class _Received:
     """A message with the records that it concerns."""
 
     webhook_id: str
-    message: Message
+    message: AnyMessage
     application: ApplicationSummary
     closing: Closing
     wait: Wait
@@ -74,7 +81,11 @@ class Answered:
 
 
 class LenderAnswers:
-    """Accepts lenders' messages and resumes the processes."""
+    """Accepts lenders' messages and resumes the processes.
+
+    Args:
+        exceptions: the write that calls a person: about which application, by which key, at which stage, and why.
+    """
 
     def __init__(
         self,
@@ -85,33 +96,47 @@ class LenderAnswers:
         speeds: Measuring,
         waits: Waits,
         taking: decisions.Decisions,
+        payments: Payments,
+        exceptions: Callable[[str, str, str, str], Write],
     ) -> None:
         self._store, self._applications, self._answered = store, applications, answered
         self._monitoring, self._speeds, self._waits, self._decisions = monitoring, speeds, waits, taking
+        self._payments, self._exceptions = payments, exceptions
 
-    def receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
+    def receive(self, institution_id: str, webhook_id: str, message: AnyMessage) -> bool:
         """Accept an authentic message; False for a repeat.
 
         Raises:
             NotFound: the lender has no such application.
             ContradictoryAnswer, InvalidInput: contradicts earlier messages; nothing is changed.
         """
-        return again(lambda: self._receive(institution_id, webhook_id, message))
+        return again(lambda: self._receive(institution_id, webhook_id, message), TRIES, PAUSE_SECONDS)
 
-    def _receive(self, institution_id: str, webhook_id: str, message: Message) -> bool:
+    def _receive(self, institution_id: str, webhook_id: str, message: AnyMessage) -> bool:
         application_id, question = message.data.application_id, _ANSWERS[type(message)]
         # The summary saves a call to KMS; only who starts watching a firm needs its number.
         read = self._applications.get_with if isinstance(message, Disbursed) else self._applications.summary_with
-        application, (stored, asked) = read(
-            application_id, self._store.ref(application_id), self._waits.ref(application_id, question)
-        )
+        try:
+            application, (stored, asked) = read(
+                application_id, self._store.ref(application_id), self._waits.ref(application_id, question)
+            )
+        except NotFound:
+            if isinstance(message, Disbursed):
+                return self._unexpected(institution_id, webhook_id, message.data, "unknown_application", known=False)
+            raise
         closing = self._store.read_as(stored)
+        if isinstance(message, Disbursed) and (closing is None or closing.lender_id != institution_id):
+            return self._unexpected(institution_id, webhook_id, message.data, "not_this_lender", known=False)
         if closing is None:
             raise NotFound("nothing has been submitted for this application", field="data.application_id")
         if closing.lender_id != institution_id:
             return not _repeated_earlier(closing, institution_id, webhook_id, message)
         received = _Received(webhook_id, message, application, closing, Wait(application_id, question, asked))
         repeat = webhook_id in closing.webhooks or _already_said(closing, message)
+        if not repeat and isinstance(message, Disbursed):
+            reason = self._payments.unexplained(application, closing, message.data)
+            if reason is not None:
+                return self._unexpected(institution_id, webhook_id, message.data, reason, known=True)
         if not repeat:
             self._take(received)
         elif received.wait.answered:
@@ -132,7 +157,7 @@ class LenderAnswers:
         elif isinstance(message, Disbursed):
             taken = self._disbursement(closing, message)
         else:
-            taken = self._failure(closing, message)
+            taken = self._not_paid(application, closing, message)
         if application.status is Status.CLOSED or (taken.move and application.status not in taken.move.of):
             raise ContradictoryAnswer(NOT_AWAITED)
         writes: list[Step] = [
@@ -186,47 +211,66 @@ class LenderAnswers:
 
     def _disbursement(self, closing: Closing, message: Disbursed) -> Taken:
         data = message.data
-        if closing.signature is None or closing.contract is None or closing.decision is None:
-            raise ContradictoryAnswer("the contract has not been signed")
-        if data.contract_id != closing.contract["contract_id"]:
-            raise InvalidInput("must be the signed contract", field="data.contract_id", fault="other_contract")
-        agreed = (closing.decision["approved_amount"], closing.decision["currency"])
-        if (data.amount, data.currency) != agreed:
-            raise InvalidInput(
-                "must be {agreed} as approved", field="data.amount", fault="not_as_agreed", agreed=" ".join(agreed)
-            )
-        values = {"disbursement": data.model_dump(exclude={"application_id"})}
+        orders, entered = self._payments.paid(closing, data)
+        values = {"disbursement": data.model_dump(exclude={"application_id"}, exclude_none=True), **orders}
         note = Note.of("paid_out", amount=data.amount, currency=data.currency)
-        return Taken(values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED)
+        return Taken(
+            values, ("disbursement",), move=DISBURSE, note=note, outcome=Outcome.DISBURSED, also=list(entered)
+        )  # fmt: skip
 
-    def _failure(self, closing: Closing, message: DisbursementFailed) -> Taken:
-        order = closing.asked.get(Question.DISBURSEMENT)
-        if order is None or closing.contract is None:
-            raise ContradictoryAnswer("no disbursement has been ordered")
-        if message.data.contract_id != closing.contract["contract_id"]:
-            raise InvalidInput("must be the signed contract", field="data.contract_id", fault="other_contract")
-        values = {"failed": {**message.data.model_dump(exclude={"application_id"}), "order": order}}
+    def _not_paid(
+        self, application: ApplicationSummary, closing: Closing, message: DisbursementFailed | DisbursementCancelled
+    ) -> Taken:
+        if isinstance(message, DisbursementFailed):
+            values, entered = self._payments.failed(closing, message.data)
+            note = Note(code="payment_failed", parameters={"reason_code": message.data.reason_code},
+                        words=message.data.reason)  # fmt: skip
+        else:
+            values, entered = self._payments.cancelled(closing, message.data)
+            note = Note.of("payment_cancelled", order_id=message.data.order_id)
         failed = Answer(error=LenderUnavailable.__name__, cause="the lender could not disburse")
-        return Taken(values, ("disbursement",), failed)
+        # With an operator, the task tells it.
+        move = MISS_PAYMENT if application.status is Status.SIGNED else None
+        return Taken(values, ("disbursement",), failed, move, note, also=list(entered))
+
+    def _unexpected(self, lender_id: str, webhook_id: str, data: DisbursedData, reason: str, known: bool) -> bool:
+        """Enter a payment that no order explains, and call a person; False for a repeat."""
+        entered = self._payments.unexpected(lender_id, data.application_id if known else None, data)
+        if not entered:
+            return False
+        task = self._exceptions(data.application_id, data.disbursement_id, UNEXPECTED_PAYMENT, reason)
+        self._store.transact([*entered, task], webhook_id)
+        return True
 
 
-def _already_said(closing: Closing, message: Message) -> bool:
+def _already_said(closing: Closing, message: AnyMessage) -> bool:
     """Whether a message repeats an accepted one under another id."""
     if isinstance(message, LenderDecision):
         return decisions.already_said(closing, message)
     kinds: dict[type[Any], dict[str, Any] | None] = {
         ContractReady: closing.contract,
         Disbursed: closing.disbursement,
-        DisbursementFailed: closing.failed,
     }
+    if isinstance(message, DisbursementFailed | DisbursementCancelled):
+        return _already_missed(closing, message)
     stored = kinds[type(message)]
-    if stored is None or (isinstance(message, DisbursementFailed) and not closing.disbursement_failed()):
+    if stored is None:
         return False
     said = message.data.model_dump(exclude_none=True, exclude={"application_id", "document"})
     return all(stored.get(name) == value for name, value in said.items())
 
 
-def _repeated_earlier(closing: Closing, lender_id: str, webhook_id: str, message: Message) -> bool:
+def _already_missed(closing: Closing, message: DisbursementFailed | DisbursementCancelled) -> bool:
+    order = closing.order(message.data.order_id)
+    if order is None:
+        return False
+    if isinstance(message, DisbursementCancelled):
+        return order.state is OrderState.CANCELLED
+    said = message.data.reason_code, message.data.reason
+    return order.state is OrderState.FAILED and (order.reason_code, order.reason) == said
+
+
+def _repeated_earlier(closing: Closing, lender_id: str, webhook_id: str, message: AnyMessage) -> bool:
     """Whether a message repeats one of a lender whose closing came to nothing.
 
     Raises:

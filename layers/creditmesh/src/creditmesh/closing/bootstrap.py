@@ -19,6 +19,7 @@ from creditmesh.platform.web import JSON, read_json
 if TYPE_CHECKING:
     from creditmesh.closing.commitments import Commitments
     from creditmesh.closing.decisions import Reopening
+    from creditmesh.closing.payments import Payments
     from creditmesh.closing.replies import BorrowerAsked, Replies
     from creditmesh.closing.webhooks import ReceivedWebhooks
 
@@ -29,17 +30,26 @@ def closing_store() -> ClosingStore:
 
 
 @singleton
+def payments() -> Payments:
+    from creditmesh.closing.payments import Payments
+    from creditmesh.ledger.bootstrap import ledger
+
+    own = platform()
+    return Payments(closing_store(), ledger(), own.outbox, own.clock)
+
+
+@singleton
 def commitments() -> Commitments:
     from creditmesh.closing.commitments import Commitments
     from creditmesh.offers.bootstrap import exposures
 
-    return Commitments(closing_store(), exposures())
+    return Commitments(closing_store(), exposures(), payments())
 
 
 @singleton
 def closings() -> Closings:
     own = platform()
-    return Closings(closing_store(), applications(), own.outbox, own.waits, own.clock)
+    return Closings(closing_store(), applications(), own.outbox, own.waits, own.clock, payments())
 
 
 @singleton
@@ -68,6 +78,7 @@ def lender_answers() -> LenderAnswers:
     return LenderAnswers(
         closing_store(), applications(), lender_answered(), loan_monitoring(), speeds(), own.waits,
         Decisions(lambda *given, **stated: offers().stated(*given, **stated), reopening(), own.clock),
+        payments(), operators().exception,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from creditmesh.closing.payments import Payments
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Outcome
 from creditmesh.kernel.money import Money
@@ -18,11 +19,13 @@ class Exposures(Protocol):
 class Commitments:
     """Releases what was not paid out; what was becomes outstanding."""
 
-    def __init__(self, store: ClosingStore, exposures: Exposures) -> None:
-        self._store, self._exposures = store, exposures
+    def __init__(self, store: ClosingStore, exposures: Exposures, payments: Payments) -> None:
+        self._store, self._exposures, self._payments = store, exposures, payments
 
     def ended(self, application_id: str, outcome: str) -> bool:
         """Settle an ended application's commitment; idempotent. Returns whether there was one to settle."""
+        if outcome != Outcome.DISBURSED:
+            self._payments.ended(application_id)
         return self._exposures.settle(
             application_id, self._paid(application_id) if outcome == Outcome.DISBURSED else None
         )

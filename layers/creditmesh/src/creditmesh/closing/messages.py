@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.closing.model import CLOSED, EXCHANGES, Closing, Question
+from creditmesh.closing.model import CANCEL, CLOSED, EXCHANGES, Closing, PaymentOrder, Question
 from creditmesh.intake.model import Application, NotAwaited
 from creditmesh.kernel.money import format_minor
 from creditmesh.platform.outbox import Message
@@ -40,6 +40,18 @@ def closed(closing: Closing, reason: str) -> Message:
         path=CLOSED.path,
         about=closing.application_id,
         data={"application_id": closing.application_id, "reason": reason},
+    )
+
+
+def cancel(closing: Closing, order: PaymentOrder) -> Message:
+    """Asks the lender not to carry out an order."""
+    return Message(
+        message_id=f"{order.order_id}.cancel",
+        institution_id=closing.lender_id,
+        type=CANCEL.type,
+        path=CANCEL.path,
+        about=closing.application_id,
+        data={"application_id": closing.application_id, "order_id": order.order_id},
     )
 
 

@@ -32,6 +32,12 @@ class ContradictoryAnswer(Conflict):
     code = "contradictory_answer"
 
 
+class OrderOutstanding(Conflict):
+    """An order to pay is open, so that the lender may still pay; cancel it, or wait until it expires."""
+
+    code = "order_outstanding"
+
+
 class Ending(StrEnum):
     """Errors with which the task that waits for a lender's decision fails, by name in the process."""
 
@@ -76,10 +82,17 @@ EXCHANGES = {
 
 CLOSED = Exchange("loan.application.closed", "/v1/ended-applications")
 """Tells a lender that nothing will come of an application that it has got."""
+CANCEL = Exchange("loan.disbursement.cancel", "/v1/cancellations")
+"""Asks a lender not to carry out an order to pay."""
 MOST_INQUIRIES = 5
 """Questions that a lender may ask about one application."""
 
-_MONEY = frozenset({EXCHANGES[Question.DISBURSEMENT].type, "loan.disbursed", "loan.disbursement.failed"})
+_MONEY = frozenset(
+    {
+        EXCHANGES[Question.DISBURSEMENT].type, CANCEL.type, "loan.disbursed", "loan.disbursement.failed",
+        "loan.disbursement.cancelled",
+    }
+)  # fmt: skip
 
 
 def moves_money(message_type: str) -> bool:
@@ -133,6 +146,8 @@ class DisbursedData(_Data):
     """Money has been paid out."""
 
     contract_id: _Id
+    order_id: _Id | None = None
+    """The order that was carried out; the last one by default."""
     disbursement_id: _Id
     amount: _Amount
     currency: _Currency
@@ -144,8 +159,16 @@ class DisbursementFailedData(_Data):
     """Money could not be paid out."""
 
     contract_id: _Id
+    order_id: _Id | None = None
+    """The order that failed; the last one by default."""
     reason_code: _Code
     reason: _Text
+
+
+class DisbursementCancelledData(_Data):
+    """An order that will not be carried out."""
+
+    order_id: _Id
 
 
 class LenderDecision(BaseModel):
@@ -176,10 +199,42 @@ class DisbursementFailed(BaseModel):
     data: DisbursementFailedData
 
 
-LenderMessage = Annotated[LenderDecision | ContractReady | Disbursed | DisbursementFailed, Field(discriminator="type")]
-LENDER_MESSAGE: TypeAdapter[LenderDecision | ContractReady | Disbursed | DisbursementFailed] = TypeAdapter(
-    LenderMessage
-)
+class DisbursementCancelled(BaseModel):
+    """Message `loan.disbursement.cancelled`."""
+
+    type: Literal["loan.disbursement.cancelled"]
+    data: DisbursementCancelledData
+
+
+AnyMessage = LenderDecision | ContractReady | Disbursed | DisbursementFailed | DisbursementCancelled
+LenderMessage = Annotated[AnyMessage, Field(discriminator="type")]
+LENDER_MESSAGE: TypeAdapter[AnyMessage] = TypeAdapter(LenderMessage)
+
+
+class OrderState(StrEnum):
+    """State of an order to pay."""
+
+    ORDERED = "ordered"
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class PaymentOrder(BaseModel):
+    """An order to the lender to pay the loan out; its id is also the ledger's transfer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    state: OrderState = OrderState.ORDERED
+    ordered_at: str
+    expires_at: str
+    """The lender must not pay after this instant."""
+    cancel_asked_at: str | None = None
+    reason_code: str | None = None
+    """Why it failed, in the lender's words as `reason`."""
+    reason: str | None = None
 
 
 class Inquiry(BaseModel):
@@ -237,8 +292,8 @@ class Closing(BaseModel):
     contract: dict[str, Any] | None = None
     signature: dict[str, Any] | None = None
     disbursement: dict[str, Any] | None = None
-    failed: dict[str, Any] | None = None
-    """The last failure to disburse, with `order`, the number of the failed order."""
+    orders: list[PaymentOrder] = []
+    """The last one counts; another is given only once that has failed, was cancelled or has expired."""
 
     @model_validator(mode="after")
     def _unaltered(self) -> Self:
@@ -248,9 +303,16 @@ class Closing(BaseModel):
     def answered(self, question: Question) -> bool:
         return getattr(self, question.answer) is not None
 
-    def disbursement_failed(self) -> bool:
-        """Whether the latest order to disburse failed."""
-        return bool(self.failed) and (self.failed or {}).get("order") == self.asked.get(Question.DISBURSEMENT)
+    @property
+    def open_order(self) -> PaymentOrder | None:
+        """The order that the lender may still carry out, as far as is known."""
+        last = self.orders[-1] if self.orders else None
+        return last if last and last.state is OrderState.ORDERED else None
+
+    def order(self, order_id: str | None) -> PaymentOrder | None:
+        """An order by its id, the last one by default."""
+        named = [one for one in self.orders if order_id in (None, one.order_id)]
+        return named[-1] if named else None
 
     @property
     def question(self) -> Question:

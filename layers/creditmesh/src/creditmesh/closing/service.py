@@ -5,18 +5,22 @@ The borrower's side is in `signature`, lenders' answers are in `answers`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from creditmesh.closing import messages
 from creditmesh.closing.model import Closing, Earlier, Ending, LenderUnavailable, Question
+from creditmesh.closing.payments import Payments
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.model import Application, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import SUBMIT
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
+from creditmesh.ledger.ports import PAUSE_SECONDS, TRIES
 from creditmesh.platform.outbox import Outbox
-from creditmesh.platform.tables import ConditionFailed, Item, again
+from creditmesh.platform.tables import ConditionFailed, Item, Write, again
 from creditmesh.platform.waits import Answer, Waits
 
 if TYPE_CHECKING:
@@ -27,10 +31,16 @@ class Closings:
     """Sends the questions to the chosen lender through the outbox; every method is idempotent."""
 
     def __init__(
-        self, store: ClosingStore, applications: Applications, outbox: Outbox, waits: Waits, clock: Clock
+        self,
+        store: ClosingStore,
+        applications: Applications,
+        outbox: Outbox,
+        waits: Waits,
+        clock: Clock,
+        payments: Payments,
     ) -> None:
         self._store, self._applications, self._outbox = store, applications, outbox
-        self._waits, self._clock = waits, clock
+        self._waits, self._clock, self._payments = waits, clock, payments
 
     def submit(self, application_id: str, token: str) -> None:
         """Submit report and chosen product to the lender; its decision completes the task."""
@@ -61,21 +71,27 @@ class Closings:
         self._ask(application, closing, Question.CONTRACT, token, data)
 
     def order_disbursement(self, application_id: str, token: str) -> None:
-        """Send the signed contract, which orders the payment; `loan.disbursed` completes the task."""
-        again(lambda: self._order_disbursement(application_id, token))
+        """Send the signed contract with the order to pay; `loan.disbursed` completes the task."""
+        again(lambda: self._order_disbursement(application_id, token), TRIES, PAUSE_SECONDS)
 
     def _order_disbursement(self, application_id: str, token: str) -> None:
         application, closing = self._read(application_id)
         if closing is None or closing.contract is None or closing.signature is None:
             raise NotAwaited("the contract has not been signed")
+        if closing.answered(Question.DISBURSEMENT):
+            self._waits.give(token, Answer())
+            return
+        order, values, entered = self._payments.ordering(closing)
         data = {
             "application_id": application_id,
             "contract_id": closing.contract["contract_id"],
             "document_sha256": closing.contract["document_sha256"],
             "signer_name": closing.signature["signer_name"],
             "signed_at": closing.signature["signed_at"],
+            "order_id": order.order_id,
+            "pay_before": order.expires_at,
         }
-        self._ask(application, closing, Question.DISBURSEMENT, token, data)
+        self._ask(application, closing, Question.DISBURSEMENT, token, data, values, entered)
 
     def tell_end(self, application_id: str, outcome: str) -> None:
         """Tell the lender of an application that has ended otherwise than by its own message; idempotent."""
@@ -128,19 +144,31 @@ class Closings:
         self._store.transact([begun, self._outbox.put(message), wait, moved], message.message_id)
 
     def _ask(
-        self, application: Application, closing: Closing, question: Question, token: str, data: dict[str, Any]
+        self,
+        application: Application,
+        closing: Closing,
+        question: Question,
+        token: str,
+        data: dict[str, Any],
+        values: Mapping[str, Any] = MappingProxyType({}),
+        beside: Sequence[Write] = (),
     ) -> None:
-        """Ask a question; asked again if it was asked before without an answer."""
+        """Ask a question; asked again if it was asked before without an answer.
+
+        Args:
+            values: attributes of the closing that are set with it.
+            beside: writes of the same transaction.
+        """
         if closing.answered(question):
             self._waits.give(token, Answer())
             return
         application.require_open()
         number = closing.asked.get(question, 0) + 1
         message = messages.question(closing, question, number, data)
-        change = {"asked": {**closing.asked, question.value: number}}
+        change = {"asked": {**closing.asked, question.value: number}, **values}
         asked = self._store.change(closing.application_id, change, absent=(question.answer,))
         wait = self._waits.asking(closing.application_id, question, token, str(number))
-        self._store.transact([asked, wait, self._outbox.put(message)], message.message_id)
+        self._store.transact([asked, wait, self._outbox.put(message), *beside], message.message_id)
 
 
 def _ended(closing: Closing) -> Earlier:

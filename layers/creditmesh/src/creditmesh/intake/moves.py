@@ -105,6 +105,8 @@ REOPEN = Move(
 REJECT = Move("reject", _process(_S.SUBMITTED), _S.CLOSED, by=(Role.LENDER,), outcomes=(Outcome.LENDER_REJECTED,))
 DRAW_UP = Move("draw up the contract", _process(_S.APPROVED), _S.CONTRACT_READY, by=(Role.LENDER,))
 SIGN = Move("sign", (_S.CONTRACT_READY,), _S.SIGNED, by=(Role.BORROWER,))
+# A failed or cancelled order to pay; the process hands over to a person.
+MISS_PAYMENT = Move("miss the payment", (_S.SIGNED,), _S.SIGNED, by=(Role.LENDER,))
 DISBURSE = Move("disburse", _process(_S.SIGNED), _S.CLOSED, by=(Role.LENDER,), outcomes=(Outcome.DISBURSED,))
 HAND_OVER = Move(
     "hand over", tuple(one for one in Status if one not in (_S.WITH_OPERATOR, _S.CLOSED)), _S.WITH_OPERATOR,
@@ -132,6 +134,6 @@ EXPIRE = Move(
 
 TABLE = (
     ASK_FOR_FLOW, ASSIGN, ASK, AUTHORIZE, GIVE_UP, COLLECT, ASSESS, DECLINE, OFFER, MATCH_NOTHING, CHOOSE, SUBMIT,
-    APPROVE, COUNTER, ACCEPT, DECLINE_COUNTER, INQUIRE, INFORM, REOPEN, REJECT, DRAW_UP, SIGN, DISBURSE, HAND_OVER,
-    HAND_OVER_AGAIN, RESUME, SETTLE, WITHDRAW, EXPIRE,
+    APPROVE, COUNTER, ACCEPT, DECLINE_COUNTER, INQUIRE, INFORM, REOPEN, REJECT, DRAW_UP, SIGN, MISS_PAYMENT, DISBURSE,
+    HAND_OVER, HAND_OVER_AGAIN, RESUME, SETTLE, WITHDRAW, EXPIRE,
 )  # fmt: skip

@@ -28,6 +28,8 @@ class Note(Reason):
         "manager_reminded": "a manager was reminded",
         "nothing_fits": "the nearest product is {name}: {unmet}",
         "offers_made": "{count} offers",
+        "payment_cancelled": "the order to pay {order_id} was cancelled",
+        "payment_failed": "{reason_code}",
         "paid_out": "{amount} {currency}",
         "rejected_by_lender": "{reason_code}",
         "rejected_without_reason": "no reason given",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from creditmesh.intake import exceptions
 from creditmesh.intake.model import (
     WAITS,
     Actor,
@@ -78,6 +80,23 @@ class OperatorQueue:
         """Create a task for an application and wait for its resolution."""
         again(lambda: self._hand_over(application_id, token, stage, reason))
 
+    def exception(self, application_id: str, key: str, stage: str, reason: str) -> Put:
+        """The write of a task that no process waits for.
+
+        Args:
+            key: tells it from others of its stage and application.
+            reason: a code.
+        """
+        task = OperatorTask(
+            task_id=f"{application_id}.{hashlib.sha256(f'{stage}:{key}'.encode()).hexdigest()[:16]}",
+            application_id=application_id,
+            stage=stage,
+            reason=reason,
+            reasons=[reason],
+            created_at=iso(self._clock.now()),
+        )
+        return Put(self._table, task.model_dump(mode="json", exclude_none=True), "task_id")
+
     def _hand_over(self, application_id: str, token: str, stage: str, reason: str) -> None:
         application, wait = self._application(application_id)
         application.require_open()
@@ -143,7 +162,8 @@ class OperatorQueue:
         """
         task = self._get(task_id)
         referral = task.stage == REFERRAL
-        role, allowed = (Role.RISK_OFFICER, REFERRAL_ACTIONS) if referral else (Role.OPERATOR, ACTIONS)
+        role = Role.RISK_OFFICER if referral else Role.OPERATOR
+        allowed = REFERRAL_ACTIONS if referral else _actions(task.stage)
         if caller.role is not role:
             raise Forbidden("a task at stage {stage} is for role {role}", stage=task.stage, role=role.value)
         if action not in allowed:
@@ -186,6 +206,9 @@ class OperatorQueue:
         resolution = {"resolved_at": iso(self._clock.now()), "resolved_by": by.subject, "action": action}
         change = {**resolution, **noted(note), "queue": RESOLVED_QUEUE}
         write = Update(self._table, {"task_id": task.task_id}, change, absent=("action",))
+        if task.stage in exceptions.STAGES:
+            self._tables.write(write)
+            return
         application, wait = self._application(task.application_id)
         writes: list[Write] = [write]
         if wait.number == task.task_id and not wait.answered:
@@ -232,6 +255,10 @@ class OperatorQueue:
         if item is None:
             raise NotFound("no such task", field="task_id")
         return OperatorTask.model_validate(item)
+
+
+def _actions(stage: str) -> tuple[str, ...]:
+    return exceptions.ACTIONS if stage in exceptions.STAGES else ACTIONS
 
 
 def _require_staff(caller: Caller) -> None:
