@@ -31,7 +31,7 @@ from creditmesh.intake.moves import CHOOSE, DISBURSE, DRAW_UP, MISS_PAYMENT
 from creditmesh.intake.notes import Note
 from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
-from creditmesh.ledger.ports import PAUSE_SECONDS, TRIES
+from creditmesh.ledger.ports import PAUSE_SECONDS
 from creditmesh.platform.tables import Step, Write, again
 from creditmesh.platform.waits import Answer, Wait, Waits
 
@@ -110,7 +110,7 @@ class LenderAnswers:
             NotFound: the lender has no such application.
             ContradictoryAnswer, InvalidInput: contradicts earlier messages; nothing is changed.
         """
-        return again(lambda: self._receive(institution_id, webhook_id, message), TRIES, PAUSE_SECONDS)
+        return again(lambda: self._receive(institution_id, webhook_id, message), pause_seconds=PAUSE_SECONDS)
 
     def _receive(self, institution_id: str, webhook_id: str, message: AnyMessage) -> bool:
         application_id, question = message.data.application_id, _ANSWERS[type(message)]

@@ -23,7 +23,7 @@ from creditmesh.kernel.clock import Clock, iso, parse_instant
 from creditmesh.kernel.errors import InvalidInput, NotFound
 from creditmesh.kernel.money import Money
 from creditmesh.ledger.model import Line
-from creditmesh.ledger.ports import PAUSE_SECONDS, TRIES
+from creditmesh.ledger.ports import PAUSE_SECONDS
 from creditmesh.ledger.postings import disbursement, unexpected_payment
 from creditmesh.ledger.transfers import Command, Post, Record, Reserve, TransferStateConflict, Void
 from creditmesh.platform.outbox import Outbox
@@ -150,7 +150,7 @@ class Payments:
 
     def ended(self, application_id: str) -> bool:
         """Release what an ended application's open order has reserved; idempotent. Returns whether there was one."""
-        return again(lambda: self._ended(application_id), TRIES, PAUSE_SECONDS)
+        return again(lambda: self._ended(application_id), pause_seconds=PAUSE_SECONDS)
 
     def _ended(self, application_id: str) -> bool:
         closing = self._store.find(application_id)

@@ -18,13 +18,16 @@ from creditmesh.intake.model import Application, NotAwaited, Outcome, Status
 from creditmesh.intake.moves import SUBMIT
 from creditmesh.kernel.clock import Clock, iso
 from creditmesh.kernel.errors import NotFound
-from creditmesh.ledger.ports import PAUSE_SECONDS, TRIES
+from creditmesh.ledger.ports import PAUSE_SECONDS
 from creditmesh.platform.outbox import Outbox
 from creditmesh.platform.tables import ConditionFailed, Item, Write, again
 from creditmesh.platform.waits import Answer, Waits
 
 if TYPE_CHECKING:
     from creditmesh.intake.ports import Applications
+
+ORDER_TRIES = 6
+"""For orders to pay, which all change their lender's cash; some eight seconds in all, as a step has thirty."""
 
 
 class Closings:
@@ -72,7 +75,7 @@ class Closings:
 
     def order_disbursement(self, application_id: str, token: str) -> None:
         """Send the signed contract with the order to pay; `loan.disbursed` completes the task."""
-        again(lambda: self._order_disbursement(application_id, token), TRIES, PAUSE_SECONDS)
+        again(lambda: self._order_disbursement(application_id, token), ORDER_TRIES, PAUSE_SECONDS)
 
     def _order_disbursement(self, application_id: str, token: str) -> None:
         application, closing = self._read(application_id)
