@@ -15,11 +15,14 @@ from api.schemas import (
     SignatureGiven,
     WebhookTaken,
 )
-from creditmesh.closing.bootstrap import lender_answers, payments, replies, signatures
+from creditmesh.closing.bootstrap import lender_answers, payments, probe, replies, signatures
 from creditmesh.closing.model import ContradictoryAnswer, CounterExpired, LenderMessage, PaymentOrder
 from creditmesh.intake.model import ApplicationClosed, NotAwaited
 from creditmesh.kernel.caller import Role
 from creditmesh.kernel.errors import InvalidInput, NotFound
+from creditmesh.offers.model import NotALender
+from creditmesh.outbox.bootstrap import undelivered
+from creditmesh.platform.undelivered import OutboxMessage
 
 blueprint = Blueprint(__name__)
 
@@ -75,6 +78,20 @@ def take_lender_message(call: Call, body: LenderMessage) -> WebhookTaken:
     """Take a message that a lender would send as a webhook; for lenders without a system of their own."""
     new = lender_answers().receive(call.caller.tenant, f"api.{call.required_key}", body)
     return WebhookTaken(duplicate=not new)
+
+
+@route(
+    blueprint,
+    "POST",
+    "/v1/lender-messages/test",
+    roles=LENDERS,
+    status=202,
+    key=Key.DERIVED,
+    raises=[NotALender],
+)
+def send_test_message(call: Call) -> OutboxMessage:
+    """Send a test message to the lender's own system; it answers nothing."""
+    return undelivered().get(probe().send(call.caller, call.required_key))
 
 
 @route(

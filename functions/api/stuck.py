@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from chalice.app import Blueprint
 
 from api.cursors import following, window
-from api.roles import OPERATORS
+from api.roles import LENDERS, OPERATORS
 from api.routing import Call, route
 from api.stuck_schemas import (
     FailedEventListing,
@@ -23,7 +25,7 @@ from creditmesh.closing.webhooks import ReceivedWebhook
 from creditmesh.failures.bootstrap import event_replays, failed_events
 from creditmesh.failures.model import FailedEvent
 from creditmesh.kernel.caller import STAFF, Role
-from creditmesh.kernel.errors import SamePerson
+from creditmesh.kernel.errors import NotFound, SamePerson
 from creditmesh.outbox.bootstrap import undelivered
 from creditmesh.platform.replays import NotReplayable, ReplayedTooOften
 from creditmesh.platform.tables import ConditionFailed
@@ -31,24 +33,28 @@ from creditmesh.platform.undelivered import OutboxMessage
 
 blueprint = Blueprint(__name__)
 
+T = TypeVar("T", OutboxMessage, ReceivedWebhook)
+
+READERS = LENDERS | STAFF
+"""Who may read messages; a lender its own."""
 SECOND = OPERATORS | {Role.MANAGER}
 """Who may confirm what an operator has asked for."""
 
 
-@route(blueprint, "GET", "/v1/outbox", roles=STAFF)
+@route(blueprint, "GET", "/v1/outbox", roles=READERS, raises=[NotFound])
 def list_messages(call: Call, query: MessageListing) -> OutboxMessages:
-    """List the messages that were parked, or that are to be delivered, with attempts and last error."""
+    """List messages that were parked, or are to be delivered, with attempts and last error; a lender its own."""
     found = undelivered().list(
-        window(call, query), parked=query.state == "parked", institution_id=query.institution_id, type=query.type,
-        about=query.about,
+        window(call, query), parked=query.state == "parked", institution_id=_institution(call, query.institution_id),
+        type=query.type, about=query.about,
     )  # fmt: skip
     return OutboxMessages(messages=found.items, next=following(call, query, found))
 
 
-@route(blueprint, "GET", "/v1/outbox/{message_id}", roles=STAFF)
+@route(blueprint, "GET", "/v1/outbox/{message_id}", roles=READERS)
 def read_message(call: Call, message_id: str) -> OutboxMessage:
     """Read how a message stands; also one that was sent."""
-    return undelivered().get(message_id)
+    return _visible(call, undelivered().get(message_id), "message")
 
 
 @route(
@@ -70,19 +76,20 @@ def decide_message_replay(call: Call, message_id: str, body: ReplayDecision) -> 
     return undelivered().decide_replay(message_id, call.caller.subject, confirm=confirm, note=body.note)
 
 
-@route(blueprint, "GET", "/v1/received-webhooks", roles=STAFF)
+@route(blueprint, "GET", "/v1/received-webhooks", roles=READERS, raises=[NotFound])
 def list_webhooks(call: Call, query: WebhookListing) -> Webhooks:
     """List received webhooks with their outcome: accepted, duplicate, rejected, failed, not authentic."""
     found = received_webhooks().list(
-        window(call, query), institution_id=query.institution_id, state=query.state, type=query.type, about=query.about
-    )
+        window(call, query), institution_id=_institution(call, query.institution_id), state=query.state,
+        type=query.type, about=query.about,
+    )  # fmt: skip
     return Webhooks(webhooks=found.items, next=following(call, query, found))
 
 
-@route(blueprint, "GET", "/v1/received-webhooks/{webhook_id}", roles=STAFF)
+@route(blueprint, "GET", "/v1/received-webhooks/{webhook_id}", roles=READERS)
 def read_webhook(call: Call, webhook_id: str) -> ReceivedWebhook:
     """Read what became of a received webhook."""
-    return received_webhooks().get(webhook_id)
+    return _visible(call, received_webhooks().get(webhook_id), "webhook")
 
 
 @route(
@@ -134,3 +141,28 @@ def decide_failed_event_replay(call: Call, failed_event_id: str, body: ReplayDec
     """Confirm or refuse a replay; who asked for it cannot confirm."""
     confirm = body.action == "confirm"
     return event_replays().decide(failed_event_id, call.caller.subject, confirm=confirm, note=body.note)
+
+
+def _visible(call: Call, found: T, kind: str) -> T:
+    """What was found, unless a lender asks for another's.
+
+    Raises:
+        NotFound: as if there were none.
+    """
+    if call.caller.role not in STAFF and found.institution_id != call.caller.tenant:
+        raise NotFound("no such {kind}", field="id", kind=kind)
+    return found
+
+
+def _institution(call: Call, asked: str | None) -> str | None:
+    """Whose messages are shown: a lender's own, to staff the institution's asked for, or all.
+
+    Raises:
+        NotFound: a lender asks for another's.
+    """
+    caller = call.caller
+    if caller.role in STAFF:
+        return asked
+    if asked not in (None, caller.tenant):
+        raise NotFound("no such institution", field="institution_id")
+    return caller.tenant

@@ -18,8 +18,10 @@ from api import ledger_schemas as ledger
 from api import lender_schemas as lenders
 from api import report_schemas as reports
 from api import schemas
+from api import stuck_schemas as stuck
 from api.roles import APPLICANTS, LENDERS
 from creditmesh.closing.model import Inquiry, PaymentOrder
+from creditmesh.closing.webhooks import ReceivedWebhook
 from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import LenderRefusal, Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
@@ -28,6 +30,7 @@ from creditmesh.offers import model as products
 from creditmesh.offers import speed as speeds
 from creditmesh.offers.cost import LoanCost
 from creditmesh.offers.offer import Nearest, Offer, RankPoints, Unmet
+from creditmesh.platform.undelivered import OutboxMessage
 
 PARTIES = APPLICANTS | LENDERS
 ENDED_BY_STAFF = (Outcome.CLOSED_BY_OPERATOR, Outcome.DECLINED_REFERRAL)
@@ -112,6 +115,15 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     lenders.LenderList: (to(PARTIES, "lenders next"),),
     grades.Lender: (to(PARTIES, "lender_id name grade"), to(LENDERS, "since")),
     schemas.WebhookTaken: (to(LENDERS, "duplicate"),),
+    stuck.OutboxMessages: (to(LENDERS, "messages next"),),
+    OutboxMessage: (
+        to(LENDERS, "message_id institution_id type about state attempts created_at due_at last_error last_error_code"),
+        to(LENDERS, "last_error_parameters sent_at"),
+    ),
+    stuck.Webhooks: (to(LENDERS, "webhooks next"),),
+    ReceivedWebhook: (
+        to(LENDERS, "id institution_id received_at state webhook_id type about size problem field count"),
+    ),
     schemas.LenderStanding: (to(PARTIES, "lender_id state counter_offer inquiries payment"), to(APPLICANTS, "refused")),
     schemas.CounterOffer: (
         to(PARTIES, "amount currency term_months repayment_method annual_rate_bps cost terms_sha256 valid_until"),

@@ -13,7 +13,7 @@ from aws.target import Refused
 KINDS = ("tax", "registry", "lender", "judicial", "credit_bureau", "shop", "education", "anti_fraud", "source")
 """Kinds known to the platform; ``source`` is any other source of data, which channels name by id."""
 _FIELDS = {"kind", "name", "base_url", "login_url", "products_need_approval"}
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def check(path: Path) -> Path:
@@ -29,7 +29,7 @@ def check(path: Path) -> Path:
 
 def _check(name: str, one: Any) -> None:
     if not _ID.fullmatch(name):
-        raise Refused(f"Institution id «{name}» must be lower-case letters, digits and hyphens.")
+        raise Refused(f"Institution id «{name}» must be 1 to 40 lower-case letters, digits and hyphens.")
     if not isinstance(one, dict) or not {"kind", "name", "base_url"} <= set(one) <= _FIELDS:
         optional = "login_url and, of a lender, products_need_approval"
         raise Refused(f"Institution {name} needs kind, name and base_url, may have {optional}, and nothing else.")

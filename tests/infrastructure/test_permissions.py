@@ -444,6 +444,8 @@ def everything(watch: Watch) -> None:
     stuck = api(watch, "GET", "/v1/outbox", None, "operator", "platform")["messages"]
     watch.parts["message_id"] = max(one["message_id"] for one in stuck)
     api(watch, "GET", "/v1/outbox/{message_id}", None, "operator", "platform")
+    api(watch, "GET", "/v1/received-webhooks", None, "lender", "lender-a")
+    api(watch, "POST", "/v1/lender-messages/test", None, "lender", "lender-a")
     api(watch, "POST", "/v1/outbox/{message_id}/replay", {"note": "again"}, "operator", "platform")
     webhook(watch, "loan.contract.ready", 2, CONTRACT, status=409)
     webhook(watch, "loan.decision", 1, APPROVAL, secret=SECRET_BUREAU, status=401)

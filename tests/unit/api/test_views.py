@@ -84,6 +84,11 @@ STANDING += " " + " ".join(
     for one in ("order_id", "state", "ordered_at", "expires_at", "cancel_asked_at", "reason_code", "reason")
 )
 REFUSED = "refused[].lender_id refused[].code refused[].reason"
+MESSAGE = (
+    "message_id institution_id type about state attempts created_at due_at last_error last_error_code "
+    "last_error_parameters.key sent_at"
+)
+WEBHOOK = "id institution_id received_at state webhook_id type about size problem field count"
 CONTRACT = "contract_id document document_sha256 signed_at"
 
 
@@ -128,6 +133,11 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("POST", f"{HERE}/counter-offer"): applicants(APPLICATION),
     ("POST", f"{HERE}/information"): applicants(APPLICATION),
     ("POST", "/v1/lender-messages"): {"lender": "duplicate"},
+    ("POST", "/v1/lender-messages/test"): {"lender": MESSAGE},
+    ("GET", "/v1/outbox"): {"lender": listed("messages[]", MESSAGE)},
+    ("GET", "/v1/outbox/{message_id}"): {"lender": MESSAGE},
+    ("GET", "/v1/received-webhooks"): {"lender": listed("webhooks[]", WEBHOOK)},
+    ("GET", "/v1/received-webhooks/{webhook_id}"): {"lender": WEBHOOK},
     ("GET", f"{HERE}/contract"): {**applicants(CONTRACT), "lender": CONTRACT},
     ("GET", f"{HERE}/authorization-link"): applicants("url"),
     ("GET", f"{HERE}/consents"): applicants(listed("consents[]", CONSENTS)),

@@ -191,6 +191,7 @@ def cloud_deploy_key() -> str:
         ({"tax": {**TAX, "products_need_approval": True}}, "true of lenders only"),
         ({"bank": {**TAX, "kind": "lender", "products_need_approval": "yes"}}, "must be true or false"),
         ({"Tax Bureau": TAX}, "Institution id"),
+        ({"t" * 41: TAX}, "1 to 40"),
         ([], "one JSON object"),
     ],
 )

@@ -29,6 +29,14 @@ def test_institutions_by_id_and_kind() -> None:
         found.get("nobody")
 
 
+@pytest.mark.parametrize("length", [0, 41])
+def test_an_id_that_the_ledger_has_no_room_for_is_refused(length: int) -> None:
+    lender = ADDRESSES["lender-a"]
+    assert directory({"a" * 40: lender}).get("a" * 40).address.kind == "lender"
+    with pytest.raises(ValidationError, match="string_too"):
+        directory({**ADDRESSES, "a" * length: lender}).of_kind("lender")
+
+
 def test_an_institution_without_keys_has_empty_ones() -> None:
     keys = directory(keys={}).get("lender-a").keys
     assert (keys.webhook_secrets, keys.api_key) == ([], "")

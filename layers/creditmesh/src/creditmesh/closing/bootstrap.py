@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from creditmesh.closing.commitments import Commitments
     from creditmesh.closing.decisions import Reopening
     from creditmesh.closing.payments import Payments
+    from creditmesh.closing.probe import Probe
     from creditmesh.closing.replies import BorrowerAsked, Replies
     from creditmesh.closing.webhooks import ReceivedWebhooks
 
@@ -115,6 +116,14 @@ def received_webhooks() -> ReceivedWebhooks:
     return ReceivedWebhooks(
         own.tables, settings().received_webhooks_table, own.data, own.clock, own.addresses.all, moves_money, receive
     )
+
+
+@singleton
+def probe() -> Probe:
+    from creditmesh.closing.probe import Probe
+
+    own = platform()
+    return Probe(own.tables, own.outbox, own.clock, lambda: own.addresses.of("lender"))
 
 
 @singleton

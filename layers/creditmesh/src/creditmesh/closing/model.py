@@ -84,6 +84,8 @@ CLOSED = Exchange("loan.application.closed", "/v1/ended-applications")
 """Tells a lender that nothing will come of an application that it has got."""
 CANCEL = Exchange("loan.disbursement.cancel", "/v1/cancellations")
 """Asks a lender not to carry out an order to pay."""
+TEST = Exchange("platform.test", "/v1/tests")
+"""Tells a lender nothing; it asked for it itself to see whether messages reach its system."""
 MOST_INQUIRIES = 5
 """Questions that a lender may ask about one application."""
 

@@ -15,6 +15,8 @@ from creditmesh.platform.observability import logger
 from creditmesh.platform.signing import key_of
 
 CACHE_SECONDS = 300
+LONGEST_ID = 40
+"""Of an institution's id: ids of accounts in the ledger have room for no more."""
 ADDRESS_BOOK = "institutions.json"
 """Key of the address book in the bucket of artefacts, uploaded by the deployment."""
 
@@ -104,7 +106,7 @@ class Directory(Protocol):
         """The keys of an institution, which need not be in the address book."""
 
 
-_ADDRESSES = TypeAdapter(dict[str, Address])
+_ADDRESSES = TypeAdapter(dict[Annotated[str, Field(min_length=1, max_length=LONGEST_ID)], Address])
 KEYS = TypeAdapter(dict[str, Keys], config=ConfigDict(hide_input_in_errors=True))
 _GIVEN = TypeAdapter(dict[str, Any], config=ConfigDict(hide_input_in_errors=True))
 
