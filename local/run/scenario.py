@@ -35,7 +35,7 @@ class Staff:
         silent: names of these firms.
     """
 
-    def __init__(self, platform: LocalPlatform, silent: Collection[str]) -> None:
+    def __init__(self, platform: LocalPlatform, silent: Collection[str] = ()) -> None:
         roles = ("operator", "risk_officer", "manager")
         self._operator, self._officer, self._manager = (platform.api(role, "platform") for role in roles)
         self._silent = silent
