@@ -21,11 +21,19 @@ _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=64)
 class ProblemError(Exception):
     """The API refused a request (RFC 9457)."""
 
-    def __init__(self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: list[dict[str, str]] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(
             f"{status} {code}: {detail}" + "".join(f"; {e.get('field')}: {e.get('rule')}" for e in errors or [])
         )
         self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
+        self.parameters = parameters or {}
 
 
 def is_loopback(url: str) -> bool:
@@ -246,4 +254,5 @@ def _problem(answer: httpx.Response) -> ProblemError:
     if not isinstance(document, dict):
         return ProblemError(answer.status_code, "unreadable", answer.text[:200])
     detail = document.get("detail") or document.get("title") or document.get("message") or document.get("Message") or ""
-    return ProblemError(answer.status_code, str(document.get("code", "")), str(detail), document.get("errors"))
+    code, errors, named = str(document.get("code", "")), document.get("errors"), document.get("parameters")
+    return ProblemError(answer.status_code, code, str(detail), errors, named)

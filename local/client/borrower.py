@@ -13,6 +13,8 @@ from client.bureau import Bureau
 from client.views import ApplicationView, Offer, TimelineEntry
 
 Watch = Callable[[ApplicationView], None]
+Pick = Callable[[Sequence[Offer]], Offer]
+_LIMIT = "limit_exhausted"
 _NOT_AWAITED = {"not_awaited", "application_closed", "conflict"}
 
 
@@ -41,6 +43,8 @@ class Journey:
     logins: int
     """Logins at the tax bureau; 0 if a stored authorisation was reused."""
     report: dict[str, Any] | None
+    refusals: list[str]
+    """Codes of choices that came too late for what is left of the limit."""
 
 
 class Borrower:
@@ -54,6 +58,7 @@ class Borrower:
         consents: further rights granted when first asked, by scope.
         fields: what he tells the rights' sources, by name.
         watch: called with each new state of the application.
+        pick: which offer he chooses, and of which amount; the best as it stands by default.
         poll_seconds: minimum and maximum pause between polls.
     """
 
@@ -70,13 +75,17 @@ class Borrower:
         consents: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
         watch: Watch = lambda _: None,
+        pick: Pick = lambda offers: offers[0],
         poll_seconds: tuple[float, float] = (0.15, 1.5),
     ) -> None:
         self._api, self._bureau, self._request = api, bureau, dict(request)
         self._password, self._signer_name, self._first_code = password, signer_name, first_code
         self._validity_days, self._watch, self._poll = validity_days, watch, poll_seconds
         self._consents, self._fields = list(consents), fields or {}
+        self._pick = pick
         self._logins = 0
+        self._refusals: list[str] = []
+        self._left: str | None = None
         self._report: dict[str, Any] | None = None
 
     def live_through(self, key: str, seconds: float = 120.0) -> Journey:
@@ -103,7 +112,8 @@ class Borrower:
             if newer.status != view.status:
                 self._watch(newer)
             view = newer
-        return Journey(view, self._api.timeline(view.application_id), self._logins, self._read_report(view))
+        timeline, report = self._api.timeline(view.application_id), self._read_report(view)
+        return Journey(view, timeline, self._logins, report, self._refusals)
 
     def apply(self, key: str) -> ApplicationView:
         view = self._api.apply(self._request, key)
@@ -145,11 +155,26 @@ class Borrower:
             fields = {one: value for one, value in self._fields.items() if one in asked}
             self._api.give_consent(application_id, scopes[name], days, fields)
 
-    def choose(self, application_id: str) -> ApplicationView:
-        """Read report and offers, choose the best."""
+    def choose(self, application_id: str) -> ApplicationView | None:
+        """Read report and offers, choose one.
+
+        None if the limit has meanwhile been taken by another application of the firm: the next time he chooses what is
+        left of it, or withdraws if no offer is as small.
+        """
         self._report = self._api.report(application_id)
-        best: Offer = self._api.matches(application_id)[0]
-        return self._api.choose(application_id, best)
+        offers = self._api.matches(application_id)
+        if self._left is not None:
+            offers = [less for one in offers if (less := one.at_most(self._left))]
+            if not offers:
+                return self._api.withdraw(application_id)
+        try:
+            return self._api.choose(application_id, self._pick(offers))
+        except ProblemError as problem:
+            if problem.code != _LIMIT:
+                raise
+            self._refusals.append(problem.code)
+            self._left = str(problem.parameters["left"])
+            return None
 
     def reply(self, application_id: str) -> ApplicationView:
         """Accept the lender's counter-offer, or answer its question."""

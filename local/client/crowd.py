@@ -15,7 +15,8 @@ from client.borrower import Borrower
 from client.views import ApplicationView
 
 _MOST_LISTED = 100
-_ACTS: dict[str, Callable[[Borrower, str], ApplicationView]] = {
+_Act = Callable[[Borrower, str], ApplicationView | None]
+_ACTS: dict[str, _Act] = {
     "authorization_required": Borrower.authorize,
     "offered": Borrower.choose,
     "contract_ready": Borrower.sign,
@@ -120,7 +121,7 @@ class Crowd:
             self._busy.add(application_id)
             return True
 
-    def _act(self, act: Callable[[Borrower, str], ApplicationView], application_id: str) -> None:
+    def _act(self, act: _Act, application_id: str) -> None:
         try:
             act(self._mine[application_id], application_id)
             with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,11 +11,19 @@ class _View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
+class Cost(_View):
+    """What a loan costs."""
+
+    apr_percent: str
+
+
 class Chosen(_View):
-    """The product that the borrower chose."""
+    """The product that the borrower chose, and its terms."""
 
     lender_id: str
     product_id: str
+    amount: str
+    cost: Cost
 
 
 class ApplicationView(_View):
@@ -60,7 +70,17 @@ class Offer(_View):
     name: str
     fit: str
     amount: str
+    min_amount: str
+    max_amount: str
+    amount_step: str
     annual_rate_bps: int
+
+    def at_most(self, amount: str) -> Offer | None:
+        """This offer with the largest amount up to `amount`; None if it begins above."""
+        most, low = min(Decimal(amount), Decimal(self.max_amount)), Decimal(self.min_amount)
+        if most < low:
+            return None
+        return self.model_copy(update={"amount": str(most - (most - low) % Decimal(self.amount_step))})
 
 
 class CounterOffer(_View):

@@ -32,6 +32,7 @@ class Desk:
         self._countered = persona_id(config.seed, "lender_counters")
         self._asked = persona_id(config.seed, "lender_asks")
         self._not_for_banks = persona_id(config.seed, "banks_reject")
+        self._account_wrong_at_first = persona_id(config.seed, "payment_repeated")
 
     def act(self, message_type: str, data: dict[str, Any], now: float) -> None:
         """Handle a new message.
@@ -157,7 +158,9 @@ class Desk:
         answer = {
             "application_id": application_id, "contract_id": application["contract_id"], "order_id": order_id,
         }  # fmt: skip
-        if self._faults.take(("fail_disbursement",), "loan.disbursement.failed"):
+        first = application["state"] != "disbursement_failed"
+        fails = first and application["taxpayer_id"] == self._account_wrong_at_first
+        if fails or self._faults.take(("fail_disbursement",), "loan.disbursement.failed"):
             self._store.set_application(application_id, {"state": "disbursement_failed"})
             answer |= {"reason_code": "account_rejected", "reason": "The payee's bank returned the payment."}
             self._plan("loan.contract.signed", "loan.disbursement.failed", answer, now, f":{order_id}")

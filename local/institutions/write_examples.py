@@ -15,6 +15,7 @@ from typing import Any
 from institutions.population import (
     DEFAULT_SEED,
     LENDERS_HABITS,
+    LIMIT_CASES,
     PERSONAS,
     Firm,
     Population,
@@ -41,18 +42,34 @@ _FLOWS = ("tax", "trade-platform", "invoice")
 """Of ordinary firms, by turns; all others take the first."""
 _FLOWLESS = {25: "no_flow", 28: "manager_silent"}
 """Ordinary firms that name no flow: a manager assigns one, or is silent until an operator calls."""
+_LIMITS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
+    ("reduced_offer", "reduced_offer", 2_000_000, "disbursed", {}),
+    ("larger_offer", "larger_offer", 30_000, "disbursed", {"amount": "50000.00"}),
+    ("priced_by_grade", "priced_by_grade", 200_000, "disbursed", {"product_id": "northgate-starter"}),
+    ("first_loan", "repeated", 500_000, "disbursed", {}),
+    ("second_loan", "repeated", 3_000_000, "disbursed", {"after": "first_loan", "choice": "largest"}),
+    ("at_limit", "repeated", 100_000, "no_match", {"after": "second_loan"}),
+    ("one_at_once", "two_at_once", 2_000_000, "disbursed", {"together": "two_at_once"}),
+    ("other_at_once", "two_at_once", 2_000_000, "disbursed", {"together": "two_at_once"}),
+)
+"""Persona, its firm among `LIMIT_CASES`, yuan asked for, outcome, behaviour."""
 _PURPOSES = ("Working capital", "Raw materials", "New equipment", "Seasonal stock", "Wages", "Rent and fit-out")
 _TERMS = (12, 6, 24, 12, 18)
 _STEP_YUAN = 10_000
 
 
 def lines(seed: int = DEFAULT_SEED) -> list[dict[str, Any]]:
-    """The examples of a population: a persona, then a few ordinary firms, and so on; then those of lenders' habits."""
+    """The examples of a population: a persona, then a few ordinary firms, and so on; then habits and limits."""
     population = Population(seed)
     made = [_line(firm, number) for number, firm in enumerate(_mixed(population))]
     for name, index in LENDERS_HABITS.items():
         line = _line(population.firm(index, _DAY), len(made))
         made.append({**line, "persona": name, "expected_outcome": "disbursed"})
+    for name, firm, yuan, outcome, behaviour in _LIMITS:
+        line = _line(population.firm(LIMIT_CASES[firm], _DAY), 0)
+        line["application"]["amount"] = f"{yuan}.00"
+        line["behaviour"] |= behaviour
+        made.append({**line, "persona": name, "expected_outcome": outcome})
     return made
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from client.borrower import Code
+from client.views import Offer
 from institutions.education_figures import verification_code
 from institutions.population import password
+from run.errors import RunError
 from run.places import ROOT
 
 EXAMPLES = ROOT / "examples" / "applications.jsonl"
@@ -30,13 +33,21 @@ class Firm(BaseModel):
     taxpayer_id: str
 
 
+class NotOffered(Exception):
+    """The product that a line wants to choose is not among the offers."""
+
+
 class Behaviour(BaseModel):
-    """How the borrower reacts; chooses the best offer and signs the contract."""
+    """How the borrower reacts; chooses an offer and signs the contract."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     validity_days: int = 365
-    choice: Literal["best"] = "best"
+    choice: Literal["best", "largest"] = "best"
+    product_id: str | None = Field(default=None, description="the product to choose; any by default")
+    amount: str | None = Field(default=None, description="the amount to choose; as offered by default")
+    after: str | None = Field(default=None, description="persona of an earlier line whose application must have ended")
+    together: str | None = Field(default=None, description="all lines that name the same choose at the same moment")
     sign: Literal[True] = True
     consents: list[str] = Field(
         default=["credit_bureau", "shop", "education", "anti_fraud"], description="rights granted besides tax data"
@@ -44,6 +55,15 @@ class Behaviour(BaseModel):
     manager: Literal["prompt", "silent"] = "prompt"
     """How the manager reacts to a request without a flow."""
     first_code: str | None = Field(default=None, description="an old code, tried before logging in")
+
+    def pick(self, offers: Sequence[Offer]) -> Offer:
+        """The offer to choose, with the amount; ranked offers, best first."""
+        wanted = [one for one in offers if self.product_id in (None, one.product_id)]
+        if not wanted:
+            raise NotOffered(f"{self.product_id} is not offered")
+        # max takes the first, so the best, of equals.
+        one = max(wanted, key=lambda each: Decimal(each.amount)) if self.choice == "largest" else wanted[0]
+        return one.model_copy(update={"amount": self.amount}) if self.amount else one
 
 
 class Case(BaseModel):
@@ -93,4 +113,17 @@ class Case(BaseModel):
 
 
 def read(path: Path = EXAMPLES) -> list[Case]:
-    return [Case.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    """The lines of a file.
+
+    Raises:
+        RunError: a line waits for a persona that no earlier line has.
+    """
+    found = [Case.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    earlier: set[str] = set()
+    for number, case in enumerate(found, 1):
+        if case.behaviour.after is not None and case.behaviour.after not in earlier:
+            raise RunError(
+                f"{path}: application {number}: behaviour.after names no earlier line: {case.behaviour.after}"
+            )
+        earlier.add(case.persona)
+    return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
+from typing import Literal, NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,8 +18,7 @@ from rich.text import Text
 from run.cases import Case
 from run.results import STAGES, Row
 
-_PLAIN_WIDTH = 190
-_NARROW = 150
+_PLAIN_WIDTH = 230
 _HEADINGS = dict(zip(STAGES, ("", "auth.", "data", "report", "offers", "sent", "appr.", "signed", "end"), strict=True))
 _SHOWN_UNDER = {
     "authorization_required": "received",
@@ -35,6 +35,41 @@ def console(*, to_stderr: bool = False) -> Console:
     return made if made.is_terminal else Console(stderr=to_stderr, highlight=False, width=_PLAIN_WIDTH)
 
 
+class _Column(NamedTuple):
+    name: str
+    cell: Callable[[Row], str | None]
+    least_width: int = 0
+    """Of the terminal; on narrower ones the column is left out."""
+    justify: Literal["left", "right"] = "right"
+
+
+def _amount(text: str | None) -> str | None:
+    return text and text.removesuffix(".00")
+
+
+def _seconds(stage: str) -> Callable[[Row], str | None]:
+    return lambda row: f"{row.stages[stage]:.1f}" if stage in row.stages else None
+
+
+_COLUMNS = (
+    _Column("firm", lambda row: row.firm, 200, "left"),
+    _Column("persona", lambda row: row.persona, 0, "left"),
+    _Column("outcome", lambda row: row.outcome or "none", 0, "left"),
+    _Column("score", lambda row: str(row.score) if row.score else None, 110),
+    _Column("limit", lambda row: _amount(row.limit), 90),
+    _Column("asked", lambda row: _amount(row.asked)),
+    _Column("chosen", lambda row: _amount(row.chosen)),
+    _Column("% p.a.", lambda row: row.apr),
+    _Column("product", lambda row: row.product, 130, "left"),
+    _Column("lender", lambda row: row.lender, 230, "left"),
+    *(
+        _Column(_HEADINGS[stage], _seconds(stage), {"assessed": 100, "ended": 0}.get(stage, 200))
+        for stage in STAGES[1:]
+    ),
+    _Column("expected", lambda row: "yes" if row.as_expected else f"no: {row.expected}", 0, "left"),
+)
+
+
 class Display:
     """Shows the steps of the start and the stages of applications; thread-safe."""
 
@@ -46,7 +81,7 @@ class Display:
             TextColumn("{task.description:<12}"), BarColumn(bar_width=40), MofNCompleteColumn(), console=out
         )
         self._stages: dict[str, TaskID] = {}
-        self._reached: dict[str, set[str]] = {}
+        self._reached: dict[str, set[tuple[str, str]]] = {}
         self._live = Live(console=out, refresh_per_second=8, transient=False) if out.is_terminal else None
 
     def __enter__(self) -> Display:
@@ -85,9 +120,9 @@ class Display:
         """An application reached a stage, and so has passed the earlier ones."""
         stage = _SHOWN_UNDER.get(stage, stage)
         passed = STAGES[: STAGES.index(stage) + 1] if stage in STAGES[:-1] else [stage]
-        self._count(case.firm.taxpayer_id, passed)
+        self._count((case.persona, case.firm.taxpayer_id), passed)
 
-    def _count(self, who: str, stages: Iterable[str]) -> None:
+    def _count(self, who: tuple[str, str], stages: Iterable[str]) -> None:
         with self._lock:
             for stage in self._stages.keys() & set(stages):
                 self._reached[stage].add(who)
@@ -96,14 +131,14 @@ class Display:
 
     def row(self, row: Row) -> None:
         """An application has ended; its stages are now final."""
-        self._count(row.taxpayer_id, row.stages)
+        self._count((row.persona, row.taxpayer_id), row.stages)
         if self._live:
             return
         mark = "✓" if row.as_expected else "✗"
         seconds = row.stages.get("ended")
         took = f"{seconds:6.1f} s" if seconds is not None else "      –"
         with self._lock:
-            self._out.print(f"  {mark} {took}  {row.persona:<16} {row.outcome or row.error}  {row.firm}")
+            self._out.print(f"  {mark} {took}  {row.persona:<18} {row.outcome or row.error}  {row.firm}")
 
     def _close(self, step: str, mark: str, note: str) -> None:
         with self._lock:
@@ -122,28 +157,11 @@ class Display:
 
 
 def table(rows: Sequence[Row], width: int) -> Table:
-    """The result of every application; seconds count from its receipt."""
-    wide = width >= _NARROW
+    """The result of every application; seconds count from its receipt. Narrow terminals get fewer columns."""
     shown = Table(title="Applications (seconds since receipt)", title_justify="left", pad_edge=False, box=None)
-    for name in ("firm", "persona", "outcome", "score", "limit", "product", "lender" if wide else ""):
-        if name:
-            shown.add_column(name, justify="right" if name in ("score", "limit") else "left", no_wrap=True)
-    stages = STAGES[1:] if wide else ("assessed", "ended")
-    for stage in stages:
-        shown.add_column(_HEADINGS[stage], justify="right", no_wrap=True)
-    shown.add_column("expected", no_wrap=True)
+    columns = [column for column in _COLUMNS if width >= column.least_width]
+    for column in columns:
+        shown.add_column(column.name, justify=column.justify, no_wrap=True)
     for row in rows:
-        seconds = [f"{row.stages[stage]:.1f}" if stage in row.stages else "–" for stage in stages]
-        cells = [
-            row.firm,
-            row.persona,
-            row.outcome or "none",
-            str(row.score or "–"),
-            row.limit or "–",
-            row.product or "–",
-        ]
-        verdict = "yes" if row.as_expected else f"no: {row.expected}"
-        shown.add_row(
-            *cells, *([row.lender or "–"] if wide else []), *seconds, verdict, style=None if row.as_expected else "red"
-        )
+        shown.add_row(*(column.cell(row) or "–" for column in columns), style=None if row.as_expected else "red")
     return shown

@@ -28,7 +28,16 @@ class Row(BaseModel):
     note: str | None = None
     expected: str
     as_expected: bool
+    asked: str | None
+    """The amount requested."""
+    chosen: str | None = None
+    """The amount chosen, or as a counter-offer that was accepted has it."""
+    apr: str | None = None
+    """Yearly cost of what was chosen, fees included, in per cent."""
+    refusals: list[str] = []
+    """Codes of choices that came too late for what is left of the limit."""
     score: int | None = None
+    grade: str | None = None
     limit: str | None = None
     engine: str | None = None
     """Engine that computed the score."""
@@ -62,7 +71,12 @@ def row_of(case: Case, journey: Journey, engine: str | None) -> Row:
         note=view.outcome_note,
         expected=case.expected_outcome,
         as_expected=case.met_by(view.outcome, [entry.status for entry in journey.timeline]),
+        asked=case.application.get("amount"),
+        chosen=view.chosen.amount if view.chosen else None,
+        apr=view.chosen.cost.apr_percent if view.chosen else None,
+        refusals=journey.refusals,
         score=view.score,
+        grade=view.grade,
         limit=view.limit,
         engine=engine,
         product=view.chosen.product_id if view.chosen else None,
@@ -81,6 +95,7 @@ def failed_row(case: Case, problem: BaseException) -> Row:
         taxpayer_id=case.firm.taxpayer_id,
         expected=case.expected_outcome,
         as_expected=False,
+        asked=case.application.get("amount"),
         error=error,
     )
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import httpx
 
 from client import Borrower, BureauError, ProblemError
-from client.borrower import ContractMismatch, TooSlow
-from client.views import ApplicationView, OperatorTask
-from run.cases import Case
+from client.borrower import ContractMismatch, Pick, TooSlow
+from client.views import ApplicationView, Offer, OperatorTask
+from run.cases import Case, NotOffered
 from run.platform import LocalPlatform
 from run.results import Row, failed_row, row_of
 
@@ -22,7 +24,7 @@ FLOW = "tax"
 """What the manager assigns."""
 _LOOK_SECONDS = 2.0
 _STEP = {"closed": "ended"}
-_ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, httpx.HTTPError)
+_ABANDONED = (ProblemError, BureauError, ContractMismatch, TooSlow, NotOffered, httpx.HTTPError)
 
 
 class Staff:
@@ -77,8 +79,39 @@ class Staff:
         if task.is_referral:
             return "approve", "the firm has explained it"
         if any(entry.status == "approved" for entry in self._operator.timeline(task.application_id)):
-            return "retry", "the lender was only late"
+            return "retry", "the lender was late, or its payment failed"
         return "close", "the lender is silent"
+
+
+class Appointments:
+    """Who applies after whom, and who chooses together with whom."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self._ended = {case.persona: threading.Event() for case in cases}
+        groups = Counter(case.behaviour.together for case in cases if case.behaviour.together)
+        self._groups = {name: threading.Barrier(size) for name, size in groups.items()}
+
+    def await_turn(self, case: Case) -> None:
+        """Wait until the application has ended that this one comes after."""
+        if case.behaviour.after:
+            self._ended[case.behaviour.after].wait(2 * PATIENCE_SECONDS)
+
+    def ended(self, case: Case) -> None:
+        self._ended[case.persona].set()
+
+    def pick(self, case: Case) -> Pick:
+        """How this case chooses: the first time once all of its group are about to."""
+        first = True
+
+        def picked(offers: Sequence[Offer]) -> Offer:
+            nonlocal first
+            if case.behaviour.together and first:
+                first = False
+                with contextlib.suppress(threading.BrokenBarrierError):  # another did not come so far
+                    self._groups[case.behaviour.together].wait(PATIENCE_SECONDS / 2)
+            return case.behaviour.pick(offers)
+
+        return picked
 
 
 def run(
@@ -97,10 +130,12 @@ def run(
     """
     batch, started = uuid.uuid4().hex[:12], time.monotonic()
     rows: dict[int, Row] = {}
+    appointments = Appointments(cases)
     silent = {case.firm.name for case in cases if case.behaviour.manager == "silent"}
     with Staff(platform, silent), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
         lives = {
-            pool.submit(_live, platform, case, f"{batch}-{number}", watch): number for number, case in enumerate(cases)
+            pool.submit(_live, platform, case, f"{batch}-{number}", watch, appointments): number
+            for number, case in enumerate(cases)
         }
         for life in as_completed(lives):
             rows[lives[life]] = life.result()
@@ -108,7 +143,9 @@ def run(
     return [rows[number] for number in range(len(cases))], time.monotonic() - started
 
 
-def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, str], None]) -> Row:
+def _live(
+    platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, str], None], appointments: Appointments
+) -> Row:
     def seen(view: ApplicationView) -> None:
         watch(case, _STEP.get(view.status, view.status))
 
@@ -122,10 +159,14 @@ def _live(platform: LocalPlatform, case: Case, key: str, watch: Callable[[Case, 
         consents=case.behaviour.consents,
         fields=case.fields,
         watch=seen,
+        pick=appointments.pick(case),
     )
+    appointments.await_turn(case)
     try:
         journey = borrower.live_through(key, PATIENCE_SECONDS)
         known = platform.api("operator", "platform").application(journey.application.application_id)
         return row_of(case, journey, known.engine)
     except _ABANDONED as problem:
         return failed_row(case, problem)
+    finally:
+        appointments.ended(case)

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from institutions.catalogue import products_of
 from run import cases
 from run.places import ROOT, Ports
 
@@ -132,6 +134,36 @@ def test_rows_tell_what_happened(finished: Finished) -> None:
     assert rows["blacklisted"]["score"] is None
     assert rows["lender_rejects"]["note"]  # C23: the lender's reason
     assert "with_operator" in rows["lender_silent"]["stages"]  # C24
+    assert "with_operator" in rows["payment_repeated"]["stages"]  # S14: an operator ordered again
+
+
+def test_amounts_follow_limits_and_products(finished: Finished) -> None:
+    """C17-C20, E13: offers below and above the request, a price by grade, what a firm's other loans leave."""
+    rows = {row["persona"]: row for row in finished.document["applications"]}
+    asked, chosen, limit = (
+        {name: money(row[key]) for name, row in rows.items()} for key in ("asked", "chosen", "limit")
+    )
+    assert chosen["good_firm"] == asked["good_firm"]
+    assert 0 < chosen["reduced_offer"] <= limit["reduced_offer"] < asked["reduced_offer"]
+    assert asked["larger_offer"] < chosen["larger_offer"] == 50_000
+    starter = next(one for one in products_of("northgate-bank") if one.product_id == "northgate-starter")
+    graded = rows["priced_by_grade"]
+    assert graded["product"] == starter.product_id
+    rate = starter.rate(graded["grade"])
+    assert rate is not None
+    assert abs(Decimal(graded["apr"]) * 100 - rate) <= 1  # cents of the instalments
+    assert chosen["first_loan"] == asked["first_loan"]
+    assert chosen["second_loan"] == limit["second_loan"] - chosen["first_loan"] < asked["second_loan"]
+    assert "limit" in rows["at_limit"]["note"]
+    both = ("one_at_once", "other_at_once")
+    assert sorted(rows[name]["refusals"] for name in both) == [[], ["limit_exhausted"]]
+    assert max(chosen[name] for name in both) == asked["one_at_once"]
+    assert limit["one_at_once"] - 1_000 < sum(chosen[name] for name in both) <= limit["one_at_once"]  # whole steps
+
+
+def money(text: str | None) -> Decimal:
+    """An amount; zero if there is none."""
+    return Decimal(text or 0)
 
 
 def test_spark_scored(finished: Finished) -> None:

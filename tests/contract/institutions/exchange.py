@@ -56,10 +56,10 @@ class Exchange:
         data = {name: decision[name] for name in ("application_id", "lender_reference")}
         return self.send("loan.contract.requested", data)
 
-    def sign(self, contract: dict[str, Any], **options: Any) -> Any:
+    def sign(self, contract: dict[str, Any], order_id: str = "order-1", **options: Any) -> Any:
         """Tell that a contract was signed; it is the order to disburse."""
         data = {name: contract[name] for name in ("application_id", "contract_id", "document_sha256")}
-        signed = {**data, "signer_name": "Test", "signed_at": "2026-11-21T00:00:00Z", "order_id": "order-1"}
+        signed = {**data, "signer_name": "Test", "signed_at": "2026-11-21T00:00:00Z", "order_id": order_id}
         return self.send("loan.contract.signed", signed, **options)
 
 

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from creditmesh.closing.model import LENDER_MESSAGE
 from creditmesh.platform.signing import SignatureRefused, verify
 from institutions.config import Config
-from institutions.population import Firm
+from institutions.population import LENDERS_HABITS, Firm, Population
 from institutions.push import PushFailed, push_catalogue
 
-from .conftest import Platform
+from .conftest import AS_OF, Platform
 from .exchange import Exchange, submission
 
 FirmOf = Callable[[str], Firm]
@@ -159,22 +159,30 @@ def test_steps_out_of_order_are_refused(exchange: Exchange, platform: Platform, 
     assert (answer.status_code, answer.json()["field"]) == (422, "document_sha256")
 
 
+@pytest.mark.parametrize("cause", ["fault", "firm"])
 def test_a_failed_disbursement_is_told_and_can_be_ordered_again(
-    bank: TestClient, exchange: Exchange, platform: Platform, firm: FirmOf
+    cause: str, bank: TestClient, exchange: Exchange, platform: Platform, firm: FirmOf
 ) -> None:
-    bank.post("/_faults", json={"kind": "fail_disbursement"})
-    exchange.submit(submission(firm("good_firm")))
+    """Once by an injected fault, once as the persona `payment_repeated` always has it."""
+    if cause == "fault":
+        bank.post("/_faults", json={"kind": "fail_disbursement"})
+        exchange.submit(submission(firm("good_firm")))
+    else:
+        exchange.submit(submission(Population(7).firm(LENDERS_HABITS["payment_repeated"], AS_OF)))
     exchange.request_contract(platform.wait_for(1)[0]["data"])
     contract = platform.wait_for(2)[1]["data"]
-    exchange.sign(contract)
+    assert exchange.sign(contract).status_code == 202
     failed = platform.wait_for(3)[2]
     assert (failed["type"], failed["data"]["reason_code"]) == ("loan.disbursement.failed", "account_rejected")
     assert bank.get("/_ledger").json() == {"disbursements": []}
-    assert exchange.sign(contract).status_code == 200
-    assert platform.wait_for(4)[3]["type"] == "loan.disbursed"
     settle(bank)
-    assert exchange.sign(contract).status_code == 200
+    assert exchange.sign(contract).status_code == 200  # the same order: it has failed
+    assert platform.wait_for(4)[3] == failed
+    assert exchange.sign(contract, "order-2").status_code == 202
     assert platform.wait_for(5)[4]["type"] == "loan.disbursed"
+    settle(bank)
+    assert exchange.sign(contract, "order-2").status_code == 200
+    assert platform.wait_for(6)[5]["type"] == "loan.disbursed"
     assert len(bank.get("/_ledger").json()["disbursements"]) == 1
 
 

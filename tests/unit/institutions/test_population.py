@@ -17,6 +17,7 @@ from stdnum.cn import uscc
 from creditmesh.gateway.key_data import KeyData, extract
 from institutions.population import (
     LENDERS_HABITS,
+    LIMIT_CASES,
     PERSONAS,
     Firm,
     Population,
@@ -221,8 +222,12 @@ def test_the_examples_are_those_of_the_generator() -> None:
     path = Path(__file__).parents[3] / "examples" / "applications.jsonl"
     assert path.read_text("utf-8") == text()
     lines = [json.loads(line) for line in text().splitlines()]
-    assert {line["persona"] for line in lines} == {*PERSONAS, *LENDERS_HABITS, "ordinary", "no_flow", "manager_silent"}
-    assert len({line["firm"]["taxpayer_id"] for line in lines}) == len(lines) == 30 + len(LENDERS_HABITS)
+    on_limits = {"first_loan", "second_loan", "at_limit", "one_at_once", "other_at_once"}
+    one_each = LIMIT_CASES.keys() - {"repeated", "two_at_once"}
+    named = {*PERSONAS, *LENDERS_HABITS, *one_each, *on_limits, "no_flow", "manager_silent"}
+    assert {line["persona"] for line in lines} == {*named, "ordinary"}
+    assert len(lines) == 30 + len(LENDERS_HABITS) + len(one_each) + len(on_limits)
+    assert len({line["firm"]["taxpayer_id"] for line in lines}) == 30 + len(LENDERS_HABITS) + len(LIMIT_CASES)
 
 
 def test_changes_of_the_day_show_only_what_has_happened() -> None:
