@@ -7,7 +7,7 @@ data: the consent texts in force name no ratios, so none is listed. Guests are b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from api import stuck_schemas as stuck
 from api.roles import APPLICANTS, LENDERS
 from creditmesh.closing.model import Inquiry, PaymentOrder
 from creditmesh.closing.webhooks import ReceivedWebhook
+from creditmesh.decisions.lenders_report import FIELDS as REPORT
 from creditmesh.decisions.referral import Referral
 from creditmesh.intake.model import LenderRefusal, Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
@@ -46,8 +47,8 @@ class Shown:
     """Only of answers of which this is true."""
 
 
-def to(roles: frozenset[Role], fields: str, when: Callable[[Any], bool] | None = None) -> Shown:
-    return Shown(roles, frozenset(fields.split()), when)
+def to(roles: frozenset[Role], fields: str | Sequence[str], when: Callable[[Any], bool] | None = None) -> Shown:
+    return Shown(roles, frozenset(fields.split() if isinstance(fields, str) else fields), when)
 
 
 def _no_note_of_staff(view: schemas.ApplicationView) -> bool:
@@ -132,21 +133,14 @@ VIEWS: Mapping[type[BaseModel], tuple[Shown, ...]] = {
     Inquiry: (to(PARTIES, "question asked_at answer answered_at"),),
     LenderRefusal: (to(APPLICANTS, "lender_id code reason"),),
     schemas.Contract: (to(PARTIES, "contract_id document document_sha256 signed_at"),),
-    reports.Report: (
-        to(PARTIES, "report_version application_id firm_name decided_at requested currency decision result"),
-        to(PARTIES, "reasons price_reasons versions referral"),
-        to(APPLICANTS, "sources"),
-    ),
-    reports.Requested: (to(PARTIES, "amount currency term_months"),),
-    reports.ReportResult: (
-        to(PARTIES, "decision stage score grade limit_minor reasons price_reasons"),
-        to(APPLICANTS, "annual_rate_bps"),
-    ),
-    reports.ReportReason: (to(PARTIES, "code text adverse_action parameters"),),
-    reports.ReasonParameters: (to(PARTIES, "features sources"),),
+    reports.Report: (to(PARTIES, REPORT["report"]), to(APPLICANTS, "sources")),
+    reports.Requested: (to(PARTIES, REPORT["requested"]),),
+    reports.ReportResult: (to(PARTIES, REPORT["result"]), to(APPLICANTS, "annual_rate_bps")),
+    reports.ReportReason: (to(PARTIES, REPORT["reasons"]),),
+    reports.ReasonParameters: (to(PARTIES, REPORT["parameters"]),),
     reports.ReportSource: (to(APPLICANTS, "source channel outcome fetched_at"),),
-    reports.Versions: (to(PARTIES, "model_id model_version"),),
-    Referral: (to(PARTIES, "decision decided_at role"), to(LENDERS, "note")),
+    reports.Versions: (to(PARTIES, REPORT["versions"]),),
+    Referral: (to(LENDERS, REPORT["referral"]), to(APPLICANTS, "decision decided_at role")),
     consents.ConsentScopes: (to(PARTIES, "scopes next"),),
     consents.ScopeView: (
         to(PARTIES, "scope way required purposes longest_days institution_kind text_version language title text"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -14,9 +15,11 @@ from api.openapi import answers_of, document, operations_of
 from api.report_schemas import Report
 from api.routing import Operation, as_reply
 from api.schemas import ApplicationView, Timeline
-from api.views import VIEWS
+from api.views import VIEWS, shown
+from creditmesh.decisions.lenders_report import lenders_view
 from creditmesh.intake.model import Outcome, Status, TimelineEntry
 from creditmesh.kernel.caller import STAFF, Role
+from creditmesh.platform.settings import settings
 from creditmesh.platform.web import Reply
 from tests.support import wired
 from tests.support.filled import filled, paths
@@ -389,6 +392,32 @@ def test_nobody_from_outside_finds_data_rules_or_persons(loan: tuple[Api, str], 
     assert ">jo<" not in text
     assert '"engine"' not in text
     assert str(report["result"]["score"]) in text
+
+
+def test_a_lender_is_sent_the_hash_of_the_report_that_it_reads(loan: tuple[Api, str]) -> None:
+    """C21: the submission names the report by path and by the hash of its canonical JSON."""
+    _, application_id = loan
+    message_id, table = f"{application_id}.decision.1", settings().outbox_table
+    item = wired.tables().get(table, {"message_id": message_id})
+    assert item
+    sent = json.loads(wired.cipher().open(item["body"], table, message_id, "body"))["data"]["report"]
+    read = LENDER.get(sent["path"]).json()
+    assert read["referral"]["note"] == NOTE
+    canonical = json.dumps(read, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert sent == {
+        "path": f"/v1/applications/{application_id}/report", "sha256": hashlib.sha256(canonical).hexdigest(),
+    }  # fmt: skip
+    assert LENDER.get(sent["path"]).json() != Api("auditor").get(sent["path"]).json()
+
+
+def test_every_part_of_the_report_is_hashed_as_a_lender_is_shown_it() -> None:
+    """C21: whatever the report holds, also where it lacks what a field has by default."""
+    whole = filled(Report)
+    stored = whole.model_dump(mode="json")
+    assert lenders_view(stored) == shown(whole, Role.LENDER)
+    for reason in stored["reasons"]:
+        del reason["parameters"]
+    assert lenders_view(stored) == shown(Report.model_validate(stored), Role.LENDER)
 
 
 def test_a_lender_finds_nothing_of_its_rivals(loan: tuple[Api, str]) -> None:

@@ -11,6 +11,7 @@ from creditmesh.closing.service import Closings
 from creditmesh.closing.signature import Signatures
 from creditmesh.closing.store import ClosingStore
 from creditmesh.intake.bootstrap import applications, operators
+from creditmesh.intake.model import NotAwaited
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.fields import validated
 from creditmesh.platform.settings import settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from creditmesh.closing.probe import Probe
     from creditmesh.closing.replies import BorrowerAsked, Replies
     from creditmesh.closing.webhooks import ReceivedWebhooks
+    from creditmesh.intake.model import Application
 
 
 @singleton
@@ -49,8 +51,17 @@ def commitments() -> Commitments:
 
 @singleton
 def closings() -> Closings:
+    from creditmesh.decisions.lenders_report import lenders_view, sha256_of
+    from creditmesh.decisions.referral import with_referral
+
     own = platform()
-    return Closings(closing_store(), applications(), own.outbox, own.waits, own.clock, payments())
+
+    def report_sha256(application: Application) -> str:
+        if application.report_key is None:
+            raise NotAwaited("the application has not been assessed")
+        return sha256_of(lenders_view(with_referral(application, own.data.get_json(application.report_key))))
+
+    return Closings(closing_store(), applications(), own.outbox, own.waits, own.clock, payments(), report_sha256)
 
 
 @singleton

@@ -55,8 +55,12 @@ def cancel(closing: Closing, order: PaymentOrder) -> Message:
     )
 
 
-def submission(application: Application, closing: Closing | None) -> dict[str, Any]:
-    """Data of `loan.application.submitted`; asked again after an inquiry, with the borrower's answers."""
+def submission(application: Application, closing: Closing | None, report_sha256: str) -> dict[str, Any]:
+    """Data of `loan.application.submitted`; asked again after an inquiry, with the borrower's answers.
+
+    Args:
+        report_sha256: of the lender's view of the report.
+    """
     terms, risk = application.chosen_terms, application.risk
     if terms is None or risk is None or risk.limit_minor is None:
         raise NotAwaited("the application has no chosen offer")
@@ -73,6 +77,7 @@ def submission(application: Application, closing: Closing | None) -> dict[str, A
             "limit": format_minor(risk.limit_minor),
             "model_version": risk.model_version,
         },
+        "report": {"path": f"/v1/applications/{application.application_id}/report", "sha256": report_sha256},
         "information": [{"question": one.question, "answer": one.answer} for one in inquiries if one.answer],
     }
 

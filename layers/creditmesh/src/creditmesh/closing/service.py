@@ -5,7 +5,7 @@ The borrower's side is in `signature`, lenders' answers are in `answers`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,11 @@ ORDER_TRIES = 6
 
 
 class Closings:
-    """Sends the questions to the chosen lender through the outbox; every method is idempotent."""
+    """Sends the questions to the chosen lender through the outbox; every method is idempotent.
+
+    Args:
+        report_sha256: hash of what the lender sees of an application's report.
+    """
 
     def __init__(
         self,
@@ -41,9 +45,10 @@ class Closings:
         waits: Waits,
         clock: Clock,
         payments: Payments,
+        report_sha256: Callable[[Application], str],
     ) -> None:
         self._store, self._applications, self._outbox = store, applications, outbox
-        self._waits, self._clock, self._payments = waits, clock, payments
+        self._waits, self._clock, self._payments, self._report_sha256 = waits, clock, payments, report_sha256
 
     def submit(self, application_id: str, token: str) -> None:
         """Submit report and chosen product to the lender; its decision completes the task."""
@@ -59,7 +64,8 @@ class Closings:
         elif closing.pending:
             self._waits.give(token, Answer(error=closing.pending))
         else:
-            self._ask(application, closing, Question.DECISION, token, messages.submission(application, closing))
+            data = messages.submission(application, closing, self._report_sha256(application))
+            self._ask(application, closing, Question.DECISION, token, data)
 
     def request_contract(self, application_id: str, token: str) -> None:
         """Request the contract of an approved loan; `loan.contract.ready` completes the task."""
@@ -140,7 +146,8 @@ class Closings:
             asked={Question.DECISION: number},
             earlier=[*earlier.earlier, _ended(earlier)] if earlier else [],
         )
-        message = messages.question(closing, Question.DECISION, number, messages.submission(application, None))
+        data = messages.submission(application, None, self._report_sha256(application))
+        message = messages.question(closing, Question.DECISION, number, data)
         wait = self._waits.asking(application_id, Question.DECISION, token, str(number))
         moved = self._applications.move(application_id, SUBMIT)
         begun = self._store.replace(closing, earlier)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from creditmesh.intake.model import Application
@@ -33,3 +36,11 @@ def referral_of(application: Application) -> Referral | None:
         subject=decided.subject,
         note=decided.note,
     )
+
+
+def with_referral(application: Application, report: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's stored report with `referral`."""
+    referral = referral_of(application)
+    # Reports of earlier releases have the model's decision only.
+    decision = application.risk.decision if application.risk else report["result"]["decision"]
+    return {"decision": decision, **report, "referral": referral.model_dump() if referral else None}

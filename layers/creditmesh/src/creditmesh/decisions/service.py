@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from creditmesh.decisions.log import DecisionLog
 from creditmesh.decisions.model import Decision
-from creditmesh.decisions.referral import referral_of
+from creditmesh.decisions.referral import with_referral
 from creditmesh.decisions.replay import Replay, replay
 from creditmesh.decisions.requests import Inputs, ScoringRequestStore
 from creditmesh.decisions.serving.champion import Champion
@@ -152,10 +152,7 @@ class Assessment:
         Raises:
             NotFound: not assessed yet.
         """
-        referral, report = referral_of(application), self.report(application)
-        # Reports of earlier releases have the model's decision only.
-        decision = application.risk.decision if application.risk else report["result"]["decision"]
-        return {"decision": decision, **report, "referral": referral.model_dump() if referral else None}
+        return with_referral(application, self.report(application))
 
     def _inputs(self, application: Application) -> Inputs:
         if application.key_data_key is None:
