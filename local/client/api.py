@@ -163,6 +163,10 @@ class Api:
         body = {"document_sha256": document_sha256, "signer_name": signer_name, "consent": True}
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/signature", body))
 
+    def cancel_payment(self, application_id: str) -> None:
+        """Ask the lender not to carry out the open order to pay."""
+        self.call("POST", f"/v1/applications/{application_id}/payment-order/cancellation", {})
+
     def withdraw(self, application_id: str) -> ApplicationView:
         return ApplicationView.model_validate(self.call("POST", f"/v1/applications/{application_id}/withdrawal", {}))
 

@@ -92,12 +92,21 @@ class CounterOffer(_View):
     terms_sha256: str
 
 
+class PaymentOrder(_View):
+    """The last order to pay."""
+
+    order_id: str
+    state: str
+    cancel_asked_at: str | None
+
+
 class LenderStanding(_View):
     """How the lender stands to an application."""
 
     lender_id: str | None
     state: str | None
     counter_offer: CounterOffer | None
+    payment: PaymentOrder | None
 
 
 class Contract(_View):

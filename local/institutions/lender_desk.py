@@ -17,6 +17,9 @@ from institutions.population import persona_id
 from institutions.tax_figures import money
 from institutions.underwriting import Submission, decide
 
+_REPORTED_LATE_SECONDS = 8
+"""Of firms whose order to pay can be cancelled meanwhile; shorter than the platform waits."""
+
 
 class Desk:
     """Handles messages: changes the store and schedules callbacks, never sends."""
@@ -33,6 +36,7 @@ class Desk:
         self._asked = persona_id(config.seed, "lender_asks")
         self._not_for_banks = persona_id(config.seed, "banks_reject")
         self._account_wrong_at_first = persona_id(config.seed, "payment_repeated")
+        self._reported_late = persona_id(config.seed, "cancelled_too_late")
 
     def act(self, message_type: str, data: dict[str, Any], now: float) -> None:
         """Handle a new message.
@@ -174,7 +178,8 @@ class Desk:
         self._store.disburse({"application_id": application_id, "amount_fen": application["amount_fen"], **paid})
         self._store.set_application(application_id, {"state": "disbursed"})
         answer |= {"amount": money(application["amount_fen"]), **paid}
-        self._plan("loan.contract.signed", "loan.disbursed", answer, now)
+        late = _REPORTED_LATE_SECONDS if application["taxpayer_id"] == self._reported_late else 0
+        self._plan("loan.contract.signed", "loan.disbursed", answer, now + late)
 
     def _application(self, data: dict[str, Any]) -> dict[str, Any]:
         application = self._store.application(data["application_id"])

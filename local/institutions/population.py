@@ -24,7 +24,13 @@ PERSONAS = (
     "lender_silent",
     "thin_file",
 )
-LENDERS_HABITS = {"lender_counters": 137, "lender_asks": 141, "banks_reject": 132, "payment_repeated": 114}
+LENDERS_HABITS = {
+    "lender_counters": 137,
+    "lender_asks": 141,
+    "banks_reject": 132,
+    "payment_repeated": 114,
+    "cancelled_too_late": 40,
+}
 """Ordinary firms whom lenders treat in their own way -> their positions."""
 LIMIT_CASES = {"reduced_offer": 170, "larger_offer": 187, "priced_by_grade": 148, "repeated": 171, "two_at_once": 134}
 """Ordinary firms whose requests show limits and products' bounds, with grades and limits that fit on any day."""

@@ -64,6 +64,8 @@ def lines(seed: int = DEFAULT_SEED) -> list[dict[str, Any]]:
     made = [_line(firm, number) for number, firm in enumerate(_mixed(population))]
     for name, index in LENDERS_HABITS.items():
         line = _line(population.firm(index, _DAY), len(made))
+        if name == "cancelled_too_late":
+            line["behaviour"]["cancel_payment"] = True
         made.append({**line, "persona": name, "expected_outcome": "disbursed"})
     for name, firm, yuan, outcome, behaviour in _LIMITS:
         line = _line(population.firm(LIMIT_CASES[firm], _DAY), 0)

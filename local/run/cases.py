@@ -54,6 +54,7 @@ class Behaviour(BaseModel):
     )
     manager: Literal["prompt", "silent"] = "prompt"
     """How the manager reacts to a request without a flow."""
+    cancel_payment: bool = Field(default=False, description="whether an operator asks the lender not to pay")
     first_code: str | None = Field(default=None, description="an old code, tried before logging in")
 
     def pick(self, offers: Sequence[Offer]) -> Offer:

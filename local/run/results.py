@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from client import Journey
-from client.views import TimelineEntry
+from client.views import PaymentOrder, TimelineEntry
 from run.cases import Case
 
 STAGES = ("received", "authorized", "collected", "assessed", "offered", "submitted", "approved", "signed", "ended")
@@ -43,6 +43,8 @@ class Row(BaseModel):
     """Engine that computed the score."""
     product: str | None = None
     lender: str | None = None
+    cancel_asked: bool = False
+    """Whether an operator has asked the lender not to carry out the last order to pay."""
     logins: int = 0
     """Logins at the tax bureau; 0 if a stored authorisation was reused."""
     stages: dict[str, float] = {}
@@ -59,7 +61,7 @@ def seconds_of(timeline: Sequence[TimelineEntry]) -> dict[str, float]:
     }
 
 
-def row_of(case: Case, journey: Journey, engine: str | None) -> Row:
+def row_of(case: Case, journey: Journey, engine: str | None, payment: PaymentOrder | None) -> Row:
     """The row of an application that has ended; `engine` is known to staff only."""
     view = journey.application
     return Row(
@@ -81,6 +83,7 @@ def row_of(case: Case, journey: Journey, engine: str | None) -> Row:
         engine=engine,
         product=view.chosen.product_id if view.chosen else None,
         lender=view.chosen.lender_id if view.chosen else None,
+        cancel_asked=payment is not None and payment.cancel_asked_at is not None,
         logins=journey.logins,
         stages=seconds_of(journey.timeline),
     )

@@ -35,12 +35,13 @@ class Staff:
 
     Args:
         silent: names of these firms.
+        cancelled: names of firms whose orders to pay the operator cancels.
     """
 
-    def __init__(self, platform: LocalPlatform, silent: Collection[str] = ()) -> None:
+    def __init__(self, platform: LocalPlatform, silent: Collection[str] = (), cancelled: Collection[str] = ()) -> None:
         roles = ("operator", "risk_officer", "manager")
         self._operator, self._officer, self._manager = (platform.api(role, "platform") for role in roles)
-        self._silent = silent
+        self._silent, self._cancelled = silent, cancelled
         self._seen: set[str] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="staff", daemon=True)
@@ -59,6 +60,9 @@ class Staff:
                 for view in self._manager.applications("flow_required"):
                     if view.firm_name not in self._silent:
                         self._manager.assign_flow(view.application_id, FLOW)
+                for view in self._operator.applications("signed") if self._cancelled else ():
+                    if view.firm_name in self._cancelled:
+                        self._operator.cancel_payment(view.application_id)
                 for task in self._operator.operator_tasks():
                     self._settle(task)
             except (ProblemError, httpx.HTTPError):
@@ -132,7 +136,8 @@ def run(
     rows: dict[int, Row] = {}
     appointments = Appointments(cases)
     silent = {case.firm.name for case in cases if case.behaviour.manager == "silent"}
-    with Staff(platform, silent), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
+    cancelled = {case.firm.name for case in cases if case.behaviour.cancel_payment}
+    with Staff(platform, silent, cancelled), ThreadPoolExecutor(len(cases) or 1, thread_name_prefix="borrower") as pool:
         lives = {
             pool.submit(_live, platform, case, f"{batch}-{number}", watch, appointments): number
             for number, case in enumerate(cases)
@@ -164,8 +169,9 @@ def _live(
     appointments.await_turn(case)
     try:
         journey = borrower.live_through(key, PATIENCE_SECONDS)
-        known = platform.api("operator", "platform").application(journey.application.application_id)
-        return row_of(case, journey, known.engine)
+        operator, application_id = platform.api("operator", "platform"), journey.application.application_id
+        payment = operator.lender(application_id).payment
+        return row_of(case, journey, operator.application(application_id).engine, payment)
     except _ABANDONED as problem:
         return failed_row(case, problem)
     finally:

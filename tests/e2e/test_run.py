@@ -134,6 +134,7 @@ def test_rows_tell_what_happened(finished: Finished) -> None:
     assert rows["blacklisted"]["score"] is None
     assert rows["lender_rejects"]["note"]  # C23: the lender's reason
     assert "with_operator" in rows["lender_silent"]["stages"]  # C24
+    assert rows["cancelled_too_late"]["cancel_asked"]  # S14: the payment reported after it counts
     assert "with_operator" in rows["payment_repeated"]["stages"]  # S14: an operator ordered again
 
 

@@ -69,6 +69,8 @@ def test_personas_are_decided_as_they_are_called(months: int) -> None:
 
 
 LIMITS = {
+    "payment_repeated": (260_000, 3_000_000),
+    "cancelled_too_late": (360_000, 3_000_000),
     "reduced_offer": (200_000, 1_999_000),  # less than asked for, more than any product's least
     "larger_offer": (50_000, 3_000_000),
     "priced_by_grade": (200_000, 3_000_000),
@@ -83,8 +85,8 @@ LIMITS = {
 def test_limits_are_what_their_personas_are_called_for(months: int) -> None:
     on = date(2026, 11, 22) + timedelta(days=30 * months)
     firms = LIMIT_CASES | {"first_loan": LIMIT_CASES["repeated"], "second_loan": LIMIT_CASES["repeated"]}
-    firms |= {"one_at_once": LIMIT_CASES["two_at_once"], "payment_repeated": LENDERS_HABITS["payment_repeated"]}
-    for name, (least, most) in {**LIMITS, "payment_repeated": (260_000, 3_000_000)}.items():
+    firms |= {"one_at_once": LIMIT_CASES["two_at_once"], **LENDERS_HABITS}
+    for name, (least, most) in LIMITS.items():
         result = decided(Population().firm(firms[name], on), on, asked_minor()[name])
         assert result.stage == "approved", (name, on, result.reasons)
         assert least * 100 <= (result.limit_minor or 0) <= most * 100, (name, on)
