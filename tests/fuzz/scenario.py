@@ -35,6 +35,8 @@ def inhabited(world: World) -> Known:
         applications.append(world.apply(f"key-0000000{number}").application_id)
     wired.intake().await_authorization(applications[1], "t-authorization", "none_stored", 3)
     wired.operators().hand_over(applications[2], "t-operator", "CollectData", "SourceUnavailable")
+    applications.append(world.apply("key-00000004", flow_id=None).application_id)
+    wired.flow_assignments().ask(applications[3], "t-flow")
     world.blacklist()
     paid = disbursement("lender-a", world.application_id, Money(100_000_00, "CNY"), Money(0, "CNY"))
     wired.ledger().enter(Record("disbursement-1", "disbursement", paid, world.clock.today()), by="platform")
@@ -51,6 +53,7 @@ def inhabited(world: World) -> Known:
             "channel_id": ["tax-bureau", "company-registry"],
             "version": ["1", "2"],
             "plan_id": ["standard"],
+            "flow_id": ["tax", "invoice"],
             "product_id": ["p-1"],
             "scope": ["tax", "credit_bureau"],
             "institution_id": ["lender-a", "credit-bureau"],
