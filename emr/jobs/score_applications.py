@@ -37,9 +37,10 @@ from creditmesh.decisions.serving.model_signature import kms_verify
 from creditmesh.decisions.serving.queue import ScoringQueue
 from creditmesh.decisions.serving.reload import Reloader
 from creditmesh.decisions.serving.shadow import Shadow, ShadowTable
-from creditmesh.decisions.serving.stored_models import Places, StoredModels, model_id_of
+from creditmesh.decisions.serving.stored_models import Places, StoredModels
 from creditmesh.decisions.serving.worker import Scorer, Served, Worker, WorkerErrors
 from creditmesh.risk.artefact import Artefact
+from creditmesh.risk.document import model_id_of
 
 _AWS = Config(
     connect_timeout=2,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from creditmesh.decisions.serving.stored_models import model_id_of
 from creditmesh.governance.bootstrap import drift_watch
 from creditmesh.platform.observability import LambdaContext, count, observed
 from creditmesh.platform.settings import settings
+from creditmesh.risk.document import model_id_of
 
 
 @observed

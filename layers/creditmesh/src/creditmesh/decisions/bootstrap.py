@@ -12,10 +12,11 @@ from creditmesh.decisions.scoring_job import ScoringJob, resident_job
 from creditmesh.decisions.service import Assessment
 from creditmesh.decisions.serving.champion import Champion
 from creditmesh.decisions.serving.model_signature import kms_verify
-from creditmesh.decisions.serving.stored_models import Places, StoredModels, model_id_of
+from creditmesh.decisions.serving.stored_models import Places, StoredModels
 from creditmesh.platform.bootstrap import platform, singleton
 from creditmesh.platform.observability import AWS_ERRORS, logger
 from creditmesh.platform.settings import settings
+from creditmesh.risk.document import model_id_of
 
 
 @singleton

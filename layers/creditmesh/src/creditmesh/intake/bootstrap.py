@@ -57,9 +57,9 @@ def intake() -> Intake:
 
 @singleton
 def flows() -> Flows:
-    from creditmesh.decisions.serving.stored_models import model_id_of
     from creditmesh.gateway.bootstrap import channels
     from creditmesh.intake.flows import Flows
+    from creditmesh.risk.document import model_id_of
 
     own = platform()
     documents = CheckedDocuments(own.tables, settings().documents_table, "flow", own.clock)

@@ -17,6 +17,11 @@ SEALS = ("content_hash", "signature")
 """Fields of the seal, which are not part of the sealed content."""
 
 
+def model_id_of(key: str) -> str:
+    """The model's id in a shipped object's key, `models/<model id>-<version>.json`."""
+    return key.rpartition("/")[2].rpartition("-")[0]
+
+
 def parse_json(text: str) -> Any:
     """Return the JSON value of ``text``. Fractions, NaN and repeated keys are errors, as they have no canonical form.
 

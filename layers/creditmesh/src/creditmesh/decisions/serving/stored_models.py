@@ -41,11 +41,6 @@ class Places:
     """The object that decides until another version is promoted."""
 
 
-def model_id_of(key: str) -> str:
-    """The model's id in a shipped object's key, `models/<model id>-<version>.json`."""
-    return key.rpartition("/")[2].rpartition("-")[0]
-
-
 class ArtefactMissing(ArtefactInvalid):
     """No such document is stored."""
 
