@@ -155,7 +155,7 @@ def test_another_tenant_sees_nothing(target: Target, borrower: Api) -> None:
     stranger = target.api("borrower", CASES[1].tenant)
     offer = Offer(
         lender_id="harbor-bank", product_id="harbor-invoice", version=1, name="x", fit="full", amount="100000.00",
-        annual_rate_bps=620,
+        min_amount="100000.00", max_amount="100000.00", amount_step="1000.00", annual_rate_bps=620,
     )  # fmt: skip
     attempts: dict[str, Callable[[str], Any]] = {
         "read": lambda one: stranger.application(one),

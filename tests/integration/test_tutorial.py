@@ -41,7 +41,9 @@ def test_the_tutorial_leads_to_a_disbursed_loan(target: Target) -> None:
             look_again(names["guest"], names["loan"], awaited)
         exec(block.replace("http://127.0.0.1:4566/…", target.anybody.base_url), names)
     assert names["guest"].application(names["loan"]).outcome == "disbursed"
-    assert (names["best"].product_id, names["now"].decision) == ("riverstone-quick", "approve")
+    # Which of the page's two is first depends on how many payments this platform has measured before.
+    assert names["best"].product_id in ("riverstone-quick", "northgate-tax-loan")
+    assert names["now"].decision == "approve"
 
 
 CALLS = Path(__file__).parents[2] / "docs/how-to/call-the-api.md"

@@ -15,6 +15,7 @@ PATHS = {
     "loan.application.submitted": "/v1/applications",
     "loan.contract.requested": "/v1/contracts",
     "loan.contract.signed": "/v1/signatures",
+    "platform.test": "/v1/tests",
 }
 
 

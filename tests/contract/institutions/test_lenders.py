@@ -66,6 +66,14 @@ def test_from_submission_to_disbursement(
         LENDER_MESSAGE.validate_json(body)
 
 
+def test_a_test_message_is_taken_once_and_changes_nothing(bank: TestClient, exchange: Exchange) -> None:
+    """S20: what `POST /v1/lender-messages/test` sends."""
+    said = {"sent_by": "lender", "at": "2026-11-21T00:00:00.000Z"}
+    assert exchange.send("platform.test", said, webhook_id="lender-a.test.1").status_code == 202
+    assert exchange.send("platform.test", said, webhook_id="lender-a.test.1").status_code == 200
+    assert bank.get("/_applications").json() == {"applications": []}
+
+
 def test_what_is_not_authentic_is_refused(bank: TestClient, exchange: Exchange, firm: FirmOf) -> None:
     data = submission(firm("good_firm"))
     assert exchange.submit(data, age=301).status_code == 401

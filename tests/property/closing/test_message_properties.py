@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from creditmesh.closing.model import LENDER_MESSAGE, Closing, Question
+from creditmesh.closing.model import LENDER_MESSAGE, Closing, OrderState, PaymentOrder, Question
 from creditmesh.intake.terms import ChosenTerms
 from creditmesh.platform.signing import SignatureRefused, signed_headers, verify
 
@@ -56,21 +56,28 @@ answers = st.none() | st.just({"decision": "approved"})
 
 
 @given(
-    answers, answers, answers, st.dictionaries(st.sampled_from(list(Question)), st.integers(1, 3)), st.integers(1, 3)
-)
+    answers, answers, answers, st.dictionaries(st.sampled_from(list(Question)), st.integers(1, 3)),
+    st.lists(st.sampled_from(list(OrderState)), max_size=3),
+)  # fmt: skip
 def test_a_closing_comes_back_from_the_table_as_it_went(
-    decision: Any, contract: Any, disbursement: Any, asked: dict[Question, int], failed: int
+    decision: Any, contract: Any, disbursement: Any, asked: dict[Question, int], states: list[OrderState]
 ) -> None:
     terms = ChosenTerms.freeze(
         lender_id="l", product_id="p", version=1, amount="1.00", currency="CNY", annual_rate_bps=700, term_months=12,
         repayment_method="annuity", day_count="ACT/365F", cost={},
     )  # fmt: skip
+    orders = [
+        PaymentOrder(order_id=f"a.{number}", state=state, ordered_at="x", expires_at="y")
+        for number, state in enumerate(states, 1)
+    ]
     closing = Closing(
         application_id="a", lender_id="l", product_id="p", terms=terms, created_at="x", decision=decision,
-        contract=contract, disbursement=disbursement, failed={"order": failed},
+        contract=contract, disbursement=disbursement, orders=orders,
         asked={key.value: value for key, value in asked.items()},
     )  # fmt: skip
     assert Closing.model_validate(closing.model_dump(mode="json", exclude_none=True)) == closing
     for question, answer in zip(Question, (decision, contract, disbursement), strict=True):
         assert closing.answered(question) == (answer is not None)
-    assert closing.disbursement_failed() == (asked.get(Question.DISBURSEMENT) == failed)
+    last = orders[-1] if orders else None
+    assert closing.order(None) == last
+    assert closing.open_order == (last if last and last.state is OrderState.ORDERED else None)

@@ -32,7 +32,7 @@ _TERMS = ("approved_amount", "currency", "annual_rate_bps", "term_months")
 
 
 class Terms(Protocol):
-    """Works out agreed terms anew; `offers` does."""
+    """Reprices chosen terms as a lender states them; `offers` does."""
 
     def __call__(
         self, lender_id: str, product_id: str, terms: ChosenTerms, *, amount: str, annual_rate_bps: int,
