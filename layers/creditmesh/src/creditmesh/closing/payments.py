@@ -53,7 +53,7 @@ class Payments:
             order_id=f"{closing.application_id}.{len(closing.orders) + 1}", ordered_at=iso(now),
             expires_at=iso(now + ORDER_STANDS),
         )  # fmt: skip
-        earlier = _with(closing, last, state=OrderState.EXPIRED) if last else closing.orders
+        earlier = _with(closing.orders, last, state=OrderState.EXPIRED) if last else closing.orders
         commands: list[Command] = [Void(last.order_id)] if last else []
         commands.append(Reserve(order.order_id, PURPOSE, _lines(closing)))
         return order, _stored([*earlier, order]), self._ledger.writing(*commands, by=PLATFORM)
@@ -81,8 +81,8 @@ class Payments:
         else:  # not expected any more; whatever was ordered since must not be paid, too
             commands = [Record(f"{order.order_id}:paid", PURPOSE, _lines(closing), value_date)]
             commands += [Void(open_.order_id)] if open_ else []
-        orders = _with(closing, open_, state=OrderState.CANCELLED) if open_ else closing.orders
-        orders = _with(closing.model_copy(update={"orders": orders}), order, state=OrderState.PAID)
+        orders = _with(closing.orders, open_, state=OrderState.CANCELLED) if open_ else closing.orders
+        orders = _with(orders, order, state=OrderState.PAID)
         return _stored(orders), self._ledger.writing(*commands, by=_by(closing.lender_id))
 
     def failed(self, closing: Closing, data: DisbursementFailedData) -> tuple[dict[str, Any], list[Write]]:
@@ -133,7 +133,7 @@ class Payments:
         if order is None:
             raise NotAwaited("no order to pay is open")
         if order.cancel_asked_at is None:
-            orders = _with(closing, order, cancel_asked_at=iso(self._clock.now()))
+            orders = _with(closing.orders, order, cancel_asked_at=iso(self._clock.now()))
             change = self._changed(closing, orders)
             told = self._outbox.put(messages.cancel(closing, order))
             self._store.transact([change, told], f"{order.order_id}.cancel")
@@ -158,7 +158,7 @@ class Payments:
         if closing is None or order is None:
             return False
         released = self._ledger.writing(Void(order.order_id), by=PLATFORM)
-        change = self._changed(closing, _with(closing, order, state=OrderState.EXPIRED))
+        change = self._changed(closing, _with(closing.orders, order, state=OrderState.EXPIRED))
         self._store.transact([change, *released], f"{order.order_id}.ended")
         return True
 
@@ -172,7 +172,7 @@ class Payments:
             released = self._ledger.writing(Void(order.order_id), by=_by(closing.lender_id))
         except TransferStateConflict:  # paid since the closing was read
             raise ContradictoryAnswer("the order is not open") from None
-        return _stored(_with(closing, order, **changes)), released
+        return _stored(_with(closing.orders, order, **changes)), released
 
     def _changed(self, closing: Closing, orders: list[PaymentOrder]) -> Write:
         unchanged = {"orders": _stored(closing.orders)["orders"]}
@@ -193,8 +193,8 @@ def _lines(closing: Closing) -> list[Line]:
     return disbursement(closing.lender_id, closing.application_id, principal, deducted)
 
 
-def _with(closing: Closing, order: PaymentOrder, **changes: Any) -> list[PaymentOrder]:
-    return [one.model_copy(update=changes) if one.order_id == order.order_id else one for one in closing.orders]
+def _with(orders: list[PaymentOrder], order: PaymentOrder, **changes: Any) -> list[PaymentOrder]:
+    return [one.model_copy(update=changes) if one.order_id == order.order_id else one for one in orders]
 
 
 def _stored(orders: list[PaymentOrder]) -> dict[str, Any]:
